@@ -1,0 +1,65 @@
+"""Real public data for the benchmarks, read from the folder that LATENTE_DATA names (default: ../shared/data)."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float32]
+ROOT = Path(__file__).resolve().parents[1]
+
+
+class Split(NamedTuple):
+    """Rows to train on and rows that no model sees in training, both float32 ``[N, F]``."""
+
+    train: Array
+    held_out: Array
+
+
+def path(name: str) -> Path:
+    """Where a data file lies; stops the benchmark with a clear message where it does not."""
+    file = Path(os.environ.get("LATENTE_DATA", ROOT.parent / "shared" / "data")) / name
+    if not file.exists():
+        sys.exit(f"This benchmark needs {name}, and {file} does not exist. Set LATENTE_DATA to the folder that holds it.")
+    return file
+
+
+def mnist(rows: int = 10_000, held_out: int = 2_000) -> Split:
+    """The first training pictures of MNIST, 784 pixels in [0, 1]; held out: the rows after them."""
+    x = np.load(path("mnist.npz"))["x_train"][: rows + held_out].reshape(-1, 784).astype(np.float32) / 255
+    return Split(x[:rows], x[rows:])
+
+
+def table(rows: int = 20_000, held_out: int = 2_000) -> Split:
+    """ADBench's `shuttle` (9 columns), rows in a fixed random order, z-scored, clipped at 6 and z-scored again.
+
+    Unclipped, single values lie 100 standard deviations out, and a mean over 2,000 held-out rows would measure those few.
+    """
+    x = np.load(path("adbench/shuttle.npz"))["X"].astype(np.float64)
+    x = np.random.default_rng(0).permutation(x)[: rows + held_out]
+    for bound in (6.0, np.inf):
+        x = np.clip((x - x[:rows].mean(0)) / x[:rows].std(0), -bound, bound)
+    return Split(x[:rows].astype(np.float32), x[rows:].astype(np.float32))
+
+
+def binarised() -> tuple[Array, Array, Array]:
+    """Static-binarised MNIST: 50,000 training, 10,000 validation and 10,000 test rows of 784 zeros and ones."""
+    packed = np.load(path("mnist_static_binarized.npz"))
+    train, valid, test = (np.unpackbits(packed[part], axis=1).astype(np.float32) for part in ("train", "valid", "test"))
+    return train, valid, test
+
+
+def wide(rows: int = 1_000_000, columns: int = 30, latent: int = 6, seed: int = 0) -> Array:
+    """A made table ``[rows, columns]`` of correlated normal columns, for scale only; made in blocks, to peak at its size."""
+    rng = np.random.default_rng(seed)
+    mix = rng.standard_normal((latent, columns), dtype=np.float32)
+    x = np.empty((rows, columns), np.float32)
+    for block in np.array_split(x, max(1, rows // 50_000)):
+        block[:] = rng.standard_normal((len(block), latent), dtype=np.float32) @ mix
+        block += 0.5 * rng.standard_normal(block.shape, dtype=np.float32)
+    return x

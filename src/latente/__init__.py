@@ -1,0 +1,57 @@
+"""Latente: from unlabelled data to a latent space that you can trust.
+
+>>> import latente as lt
+>>> lt.recipe("beta-vae", beta=2.0).name
+'beta-vae'
+
+Names are loaded when first used, so that ``import latente`` and ``latente --help`` never wait for torch.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from latente.version import __version__
+
+if TYPE_CHECKING:
+    from latente.errors import DataError, LatenteError, LatenteWarning, ModelError, StorageError, TrainingError
+    from latente.estimator import VAE, Autoencoder, load
+    from latente.model.parts import Part, choose
+    from latente.recipes import Recipe, recipe, recipes
+
+_ROOMS = {
+    "errors": ("DataError", "LatenteError", "LatenteWarning", "ModelError", "StorageError", "TrainingError"),
+    "estimator": ("VAE", "Autoencoder", "load"),
+    "model.parts": ("Part", "choose"),
+    "recipes": ("Recipe", "recipe", "recipes"),
+}
+_ROOM_OF = {name: room for room, names in _ROOMS.items() for name in names}
+
+__all__ = [
+    "VAE",
+    "Autoencoder",
+    "DataError",
+    "LatenteError",
+    "LatenteWarning",
+    "ModelError",
+    "Part",
+    "Recipe",
+    "StorageError",
+    "TrainingError",
+    "__version__",
+    "choose",
+    "load",
+    "recipe",
+    "recipes",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _ROOM_OF:
+        raise AttributeError(f"module 'latente' has no attribute {name!r}")
+    return getattr(importlib.import_module(f"latente.{_ROOM_OF[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

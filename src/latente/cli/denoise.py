@@ -1,0 +1,21 @@
+"""``latente denoise``."""
+
+from __future__ import annotations
+
+from latente.cli.console import Console
+from latente.cli.options import Data, Json, OutRows, Quiet, Run
+
+
+def denoise(run: Run, data: Data, out: OutRows = "-", json: Json = False, quiet: Quiet = False) -> None:
+    """The clean row behind each noisy one.
+
+    It is the mean over all codes that explain the row, each in proportion to how well it does.
+
+    \b
+    Example:
+      latente denoise faces-vae noisy_faces -o clean_faces
+    """
+    from latente.cli.tasks import Task
+
+    task = Task(run, out, Console(json, quiet))
+    task.finish(task.vae.denoise(data))

@@ -1,0 +1,19 @@
+"""``latente encode``."""
+
+from __future__ import annotations
+
+from latente.cli.console import Console
+from latente.cli.options import Data, Json, OutTable, Quiet, Run
+
+
+def encode(run: Run, data: Data, out: OutTable = "-", json: Json = False, quiet: Quiet = False) -> None:
+    """The code of each row, one column a dimension.
+
+    \b
+    Example:
+      latente encode wine-vae wine.csv -o codes.parquet
+    """
+    from latente.cli.tasks import Task
+
+    task = Task(run, out, Console(json, quiet), numbers=True)
+    task.finish(task.vae.transform(data), tuple(task.vae.get_feature_names_out()))

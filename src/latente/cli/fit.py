@@ -1,0 +1,227 @@
+"""``latente fit``."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from latente.cli import options
+from latente.cli.console import Console, counted
+from latente.cli.options import AUTO, Data, Json, Quiet, Seed, named
+from latente.errors import StorageError
+
+if TYPE_CHECKING:
+    from latente.estimator import VAE
+    from latente.training.loop import Training
+
+
+class Precision(StrEnum):
+    """What the networks compute in."""
+
+    auto = "auto"
+    float32 = "float32"
+    bfloat16 = "bfloat16"
+
+
+RecipeText = Annotated[
+    str,
+    typer.Option(
+        "--recipe", "-r", metavar="NAME[:ARGUMENT=VALUE]…", help="A model of 'latente recipes', such as beta-vae:beta=2."
+    ),
+]
+RunFolder = Annotated[
+    str,
+    typer.Option(
+        "--out", "-o", metavar="RUN", help="Folder of the run.", show_default="./NAME-RECIPE, NAME being that of DATA"
+    ),
+]
+LatentDim = Annotated[Any, typer.Option("--latent-dim", parser=options.whole, metavar="D", help="Dimensions of the code.")]
+Hidden = Annotated[
+    Any, typer.Option("--hidden", parser=options.widths, metavar="W,W,…", help="Widths of layers, such as 64,32.")
+]
+LikelihoodText = Annotated[
+    str,
+    typer.Option(
+        "--likelihood",
+        metavar="NAME[:ARGUMENT=VALUE]…",
+        help="normal, student-t, bernoulli or continuous-bernoulli, such as normal:sigma=shared.",
+    ),
+]
+MaxEpochs = Annotated[
+    Any, typer.Option("--max-epochs", parser=options.whole, metavar="N", help="Times that every row is seen.")
+]
+TimeLimit = Annotated[
+    Any,
+    typer.Option(
+        "--time-limit", parser=options.positive, metavar="SECONDS", help="Train no longer than this.", show_default="no limit"
+    ),
+]
+BatchSize = Annotated[Any, typer.Option("--batch-size", parser=options.whole, metavar="N", help="Rows in a step.")]
+LearningRate = Annotated[Any, typer.Option("--learning-rate", parser=options.positive, metavar="X", help="Of the optimiser.")]
+Device = Annotated[Any, typer.Option("--device", parser=options.device, metavar="NAME", help="auto, cpu, cuda, cuda:1 or mps.")]
+PrecisionName = Annotated[Precision, typer.Option("--precision", help="Of the networks; densities are always float32.")]
+Resume = Annotated[
+    bool, typer.Option("--resume", help="Go on where this command was killed; the result is the same to the bit.")
+]
+CheckpointEvery = Annotated[
+    Any,
+    typer.Option("--checkpoint-every", parser=options.positive, metavar="SECONDS", help="Time between two checkpoints in RUN."),
+]
+Figures = Annotated[bool, typer.Option("--figures/--no-figures", help="Draw the figures of the run folder.")]
+
+
+def fit(
+    data: Data,
+    recipe: RecipeText = "vae",
+    out: RunFolder = "",
+    latent_dim: LatentDim = AUTO,
+    hidden: Hidden = AUTO,
+    likelihood: LikelihoodText = AUTO,
+    max_epochs: MaxEpochs = AUTO,
+    time_limit: TimeLimit = AUTO,
+    batch_size: BatchSize = AUTO,
+    learning_rate: LearningRate = AUTO,
+    device: Device = AUTO,
+    precision: PrecisionName = Precision.auto,
+    seed: Seed = 0,
+    resume: Resume = False,
+    checkpoint_every: CheckpointEvery = 5.0,
+    figures: Figures = True,
+    json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Train a model; what is not given is chosen from the data.
+
+    Ctrl-C ends training and keeps the best model so far; a second Ctrl-C ends everything at once.
+
+    \b
+    Example:
+      latente fit wine.csv
+      latente fit wine.csv --recipe beta-vae:beta=2 --latent-dim 4 -o wine-beta
+      latente fit "select * exclude (id) from 'sales/*.parquet'" -o sales --time-limit 600
+    """
+    name, arguments = named(recipe)
+    noise, noise_arguments = named(likelihood)
+    from latente.estimator import VAE
+    from latente.model.parts import choose
+    from latente.recipes import recipe as find
+
+    vae = VAE(
+        find(name, **arguments),
+        latent_dim,
+        hidden,
+        AUTO if noise == AUTO else choose(noise, **noise_arguments),
+        max_epochs,
+        None if time_limit == AUTO else time_limit,
+        batch_size,
+        learning_rate,
+        device=device,
+        precision=str(precision),
+        random_state=seed,
+    )
+    folder = Path(out or f"{stem(data)}-{name}")
+    run(vae, data, folder, Console(json, quiet), figures, resume=resume, checkpoint_every=checkpoint_every)
+
+
+def run(vae: VAE, data: str, folder: Path, console: Console, figures: bool, *, resume: bool, checkpoint_every: float) -> None:
+    """Fit, write the run folder, and say what came of it."""
+    from latente.data import read
+    from latente.report.run_folder import CHECKPOINT, claim, metrics, write_run
+
+    claim(folder)
+    if resume:
+        _check_resumable(folder, console)
+    vae.verbose = int(console.shows_progress)
+    with console.hearing_warnings() as heard, keeping_what_there_is() as observer:
+        rows = read(data)
+        vae.fit(
+            rows,
+            checkpoint=folder / CHECKPOINT,
+            checkpoint_every=checkpoint_every,
+            resume=resume,
+            observer=observer,
+            keep_checkpoint=True,
+        )
+        for note in vae.notes_:
+            if note not in heard:
+                console.remark(note)
+        paths = write_run(vae, rows, folder, figures)
+        shutil.rmtree(folder / CHECKPOINT, ignore_errors=True)  # not before: a kill until here can be resumed
+    if vae.figures_["finished"] == "interrupted":
+        console.remark("interrupted: the best model so far is kept")
+    console.say(summary(vae, folder, rows_seen=len(rows)))
+    console.report({**metrics(vae), "folder": folder, "paths": paths})
+
+
+def _check_resumable(folder: Path, console: Console) -> None:
+    from latente.report.run_folder import CHECKPOINT, MODEL
+
+    if (folder / CHECKPOINT).is_dir():
+        return
+    if (folder / MODEL).exists():
+        raise StorageError(f"the run in {folder} is finished, there is nothing to resume; leave out --resume to fit it anew")
+    console.remark(f"there is no checkpoint in {folder}: the fit starts from the beginning")
+
+
+@contextmanager
+def keeping_what_there_is() -> Iterator[Any]:
+    """Inside, the first Ctrl-C ends training early, in all its stages, and the second ends the process at once with 130.
+
+    Yields:
+        The observer that a fit needs for this.
+    """
+    asked = False
+
+    def interrupt(*_: object) -> None:
+        nonlocal asked
+        if asked:
+            raise SystemExit(130)
+        asked = True
+        raise KeyboardInterrupt
+
+    def observer(training: Training) -> None:
+        if asked:  # each stage of a fit ends at a KeyboardInterrupt, and the fit goes on with the next one
+            raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGINT, interrupt)
+    try:
+        yield observer
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def stem(data: str) -> str:
+    """What a run is called after: the name of a file without its suffixes, or "query".
+
+    >>> stem("data/my wine.csv.gz"), stem("faces/"), stem("mnist.npz:x_train"), stem("select 1")
+    ('my wine', 'faces', 'mnist', 'query')
+    """
+    from latente.data.files import is_sql
+
+    if is_sql(data):
+        return "query"
+    name = re.sub(r"(\.npz):[^:/]+$", r"\1", data, flags=re.IGNORECASE)
+    return re.sub(r"\.(csv|tsv|csv\.gz|tsv\.gz|parquet|npy|npz)$", "", Path(name).resolve().name, flags=re.IGNORECASE) or "run"
+
+
+def summary(vae: VAE, folder: Path, rows_seen: int) -> str:
+    """What came of a fit, in a few lines."""
+    f, where = vae.figures_, "held-out" if vae.figures_["held_out_rows"] else "training"
+    trained = f"{counted(rows_seen, 'row')}, {counted(f['epochs'], 'epoch')}, {f['seconds']:.1f} s ({f['finished']})"
+    measured = f"distortion {f['distortion']:.2f} + rate {f['rate']:.2f}" if vae.model_.is_stochastic else "−log p(x|z)"
+    return "\n".join(
+        (
+            f"{vae.recipe_.name}: {trained}",
+            f"code: {f['active_units']} active of {counted(f['latent_dim'], 'dimension')}",
+            f"loss: {f['loss']:.2f} nats per {where} row ({measured})",
+            f"run:  {folder} (next: latente info {folder}, latente sample {folder} -n 1000 -o OUT)",
+        )
+    )

@@ -1,0 +1,75 @@
+"""``latente info``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from latente.cli.console import Console
+from latente.cli.options import Json, Quiet, Run
+
+if TYPE_CHECKING:
+    from latente.estimator import VAE
+
+_MEASURED = {
+    "rows": "rows learnt from",
+    "held_out_rows": "rows held out",
+    "latent_dim": "dimensions of the code",
+    "active_units": "of which active",
+    "distortion": "distortion (nats per row)",
+    "rate": "rate (nats per row)",
+    "loss": "loss: distortion + rate",
+    "epochs": "epochs",
+    "seconds": "seconds",
+    "finished": "ended by",
+}
+
+
+def info(run: Run, json: Json = False, quiet: Quiet = False) -> None:
+    """What a model is made of, and what was measured.
+
+    \b
+    Example:
+      latente info wine-vae
+    """
+    from latente.cli.tasks import model_file, open_model
+
+    console = Console(json, quiet)
+    path, vae = model_file(run), open_model(run)
+    parts = {role: part["name"] for role, part in vae.model_.config().items()}
+    about = {"file": str(path), "recipe": vae.recipe_.name, "latente": _version(path)}
+    columns = describe(vae)
+    console.report({**about, "parts": parts, **vae.figures_, "columns": columns, "notes": vae.notes_})
+    measured = [[words, vae.figures_.get(key)] for key, words in _MEASURED.items()]
+    made_of = [[role, _part(part)] for role, part in vae.model_.config().items()]
+    console.table(("", ""), [["recipe", about["recipe"]], *made_of, *measured, ["written by", f"Latente {about['latente']}"]])
+    console.say("")
+    console.table(tuple(columns[0]), [list(column.values()) for column in columns])
+    for note in vae.notes_:
+        console.remark(note)
+
+
+def describe(vae: VAE) -> list[dict[str, Any]]:
+    """Name, type, kind, centre and scale of each column that the model knows; of pictures, their size and range."""
+    codec: Any = vae.codec_
+    if codec.kind == "image":
+        channels, height, width = codec.shape
+        size = {"name": "image", "dtype": codec.dtype, "kind": codec.field_kind, "height": height, "width": width}
+        return [{**size, "channels": channels, "black": codec.low, "white": codec.high}]
+    kinds = {field.name: field.kind for field in codec.fields}
+    return [
+        {"name": name, "dtype": dtype, "kind": kinds.get(name, "left out"), "center": float(center), "scale": float(scale)}
+        for name, dtype, center, scale in zip(codec.names, codec.dtypes, codec.center, codec.scale, strict=True)
+    ]
+
+
+def _part(part: dict[str, Any]) -> str:
+    """A part and what was chosen for it, the sizes that follow from the data aside."""
+    chosen = ", ".join(f"{key}={value}" for key, value in part["arguments"].items() if isinstance(value, (str, float)))
+    return f"{part['name']} ({chosen})" if chosen else part["name"]
+
+
+def _version(path: Any) -> str:
+    from latente.files import read_tensors
+    from latente.storage import KIND, VERSION
+
+    return str(read_tensors(path, KIND, VERSION)[0]["latente"])

@@ -1,0 +1,44 @@
+"""``latente interpolate``."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from latente.cli.console import Console
+from latente.cli.failures import Misused
+from latente.cli.options import Data, Json, OutRows, Quiet, Run
+
+RowA = Annotated[int, typer.Argument(metavar="A", min=0, help="Number of the row to start from; the first row is 0.")]
+RowB = Annotated[int, typer.Argument(metavar="B", min=0, help="Number of the row to end at.")]
+Steps = Annotated[int, typer.Option("--steps", min=2, help="How many rows, both ends included.")]
+
+
+def interpolate(
+    run: Run,
+    data: Data,
+    a: RowA,
+    b: RowB,
+    steps: Steps = 9,
+    out: OutRows = "-",
+    json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """The way from row A to row B of DATA through the latent space.
+
+    \b
+    Example:
+      latente interpolate faces-vae faces 0 17 --steps 9 -o way.npz
+    """
+    from latente.cli.tasks import Task
+    from latente.data import read
+    from latente.report.run_folder import taken
+
+    task = Task(run, out, Console(json, quiet))
+    codec = task.vae.codec_
+    rows = read(data, codec.feature_names if codec.named else None)
+    for name, number in (("A", a), ("B", b)):
+        if number >= len(rows):
+            raise Misused(f"{name} is {number}, and the rows of {data} are numbered from 0 to {len(rows) - 1}")
+    task.finish(task.vae.interpolate(taken(rows, [a]), taken(rows, [b]), steps), a=a, b=b)

@@ -1,0 +1,121 @@
+"""Arguments and options that several commands share, and how what is typed becomes a value."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Callable
+from typing import Annotated, Any
+
+import typer
+
+Data = Annotated[
+    str,
+    typer.Argument(
+        metavar="DATA",
+        help="A .csv, .tsv (both also .gz), .parquet, .npy or .npz file (also FILE.npz:KEY), a folder of pictures, "
+        "or SQL for DuckDB.",
+    ),
+]
+Run = Annotated[str, typer.Argument(metavar="RUN", help="A run folder of 'latente fit', or a model file (.safetensors).")]
+OutRows = Annotated[
+    str,
+    typer.Option(
+        "--out",
+        "-o",
+        metavar="OUT",
+        help="Where to: .csv, .tsv (both also .gz), .parquet, .npz or .npy by suffix; - is CSV on stdout. "
+        "Pictures: .npz, .npy, or a new folder of PNG.",
+    ),
+]
+OutTable = Annotated[
+    str,
+    typer.Option(
+        "--out",
+        "-o",
+        metavar="OUT",
+        help="Where to: .csv, .tsv (both also .gz), .parquet, .npz or .npy by suffix; - is CSV on stdout.",
+    ),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout, for programs.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")]
+Seed = Annotated[int, typer.Option("--seed", min=0, help="The same seed gives the same result on the same machine.")]
+
+AUTO = "auto"
+
+
+def wrong(text: str) -> typer.BadParameter:
+    """What to raise where something was typed that can't be meant: exit code 2."""
+    return typer.BadParameter(text)
+
+
+def whole(text: str) -> int | str:
+    """``auto`` or a whole number from 1.
+
+    >>> whole("auto"), whole("16")
+    ('auto', 16)
+    """
+    if text == AUTO:
+        return AUTO
+    if not re.fullmatch(r"\+?0*[1-9][0-9]{0,17}", text):
+        raise wrong(f"{text!r} is neither 'auto' nor a whole number from 1")
+    return int(text)
+
+
+def positive(text: str) -> float | str:
+    """``auto`` or a positive number."""
+    if text == AUTO:
+        return AUTO
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not 0 < value < math.inf:
+        raise wrong(f"{text!r} is not a positive number")
+    return value
+
+
+def widths(text: str) -> tuple[int, ...] | str:
+    """``auto`` or widths of layers.
+
+    >>> widths("64,32")
+    (64, 32)
+    """
+    if text == AUTO:
+        return AUTO
+    values = [whole(width.strip()) for width in text.split(",")]
+    if AUTO in values:
+        raise wrong(f"{text!r} is neither 'auto' nor widths such as 64,32")
+    return tuple(int(value) for value in values)
+
+
+def device(text: str) -> str:
+    """``auto``, or the name of a device."""
+    if not re.fullmatch(r"auto|cpu|mps|cuda(:[0-9]+)?", text):
+        raise wrong(f"{text!r} is none of auto, cpu, cuda, cuda:0, mps")
+    return text
+
+
+def named(text: str) -> tuple[str, dict[str, Any]]:
+    """A name with arguments, ``NAME:ARGUMENT=VALUE:…``; a value is a number, true, false, null or else text.
+
+    >>> named("beta-vae:beta=2")
+    ('beta-vae', {'beta': 2})
+    """
+    name, *rest = text.split(":")
+    pairs = [part.partition("=") for part in rest]
+    if not name or not all(key.isidentifier() and equals for key, equals, _ in pairs):
+        raise wrong(f"{text!r} is not of the form NAME or NAME:ARGUMENT=VALUE, such as beta-vae:beta=2")
+    return name, {key: _value(value) for key, _, value in pairs}
+
+
+def _value(text: str) -> Any:
+    try:
+        return json.loads(text, parse_constant=_no_number)
+    except ValueError:
+        return text
+
+
+def _no_number(text: str) -> Callable[[], None]:
+    raise ValueError(text)

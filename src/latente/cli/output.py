@@ -1,0 +1,223 @@
+"""Where what comes out goes: tables and pictures to files by their suffix, or CSV to stdout; whole or not at all."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import os
+import secrets
+import shutil
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+from latente.cli.failures import Misused
+from latente.errors import StorageError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from latente.estimator import VAE
+
+STDOUT = "-"
+FOLDER = "a folder of PNG"
+
+
+@dataclass(frozen=True)
+class Destination:
+    """A place for what comes out, checked before anything is computed.
+
+    Attributes:
+        path: None is stdout.
+        suffix: what the file is, such as ``.csv.gz``; empty for a folder of pictures.
+    """
+
+    path: Path | None
+    suffix: str
+
+    @classmethod
+    def of(cls, out: str) -> Destination:
+        """What ``-o`` says.
+
+        Raises:
+            Misused: the suffix is unknown.
+            StorageError: nothing can be written there.
+        """
+        if out == STDOUT:
+            return cls(None, ".csv")
+        path, name = Path(out), Path(out).name.lower()
+        suffix = next((known for known in WRITERS if name.endswith(known) and name != known), "")
+        if path.suffix and not suffix:
+            raise Misused(f"-o {out}: this kind of file is unknown; known are {', '.join(WRITERS)}, and a folder for pictures")
+        refuse_unwritable(path, folder=not suffix)
+        return cls(path, suffix)
+
+    def for_pictures(self, channels: int) -> Destination:
+        """Itself, if pictures of that many channels can be written there."""
+        if self.suffix not in ("", ".npy", ".npz"):
+            what = "stdout" if self.path is None else self.path
+            raise Misused(f"-o {what}: what comes out are pictures; give {FOLDER}, or a file that ends in .npz or .npy")
+        if not self.suffix and channels not in (1, 3, 4):
+            raise Misused(
+                f"-o {self.path}: PNG holds 1, 3 or 4 channels, and these pictures have {channels}; write .npz or .npy"
+            )
+        return self
+
+    def for_table(self, text: bool = False) -> Destination:
+        """Itself, if a table (with columns of text) can be written there."""
+        if not self.suffix or (text and self.suffix == ".npy"):
+            kinds = ", ".join(kind for kind in WRITERS if not (text and kind == ".npy"))
+            raise Misused(f"-o {self.path}: what comes out is a table; give a file that ends in {kinds}")
+        return self
+
+    def write(self, result: pa.Table | Any, model: VAE | None = None) -> None:
+        """A table, or pictures of a model."""
+        if self.path is None:
+            write_csv(result, sys.stdout.buffer)
+        elif not self.suffix:
+            write_folder(png_files(result, model), self.path)
+        else:
+            from latente.files import write_atomically
+
+            write_atomically(self.path, lambda file: WRITERS[self.suffix](result, file))
+
+
+def refuse_unwritable(path: Path, folder: bool) -> None:
+    """Raise StorageError if a file (or a folder that is empty or not there yet) can't be made; makes nothing."""
+    if folder and path.is_dir() and any(path.iterdir()):
+        raise StorageError(f"{path} is a folder that is not empty; name a new one for the pictures")
+    if path.exists() and path.is_dir() != folder:
+        raise StorageError(f"can't write {path}: it is a {'file' if folder else 'folder'}")
+    parent = next(parent for parent in path.absolute().parents if parent.exists())
+    if not parent.is_dir():
+        raise StorageError(f"can't write {path}: {parent} is a file, not a folder")
+    if not os.access(parent, os.W_OK | os.X_OK):
+        raise StorageError(f"can't write {path}: nothing can be written in the folder {parent}")
+
+
+# -------------------------------------------------------------------------------------------------------------- tables
+
+
+def as_table(result: Any, names: Sequence[str]) -> pa.Table:
+    """A frame of any kind, or an array ``[N, F]`` with the names of its columns, as a PyArrow table."""
+    import narwhals as nw
+    import numpy as np
+    import pyarrow as pa
+
+    if isinstance(result, np.ndarray):
+        return pa.table({name: pa.array(column, from_pandas=True) for name, column in zip(names, result.T, strict=True)})
+    return nw.from_native(result, eager_only=True).to_arrow()
+
+
+def write_csv(table: pa.Table, file: BinaryIO, delimiter: str = ",") -> None:
+    """UTF-8, names in the first line, quotes where they are needed, nothing where a value is missing."""
+    from pyarrow.csv import WriteOptions
+    from pyarrow.csv import write_csv as write
+
+    header = io.StringIO()
+    csv.writer(header, delimiter=delimiter, lineterminator="\n").writerow(table.column_names)
+    file.write(header.getvalue().encode())
+    write(table, file, WriteOptions(include_header=False, delimiter=delimiter, quoting_style="needed"))
+
+
+def _write_tsv(table: pa.Table, file: BinaryIO) -> None:
+    write_csv(table, file, "\t")
+
+
+def _zipped(write: Callable[[Any, Any], None]) -> Callable[[Any, BinaryIO], None]:
+    """The same, gzipped; the same bytes for the same table."""
+
+    def write_zipped(table: pa.Table, file: BinaryIO) -> None:
+        with gzip.GzipFile("", "wb", fileobj=file, mtime=0) as archive:
+            write(table, archive)
+
+    return write_zipped
+
+
+def _write_parquet(table: pa.Table, file: BinaryIO) -> None:
+    from pyarrow.parquet import write_table
+
+    write_table(table, file)
+
+
+def _columns(table: pa.Table) -> list[Any]:
+    """Each column as an array that holds no Python objects."""
+    import numpy as np
+
+    columns = [np.asarray(column.to_numpy(zero_copy_only=False)) for column in table.itercolumns()]
+    return [column.astype(str) if column.dtype == object else column for column in columns]
+
+
+def _write_npy(result: Any, file: BinaryIO) -> None:
+    import numpy as np
+
+    array = result if isinstance(result, np.ndarray) else np.column_stack(_columns(result))
+    np.save(file, array, allow_pickle=False)
+
+
+def _write_npz(result: Any, file: BinaryIO) -> None:
+    """Numbers as one array ``x``, with the names of its columns; a table that holds text, too, an array a column."""
+    import numpy as np
+
+    if isinstance(result, np.ndarray):
+        return np.savez_compressed(file, x=result)
+    columns = _columns(result)
+    if any(column.dtype.kind == "U" for column in columns):
+        return np.savez_compressed(file, **dict(zip(result.column_names, columns, strict=True)))
+    return np.savez_compressed(file, x=np.column_stack(columns), columns=np.array(result.column_names))
+
+
+WRITERS: dict[str, Callable[[Any, BinaryIO], None]] = {
+    ".csv": write_csv,
+    ".csv.gz": _zipped(write_csv),
+    ".tsv": _write_tsv,
+    ".tsv.gz": _zipped(_write_tsv),
+    ".parquet": _write_parquet,
+    ".npz": _write_npz,
+    ".npy": _write_npy,
+}
+
+
+# ------------------------------------------------------------------------------------------------------------ pictures
+
+
+def png_files(pictures: Any, model: VAE | None) -> Iterator[tuple[str, bytes]]:
+    """Pictures in the layout and units of a model as PNG files: name and content of each, in the order of their names."""
+    import numpy as np
+    from PIL import Image
+
+    from latente.data.sources import to_channels_first
+
+    codec: Any = model.codec_ if model else None
+    pixels, width = np.moveaxis(to_channels_first(pictures, codec.layout), 1, -1), len(str(len(pictures) - 1))
+    for number, picture in enumerate(pixels):
+        if picture.dtype != np.uint8:
+            picture = np.rint(255 * ((picture.astype(float) - codec.low) / (codec.high - codec.low)).clip(0, 1)).astype(
+                np.uint8
+            )
+        buffer = io.BytesIO()
+        Image.fromarray(np.ascontiguousarray(picture.squeeze(-1) if picture.shape[-1] == 1 else picture)).save(buffer, "PNG")
+        yield f"{number:0{width}}.png", buffer.getvalue()
+
+
+def write_folder(files: Iterable[tuple[str, bytes]], folder: Path) -> None:
+    """Files in a new folder, which is there with all of them or not at all.
+
+    Raises:
+        StorageError: the disc is full, the folder is read-only, …
+    """
+    beside = folder.with_name(f".{folder.name}.{secrets.token_hex(4)}")
+    try:
+        beside.mkdir(parents=True)
+        for name, content in files:
+            (beside / name).write_bytes(content)
+        if folder.is_dir():
+            folder.rmdir()
+        beside.rename(folder)
+    except OSError as error:
+        raise StorageError(f"can't write {folder}: {error.strerror or error}") from error
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)

@@ -1,0 +1,21 @@
+"""``latente reconstruct``."""
+
+from __future__ import annotations
+
+from latente.cli.console import Console
+from latente.cli.options import Data, Json, OutRows, Quiet, Run
+
+
+def reconstruct(run: Run, data: Data, out: OutRows = "-", json: Json = False, quiet: Quiet = False) -> None:
+    """Each row through the bottleneck and back, in its own units.
+
+    Values that are missing are filled in.
+
+    \b
+    Example:
+      latente reconstruct wine-vae wine.csv -o rebuilt.csv
+    """
+    from latente.cli.tasks import Task
+
+    task = Task(run, out, Console(json, quiet))
+    task.finish(task.vae.reconstruct(data))

@@ -1,0 +1,97 @@
+"""What all commands that use a trained model have in common."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from latente.cli.console import Console, counted
+from latente.cli.failures import Misused
+from latente.cli.output import Destination, as_table
+from latente.errors import StorageError
+
+if TYPE_CHECKING:
+    from latente.estimator import VAE
+
+
+def open_model(run: str) -> VAE:
+    """The model of a run folder, or of a file.
+
+    Raises:
+        StorageError: there is none, or it can't be read.
+    """
+    path = model_file(run)
+    from latente.estimator import load
+
+    vae = load(path)
+    if vae.codec_.kind == "table":  # what comes out goes to a file: no frame of a package that may not be installed here
+        vae.codec_ = replace(vae.codec_, container="pyarrow")
+    else:
+        vae.codec_ = replace(vae.codec_, container="numpy")
+    return vae
+
+
+def model_file(run: str) -> Path:
+    """Where the model of a run is.
+
+    Raises:
+        StorageError: there is none.
+    """
+    from latente.report.run_folder import CHECKPOINT, MODEL
+
+    path = Path(run)
+    if not path.exists():
+        raise StorageError(f"there is no run folder and no model file {run!r}; 'latente fit DATA -o {run}' makes one")
+    if not path.is_dir():
+        return path
+    if not (path / MODEL).exists():
+        unfinished = (path / CHECKPOINT).is_dir()
+        hint = "its fit was not finished: go on with 'latente fit … --resume'" if unfinished else f"there is no {MODEL} in it"
+        raise StorageError(f"{run!r} is not a run folder with a model: {hint}")
+    return path / MODEL
+
+
+def makes_pictures(vae: VAE) -> bool:
+    """Whether the rows of a model are pictures."""
+    return vae.codec_.kind == "image"
+
+
+class Task:
+    """One use of a trained model: from its options to what is written and said.
+
+    Args:
+        run: run folder or model file.
+        out: what ``-o`` says.
+        console: how to speak.
+        numbers: whether a table comes out whatever the rows of the model are; ``text``: whether it holds text.
+    """
+
+    def __init__(self, run: str, out: str, console: Console, numbers: bool = False, text: bool = False) -> None:
+        self.destination, self.console = Destination.of(out), console
+        if self.destination.path is None and console.json:
+            raise Misused("--json needs -o FILE: without it, the rows themselves go to stdout")
+        self.vae = open_model(run)
+        self.pictures = makes_pictures(self.vae) and not numbers
+        self.destination = (
+            self.destination.for_pictures(self.vae.codec_.shape[0]) if self.pictures else self.destination.for_table(text)
+        )
+
+    def finish(self, result: Any, names: tuple[str, ...] | None = None, **figures: Any) -> None:
+        """Write what came out, and say where it is.
+
+        Args:
+            result: pictures, a frame, or an array with the ``names`` of its columns (by default those of the model).
+            figures: more to tell a program.
+        """
+        result = result if self.pictures else as_table(result, names or self.vae.codec_.feature_names)
+        self.destination.write(result, self.vae)
+        if self.destination.path is None:
+            return
+        columns = list(result.shape[1:]) if self.pictures else result.column_names
+        what = counted(len(result), "picture" if self.pictures else "row")
+        self.console.say(
+            f"{what}{'' if self.pictures else ' of ' + counted(len(columns), 'column')} in {self.destination.path}"
+        )
+        shape = {"picture_shape": columns} if self.pictures else {"columns": columns}
+        self.console.report({"out": self.destination.path, "rows": len(result), **shape, **figures})

@@ -1,0 +1,23 @@
+"""Data: from whatever holds it to encoded rows, and from decoded rows back to the user's columns, types and units."""
+
+from latente.data.codecs import CODECS, Codec, codec_from_state, fit_codec
+from latente.data.containers import frame, like
+from latente.data.fields import seen_rows
+from latente.data.image import ImageCodec
+from latente.data.sources import Images, Table, read
+from latente.data.table import TableCodec
+
+__all__ = [
+    "CODECS",
+    "Codec",
+    "ImageCodec",
+    "Images",
+    "Table",
+    "TableCodec",
+    "codec_from_state",
+    "fit_codec",
+    "frame",
+    "like",
+    "read",
+    "seen_rows",
+]

@@ -1,0 +1,46 @@
+"""Codecs: what turns a data set into rows and back. One for each kind of data, in a closed table."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from latente.data.containers import Array
+from latente.data.image import ImageCodec
+from latente.data.sources import Images, Table
+from latente.data.state import expect
+from latente.data.table import TableCodec
+from latente.errors import DataError
+
+Codec = TableCodec | ImageCodec
+
+CODECS: dict[str, type[TableCodec] | type[ImageCodec]] = {codec.kind: codec for codec in (TableCodec, ImageCodec)}
+
+
+def fit_codec(data: Table | Images) -> Codec:
+    """The codec of a data set.
+
+    Raises:
+        DataError: if there are fewer than two rows, or nothing in them differs.
+
+    >>> from latente.data import read
+    >>> codec = fit_codec(read([[1.0, 0.0], [3.0, 1.0]]))
+    >>> [field.kind for field in codec.fields]
+    ['real', 'binary']
+    """
+    if len(data) < 2:
+        raise DataError(
+            f"a model can't be fitted on n_samples={len(data)} row; it needs at least 2, and many more to be of use"
+        )
+    return TableCodec.fit(data) if isinstance(data, Table) else ImageCodec.fit(data)
+
+
+def codec_from_state(json: Mapping[str, Any], arrays: Mapping[str, Array]) -> Codec:
+    """The codec that ``to_state`` described.
+
+    Raises:
+        StorageError: if its kind is unknown, or something is missing or does not fit.
+    """
+    kind = json.get("kind")
+    expect(isinstance(kind, str) and kind in CODECS, f"the kind of codec {kind!r} is none of {', '.join(map(repr, CODECS))}")
+    return CODECS[str(kind)].from_state(json, arrays)

@@ -1,0 +1,160 @@
+"""The containers in which tables and pictures come and go, and the types of number that they hold: closed lists.
+
+Whatever a stored file says about containers and types is looked up here; nothing is imported or evaluated by a name that a
+file holds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from latente.errors import DataError
+
+Array = NDArray[Any]
+
+ARRAYS = ("numpy", "torch")
+FRAMES = ("pandas", "polars", "pyarrow")
+
+_WIDTHS = [f"{kind}{bits}" for kind in ("Int", "UInt") for bits in (8, 16, 32, 64)] + ["Float16", "Float32", "Float64"]
+_FRAME_DTYPES = {name: np.dtype(name.lower()) for name in _WIDTHS} | {"Boolean": np.dtype(bool)}
+_DTYPES = _FRAME_DTYPES | {dtype.name: dtype for dtype in _FRAME_DTYPES.values()}
+_FRAME_NAMES = {dtype: name for name, dtype in _FRAME_DTYPES.items()}
+
+
+def known_dtype(label: str) -> bool:
+    """Whether a type of number is one that is kept as it is, such as ``Int64``, ``Int64[nullable]``, ``uint8``, ``Boolean``."""
+    plain, _, backing = label.partition("[")
+    return plain in _DTYPES and backing in ("", "nullable]", "pyarrow]")
+
+
+def numpy_dtype(label: str) -> np.dtype[Any]:
+    """NumPy's type for a label: narwhals' ``Int64`` and pandas' ``Int64[nullable]`` are ``int64``."""
+    return _DTYPES[label.partition("[")[0]]
+
+
+def float_dtype(dtype: np.dtype[Any]) -> np.dtype[Any]:
+    """float32 where that holds every value of ``dtype`` exactly, else float64."""
+    return np.dtype(np.float32 if np.can_cast(dtype, np.float32) else np.float64)
+
+
+def dtype_label(series: Any, container: str) -> str:
+    """The name of a narwhals series' type; for pandas with what backs it, as in ``Int64[nullable]``, ``Int64[pyarrow]``.
+
+    Numbers of other kinds (decimals, 128-bit integers) and columns without any value are labelled ``Float64``.
+    """
+    name = str(series.dtype) if str(series.dtype) in _FRAME_DTYPES else "Float64"
+    native = str(series.to_native().dtype) if container == "pandas" else ""
+    if native.endswith("[pyarrow]"):
+        return f"{name}[pyarrow]"
+    return f"{name}[nullable]" if native in (name, "boolean") else name
+
+
+def snap(values: Array, dtype: np.dtype[Any]) -> Array:
+    """Values as ``dtype``: whole numbers rounded, booleans cut at .5, nothing beyond the range of the type."""
+    if dtype == values.dtype:
+        return values
+    if dtype.kind == "b":
+        return np.asarray(values >= 0.5)
+    if dtype.kind == "f":
+        limit = float(np.finfo(dtype).max)
+        return np.clip(values, -limit, limit).astype(dtype)
+    limits = np.iinfo(dtype)
+    return np.clip(np.rint(values), limits.min, _float_below(limits.max)).astype(dtype)
+
+
+def _float_below(limit: int) -> float:
+    """The largest float64 that is not above ``limit``: 2⁶³ - 1, for one, rounds up to 2⁶³."""
+    return float(limit) if int(float(limit)) <= limit else float(np.nextafter(float(limit), 0.0))
+
+
+def to_array(values: Array, container: str) -> Array | torch.Tensor:
+    """An array as the container ``"numpy"`` or ``"torch"``.
+
+    Raises:
+        DataError: for any other container.
+    """
+    if container not in ARRAYS:
+        raise DataError(f"{container!r} can't hold pictures; the container is one of {', '.join(map(repr, ARRAYS))}")
+    return torch.from_numpy(np.ascontiguousarray(values)) if container == "torch" else values
+
+
+def frame(columns: Mapping[str, Any], container: str) -> Any:
+    """New columns (arrays or lists ``[N]``) as a frame; of pyarrow where the container is one of arrays.
+
+    Raises:
+        DataError: if the container is unknown, or its package is not installed.
+
+    >>> frame({"score": [1.0, 2.0]}, "numpy").column_names
+    ['score']
+    """
+    return _frame(columns, "pyarrow" if container in ARRAYS else container).to_native()
+
+
+def _frame(columns: Mapping[str, Any], container: Any) -> Any:
+    import narwhals as nw
+
+    if container not in FRAMES:
+        raise DataError(f"the container {container!r} is unknown; it is one of {', '.join(map(repr, ARRAYS + FRAMES))}")
+    try:
+        return nw.from_dict(columns, backend=container)
+    except ModuleNotFoundError as error:
+        hint = "install it, or ask for another container, such as 'pyarrow'"
+        raise DataError(f"the container {container!r} needs the package {container}, which is not installed: {hint}") from error
+
+
+def to_frame(
+    columns: Mapping[str, Array], dtypes: tuple[str, ...], empty: set[str], container: str, integer_names: bool
+) -> Any:
+    """Decoded columns as a frame of pandas, polars or pyarrow.
+
+    Args:
+        columns: name → values ``[N]``, each already of its type.
+        dtypes: label of each column's type (see :func:`dtype_label`).
+        empty: names of the columns that hold no value at all.
+        container: ``"pandas"``, ``"polars"`` or ``"pyarrow"``.
+        integer_names: whether pandas' columns are called 0, 1, … and not "0", "1", ….
+
+    Raises:
+        DataError: if the container is unknown, or its package is not installed.
+    """
+    import narwhals as nw
+
+    table = _frame(columns, container)
+    labels = dict(zip(columns, dtypes, strict=True))
+    if container == "pandas":
+        return _as_pandas(table.to_native(), labels, empty, integer_names)
+    nulls = [nw.lit(None, getattr(nw, _FRAME_NAMES[numpy_dtype(labels[name])])).alias(name) for name in empty]
+    return table.with_columns(*nulls).to_native()
+
+
+def _as_pandas(table: Any, labels: dict[str, str], empty: set[str], integer_names: bool) -> Any:
+    """The frame with pandas' own types: nullable and Arrow-backed columns as they came."""
+    types = {name: _pandas_dtype(label, name in empty) for name, label in labels.items()}
+    table = table.astype({name: dtype for name, dtype in types.items() if dtype})
+    if integer_names:
+        table.columns = [int(name) for name in table.columns]
+    return table
+
+
+def _pandas_dtype(label: str, empty: bool) -> str:
+    """What pandas calls the type; "" where the column has it already. Whole numbers can't be missing unless nullable."""
+    dtype, backing = numpy_dtype(label), label.partition("[")[2]
+    if backing == "pyarrow]":
+        return f"{dtype.name}[pyarrow]"
+    if backing or (empty and dtype.kind != "f"):
+        return _FRAME_NAMES[dtype].replace("Boolean", "boolean")
+    return ""
+
+
+def like(source: Any, result: Any) -> Any:
+    """``result``, with the index of ``source`` where both are pandas frames with as many rows."""
+    from narwhals.dependencies import is_pandas_dataframe
+
+    if is_pandas_dataframe(source) and is_pandas_dataframe(result) and len(source) == len(result):
+        result.index = source.index
+    return result

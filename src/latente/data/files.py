@@ -1,0 +1,267 @@
+"""Files and SQL, read by those who know how: DuckDB (text, SQL), PyArrow (Parquet), NumPy and Pillow.
+
+Each reader gives an array or a PyArrow table; what is in it is judged in :mod:`latente.data.sources`.
+"""
+
+from __future__ import annotations
+
+import difflib
+import glob
+import os
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from latente.data.containers import Array
+from latente.errors import DataError
+
+MISSING = ("", "?", "NA", "N/A", "n/a", "<NA>", "nan", "NaN", "NAN", "NULL", "null", "None")
+NPZ_KEYS = ("x", "X", "x_train", "data", "arr_0", "train")
+PICTURES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".pgm", ".ppm")
+DEEP_MODES = ("I", "I;16", "I;16B", "F")  # Pillow's modes of more than 8 bits
+
+_SQL = re.compile(r"[\s(]*(select|with|from|values|table|pivot|unpivot|describe|summarize|show)[\s('\"]", re.IGNORECASE)
+_NPZ_MEMBER = re.compile(r"(.+\.npz):([^:]+)", re.IGNORECASE)
+
+
+def is_sql(text: str) -> bool:
+    """Whether a text is a query for DuckDB: it begins like one, and neither is nor looks like the name of a file."""
+    return bool(_SQL.match(text)) and not text.lower().endswith(tuple(READERS)) and not os.path.exists(text)
+
+
+def quoted(names: Iterable[str]) -> str:
+    """Names for a sentence: 'a', 'b'."""
+    return ", ".join(map(repr, names))
+
+
+def refuse_repeated(names: Iterable[Any]) -> None:
+    """Raise DataError if two columns have the same name."""
+    repeated = [str(name) for name, count in Counter(names).items() if count > 1]
+    if repeated:
+        raise DataError(f"more than one column is called {quoted(repeated)}: rename or drop them, names must differ")
+
+
+@contextmanager
+def _reading(what: str) -> Iterator[None]:
+    """Whatever goes wrong while reading is told in one sentence that names the file."""
+    try:
+        yield
+    except DataError as error:
+        raise DataError(f"{what}: {error}") from error
+    except Exception as error:  # DuckDB, Arrow, NumPy, zipfile, zlib and Pillow share no class of errors
+        raise DataError(f"{what} can't be read: {_first_sentence(error)}") from error
+
+
+def _first_sentence(error: Exception) -> str:
+    text = re.split(r"\n\n|\n(?:Possible|The search space|LINE)", str(error))[0]
+    return re.sub(r"^[A-Z][A-Za-z ]+ Error: ", "", " ".join(text.split()))[:300] or type(error).__name__
+
+
+def load(path: str) -> Any:
+    """The array or PyArrow table in a file, or the pictures of a folder ``[N, H, W]`` or ``[N, H, W, 3]``.
+
+    Raises:
+        DataError: if the file is missing, empty, of an unknown kind, or can't be read.
+    """
+    member = None if os.path.exists(path) else _NPZ_MEMBER.fullmatch(path)
+    file, key = (Path(member[1]), member[2]) if member else (Path(path), None)
+    if not file.exists():
+        raise DataError(_no_such_file(file))
+    with _reading(str(file)):
+        if file.is_dir():
+            return _picture_folder(file)
+        if not file.stat().st_size:
+            raise DataError("the file is empty")
+        return _npz(file, key) if key else _reader(file)(file)
+
+
+def _no_such_file(file: Path) -> str:
+    if not file.parent.is_dir():
+        return f"there is no file {str(file)!r}, nor a folder {str(file.parent)!r}"
+    near = difflib.get_close_matches(file.name, os.listdir(file.parent), n=3)
+    return f"there is no file {str(file)!r}" + (f"; did you mean {quoted(near)}?" if near else "")
+
+
+def _reader(file: Path) -> Callable[[Path], Any]:
+    for suffix, reader in READERS.items():
+        if file.name.lower().endswith(suffix):
+            return reader
+    raise DataError(f"this kind of file is unknown; known are {', '.join(READERS)} and folders of pictures")
+
+
+def read_sql(query: str) -> Any:
+    """The answer of an in-memory DuckDB to one query, as a PyArrow table.
+
+    Raises:
+        DataError: if it is not one query that can be answered.
+    """
+    with _reading("the SQL query"), _database() as database:
+        if len(database.extract_statements(query)) != 1:
+            raise DataError("it must be one statement")
+        relation = database.sql(query)
+        refuse_repeated(relation.columns)
+        return relation.to_arrow_table()
+
+
+def _database() -> Any:
+    import duckdb
+
+    return duckdb.connect(config={"python_enable_replacements": False})  # a query sees files, not our variables
+
+
+def _parquet(file: Path) -> Any:
+    from pyarrow.parquet import ParquetFile
+
+    return ParquetFile(file).read()
+
+
+def _text(file: Path) -> Any:
+    """A table of text. What separates columns, whether there is a header and what kind each column is, DuckDB finds out."""
+    import duckdb
+
+    with _database() as database:
+        try:
+            return _sniffed(database, file, "")
+        except duckdb.ConversionException:  # a column changes its kind further down than the first look went
+            return _sniffed(database, file, ", sample_size=-1")
+
+
+def _sniffed(database: Any, file: Path, option: str) -> Any:
+    names, kinds = _columns(database, file, option)
+    # Whole numbers are read as DOUBLE, for DuckDB would silently round a 2.5 that comes after the rows it looked at.
+    types = ["DOUBLE" if kind == "BIGINT" else kind for kind in kinds]
+    relation = database.sql(f"from read_csv({_options(file)}{option}, types=[{_literals(types)}])")
+    table = relation.project(_unblanked(relation, types)).to_arrow_table().rename_columns(names)
+    for index, kind in enumerate(kinds):
+        if kind == "BIGINT":
+            table = table.set_column(index, names[index], _whole(table.column(index)))
+    return table
+
+
+def _columns(database: Any, file: Path, option: str) -> tuple[list[str], list[str]]:
+    """Names as the file has them, and kinds. DuckDB alone would rename the second of 'a', 'a' or of 'a', 'A', and drop 'NA'."""
+    query = f"select HasHeader, SkipRows, Delimiter, Columns from sniff_csv({_options(file)}{option})"
+    header, skip, delimiter, columns = database.sql(query).fetchall()[0]
+    kinds, first = [column["type"] for column in columns], [""] * len(columns)
+    if header:
+        plain = f"{_path(file)}, header=false, all_varchar=true, skip={skip}, delim={_literals([delimiter])}"
+        first = database.sql(f"from read_csv({plain}) limit 1").fetchall()[0]
+    names = [(name or "").strip() or f"column{index}" for index, name in enumerate(first)]
+    if kinds == ["VARCHAR"] and re.search(r"[,;|\t]", names[0]):
+        raise DataError(f"its lines hold different numbers of values and can't be split into columns: {names[0]!r}, …")
+    refuse_repeated(names)
+    return names, kinds
+
+
+def _literals(texts: Iterable[str]) -> str:
+    return ", ".join("'" + text.replace("'", "''") + "'" for text in texts)
+
+
+def _path(file: Path) -> str:
+    return f"{_literals([glob.escape(str(file))])}, hive_partitioning=false"
+
+
+def _options(file: Path) -> str:
+    missing = _literals([*MISSING, *(" " + text for text in MISSING)])
+    kinds = _literals(["BOOLEAN", "BIGINT", "DOUBLE", "VARCHAR"])
+    return f"{_path(file)}, nullstr=[{missing}], auto_type_candidates=[{kinds}]"
+
+
+def _unblanked(relation: Any, types: list[str]) -> str:
+    """The columns of a relation, for SQL; those of text that hold numbers with blanks or signs around them as numbers."""
+    columns = ['"' + name.replace('"', '""') + '"' for name in relation.columns]
+    texts = [column for column, kind in zip(columns, types, strict=True) if kind == "VARCHAR"]
+    number = "try_cast(trim({0}) as double)"
+    missing = f"trim({{0}}) in ({_literals(MISSING)})"
+    numeric = [f"coalesce(bool_and({missing} or {number} is not null), true)".format(column) for column in texts]
+    found = relation.aggregate(", ".join(numeric)).fetchall()[0] if texts else ()
+    numbers = {column for column, all_numbers in zip(texts, found, strict=True) if all_numbers}
+    cast = f"case when {missing} then null else {number} end as {{0}}"
+    return ", ".join(cast.format(column) if column in numbers else column for column in columns)
+
+
+def _whole(column: Any) -> Any:
+    """A column of doubles as int64, if each is a whole number that a double holds exactly."""
+    import pyarrow.compute as pc
+
+    exact = pc.all(pc.and_(pc.equal(column, pc.trunc(column)), pc.less(pc.abs(column), 2.0**53))).as_py()
+    return column.cast("int64") if exact is not False else column
+
+
+def _npy(file: Path) -> Array:
+    with _no_pickle():
+        return np.asarray(np.load(file, allow_pickle=False))
+
+
+def _npz(file: Path, key: str | None = None) -> Array:
+    with _no_pickle(), np.load(file, allow_pickle=False) as archive:
+        keys = archive.files
+        chosen = key or next((name for name in (*NPZ_KEYS, *keys[: len(keys) == 1]) if name in keys), None)
+        if chosen not in keys:
+            raise DataError(f"it holds the arrays {quoted(keys)}: name one of them, as in '{file.name}:{(keys or ['x'])[0]}'")
+        return np.asarray(archive[chosen])
+
+
+@contextmanager
+def _no_pickle() -> Iterator[None]:
+    try:
+        yield
+    except ValueError as error:
+        if "pickle" not in str(error):
+            raise
+        hint = "pickled objects are never loaded, for they can run code; save the numbers as a plain numeric array"
+        raise DataError(f"it is not a NumPy file of plain numbers: {hint}") from error
+
+
+def _picture_folder(folder: Path) -> Array:
+    """uint8 ``[N, H, W]`` or ``[N, H, W, 3]``, in the order of the files' names; deeper grey pictures keep their depth."""
+    files = sorted(file for file in folder.iterdir() if file.suffix.lower() in PICTURES)
+    if not files:
+        raise DataError(f"there is no picture directly in this folder ({', '.join(PICTURES)})")
+    heads = [_head(file) for file in files]
+    size, mode = heads[0]
+    deep = mode in DEEP_MODES
+    for file, head in zip(files, heads, strict=True):
+        if head[0] != size or (head[1] in DEEP_MODES) != deep:
+            raise DataError(f"pictures must be alike: {file.name!r} is {_words(head)}, {files[0].name!r} is {_words(heads[0])}")
+    if not deep:
+        mode = "L" if {mode for _, mode in heads} <= {"1", "L", "LA"} else "RGB"
+    first = _pixels(files[0], mode)
+    pixels = np.empty((len(files), *first.shape), first.dtype)
+    for row, file in enumerate(files):
+        pixels[row] = _pixels(file, mode)
+    return pixels
+
+
+def _words(head: tuple[tuple[int, int], str]) -> str:
+    return f"{head[0][0]} x {head[0][1]} pixels of mode {head[1]}"
+
+
+def _head(file: Path) -> tuple[tuple[int, int], str]:
+    from PIL import Image
+
+    with _reading(repr(file.name)), Image.open(file) as picture:
+        return picture.size, picture.mode
+
+
+def _pixels(file: Path, mode: str) -> Array:
+    from PIL import Image
+
+    with _reading(repr(file.name)), Image.open(file) as picture:
+        return np.asarray(picture.convert(mode))
+
+
+READERS: dict[str, Callable[[Path], Any]] = {
+    ".csv": _text,
+    ".csv.gz": _text,
+    ".tsv": _text,
+    ".tsv.gz": _text,
+    ".parquet": _parquet,
+    ".npy": _npy,
+    ".npz": _npz,
+}

@@ -1,0 +1,170 @@
+"""The codec of pictures: pixels scaled to 0..1, and back into the user's layout and type."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, ClassVar, Self
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from latente.data.containers import ARRAYS, Array, known_dtype, numpy_dtype, to_array
+from latente.data.fields import blocks, encoded, recorded_resolution, restore, standardise, value_range
+from latente.data.sources import LAYOUTS, Images, Table, from_channels_first
+from latente.data.state import Stored, expect, is_texts
+from latente.errors import DataError
+from latente.rows import BINARY, IMAGE, Field, Rows
+
+_BINARY_SHARE = 0.95  # of the pixels, that must be at an end of the range for a Bernoulli likelihood to be apt
+_SAMPLE = 10_007  # a prime, so that a regular sample does not fall on the same pixels of every picture
+
+
+@dataclass(frozen=True, eq=False)
+class ImageCodec(Stored):
+    """Turns pictures into what the model sees, and back.
+
+    Attributes:
+        shape: channels, height and width.
+        layout, dtype, container: as in :class:`~latente.data.sources.Images`, of the pictures fitted on.
+        low, high: the pixel values that become 0 and 1.
+        field_kind: ``"binary"`` if at least 95% of the pixels are ``low`` or ``high``, else ``"image"``.
+        resolution: smallest step between recorded pixel values, divided by ``high - low``; 0 where continuous.
+        notes: sentences about the data that a person should know.
+    """
+
+    shape: tuple[int, int, int]
+    layout: str
+    dtype: str
+    container: str
+    low: float
+    high: float
+    field_kind: str
+    resolution: float
+    notes: tuple[str, ...] = ()
+
+    kind: ClassVar[str] = "image"
+
+    @classmethod
+    def fit(cls, images: Images) -> Self:
+        """The codec of a stack of pictures.
+
+        Raises:
+            DataError: if all pixels are the same.
+        """
+        low, high = _ends(images.pixels)
+        share, empty = _share_at_ends(images.pixels, low, high)
+        kind = BINARY if share >= _BINARY_SHARE else IMAGE
+        notes = (f"pictures without any pixel: {empty}; nothing can be learnt from them",) if empty else ()
+        shape = images.pixels.shape[1:]
+        step = _resolution(images.pixels, low, high)
+        return cls(shape, images.layout, images.dtype, images.container, low, high, kind, step, notes)
+
+    @cached_property
+    def fields(self) -> tuple[Field, ...]:
+        """What the model sees: one field, the picture."""
+        return (Field("image", self.field_kind, self.shape, self.resolution),)
+
+    @property
+    def feature_names(self) -> tuple[str, ...]:
+        """Name of what comes in."""
+        return ("image",)
+
+    @property
+    def named(self) -> bool:
+        """Whether what comes in has names of its own: pixels have none."""
+        return False
+
+    @property
+    def row_ndim(self) -> int:
+        """Dimensions of one picture of the user's, without that of rows."""
+        return 2 if self.layout == "NHW" else 3
+
+    @property
+    def n_features(self) -> int:
+        """How many pixel values a picture has."""
+        return math.prod(self.shape)
+
+    def encode(self, data: Table | Images) -> Rows:
+        """Rows ``[N, C, H, W]`` of pictures.
+
+        Raises:
+            DataError: if the pictures have another size, or it is a table.
+        """
+        if not isinstance(data, Images):
+            raise DataError(f"this is a table, and the model was fitted on {_words(self.shape)}")
+        if data.pixels.shape[1:] != self.shape:
+            raise DataError(f"these are {_words(data.pixels.shape[1:])}, and the model was fitted on {_words(self.shape)}")
+        return standardise(data.pixels, self.low, self.high - self.low)
+
+    def decode(self, x: Array | Tensor, container: str | None = None) -> Any:
+        """Pictures in the user's layout and type.
+
+        Args:
+            x: encoded rows ``[N, C, H, W]``.
+            container: ``"numpy"`` or ``"torch"``; as it came in where None.
+
+        Raises:
+            DataError: if the rows have another shape, or the container can't hold pictures.
+        """
+        pixels = restore(encoded(x, self.shape), self.low, self.high - self.low, numpy_dtype(self.dtype))
+        return to_array(from_channels_first(pixels, self.layout), container or self.container)
+
+    def log_jacobian(self, rows: Rows) -> Tensor:
+        """log |d encoded / d user's unit|, summed over the pixels that were seen, in nats; float64 ``[N]``.
+
+        Added to the log-density of encoded rows it gives that of the user's own values.
+        """
+        each = -math.log(self.high - self.low)
+        seen = torch.full((len(rows),), self.n_features) if rows.mask is None else rows.mask.cpu().flatten(1).sum(1)
+        return each * seen.double()
+
+    def check(self) -> None:
+        """Raise StorageError if the attributes, which come from a file, do not fit each other."""
+        sizes = isinstance(self.shape, tuple) and len(self.shape) == 3 and all(type(size) is int for size in self.shape)
+        expect(sizes and min(self.shape) > 0, "the size of the pictures")
+        expect(self.layout in LAYOUTS and (self.layout != "NHW" or self.shape[0] == 1), "the layout")
+        expect(isinstance(self.dtype, str) and known_dtype(self.dtype), "the type of the pixels")
+        expect(self.container in ARRAYS, "the container")
+        numbers = (self.low, self.high, self.resolution)
+        expect(all(type(number) in (int, float) and math.isfinite(number) for number in numbers), "the range of the pixels")
+        expect(self.low < self.high and self.resolution >= 0.0, "the range of the pixels")
+        expect(self.field_kind in (BINARY, IMAGE), "the kind of field")
+        expect(is_texts(self.notes), "the notes")
+
+
+def _words(shape: tuple[int, ...]) -> str:
+    return f"pictures of {shape[1]} x {shape[2]} pixels with {shape[0]} channel{'s' if shape[0] > 1 else ''}"
+
+
+def _ends(pixels: Array) -> tuple[float, float]:
+    """The pixel values that become 0 and 1: those of the type for 8 bits, 0 and 1 where all lie between, else the extremes."""
+    lows, highs = value_range(pixels)
+    low, high = float(np.fmin.reduce(lows, axis=None)), float(np.fmax.reduce(highs, axis=None))
+    if not low < high:
+        raise DataError("there is nothing to learn: all pixels have the same value, or none has any")
+    if low >= 0.0 and high <= 1.0:
+        return 0.0, 1.0
+    return (0.0, 255.0) if pixels.dtype == np.uint8 else (low, high)
+
+
+def _share_at_ends(pixels: Array, low: float, high: float) -> tuple[float, int]:
+    """The share of the pixels seen that are ``low`` or ``high``, and how many pictures have no pixel at all."""
+    ends = seen = empty = 0
+    for rows in blocks(pixels):
+        block = pixels[rows].reshape(len(pixels[rows]), -1)
+        missing = np.isnan(block)
+        ends += int(((block == low) | (block == high)).sum())
+        seen += block.size - int(missing.sum())
+        empty += int(missing.all(1).sum())
+    return ends / seen, empty
+
+
+def _resolution(pixels: Array, low: float, high: float) -> float:
+    if pixels.dtype.kind != "f":
+        return 1.0 / (high - low)
+    sample = pixels.flat[np.linspace(0, pixels.size - 1, min(pixels.size, _SAMPLE)).astype(np.intp)]
+    ordered = np.sort(sample.astype(np.float64))[:, None]
+    return float(recorded_resolution(ordered, np.array([high - low]))[0])

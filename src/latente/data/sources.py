@@ -1,0 +1,255 @@
+"""Whatever holds the data comes in here, and leaves as a :class:`Table` of numbers or as :class:`Images`."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from latente.data import files
+from latente.data.containers import ARRAYS, FRAMES, Array, dtype_label, float_dtype, known_dtype, numpy_dtype
+from latente.data.fields import blocks
+from latente.errors import DataError
+
+LAYOUTS = ("NHW", "NHWC", "NCHW")
+MOST_CHANNELS = 16
+
+
+@dataclass(frozen=True, eq=False)
+class Table:
+    """A table of numbers.
+
+    Attributes:
+        names: the columns' names; x0, x1, … where the data has none.
+        values: float32 or float64 ``[N, F]``, NaN where a value is missing.
+        dtypes: label of each column's own type, such as ``Int64``, ``Boolean``, ``float32``.
+        container: what it came in: ``"numpy"``, ``"torch"``, ``"pandas"``, ``"polars"`` or ``"pyarrow"`` (text files,
+            Parquet and SQL, too).
+        named: whether the names are the data's own, so that columns are matched by name.
+        integer_names: whether the names were whole numbers, as pandas allows.
+    """
+
+    names: tuple[str, ...]
+    values: Array
+    dtypes: tuple[str, ...]
+    container: str
+    named: bool = True
+    integer_names: bool = False
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+
+@dataclass(frozen=True, eq=False)
+class Images:
+    """A stack of pictures.
+
+    Attributes:
+        pixels: ``[N, C, H, W]`` in the type that came in, a view where that is possible; NaN where a pixel is missing.
+        layout: how the axes came: ``"NHW"``, ``"NHWC"`` or ``"NCHW"``.
+        container: ``"numpy"`` or ``"torch"``.
+    """
+
+    pixels: Array
+    layout: str
+    container: str
+
+    def __len__(self) -> int:
+        return len(self.pixels)
+
+    @property
+    def dtype(self) -> str:
+        """Name of the pixels' own type, such as ``uint8``."""
+        return str(self.pixels.dtype.name)
+
+
+def read(source: Any, columns: Collection[str] | None = None) -> Table | Images:
+    """Read a table or pictures.
+
+    Args:
+        source: an array or whatever becomes one, a torch tensor, a frame of pandas, polars or pyarrow, the path of a file
+            (``.csv``, ``.tsv``, both also ``.gz``, ``.parquet``, ``.npy``, ``.npz``, ``file.npz:key``) or of a folder of
+            pictures, or a query for DuckDB. Arrays of three or four dimensions are pictures: ``[N, H, W]``,
+            ``[N, H, W, C]`` with 1, 3 or 4 channels, or ``[N, C, H, W]``.
+        columns: look at these columns only, where the data names its columns; others may then hold anything.
+
+    Returns:
+        The data; a float32 array is not copied. What was read already is given back as it is.
+
+    Raises:
+        DataError: with what is wrong, where, and what to do.
+        TypeError: if it is a sparse matrix, or holds objects that are no numbers.
+
+    >>> read([[1, 2], [3, float("nan")]]).values
+    array([[ 1.,  2.],
+           [ 3., nan]])
+    """
+    if isinstance(source, (Table, Images)):
+        return source
+    if isinstance(source, Tensor):
+        return _from_array(_from_torch(source), "torch")
+    if isinstance(source, (str, os.PathLike)):
+        return _from_path(os.fspath(source), columns)
+    frame = _as_frame(source)
+    return _from_array(source, "numpy") if frame is None else _from_frame(frame, columns)
+
+
+def _from_path(text: str, columns: Collection[str] | None) -> Table | Images:
+    what, loaded = ("the SQL query", files.read_sql(text)) if files.is_sql(text) else (text, files.load(text))
+    try:
+        return read(loaded, columns)
+    except DataError as error:
+        raise DataError(f"{what}: {error}") from error
+
+
+def _from_torch(tensor: Tensor) -> Array:
+    tensor = tensor.detach().cpu()
+    return np.asarray((tensor.float() if tensor.dtype == torch.bfloat16 else tensor).numpy())
+
+
+def _from_array(source: Any, container: str) -> Table | Images:
+    array = _checked(_unmasked(source))
+    if array.ndim > 2:
+        return _images(array, container)
+    names = tuple(f"x{column}" for column in range(array.shape[1]))
+    label = array.dtype.name if known_dtype(array.dtype.name) else "float64"
+    values = array.astype(float_dtype(array.dtype), copy=False)
+    _refuse_infinite(values, names)
+    return Table(names, values, (label,) * len(names), container, named=False)
+
+
+def _unmasked(source: Any) -> Any:
+    """A masked array with NaN where it is masked; anything else as it is."""
+    if not isinstance(source, np.ma.MaskedArray):
+        return source
+    return np.ma.filled(source.astype(float_dtype(source.dtype)), np.nan)
+
+
+def _checked(source: Any) -> Array:
+    """An array of real numbers with at least one row and one column, judged by scikit-learn in its own words."""
+    from sklearn.utils import check_array
+
+    try:
+        array = np.asarray(check_array(source, dtype="numeric", ensure_all_finite=False, allow_nd=True, estimator="VAE"))
+    except ValueError as error:
+        raise DataError(str(error)) from error
+    if array.dtype.kind not in "biuf":
+        raise DataError(f"the array holds {array.dtype.name}, not numbers: turn it into numbers first")
+    return array
+
+
+def _images(array: Array, container: str) -> Images:
+    layout = "NHW" if array.ndim == 3 else _layout(array.shape)
+    if 0 in array.shape:
+        raise DataError(f"an array of the shape {array.shape} holds no pixel")
+    array = array.astype(np.float64, copy=False) if not known_dtype(array.dtype.name) else array
+    _refuse_infinite(array)
+    return Images(to_channels_first(array, layout), layout, container)
+
+
+def _layout(shape: tuple[int, ...]) -> str:
+    if len(shape) == 4 and shape[3] in (1, 3, 4):
+        return "NHWC"
+    if len(shape) == 4 and shape[1] <= MOST_CHANNELS:
+        return "NCHW"
+    layouts = "[rows, columns] for a table, [N, H, W], [N, H, W, C] or [N, C, H, W] for pictures"
+    raise DataError(f"an array of the shape {shape} is neither a table nor pictures: {layouts}")
+
+
+def to_channels_first(array: Array, layout: str) -> Array:
+    """Pictures of any layout as a view ``[N, C, H, W]``."""
+    if layout == "NHW":
+        return array[:, None]
+    return np.moveaxis(array, -1, 1) if layout == "NHWC" else array
+
+
+def from_channels_first(pixels: Array, layout: str) -> Array:
+    """Pictures ``[N, C, H, W]`` as a view in another layout."""
+    if layout == "NHW":
+        return pixels[:, 0]
+    return np.moveaxis(pixels, 1, -1) if layout == "NHWC" else pixels
+
+
+def _refuse_infinite(values: Array, names: tuple[str, ...] = ()) -> None:
+    if values.dtype.kind != "f":
+        return
+    found = [(rows.start, np.argwhere(bad)) for rows in blocks(values) if (bad := np.isinf(values[rows])).any()]
+    if found:
+        count, (start, places) = sum(len(places) for _, places in found), found[0]
+        row, *place = places[0] + [start, *(0 for _ in values.shape[1:])]
+        where = f"column {names[place[0]]!r}" if names else f"pixel {tuple(map(int, place))}"
+        remedy = "replace what is infinite by NaN (= not seen), or drop these rows"
+        raise DataError(f"infinite values: {count}, the first in row {row} (counted from 0), {where}; {remedy}")
+
+
+def _as_frame(source: Any) -> Any:
+    """The source as a narwhals frame; None if it is not a frame."""
+    import narwhals as nw
+
+    try:
+        frame = nw.from_native(source, pass_through=True)
+    except nw.exceptions.DuplicateError:
+        files.refuse_repeated(getattr(source, "column_names", None) or source.columns)
+        raise
+    frame = frame.collect() if isinstance(frame, nw.LazyFrame) else frame
+    return frame if isinstance(frame, nw.DataFrame) else None
+
+
+def _from_frame(frame: Any, columns: Collection[str] | None) -> Table:
+    series = [column for column in frame.iter_columns() if columns is None or str(column.name) in columns]
+    names = tuple(str(column.name) for column in series)
+    files.refuse_repeated(names)
+    _refuse_text(series)
+    if not len(frame):
+        raise DataError("it holds no row")
+    if columns and not series:
+        raise DataError(f"none of the columns that are needed is there: {files.quoted(columns)}")
+    container = frame.implementation.value if frame.implementation.value in ARRAYS + FRAMES else "pyarrow"
+    dtypes = tuple(dtype_label(column, container) for column in series)
+    dtype = np.result_type(np.float32, *(float_dtype(numpy_dtype(label)) for label in dtypes))
+    values = np.empty((len(frame), len(series)), dtype, order="F")
+    for index, column in enumerate(series):
+        values[:, index] = _numbers(column)
+    _checked(values)
+    _refuse_infinite(values, names)
+    return Table(names, values, dtypes, container, integer_names=all(isinstance(column.name, int) for column in series))
+
+
+def _refuse_text(series: list[Any]) -> None:
+    """Raise DataError with every column that holds a value which is no number."""
+    texts = []
+    for column in series:
+        if not _is_number(column) and len(seen := column.drop_nulls()):
+            texts.append(f"{column.name!r} (such as {_example(seen)[:40]!r})")
+    if texts:
+        remedy = "only tables of numbers can be read: drop these columns, or turn them into numbers"
+        raise DataError(f"columns that hold text, dates or other things: {', '.join(texts)}; {remedy}")
+
+
+def _example(series: Any) -> str:
+    """The first value that can't be taken for a number."""
+    for value in series:
+        try:
+            float(value)
+        except (TypeError, ValueError):
+            return str(value)
+    return str(series[0])
+
+
+def _is_number(series: Any) -> bool:
+    return bool(series.dtype.is_numeric()) or str(series.dtype) == "Boolean"
+
+
+def _numbers(series: Any) -> Array:
+    """A column as an array, NaN where a value is missing."""
+    import narwhals as nw
+
+    if not _is_number(series):
+        return np.full(len(series), np.nan)
+    plain = known_dtype(str(series.dtype)) and str(series.dtype) != "Boolean"
+    return np.asarray((series if plain else series.cast(nw.Float64)).to_numpy())

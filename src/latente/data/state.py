@@ -1,0 +1,59 @@
+"""How a codec is turned into JSON and arrays and back; written once, for every kind of codec."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import fields
+from typing import Any, ClassVar, Self
+
+import numpy as np
+
+from latente.data.containers import Array
+from latente.errors import StorageError
+
+State = tuple[dict[str, Any], dict[str, Array]]
+
+
+def expect(right: Any, what: str) -> None:
+    """Raise StorageError, naming ``what``, unless something stored is right."""
+    if not right:
+        raise StorageError(f"the stored description of the data is damaged or was altered: {what}")
+
+
+def is_texts(value: Any) -> bool:
+    """Whether a value is a tuple of texts."""
+    return isinstance(value, tuple) and all(isinstance(text, str) for text in value)
+
+
+class Stored:
+    """A frozen dataclass whose attributes are plain values, tuples of them, or arrays."""
+
+    kind: ClassVar[str]
+
+    def check(self) -> None:
+        """Raise StorageError if the attributes, which come from a file, do not fit each other."""
+        raise NotImplementedError
+
+    def to_state(self) -> State:
+        """What can be written as JSON, and the arrays."""
+        values = {field.name: getattr(self, field.name) for field in fields(self)}  # type: ignore[arg-type]
+        arrays = {name: value for name, value in values.items() if isinstance(value, np.ndarray)}
+        plain = {
+            name: list(value) if isinstance(value, tuple) else value for name, value in values.items() if name not in arrays
+        }
+        return {"kind": self.kind, **plain}, arrays
+
+    @classmethod
+    def from_state(cls, json: Mapping[str, Any], arrays: Mapping[str, Array]) -> Self:
+        """The inverse of :meth:`to_state`.
+
+        Raises:
+            StorageError: if something is missing or does not fit.
+        """
+        stored = {**json, **arrays}
+        names = [field.name for field in fields(cls)]  # type: ignore[arg-type]
+        missing = [name for name in names if name not in stored]
+        expect(not missing, f"it lacks {', '.join(missing)}")
+        codec = cls(**{name: tuple(stored[name]) if isinstance(stored[name], list) else stored[name] for name in names})
+        codec.check()
+        return codec

@@ -1,0 +1,551 @@
+"""``VAE`` and ``Autoencoder``: the scikit-learn estimators. Thin: each method is a few calls into the rooms below."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Callable, Iterable
+from numbers import Real
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, OutlierMixin, TransformerMixin
+from sklearn.utils.validation import check_is_fitted
+from torch import Tensor
+
+from latente import storage
+from latente.data import Codec, Images, Table, fit_codec, frame, like, read, seen_rows
+from latente.errors import DataError, LatenteWarning, ModelError, StorageError
+from latente.model.laws import LatentLaw, fit_law
+from latente.model.parts import Choice, Part, choose
+from latente.recipes import Composer, Recipe
+from latente.recipes import recipe as find_recipe
+from latente.rows import Rows
+from latente.seeding import seed_of, seeded
+from latente.tasks import generation, interpolation, reconstruct
+from latente.tasks.anomalies import IMPORTANCE_SAMPLES, blame, field_surprise, log_likelihood
+from latente.training import defaults
+from latente.training.calibration import Calibration
+from latente.training.checkpoint import Checkpoints, identify
+from latente.training.dimension import latent_dimension
+from latente.training.fit import Fit, Outcome
+from latente.training.loop import Settings, Training, evaluate
+from latente.training.progress import progress_bar
+
+LEAST_ROWS = 2
+LEAST_TO_HOLD_OUT = 5
+MOST_TO_CALIBRATE = 5000  # a p-value to 0.0002 is enough, and scoring a million rows would take longer than training
+HELD_OUT = 1_000_003  # keeps the draw of held-out rows apart from all other draws of a seed
+
+Observer = Callable[[Training], None]
+
+
+class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseEstimator):  # type: ignore[misc]
+    """A variational autoencoder of a numeric table or a stack of pictures.
+
+    Whatever says ``"auto"`` is chosen from the data. ``X`` may be an ndarray or tensor ``[N, F]``, pictures ``[N, H, W]``,
+    ``[N, H, W, C]`` or ``[N, C, H, W]``, a pandas, polars or pyarrow frame, a path (.csv, .tsv, .parquet, .npy, .npz, a
+    folder of
+    pictures) or a SQL text for DuckDB. NaN means "not seen". What comes in as a frame goes out as a frame.
+
+    Args:
+        recipe: name of a published model (see :func:`latente.recipes`) or a :class:`latente.Recipe`.
+        latent_dim: dimensions of the code; "auto" estimates them from the data and drops what stays unused.
+        hidden: widths of the encoder's layers, mirrored in the decoder.
+        likelihood: "normal", "student-t", "bernoulli", "continuous-bernoulli", or a part with arguments
+            (``latente.choose("normal", sigma=1.0)``).
+        max_epochs, time_limit, batch_size, learning_rate: of the training; ``time_limit`` in seconds.
+        early_stopping: stop where held-out rows get no better; the best weights are kept either way.
+        validation_fraction: share of the rows that is held out, for judging and for calibrating anomaly scores; 0 holds out
+        none.
+        device: "cuda", "mps" or "cpu". precision: "float32" or "bfloat16" (of the networks; densities never are).
+        random_state: a seed; the same seed on the same machine gives the same result.
+        verbose: 1 shows a progress bar.
+
+    Attributes:
+        latent_dim_: dimensions of the code. history_: a record for each epoch, nats per row. figures_: what was measured.
+        model_, law_, codec_, recipe_: the fitted parts. notes_: sentences about the data and the fit.
+        offset_: score below which :meth:`predict` says -1.
+
+    >>> import numpy as np
+    >>> rows = np.random.default_rng(0).normal(size=(200, 2)) @ np.array([[1, 2, 0.5], [0, 1, -1]])
+    >>> vae = VAE(max_epochs=5, random_state=0).fit(rows)
+    >>> vae.reconstruct(rows).shape
+    (200, 3)
+    """
+
+    def __init__(
+        self,
+        recipe: str | Recipe = "vae",
+        latent_dim: int | str = "auto",
+        hidden: tuple[int, ...] | str = "auto",
+        likelihood: str | Choice = "auto",
+        max_epochs: int | str = "auto",
+        time_limit: float | None = None,
+        batch_size: int | str = "auto",
+        learning_rate: float | str = "auto",
+        early_stopping: bool = True,
+        validation_fraction: float = 0.1,
+        device: str = "auto",
+        precision: str = "auto",
+        random_state: Any = None,
+        verbose: int = 0,
+    ) -> None:
+        self.recipe = recipe
+        self.latent_dim = latent_dim
+        self.hidden = hidden
+        self.likelihood = likelihood
+        self.max_epochs = max_epochs
+        self.time_limit = time_limit
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.device = device
+        self.precision = precision
+        self.random_state = random_state
+        self.verbose = verbose
+
+    # -- fitting ----------------------------------------------------------------------------------------------------
+
+    def fit(
+        self,
+        X: Any,
+        y: Any = None,
+        *,
+        checkpoint: str | Path | None = None,
+        resume: bool = False,
+        checkpoint_every: float = 5.0,
+        keep_checkpoint: bool = False,
+        observer: Observer | None = None,
+    ) -> Self:
+        """Learn from rows; ``y`` is ignored.
+
+        Args:
+            X: the rows.
+            y: not used.
+            checkpoint: a folder in which to keep what a run needs to go on after a kill.
+            keep_checkpoint: leave it there when the fit ends; otherwise it is removed.
+            checkpoint_every: seconds between two writes there.
+            resume: go on from what is there; the result is that of a run which was never interrupted, to the bit.
+            observer: called after each epoch with the :class:`latente.training.loop.Training`.
+
+        Raises:
+            DataError, ModelError, TrainingError: what is wrong, where, and what to do.
+        """
+        self._check_parameters()
+        self.seed_ = seed_of(self.random_state)
+        data = read(X)
+        codec = fit_codec(data)
+        train, held_out = self._split(codec.encode(data))
+        composer = self._composer(codec, train)
+        settings = self._settings(train, composer)
+        resolution = field_resolution(codec)
+        checkpoints = self._checkpoints(checkpoint, resume, checkpoint_every, train, composer)
+        with progress_bar(self.verbose > 0) as shown:
+            outcome = Fit(composer, train, held_out, resolution, settings, checkpoints, _both(shown, observer)).run()
+        self._keep(codec, composer, outcome, train, held_out, settings)
+        if checkpoints and not keep_checkpoint:
+            checkpoints.clear()
+        return self
+
+    def _check_parameters(self) -> None:
+        checks = {
+            "latent_dim": (self.latent_dim == "auto" or _whole(self.latent_dim, 1), "'auto' or a whole number from 1"),
+            "hidden": (self.hidden == "auto" or _widths(self.hidden), "'auto' or a tuple of widths"),
+            "max_epochs": (self.max_epochs == "auto" or _whole(self.max_epochs, 1), "'auto' or a whole number from 1"),
+            "batch_size": (self.batch_size == "auto" or _whole(self.batch_size, 1), "'auto' or a whole number from 1"),
+            "learning_rate": (self.learning_rate == "auto" or _positive(self.learning_rate), "'auto' or a positive number"),
+            "time_limit": (self.time_limit is None or _positive(self.time_limit), "None or a positive number of seconds"),
+            "validation_fraction": (_share(self.validation_fraction), "a share from 0 to below 1"),
+            "likelihood": (isinstance(self.likelihood, (str, Choice)), "'auto', the name of a likelihood, or a choice of one"),
+            "recipe": (isinstance(self.recipe, (str, Recipe)), "the name of a recipe, or a Recipe"),
+            "precision": (self.precision in ("auto", "float32", "bfloat16"), "'auto', 'float32' or 'bfloat16'"),
+        }
+        for name, (good, wanted) in checks.items():
+            if not good:
+                raise ModelError(f"{name} is {getattr(self, name)!r}; it must be {wanted}")
+
+    def _split(self, rows: Rows) -> tuple[Rows, Rows | None]:
+        """Rows to learn from and rows to judge by; rows of which nothing was seen are neither."""
+        seen = torch.nonzero(seen_rows(rows)).squeeze(1)
+        if len(seen) < LEAST_ROWS:
+            raise DataError(
+                f"a model can't be fitted on n_samples={len(seen)} row(s) with values; it needs at least {LEAST_ROWS}"
+            )
+        held = 0
+        if self.validation_fraction and len(seen) >= LEAST_TO_HOLD_OUT:
+            held = min(len(seen) - LEAST_ROWS, max(1, round(self.validation_fraction * len(seen))))
+        with seeded(self.seed_, HELD_OUT):
+            order = seen[torch.randperm(len(seen))]
+        chosen = torch.sort(order[held:]).values
+        train = rows if len(chosen) == len(rows) else rows[chosen]
+        return train, rows[order[:held]] if held else None
+
+    def _composer(self, codec: Codec, train: Rows) -> Composer:
+        recipe = find_recipe(self.recipe) if isinstance(self.recipe, str) else self.recipe
+        if self.likelihood != "auto":
+            likelihood = choose(self.likelihood) if isinstance(self.likelihood, str) else self.likelihood
+            recipe = Recipe(**{**vars(recipe), "likelihood": likelihood})
+        size = train.x[:1].numel()
+        if self.latent_dim != "auto" and int(self.latent_dim) > size:
+            raise ModelError(
+                f"latent_dim={self.latent_dim} is above the number of fields that vary, {size}: a code can't be wider"
+            )
+        d = latent_dimension(train, self.seed_) if self.latent_dim == "auto" else int(self.latent_dim)
+        hidden = None if isinstance(self.hidden, str) else tuple(int(width) for width in self.hidden)
+        return Composer(recipe, codec.fields, len(train), d, hidden, train.mask is not None)
+
+    def _settings(self, train: Rows, composer: Composer) -> Settings:
+        batch = defaults.batch_size(len(train)) if self.batch_size == "auto" else int(self.batch_size)
+        epochs: int | None = None if self.max_epochs == "auto" else int(self.max_epochs)
+        if epochs is None and self.time_limit is None:
+            epochs = defaults.epochs(len(train), batch)
+        device = defaults.device(self.device)
+        work = batch * composer.multiply_adds()
+        return Settings(
+            epochs=epochs,
+            batch_size=batch,
+            learning_rate=1e-3 if self.learning_rate == "auto" else float(self.learning_rate),
+            time_limit=self.time_limit,
+            patience=Settings.patience if self.early_stopping else None,
+            device=device,
+            precision=defaults.precision(self.precision, device, work),
+            threads=defaults.threads(work),
+            seed=self.seed_,
+        )
+
+    def _checkpoints(
+        self, folder: str | Path | None, resume: bool, every: float, train: Rows, composer: Composer
+    ) -> Checkpoints | None:
+        if folder is None:
+            return None
+        settings = {
+            **self.get_params(),
+            "recipe": composer.recipe.to_json(),
+            "likelihood": None,
+            "verbose": None,
+            "random_state": self.seed_,
+        }
+        checkpoints = Checkpoints(folder, identify(train, settings), every)
+        if not resume:
+            checkpoints.clear()
+        checkpoints.begin()
+        return checkpoints
+
+    def _keep(
+        self, codec: Codec, composer: Composer, outcome: Outcome, train: Rows, held_out: Rows | None, settings: Settings
+    ) -> None:
+        """What a fit leaves behind, in attributes that end in an underscore."""
+        self.codec_, self.model_, self.recipe_ = codec, outcome.model, composer.recipe
+        if self.latent_dim == "auto" and bool(outcome.diagnosis.active.any()):
+            self.model_.keep(torch.nonzero(outcome.diagnosis.active).squeeze(1))
+        self.law_ = self._law(train)
+        judged = (held_out if held_out is not None else train).spread(MOST_TO_CALIBRATE)
+        with seeded(self.seed_):
+            outcome.evaluated = evaluate(outcome.training.learner, judged)
+        self.calibration_ = Calibration.of(self._scores(judged), field_surprise(self.model_, judged))
+        self.history_ = outcome.training.at.history
+        self.figures_ = _figures(
+            outcome, settings, self.model_.latent_dim, len(train), 0 if held_out is None else len(held_out)
+        )
+        self.notes_ = [*codec.notes, *outcome.notes, *outcome.warnings]
+        if held_out is None:
+            self.notes_.append("no rows were held out: anomaly scores are compared with training rows, which is too optimistic")
+        self._name_features()
+        for warning in outcome.warnings:
+            warnings.warn(warning, LatenteWarning, stacklevel=3)
+
+    def _law(self, train: Rows) -> LatentLaw:
+        with seeded(self.seed_), torch.no_grad():
+            some = train[torch.randperm(len(train))[:10_000]]
+            return fit_law(self.model_.encode(some).rsample(), self.seed_ % 2**32)
+
+    def _name_features(self) -> None:
+        self.n_features_in_ = self.codec_.n_features
+        if self.codec_.named:
+            self.feature_names_in_ = np.asarray(self.codec_.feature_names, dtype=object)
+        self.latent_dim_ = self.model_.latent_dim
+        self._n_features_out = self.latent_dim_
+        self.offset_ = self.calibration_.offset
+
+    # -- codes and rows ---------------------------------------------------------------------------------------------
+
+    def transform(self, X: Any) -> NDArray[np.float32]:
+        """The code of each row: posterior means [N, d]; never a random draw."""
+        rows = self._rows(X)
+        return self.model_.codes(rows).numpy()
+
+    def inverse_transform(self, Z: Any) -> Any:
+        """Rows decoded from codes [N, d], in the columns and units of the training data."""
+        check_is_fitted(self, "model_")
+        z = torch.as_tensor(np.asarray(Z), dtype=torch.float32)
+        if z.ndim != 2 or z.shape[1] != self.latent_dim_:
+            raise DataError(f"codes have shape [N, {self.latent_dim_}]; these have {list(z.shape)}")
+        return self._given_back(reconstruct.decode(self.model_, z))
+
+    def reconstruct(self, X: Any) -> Any:
+        """Each row through the bottleneck and back, in the container that came in. What was not seen is filled in."""
+        return self._mapped(X, lambda rows: reconstruct.reconstruct(self.model_, rows))
+
+    def denoise(self, X: Any) -> Any:
+        """The clean row behind each noisy one: the mean of p(x|z) over the codes that explain the row."""
+        return self._mapped(X, lambda rows: reconstruct.denoise(self.model_, rows, self.seed_))
+
+    def sample(self, n: int = 1, *, law: str = "fitted", noise: bool | None = None, random_state: Any = None) -> Any:
+        """New rows.
+
+        Args:
+            n: how many.
+            law: "fitted" draws codes from the law fitted to the training rows' codes, "prior" from the model's prior.
+            noise: draw each field from its distribution (rows of a table: the default) or take its mean (pictures).
+            random_state: a seed; by default that of the fit.
+        """
+        check_is_fitted(self, "model_")
+        if law not in ("fitted", "prior") or not _whole(n, 1):
+            raise ModelError(f"sample(n, law) takes a whole number from 1 and 'fitted' or 'prior', not {n!r} and {law!r}")
+        noise = not self.codec_.fields[0].shape if noise is None else noise
+        seed = self.seed_ if random_state is None else seed_of(random_state)
+        return self._given_back(generation.sample(self.model_, self.law_ if law == "fitted" else None, n, seed, noise))
+
+    def interpolate(self, a: Any, b: Any, steps: int = 9) -> Any:
+        """Rows on the way from one row to another, both ends included; ``a`` and ``b`` are one row each."""
+        if not _whole(steps, 2):
+            raise ModelError(f"steps is a whole number from 2, not {steps!r}")
+        check_is_fitted(self, "model_")
+        return self._given_back(interpolation.interpolate(self.model_, self._one(a), self._one(b), steps))
+
+    # -- scores -----------------------------------------------------------------------------------------------------
+
+    def score_samples(self, X: Any, *, importance_samples: int = IMPORTANCE_SAMPLES) -> NDArray[np.float64]:
+        """Importance-weighted lower bound of log p(x) with K = 100 draws, nats per row, in the user's units, [N].
+
+        NaN fields are marginalised out. The density is per unit of every seen column (a change of unit adds a constant). For an
+        autoencoder it is log p(x|z), which is not a bound.
+        """
+        if not _whole(importance_samples, 1):
+            raise ModelError(f"importance_samples is a whole number from 1, not {importance_samples!r}")
+        return self._scores(self._rows(X), importance_samples)
+
+    def score(self, X: Any, y: Any = None) -> float:
+        """Mean of :meth:`score_samples`; higher is better."""
+        return float(self.score_samples(X).mean())
+
+    def decision_function(self, X: Any) -> NDArray[np.float64]:
+        """:meth:`score_samples` minus ``offset_``: negative where :meth:`predict` says -1."""
+        check_is_fitted(self, "model_")
+        return self.score_samples(X) - self.offset_
+
+    def predict(self, X: Any) -> NDArray[np.int64]:
+        """+1 for rows that fit, -1 for those that do not: about 5% of rows like the held-out ones are called -1.
+
+        The threshold is a conformal p-value of 0.05 among the held-out rows. With fewer than 19 held-out rows the share is
+        1 / (their number + 1), the least that can be told.
+        """
+        return np.where(self.decision_function(X) >= 0, 1, -1)
+
+    def anomalies(self, X: Any) -> Any:
+        """A frame with, for each row, its score, its conformal p-value, and the fields that say most against it."""
+        data = self._read(X)
+        rows = self._encoded(data)
+        scores = self._scores(rows)
+        columns: dict[str, Any] = {"score": scores, "p_value": self.calibration_.p_values(scores)}
+        if not self.codec_.fields[0].shape:
+            names = tuple(field.name for field in self.codec_.fields)
+            columns["fields"] = blame(field_surprise(self.model_, rows), self.calibration_.surprise, names)
+        return like(X, frame(columns, data.container))
+
+    # -- storage ----------------------------------------------------------------------------------------------------
+
+    def save(self, path: str | Path) -> Path:
+        """Write one .safetensors file that can run no code; whole or not at all."""
+        check_is_fitted(self, "model_")
+        settings = {**self.get_params(), "recipe": None, "likelihood": None, "random_state": None, "seed": self.seed_}
+        settings["hidden"] = self.hidden if isinstance(self.hidden, str) else list(self.hidden)
+        figures = {**self.figures_, "notes": self.notes_}
+        return storage.save(
+            storage.Fitted(
+                self.recipe_, self.codec_, self.model_, self.law_, self.calibration_, figures, self.history_, settings
+            ),
+            path,
+        )
+
+    # -- the way in and out -----------------------------------------------------------------------------------------
+
+    def _read(self, X: Any) -> Table | Images:
+        """What comes in, of which only the columns that the model knows."""
+        check_is_fitted(self, "model_")
+        return read(X, self.codec_.feature_names if self.codec_.named else None)
+
+    def _rows(self, X: Any) -> Rows:
+        return self._encoded(self._read(X))
+
+    def _encoded(self, data: Table | Images) -> Rows:
+        rows = self.codec_.encode(data)
+        self.model_.likelihood.check(rows)  # type: ignore[operator]
+        return rows
+
+    def _one(self, X: Any) -> Rows:
+        rows = self._rows(_as_rows(X, self.codec_.row_ndim))
+        if len(rows) != 1:
+            raise DataError(f"interpolate goes from one row to another; it was given {len(rows)}")
+        return rows
+
+    def _scores(self, rows: Rows, importance_samples: int = IMPORTANCE_SAMPLES) -> NDArray[np.float64]:
+        encoded = log_likelihood(self.model_, rows, self.seed_, importance_samples)
+        if not self.model_.likelihood.is_density:
+            return encoded
+        in_units: NDArray[np.float64] = encoded + self.codec_.log_jacobian(rows).numpy()
+        return in_units
+
+    def _mapped(self, X: Any, task: Callable[[Rows], Tensor]) -> Any:
+        data = self._read(X)
+        return like(X, self._given_back(task(self._encoded(data)), data.container))
+
+    def _given_back(self, x: Tensor, container: str | None = None) -> Any:
+        return self.codec_.decode(x.reshape(len(x), *self.codec_.shape), container)
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = True
+        tags.input_tags.three_d_array = True
+        tags.transformer_tags.preserves_dtype = ["float32"]
+        return tags
+
+
+class Autoencoder(VAE):
+    """``VAE(recipe="autoencoder")``: a point for each row and no prior. See :class:`VAE` for everything else."""
+
+    def __init__(
+        self,
+        recipe: str | Recipe = "autoencoder",
+        latent_dim: int | str = "auto",
+        hidden: tuple[int, ...] | str = "auto",
+        likelihood: str | Choice = "auto",
+        max_epochs: int | str = "auto",
+        time_limit: float | None = None,
+        batch_size: int | str = "auto",
+        learning_rate: float | str = "auto",
+        early_stopping: bool = True,
+        validation_fraction: float = 0.1,
+        device: str = "auto",
+        precision: str = "auto",
+        random_state: Any = None,
+        verbose: int = 0,
+    ) -> None:
+        super().__init__(
+            recipe,
+            latent_dim,
+            hidden,
+            likelihood,
+            max_epochs,
+            time_limit,
+            batch_size,
+            learning_rate,
+            early_stopping,
+            validation_fraction,
+            device,
+            precision,
+            random_state,
+            verbose,
+        )
+
+
+def load(path: str | Path, parts: Iterable[type[Part]] = ()) -> VAE:
+    """Read a model that :meth:`VAE.save` wrote.
+
+    Args:
+        path: the file.
+        parts: classes of one's own that the model is made of.
+
+    Raises:
+        StorageError: missing, damaged, of a newer version, with an unknown part or with weights that are not finite.
+    """
+    fitted = storage.load(path, parts)
+    vae = _as_it_was(fitted, path)
+    vae.seed_, vae.recipe_, vae.history_ = vae.random_state, fitted.recipe, fitted.history
+    vae.codec_, vae.model_, vae.law_, vae.calibration_ = fitted.codec, fitted.model, fitted.law, fitted.calibration
+    vae.notes_ = list(fitted.figures.pop("notes", []))
+    vae.figures_ = fitted.figures
+    vae._name_features()
+    return vae
+
+
+def _as_it_was(fitted: storage.Fitted, path: str | Path) -> VAE:
+    """An estimator with the parameters of the one that was saved."""
+    cls = VAE if fitted.model.is_stochastic else Autoencoder
+    try:
+        settings = dict(fitted.settings)
+        seed, hidden = int(settings.pop("seed")), settings.pop("hidden")
+        settings |= {"recipe": fitted.recipe, "likelihood": "auto", "random_state": seed}
+        return cls(**settings, hidden=hidden if hidden == "auto" else tuple(hidden))
+    except (KeyError, TypeError, ValueError) as error:
+        raise StorageError(f"{path} does not describe an estimator of this Latente: {error}") from error
+
+
+def field_resolution(codec: Codec) -> Tensor:
+    """Smallest recorded step of each value of an encoded row, [F]."""
+    return torch.cat([torch.full((max(1, field.size),), field.resolution) for field in codec.fields])
+
+
+def _figures(outcome: Outcome, settings: Settings, latent_dim: int, n_train: int, n_held_out: int) -> dict[str, Any]:
+    """What was measured, plain values only; nats per row of encoded data."""
+    at = outcome.training.at
+    return {
+        "rows": n_train,
+        "held_out_rows": n_held_out,
+        "latent_dim": latent_dim,
+        "active_units": int(outcome.diagnosis.active.sum()),
+        "distortion": outcome.evaluated["held_out_distortion"],
+        "rate": outcome.evaluated["held_out_rate"],
+        "loss": outcome.evaluated["held_out_loss"],
+        "mutual_information": _or_none(outcome.diagnosis.information),
+        "gain_over_independent_columns": outcome.diagnosis.gain,
+        "probabilistic_pca": _or_none(outcome.linear),
+        "epochs": at.epoch,
+        "best_epoch": at.best_epoch,
+        "seconds": at.elapsed,
+        "finished": at.finished,
+        "device": settings.device,
+        "precision": settings.precision,
+        "batch_size": settings.batch_size,
+    }
+
+
+def _or_none(value: float) -> float | None:
+    return value if math.isfinite(value) else None
+
+
+def _both(first: Observer, second: Observer | None) -> Observer:
+    def tell(training: Training) -> None:
+        first(training)
+        if second is not None:
+            second(training)
+
+    return tell
+
+
+def _whole(value: Any, least: int) -> bool:
+    return isinstance(value, (int, np.integer)) and not isinstance(value, bool) and int(value) >= least
+
+
+def _widths(value: Any) -> bool:
+    return isinstance(value, (tuple, list)) and all(_whole(width, 1) for width in value)
+
+
+def _positive(value: Any) -> bool:
+    return isinstance(value, Real) and not isinstance(value, bool) and 0 < float(value) < math.inf
+
+
+def _share(value: Any) -> bool:
+    return isinstance(value, Real) and 0 <= float(value) < 1
+
+
+def _as_rows(X: Any, row_ndim: int) -> Any:
+    """One row (or picture) with the dimension of rows: an array, or a row of a pandas frame."""
+    if getattr(X, "ndim", None) != row_ndim:
+        return X
+    return X.to_frame().T if hasattr(X, "to_frame") else X[None]

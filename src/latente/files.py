@@ -1,0 +1,146 @@
+"""Files that are whole or not there, and that can't run code.
+
+What Latente writes is a safetensors file: tensors by name, and in its metadata one JSON text and a digest of everything.
+Reading
+checks all of it before anything is believed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import os
+import secrets
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load as parse
+from safetensors.torch import save as serialise
+from torch import Tensor
+
+from latente.errors import StorageError
+
+# A header is JSON of names, shapes and one text: real ones take kilobytes.
+LARGEST_HEADER = 50_000_000
+
+
+def write_atomically(path: str | Path, write: Callable[[BinaryIO], object]) -> Path:
+    """Write beside, flush to disc, rename: whoever looks sees the old file or the new one, never half of one.
+
+    Args:
+        path: where to; missing folders are made.
+        write: is given the open binary file.
+
+    Raises:
+        StorageError: the disc is full, the folder is read-only, the path is a folder, ...
+    """
+    path = Path(path)
+    beside: Path | None = None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        beside = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+        with open(beside, "xb") as file:
+            write(file)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(beside, path)
+        _sync_folder(path.parent)
+    except OSError as error:
+        raise StorageError(f"can't write {path}: {error.strerror or error}") from error
+    finally:
+        if beside is not None:
+            beside.unlink(missing_ok=True)
+    return path
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def write_text(path: str | Path, text: str) -> Path:
+    """A text file, UTF-8, whole or not there."""
+    return write_atomically(path, lambda file: file.write(text.encode()))
+
+
+def write_tensors(path: str | Path, kind: str, version: int, values: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> Path:
+    """Tensors and plain values in one file.
+
+    Args:
+        path: where to.
+        kind: what the file is, checked on reading.
+        version: of the format; a reader refuses later ones.
+        values: anything that JSON can hold.
+        tensors: by name; moved to the processor.
+    """
+    held = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
+    text = json.dumps(values)
+    metadata = {"kind": kind, "version": str(version), "values": text, "sha256": _digest(text, held)}
+    return write_atomically(path, lambda file: file.write(serialise(held, metadata)))
+
+
+def read_tensors(path: str | Path, kind: str, version: int) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    """The inverse of :func:`write_tensors`; nothing is imported or run.
+
+    Raises:
+        StorageError: missing, truncated, altered, of another kind or of a later version than this library knows.
+    """
+    path = Path(path)
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise StorageError(f"can't read {path}: {error.strerror or error}") from error
+    metadata = _metadata(content, path)
+    if metadata.get("kind") != kind:
+        raise StorageError(f"{path} is not a {kind} of Latente")
+    _check_version(metadata.get("version", ""), version, path)
+    try:
+        tensors = parse(content)
+        intact = _digest(metadata["values"], tensors) == metadata["sha256"]
+        values = json.loads(metadata["values"])
+    except (SafetensorError, KeyError, ValueError, RecursionError) as error:
+        raise StorageError(f"{path} is damaged: {error}") from error
+    if not intact:
+        raise StorageError(f"{path} is damaged: its content does not match its checksum; fetch it again or train anew")
+    return values, tensors
+
+
+def _metadata(content: bytes, path: Path) -> dict[str, str]:
+    """The header's metadata, read before any tensor is touched."""
+    size = int.from_bytes(content[:8], "little")
+    if len(content) < 8 or size > min(LARGEST_HEADER, len(content) - 8):
+        raise StorageError(
+            f"{path} is truncated, or not a file of Latente: its header claims {size:,} bytes of {len(content):,}"
+        )
+    try:
+        metadata = json.loads(content[8 : 8 + size])["__metadata__"]
+        return {str(key): str(value) for key, value in metadata.items()}
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise StorageError(f"{path} is damaged, or not a file of Latente: its header can't be read") from error
+
+
+def _check_version(found: str, known: int, path: Path) -> None:
+    if not found.isdecimal():
+        raise StorageError(f"{path} is damaged: its version is {found!r}")
+    if int(found) > known:
+        raise StorageError(
+            f"{path} was written by a newer Latente (format {found}; this one knows up to {known}): "
+            "pip install --upgrade latente"
+        )
+
+
+def _digest(text: str, tensors: Mapping[str, Tensor]) -> str:
+    digest = hashlib.sha256(text.encode())
+    for name in sorted(tensors):
+        value = tensors[name]
+        digest.update(f"{name} {value.dtype} {tuple(value.shape)}".encode())
+        if math.prod(value.shape):
+            digest.update(value.reshape(-1).view(torch.uint8).numpy().data)
+    return digest.hexdigest()

@@ -1,0 +1,315 @@
+"""Distributions of codes and of rows, with the interface of :mod:`torch.distributions`.
+
+They are classes of our own, and not torch's, for one reason each: torch's check their arguments and broadcast at every
+construction, which costs more than the arithmetic of a small model, and know nothing of fields that were not seen.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any, ClassVar
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+from torch.distributions import Distribution, register_kl
+
+LOG_2PI = math.log(2 * math.pi)
+
+
+def full_precision(value: Tensor) -> Tensor:
+    """Networks may run in bfloat16; densities are never computed in it."""
+    return value.float() if value.dtype == torch.bfloat16 else value
+
+
+class DiagonalNormal(Distribution):
+    """Normal law of a code with independent dimensions, ``N(loc, diag(exp(log_variance)))``; batch shape [B], event [d]."""
+
+    arg_constraints: ClassVar[dict[str, Any]] = {}
+    has_rsample = True
+
+    def __init__(self, loc: Tensor, log_variance: Tensor) -> None:
+        self.loc, self.log_variance = loc, log_variance
+        super().__init__(loc.shape[:-1], loc.shape[-1:], validate_args=False)
+
+    @property
+    def mean(self) -> Tensor:
+        """The centre, [B, d]."""
+        return self.loc
+
+    @property
+    def stddev(self) -> Tensor:
+        """Standard deviations, [B, d]."""
+        return torch.exp(0.5 * self.log_variance)
+
+    def rsample(self, sample_shape: torch.Size | tuple[int, ...] = ()) -> Tensor:  # type: ignore[override]
+        """Reparametrised draws (Kingma and Welling 2014, eq. 4), [*sample_shape, B, d]."""
+        noise = torch.randn((*sample_shape, *self.loc.shape), dtype=self.loc.dtype, device=self.loc.device)
+        return self.at(noise)
+
+    def at(self, noise: Tensor) -> Tensor:
+        """The point that standard normal ``noise`` [..., d] is mapped to."""
+        return torch.addcmul(self.loc, self.stddev, noise)
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        """Log-density in nats, event summed: [..., B, d] to [..., B]."""
+        standardised = (value - self.loc).square() * torch.exp(-self.log_variance)
+        return -0.5 * (standardised + self.log_variance + LOG_2PI).sum(-1)
+
+
+class StandardNormal(Distribution):
+    """``N(0, I)`` over codes of ``d`` dimensions."""
+
+    arg_constraints: ClassVar[dict[str, Any]] = {}
+    has_rsample = True
+
+    def __init__(self, like: Tensor, d: int) -> None:
+        self.like, self.d = like, d
+        super().__init__(torch.Size(), torch.Size((d,)), validate_args=False)
+
+    def rsample(self, sample_shape: torch.Size | tuple[int, ...] = ()) -> Tensor:  # type: ignore[override]
+        """Draws, [*sample_shape, d]."""
+        return torch.randn((*sample_shape, self.d), dtype=self.like.dtype, device=self.like.device)
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        """Log-density in nats, [..., d] to [...]."""
+        return -0.5 * (value.square().sum(-1) + self.d * LOG_2PI)
+
+
+class PointMass(Distribution):
+    """All mass on one code: an autoencoder's "posterior". It has no density, so its log-probability is refused."""
+
+    arg_constraints: ClassVar[dict[str, Any]] = {}
+    has_rsample = True
+
+    def __init__(self, loc: Tensor) -> None:
+        self.loc = loc
+        super().__init__(loc.shape[:-1], loc.shape[-1:], validate_args=False)
+
+    @property
+    def mean(self) -> Tensor:
+        """The code, [B, d]."""
+        return self.loc
+
+    def rsample(self, sample_shape: torch.Size | tuple[int, ...] = ()) -> Tensor:  # type: ignore[override]
+        """The code itself, ``sample_shape`` times."""
+        return self.loc.expand(*sample_shape, *self.loc.shape)
+
+
+@register_kl(DiagonalNormal, StandardNormal)  # type: ignore[no-untyped-call, untyped-decorator]
+def _kl_diagonal_standard(q: DiagonalNormal, p: StandardNormal) -> Tensor:
+    """KL(q || N(0, I)) in closed form (Kingma and Welling 2014, appendix B), [B]."""
+    return _RateOfNormal.apply(q.loc, q.log_variance)  # type: ignore[no-any-return, no-untyped-call]
+
+
+@register_kl(PointMass, StandardNormal)  # type: ignore[no-untyped-call, untyped-decorator]
+def _kl_point_standard(q: PointMass, p: StandardNormal) -> Tensor:
+    """An autoencoder pays nothing for its code: there is no rate to count."""
+    return q.loc.new_zeros(q.loc.shape[:-1])
+
+
+class FieldsDistribution:
+    """Law of a row's fields given a code: the F fields are independent, so everything is per field, [K, B, F].
+
+    ``x`` is [B, *shape] or [B, F]; ``mask`` is True where a value was seen. Fields that were not seen add nothing: that is
+    the exact marginal of the seen ones, since the fields are independent given the code.
+    """
+
+    mean: Tensor
+
+    def field_log_prob(self, x: Tensor) -> Tensor:
+        """Log-density of each field, [B, F] to [K, B, F]."""
+        raise NotImplementedError
+
+    def sample(self) -> Tensor:
+        """One draw for each code, [K, B, F]."""
+        raise NotImplementedError
+
+    @property
+    def mode(self) -> Tensor:
+        """The most likely value of each field, [K, B, F]."""
+        return self.mean
+
+    def log_prob(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
+        """Log-density of each field in nats, [K, B, F]; 0 where it was not seen."""
+        value = self.field_log_prob(x.flatten(1))
+        return value if mask is None else value.masked_fill(~mask.flatten(1), 0.0)
+
+    def row_log_prob(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
+        """Log-density of the seen fields of each row together, [K, B]. Summed over fields, never averaged."""
+        return self.log_prob(x, mask).sum(-1)
+
+
+class NormalFields(FieldsDistribution):
+    """Independent normals; ``log_sigma`` is [] (shared) or [F]."""
+
+    def __init__(self, mean: Tensor, log_sigma: Tensor) -> None:
+        self.mean, self.log_sigma = mean, log_sigma
+
+    def field_log_prob(self, x: Tensor) -> Tensor:
+        residual = (x - self.mean) * torch.exp(-self.log_sigma)
+        return -0.5 * residual.square() - (self.log_sigma + 0.5 * LOG_2PI)
+
+    def row_log_prob(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
+        """As in the base class; with every field seen, in the fewest passes over the fields."""
+        if mask is not None:
+            return super().row_log_prob(x, mask)
+        return _NormalLogProb.apply(x.flatten(1), self.mean, self.log_sigma)  # type: ignore[no-any-return, no-untyped-call]
+
+    def sample(self) -> Tensor:
+        return self.mean + torch.exp(self.log_sigma) * torch.randn_like(self.mean)
+
+
+class StudentTFields(FieldsDistribution):
+    """Independent Student-t laws with ``df`` degrees of freedom, [F] or []."""
+
+    def __init__(self, mean: Tensor, log_sigma: Tensor, df: Tensor) -> None:
+        self.mean, self.log_sigma, self.df = mean, log_sigma, df
+
+    def field_log_prob(self, x: Tensor) -> Tensor:
+        residual = (x - self.mean) * torch.exp(-self.log_sigma)
+        half = 0.5 * (self.df + 1)
+        normaliser = torch.lgamma(half) - torch.lgamma(0.5 * self.df) - 0.5 * torch.log(math.pi * self.df) - self.log_sigma
+        return normaliser - half * torch.log1p(residual.square() / self.df)
+
+    def sample(self) -> Tensor:
+        chi2 = 2 * torch._standard_gamma((0.5 * self.df).expand_as(self.mean).contiguous())
+        return self.mean + torch.exp(self.log_sigma) * torch.randn_like(self.mean) * torch.sqrt(self.df / chi2)
+
+
+class BernoulliFields(FieldsDistribution):
+    """Independent coin tosses, by their logits."""
+
+    def __init__(self, logits: Tensor) -> None:
+        self.logits = logits
+
+    @property
+    def mean(self) -> Tensor:  # type: ignore[override]
+        """Probability of a 1."""
+        return torch.sigmoid(self.logits)
+
+    @property
+    def mode(self) -> Tensor:
+        return (self.logits > 0).to(self.logits.dtype)
+
+    def field_log_prob(self, x: Tensor) -> Tensor:
+        return x * self.logits - F.softplus(self.logits)
+
+    def row_log_prob(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
+        """As in the base class; with every field seen, in the fewest passes over the fields."""
+        return super().row_log_prob(x, mask) if mask is not None else bernoulli_log_prob(x.flatten(1), self.logits)
+
+    def sample(self) -> Tensor:
+        return torch.bernoulli(self.mean)
+
+
+class ContinuousBernoulliFields(BernoulliFields):
+    """The law on [0, 1] with density ``C(l) l^x (1-l)^(1-x)`` (Loaiza-Ganem and Cunningham 2019)."""
+
+    # Near l = 1/2 the normaliser and the mean are 0/0; a Taylor series in the logit takes over there.
+    NEAR = 0.05
+
+    def field_log_prob(self, x: Tensor) -> Tensor:
+        return x * self.logits - F.softplus(self.logits) + self._log_normaliser()
+
+    def row_log_prob(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
+        return self.log_prob(x, mask).sum(-1)
+
+    @property
+    def mean(self) -> Tensor:  # type: ignore[override]
+        """E x = 1/(1 - exp(-t)) - 1/t in the logit t."""
+        t, near = self._safe_logits()
+        return torch.where(near, 0.5 + self.logits / 12, 1 / -torch.expm1(-t) - 1 / t)
+
+    @property
+    def mode(self) -> Tensor:
+        return self.mean
+
+    def sample(self) -> Tensor:
+        """Inverse of the distribution function, log(1 + u (e^t - 1)) / t, written so that it can't overflow."""
+        t, near = self._safe_logits()
+        u = torch.rand_like(t)
+        magnitude = t.abs()
+        value = 1 + torch.log(u + (1 - u) * torch.exp(-magnitude)) / magnitude
+        return torch.where(near, u, torch.where(t > 0, value, 1 - value)).clamp(0, 1)
+
+    def _safe_logits(self) -> tuple[Tensor, Tensor]:
+        near = self.logits.abs() < self.NEAR
+        return torch.where(near, torch.full_like(self.logits, self.NEAR), self.logits), near
+
+    def _log_normaliser(self) -> Tensor:
+        """log C: with t the logit, C = t coth(t/2) rearranged; 2 at t = 0."""
+        t, near = self._safe_logits()
+        magnitude = t.abs()
+        far = torch.log(magnitude) + torch.log1p(torch.exp(-magnitude)) - torch.log(-torch.expm1(-magnitude))
+        result: Tensor = torch.where(near, math.log(2.0) + self.logits.square() / 12, far)
+        return result
+
+
+# The three below are sums whose derivatives are shorter than what autograd makes of them. This is where a model's time outside
+# its matrix products goes: of a picture's in passes over the pixels, of a small table's in the number of operations.
+
+
+class _NormalLogProb(torch.autograd.Function):
+    """sum_f log N(x_f; mu_f, sigma_f^2), with r = (x - mu) / sigma: derivatives r / sigma in mu and r^2 - 1 in log sigma."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, mean: Tensor, log_sigma: Tensor) -> Tensor:
+        precision = torch.exp(-log_sigma)
+        residual = (x - mean).mul_(precision) if log_sigma.dim() else x - mean
+        squared = torch.linalg.vector_norm(residual, dim=-1).square_()
+        size = mean.shape[-1]
+        if log_sigma.dim():
+            log_normaliser = log_sigma.sum()
+        else:
+            squared.mul_(precision * precision)
+            log_normaliser = size * log_sigma
+        ctx.save_for_backward(residual, precision, squared)
+        result: Tensor = squared.mul(-0.5).sub_(log_normaliser + 0.5 * size * LOG_2PI)
+        return result
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
+        residual, precision, squared = ctx.saved_tensors
+        g = gradient.unsqueeze(-1)
+        if not precision.dim():
+            to_mean = residual * (g * (precision * precision))
+            return None, to_mean, (gradient * (squared - residual.shape[-1])).sum() if ctx.needs_input_grad[2] else None
+        weighted = residual * g
+        to_sigma = (weighted * residual).sum((0, 1)) - gradient.sum() if ctx.needs_input_grad[2] else None
+        return None, weighted * precision, to_sigma
+
+
+class _RateOfNormal(torch.autograd.Function):
+    """KL(N(mu, v) || N(0, I)), with derivatives mu, and (v - 1) / 2 in log v."""
+
+    @staticmethod
+    def forward(ctx: Any, loc: Tensor, log_variance: Tensor) -> Tensor:
+        variance = log_variance.exp()
+        ctx.save_for_backward(loc, variance)
+        return (loc * loc).add_(variance).sub_(log_variance).sum(-1).sub_(loc.shape[-1]).mul_(0.5)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor]:
+        loc, variance = ctx.saved_tensors
+        g = gradient.unsqueeze(-1)
+        return loc * g, (variance - 1) * (0.5 * g)
+
+
+class _BernoulliLogProb(torch.autograd.Function):
+    """sum_f x t - softplus(t), whose gradient in t is x - sigmoid(t)."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, logits: Tensor) -> Tensor:
+        ctx.save_for_backward(x, logits)
+        return (x * logits - F.softplus(logits)).sum(-1)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[None, Tensor]:
+        x, logits = ctx.saved_tensors
+        return None, (x - torch.sigmoid(logits)) * gradient.unsqueeze(-1)
+
+
+def bernoulli_log_prob(x: Tensor, logits: Tensor) -> Tensor:
+    """Log-probability of each row, ``x`` [B, F] and ``logits`` [K, B, F] to [K, B]."""
+    return _BernoulliLogProb.apply(x, logits)  # type: ignore[no-any-return, no-untyped-call]

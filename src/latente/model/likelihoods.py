@@ -1,0 +1,209 @@
+"""p(x | z): from the decoder's output theta [K, B, P] to a distribution over a row's fields.
+
+Every likelihood has ``parameters_per_field`` (P = that many times F) and can ``start`` from the data, so that training does not
+begin with a noise level that drowns the signal: with a fixed variance a dimension of a linear VAE dies when the variance
+exceeds
+its covariance eigenvalue (Lucas et al. 2019), hence sigma starts at the residual that a PCA of the same size leaves.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from latente.errors import DataError, ModelError
+from latente.model.distributions import (
+    BernoulliFields,
+    ContinuousBernoulliFields,
+    FieldsDistribution,
+    NormalFields,
+    StudentTFields,
+)
+from latente.model.parts import Part, register
+from latente.rows import Rows
+
+LOG_SIGMA_FLOOR = -6.0
+# Adam moves every parameter by about the learning rate a step: a logarithm that must move by units is stretched, so that noise
+# levels settle in hundreds of steps and not in thousands.
+SPEED = 8.0
+
+
+class Likelihood(Part):
+    """Base: theta [K, B, P] to a distribution over F fields."""
+
+    parameters_per_field = 1
+    is_density = True
+
+    def __init__(self, shape: tuple[int, ...]) -> None:
+        super().__init__()
+        self.size = math.prod(shape)
+
+    def start(self, rows: Rows, residual: Tensor, resolution: Tensor) -> None:
+        """Begin from the data.
+
+        Args:
+            rows: the training rows.
+            residual: variance that a PCA with as many components as the code leaves in each field, [F].
+            resolution: smallest step between recorded values of each field, [F]; 0 where they are continuous.
+        """
+
+    def check(self, rows: Rows) -> None:
+        """Refuse rows that the likelihood does not describe.
+
+        Raises:
+            DataError: there are such values.
+        """
+
+    def independent(self, train: Rows, held_out: Rows) -> Tensor:
+        """Log-likelihood [B] of held-out rows under independent columns fitted to the training rows: what a collapsed
+        model can reach. Normal columns here.
+        """
+        mean, variance = moments(train)
+        return NormalFields(mean, 0.5 * torch.log(variance.clamp_min(math.exp(2 * LOG_SIGMA_FLOOR)))).row_log_prob(
+            held_out.x, held_out.mask
+        )
+
+
+def moments(rows: Rows) -> tuple[Tensor, Tensor]:
+    """Mean and variance of the seen values of each field, both [F]."""
+    x = rows.x.flatten(1)
+    if rows.mask is None:
+        return x.mean(0), x.var(0, correction=0)
+    seen = rows.mask.flatten(1)
+    count = seen.sum(0).clamp_min(1)
+    mean = x.sum(0) / count
+    return mean, ((x - mean).square() * seen).sum(0) / count
+
+
+class Scale(Likelihood):
+    """A likelihood with a learned standard deviation: one per field, one shared, or a fixed number."""
+
+    floor: Tensor
+
+    def __init__(self, shape: tuple[int, ...], sigma: str | float = "field") -> None:
+        super().__init__(shape)
+        if sigma not in ("field", "shared") and not (isinstance(sigma, (int, float)) and sigma > 0):
+            raise ModelError(f"sigma is 'field', 'shared' or a positive number, not {sigma!r}")
+        self.sigma = sigma
+        width = (self.size,) if sigma == "field" else ()
+        log_sigma = LOG_SIGMA_FLOOR if isinstance(sigma, str) else math.log(sigma)
+        self.register_buffer("floor", torch.full(width, log_sigma))
+        if isinstance(sigma, str):
+            self.excess = nn.Parameter(torch.full(width, _inverse_softplus(-LOG_SIGMA_FLOOR) / SPEED))
+
+    @property
+    def log_sigma(self) -> Tensor:
+        """Logarithm of the standard deviation, [F] or []; a soft floor keeps it above the values' resolution."""
+        if isinstance(self.sigma, str):
+            return self.floor + F.softplus(SPEED * self.excess)
+        return self.floor
+
+    def start(self, rows: Rows, residual: Tensor, resolution: Tensor) -> None:
+        """Sigma from the residual of a PCA; its floor from the resolution (a uniform error of that width)."""
+        if not isinstance(self.sigma, str):
+            return
+        step = resolution.square() / 12
+        if self.sigma == "shared":
+            residual, step = residual.mean(), step.mean()
+        floor = 0.5 * torch.log(step.clamp_min(math.exp(2 * LOG_SIGMA_FLOOR)))
+        log_sigma = 0.5 * torch.log(residual.clamp_min(1e-12))
+        with torch.no_grad():
+            self.floor.copy_(floor)
+            self.excess.copy_(_inverse_softplus_of((log_sigma - floor).clamp_min(0.1)) / SPEED)
+
+
+def _inverse_softplus_of(value: Tensor) -> Tensor:
+    return value + torch.log(-torch.expm1(-value))
+
+
+def _inverse_softplus(value: float) -> float:
+    return value + math.log(-math.expm1(-value))
+
+
+@register
+class Normal(Scale):
+    """Normal noise. ``sigma``: ``"field"`` (learned, one per field), ``"shared"`` (learned, one: the sigma-VAE of Rybkin et al.
+    2021) or a fixed number.
+    """
+
+    name = "normal"
+
+    def forward(self, theta: Tensor) -> FieldsDistribution:
+        """theta [K, B, F] is the mean."""
+        return NormalFields(theta, self.log_sigma)
+
+    def independent(self, train: Rows, held_out: Rows) -> Tensor:
+        """Where the model has one sigma for all fields, learned or fixed, so have the independent columns."""
+        if self.sigma == "field":
+            return super().independent(train, held_out)
+        mean, variance = moments(train)
+        log_sigma = 0.5 * torch.log(variance.mean()) if self.sigma == "shared" else self.log_sigma
+        return NormalFields(mean, log_sigma).row_log_prob(held_out.x, held_out.mask)
+
+
+@register
+class StudentT(Scale):
+    """Student-t noise, for heavy tails; degrees of freedom are learned per field and stay above ``lowest_df`` (so that the
+    variance exists).
+    """
+
+    name = "student-t"
+
+    def __init__(self, shape: tuple[int, ...], sigma: str | float = "field", lowest_df: float = 3.0) -> None:
+        super().__init__(shape, sigma)
+        self.lowest_df = lowest_df
+        self.excess_df = nn.Parameter(torch.full((self.size,), _inverse_softplus(7.0)))
+
+    def forward(self, theta: Tensor) -> FieldsDistribution:
+        """theta [K, B, F] is the centre."""
+        return StudentTFields(theta, self.log_sigma, self.lowest_df + F.softplus(self.excess_df))
+
+
+class _WithinOne(Likelihood):
+    """A likelihood of values from 0 to 1."""
+
+    def start(self, rows: Rows, residual: Tensor, resolution: Tensor) -> None:
+        """Nothing to set; training rows are checked."""
+        try:
+            self.check(rows)
+        except DataError as error:
+            raise ModelError(f"{error} (columns other than 0/1 are standardised): choose 'normal' or 'student-t'") from error
+
+    def check(self, rows: Rows) -> None:
+        if not len(rows):
+            return
+        low, high = rows.x.aminmax()
+        if low < 0 or high > 1:
+            raise DataError(
+                f"{self.name!r} is a likelihood of values from 0 to 1; these, once encoded, go from {low:.3g} to {high:.3g}"
+            )
+
+
+@register
+class Bernoulli(_WithinOne):
+    """For fields of 0 and 1 (values between are taken as probabilities of a 1)."""
+
+    name = "bernoulli"
+    is_density = False
+
+    def forward(self, theta: Tensor) -> FieldsDistribution:
+        """theta [K, B, F] is the logit."""
+        return BernoulliFields(theta)
+
+    def independent(self, train: Rows, held_out: Rows) -> Tensor:
+        mean = moments(train)[0].clamp(1e-4, 1 - 1e-4)
+        return BernoulliFields(torch.logit(mean).unsqueeze(0)).row_log_prob(held_out.x, held_out.mask).squeeze(0)
+
+
+@register
+class ContinuousBernoulli(_WithinOne):
+    """For fields anywhere in [0, 1], a density in its own right (Loaiza-Ganem and Cunningham 2019)."""
+
+    name = "continuous-bernoulli"
+
+    def forward(self, theta: Tensor) -> FieldsDistribution:
+        """theta [K, B, F] is the logit of the parameter lambda."""
+        return ContinuousBernoulliFields(theta)

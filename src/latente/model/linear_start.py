@@ -1,0 +1,108 @@
+"""Where training begins: at what a linear model of the same size already knows.
+
+Probabilistic PCA (Tipping and Bishop 1999) has a closed form. Its residual is where the noise level of a likelihood starts, and
+where encoder and decoder have a linear path, that path starts as its solution: training then begins at the linear model's
+bound, and what the layers learn comes on top.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from latente.model.latent_model import LatentModel
+from latente.model.likelihoods import Scale
+from latente.model.networks.mlp import MLPDecoder, MLPEncoder
+from latente.model.posteriors import Posterior
+from latente.rows import Rows
+
+MOST_ROWS = 4096
+LEAST_SHARE_OF_VARIANCE = 1e-4
+
+
+@dataclass(frozen=True)
+class LinearModel:
+    """x = mean + weights z + noise, with z ~ N(0, I); double precision.
+
+    Attributes:
+        mean: [F]. weights: [F, d]. residual: variance of the noise in each field, [F].
+    """
+
+    mean: Tensor
+    weights: Tensor
+    residual: Tensor
+
+    def posterior(self) -> tuple[Tensor, Tensor, Tensor]:
+        """E[z|x] = A x + b and the variances of z given x: A [d, F], b [d], variance [d]."""
+        weighted = self.weights / self.residual.unsqueeze(1)
+        precision = torch.eye(weighted.shape[1], dtype=weighted.dtype) + self.weights.T @ weighted
+        A = torch.linalg.solve(precision, weighted.T)
+        return A, -A @ self.mean, 1 / precision.diagonal()
+
+
+@torch.no_grad()
+def linear_model(rows: Rows, d: int) -> LinearModel:
+    """PCA with ``d`` components of at most 4,096 rows; a value that was not seen counts as 0, a standardised column's mean."""
+    x = rows.spread(MOST_ROWS).x.flatten(1).double().cpu()
+    mean = x.mean(0)
+    x = x - mean
+    rank = max(1, min(d, (len(x) - 1) // 2, x.shape[1]))
+    _, s, v = torch.svd_lowrank(x, q=min(rank + 8, *x.shape), niter=4)
+    eigenvalues, v = s[:rank].square() / len(x), v[:, :rank]
+    # The discarded variance lies in F - d directions (Tipping and Bishop 1999, eq. 8), of which each field shows F - d parts
+    # in F.
+    # They were found in these rows, so that what is left of n rows is that of n - 1 - d.
+    directions, rows_left = max(1, x.shape[1] - rank), max(1, len(x) - 1 - rank)
+    residual = (x - (x @ v) @ v.T).square().sum(0) * x.shape[1] / directions / rows_left
+    residual = torch.maximum(residual, LEAST_SHARE_OF_VARIANCE * x.square().mean(0)).clamp_min(1e-8)
+    weights = torch.zeros(x.shape[1], d, dtype=x.dtype)
+    weights[:, :rank] = v * (eigenvalues - residual.mean()).clamp_min(1e-8).sqrt()
+    return LinearModel(mean, weights, residual)
+
+
+@torch.no_grad()
+def start(model: LatentModel, rows: Rows, resolution: Tensor) -> None:
+    """Begin at the linear model: the likelihood's noise, and the linear paths where both networks have one.
+
+    Args:
+        model: fresh.
+        rows: the training rows.
+        resolution: smallest step between recorded values of each field, [F].
+    """
+    linear = linear_model(rows, model.latent_dim)
+    model.likelihood.start(rows, linear.residual.float(), resolution)  # type: ignore[operator]
+    if starts_linear(model):
+        _start_paths(model, linear)
+
+
+def starts_linear(model: LatentModel) -> bool:
+    """Whether a linear model is within reach of both networks without any layer, and its noise within that of the
+    likelihood.
+    """
+    encoder, decoder = model.encoder, model.decoder
+    paths = (
+        isinstance(encoder, MLPEncoder) and isinstance(decoder, MLPDecoder) and encoder.linear and decoder.linear is not None
+    )
+    return paths and isinstance(model.likelihood, Scale)
+
+
+def _start_paths(model: LatentModel, linear: LinearModel) -> None:
+    """The linear model where it is linear; the layers begin at a tenth of their usual size, so as not to drown it."""
+    A, b, variance = linear.posterior()
+    d, F = A.shape
+    posterior, decoder = model.posterior, model.decoder
+    assert isinstance(posterior, Posterior)
+    assert isinstance(decoder, MLPDecoder)
+    posterior.head.weight[:d, :-F].mul_(0.1)
+    posterior.head.weight[:d, -F:] = A.float()
+    posterior.head.bias[:d] = b.float()
+    posterior.start(variance.float())
+    assert decoder.linear is not None
+    decoder.linear.weight.copy_(linear.weights)
+    decoder.linear.bias.copy_(linear.mean)
+    last = decoder.layers[-1]
+    assert isinstance(last, nn.Linear)
+    last.weight.mul_(0.1)
+    last.bias.zero_()

@@ -1,0 +1,117 @@
+"""What training minimises: named terms in nats per row, from a trace.
+
+``strength`` holds what the schedule says at this moment: ``kl`` (0 to 1, the warm-up) and ``capacity`` (0 to 1).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from latente.errors import ModelError
+from latente.model.distributions import DiagonalNormal
+from latente.model.latent_model import Trace
+from latente.model.parts import Part, register
+
+Strength = Mapping[str, float]
+FULL: Strength = {"kl": 1.0, "capacity": 1.0}
+
+
+@dataclass(frozen=True, eq=False)
+class Terms:
+    """The parts of a loss by name, each [B], and what they add up to, [B]; nats per row."""
+
+    named: dict[str, Tensor]
+    total: Tensor
+
+
+class Objective(Part):
+    """Trace to terms. ``K`` is the number of codes that it wants for each row; ``uses`` names the strengths that it heeds."""
+
+    K: int = 1
+    uses: tuple[str, ...] = ("kl",)
+
+    def forward(self, trace: Trace, strength: Strength = FULL) -> Terms:
+        """The terms of each row."""
+        raise NotImplementedError
+
+
+@register
+class Reconstruction(Objective):
+    """-log p(x|z): an autoencoder."""
+
+    name = "reconstruction"
+    uses = ()
+
+    def forward(self, trace: Trace, strength: Strength = FULL) -> Terms:
+        return Terms({"distortion": trace.distortion}, trace.distortion)
+
+
+@register
+class ELBO(Objective):
+    """Distortion + beta x rate: the negative evidence lower bound (Kingma and Welling 2014); beta-VAE (Higgins et al. 2017).
+
+    ``free_bits``: nats per unit that cost nothing in training (Kingma et al. 2016); the reported rate is the true one.
+    """
+
+    name = "elbo"
+
+    def __init__(self, beta: float = 1.0, free_bits: float = 0.0) -> None:
+        super().__init__()
+        if beta < 0 or free_bits < 0:
+            raise ModelError(f"beta and free_bits can't be negative; they are {beta} and {free_bits}")
+        self.beta, self.free_bits = beta, free_bits
+
+    def forward(self, trace: Trace, strength: Strength = FULL) -> Terms:
+        rate = self._priced_rate(trace)
+        total = torch.add(trace.distortion, rate, alpha=self.beta * strength["kl"])
+        return Terms({"distortion": trace.distortion, "rate": trace.rate}, total)
+
+    def _priced_rate(self, trace: Trace) -> Tensor:
+        if not self.free_bits or not isinstance(trace.q, DiagonalNormal):
+            return trace.rate
+        per_unit = 0.5 * (trace.q.loc.square() + trace.q.log_variance.exp() - trace.q.log_variance - 1)
+        # Per unit over the batch, as the paper has it: single rows may still say nothing of a unit.
+        return per_unit.mean(0).clamp_min(self.free_bits).sum().expand(len(trace.rows))
+
+
+@register
+class Capacity(Objective):
+    """Distortion + gamma |rate - C|, C growing to ``capacity`` nats (Burgess et al. 2018)."""
+
+    name = "capacity"
+    uses = ("capacity",)
+
+    def __init__(self, gamma: float = 10.0, capacity: float = 25.0) -> None:
+        super().__init__()
+        if gamma < 0 or capacity < 0:
+            raise ModelError(f"gamma and capacity can't be negative; they are {gamma} and {capacity}")
+        self.gamma, self.capacity = gamma, capacity
+
+    def forward(self, trace: Trace, strength: Strength = FULL) -> Terms:
+        # The mean rate is held at C, not that of every row: rows differ in how much there is to say of them.
+        excess = (trace.rate.mean() - self.capacity * strength["capacity"]).abs()
+        total = trace.distortion + self.gamma * excess
+        return Terms({"distortion": trace.distortion, "rate": trace.rate}, total)
+
+
+@register
+class ImportanceWeighted(Objective):
+    """-log (1/K) sum_k p(x, z_k) / q(z_k|x): the importance-weighted bound (Burda et al. 2016). No analytic KL in it."""
+
+    name = "importance-weighted"
+
+    def __init__(self, samples: int = 5) -> None:
+        super().__init__()
+        if not isinstance(samples, int) or samples < 1:
+            raise ModelError(f"an importance-weighted bound needs a whole number of samples from 1, not {samples}")
+        self.K = samples
+
+    def forward(self, trace: Trace, strength: Strength = FULL) -> Terms:
+        log_weights = trace.log_likelihood + strength["kl"] * trace.log_prior_ratio
+        bound = torch.logsumexp(log_weights, 0) - math.log(len(log_weights))
+        return Terms({"distortion": trace.distortion, "rate": trace.rate}, -bound)

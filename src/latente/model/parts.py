@@ -1,0 +1,130 @@
+"""What a part is: a module whose constructor arguments are its whole configuration, and a closed table of their names.
+
+A file, a recipe or a command line names a part by its registered name; nothing is ever imported by name. A class of one's own
+derives from :class:`Part`, carries a ``name``, and is handed to ``load(..., parts=[MyEncoder])``.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, TypeVar
+
+from torch import nn
+
+from latente.errors import ModelError
+
+PARTS: dict[str, type[Part]] = {}
+PartClass = TypeVar("PartClass", bound="type[Part]")
+
+
+class _RecordsArguments(type):
+    """Keeps the constructor's arguments, so that "to and from JSON" is written once for all parts."""
+
+    def __call__(cls, *args: Any, **kwargs: Any) -> Any:
+        part = super().__call__(*args, **kwargs)
+        bound = inspect.signature(cls.__init__).bind(part, *args, **kwargs)  # type: ignore[misc]
+        bound.apply_defaults()
+        part.arguments = {key: bound.arguments[key] for key in constructor_arguments(cls)}
+        return part
+
+
+def constructor_arguments(cls: type) -> list[str]:
+    """Names of what a part is made of; a part without a constructor of its own has none."""
+    named = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+    parameters = inspect.signature(cls.__init__).parameters.values()  # type: ignore[misc]
+    return [parameter.name for parameter in parameters if parameter.kind in named and parameter.name != "self"]
+
+
+class Part(nn.Module, metaclass=_RecordsArguments):
+    """Base of all parts. ``name`` is what a file calls it; ``arguments`` is how it was made.
+
+    Whatever a part learns or fits is a parameter or a buffer, so that it is stored with the weights.
+    """
+
+    name: ClassVar[str] = ""
+    arguments: dict[str, Any]
+
+    def choice(self) -> Choice:
+        """How to make this part again (without its weights)."""
+        return Choice(self.name, dict(self.arguments), type(self))
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A part by name, with the arguments that are not left to the data. ``own`` is the class where it is the user's."""
+
+    name: str
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+    own: type[Part] | None = field(default=None, repr=False, compare=False)
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values only, as stored in a file."""
+        return {"name": self.name, "arguments": dict(self.arguments)}
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> Choice:
+        """The inverse of :meth:`to_json`."""
+        return cls(str(value["name"]), dict(value["arguments"]))
+
+
+def choose(part: str | type[Part], **arguments: Any) -> Choice:
+    """Name a part (or hand over a class of one's own) and the arguments that should not be left to the data.
+
+    >>> choose("normal", sigma="shared")
+    Choice(name='normal', arguments={'sigma': 'shared'})
+    """
+    return Choice(part, arguments) if isinstance(part, str) else Choice(part.name, arguments, part)
+
+
+def register(cls: PartClass) -> PartClass:
+    """Enter a part of the library into the closed table; a name can be taken once."""
+    if not cls.name or cls.name in PARTS:
+        raise ModelError(f"a part needs a name of its own; {cls.name!r} is empty or taken")
+    PARTS[cls.name] = cls
+    return cls
+
+
+def part_class(name: str, own: Iterable[type[Part]] = ()) -> type[Part]:
+    """The class behind a name.
+
+    Raises:
+        ModelError: nobody registered the name; the message lists those that exist.
+    """
+    known = {**PARTS, **{cls.name: cls for cls in own}}
+    if name not in known:
+        raise ModelError(f"there is no part called {name!r}; there are {', '.join(sorted(known))}")
+    return known[name]
+
+
+def names_of(base: type[Part]) -> list[str]:
+    """Names of the registered parts of one kind."""
+    return sorted(name for name, cls in PARTS.items() if issubclass(cls, base))
+
+
+def build(choice: Choice, own: Iterable[type[Part]] = (), **sizes: Any) -> Any:
+    """Make a part: its chosen arguments, and of ``sizes`` (what the data decides) those that its constructor asks for.
+
+    Raises:
+        ModelError: an argument that the part does not have, or a value that it refuses.
+    """
+    cls = choice.own or part_class(choice.name, own)
+    accepted = constructor_arguments(cls)
+    unknown = [key for key in choice.arguments if key not in accepted]
+    if unknown:
+        possible = ", ".join(accepted) or "none"
+        raise ModelError(f"{choice.name!r} has no argument {unknown[0]!r}; it has: {possible}")
+    _refuse_what_is_no_number(cls, choice)
+    left = {key: value for key, value in sizes.items() if key in accepted}
+    try:
+        return cls(**{**left, **choice.arguments})
+    except TypeError as error:
+        raise ModelError(f"{choice.name!r} can't be made from {dict(choice.arguments)}: {error}") from error
+
+
+def _refuse_what_is_no_number(cls: type[Part], choice: Choice) -> None:
+    parameters = inspect.signature(cls.__init__).parameters
+    for key, value in choice.arguments.items():
+        if parameters[key].annotation in ("float", "int") and not isinstance(value, (int, float)):
+            raise ModelError(f"{key} of {choice.name!r} is a number, not {value!r}")

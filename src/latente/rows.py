@@ -1,0 +1,82 @@
+"""Rows and fields: the one thing that the data room and the model room share.
+
+A *row* is one example: a line of a table, or one picture. A *field* is a part of it that has a name and a kind: a column, or
+the picture as a whole. The codec of a data set turns the user's rows into :class:`Rows`, and the model knows nothing else.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+REAL = "real"
+BINARY = "binary"
+IMAGE = "image"
+
+
+@dataclass(frozen=True)
+class Field:
+    """A named part of a row.
+
+    Attributes:
+        name: the column's name, or ``"image"``.
+        kind: ``"real"``, ``"binary"`` (only 0 and 1 occur) or ``"image"``.
+        shape: ``()`` for a column, ``(C, H, W)`` for a picture.
+        resolution: the smallest step between recorded values, in encoded units; 0 where values are continuous.
+            A density may not be narrower than that (SCIENCE: floors at the recorded resolution).
+    """
+
+    name: str
+    kind: str = REAL
+    shape: tuple[int, ...] = ()
+    resolution: float = 0.0
+
+    @property
+    def size(self) -> int:
+        """How many values the field has."""
+        return math.prod(self.shape)
+
+
+def row_shape(fields: tuple[Field, ...]) -> tuple[int, ...]:
+    """Shape of one encoded row: ``(F,)`` for columns, ``(C, H, W)`` for a picture."""
+    if len(fields) == 1 and fields[0].shape:
+        return fields[0].shape
+    return (len(fields),)
+
+
+@dataclass(frozen=True, eq=False)
+class Rows:
+    """A batch of encoded rows.
+
+    Attributes:
+        x: float32 ``[N, *shape]``; 0 where a value was not seen.
+        mask: bool of the same shape, True where a value was seen; ``None`` when everything was.
+    """
+
+    x: Tensor
+    mask: Tensor | None = None
+
+    def __len__(self) -> int:
+        return self.x.shape[0]
+
+    def __getitem__(self, index: Tensor | slice) -> Rows:
+        return Rows(self.x[index], None if self.mask is None else self.mask[index])
+
+    def to(self, device: torch.device | str, dtype: torch.dtype | None = None) -> Rows:
+        """The same rows on another device, and in another precision."""
+        return Rows(self.x.to(device, dtype), None if self.mask is None else self.mask.to(device))
+
+    def spread(self, most: int) -> Rows:
+        """At most so many rows, evenly from the first to the last: files are often sorted, so the first rows are no sample."""
+        if len(self) <= most:
+            return self
+        return self[torch.linspace(0, len(self) - 1, most, dtype=torch.float64).round().long()]
+
+    def batches(self, size: int) -> Iterator[Rows]:
+        """Consecutive batches of at most ``size`` rows, as views."""
+        for start in range(0, len(self), size):
+            yield self[start : start + size]

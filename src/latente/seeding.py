@@ -1,0 +1,53 @@
+"""One seed, one result: draws that depend on the numbers given and on nothing that ran before, and that leave no trace."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import torch
+
+from latente.errors import ModelError
+
+# torch's generator is one per process. Whoever draws holds it, so that two fits in two threads do not mix their draws.
+_GENERATOR = threading.RLock()
+
+
+def mixed(*numbers: int) -> int:
+    """A 63-bit seed from several numbers, of which every bit of every number counts."""
+    return int(np.random.SeedSequence(numbers).generate_state(1, np.uint64)[0] >> np.uint64(1))
+
+
+@contextmanager
+def seeded(*numbers: int, device: torch.device | str = "cpu") -> Iterator[None]:
+    """Inside, torch's generator starts from these numbers; outside, it is as if nothing had been drawn."""
+    cuda = torch.device(device).type == "cuda"
+    with _GENERATOR, torch.random.fork_rng([torch.cuda.current_device()] if cuda else [], enabled=True):
+        reseed(*numbers, device=device)
+        yield
+
+
+def reseed(*numbers: int, device: torch.device | str = "cpu") -> None:
+    """Start torch's generator of ``device`` again from these numbers; only within :func:`seeded`."""
+    torch.default_generator.manual_seed(mixed(*numbers))
+    kind = torch.device(device).type
+    if kind == "cuda":
+        torch.cuda.manual_seed(mixed(*numbers))
+    elif kind == "mps":
+        torch.mps.manual_seed(mixed(*numbers))
+
+
+def seed_of(random_state: Any) -> int:
+    """A seed from what scikit-learn calls a random state: a number, a ``RandomState``, or ``None`` for a fresh one."""
+    if random_state is None:
+        return int(np.random.SeedSequence().generate_state(1)[0])
+    if isinstance(random_state, (int, np.integer)) and random_state >= 0:
+        return int(random_state)
+    if isinstance(random_state, np.random.RandomState):
+        return int(random_state.randint(2**31 - 1))
+    if isinstance(random_state, np.random.Generator):
+        return int(random_state.integers(2**31 - 1))
+    raise ModelError(f"random_state is {random_state!r}; it must be None, a whole number from 0, or a generator of NumPy")

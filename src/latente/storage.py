@@ -1,0 +1,130 @@
+"""Save and load a fitted model: one safetensors file, no code in it.
+
+The JSON in its metadata names parts by their registered names; the tensors are the weights and what was fitted. Loading builds
+the parts from the closed table, checks every tensor, and refuses what it does not know.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from latente.data import Codec, codec_from_state
+from latente.errors import ModelError, StorageError
+from latente.files import read_tensors, write_tensors
+from latente.model.latent_model import LatentModel
+from latente.model.laws import LatentLaw
+from latente.model.parts import Choice, Part, build
+from latente.recipes import Recipe
+from latente.training.calibration import Calibration
+from latente.version import __version__
+
+KIND = "model"
+VERSION = 1
+
+
+@dataclass
+class Fitted:
+    """Everything that a fit leaves behind.
+
+    Attributes:
+        recipe: what was asked for.
+        codec: between the user's units and encoded rows.
+        model, law: the trained parts, and the law of the codes.
+        calibration: held-out rows' scores.
+        figures: what was measured, plain values only.
+        history: a record for each epoch.
+        settings: the estimator's parameters and the seed that was used, plain values only.
+    """
+
+    recipe: Recipe
+    codec: Codec
+    model: LatentModel
+    law: LatentLaw
+    calibration: Calibration
+    figures: dict[str, Any]
+    history: list[dict[str, float]]
+    settings: dict[str, Any]
+
+
+def save(fitted: Fitted, path: str | Path) -> Path:
+    """Write a model, whole or not at all.
+
+    Raises:
+        StorageError: it can't be written there.
+    """
+    codec, arrays = fitted.codec.to_state()
+    values = {
+        "latente": __version__,
+        "recipe": fitted.recipe.to_json(),
+        "parts": fitted.model.config(),
+        "law": fitted.law.choice().to_json(),
+        "codec": codec,
+        "figures": fitted.figures,
+        "history": fitted.history,
+        "settings": fitted.settings,
+    }
+    tensors = {
+        **{f"model.{name}": value for name, value in fitted.model.state_dict().items()},
+        **{f"law.{name}": value for name, value in fitted.law.state_dict().items()},
+        **{f"codec.{name}": torch.from_numpy(np.ascontiguousarray(value)) for name, value in arrays.items()},
+        "calibration.scores": torch.from_numpy(fitted.calibration.scores),
+        "calibration.surprise": torch.from_numpy(fitted.calibration.surprise),
+    }
+    return write_tensors(path, KIND, VERSION, values, tensors)
+
+
+def load(path: str | Path, parts: Iterable[type[Part]] = ()) -> Fitted:
+    """Read a model.
+
+    Args:
+        path: the file.
+        parts: classes of one's own that the model is made of.
+
+    Raises:
+        StorageError: missing, damaged, of a newer version, with an unknown part or with weights that are not finite.
+    """
+    values, tensors = read_tensors(path, KIND, VERSION)
+    _refuse_not_finite(tensors, path)
+    try:
+        model = LatentModel.from_config(values["parts"], parts)
+        law: LatentLaw = build(Choice.from_json(values["law"]), parts)
+        _fill(model, _below("model", tensors))
+        _fill(law, _below("law", tensors))
+        return Fitted(
+            recipe=Recipe.from_json(values["recipe"]),
+            codec=codec_from_state(values["codec"], {key: value.numpy() for key, value in _below("codec", tensors).items()}),
+            model=model.eval(),
+            law=law,
+            calibration=Calibration(tensors["calibration.scores"].numpy(), tensors["calibration.surprise"].numpy()),
+            figures=dict(values["figures"]),
+            history=list(values["history"]),
+            settings=dict(values["settings"]),
+        )
+    except (ModelError, KeyError, TypeError, RuntimeError, ValueError) as error:
+        if isinstance(error, StorageError):
+            raise
+        raise StorageError(f"{path} does not describe a model that this Latente ({__version__}) can make: {error}") from error
+
+
+def _below(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {name[len(prefix) + 1 :]: value for name, value in tensors.items() if name.startswith(f"{prefix}.")}
+
+
+def _fill(module: nn.Module, state: dict[str, Tensor]) -> None:
+    module.load_state_dict(state, strict=True)
+
+
+def _refuse_not_finite(tensors: dict[str, Tensor], path: str | Path) -> None:
+    for name, value in tensors.items():
+        weights = name.startswith(("model.", "law.")) and value.is_floating_point()
+        if weights and not bool(torch.isfinite(value).all()):
+            raise StorageError(
+                f"{path}: {name.partition('.')[2]} holds values that are not finite; the model would answer nothing else"
+            )

@@ -1,0 +1,59 @@
+"""How unlikely a row is, how that compares with rows the model did not learn from, and which fields make it so."""
+
+from __future__ import annotations
+
+import copy
+import math
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from latente.model.latent_model import LatentModel
+from latente.rows import Rows
+from latente.tasks.draws import own_noise, shared_noise
+
+IMPORTANCE_SAMPLES = 100
+VALUES_AT_ONCE = 500_000
+
+
+@torch.no_grad()
+def log_likelihood(model: LatentModel, rows: Rows, seed: int, K: int = IMPORTANCE_SAMPLES) -> NDArray[np.float64]:
+    """Importance-weighted lower bound of log p(x), nats per row, [N] (Burda et al. 2016, eq. 8).
+
+    Fields that were not seen are marginalised out. A row's score depends neither on its neighbours nor on its place: its draws
+    are chosen by its own values, and computing is in double precision. For an autoencoder, which has no density over codes,
+    it is
+    log p(x|z) at the row's code: not a bound of log p(x).
+    """
+    model = copy.deepcopy(model).double()
+    K = K if model.is_stochastic else 1
+    noise = shared_noise(seed, K, model.latent_dim, torch.float64)
+    size = max(1, VALUES_AT_ONCE // (K * rows.x[:1].numel()))
+    return np.concatenate([_bound(model, batch, noise[:, own_noise(batch)]) for batch in rows.batches(size)])
+
+
+def _bound(model: LatentModel, batch: Rows, noise: Tensor) -> NDArray[np.float64]:
+    trace = model.trace(batch.to("cpu", torch.float64), len(noise), noise=noise)
+    log_weights = trace.log_likelihood
+    if model.is_stochastic:
+        log_weights = log_weights + trace.log_prior_ratio
+    result: NDArray[np.float64] = (torch.logsumexp(log_weights, 0) - math.log(len(noise))).numpy()
+    return result
+
+
+@torch.no_grad()
+def field_surprise(model: LatentModel, rows: Rows) -> Tensor:
+    """-log p(x_f|z) of each field at the row's code, nats, [N, F]; 0 where it was not seen."""
+    parts = [
+        model.decode(model.encode(batch).mean.unsqueeze(0)).log_prob(batch.x, batch.mask)[0] for batch in rows.batches(8192)
+    ]
+    return -torch.cat(parts)
+
+
+def blame(surprise: Tensor, usual: NDArray[np.float64], names: tuple[str, ...], most: int = 3) -> list[str]:
+    """For each row the fields that say most against it, with the nats by which they exceed what is usual."""
+    excess = surprise.double().numpy() - usual
+    order = np.argsort(-excess, axis=1)[:, :most]
+    return [", ".join(f"{names[f]} ({row[f]:+.1f})" for f in top if row[f] > 0) for row, top in zip(excess, order, strict=True)]

@@ -1,0 +1,43 @@
+"""Rows through the bottleneck and back."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from latente.model.latent_model import LatentModel
+from latente.rows import Rows
+from latente.tasks.draws import own_noise, shared_noise
+
+BATCH = 8192
+DRAWS = 32
+
+
+@torch.no_grad()
+def decode(model: LatentModel, z: Tensor) -> Tensor:
+    """Mean of p(x|z) at codes [N, d], as [N, F]."""
+    return torch.cat([model.decode(part.unsqueeze(0)).mean.squeeze(0) for part in torch.split(z, BATCH)])
+
+
+def reconstruct(model: LatentModel, rows: Rows) -> Tensor:
+    """Mean of p(x|z) at each row's code, [N, F]."""
+    return decode(model, model.codes(rows))
+
+
+@torch.no_grad()
+def denoise(model: LatentModel, rows: Rows, seed: int, draws: int = DRAWS) -> Tensor:
+    """E[clean row | row]: decoded means, averaged over codes in proportion to how well they explain the row, [N, F].
+
+    The average is over ``draws`` codes of q(z|x) with the weights p(x, z) / q(z|x), normalised for each row, so that it is the
+    mean under the model's true posterior as draws grow (self-normalised importance sampling). An autoencoder has one code.
+    """
+    if not model.is_stochastic:
+        return reconstruct(model, rows)
+    noise = shared_noise(seed, draws, model.latent_dim, torch.float32)
+    return torch.cat([_expected(model, batch, noise[:, own_noise(batch)]) for batch in rows.batches(max(1, BATCH // draws))])
+
+
+def _expected(model: LatentModel, batch: Rows, noise: Tensor) -> Tensor:
+    trace = model.trace(batch, len(noise), noise=noise)
+    weights = torch.softmax(trace.log_likelihood + trace.log_prior_ratio, 0)
+    return (weights.unsqueeze(-1) * trace.px.mean).sum(0)

@@ -1,0 +1,79 @@
+"""What went wrong in training, found by measurement and named."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+from sklearn.decomposition import PCA
+from torch import Tensor
+
+from latente.model.distributions import DiagonalNormal
+from latente.model.latent_model import LatentModel
+from latente.rows import Rows
+
+ACTIVE_VARIANCE = 0.01
+LEAST_INFORMATION = 0.1
+LEAST_ACTIVE_SHARE = 0.1
+SMALL_DATA = 2000
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """What a trained model does with its code.
+
+    Attributes:
+        active: which units say something, [d] (Burda et al. 2016: Var_x E[z_u|x] > 0.01).
+        information: estimate of I(x; z) in nats; at most log of the number of rows it was estimated from. NaN for a point mass.
+        gain: held-out bound over that of independent columns, nats per row.
+    """
+
+    active: Tensor
+    information: float
+    gain: float
+
+    @property
+    def collapsed(self) -> str:
+        """Why the code says (almost) nothing of the row; empty where it does."""
+        if self.information < LEAST_INFORMATION:
+            return f"the code holds {self.information:.2f} nats about a row"
+        if self.active.float().mean() < LEAST_ACTIVE_SHARE:
+            return f"{int(self.active.sum())} of {len(self.active)} units of the code are active"
+        if self.gain <= 0:
+            return f"the model explains held-out rows no better than independent columns ({self.gain:+.2f} nats per row)"
+        return ""
+
+
+@torch.no_grad()
+def diagnose(model: LatentModel, train: Rows, held_out: Rows, evaluated: Mapping[str, float]) -> Diagnosis:
+    """Look at a trained model; ``evaluated`` are its means on the held-out rows."""
+    independent = float(model.likelihood.independent(train, held_out).double().mean())  # type: ignore[operator]
+    return Diagnosis(active_units(model, train), information(model, train), -independent - evaluated["held_out_loss"])
+
+
+def active_units(model: LatentModel, rows: Rows, most: int = 10_000) -> Tensor:
+    """Which units vary with the row, bool [d]. For a point mass, relative to the unit that varies most: its scale is free."""
+    variance = model.codes(rows.spread(most)).var(0, correction=0)
+    return variance > (ACTIVE_VARIANCE if model.is_stochastic else ACTIVE_VARIANCE * variance.max())
+
+
+@torch.no_grad()
+def information(model: LatentModel, rows: Rows, most: int = 1000) -> float:
+    """I(x; z) = E log q(z_i|x_i) - log (1/N) sum_j q(z_i|x_j) (Hoffman and Johnson 2016), nats."""
+    q = model.encode(rows.spread(most))
+    if not isinstance(q, DiagonalNormal):
+        return math.nan
+    z = q.rsample()
+    own = q.log_prob(z)
+    every = torch.stack([q.log_prob(point) for point in z])
+    return float((own - (torch.logsumexp(every, 1) - math.log(len(z)))).mean())
+
+
+def linear_baseline(train: Rows, held_out: Rows, components: int) -> float:
+    """Held-out log-likelihood of probabilistic PCA (Tipping and Bishop 1999), nats per row; NaN where it is not defined."""
+    x, y = (rows.x.flatten(1).double().cpu().numpy() for rows in (train, held_out))
+    if train.mask is not None or x.shape[1] < 2 or len(x) <= x.shape[1] or not len(y):
+        return math.nan
+    return float(PCA(min(components, x.shape[1] - 1), svd_solver="covariance_eigh").fit(x).score(y))

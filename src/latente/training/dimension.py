@@ -1,0 +1,48 @@
+"""How many dimensions a code needs, measured on the data before anything is trained."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.neighbors import NearestNeighbors
+
+from latente.rows import Rows
+
+MOST_DIMENSIONS = 64
+MOST_ROWS = 2000
+
+
+def intrinsic_dimension(x: NDArray[np.float32], discard: float = 0.1) -> float:
+    """TwoNN (Facco et al. 2017): the dimension in which ratios of second to first neighbour distances, all >= 1, would be as
+    seen.
+
+    Args:
+        x: rows [N, F].
+        discard: share of the largest ratios to leave out, as the paper does; they belong to isolated rows.
+
+    Returns:
+        The estimate; 1 where there are too few distinct rows to tell.
+    """
+    x = np.unique(x, axis=0)
+    if len(x) < 5:
+        return 1.0
+    distance, _ = NearestNeighbors(n_neighbors=3).fit(x).kneighbors(x)
+    ratios = np.sort(np.log(distance[:, 2] / distance[:, 1]))
+    kept = ratios[: int(len(ratios) * (1 - discard))]
+    # Maximum likelihood of a Pareto law, of which the largest ratios are known only to be larger than the last one kept.
+    total = kept.sum() + (len(ratios) - len(kept)) * kept[-1]
+    return float(len(kept) / total) if total > 0 else 1.0
+
+
+def latent_dimension(rows: Rows, seed: int) -> int:
+    """min(64, 2 x intrinsic dimension, F / 2, N / 4), at least 1.
+
+    Enough to hold the data's shape, and no more than so many rows can tell; what stays unused is dropped after training.
+    """
+    x = rows.x.flatten(1).cpu().numpy()
+    n, fields = len(x), int(x.shape[1])
+    chosen = np.random.default_rng(seed).permutation(n)[:MOST_ROWS]
+    estimate = math.ceil(2 * intrinsic_dimension(x[np.sort(chosen)]))
+    return max(1, min(MOST_DIMENSIONS, estimate, math.ceil(fields / 2), n // 4))

@@ -1,0 +1,194 @@
+"""From rows to a trained model: trials, the main run, the diagnosis, and its remedies."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Protocol
+
+import torch
+
+from latente.model.latent_model import LatentModel
+from latente.model.linear_start import start
+from latente.rows import Rows
+from latente.seeding import seeded
+from latente.training.checkpoint import Checkpoints
+from latente.training.diagnosis import SMALL_DATA, Diagnosis, diagnose, linear_baseline
+from latente.training.loop import Learner, Settings, Training, evaluate
+
+TRIALS = 3
+TRIAL_SHARE = 0.2
+LEAST_TO_CHOOSE_BY = 20
+
+
+@dataclass(frozen=True)
+class Remedy:
+    """What is changed in a learner whose code collapsed."""
+
+    words: str = ""
+    warm_up: float = 1.0
+    free_bits: float = 0.0
+    skip: bool = False
+
+
+REMEDIES = (
+    Remedy("a warm-up four times as long", warm_up=4.0),
+    Remedy("free bits", warm_up=4.0, free_bits=0.1),
+    Remedy("skip connections from the code", warm_up=4.0, free_bits=0.1, skip=True),
+)
+
+
+class MakesLearners(Protocol):
+    """A recipe and the data's sizes, ready to make a learner."""
+
+    def __call__(self, remedy: Remedy) -> Learner:
+        """A fresh learner; its weights are drawn from torch's generator."""
+
+
+@dataclass
+class Outcome:
+    """What a fit found.
+
+    Attributes:
+        model: the trained model, with the weights that were best on held-out rows.
+        training: the run that it came from.
+        evaluated: means over the held-out rows (the training rows where there are none).
+        warnings: what a person must know; ``notes``: what a person may like to know.
+    """
+
+    model: LatentModel
+    training: Training
+    evaluated: dict[str, float]
+    diagnosis: Diagnosis
+    linear: float
+    warnings: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+
+Observer = Callable[[Training], None]
+
+
+@dataclass
+class Fit:
+    """One fit: everything that its stages share.
+
+    Attributes:
+        make: makes a fresh learner.
+        train, held_out: the rows; ``held_out`` may be None.
+        resolution: smallest recorded step of each field, [F].
+        settings: of each run.
+        checkpoints: where to keep them, or None.
+        observer: called after each epoch.
+    """
+
+    make: MakesLearners
+    train: Rows
+    held_out: Rows | None
+    resolution: torch.Tensor
+    settings: Settings
+    checkpoints: Checkpoints | None = None
+    observer: Observer = lambda training: None
+    interrupted: bool = False
+
+    def run(self) -> Outcome:
+        """Train, look, mend."""
+        outcome = self._examined(self._main_run())
+        if outcome.diagnosis.collapsed:
+            outcome = self._mended(outcome)
+        if outcome.training.at.slowdowns:
+            rate = self.settings.learning_rate / 10**outcome.training.at.slowdowns
+            outcome.warnings.append(f"training diverged and went on with a learning rate of {rate:.1g}")
+        if len(self.train) < SMALL_DATA and outcome.linear >= -outcome.evaluated["held_out_loss"]:
+            outcome.notes.append(
+                f"probabilistic PCA of the same size explains held-out rows as well or better ({outcome.linear:.2f} against at "
+                f"least {-outcome.evaluated['held_out_loss']:.2f} nats per row): the model found little that is not linear"
+            )
+        return outcome
+
+    def _main_run(self) -> Training:
+        """On small data the best of three short trials goes on, where enough rows are held out to tell which it is."""
+        held_out = 0 if self.held_out is None else len(self.held_out)
+        trials = TRIALS if len(self.train) < SMALL_DATA and held_out >= LEAST_TO_CHOOSE_BY else 1
+        runs = [self._training(stage, self._share(trials)) for stage in range(trials)]
+        if trials == 1:
+            return self._run(runs[0])
+        for number, run in enumerate(runs, 1):
+            run.label = f"trial {number} of {trials}"
+        values = {run: self._after_trial(run) for run in runs}
+        best = min(runs, key=lambda run: values[run])
+        best.label = "training"
+        if any(run.at.finished == "interrupted" for run in runs):
+            best.at.finished = "interrupted"
+        return self._run(best)
+
+    def _share(self, trials: int) -> Settings:
+        """The settings of one run, so that trials and main run together keep to the time limit."""
+        limit = self.settings.time_limit
+        return replace(self.settings, time_limit=limit and limit / (1 + TRIAL_SHARE * (trials - 1)))
+
+    def _after_trial(self, run: Training) -> float:
+        if not self.interrupted:
+            self._run(run, TRIAL_SHARE)
+        if not run.at.history:  # Ctrl-C in its first epoch
+            return math.inf
+        at_end = next((record for record in run.at.history if record["progress"] >= TRIAL_SHARE), run.at.history[-1])
+        return at_end["held_out_objective"]
+
+    def _training(self, stage: int, settings: Settings, remedy: Remedy = Remedy()) -> Training:
+        with seeded(settings.seed, stage):
+            learner = self.make(remedy)
+            start(learner.model, self.train, self.resolution)
+        training = Training(learner, self.train, self.held_out, settings, stage)
+        if self.checkpoints:
+            self.checkpoints.restore(training)
+        return training
+
+    def _run(self, training: Training, until: float = 1.0) -> Training:
+        def after_epoch(training: Training) -> None:
+            if self.checkpoints:
+                self.checkpoints.after_epoch(training)
+            self.observer(training)
+
+        training.run(until, after_epoch)
+        self.interrupted = self.interrupted or training.at.finished == "interrupted"
+        return training
+
+    def _examined(self, training: Training) -> Outcome:
+        """Put the best weights in, and look at what they do."""
+        model = training.use_best().cpu().eval()
+        held_out = self.held_out if self.held_out is not None else self.train.spread(SMALL_DATA)
+        with seeded(self.settings.seed):
+            evaluated = evaluate(training.learner, held_out)
+            diagnosis = diagnose(model, self.train, held_out, evaluated)
+        # Where data is plenty and the code says much, nobody asks how well a linear model does; it would cost seconds.
+        asked = diagnosis.collapsed or len(self.train) < SMALL_DATA
+        linear = linear_baseline(self.train.spread(SMALL_DATA), held_out, model.latent_dim) if asked else math.nan
+        return Outcome(model, training, evaluated, diagnosis, linear)
+
+    def _mended(self, outcome: Outcome) -> Outcome:
+        """Where a linear code finds structure that this model missed, train again with each remedy in turn."""
+        reason = outcome.diagnosis.collapsed
+        interrupted = outcome.training.at.finished == "interrupted"
+        independent = -outcome.evaluated["held_out_loss"] - outcome.diagnosis.gain
+        structure = outcome.linear > independent + 0.1 and outcome.model.is_stochastic
+        for number, remedy in enumerate(REMEDIES if structure and not interrupted else ()):
+            if self._seconds_left(outcome) <= 0:
+                break
+            settings = replace(self.settings, time_limit=self.settings.time_limit and self._seconds_left(outcome))
+            mended = self._examined(self._run(self._training(TRIALS + number, settings, remedy)))
+            outcome.training.at.elapsed += mended.training.at.elapsed
+            if not mended.diagnosis.collapsed:
+                mended.warnings.append(f"the code collapsed ({reason}); mended by {remedy.words}")
+                return mended
+        if structure:
+            told = "yet a linear model finds structure: train longer, or ask for less regularisation or more dimensions"
+            outcome.warnings.append(f"the code collapsed: {reason}, {told}")
+        else:
+            told = "a code can't say more of these rows than their columns one by one"
+            outcome.warnings.append(f"no structure found: {reason}; {told}")
+        return outcome
+
+    def _seconds_left(self, outcome: Outcome) -> float:
+        limit = self.settings.time_limit
+        return math.inf if limit is None else limit - outcome.training.at.elapsed

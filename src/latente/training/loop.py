@@ -1,0 +1,376 @@
+"""The training loop: one class whose state is all there is to a run, so that a run can be stopped and taken up exactly."""
+
+from __future__ import annotations
+
+import math
+import statistics
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from latente.errors import TrainingError
+from latente.model.corruptions import Corruption
+from latente.model.latent_model import LatentModel, Trace
+from latente.model.objectives import FULL, Objective, Strength
+from latente.model.penalties import Penalty
+from latente.rows import Rows
+from latente.seeding import reseed, seeded
+from latente.training.flat import FlatParameters
+from latente.training.schedules import LinearSchedule, cosine
+
+BLOCK = 250_000  # values gathered at once: few gathers for small batches, and all stays in the processor's cache
+AVERAGE_EVERY = 4  # steps between updates of the moving average: the same average to 1e-5, at a quarter of the cost
+EVALUATION_BATCH = 2048
+LEAST_PATIENCE = 5  # epochs, however short the run
+REMEDIES = 3  # how often a diverged run is taken back and goes on at a tenth of its learning rate
+EXPLODED = 1e3  # times the lowest held-out objective so far: no run comes back from there
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How to train. ``epochs`` and ``time_limit`` (seconds) bound the run, whichever comes first; one may be None.
+
+    ``patience``: share of the run without a better held-out objective after which it stops; None never stops early.
+    ``average``: decay of the moving average of the weights, each step. ``threads``: of the processor; None leaves torch's.
+    """
+
+    epochs: int | None
+    batch_size: int
+    learning_rate: float = 1e-3
+    weight_decay: float = 1e-4
+    time_limit: float | None = None
+    patience: float | None = 0.2
+    device: str = "cpu"
+    precision: str = "float32"
+    average: float = 0.999
+    threads: int | None = None
+    seed: int = 0
+
+
+class Learner(nn.Module):
+    """What is trained, and by what: a model with its objective, penalties, corruption and schedule."""
+
+    def __init__(
+        self,
+        model: LatentModel,
+        objective: Objective,
+        schedule: LinearSchedule,
+        penalties: tuple[Penalty, ...] = (),
+        corruption: Corruption | None = None,
+    ) -> None:
+        super().__init__()
+        self.model, self.objective, self.schedule = model, objective, schedule
+        self.penalties, self.corruption = nn.ModuleList(penalties), corruption
+        self.differentiates_input = any(penalty.needs_input_gradient for penalty in penalties)
+
+    def trace(self, rows: Rows) -> Trace:
+        """A pass over rows; the encoder sees the corrupted ones."""
+        if self.differentiates_input:
+            rows = Rows(rows.x.requires_grad_(), rows.mask)
+        seen = self.corruption(rows) if self.corruption is not None else None
+        return self.model.trace(rows, self.objective.K, seen_by_encoder=seen)
+
+    def forward(self, rows: Rows, strength: Strength) -> tuple[Tensor, Trace]:
+        """The loss, averaged over rows, in nats per row."""
+        trace = self.trace(rows)
+        total = self.objective(trace, strength).total
+        for penalty in self.penalties:
+            total = total + penalty(trace)
+        return total.mean(), trace
+
+
+@dataclass
+class Progress:
+    """Where a run is; plain values only, so that a checkpoint can hold it."""
+
+    epoch: int = 0
+    step: int = 0
+    elapsed: float = 0.0
+    best_value: float = math.inf
+    best_epoch: int = 0
+    best_progress: float = 0.0
+    slowdowns: int = 0
+    finished: str = ""
+    norms: list[float] = field(default_factory=list)
+    history: list[dict[str, float]] = field(default_factory=list)
+
+
+class Training:
+    """One run of one learner.
+
+    Args:
+        learner: what to train, on the processor.
+        train: rows to learn from.
+        held_out: rows to judge by, or None.
+        settings: how to train.
+        stage: a number of its own for each run of a fit, part of the seed of every epoch.
+    """
+
+    def __init__(self, learner: Learner, train: Rows, held_out: Rows | None, settings: Settings, stage: int = 0) -> None:
+        self.learner = learner.to(settings.device)
+        self.train, self.held_out, self.settings, self.stage = train, held_out, settings, stage
+        self.flat = FlatParameters(self.learner)
+        self.average = self.flat.copy()
+        self.best = self.flat.copy()
+        self.moments = [torch.zeros_like(self.average), torch.zeros_like(self.average)]
+        self.updates = torch.zeros(len(self.flat.parameters), device=self.average.device)
+        self.updated = self._arguments_of_updates()
+        self.at = Progress()
+        self.steps_per_epoch = max(1, math.ceil(len(train) / settings.batch_size))
+        self.norms: deque[float] = deque(maxlen=64)
+        self.sitting: float | None = None
+        self.label = "training"
+
+    # -- where the run is -------------------------------------------------------------------------------------------
+
+    @property
+    def progress(self) -> float:
+        """0 at the start, 1 when the epochs or the seconds are used up."""
+        limits = [0.0]
+        if self.settings.epochs is not None:
+            limits.append(self.at.step / (self.settings.epochs * self.steps_per_epoch))
+        if self.settings.time_limit is not None:
+            limits.append(self.seconds / self.settings.time_limit)
+        return min(1.0, max(limits))
+
+    @property
+    def seconds(self) -> float:
+        """Training time so far, over all its sittings."""
+        return self.at.elapsed + (0.0 if self.sitting is None else time.perf_counter() - self.sitting)
+
+    def _sit(self, down: bool) -> None:
+        """Keep the time of the sitting that ends, and begin another."""
+        self.at.elapsed, self.sitting = self.seconds, time.perf_counter() if down else None
+
+    @property
+    def strength(self) -> Strength:
+        """What the schedule says now."""
+        value: Strength = self.learner.schedule(self.progress)
+        return value
+
+    # -- the run ----------------------------------------------------------------------------------------------------
+
+    def run(self, until: float = 1.0, after_epoch: Callable[[Training], None] = lambda training: None) -> Training:
+        """Train until this share of the run, or until it is finished; Ctrl-C finishes it where it is."""
+        self._sit(True)
+        with seeded(self.settings.seed, device=self.settings.device), on_threads(self.settings.threads):
+            try:
+                while not self.at.finished and self.progress < until:
+                    self.epoch()
+                    after_epoch(self)
+            except KeyboardInterrupt:
+                self.at.finished = "interrupted"
+        self._sit(False)
+        return self
+
+    def use_best(self) -> LatentModel:
+        """Give the model the weights that were best on the held-out rows (the last average where there are none)."""
+        self.flat.put(self.best if self.at.best_epoch else self.average)
+        return self.learner.model
+
+    def epoch(self) -> None:
+        """Every training row once, then a look at the held-out rows."""
+        reseed(self.settings.seed, self.stage, self.at.epoch, device=self.settings.device)
+        self.learner.train()
+        traces = [trace for batch in self._batches() if (trace := self._step(batch)) is not None]
+        self.learner.eval()
+        self.at.epoch += 1
+        record = {"epoch": self.at.epoch, **_means("train", traces), **self._evaluated()}
+        record |= {
+            "progress": self.progress,
+            "learning_rate": self._rate(),
+            "kl_weight": self.strength["kl"],
+            "seconds": self.seconds,
+        }
+        self.at.history.append(record)
+        self._judge(record, skipped=self.steps_per_epoch - len(traces))
+
+    def _batches(self) -> Iterator[Rows]:
+        """The training rows in a new order, in batches of (nearly) one size, gathered some at a time."""
+        n = len(self.train)
+        size = math.ceil(n / self.steps_per_epoch)
+        together = size * max(1, BLOCK // (size * self.train.x[0].numel()))
+        for chosen in torch.split(torch.randperm(n).to(self.train.x.device), together):
+            yield from self.train[chosen].to(self.settings.device).batches(size)
+
+    def _step(self, batch: Rows) -> tuple[Tensor, Tensor] | None:
+        """One update; None where the gradient was not finite and the step was left out."""
+        with self._precision():
+            loss, trace = self.learner(batch, self.strength)
+        gradients = self.flat.gradients(loss)
+        self.at.step += 1
+        if not self._clipped(gradients):
+            return None
+        self._update(gradients)
+        self._take_into_average()
+        return trace.distortion.detach(), trace.rate.detach()
+
+    def _take_into_average(self) -> None:
+        """Move the average towards the weights, less and less in the first steps; later only every few steps."""
+        since = 1 if self.at.step < 4 * AVERAGE_EVERY else AVERAGE_EVERY
+        if self.at.step % since == 0:
+            decay = min(self.settings.average, (1 + self.at.step) / (10 + self.at.step))
+            self.average.lerp_(self.flat.vector, 1 - decay**since)
+
+    def _arguments_of_updates(self) -> tuple[list[Tensor], ...]:
+        """Parameters, both moments and the number of updates, as AdamW wants them: one of each for every parameter."""
+        first, second = (self.flat.views(moment) for moment in self.moments)
+        return [parameter.data for parameter in self.flat.parameters], first, second, list(self.updates.unbind())
+
+    def _update(self, gradients: list[Tensor]) -> None:
+        """AdamW (Loshchilov and Hutter 2019) in one kernel.
+
+        The kernel, not torch.optim's class: on a small model the class's bookkeeping costs ten times the update.
+        """
+        parameters, first, second, updates = self.updated
+        self.updates.add_(1)
+        torch._fused_adamw_(
+            parameters, gradients, first, second, [], updates,
+            lr=self._rate(), beta1=0.9, beta2=0.999, weight_decay=self.settings.weight_decay, eps=1e-8,
+            amsgrad=False, maximize=False,
+        )  # fmt: skip
+
+    def _clipped(self, gradients: list[Tensor]) -> bool:
+        """Hold the gradient to four times the running median of its norm; False where it is not finite."""
+        norm = float(torch.linalg.vector_norm(torch.stack(torch._foreach_norm(gradients))))
+        if not math.isfinite(norm):
+            return False
+        if self.at.step % 16 == 1 and len(self.norms) >= 16:
+            self.limit = 4 * statistics.median(self.norms)
+        self.norms.append(norm)
+        if norm > self.limit:
+            torch._foreach_mul_(gradients, self.limit / norm)
+        return True
+
+    limit = math.inf
+
+    def _rate(self) -> float:
+        rate: float = self.settings.learning_rate * cosine(self.progress) / 10**self.at.slowdowns
+        return rate
+
+    def _precision(self) -> AbstractContextManager[Any]:
+        # A penalty on derivatives by the row would be a derivative of rounded values.
+        if self.settings.precision == "float32" or self.learner.differentiates_input:
+            return nullcontext()
+        return torch.autocast(self.settings.device.split(":")[0], torch.bfloat16)
+
+    # -- judging ----------------------------------------------------------------------------------------------------
+
+    @contextmanager
+    def averaged(self) -> Iterator[None]:
+        """Inside, the model has the averaged weights: those that are judged and kept."""
+        live = self.flat.copy()
+        self.flat.put(self.average)
+        try:
+            yield
+        finally:
+            self.flat.put(live)
+
+    @torch.no_grad()
+    def _evaluated(self) -> dict[str, float]:
+        """Distortion, rate and objective of the held-out rows under the averaged weights, with the same noise every time."""
+        if self.held_out is None:
+            return {}
+        reseed(self.settings.seed, self.stage, device=self.settings.device)
+        with self.averaged():
+            return evaluate(self.learner, self.held_out, self.settings.device)
+
+    def _judge(self, record: dict[str, float], skipped: int) -> None:
+        """Note the best epoch; stop where nothing gets better; take the run back where it diverged."""
+        value = record.get("held_out_objective", 0.0)
+        lowest = min(abs(earlier.get("held_out_objective", 0.0)) for earlier in self.at.history)
+        if skipped > self.steps_per_epoch / 2 or not value <= EXPLODED * (1 + lowest):
+            self._take_back()
+        elif self.held_out is not None and self._at_full_strength() and value < self.at.best_value:
+            self.at.best_value, self.at.best_epoch, self.at.best_progress = value, self.at.epoch, self.progress
+            self.best.copy_(self.average)
+        if self.progress >= 1:
+            self.at.finished = "time limit" if self._out_of_time() else "all epochs"
+        elif self._out_of_patience():
+            self.at.finished = "no better on held-out rows"
+
+    def _at_full_strength(self) -> bool:
+        return all(self.strength[name] >= 1 for name in self.learner.objective.uses)
+
+    def _out_of_time(self) -> bool:
+        return self.settings.time_limit is not None and self.seconds >= self.settings.time_limit
+
+    def _out_of_patience(self) -> bool:
+        patience = self.settings.patience
+        waited = self.at.epoch - self.at.best_epoch >= LEAST_PATIENCE and self.at.best_epoch > 0
+        return patience is not None and waited and self.progress - self.at.best_progress > patience
+
+    def _take_back(self) -> None:
+        """Go on from the best weights so far at a tenth of the learning rate."""
+        self.at.slowdowns += 1
+        if self.at.slowdowns > REMEDIES:
+            raise TrainingError(
+                f"training diverged at epoch {self.at.epoch} and again after {REMEDIES} restarts at a tenth of the learning "
+                "rate each; look for extreme values in the data, or set a smaller learning_rate than "
+                f"{self.settings.learning_rate:g}"
+            )
+        self.flat.put(self.best)
+        self.average.copy_(self.best)
+        for moment in (*self.moments, self.updates):
+            moment.zero_()
+        self.norms.clear()
+        self.limit = math.inf
+
+    # -- checkpoints ------------------------------------------------------------------------------------------------
+
+    def state(self) -> tuple[dict[str, Any], dict[str, Tensor]]:
+        """All of the run: plain values, and tensors by name."""
+        self._sit(self.sitting is not None)
+        self.at.norms = list(self.norms)
+        return {**vars(self.at), "limit": self.limit}, self._tensors()
+
+    def _tensors(self) -> dict[str, Tensor]:
+        first, second = self.moments
+        return {
+            "weights": self.flat.vector, "average": self.average, "best": self.best,
+            "first": first, "second": second, "updates": self.updates,
+        }  # fmt: skip
+
+    def restore(self, values: dict[str, Any], tensors: dict[str, Tensor]) -> Training:
+        """Take up a run where :meth:`state` left it."""
+        self.limit = float(values["limit"])
+        self.at = Progress(**{key: value for key, value in values.items() if key != "limit"})
+        self.norms.extend(self.at.norms)
+        for name, tensor in self._tensors().items():
+            tensor.copy_(tensors[name])
+        return self
+
+
+@contextmanager
+def on_threads(number: int | None) -> Iterator[None]:
+    """Run on so many threads; afterwards it is as it was."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(number or before)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+@torch.no_grad()
+def evaluate(learner: Learner, rows: Rows, device: str = "cpu") -> dict[str, float]:
+    """Means over rows: distortion, rate, loss (their sum: the negative ELBO) and the objective at full strength."""
+    traces, objective = [], []
+    for batch in rows.batches(EVALUATION_BATCH):
+        trace = learner.model.trace(batch.to(device), learner.objective.K)
+        traces.append((trace.distortion, trace.rate))
+        objective.append(learner.objective(trace, FULL).total)
+    return {**_means("held_out", traces), "held_out_objective": float(torch.cat(objective).cpu().double().mean())}
+
+
+def _means(prefix: str, traces: list[tuple[Tensor, Tensor]]) -> dict[str, float]:
+    if not traces:
+        return {}
+    distortion, rate = (float(torch.cat(values).cpu().double().mean()) for values in zip(*traces, strict=True))
+    return {f"{prefix}_distortion": distortion, f"{prefix}_rate": rate, f"{prefix}_loss": distortion + rate}

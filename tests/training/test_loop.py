@@ -1,0 +1,274 @@
+"""The loop: one seed one result, exact resume, time limits, early stopping, divergence and collapse."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+
+import latente as lt
+from latente.training import defaults
+from latente.training.dimension import intrinsic_dimension
+from latente.training.loop import Training
+
+
+def weights(vae: lt.VAE) -> torch.Tensor:
+    return torch.cat([value.reshape(-1) for value in vae.model_.state_dict().values()])
+
+
+def small(**changes: object) -> lt.VAE:
+    return lt.VAE(**{"max_epochs": 6, "hidden": (16,), "latent_dim": 2, "random_state": 7, **changes})
+
+
+def test_one_seed_one_result_whatever_ran_before(table: NDArray[np.float64]) -> None:
+    first = small().fit(table)
+    torch.manual_seed(123)
+    np.random.rand(5)  # noqa: NPY002  (something that ran before)
+    assert torch.equal(weights(small().fit(table)), weights(first))
+    assert not torch.equal(weights(small(random_state=8).fit(table)), weights(first))
+
+
+def test_no_global_state_is_left_changed(table: NDArray[np.float64]) -> None:
+    torch.manual_seed(0)
+    np.random.seed(0)  # noqa: NPY002
+    before = torch.get_rng_state(), np.random.get_state()[1].tolist(), torch.get_num_threads(), torch.get_default_dtype()  # noqa: NPY002
+    vae = small().fit(table)
+    for _ in (vae.sample(5), vae.denoise(table[:5]), vae.score_samples(table[:5])):
+        pass
+    after = torch.get_rng_state(), np.random.get_state()[1].tolist(), torch.get_num_threads(), torch.get_default_dtype()  # noqa: NPY002
+    assert torch.equal(before[0], after[0])
+    assert before[1:] == after[1:]
+
+
+def test_history_holds_finite_nats_of_every_epoch(fitted_table: lt.VAE) -> None:
+    history = fitted_table.history_
+    assert [record["epoch"] for record in history] == list(range(1, len(history) + 1))
+    expected = {f"{which}_{what}" for which in ("train", "held_out") for what in ("distortion", "rate", "loss")}
+    for record in history:
+        assert expected | {"held_out_objective", "learning_rate", "kl_weight", "seconds", "progress"} <= record.keys()
+        assert np.isfinite(list(record.values())).all()
+        assert record["held_out_loss"] == pytest.approx(record["held_out_distortion"] + record["held_out_rate"])
+    assert fitted_table.figures_["loss"] == pytest.approx(min(r["held_out_objective"] for r in history), rel=0.05)
+
+
+@pytest.mark.slow
+def test_early_stopping_keeps_the_best_epoch(table: NDArray[np.float64]) -> None:
+    vae = lt.VAE(max_epochs=150, learning_rate=0.005, random_state=0).fit(table)
+    assert vae.figures_["finished"] == "no better on held-out rows"
+    assert vae.figures_["epochs"] < 150
+    best = min(vae.history_, key=lambda record: record["held_out_objective"])
+    assert vae.figures_["best_epoch"] == best["epoch"]
+    longer = lt.VAE(max_epochs=20, learning_rate=0.005, early_stopping=False, random_state=0).fit(table)
+    assert longer.figures_["epochs"] == 20
+
+
+def test_time_limit_is_kept(table: NDArray[np.float64]) -> None:
+    start = time.monotonic()
+    vae = lt.VAE(time_limit=1.0, early_stopping=False, random_state=0).fit(table)
+    assert time.monotonic() - start < 15
+    assert vae.figures_["finished"] == "time limit"
+    assert vae.figures_["seconds"] < 3
+
+
+def test_a_run_in_sittings_ends_in_the_same_weights(table: NDArray[np.float64], tmp_path: Path) -> None:
+    """Stop after every epoch, forget everything, take it up from the file."""
+    whole = small(hidden="auto").fit(table)
+    sittings = 0
+    while sittings < 60:
+        sittings += 1
+
+        class _Stop(Exception):
+            pass
+
+        def stop(training: Training) -> None:
+            raise _Stop
+
+        try:
+            vae = small(hidden="auto").fit(table, checkpoint=tmp_path, resume=sittings > 1, observer=stop, checkpoint_every=0.0)
+            break
+        except _Stop:
+            continue
+    assert sittings > 6
+    assert torch.equal(weights(vae), weights(whole))
+    assert [r["held_out_objective"] for r in vae.history_] == [r["held_out_objective"] for r in whole.history_]
+    assert not list(tmp_path.glob("*"))
+
+
+def test_a_checkpoint_of_something_else_is_refused(table: NDArray[np.float64], tmp_path: Path) -> None:
+    def interrupt(training: Training) -> None:
+        raise RuntimeError("stop")
+
+    with pytest.raises(RuntimeError):
+        small().fit(table, checkpoint=tmp_path, observer=interrupt, checkpoint_every=0.0)
+    assert list(tmp_path.glob("*.safetensors"))
+    with pytest.raises(lt.StorageError, match="other data"):
+        small().fit(table[:-1], checkpoint=tmp_path, resume=True)
+    with pytest.raises(lt.StorageError, match="other settings"):
+        small(recipe="beta-vae").fit(table, checkpoint=tmp_path, resume=True)
+    small().fit(table, checkpoint=tmp_path)  # without resume it starts anew
+
+
+KILLED = """
+    import sys, latente as lt
+    from sklearn.datasets import load_breast_cancer
+    vae = lt.VAE(max_epochs=40, random_state=3).fit(
+        load_breast_cancer().data, checkpoint=sys.argv[1], resume=True, checkpoint_every=0.0,
+        observer=lambda training: print(training.at.epoch, flush=True))
+    vae.save(sys.argv[2])
+"""
+
+
+@pytest.mark.slow
+def test_killed_at_any_moment_and_resumed_to_the_bit(table: NDArray[np.float64], tmp_path: Path) -> None:
+    script = tmp_path / "run.py"
+    script.write_text(textwrap.dedent(KILLED))
+    command = [sys.executable, str(script), str(tmp_path / "checkpoint"), str(tmp_path / "model.safetensors")]
+    for lines in (5, 17, 9):
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, env=os.environ)
+        for _ in range(lines):
+            assert process.stdout is not None
+            process.stdout.readline()
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        assert not (tmp_path / "model.safetensors").exists()
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    whole = lt.VAE(max_epochs=40, random_state=3).fit(table)
+    assert torch.equal(weights(lt.load(tmp_path / "model.safetensors")), weights(whole))
+
+
+def test_ctrl_c_keeps_the_best_so_far(table: NDArray[np.float64]) -> None:
+    def interrupt(training: Training) -> None:
+        if training.at.epoch == 3:
+            raise KeyboardInterrupt
+
+    vae = small(max_epochs=50).fit(table, observer=interrupt)
+    assert vae.figures_["finished"] == "interrupted"
+    assert vae.figures_["epochs"] == 3
+    assert vae.transform(table).shape == (569, 2)
+
+
+def test_divergence_is_mended_and_said(table: NDArray[np.float64]) -> None:
+    with pytest.warns(lt.LatenteWarning, match="diverged and went on with a learning rate of"):
+        vae = lt.VAE(hidden=(16,), latent_dim=2, learning_rate=20.0, max_epochs=20, random_state=0).fit(table)
+    assert np.isfinite(vae.transform(table)).all()
+
+
+def test_divergence_without_end_is_an_error(table: NDArray[np.float64]) -> None:
+    with pytest.raises(lt.TrainingError, match="diverged at epoch .* smaller learning_rate"):
+        lt.VAE(hidden=(16,), latent_dim=2, learning_rate=1e30, max_epochs=20, random_state=0).fit(table)
+
+
+def test_independent_columns_have_no_structure() -> None:
+    noise = np.random.default_rng(0).normal(size=(400, 6))
+    with pytest.warns(lt.LatenteWarning, match="no structure found"):
+        lt.VAE(random_state=0).fit(noise)
+
+
+def test_collapse_is_mended_where_there_is_structure() -> None:
+    """A decoder that starts with a noise level far above the signal collapses; the remedies find the structure."""
+    generator = np.random.default_rng(0)
+    rows = generator.normal(size=(2500, 1)) @ np.ones((1, 6)) + 0.05 * generator.normal(size=(2500, 6))
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        vae = lt.VAE(hidden=(16,), latent_dim=1, likelihood=lt.choose("normal", sigma=3.0), random_state=0, max_epochs=10).fit(
+            rows
+        )
+    assert any("collapsed" in str(w.message) or "no structure" in str(w.message) for w in caught)
+    assert vae.notes_
+
+
+def test_probabilistic_pca_is_named_where_it_does_as_well() -> None:
+    generator = np.random.default_rng(0)
+    rows = generator.normal(size=(600, 2)) @ generator.normal(size=(2, 8)) + 0.3 * generator.normal(size=(600, 8))
+    vae = lt.VAE(random_state=0).fit(rows)
+    assert any("probabilistic PCA" in note for note in vae.notes_)
+
+
+@pytest.mark.parametrize(("make", "dimension"), [
+    (lambda g: g.normal(size=(1500, 2)) @ g.normal(size=(2, 10)), 2),
+    (lambda g: g.normal(size=(1500, 5)) @ g.normal(size=(5, 10)), 5),
+    (lambda g: np.stack([np.cos(t := g.uniform(0, 6.28, 1500)), np.sin(t), t * 0], 1), 1),
+])  # fmt: skip
+def test_intrinsic_dimension(make, dimension: int) -> None:
+    assert intrinsic_dimension(make(np.random.default_rng(0)).astype(np.float32)) == pytest.approx(dimension, rel=0.2)
+
+
+def test_intrinsic_dimension_of_next_to_nothing_is_one() -> None:
+    assert intrinsic_dimension(np.zeros((50, 3), np.float32)) == 1.0
+
+
+@pytest.mark.slow
+def test_unused_units_are_dropped_where_the_dimension_was_not_asked_for() -> None:
+    generator = np.random.default_rng(0)
+    rows = generator.normal(size=(3000, 2)) @ generator.normal(size=(2, 12)) + 0.3 * generator.normal(size=(3000, 12))
+    chosen, asked = (lt.VAE("beta-vae", latent_dim=d, max_epochs=30, random_state=0).fit(rows) for d in ("auto", 6))
+    assert chosen.latent_dim_ == chosen.figures_["active_units"] < 6
+    assert asked.latent_dim_ == 6 > asked.figures_["active_units"]
+    assert chosen.transform(rows).shape == (3000, chosen.latent_dim_)
+    assert chosen.sample(3).shape == (3, 12)
+
+
+def test_defaults() -> None:
+    assert [defaults.batch_size(n) for n in (1, 100, 2000, 20_000, 10**6)] == [32, 32, 32, 256, 1024]
+    assert defaults.epochs(50, 32) * 2 == pytest.approx(300, abs=60)
+    assert defaults.epochs(10**6, 1024) == 10
+    assert defaults.precision("float32", "cpu", 10**9) == "float32"
+    assert defaults.precision("auto", "cpu", 1000) == "float32"
+    assert defaults.device("cpu") == "cpu"
+    assert defaults.threads(1000) == 1
+    assert defaults.threads(10**9) is None
+
+
+@pytest.mark.slow
+def test_bfloat16_networks_learn_the_same(digits: NDArray[np.uint8]) -> None:
+    both = [
+        lt.VAE(hidden=(64,), latent_dim=8, precision=precision, max_epochs=6, random_state=0).fit(digits)
+        for precision in ("float32", "bfloat16")
+    ]
+    losses = [vae.figures_["loss"] for vae in both]
+    assert losses[0] == pytest.approx(losses[1], abs=1.5)
+    assert both[1].model_.codes(both[1]._rows(digits)).dtype == torch.float32
+
+
+def test_few_steps_are_steps(table: NDArray[np.float64]) -> None:
+    """The averaged weights move from the first step on."""
+    history = lt.VAE(max_epochs=3, batch_size=600, random_state=0).fit(table).history_
+    assert len({record["held_out_loss"] for record in history}) == 3
+
+
+def test_remedies_keep_to_the_time_limit() -> None:
+    generator = np.random.default_rng(0)
+    rows = generator.normal(size=(2500, 1)) @ np.ones((1, 6)) + 0.05 * generator.normal(size=(2500, 6))
+    with pytest.warns(lt.LatenteWarning, match="yet a linear model finds structure"):
+        vae = lt.VAE(lt.recipe("beta-vae", beta=5000.0), hidden=(16,), latent_dim=1, random_state=0, time_limit=1.0).fit(rows)
+    assert vae.figures_["seconds"] < 2.5
+
+
+def test_a_penalty_on_derivatives_is_felt_in_bfloat16(digits: NDArray[np.uint8]) -> None:
+    losses = [
+        lt.VAE(lt.recipe("contractive", weight=50.0), hidden=(300,), latent_dim=4, precision=p, max_epochs=2, random_state=0)
+        .fit(digits)
+        .figures_["loss"]
+        for p in ("float32", "bfloat16")
+    ]
+    assert losses[0] == pytest.approx(losses[1])
+
+
+def test_numpys_generator_is_left_alone(table: NDArray[np.float64]) -> None:
+    wide = np.random.default_rng(0).normal(size=(900, 200))
+    np.random.seed(0)  # noqa: NPY002
+    before = np.random.get_state()[2]  # noqa: NPY002
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", lt.LatenteWarning)
+        lt.VAE(max_epochs=1, hidden=(8,), latent_dim=2, random_state=0).fit(wide)
+    assert np.random.get_state()[2] == before  # noqa: NPY002
