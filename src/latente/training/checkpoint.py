@@ -84,9 +84,12 @@ class Checkpoints:
 
 
 def identify(rows: Rows, settings: Mapping[str, Any]) -> dict[str, str]:
-    """Digests that tell whether a checkpoint belongs to these rows and these settings."""
+    """Digests that tell whether a checkpoint belongs to these rows and these settings.
+
+    Settings come first: another seed holds out other rows, and is not other data.
+    """
     data = hashlib.sha256(rows.x.cpu().contiguous().numpy().data)
     if rows.mask is not None:
         data.update(rows.mask.cpu().contiguous().numpy().data)
     text = json.dumps(settings, sort_keys=True, default=str)
-    return {"data": data.hexdigest(), "settings": hashlib.sha256(text.encode()).hexdigest()}
+    return {"settings": hashlib.sha256(text.encode()).hexdigest(), "data": data.hexdigest()}
