@@ -56,7 +56,7 @@ def trajectory(x: Array, setting: Setting, epochs: int, held_out: Array) -> Stop
             watch.held_out.append(model_quality(training.learner.model.eval(), rows, setting))
         spent[0] += time.perf_counter() - begin
 
-    fit(x, setting, epochs, observer=look)
+    fit(x, setting, epochs, observer=look, precision="auto")
     return watch
 
 

@@ -209,7 +209,7 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         return Settings(
             epochs=epochs,
             batch_size=batch,
-            learning_rate=1e-3 if self.learning_rate == "auto" else float(self.learning_rate),
+            learning_rate=Settings.learning_rate if self.learning_rate == "auto" else float(self.learning_rate),
             time_limit=self.time_limit,
             patience=Settings.patience if self.early_stopping else None,
             device=device,

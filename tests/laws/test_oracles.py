@@ -81,7 +81,7 @@ def test_importance_weighted_bound_rises_to_the_exact_value(fitted: lt.VAE, rows
     exact = multivariate_normal(rows.mean(0), covariance_of(fitted))
     bounds = [fitted.score_samples(rows, importance_samples=k).mean() for k in (1, 5, 50)]
     assert all(after >= before - 0.003 for before, after in pairwise(bounds))
-    assert bounds[0] < exact.logpdf(rows).mean()
+    assert bounds[0] < exact.logpdf(rows).mean() + 0.003  # of one draw for each row
     few = fitted.score_samples(rows[:100], importance_samples=5000)
     assert few.mean() == pytest.approx(exact.logpdf(rows[:100]).mean(), abs=0.003)
 

@@ -48,8 +48,11 @@ class DiagonalNormal(Distribution):
         return self.at(noise)
 
     def at(self, noise: Tensor) -> Tensor:
-        """The point that standard normal ``noise`` [..., d] is mapped to."""
-        return torch.addcmul(self.loc, self.stddev, noise)
+        """The points that standard normal ``noise``, [B, d] or [K, B, d], is mapped to."""
+        loc, stddev = self.loc, self.stddev
+        if noise.dim() > loc.dim():  # said outright, or autograd sums over K even where it is 1
+            loc, stddev = loc.unsqueeze(0), stddev.unsqueeze(0)
+        return loc + stddev * noise
 
     def log_prob(self, value: Tensor) -> Tensor:
         """Log-density in nats, event summed: [..., B, d] to [..., B]."""
@@ -255,25 +258,23 @@ class _NormalLogProb(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, mean: Tensor, log_sigma: Tensor) -> Tensor:
-        precision = torch.exp(-log_sigma)
+        precision = torch.exp(log_sigma * (-1 if log_sigma.dim() else -2))
         residual = (x - mean).mul_(precision) if log_sigma.dim() else x - mean
         squared = torch.linalg.vector_norm(residual, dim=-1).square_()
-        size = mean.shape[-1]
         if log_sigma.dim():
-            log_normaliser = log_sigma.sum()
+            log_normaliser = (log_sigma + 0.5 * LOG_2PI).sum()
         else:
-            squared.mul_(precision * precision)
-            log_normaliser = size * log_sigma
+            squared.mul_(precision)
+            log_normaliser = (log_sigma + 0.5 * LOG_2PI) * mean.shape[-1]
         ctx.save_for_backward(residual, precision, squared)
-        result: Tensor = squared.mul(-0.5).sub_(log_normaliser + 0.5 * size * LOG_2PI)
-        return result
+        return torch.add(log_normaliser, squared, alpha=0.5).neg_()
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
         residual, precision, squared = ctx.saved_tensors
         g = gradient.unsqueeze(-1)
         if not precision.dim():
-            to_mean = residual * (g * (precision * precision))
+            to_mean = residual * (g * precision)
             return None, to_mean, (gradient * (squared - residual.shape[-1])).sum() if ctx.needs_input_grad[2] else None
         weighted = residual * g
         to_sigma = (weighted * residual).sum((0, 1)) - gradient.sum() if ctx.needs_input_grad[2] else None
@@ -285,15 +286,15 @@ class _RateOfNormal(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, loc: Tensor, log_variance: Tensor) -> Tensor:
-        variance = log_variance.exp()
-        ctx.save_for_backward(loc, variance)
-        return (loc * loc).add_(variance).sub_(log_variance).sum(-1).sub_(loc.shape[-1]).mul_(0.5)
+        excess = torch.expm1(log_variance)
+        ctx.save_for_backward(loc, excess)
+        return (loc * loc).add_(excess).sub_(log_variance).sum(-1).mul_(0.5)
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor]:
-        loc, variance = ctx.saved_tensors
+        loc, excess = ctx.saved_tensors
         g = gradient.unsqueeze(-1)
-        return loc * g, (variance - 1) * (0.5 * g)
+        return loc * g, excess * (0.5 * g)
 
 
 class _BernoulliLogProb(torch.autograd.Function):

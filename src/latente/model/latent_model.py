@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -48,7 +49,8 @@ class Trace:
     @cached_property
     def distortion(self) -> Tensor:
         """-E log p(x|z), nats per row, [B]."""
-        return -self.log_likelihood.mean(0)
+        each = self.log_likelihood
+        return -(each.squeeze(0) if len(each) == 1 else each.mean(0))
 
     @cached_property
     def rate(self) -> Tensor:
@@ -108,9 +110,15 @@ class LatentModel(nn.Module):
         return x
 
     @torch.no_grad()
-    def codes(self, rows: Rows, batch: int = 8192) -> Tensor:
-        """Posterior means of any number of rows, [N, d]."""
-        return torch.cat([self.encode(part).mean for part in rows.batches(batch)])
+    def codes(self, rows: Rows, batch: int = 2048) -> Tensor:
+        """Posterior means of any number of rows, [N, d], on the processor.
+
+        Computed in double precision and then rounded, so that a row's code depends neither on its neighbours nor on its place:
+        matrix products sum in another order at the end of a batch.
+        """
+        double = copy.deepcopy(self).to("cpu", torch.float64)
+        parts = (part.to("cpu", torch.float64) for part in rows.batches(batch))
+        return torch.cat([double.encode(part).mean.float() for part in parts])
 
     def decode(self, z: Tensor) -> FieldsDistribution:
         """p(x|z) for codes [K, B, d]."""

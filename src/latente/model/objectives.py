@@ -1,6 +1,7 @@
 """What training minimises: named terms in nats per row, from a trace.
 
-``strength`` holds what the schedule says at this moment: ``kl`` (0 to 1, the warm-up) and ``capacity`` (0 to 1).
+``strength`` holds what the schedule says at this moment: ``kl`` (0 to 1, the warm-up) and ``capacity`` (0 to 1). In training
+they are tensors, so that a recorded step follows them: reckon with them, but don't ask Python to decide by them.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from latente.model.distributions import DiagonalNormal
 from latente.model.latent_model import Trace
 from latente.model.parts import Part, register
 
-Strength = Mapping[str, float]
+Strength = Mapping[str, float] | Mapping[str, Tensor]
 FULL: Strength = {"kl": 1.0, "capacity": 1.0}
 
 
@@ -68,7 +69,7 @@ class ELBO(Objective):
 
     def forward(self, trace: Trace, strength: Strength = FULL) -> Terms:
         rate = self._priced_rate(trace)
-        total = torch.add(trace.distortion, rate, alpha=self.beta * strength["kl"])
+        total = trace.distortion + rate * (self.beta * strength["kl"])
         return Terms({"distortion": trace.distortion, "rate": trace.rate}, total)
 
     def _priced_rate(self, trace: Trace) -> Tensor:

@@ -10,7 +10,7 @@ from latente.errors import ModelError
 
 MOST_STEPS, LEAST_STEPS = 6000, 200
 SHARED_FROM = 5_000_000  # multiply-adds of a step from which a second thread is worth its barriers
-AMX_PAYS_FROM = 10_000_000  # multiply-adds of a step from which bfloat16 tiles are faster than float32, casts included
+BFLOAT16_PAYS_FROM = 10_000_000  # multiply-adds of a step from which bfloat16 products are faster than float32, casts included
 
 
 def batch_size(n: int) -> int:
@@ -50,13 +50,14 @@ def precision(wanted: str, device: str, multiply_adds: int) -> str:
     """What is wanted, or bfloat16 where the machine has it in hardware and a step is large enough to gain by it."""
     if wanted != "auto":
         return wanted
-    return "bfloat16" if multiply_adds >= AMX_PAYS_FROM and _has_bfloat16(device) else "float32"
+    return "bfloat16" if multiply_adds >= BFLOAT16_PAYS_FROM and _has_bfloat16(device) else "float32"
 
 
 def _has_bfloat16(device: str) -> bool:
     if device.startswith("cuda"):
         return torch.cuda.get_device_capability()[0] >= 8
-    return device == "cpu" and bool(torch.cpu.get_capabilities().get("amx_bf16"))
+    there = torch.cpu.get_capabilities()
+    return device == "cpu" and bool(there.get("amx_bf16") or there.get("avx512_bf16"))
 
 
 def threads(multiply_adds: int) -> int | None:

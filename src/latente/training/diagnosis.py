@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
@@ -18,6 +17,7 @@ ACTIVE_VARIANCE = 0.01
 LEAST_INFORMATION = 0.1
 LEAST_ACTIVE_SHARE = 0.1
 SMALL_DATA = 2000
+BATCH = 2048
 
 
 @dataclass(frozen=True)
@@ -27,12 +27,15 @@ class Diagnosis:
     Attributes:
         active: which units say something, [d] (Burda et al. 2016: Var_x E[z_u|x] > 0.01).
         information: estimate of I(x; z) in nats; at most log of the number of rows it was estimated from. NaN for a point mass.
-        gain: held-out bound over that of independent columns, nats per row.
+        gain: held-out bound over that of independent columns, nats per row, and its standard error ``gain_error``.
+        independent: log-likelihood of the held-out rows under independent columns, nats per row.
     """
 
     active: Tensor
     information: float
     gain: float
+    gain_error: float
+    independent: float
 
     @property
     def collapsed(self) -> str:
@@ -41,16 +44,21 @@ class Diagnosis:
             return f"the code holds {self.information:.2f} nats about a row"
         if self.active.float().mean() < LEAST_ACTIVE_SHARE:
             return f"{int(self.active.sum())} of {len(self.active)} units of the code are active"
-        if self.gain <= 0:
-            return f"the model explains held-out rows no better than independent columns ({self.gain:+.2f} nats per row)"
+        if self.gain <= self.gain_error:
+            gain = f"{self.gain:+.2f} ± {self.gain_error:.2f}"
+            return f"the model explains held-out rows no better than independent columns ({gain} nats per row)"
         return ""
 
 
 @torch.no_grad()
-def diagnose(model: LatentModel, train: Rows, held_out: Rows, evaluated: Mapping[str, float]) -> Diagnosis:
-    """Look at a trained model; ``evaluated`` are its means on the held-out rows."""
-    independent = float(model.likelihood.independent(train, held_out).double().mean())  # type: ignore[operator]
-    return Diagnosis(active_units(model, train), information(model, train), -independent - evaluated["held_out_loss"])
+def diagnose(model: LatentModel, train: Rows, held_out: Rows) -> Diagnosis:
+    """Look at a trained model."""
+    independent = model.likelihood.independent(train, held_out).double()  # type: ignore[operator]
+    traces = (model.trace(batch) for batch in held_out.batches(BATCH))
+    gains = -torch.cat([trace.distortion + trace.rate for trace in traces]).double() - independent
+    error = float(gains.std() / math.sqrt(len(gains))) if len(gains) > 1 else 0.0
+    found = active_units(model, train), information(model, train)
+    return Diagnosis(*found, float(gains.mean()), error, float(independent.mean()))
 
 
 def active_units(model: LatentModel, rows: Rows, most: int = 10_000) -> Tensor:

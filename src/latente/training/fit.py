@@ -160,7 +160,7 @@ class Fit:
         held_out = self.held_out if self.held_out is not None else self.train.spread(SMALL_DATA)
         with seeded(self.settings.seed):
             evaluated = evaluate(training.learner, held_out)
-            diagnosis = diagnose(model, self.train, held_out, evaluated)
+            diagnosis = diagnose(model, self.train, held_out)
         # Where data is plenty and the code says much, nobody asks how well a linear model does; it would cost seconds.
         asked = diagnosis.collapsed or len(self.train) < SMALL_DATA
         linear = linear_baseline(self.train.spread(SMALL_DATA), held_out, model.latent_dim) if asked else math.nan
@@ -170,8 +170,7 @@ class Fit:
         """Where a linear code finds structure that this model missed, train again with each remedy in turn."""
         reason = outcome.diagnosis.collapsed
         interrupted = outcome.training.at.finished == "interrupted"
-        independent = -outcome.evaluated["held_out_loss"] - outcome.diagnosis.gain
-        structure = outcome.linear > independent + 0.1 and outcome.model.is_stochastic
+        structure = outcome.linear > outcome.diagnosis.independent + 0.1 and outcome.model.is_stochastic
         for number, remedy in enumerate(REMEDIES if structure and not interrupted else ()):
             if self._seconds_left(outcome) <= 0:
                 break

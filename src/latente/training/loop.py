@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import torch
@@ -22,6 +23,7 @@ from latente.model.penalties import Penalty
 from latente.rows import Rows
 from latente.seeding import reseed, seeded
 from latente.training.flat import FlatParameters
+from latente.training.recorded import NotRepeatable, Recording
 from latente.training.schedules import LinearSchedule, cosine
 
 BLOCK = 250_000  # values gathered at once: few gathers for small batches, and all stays in the processor's cache
@@ -37,12 +39,14 @@ class Settings:
     """How to train. ``epochs`` and ``time_limit`` (seconds) bound the run, whichever comes first; one may be None.
 
     ``patience``: share of the run without a better held-out objective after which it stops; None never stops early.
-    ``average``: decay of the moving average of the weights, each step. ``threads``: of the processor; None leaves torch's.
+    ``learning_rate``: with 4e-3, and a second moment that forgets at 0.995, tables and pictures reach a lower held-out loss in
+    the same number of steps than with the usual 1e-3 and 0.999. ``average``: decay of the moving average of the weights, each
+    step. ``threads``: of the processor; None leaves torch's.
     """
 
     epochs: int | None
     batch_size: int
-    learning_rate: float = 1e-3
+    learning_rate: float = 4e-3
     weight_decay: float = 1e-4
     time_limit: float | None = None
     patience: float | None = 0.2
@@ -72,17 +76,17 @@ class Learner(nn.Module):
     def trace(self, rows: Rows) -> Trace:
         """A pass over rows; the encoder sees the corrupted ones."""
         if self.differentiates_input:
-            rows = Rows(rows.x.requires_grad_(), rows.mask)
+            rows = Rows(rows.x.detach().requires_grad_(), rows.mask)
         seen = self.corruption(rows) if self.corruption is not None else None
         return self.model.trace(rows, self.objective.K, seen_by_encoder=seen)
 
     def forward(self, rows: Rows, strength: Strength) -> tuple[Tensor, Trace]:
-        """The loss, averaged over rows, in nats per row."""
+        """The loss of each row in nats, [B], and what it was computed from."""
         trace = self.trace(rows)
-        total = self.objective(trace, strength).total
+        losses = self.objective(trace, strength).total
         for penalty in self.penalties:
-            total = total + penalty(trace)
-        return total.mean(), trace
+            losses = losses + penalty(trace)
+        return losses, trace
 
 
 @dataclass
@@ -119,12 +123,14 @@ class Training:
         self.average = self.flat.copy()
         self.best = self.flat.copy()
         self.moments = [torch.zeros_like(self.average), torch.zeros_like(self.average)]
-        self.updates = torch.zeros(len(self.flat.parameters), device=self.average.device)
-        self.updated = self._arguments_of_updates()
+        self.updates = torch.zeros((), device=self.average.device)
+        self.recordings: dict[tuple[torch.Size, bool], Recording | None] = {}
         self.at = Progress()
         self.steps_per_epoch = max(1, math.ceil(len(train) / settings.batch_size))
         self.norms: deque[float] = deque(maxlen=64)
         self.sitting: float | None = None
+        self.heeded = self.strength
+        self.strengths = {name: torch.tensor(value) for name, value in self.heeded.items()}
         self.label = "training"
 
     # -- where the run is -------------------------------------------------------------------------------------------
@@ -185,7 +191,7 @@ class Training:
         record |= {
             "progress": self.progress,
             "learning_rate": self._rate(),
-            "kl_weight": self.strength["kl"],
+            "kl_weight": float(self.strength["kl"]),
             "seconds": self.seconds,
         }
         self.at.history.append(record)
@@ -201,15 +207,52 @@ class Training:
 
     def _step(self, batch: Rows) -> tuple[Tensor, Tensor] | None:
         """One update; None where the gradient was not finite and the step was left out."""
-        with self._precision():
-            loss, trace = self.learner(batch, self.strength)
-        gradients = self.flat.gradients(loss)
+        distortion, rate = self._differentiated(batch)
         self.at.step += 1
-        if not self._clipped(gradients):
+        if not self._clipped():
             return None
-        self._update(gradients)
+        self._update()
         self._take_into_average()
-        return trace.distortion.detach(), trace.rate.detach()
+        return distortion, rate
+
+    def _differentiated(self, batch: Rows) -> list[Tensor]:
+        """Distortion and rate of a batch; the gradient of its loss is then where all gradients are."""
+        if (strength := self.strength) != self.heeded:
+            self._heed(strength)
+        kind = (batch.x.shape, batch.mask is not None)
+        if kind not in self.recordings:
+            self.recordings[kind] = self._recording(batch)
+        recording = self.recordings[kind]
+        if recording is not None:
+            return [result.clone() for result in recording(*_tensors_of(batch))[-2:]]
+        *gradients, distortion, rate = self._differentiate(batch, strength)
+        for own, gradient in zip(self.flat.gradients, gradients, strict=True):
+            own.copy_(gradient)
+        return [distortion, rate]
+
+    def _heed(self, strength: Strength) -> None:
+        """Tell the recordings, which read strengths as tensors."""
+        self.heeded = strength
+        for name, value in strength.items():
+            self.strengths[name].fill_(value)
+
+    def _differentiate(self, batch: Rows, strength: Strength) -> list[Tensor]:
+        with self._precision():
+            losses, trace = self.learner(batch, strength)
+        return [*self.flat.differentiate(losses), trace.distortion.detach(), trace.rate.detach()]
+
+    def _recording(self, batch: Rows) -> Recording | None:
+        """The step for batches like this one, in a form that is repeated at less cost; None where that can't be."""
+        if self.settings.device != "cpu":
+            return None
+
+        def step(*rows: Tensor) -> list[Tensor]:
+            return self._differentiate(Rows(*rows), self.strengths)
+
+        try:
+            return Recording(step, _tensors_of(batch), self.flat.gradients, partial(torch.random.fork_rng, []))
+        except NotRepeatable:
+            return None
 
     def _take_into_average(self) -> None:
         """Move the average towards the weights, less and less in the first steps; later only every few steps."""
@@ -218,34 +261,29 @@ class Training:
             decay = min(self.settings.average, (1 + self.at.step) / (10 + self.at.step))
             self.average.lerp_(self.flat.vector, 1 - decay**since)
 
-    def _arguments_of_updates(self) -> tuple[list[Tensor], ...]:
-        """Parameters, both moments and the number of updates, as AdamW wants them: one of each for every parameter."""
-        first, second = (self.flat.views(moment) for moment in self.moments)
-        return [parameter.data for parameter in self.flat.parameters], first, second, list(self.updates.unbind())
-
-    def _update(self, gradients: list[Tensor]) -> None:
+    def _update(self) -> None:
         """AdamW (Loshchilov and Hutter 2019) in one kernel.
 
         The kernel, not torch.optim's class: on a small model the class's bookkeeping costs ten times the update.
         """
-        parameters, first, second, updates = self.updated
+        first, second = self.moments
         self.updates.add_(1)
         torch._fused_adamw_(
-            parameters, gradients, first, second, [], updates,
-            lr=self._rate(), beta1=0.9, beta2=0.999, weight_decay=self.settings.weight_decay, eps=1e-8,
+            [self.flat.vector], [self.flat.gradient], [first], [second], [], [self.updates],
+            lr=self._rate(), beta1=0.9, beta2=0.995, weight_decay=self.settings.weight_decay, eps=1e-8,
             amsgrad=False, maximize=False,
         )  # fmt: skip
 
-    def _clipped(self, gradients: list[Tensor]) -> bool:
+    def _clipped(self) -> bool:
         """Hold the gradient to four times the running median of its norm; False where it is not finite."""
-        norm = float(torch.linalg.vector_norm(torch.stack(torch._foreach_norm(gradients))))
+        norm = math.sqrt(torch.dot(self.flat.gradient, self.flat.gradient))
         if not math.isfinite(norm):
             return False
         if self.at.step % 16 == 1 and len(self.norms) >= 16:
             self.limit = 4 * statistics.median(self.norms)
         self.norms.append(norm)
         if norm > self.limit:
-            torch._foreach_mul_(gradients, self.limit / norm)
+            self.flat.gradient.mul_(self.limit / norm)
         return True
 
     limit = math.inf
@@ -367,6 +405,10 @@ def evaluate(learner: Learner, rows: Rows, device: str = "cpu") -> dict[str, flo
         traces.append((trace.distortion, trace.rate))
         objective.append(learner.objective(trace, FULL).total)
     return {**_means("held_out", traces), "held_out_objective": float(torch.cat(objective).cpu().double().mean())}
+
+
+def _tensors_of(rows: Rows) -> list[Tensor]:
+    return [rows.x] if rows.mask is None else [rows.x, rows.mask]
 
 
 def _means(prefix: str, traces: list[tuple[Tensor, Tensor]]) -> dict[str, float]:

@@ -32,6 +32,9 @@ def _grown(progress: float, over: float) -> float:
     return min(1.0, progress / over) if over else 1.0
 
 
-def cosine(progress: float, lowest: float = 0.02) -> float:
-    """Factor on the learning rate: 1 at the start, ``lowest`` at the end, along half a cosine (Loshchilov and Hutter 2017)."""
-    return lowest + (1 - lowest) * 0.5 * (1 + math.cos(math.pi * min(progress, 1.0)))
+def cosine(progress: float, rise: float = 0.05, lowest: float = 0.02) -> float:
+    """Factor on the learning rate: it falls from 1 to ``lowest`` along half a cosine (Loshchilov and Hutter 2017), and rises
+    from near 0 over the first ``rise`` of the run, while Adam's moments are still made of a few steps (Ma and Yarats 2021).
+    """
+    fallen = lowest + (1 - lowest) * 0.5 * (1 + math.cos(math.pi * min(progress, 1.0)))
+    return fallen * min(1.0, (progress + 1e-3) / rise)
