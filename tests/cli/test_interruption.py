@@ -10,7 +10,7 @@ from safetensors.torch import load_file
 import latente as lt
 from tests.cli.helpers import write_csv
 
-LONG = ("--max-epochs", "400", "--batch-size", "16", "--no-figures")
+LONG = ("--max-epochs", "4000", "--batch-size", "16", "--no-figures")
 
 
 @pytest.fixture
