@@ -17,7 +17,7 @@ from benchmarks.common import Figure, Stopwatch, options, report, show
 from benchmarks.peers import Setting
 from benchmarks.speed import MNIST, PEERS, TABLE
 
-LENGTH = 50
+LENGTH = 45
 BERNOULLI = replace(MNIST, name=f"{MNIST.name}, Bernoulli", likelihood="bernoulli")
 
 

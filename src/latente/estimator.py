@@ -23,9 +23,9 @@ from latente.model.laws import LatentLaw, fit_law
 from latente.model.parts import Choice, Part, choose
 from latente.recipes import Composer, Recipe
 from latente.recipes import recipe as find_recipe
-from latente.rows import Rows
+from latente.rows import Rows, levels_of
 from latente.seeding import seed_of, seeded
-from latente.tasks import generation, interpolation, reconstruct
+from latente.tasks import generation, imputation, interpolation, reconstruct
 from latente.tasks.anomalies import IMPORTANCE_SAMPLES, blame, field_surprise, log_likelihood
 from latente.training import defaults
 from latente.training.calibration import Calibration
@@ -44,12 +44,13 @@ Observer = Callable[[Training], None]
 
 
 class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseEstimator):  # type: ignore[misc]
-    """A variational autoencoder of a numeric table or a stack of pictures.
+    """A variational autoencoder of a table or a stack of pictures.
 
     Whatever says ``"auto"`` is chosen from the data. ``X`` may be an ndarray or tensor ``[N, F]``, pictures ``[N, H, W]``,
     ``[N, H, W, C]`` or ``[N, C, H, W]``, a pandas, polars or pyarrow frame, a path (.csv, .tsv, .parquet, .npy, .npz, a
     folder of
-    pictures) or a SQL text for DuckDB. NaN means "not seen". What comes in as a frame goes out as a frame.
+    pictures) or a SQL text for DuckDB. NaN means "not seen". What comes in as a frame goes out as a frame. A column of text
+    is one of levels; what names rows (a running number, texts that hardly repeat) is left out of the model.
 
     Args:
         recipe: name of a published model (see :func:`latente.recipes`) or a :class:`latente.Recipe`.
@@ -195,7 +196,7 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
             raise ModelError(
                 f"latent_dim={self.latent_dim} is above the number of fields that vary, {size}: a code can't be wider"
             )
-        d = latent_dimension(train, self.seed_) if self.latent_dim == "auto" else int(self.latent_dim)
+        d = latent_dimension(train, self.seed_, levels_of(codec.fields)) if self.latent_dim == "auto" else int(self.latent_dim)
         hidden = None if isinstance(self.hidden, str) else tuple(int(width) for width in self.hidden)
         return Composer(recipe, codec.fields, len(train), d, hidden, train.mask is not None)
 
@@ -295,6 +296,29 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         """The clean row behind each noisy one: the mean of p(x|z) over the codes that explain the row."""
         return self._mapped(X, lambda rows: reconstruct.denoise(self.model_, rows, self.seed_))
 
+    def impute(self, X: Any, *, draws: int | None = None, random_state: Any = None) -> Any:
+        """Rows with what was not seen filled in, in the container that came in; what was seen stays as it is.
+
+        Args:
+            X: the rows.
+            draws: None fills in what is expected given the rest of the row (of a column of text, its most likely value). A
+                number gives a list of so many completions, each drawn from what is plausible given the rest: use these
+                where the spread matters, as in multiple imputation.
+            random_state: a seed of the draws; by default that of the fit.
+
+        The model takes holes to be there at random given what was seen; where a value is missing because of what it is, so
+        that the other columns do not tell, no answer here is right.
+        """
+        if draws is not None and not _whole(draws, 1):
+            raise ModelError(f"draws is None or a whole number from 1, not {draws!r}")
+        data = self._read(X)
+        rows = self._encoded(data)
+        if draws is None:
+            return like(X, self._given_back(imputation.expected(self.model_, rows, self.seed_), data.container, seen=data))
+        seed = self.seed_ if random_state is None else seed_of(random_state)
+        completions = imputation.drawn(self.model_, rows, draws, seed)
+        return [like(X, self._given_back(x, data.container, seen=data, possible=True)) for x in completions]
+
     def sample(self, n: int = 1, *, law: str = "fitted", noise: bool | None = None, random_state: Any = None) -> Any:
         """New rows.
 
@@ -309,7 +333,8 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
             raise ModelError(f"sample(n, law) takes a whole number from 1 and 'fitted' or 'prior', not {n!r} and {law!r}")
         noise = not self.codec_.fields[0].shape if noise is None else noise
         seed = self.seed_ if random_state is None else seed_of(random_state)
-        return self._given_back(generation.sample(self.model_, self.law_ if law == "fitted" else None, n, seed, noise))
+        drawn = generation.sample(self.model_, self.law_ if law == "fitted" else None, n, seed, noise)
+        return self._given_back(drawn, possible=True)
 
     def interpolate(self, a: Any, b: Any, steps: int = 9) -> Any:
         """Rows on the way from one row to another, both ends included; ``a`` and ``b`` are one row each."""
@@ -405,8 +430,8 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         data = self._read(X)
         return like(X, self._given_back(task(self._encoded(data)), data.container))
 
-    def _given_back(self, x: Tensor, container: str | None = None) -> Any:
-        return self.codec_.decode(x.reshape(len(x), *self.codec_.shape), container)
+    def _given_back(self, x: Tensor, container: str | None = None, **how: Any) -> Any:
+        return self.codec_.decode(x.reshape(len(x), *self.codec_.shape), container, **how)
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

@@ -24,7 +24,7 @@ from latente.model.linear_start import starts_linear
 from latente.model.networks import conv, mlp  # noqa: F401
 from latente.model.networks.conv import SMALLEST_SIDE
 from latente.model.parts import Choice, build, choose
-from latente.rows import BINARY, Field, Rows, row_shape
+from latente.rows import BINARY, CATEGORICAL, Field, Rows, levels_of, row_shape
 from latente.training.fit import Remedy
 from latente.training.loop import Learner
 
@@ -263,8 +263,8 @@ class Composer:
 
     def sizes(self, remedy: Remedy = Remedy()) -> dict[str, Any]:
         """What the data decides, by the names that parts ask for."""
-        shape = row_shape(self.fields)
-        hidden = widths(math.prod(shape), self.n_rows) if self.hidden is None else self.hidden
+        shape, levels = row_shape(self.fields), levels_of(self.fields)
+        hidden = widths(math.prod(shape) + sum(levels), self.n_rows) if self.hidden is None else self.hidden
         return {
             "shape": shape,
             "latent_dim": self.latent_dim,
@@ -272,8 +272,10 @@ class Composer:
             "channels": channels(shape) if len(shape) == 3 else (),
             "masked": self.masked,
             "dropout": 0.1 if self.n_rows < SMALL_DATA and self.hidden is None else 0.0,
-            "linear": self.hidden is None,
+            "linear": self.hidden is None and not levels,
             "skip": remedy.skip,
+            "levels": levels,
+            "binary": tuple(field.kind == BINARY for field in self.fields),
         }
 
 
@@ -307,9 +309,11 @@ def schedule_for(model: LatentModel, remedy: Remedy) -> Choice:
 
 
 def likelihood_for(fields: tuple[Field, ...]) -> Choice:
-    """Bernoulli where every field holds 0 and 1; a normal otherwise, with one sigma for a picture and one per column of a
-    table.
+    """Bernoulli where every field holds 0 and 1, a law for each kind of column where some hold levels; a normal otherwise, with
+    one sigma for a picture and one per column of a table.
     """
+    if any(field.kind == CATEGORICAL for field in fields):
+        return choose("mixed")
     if all(field.kind == BINARY for field in fields):
         return choose("bernoulli")
     return choose("normal", sigma="shared" if fields[0].shape else "field")

@@ -16,6 +16,7 @@ from torch import Tensor
 REAL = "real"
 BINARY = "binary"
 IMAGE = "image"
+CATEGORICAL = "categorical"
 
 
 @dataclass(frozen=True)
@@ -24,16 +25,18 @@ class Field:
 
     Attributes:
         name: the column's name, or ``"image"``.
-        kind: ``"real"``, ``"binary"`` (only 0 and 1 occur) or ``"image"``.
+        kind: ``"real"``, ``"binary"`` (only 0 and 1 occur), ``"categorical"`` (the number of a level) or ``"image"``.
         shape: ``()`` for a column, ``(C, H, W)`` for a picture.
         resolution: the smallest step between recorded values, in encoded units; 0 where values are continuous.
             A density may not be narrower than that (SCIENCE: floors at the recorded resolution).
+        levels: of a categorical field, how many there are.
     """
 
     name: str
     kind: str = REAL
     shape: tuple[int, ...] = ()
     resolution: float = 0.0
+    levels: int = 0
 
     @property
     def size(self) -> int:
@@ -46,6 +49,23 @@ def row_shape(fields: tuple[Field, ...]) -> tuple[int, ...]:
     if len(fields) == 1 and fields[0].shape:
         return fields[0].shape
     return (len(fields),)
+
+
+def levels_of(fields: tuple[Field, ...]) -> tuple[int, ...]:
+    """For each column its number of levels, and 0 for one of numbers; () where there is no categorical column."""
+    levels = tuple(field.levels for field in fields)
+    return levels if any(levels) else ()
+
+
+def expanded(x: Tensor, levels: tuple[int, ...]) -> Tensor:
+    """Columns [B, F] with each categorical one as one indicator per level, [B, sum of max(1, levels)]."""
+    if not levels:
+        return x
+    columns = [
+        (column == torch.arange(count, device=x.device)).to(x.dtype) if count else column
+        for column, count in zip(torch.split(x, 1, 1), levels, strict=True)
+    ]
+    return torch.cat(columns, 1)
 
 
 @dataclass(frozen=True, eq=False)

@@ -188,13 +188,38 @@ def test_columns_without_a_value_are_numbers_of_any_type() -> None:
 
 
 @pytest.mark.parametrize("kind", [pd.DataFrame, pl.DataFrame, pa.table])
-def test_every_column_of_text_is_named_with_an_example(kind: Any) -> None:
+def test_what_is_neither_number_nor_text_is_named_with_an_example(kind: Any) -> None:
     source = kind({"n": [1, 2], "city": [None, "Rome"], "day": pd.to_datetime(["2020-01-02", "2020-01-03"])})
-    with pytest.raises(DataError, match=r"'city' \(such as 'Rome'\), 'day' \(such as '2020-01-02.*drop these columns"):
+    with pytest.raises(DataError, match=r"'day' \(such as '2020-01-02.*drop them"):
         read(source)
     assert table(source, columns=["n"]).names == ("n",)
     with pytest.raises(DataError, match="none of the columns that are needed is there: 'x', 'y'"):
         read(source, columns=["x", "y"])
+
+
+@pytest.mark.parametrize("kind", [pd.DataFrame, pl.DataFrame, pa.table])
+def test_text_is_read_as_levels_in_order(kind: Any) -> None:
+    data = table(kind({"n": [1, 2, 3, 4], "city": ["Rome", None, "Bonn", "Rome"]}))
+    assert data.levels == {1: ("Bonn", "Rome")}
+    assert data.dtypes == ("Int64", "String")
+    np.testing.assert_array_equal(data.values[:, 1], [1, np.nan, 0, 1])
+
+
+def test_categories_keep_only_what_occurs() -> None:
+    data = table(pd.DataFrame({"c": pd.Categorical(["b", "a", None], categories=["z", "b", "a"])}))
+    assert data.levels == {0: ("a", "b")} and data.dtypes == ("Categorical",)
+    np.testing.assert_array_equal(data.values[:, 0], [1, 0, np.nan])
+
+
+def test_a_text_among_numbers_is_a_slip_and_is_named() -> None:
+    with pytest.raises(DataError, match=r"columns of numbers that hold text, too: 'a' \(such as '4O'\)"):
+        read(pd.DataFrame({"a": ["1", "2", "3", "4O"]}))
+
+
+def test_text_in_files_has_no_blanks_around_it(tmp_path: Path) -> None:
+    data = table(written(tmp_path, "a,b\n1, x\n2, ?\n3, y \n"))
+    assert data.levels == {1: ("x", "y")}
+    np.testing.assert_array_equal(data.values[:, 1], [0, np.nan, 1])
 
 
 def test_repeated_names_are_refused() -> None:
@@ -295,8 +320,7 @@ def test_names_of_text_files(tmp_path: Path, name: str) -> None:
     [
         ("", "the file is empty"),
         ("a,b\n", "it holds no row"),
-        ("a,b\n1,x\n2,y\n", r"'b' \(such as 'x'\)"),
-        ("a,b\n1,2020-01-01\n2,2020-01-02\n", r"'b' \(such as '2020-01-01'\)"),
+        ("a,b\n1,5\n2,6\n3,x\n", r"'b' \(such as 'x'\)"),
         ("a,b,c\n1,2,3\n4,5\n", "different numbers of values"),
         ("a,b\n?,?\n1,inf\n2,3\n", "infinite values: 1, the first in row 1 .*'b'"),
         ("a,b\n1,é\n".encode("latin-1"), "Invalid unicode"),
@@ -388,7 +412,7 @@ def test_sql(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         ("select * from nope", "the SQL query can't be read: .*nope"),
         ("select 1 as a, 2 as a", "more than one column is called 'a'"),
         ("select 1 as a; select 2 as a", "it must be one statement"),
-        ("select 'x' as a", r"'a' \(such as 'x'\)"),
+        ("select date '2020-01-01' as a", r"'a' \(such as '2020-01-01'\)"),
         ("select 1 as a limit 0", "it holds no row"),
         ("from query", "query"),
     ],
@@ -425,12 +449,17 @@ def test_deep_grey_pictures_keep_their_depth(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("name", "texts"),
-    [("beijing_pm25", ["cbwd"]), ("dry_bean", ["Class"]), ("german_credit", ["column0", "column19"])],
+    [
+        ("beijing_pm25", {"cbwd": 4}),
+        ("dry_bean", {"Class": 7}),
+        ("german_credit", {"column0": 4, "column3": 10, "column19": 2}),
+        ("adult_train", {"column1": 8, "column13": 41, "column14": 2}),
+    ],
 )
-def test_real_tables_with_text_name_it(name: str, texts: list[str]) -> None:
-    with pytest.raises(DataError) as caught:
-        read(shared(f"tables/{name}.csv.gz"))
-    assert all(f"{text!r} (such as " in str(caught.value) for text in texts)
+def test_real_tables_with_text(name: str, texts: dict[str, int]) -> None:
+    data = table(shared(f"tables/{name}.csv.gz"))
+    levels = {data.names[column]: len(found) for column, found in data.levels.items()}
+    assert texts.items() <= levels.items()
 
 
 def test_real_numeric_tables() -> None:

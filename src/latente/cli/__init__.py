@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 from typer.main import get_command
 
-from latente.cli import anomalies, demo, denoise, encode, fit, info, interpolate, recipes, reconstruct, sample
+from latente.cli import anomalies, demo, denoise, encode, fit, impute, info, interpolate, recipes, reconstruct, sample
 from latente.cli.failures import failed
 from latente.version import __version__
 
@@ -22,6 +22,7 @@ for command in (
     encode.encode,
     reconstruct.reconstruct,
     denoise.denoise,
+    impute.impute,
     anomalies.anomalies,
     sample.sample,
     interpolate.interpolate,

@@ -56,9 +56,12 @@ def describe(vae: VAE) -> list[dict[str, Any]]:
         size = {"name": "image", "dtype": codec.dtype, "kind": codec.field_kind, "height": height, "width": width}
         return [{**size, "channels": channels, "black": codec.low, "white": codec.high}]
     kinds = {field.name: field.kind for field in codec.fields}
+    columns = zip(codec.names, codec.dtypes, codec.center, codec.scale, codec.counts, strict=True)
     return [
-        {"name": name, "dtype": dtype, "kind": kinds.get(name, "left out"), "center": float(center), "scale": float(scale)}
-        for name, dtype, center, scale in zip(codec.names, codec.dtypes, codec.center, codec.scale, strict=True)
+        {"name": name, "dtype": dtype, "kind": kinds.get(name, "left out")}
+        | ({"center": None, "scale": None} if levels else {"center": float(center), "scale": float(scale)})
+        | {"levels": int(levels) or None}
+        for name, dtype, center, scale, levels in columns
     ]
 
 

@@ -57,6 +57,12 @@ def makes_pictures(vae: VAE) -> bool:
     return vae.codec_.kind == "image"
 
 
+def holds_text(vae: VAE) -> bool:
+    """Whether the rows of a model have columns of text."""
+    codec: Any = vae.codec_
+    return codec.kind == "table" and bool(codec.counts.any())
+
+
 class Task:
     """One use of a trained model: from its options to what is written and said.
 
@@ -74,7 +80,9 @@ class Task:
         self.vae = open_model(run)
         self.pictures = makes_pictures(self.vae) and not numbers
         self.destination = (
-            self.destination.for_pictures(self.vae.codec_.shape[0]) if self.pictures else self.destination.for_table(text)
+            self.destination.for_pictures(self.vae.codec_.shape[0])
+            if self.pictures
+            else self.destination.for_table(text or (not numbers and holds_text(self.vae)))
         )
 
     def finish(self, result: Any, names: tuple[str, ...] | None = None, **figures: Any) -> None:

@@ -22,18 +22,21 @@ FRAMES = ("pandas", "polars", "pyarrow")
 
 _WIDTHS = [f"{kind}{bits}" for kind in ("Int", "UInt") for bits in (8, 16, 32, 64)] + ["Float16", "Float32", "Float64"]
 _FRAME_DTYPES = {name: np.dtype(name.lower()) for name in _WIDTHS} | {"Boolean": np.dtype(bool)}
-_DTYPES = _FRAME_DTYPES | {dtype.name: dtype for dtype in _FRAME_DTYPES.values()}
+TEXTS = ("String", "Categorical")
+_DTYPES: dict[str, np.dtype[Any]] = (
+    _FRAME_DTYPES | {dtype.name: dtype for dtype in _FRAME_DTYPES.values()} | dict.fromkeys(TEXTS, np.dtype(object))
+)
 _FRAME_NAMES = {dtype: name for name, dtype in _FRAME_DTYPES.items()}
 
 
 def known_dtype(label: str) -> bool:
-    """Whether a type of number is one that is kept as it is, such as ``Int64``, ``Int64[nullable]``, ``uint8``, ``Boolean``."""
+    """Whether a type is kept as it is, such as ``Int64``, ``Int64[nullable]``, ``uint8``, ``Boolean`` or ``String``."""
     plain, _, backing = label.partition("[")
     return plain in _DTYPES and backing in ("", "nullable]", "pyarrow]")
 
 
 def numpy_dtype(label: str) -> np.dtype[Any]:
-    """NumPy's type for a label: narwhals' ``Int64`` and pandas' ``Int64[nullable]`` are ``int64``."""
+    """NumPy's type for a label: narwhals' ``Int64`` and pandas' ``Int64[nullable]`` are ``int64``, text is ``object``."""
     return _DTYPES[label.partition("[")[0]]
 
 
@@ -42,11 +45,18 @@ def float_dtype(dtype: np.dtype[Any]) -> np.dtype[Any]:
     return np.dtype(np.float32 if np.can_cast(dtype, np.float32) else np.float64)
 
 
+def is_text(series: Any) -> bool:
+    """Whether a narwhals series holds text: strings, or categories of them, and at least one."""
+    return str(series.dtype).partition("(")[0] in ("String", "Categorical", "Enum") and len(series.drop_nulls()) > 0
+
+
 def dtype_label(series: Any, container: str) -> str:
     """The name of a narwhals series' type; for pandas with what backs it, as in ``Int64[nullable]``, ``Int64[pyarrow]``.
 
     Numbers of other kinds (decimals, 128-bit integers) and columns without any value are labelled ``Float64``.
     """
+    if is_text(series):
+        return "String" if str(series.dtype) == "String" else "Categorical"
     name = str(series.dtype) if str(series.dtype) in _FRAME_DTYPES else "Float64"
     native = str(series.to_native().dtype) if container == "pandas" else ""
     if native.endswith("[pyarrow]"):
@@ -128,8 +138,10 @@ def to_frame(
     labels = dict(zip(columns, dtypes, strict=True))
     if container == "pandas":
         return _as_pandas(table.to_native(), labels, empty, integer_names)
-    nulls = [nw.lit(None, getattr(nw, _FRAME_NAMES[numpy_dtype(labels[name])])).alias(name) for name in empty]
-    return table.with_columns(*nulls).to_native()
+    names = {name: label if label in TEXTS else _FRAME_NAMES[numpy_dtype(label)] for name, label in labels.items()}
+    nulls = [nw.lit(None, getattr(nw, names[name])).alias(name) for name in empty]
+    categories = [nw.col(name).cast(nw.Categorical) for name, label in labels.items() if label == "Categorical"]
+    return table.with_columns(*nulls).with_columns(*categories).to_native()
 
 
 def _as_pandas(table: Any, labels: dict[str, str], empty: set[str], integer_names: bool) -> Any:
@@ -143,6 +155,8 @@ def _as_pandas(table: Any, labels: dict[str, str], empty: set[str], integer_name
 
 def _pandas_dtype(label: str, empty: bool) -> str:
     """What pandas calls the type; "" where the column has it already. Whole numbers can't be missing unless nullable."""
+    if label in TEXTS:
+        return "category" if label == "Categorical" else "object" if empty else ""
     dtype, backing = numpy_dtype(label), label.partition("[")[2]
     if backing == "pyarrow]":
         return f"{dtype.name}[pyarrow]"

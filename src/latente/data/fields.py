@@ -96,6 +96,23 @@ def recorded_resolution(ordered: Array, scale: Array) -> Array:
     return np.where(np.isfinite(smallest) & (smallest >= CONTINUOUS), smallest, 0.0)
 
 
+OFF_GRID = 1e-3  # share of a step by which a value may miss a multiple of it, for decimals are not exact in binary
+
+
+def recorded_grid(ordered: Array, low: Array, step: Array) -> Array:
+    """The step of each sorted column, if every value is a multiple of it above ``low``; 0 where not, or where it is 0."""
+    multiple = (ordered - low) / np.where(step > 0.0, step, 1.0)
+    off = np.nanmax(np.abs(multiple - np.rint(multiple)), axis=0, initial=0.0)
+    return np.where((step > 0.0) & (off < OFF_GRID) & (np.nanmax(multiple, axis=0, initial=0.0) < 1e6), step, 0.0)
+
+
+def on_grid(values: Array, low: Array, high: Array, grid: Array) -> Array:
+    """Values ``[N, F]`` within bounds, and where there is a grid, at its nearest point."""
+    step = np.where(grid > 0.0, grid, 1.0)
+    nearest = np.where(grid > 0.0, np.round(low + np.rint((values - low) / step) * step, 10), values)
+    return np.asarray(np.where(np.isnan(low), values, np.clip(nearest, low, high))).astype(values.dtype)
+
+
 def far_values(values: Array, ordered: Array, low: Array, high: Array) -> Iterator[tuple[int, int, float]]:
     """Column, row and value of what lies more than a million times the column's spread away from its median.
 

@@ -173,7 +173,7 @@ def _options(file: Path) -> str:
 
 
 def _unblanked(relation: Any, types: list[str]) -> str:
-    """The columns of a relation, for SQL; those of text that hold numbers with blanks or signs around them as numbers."""
+    """The columns of a relation, for SQL: text without blanks around it, and as numbers where it holds nothing else."""
     columns = ['"' + name.replace('"', '""') + '"' for name in relation.columns]
     texts = [column for column, kind in zip(columns, types, strict=True) if kind == "VARCHAR"]
     number = "try_cast(trim({0}) as double)"
@@ -181,8 +181,9 @@ def _unblanked(relation: Any, types: list[str]) -> str:
     numeric = [f"coalesce(bool_and({missing} or {number} is not null), true)".format(column) for column in texts]
     found = relation.aggregate(", ".join(numeric)).fetchall()[0] if texts else ()
     numbers = {column for column, all_numbers in zip(texts, found, strict=True) if all_numbers}
-    cast = f"case when {missing} then null else {number} end as {{0}}"
-    return ", ".join(cast.format(column) if column in numbers else column for column in columns)
+    cast = f"case when {missing} then null else {{1}} end as {{0}}"
+    values = {column: number if column in numbers else "trim({0})" for column in texts}
+    return ", ".join(cast.format(c, values[c].format(c)) if c in values else c for c in columns)
 
 
 def _whole(column: Any) -> Any:

@@ -99,17 +99,25 @@ class ImageCodec(Stored):
             raise DataError(f"these are {_words(data.pixels.shape[1:])}, and the model was fitted on {_words(self.shape)}")
         return standardise(data.pixels, self.low, self.high - self.low)
 
-    def decode(self, x: Array | Tensor, container: str | None = None) -> Any:
+    def decode(
+        self, x: Array | Tensor, container: str | None = None, *, seen: Table | Images | None = None, possible: bool = False
+    ) -> Any:
         """Pictures in the user's layout and type.
 
         Args:
             x: encoded rows ``[N, C, H, W]``.
             container: ``"numpy"`` or ``"torch"``; as it came in where None.
+            seen: the same pictures as they came in; what they hold stays, and ``x`` only fills in what they lack.
+            possible: no value beyond black and white.
 
         Raises:
             DataError: if the rows have another shape, or the container can't hold pictures.
         """
         pixels = restore(encoded(x, self.shape), self.low, self.high - self.low, numpy_dtype(self.dtype))
+        if possible:
+            pixels = np.clip(pixels, self.low, self.high).astype(pixels.dtype)
+        if isinstance(seen, Images):
+            pixels = np.where(np.isnan(seen.pixels), pixels, seen.pixels).astype(pixels.dtype)
         return to_array(from_channels_first(pixels, self.layout), container or self.container)
 
     def log_jacobian(self, rows: Rows) -> Tensor:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from latente.data import files
-from latente.data.containers import ARRAYS, FRAMES, Array, dtype_label, float_dtype, known_dtype, numpy_dtype
+from latente.data.containers import ARRAYS, FRAMES, Array, dtype_label, float_dtype, is_text, known_dtype, numpy_dtype
 from latente.data.fields import blocks
 from latente.errors import DataError
 
@@ -22,16 +22,17 @@ MOST_CHANNELS = 16
 
 @dataclass(frozen=True, eq=False)
 class Table:
-    """A table of numbers.
+    """A table of numbers and levels.
 
     Attributes:
         names: the columns' names; x0, x1, … where the data has none.
-        values: float32 or float64 ``[N, F]``, NaN where a value is missing.
+        values: float32 or float64 ``[N, F]``, NaN where a value is missing; of a column of text, which level it is.
         dtypes: label of each column's own type, such as ``Int64``, ``Boolean``, ``float32``.
         container: what it came in: ``"numpy"``, ``"torch"``, ``"pandas"``, ``"polars"`` or ``"pyarrow"`` (text files,
             Parquet and SQL, too).
         named: whether the names are the data's own, so that columns are matched by name.
         integer_names: whether the names were whole numbers, as pandas allows.
+        levels: of each column of text (by its place) the different texts, in order.
     """
 
     names: tuple[str, ...]
@@ -40,6 +41,7 @@ class Table:
     container: str
     named: bool = True
     integer_names: bool = False
+    levels: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.values)
@@ -204,7 +206,7 @@ def _from_frame(frame: Any, columns: Collection[str] | None) -> Table:
     series = [column for column in frame.iter_columns() if columns is None or str(column.name) in columns]
     names = tuple(str(column.name) for column in series)
     files.refuse_repeated(names)
-    _refuse_text(series)
+    _refuse_other_kinds(series)
     if not len(frame):
         raise DataError("it holds no row")
     if columns and not series:
@@ -213,32 +215,64 @@ def _from_frame(frame: Any, columns: Collection[str] | None) -> Table:
     dtypes = tuple(dtype_label(column, container) for column in series)
     dtype = np.result_type(np.float32, *(float_dtype(numpy_dtype(label)) for label in dtypes))
     values = np.empty((len(frame), len(series)), dtype, order="F")
+    levels: dict[int, tuple[str, ...]] = {}
     for index, column in enumerate(series):
-        values[:, index] = _numbers(column)
+        if is_text(column):
+            values[:, index], levels[index] = _levels(column)
+        else:
+            values[:, index] = _numbers(column)
     _checked(values)
     _refuse_infinite(values, names)
-    return Table(names, values, dtypes, container, integer_names=all(isinstance(column.name, int) for column in series))
+    integer_names = all(isinstance(column.name, int) for column in series)
+    return Table(names, values, dtypes, container, integer_names=integer_names, levels=levels)
 
 
-def _refuse_text(series: list[Any]) -> None:
-    """Raise DataError with every column that holds a value which is no number."""
-    texts = []
+def _refuse_other_kinds(series: list[Any]) -> None:
+    """Raise DataError with every column that holds neither numbers nor text, or numbers with a few texts among them."""
+    others, mixed = [], []
     for column in series:
-        if not _is_number(column) and len(seen := column.drop_nulls()):
-            texts.append(f"{column.name!r} (such as {_example(seen)[:40]!r})")
-    if texts:
-        remedy = "only tables of numbers can be read: drop these columns, or turn them into numbers"
-        raise DataError(f"columns that hold text, dates or other things: {', '.join(texts)}; {remedy}")
+        if is_text(column):
+            if (example := _stray_text(column)) is not None:
+                mixed.append(f"{column.name!r} (such as {example[:40]!r})")
+        elif not _is_number(column) and len(seen := column.drop_nulls()):
+            others.append(f"{column.name!r} (such as {str(seen[0])[:40]!r})")
+    if others:
+        remedy = "turn them into numbers or text, or drop them"
+        raise DataError(f"columns that hold dates or other things: {', '.join(others)}; {remedy}")
+    if mixed:
+        remedy = "correct these values, or leave them empty where nothing was recorded"
+        raise DataError(f"columns of numbers that hold text, too: {', '.join(mixed)}; {remedy}")
 
 
-def _example(series: Any) -> str:
-    """The first value that can't be taken for a number."""
-    for value in series:
-        try:
-            float(value)
-        except (TypeError, ValueError):
-            return str(value)
-    return str(series[0])
+def _stray_text(series: Any) -> str | None:
+    """A text that is no number in a column in which most rows hold numbers; None where none stands out."""
+    codes, texts = _levels(series)
+    counts = np.bincount(codes[~np.isnan(codes)].astype(np.intp), minlength=len(texts))
+    strays = [(text, count) for text, count in zip(texts, counts, strict=True) if not is_number(text)]
+    return strays[0][0] if strays and sum(count for _, count in strays) < counts.sum() / 2 else None
+
+
+def is_number(text: str) -> bool:
+    """Whether a text can be read as a number."""
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _levels(series: Any) -> tuple[Array, tuple[str, ...]]:
+    """Which of its texts each row of a column holds, NaN where none, and the texts in order."""
+    import narwhals as nw
+
+    encoded = series.cast(nw.String).to_arrow().dictionary_encode()
+    encoded = encoded.combine_chunks() if hasattr(encoded, "combine_chunks") else encoded
+    texts = np.array(encoded.dictionary.to_pylist(), dtype=object)
+    order = np.argsort(texts)
+    rank = np.append(np.argsort(order), 0).astype(float)
+    codes = encoded.indices.to_numpy(zero_copy_only=False).astype(float)
+    seen = ~np.isnan(codes)
+    return np.where(seen, rank[np.where(seen, codes, len(order)).astype(np.intp)], np.nan), tuple(texts[order])
 
 
 def _is_number(series: Any) -> bool:

@@ -1,4 +1,4 @@
-"""The codec of tables: z-scores for real columns, 0 and 1 as they are, and back into the user's columns and types."""
+"""The codec of tables: z-scores of numbers, 0 and 1 as they are, levels by their place; and back into the user's columns."""
 
 from __future__ import annotations
 
@@ -16,33 +16,43 @@ from latente.data.fields import (
     Summary,
     encoded,
     far_values,
+    on_grid,
     ordered_sample,
+    recorded_grid,
     recorded_resolution,
     restore,
     standardise,
     summarise,
 )
 from latente.data.files import quoted
-from latente.data.sources import Images, Table
+from latente.data.sources import Images, Table, is_number
 from latente.data.state import Stored, expect, is_texts
 from latente.errors import DataError
-from latente.rows import BINARY, REAL, Field, Rows, row_shape
+from latente.rows import BINARY, CATEGORICAL, REAL, Field, Rows, row_shape
 
 _LISTED = 8
+MOST_DISTINCT = 0.5  # share of a text column's rows that may differ before it names rows, or is free text, and not a category
+FEW_LEVELS = 20  # as many different texts are categories in any number of rows
+LEAST_TO_NUMBER = 50  # rows from which 1, 2, 3, … is a running number and no measure
 
 
 @dataclass(frozen=True, eq=False)
 class TableCodec(Stored):
     """Turns a table's rows into what the model sees, and back.
 
-    A column of one value, or of none, is left out of the model and restored by :meth:`decode`.
+    A column of one value, or of none, is left out of the model and restored by :meth:`decode`. So is one that names rows (a
+    running number, texts that hardly repeat), of which nothing is left but its place: :meth:`decode` leaves it empty.
 
     Attributes:
         names, dtypes, container, named, integer_names: as in :class:`~latente.data.sources.Table`, of the table fitted on.
         center: float64 ``[F]``, what is subtracted, in the column's units; of a column left out its only value, or NaN.
         scale: float64 ``[F]``, what is divided by, in the column's units; 0 for a column left out.
         resolution: float64 ``[F]``, smallest step between recorded values divided by ``scale``; 0 where continuous.
-        binary: bool ``[F]``, the columns of 0 and 1, which are not scaled.
+        low, high: float64 ``[F]``, smallest and largest value, in the column's units; NaN where there is none.
+        grid: float64 ``[F]``, the step of which every value is a multiple away from ``low``; 0 where there is none.
+        binary: bool ``[F]``, the columns of 0 and 1, and of two texts, which are not scaled.
+        counts: int64 ``[F]``, how many different texts a column has; 0 for one of numbers.
+        texts: the different texts of all such columns, one column after the other.
         notes: sentences about the data that a person should know.
     """
 
@@ -54,7 +64,12 @@ class TableCodec(Stored):
     center: Array
     scale: Array
     resolution: Array
+    low: Array
+    high: Array
+    grid: Array
     binary: Array
+    counts: Array
+    texts: tuple[str, ...]
     notes: tuple[str, ...]
 
     kind: ClassVar[str] = "table"
@@ -67,25 +82,41 @@ class TableCodec(Stored):
             DataError: if no column has two different values.
         """
         summary = summarise(table.values)
-        kept = summary.scale > 0.0
+        names_rows = _names_rows(table, summary)
+        kept = (summary.scale > 0.0) & ~names_rows
         if not kept.any():
             raise DataError("there is nothing to learn: no column holds two different values")
-        center = np.where(summary.binary, 0.0, np.where(kept, summary.mean, summary.low))
-        scale = np.where(summary.binary, 1.0, np.where(kept, summary.scale, 0.0))
+        levels = {column: texts for column, texts in table.levels.items() if not names_rows[column]}
+        counts = np.array([len(levels.get(column, ())) for column in range(len(table.names))], np.int64)
+        as_it_is = summary.binary | (counts > 0)
+        center = np.where(as_it_is & kept, 0.0, np.where(kept, summary.mean, summary.low))
+        center[names_rows] = np.nan
+        scale = np.where(kept, np.where(as_it_is, 1.0, summary.scale), 0.0)
         ordered = ordered_sample(table.values)
         resolution = np.zeros_like(scale)
         resolution[kept] = recorded_resolution(ordered[:, kept], scale[kept])
-        notes = tuple(_notes(table, summary, kept, ordered))
+        grid = recorded_grid(ordered, summary.low, resolution * scale)
+        resolution[counts > 0] = 0.0
+        notes = tuple(_notes(table, summary, kept, names_rows, ordered))
         own = (table.names, table.dtypes, table.container, table.named, table.integer_names)
-        return cls(*own, center, scale, resolution, summary.binary, notes)
+        texts = tuple(text for column in sorted(levels) for text in levels[column])
+        bounds = summary.low, summary.high, grid
+        return cls(*own, center, scale, resolution, *bounds, summary.binary & kept, counts, texts, notes)
 
     @cached_property
     def fields(self) -> tuple[Field, ...]:
         """What the model sees: one field for each column that is not left out."""
         return tuple(
-            Field(self.names[column], BINARY if self.binary[column] else REAL, (), float(self.resolution[column]))
+            Field(self.names[column], CATEGORICAL, levels=int(self.counts[column]))
+            if self.counts[column] and not self.binary[column]
+            else Field(self.names[column], BINARY if self.binary[column] else REAL, (), float(self.resolution[column]))
             for column in self._kept
         )
+
+    def levels(self, column: int) -> tuple[str, ...]:
+        """The different texts of a column, in the order of their codes; () for one of numbers."""
+        begin = int(self.counts[:column].sum())
+        return self.texts[begin : begin + int(self.counts[column])]
 
     @property
     def feature_names(self) -> tuple[str, ...]:
@@ -122,7 +153,20 @@ class TableCodec(Stored):
         columns = self._positions(data)[self._kept]
         in_order = np.array_equal(columns, np.arange(len(data.names)))
         center, scale = self.center[self._kept], self.scale[self._kept]
-        return standardise(data.values, center, scale, slice(None) if in_order else columns)
+        values = data.values if not (self.counts.any() or data.levels) else self._recoded(data, columns)
+        return standardise(values, center, scale, slice(None) if in_order else columns)
+
+    def _recoded(self, table: Table, columns: Array) -> Array:
+        """A table's values with its levels numbered as in the table that the codec was fitted on."""
+        values = table.values.copy(order="K")
+        for own, column in zip(self._kept, columns, strict=True):
+            known, given = self.levels(own), table.levels.get(int(column))
+            if known:
+                values[:, column] = _numbered(table, int(column), given, known)
+            elif given:
+                example = next((text for text in given if not is_number(text)), given[0])[:40]
+                raise DataError(f"columns of numbers that hold text now: {self.names[own]!r} (such as {example!r})")
+        return values
 
     def _positions(self, table: Table) -> Array:
         """Where each of the codec's columns stands in a table."""
@@ -136,12 +180,16 @@ class TableCodec(Stored):
             raise DataError(f"X has {len(table.names)} features, but VAE is expecting {self.n_features} features as input.")
         return np.arange(self.n_features)
 
-    def decode(self, x: Array | Tensor, container: str | None = None) -> Any:
+    def decode(
+        self, x: Array | Tensor, container: str | None = None, *, seen: Table | Images | None = None, possible: bool = False
+    ) -> Any:
         """Rows in the user's columns, order, types and units.
 
         Args:
             x: encoded rows ``[N, len(fields)]``.
             container: ``"numpy"``, ``"torch"``, ``"pandas"``, ``"polars"`` or ``"pyarrow"``; as it came in where None.
+            seen: the same rows as they came in; what they hold stays, and ``x`` only fills in what they lack.
+            possible: keep to what can be: no value beyond the smallest and the largest, none off the grid of the record.
 
         Returns:
             A frame, or an array ``[N, n_features]`` of the narrowest type that holds every column's. Whole numbers are
@@ -152,14 +200,33 @@ class TableCodec(Stored):
         """
         container = container or self.container
         x = self._with_left_out(encoded(x, self.shape))
-        parts = [(group, restore(x[:, group], self.center[group], self.scale[group], dtype)) for dtype, group in self._groups]
+        parts = [(group, self._restored(x, group, dtype, possible)) for dtype, group in self._groups]
         if container in ARRAYS:
-            return to_array(_joined(parts, self.n_features), container)
+            joined = _joined(parts, self.n_features)
+            if isinstance(seen, Table):
+                joined = np.where(np.isnan(seen.values), joined, seen.values).astype(joined.dtype)
+            return to_array(joined, container)
         everywhere = np.arange(self.n_features)
         columns = {int(c): values for group, part in parts for c, values in zip(everywhere[group], part.T, strict=True)}
+        empty = set(np.flatnonzero(np.isnan(self.center)))
+        if isinstance(seen, Table):
+            for column, position in enumerate(self._positions(seen)):
+                columns[column] = _kept(columns[column], seen, int(position))
+                empty -= {column} if (columns[column] == columns[column]).any() else set()
         named = {name: columns[column] for column, name in enumerate(self.names)}
-        empty = {self.names[column] for column in np.flatnonzero(np.isnan(self.center))}
-        return to_frame(named, self.dtypes, empty, container, self.integer_names)
+        return to_frame(named, self.dtypes, {self.names[column] for column in empty}, container, self.integer_names)
+
+    def _restored(self, x: Array, group: Any, dtype: np.dtype[Any], possible: bool) -> Array:
+        """The columns of one type in the user's values."""
+        if dtype.kind != "O":
+            values = restore(x[:, group], self.center[group], self.scale[group], dtype)
+            return on_grid(values, self.low[group], self.high[group], self.grid[group]) if possible else values
+        columns = np.arange(self.n_features)[group]
+        codes = np.rint(x[:, columns] * self.scale[columns] + self.center[columns]).astype(np.intp)
+        texts = np.empty(codes.shape, object)
+        for place, column in enumerate(columns):
+            texts[:, place] = np.array(self.levels(column), object)[np.clip(codes[:, place], 0, self.counts[column] - 1)]
+        return texts
 
     def _with_left_out(self, x: Array) -> Array:
         """Encoded rows with a 0 for each column that was left out."""
@@ -195,12 +262,27 @@ class TableCodec(Stored):
         expect(all(isinstance(flag, bool) for flag in (self.named, self.integer_names)), "the kind of names")
         expect(not self.integer_names or all(name.lstrip("-").isdecimal() for name in self.names), "the numbered names")
         expect(is_texts(self.notes), "the notes")
-        for name, kind in (("center", "f"), ("scale", "f"), ("resolution", "f"), ("binary", "b")):
+        for name, kind in (
+            ("center", "f"),
+            ("scale", "f"),
+            ("resolution", "f"),
+            ("low", "f"),
+            ("high", "f"),
+            ("grid", "f"),
+            ("binary", "b"),
+            ("counts", "i"),
+        ):
             array = getattr(self, name)
             expect(isinstance(array, np.ndarray) and array.dtype.kind == kind, f"the type of {name}")
             expect(array.shape == (len(self.names),), f"the shape of {name}")
         expect(np.isfinite(self.scale).all() and (self.scale >= 0.0).all() and self.scale.any(), "the scales")
         expect(np.isfinite(self.center[self.scale > 0.0]).all() and not np.isinf(self.center).any(), "the centers")
+        expect(is_texts(self.texts) and (self.counts >= 0).all() and self.counts.sum() == len(self.texts), "the levels")
+        text = np.array([numpy_dtype(label).kind == "O" for label in self.dtypes])
+        expect(
+            not (text & (self.scale > 0.0) & (self.counts < 2)).any() and not (~text & (self.counts > 0)).any(), "the levels"
+        )
+        expect(not (self.low > self.high).any() and np.isfinite(self.grid).all() and (self.grid >= 0.0).all(), "the bounds")
         expect(np.isfinite(self.resolution).all() and (self.resolution >= 0.0).all(), "the resolutions")
 
 
@@ -214,10 +296,58 @@ def _joined(parts: list[tuple[Any, Array]], width: int) -> Array:
     return joined
 
 
-def _notes(table: Table, summary: Summary, kept: Array, ordered: Array) -> Iterator[str]:
-    constant = np.flatnonzero(~kept & ~np.isnan(summary.low))
+def _kept(filled: Array, seen: Table, column: int) -> Array:
+    """A decoded column, with what was seen in its place."""
+    values, texts = seen.values[:, column], seen.levels.get(column)
+    there = ~np.isnan(values)
+    if texts is None:
+        own = values if filled.dtype.kind in "fO" else np.where(there, values, 0)
+        return np.where(there, own.astype(filled.dtype), filled)
+    column_of_text = np.array([*texts, None], object)[np.where(there, values, len(texts)).astype(np.intp)]
+    return np.where(there, column_of_text, filled)
+
+
+def _names_rows(table: Table, summary: Summary) -> Array:
+    """Which columns, bool ``[F]``, tell rows apart and describe none of them: texts that hardly repeat, and 1, 2, 3, …"""
+    found = np.zeros(len(table.names), bool)
+    for column, texts in table.levels.items():
+        seen = int((~np.isnan(table.values[:, column])).sum())
+        found[column] = len(texts) > max(FEW_LEVELS, MOST_DISTINCT * seen)
+    if table.named and len(table) >= LEAST_TO_NUMBER:
+        candidates = np.flatnonzero(summary.high - summary.low == len(table) - 1)
+        for candidate in candidates:
+            found[candidate] |= bool((np.diff(table.values[:, candidate]) == 1.0).all())
+    return found
+
+
+def _numbered(table: Table, column: int, given: tuple[str, ...] | None, known: tuple[str, ...]) -> Array:
+    """The codes of one column's texts in the order of ``known``."""
+    codes = table.values[:, column]
+    if given is None:  # read as numbers, for it holds no other text
+        given, codes = _as_texts(codes)
+    places = {text: place for place, text in enumerate(known)}
+    unknown = [text for text in given if text not in places]
+    if unknown:
+        raise DataError(
+            f"column {table.names[column]!r} holds levels that the model was not fitted on: {quoted(unknown[:_LISTED])}; "
+            "leave them empty (= not seen), or fit on rows that have them"
+        )
+    lookup = np.array([*(places[text] for text in given), np.nan])
+    return np.asarray(lookup[np.where(np.isnan(codes), len(given), codes).astype(np.intp)])
+
+
+def _as_texts(values: Array) -> tuple[tuple[str, ...], Array]:
+    distinct, codes = np.unique(values, return_inverse=True)
+    return tuple(f"{value:g}" for value in distinct[~np.isnan(distinct)]), np.where(np.isnan(values), np.nan, codes)
+
+
+def _notes(table: Table, summary: Summary, kept: Array, names_rows: Array, ordered: Array) -> Iterator[str]:
+    if names_rows.any():
+        columns = _some(repr(table.names[c]) for c in np.flatnonzero(names_rows))
+        yield f"columns that name rows, or hold free text, are left out of the model and empty in what it gives back: {columns}"
+    constant = np.flatnonzero(~kept & ~names_rows & ~np.isnan(summary.low))
     if len(constant):
-        values = _some(f"{table.names[c]!r} ({summary.low[c]:g})" for c in constant)
+        values = _some(f"{table.names[c]!r} ({table.levels.get(int(c), (f'{summary.low[c]:g}',))[0]})" for c in constant)
         yield f"columns of one value only are left out of the model and restored in what it gives back: {values}"
     empty = np.flatnonzero(np.isnan(summary.low))
     if len(empty):

@@ -7,6 +7,7 @@ construction, which costs more than the arithmetic of a small model, and know no
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import torch
@@ -128,10 +129,9 @@ class FieldsDistribution:
         """One draw for each code, [K, B, F]."""
         raise NotImplementedError
 
-    @property
-    def mode(self) -> Tensor:
-        """The most likely value of each field, [K, B, F]."""
-        return self.mean
+    def average(self, weights: Tensor) -> Tensor:
+        """What the mixture over K with these ``weights`` [K, B] expects of each field, [B, F]."""
+        return (weights.unsqueeze(-1) * self.mean).sum(0)
 
     def log_prob(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
         """Log-density of each field in nats, [K, B, F]; 0 where it was not seen."""
@@ -191,10 +191,6 @@ class BernoulliFields(FieldsDistribution):
         """Probability of a 1."""
         return torch.sigmoid(self.logits)
 
-    @property
-    def mode(self) -> Tensor:
-        return (self.logits > 0).to(self.logits.dtype)
-
     def field_log_prob(self, x: Tensor) -> Tensor:
         return x * self.logits - F.softplus(self.logits)
 
@@ -204,6 +200,66 @@ class BernoulliFields(FieldsDistribution):
 
     def sample(self) -> Tensor:
         return torch.bernoulli(self.mean)
+
+
+class CategoricalFields(FieldsDistribution):
+    """Independent choices among levels, each field with logits of its own, [K, B, levels]; a value is the number of a level."""
+
+    def __init__(self, logits: Sequence[Tensor]) -> None:
+        self.logits = logits
+
+    @property
+    def mean(self) -> Tensor:  # type: ignore[override]
+        """The most likely level: levels have no mean."""
+        return self._chosen(self.logits)
+
+    def average(self, weights: Tensor) -> Tensor:
+        """The most likely level under the averaged probabilities."""
+        return self._chosen([(weights.unsqueeze(-1) * torch.softmax(logits, -1)).sum(0) for logits in self.logits])
+
+    def field_log_prob(self, x: Tensor) -> Tensor:
+        every = []
+        for logits, level in zip(self.logits, x.long().unbind(-1), strict=True):
+            index = level.expand(logits.shape[:-1]).unsqueeze(-1)
+            every.append(torch.log_softmax(logits, -1).gather(-1, index))
+        return torch.cat(every, -1)
+
+    def sample(self) -> Tensor:
+        """By the largest of logits with Gumbel noise (Maddison et al. 2014)."""
+        return self._chosen([logits - torch.log(torch.empty_like(logits).exponential_()) for logits in self.logits])
+
+    @staticmethod
+    def _chosen(scores: Sequence[Tensor]) -> Tensor:
+        return torch.stack([score.argmax(-1) for score in scores], -1).to(scores[0].dtype)
+
+
+class MixedFields(FieldsDistribution):
+    """Fields of several kinds.
+
+    Args:
+        parts: laws of some fields each.
+        order: for each field its place among those of all parts, [F].
+    """
+
+    def __init__(self, parts: Sequence[tuple[FieldsDistribution, Tensor]], order: Tensor) -> None:
+        self.parts, self.order = parts, order
+
+    @property
+    def mean(self) -> Tensor:  # type: ignore[override]
+        """Means; of fields that have none, the most likely level."""
+        return self._joined([law.mean for law, _ in self.parts])
+
+    def average(self, weights: Tensor) -> Tensor:
+        return self._joined([law.average(weights) for law, _ in self.parts])
+
+    def field_log_prob(self, x: Tensor) -> Tensor:
+        return self._joined([law.field_log_prob(x.index_select(-1, fields)) for law, fields in self.parts])
+
+    def sample(self) -> Tensor:
+        return self._joined([law.sample() for law, _ in self.parts])
+
+    def _joined(self, values: list[Tensor]) -> Tensor:
+        return torch.cat(values, -1).index_select(-1, self.order)
 
 
 class ContinuousBernoulliFields(BernoulliFields):
@@ -223,10 +279,6 @@ class ContinuousBernoulliFields(BernoulliFields):
         """E x = 1/(1 - exp(-t)) - 1/t in the logit t."""
         t, near = self._safe_logits()
         return torch.where(near, 0.5 + self.logits / 12, 1 / -torch.expm1(-t) - 1 / t)
-
-    @property
-    def mode(self) -> Tensor:
-        return self.mean
 
     def sample(self) -> Tensor:
         """Inverse of the distribution function, log(1 + u (e^t - 1)) / t, written so that it can't overflow."""

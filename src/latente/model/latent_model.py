@@ -164,8 +164,9 @@ def compose(choices: Mapping[str, Choice], **sizes: Any) -> LatentModel:
     likelihood = build(choices["likelihood"], **sizes)
     if not isinstance(likelihood, Likelihood):
         raise ModelError(f"{choices['likelihood'].name!r} is no likelihood; there are {', '.join(names_of(Likelihood))}")
-    outputs = likelihood.size * likelihood.parameters_per_field
+    if sizes.get("levels") and not likelihood.takes_levels:
+        raise ModelError(f"the likelihood {likelihood.name!r} is one of numbers, and some columns hold levels: choose 'mixed'")
     encoder = build(choices["encoder"], **sizes)
     posterior = build(choices["posterior"], width=encoder.width, **sizes)
-    decoder = build(choices["decoder"], outputs=outputs, **sizes)
+    decoder = build(choices["decoder"], outputs=likelihood.outputs, **sizes)
     return LatentModel(encoder, posterior, build(choices["prior"], **sizes), decoder, likelihood)

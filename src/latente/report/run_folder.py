@@ -27,8 +27,9 @@ from numpy.typing import NDArray
 
 from latente.data import Images, Table, read
 from latente.data.sources import to_channels_first
-from latente.errors import LatenteError, LatenteWarning, StorageError
+from latente.errors import DataError, LatenteError, LatenteWarning, StorageError
 from latente.files import write_text
+from latente.rows import expanded, levels_of
 from latente.version import __version__
 
 if TYPE_CHECKING:
@@ -143,11 +144,11 @@ def taken(data: Table | Images, rows: Array | Sequence[int]) -> Table | Images:
     return replace(data, pixels=data.pixels[np.asarray(rows)])
 
 
-def values_of(data: Any) -> Array:
-    """A table as ``[N, F]``, or pictures as ``[N, H, W]`` or ``[N, H, W, C]``, in the user's units."""
+def values_of(data: Any, names: Sequence[str] | None = None) -> Array:
+    """A table's columns of these ``names`` as ``[N, F]``, or pictures as ``[N, H, W]`` or ``[N, H, W, C]``; in user's units."""
     data = read(data)
     if isinstance(data, Table):
-        return data.values
+        return data.values[:, [data.names.index(name) for name in names or data.names]]
     return channels_last(data.pixels)
 
 
@@ -156,31 +157,54 @@ def channels_last(pixels: Array) -> Array:
     return pixels[:, 0] if pixels.shape[1] == 1 else np.moveaxis(pixels, 1, -1)
 
 
-def made_of(vae: VAE, result: Any) -> Array:
+def made_of(vae: VAE, result: Any, names: Sequence[str] | None = None) -> Array:
     """What the estimator gave back, as :func:`values_of` has the data."""
     codec: Any = vae.codec_
-    return values_of(result) if codec.kind == "table" else channels_last(to_channels_first(np.asarray(result), codec.layout))
+    return (
+        values_of(result, names)
+        if codec.kind == "table"
+        else channels_last(to_channels_first(np.asarray(result), codec.layout))
+    )
 
 
-def column_names(data: Table | Images) -> tuple[str, ...] | None:
-    """Names of a table's columns."""
-    return data.names if isinstance(data, Table) else None
+def drawn_columns(vae: VAE, data: Table | Images) -> tuple[str, ...] | None:
+    """Names of a table's columns of numbers that the model knows.
+
+    Raises:
+        LatenteError: there are none.
+    """
+    if not isinstance(data, Table):
+        return None
+    codec: Any = vae.codec_
+    drawn = {
+        name
+        for name, center, count in zip(codec.names, codec.center, codec.counts, strict=True)
+        if center == center and not count
+    }
+    names = tuple(name for column, name in enumerate(data.names) if column not in data.levels and name in drawn)
+    if not names:
+        raise DataError("there is no column of numbers to draw")
+    return names
 
 
 def draw_reconstructions(vae: VAE, data: Table | Images) -> Any:
     """Originals beside what the model makes of them."""
     from latente.report import figures
 
-    data = data if isinstance(data, Table) else taken(data, range(min(SHOWN_PICTURES, len(data))))
-    return figures.reconstructions(values_of(data), made_of(vae, vae.reconstruct(data)), names=column_names(data))
+    data, names = (
+        data if isinstance(data, Table) else taken(data, range(min(SHOWN_PICTURES, len(data)))),
+        drawn_columns(vae, data),
+    )
+    return figures.reconstructions(values_of(data, names), made_of(vae, vae.reconstruct(data), names), names=names)
 
 
 def draw_samples(vae: VAE, data: Table | Images) -> Any:
     """New rows, and how they compare with the data."""
     from latente.report import figures
 
-    generated = made_of(vae, vae.sample(len(data) if isinstance(data, Table) else DRAWN_PICTURES))
-    return figures.samples(generated, values_of(data), names=column_names(data))
+    names = drawn_columns(vae, data)
+    generated = made_of(vae, vae.sample(len(data) if isinstance(data, Table) else DRAWN_PICTURES), names)
+    return figures.samples(generated, values_of(data, names), names=names)
 
 
 def draw_training_curve(vae: VAE, data: Table | Images) -> Any:
@@ -195,11 +219,12 @@ def draw_latent_map(vae: VAE, data: Table | Images) -> Any:
     """The codes of the data in the two dimensions that say most of a row, coloured by what follows the map."""
     from latente.report import figures
 
-    codes, names, measures = vae.transform(data), list(vae.get_feature_names_out()), measures_of(data)
+    codes, names, measures = vae.transform(data), list(vae.get_feature_names_out()), measures_of(vae, data)
     if codes.shape[1] == 1:
         name = best_explained(codes, measures)[0]
         return figures.latent_map(np.column_stack([codes, measures[name]]), axis_names=(names[0], name))
-    pair = most_telling(codes, vae.codec_.encode(data).x.flatten(1).numpy())
+    fields = vae.codec_.fields
+    pair = most_telling(codes, expanded(vae.codec_.encode(data).x.flatten(1), levels_of(fields)).numpy())
     name, share = best_explained(codes[:, pair], measures)
     return figures.latent_map(
         codes[:, pair],
@@ -228,10 +253,11 @@ def law_on(law: Any, dimensions: Sequence[int]) -> tuple[Array, Array, Array]:
     return law.means.numpy()[:, pair], covariances[:, pair][:, :, pair], law.weights.numpy()
 
 
-def measures_of(data: Table | Images) -> dict[str, Array]:
-    """What a map can be coloured by: each column of a table, the brightness of pictures."""
+def measures_of(vae: VAE, data: Table | Images) -> dict[str, Array]:
+    """What a map can be coloured by: each column of numbers of a table, the brightness of pictures."""
     if isinstance(data, Table):
-        return dict(zip(data.names, data.values.T.astype(float), strict=True))
+        names = drawn_columns(vae, data)
+        return dict(zip(names or (), values_of(data, names).T.astype(float), strict=True))
     pixels = data.pixels.reshape(len(data), -1).astype(float)
     seen = np.isfinite(pixels)
     return {"mean brightness": np.where(seen, pixels, 0.0).sum(1) / np.maximum(seen.sum(1), 1)}

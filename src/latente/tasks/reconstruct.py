@@ -40,4 +40,4 @@ def denoise(model: LatentModel, rows: Rows, seed: int, draws: int = DRAWS) -> Te
 def _expected(model: LatentModel, batch: Rows, noise: Tensor) -> Tensor:
     trace = model.trace(batch, len(noise), noise=noise)
     weights = torch.softmax(trace.log_likelihood + trace.log_prior_ratio, 0)
-    return (weights.unsqueeze(-1) * trace.px.mean).sum(0)
+    return trace.px.average(weights)

@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from sklearn.neighbors import NearestNeighbors
 
-from latente.rows import Rows
+from latente.rows import Rows, expanded
 
 MOST_DIMENSIONS = 64
 MOST_ROWS = 2000
@@ -36,13 +37,16 @@ def intrinsic_dimension(x: NDArray[np.float32], discard: float = 0.1) -> float:
     return float(len(kept) / total) if total > 0 else 1.0
 
 
-def latent_dimension(rows: Rows, seed: int) -> int:
+def latent_dimension(rows: Rows, seed: int, levels: tuple[int, ...] = ()) -> int:
     """min(64, 2 x intrinsic dimension, F / 2, N / 4), at least 1.
 
+    ``levels``: for each column its number of levels, 0 for one of numbers; two rows that differ in a level are 1 apart in it.
     Enough to hold the data's shape, and no more than so many rows can tell; what stays unused is dropped after training.
     """
-    x = rows.x.flatten(1).cpu().numpy()
-    n, fields = len(x), int(x.shape[1])
-    chosen = np.random.default_rng(seed).permutation(n)[:MOST_ROWS]
-    estimate = math.ceil(2 * intrinsic_dimension(x[np.sort(chosen)]))
+    n, fields = len(rows), rows.x[:1].numel()
+    chosen = np.sort(np.random.default_rng(seed).permutation(n)[:MOST_ROWS])
+    x = rows.x[torch.from_numpy(chosen)].flatten(1).cpu()
+    scale = torch.tensor([0.5**0.5 if count else 1.0 for count in levels for _ in range(max(1, count))])
+    x = expanded(x, levels) * scale if levels else x
+    estimate = math.ceil(2 * intrinsic_dimension(x.numpy()))
     return max(1, min(MOST_DIMENSIONS, estimate, math.ceil(fields / 2), n // 4))

@@ -251,7 +251,7 @@ class Training:
 
         try:
             return Recording(step, _tensors_of(batch), self.flat.gradients, partial(torch.random.fork_rng, []))
-        except NotRepeatable:
+        except (NotRepeatable, RuntimeError, TypeError):  # what is really wrong with a step, the step itself will say
             return None
 
     def _take_into_average(self) -> None:

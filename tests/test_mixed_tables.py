@@ -1,0 +1,172 @@
+"""Tables of numbers and text, from end to end."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import narwhals as nw
+import numpy as np
+import pandas as pd
+import polars as pl
+import pyarrow as pa
+import pytest
+
+import latente as lt
+
+N = 600
+
+
+def people(holes: float = 0.0) -> dict[str, list[Any]]:
+    """Rows in which kind, colour, size and vote follow from one another, and a name and a number that say nothing."""
+    generator = np.random.default_rng(0)
+    kind = generator.integers(0, 3, N)
+    colour = np.where(generator.random(N) < 0.9, kind, generator.integers(0, 3, N))
+    columns: dict[str, list[Any]] = {
+        "number": list(range(1, N + 1)),
+        "kind": [("ant", "bee", "cat")[k] for k in kind],
+        "colour": [("red", "green", "blue")[c] for c in colour],
+        "size": list(np.round(10.0 * kind + generator.normal(size=N), 2)),
+        "vote": [("no", "yes")[int(k == 2)] for k in kind],
+        "name": [f"somebody {i}" for i in range(N)],
+    }
+    for name in ("kind", "colour", "size"):
+        columns[name] = [None if generator.random() < holes else value for value in columns[name]]
+    return columns
+
+
+@pytest.fixture(scope="module")
+def vae() -> lt.VAE:
+    return lt.VAE(max_epochs=60, random_state=0).fit(pa.table(people()))
+
+
+def column(frame: Any, name: str) -> list[Any]:
+    return nw.from_native(frame, eager_only=True)[name].to_list()
+
+
+def test_kinds_follow_from_the_data(vae: lt.VAE) -> None:
+    kinds = {field.name: field.kind for field in vae.codec_.fields}
+    assert kinds == {"kind": "categorical", "colour": "categorical", "size": "real", "vote": "binary"}
+    assert any("name rows" in note and "'number'" in note and "'name'" in note for note in vae.notes_)
+
+
+@pytest.mark.parametrize("kind", [pd.DataFrame, pl.DataFrame, pa.table])
+def test_what_comes_in_goes_out(vae: lt.VAE, kind: Any) -> None:
+    source = kind(people())
+    rebuilt = vae.reconstruct(source)
+    assert type(rebuilt) is type(source)
+    assert list(nw.from_native(rebuilt).columns) == list(people())
+    agreed = np.mean([a == b for a, b in zip(column(rebuilt, "kind"), people()["kind"], strict=True)])
+    assert agreed > 0.95
+    assert all(pd.isna(value) for name in ("number", "name") for value in column(rebuilt, name))
+
+
+def test_categories_come_back_as_categories() -> None:
+    frame = pd.DataFrame({"c": pd.Categorical(people()["kind"]), "x": people()["size"]})
+    back = lt.VAE(max_epochs=2, random_state=0).fit(frame).sample(20)
+    assert back["c"].dtype == "category"
+    assert set(back["c"]) <= {"ant", "bee", "cat"}
+
+
+def test_encoding_and_decoding_is_the_identity(vae: lt.VAE) -> None:
+    from latente.data import read
+
+    source = pa.table(people(holes=0.2))
+    rows = vae.codec_.encode(read(source))
+    back = vae.codec_.decode(rows.x)
+    for name in ("kind", "colour", "vote"):
+        seen = [(a, b) for a, b in zip(column(source, name), column(back, name), strict=True) if a is not None]
+        assert all(a == b for a, b in seen)
+
+
+def test_samples_hold_what_can_be_and_how_it_hangs_together(vae: lt.VAE) -> None:
+    new = vae.sample(2000)
+    kind, colour, vote = (np.array(column(new, name)) for name in ("kind", "colour", "vote"))
+    assert set(kind) == {"ant", "bee", "cat"} and set(vote) == {"no", "yes"}
+    assert np.mean((kind == "cat") == (vote == "yes")) > 0.9
+    assert np.mean(colour[kind == "ant"] == "red") > 0.75
+    assert [np.mean(kind == k) for k in ("ant", "bee", "cat")] == pytest.approx([1 / 3] * 3, abs=0.08)
+
+
+def test_holes_are_filled_with_what_the_rest_says() -> None:
+    vae = lt.VAE(max_epochs=60, random_state=0).fit(pa.table(people(holes=0.2)))
+    holes = people()
+    truth, holes["kind"] = holes["kind"], [None] * N
+    filled = vae.impute(pd.DataFrame(holes))
+    assert np.mean(np.array(filled["kind"]) == np.array(truth)) > 0.93
+    assert list(filled["size"]) == holes["size"] and list(filled["colour"]) == holes["colour"]
+    plausible = vae.impute(pd.DataFrame(holes), draws=3)
+    assert len(plausible) == 3
+    shares = [np.mean(np.array(one["kind"]) == np.array(truth)) for one in plausible]
+    assert min(shares) > 0.8
+    assert not plausible[0].equals(plausible[1])
+    with pytest.raises(lt.ModelError, match="draws"):
+        vae.impute(pd.DataFrame(holes), draws=0)
+
+
+def test_scores_and_anomalies_know_a_row_that_does_not_hang_together(vae: lt.VAE) -> None:
+    strange = pa.table({"number": [1], "kind": ["ant"], "colour": ["blue"], "size": [20.0], "vote": ["yes"], "name": ["x"]})
+    assert vae.score_samples(strange)[0] < np.quantile(vae.score_samples(pa.table(people())), 0.02)
+    assert "(" in column(vae.anomalies(strange), "fields")[0]
+
+
+def test_what_was_not_fitted_on_is_named(vae: lt.VAE) -> None:
+    rows = people()
+    rows["kind"][3] = "dog"
+    with pytest.raises(lt.DataError, match="'kind' holds levels that the model was not fitted on: 'dog'"):
+        vae.transform(pa.table(rows))
+    rows = people()
+    rows["size"] = ["large"] * N
+    with pytest.raises(lt.DataError, match=r"columns of numbers that hold text now: 'size' \(such as 'large'\)"):
+        vae.transform(pa.table(rows))
+
+
+def test_levels_that_look_like_numbers_are_found_again(tmp_path: Path) -> None:
+    rows = {"code": ["7", "x", "y"] * 40, "v": list(np.arange(120.0) % 7)}
+    vae = lt.VAE(max_epochs=2, random_state=0).fit(pl.DataFrame(rows))
+    (tmp_path / "t.csv").write_text("code,v\n7,1\n7,2\n")
+    assert vae.transform(str(tmp_path / "t.csv")).shape == (2, vae.latent_dim_)
+
+
+def test_a_saved_model_does_the_same(vae: lt.VAE, tmp_path: Path) -> None:
+    again = lt.load(vae.save(tmp_path / "m.safetensors"))
+    source = pa.table(people(holes=0.3))
+    np.testing.assert_array_equal(again.transform(source), vae.transform(source))
+    assert again.sample(50).equals(vae.sample(50))
+
+
+@pytest.mark.parametrize("recipe", [recipe.name for recipe in lt.recipes()])
+@pytest.mark.filterwarnings("ignore::latente.LatenteWarning")
+def test_every_recipe_takes_text(recipe: str) -> None:
+    if recipe == "sigma-vae":
+        with pytest.raises(lt.ModelError, match="levels"):
+            lt.VAE(recipe, max_epochs=2, random_state=0).fit(pa.table(people()))
+        return
+    vae = lt.VAE(recipe, max_epochs=2, random_state=0).fit(pa.table(people(holes=0.1)))
+    assert set(column(vae.sample(30), "kind")) <= {"ant", "bee", "cat"}
+    assert np.isfinite(vae.score_samples(pa.table(people(holes=0.1)))).all()
+
+
+def test_samples_keep_to_bounds_and_to_the_grid_of_the_record() -> None:
+    generator = np.random.default_rng(0)
+    grades = generator.integers(1, 4, 400)
+    amounts = np.round(np.exp(generator.normal(grades)), 1)
+    frame = pd.DataFrame({"grade": grades, "amount": amounts, "kind": np.array(["a", "b", "c"])[grades - 1]})
+    new = lt.VAE(max_epochs=5, random_state=0).fit(frame).sample(1000)
+    assert set(new["grade"]) <= {1, 2, 3}
+    assert new["amount"].min() >= amounts.min() and new["amount"].max() <= amounts.max()
+    np.testing.assert_array_equal(new["amount"], np.round(new["amount"], 1))
+
+
+def test_what_was_seen_stays_to_the_bit() -> None:
+    rows = people(holes=0.3)
+    vae = lt.VAE(max_epochs=2, random_state=0).fit(pl.DataFrame(rows))
+    filled = vae.impute(pl.DataFrame(rows))
+    for name, values in rows.items():
+        assert all(b == a for a, b in zip(values, filled[name], strict=True) if a is not None)
+        assert filled[name].null_count() == 0
+    x = np.random.default_rng(0).normal(size=(60, 4))
+    holes = np.where(np.random.default_rng(1).random(x.shape) < 0.3, np.nan, x)
+    with_numbers = lt.VAE(max_epochs=2, random_state=0).fit(holes).impute(holes)
+    assert not np.isnan(with_numbers).any()
+    np.testing.assert_array_equal(with_numbers[~np.isnan(holes)], holes[~np.isnan(holes)])
