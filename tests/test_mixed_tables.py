@@ -170,3 +170,10 @@ def test_what_was_seen_stays_to_the_bit() -> None:
     with_numbers = lt.VAE(max_epochs=2, random_state=0).fit(holes).impute(holes)
     assert not np.isnan(with_numbers).any()
     np.testing.assert_array_equal(with_numbers[~np.isnan(holes)], holes[~np.isnan(holes)])
+
+
+@pytest.mark.filterwarnings("ignore::latente.LatenteWarning")
+def test_columns_that_say_the_same(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("name,x\n" + "Ada,1\nBob,2\n" * 20)
+    new = lt.VAE(max_epochs=10, random_state=0).fit(str(tmp_path / "t.csv")).sample(20)
+    assert set(column(new, "name")) <= {"Ada", "Bob"} and set(column(new, "x")) <= {1, 2}

@@ -53,7 +53,10 @@ REFUSED = {
     "minus infinity": (lambda d, n: write_csv(d / "t.csv", spoilt(n, a=(3, 0, -np.inf))), "column 'c0'"),
     "repeated names": (lambda d, n: write_csv(d / "t.csv", n, ["a", "b", "a", "c"]), "more than one column is called 'a'"),
     "repeated names in Parquet": (lambda d, n: twice_named(d / "t.parquet", n), "more than one column is called 'a'"),
-    "text": (lambda d, n: text_file(d / "t.csv", "name,x\n" + "Ada,1\nBob,2\n" * 20), "'name' (such as 'Ada')"),
+    "text among numbers": (
+        lambda d, n: text_file(d / "t.csv", "name,x\n" + "4,1\n5,2\n" * 20 + "Ada,3\n"),
+        "'name' (such as 'Ada')",
+    ),
     "pickled objects": (lambda d, n: pickled_npz(d / "t.npz"), "pickled objects are never loaded"),
     "another kind of file": (lambda d, n: text_file(d / "t.xlsx", "x"), "this kind of file is unknown"),
     "a broken Parquet": (lambda d, n: text_file(d / "t.parquet", "PAR1 and so on"), "can't be read"),

@@ -7,7 +7,19 @@ from pathlib import Path
 
 import pytest
 
-COMMANDS = ["demo", "fit", "encode", "reconstruct", "denoise", "anomalies", "sample", "interpolate", "info", "recipes"]
+COMMANDS = [
+    "demo",
+    "fit",
+    "encode",
+    "reconstruct",
+    "denoise",
+    "impute",
+    "anomalies",
+    "sample",
+    "interpolate",
+    "info",
+    "recipes",
+]
 HEAVY = ("torch", "sklearn", "scipy", "numpy", "pandas", "matplotlib", "duckdb", "pyarrow", "narwhals", "rich")
 
 

@@ -7,7 +7,7 @@ from latente.cli.options import Data, Json, OutRows, Quiet, Run
 
 
 def impute(run: Run, data: Data, out: OutRows = "-", json: Json = False, quiet: Quiet = False) -> None:
-    """Fill in what is missing in each row, from the rest of the row.
+    """What is missing in each row, filled in from the rest.
 
     A hole gets the value that is expected there, or the most likely one of a column of text. What was seen stays.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from sklearn.decomposition import PCA
 from torch import Tensor
@@ -84,4 +85,7 @@ def linear_baseline(train: Rows, held_out: Rows, components: int) -> float:
     x, y = (rows.x.flatten(1).double().cpu().numpy() for rows in (train, held_out))
     if train.mask is not None or x.shape[1] < 2 or len(x) <= x.shape[1] or not len(y):
         return math.nan
-    return float(PCA(min(components, x.shape[1] - 1), svd_solver="covariance_eigh").fit(x).score(y))
+    try:
+        return float(PCA(min(components, x.shape[1] - 1), svd_solver="covariance_eigh").fit(x).score(y))
+    except np.linalg.LinAlgError:  # columns that follow exactly from one another have no density together
+        return math.nan

@@ -162,7 +162,8 @@ class Fit:
             evaluated = evaluate(training.learner, held_out)
             diagnosis = diagnose(model, self.train, held_out)
         # Where data is plenty and the code says much, nobody asks how well a linear model does; it would cost seconds.
-        asked = diagnosis.collapsed or len(self.train) < SMALL_DATA
+        of_numbers = not model.likelihood.takes_levels
+        asked = of_numbers and (diagnosis.collapsed or len(self.train) < SMALL_DATA)
         linear = linear_baseline(self.train.spread(SMALL_DATA), held_out, model.latent_dim) if asked else math.nan
         return Outcome(model, training, evaluated, diagnosis, linear)
 
