@@ -17,9 +17,20 @@ STOCHASTIC = [name for name in NAMES if lt.recipe(name).posterior.name == "diago
 
 
 def test_the_table_has_all_of_them() -> None:
-    expected = ["autoencoder", "denoising", "sparse", "contractive", "vae", "beta-vae", "capacity-vae", "sigma-vae", "iwae"]
+    expected = [
+        "autoencoder",
+        "denoising",
+        "sparse",
+        "contractive",
+        "vae",
+        "beta-vae",
+        "capacity-vae",
+        "sigma-vae",
+        "iwae",
+        "miwae",
+    ]
     assert expected == NAMES
-    assert len(lt.recipes()) == 9
+    assert len(lt.recipes()) == 10
     assert all(recipe.summary and recipe.reference and recipe.name in repr(lt.recipes()) for recipe in lt.recipes())
 
 
