@@ -2,8 +2,8 @@
 
 One evaluator for all (:func:`benchmarks.peers.negative_elbo`), the same likelihood and the same held-out rows; evaluation is
 not timed. A peer's time runs to its best epoch, not to its last. Latente's is one run of ``LENGTH`` epochs, the same for every
-race and fixed beforehand, with default settings otherwise; what counts is the training time until its averaged weights are
-first as good.
+race and fixed before these held-out rows were looked at (see ``data.LOOKED_AT``), with default settings otherwise; what counts
+is the training time until its averaged weights are first as good.
 """
 
 from __future__ import annotations
