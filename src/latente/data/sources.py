@@ -206,7 +206,8 @@ def _from_frame(frame: Any, columns: Collection[str] | None) -> Table:
     series = [column for column in frame.iter_columns() if columns is None or str(column.name) in columns]
     names = tuple(str(column.name) for column in series)
     files.refuse_repeated(names)
-    _refuse_other_kinds(series)
+    texts = {index: _levels(column) for index, column in enumerate(series) if is_text(column)}
+    _refuse_other_kinds(series, texts)
     if not len(frame):
         raise DataError("it holds no row")
     if columns and not series:
@@ -215,24 +216,21 @@ def _from_frame(frame: Any, columns: Collection[str] | None) -> Table:
     dtypes = tuple(dtype_label(column, container) for column in series)
     dtype = np.result_type(np.float32, *(float_dtype(numpy_dtype(label)) for label in dtypes))
     values = np.empty((len(frame), len(series)), dtype, order="F")
-    levels: dict[int, tuple[str, ...]] = {}
     for index, column in enumerate(series):
-        if is_text(column):
-            values[:, index], levels[index] = _levels(column)
-        else:
-            values[:, index] = _numbers(column)
+        values[:, index] = texts[index][0] if index in texts else _numbers(column)
+    levels = {index: found for index, (_, found) in texts.items()}
     _checked(values)
     _refuse_infinite(values, names)
     integer_names = all(isinstance(column.name, int) for column in series)
     return Table(names, values, dtypes, container, integer_names=integer_names, levels=levels)
 
 
-def _refuse_other_kinds(series: list[Any]) -> None:
+def _refuse_other_kinds(series: list[Any], texts: Mapping[int, tuple[Array, tuple[str, ...]]]) -> None:
     """Raise DataError with every column that holds neither numbers nor text, or numbers with a few texts among them."""
     others, mixed = [], []
-    for column in series:
-        if is_text(column):
-            if (example := _stray_text(column)) is not None:
+    for index, column in enumerate(series):
+        if index in texts:
+            if (example := _stray_text(*texts[index])) is not None:
                 mixed.append(f"{column.name!r} (such as {example[:40]!r})")
         elif not _is_number(column) and len(seen := column.drop_nulls()):
             others.append(f"{column.name!r} (such as {str(seen[0])[:40]!r})")
@@ -244,9 +242,8 @@ def _refuse_other_kinds(series: list[Any]) -> None:
         raise DataError(f"columns of numbers that hold text, too: {', '.join(mixed)}; {remedy}")
 
 
-def _stray_text(series: Any) -> str | None:
+def _stray_text(codes: Array, texts: tuple[str, ...]) -> str | None:
     """A text that is no number in a column in which most rows hold numbers; None where none stands out."""
-    codes, texts = _levels(series)
     counts = np.bincount(codes[~np.isnan(codes)].astype(np.intp), minlength=len(texts))
     strays = [(text, count) for text, count in zip(texts, counts, strict=True) if not is_number(text)]
     return strays[0][0] if strays and sum(count for _, count in strays) < counts.sum() / 2 else None

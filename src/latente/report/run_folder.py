@@ -179,7 +179,7 @@ def drawn_columns(vae: VAE, data: Table | Images) -> tuple[str, ...] | None:
     drawn = {
         name
         for name, center, count in zip(codec.names, codec.center, codec.counts, strict=True)
-        if center == center and not count
+        if not math.isnan(center) and not count
     }
     names = tuple(name for column, name in enumerate(data.names) if column not in data.levels and name in drawn)
     if not names:
@@ -191,10 +191,8 @@ def draw_reconstructions(vae: VAE, data: Table | Images) -> Any:
     """Originals beside what the model makes of them."""
     from latente.report import figures
 
-    data, names = (
-        data if isinstance(data, Table) else taken(data, range(min(SHOWN_PICTURES, len(data)))),
-        drawn_columns(vae, data),
-    )
+    names = drawn_columns(vae, data)
+    data = data if isinstance(data, Table) else taken(data, range(min(SHOWN_PICTURES, len(data))))
     return figures.reconstructions(values_of(data, names), made_of(vae, vae.reconstruct(data), names), names=names)
 
 

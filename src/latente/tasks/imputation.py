@@ -8,8 +8,8 @@ from torch import Tensor
 from latente.model.latent_model import LatentModel, Trace
 from latente.rows import Rows
 from latente.seeding import seeded
+from latente.tasks import reconstruct
 from latente.tasks.draws import own_noise, shared_noise
-from latente.tasks.reconstruct import reconstruct
 
 IMPORTANCE_SAMPLES = 256
 MORE_SAMPLES = 2048  # for rows of which a few codes have all the weight
@@ -26,7 +26,7 @@ def expected(model: LatentModel, rows: Rows, seed: int) -> Tensor:
     neighbours nor on its place. An autoencoder has one code.
     """
     if not model.is_stochastic:
-        return _completed(rows, reconstruct(model, rows))
+        return _completed(rows, reconstruct.reconstruct(model, rows))
     filled = rows.x.flatten(1).clone()
     holed = torch.nonzero(_lacking(rows)).squeeze(1)
     if len(holed):
@@ -38,14 +38,17 @@ def _filled(model: LatentModel, rows: Rows, seed: int) -> Tensor:
     noise = shared_noise(seed, IMPORTANCE_SAMPLES, model.latent_dim, torch.float32)
     parts, sizes = [], []
     for batch in _batches(rows, len(noise)):
-        values, effective = _expected(model, batch, noise[:, own_noise(batch)])
+        values, effective = reconstruct.expected(model, batch, noise[:, own_noise(batch)])
         parts.append(values)
         sizes.append(effective)
     filled, hard = torch.cat(parts), torch.nonzero(torch.cat(sizes) < LEAST_EFFECTIVE).squeeze(1)
     if len(hard):
         with seeded(seed, MORE_SAMPLES):
             more = torch.randn(MORE_SAMPLES, 1, model.latent_dim)
-        again = [_expected(model, batch, more.expand(-1, len(batch), -1))[0] for batch in _batches(rows[hard], MORE_SAMPLES)]
+        again = [
+            reconstruct.expected(model, batch, more.expand(-1, len(batch), -1))[0]
+            for batch in _batches(rows[hard], MORE_SAMPLES)
+        ]
         filled[hard] = torch.cat(again)
     return filled
 
@@ -53,13 +56,6 @@ def _filled(model: LatentModel, rows: Rows, seed: int) -> Tensor:
 def _lacking(rows: Rows) -> Tensor:
     """Which rows have holes, bool [N]."""
     return torch.zeros(len(rows), dtype=torch.bool) if rows.mask is None else ~rows.mask.flatten(1).all(1)
-
-
-def _expected(model: LatentModel, batch: Rows, noise: Tensor) -> tuple[Tensor, Tensor]:
-    """E[row | seen], [B, F], and the effective sample size of each row, [B]."""
-    trace = model.trace(batch, len(noise), noise=noise)
-    weights = _weights(trace)
-    return trace.px.average(weights), 1 / weights.square().sum(0)
 
 
 @torch.no_grad()
@@ -83,10 +79,8 @@ def _batches(rows: Rows, K: int) -> list[Rows]:
 
 
 def _weights(trace: Trace) -> Tensor:
-    """Self-normalised importance weights, [K, B]."""
-    if len(trace.z) == 1:
-        return torch.ones_like(trace.log_likelihood)
-    return torch.softmax(trace.log_likelihood + trace.log_prior_ratio, 0)
+    """The importance weights of K codes, [K, B]; an autoencoder's one code has no density, and all the weight."""
+    return torch.ones_like(trace.log_likelihood) if len(trace.z) == 1 else reconstruct.importance_weights(trace)
 
 
 def _completed(rows: Rows, values: Tensor) -> Tensor:

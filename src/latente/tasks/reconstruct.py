@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from latente.model.latent_model import LatentModel
+from latente.model.latent_model import LatentModel, Trace
 from latente.rows import Rows
 from latente.tasks.draws import own_noise, shared_noise
 
@@ -34,10 +34,19 @@ def denoise(model: LatentModel, rows: Rows, seed: int, draws: int = DRAWS) -> Te
     if not model.is_stochastic:
         return reconstruct(model, rows)
     noise = shared_noise(seed, draws, model.latent_dim, torch.float32)
-    return torch.cat([_expected(model, batch, noise[:, own_noise(batch)]) for batch in rows.batches(max(1, BATCH // draws))])
+    batches = rows.batches(max(1, BATCH // draws))
+    return torch.cat([expected(model, batch, noise[:, own_noise(batch)])[0] for batch in batches])
 
 
-def _expected(model: LatentModel, batch: Rows, noise: Tensor) -> Tensor:
+def expected(model: LatentModel, batch: Rows, noise: Tensor) -> tuple[Tensor, Tensor]:
+    """E[clean row | what was seen], [B, F], over the codes that ``noise`` [K, B, d] gives, and the effective sample size of
+    each row, [B] (Kong 1992).
+    """
     trace = model.trace(batch, len(noise), noise=noise)
-    weights = torch.softmax(trace.log_likelihood + trace.log_prior_ratio, 0)
-    return trace.px.average(weights)
+    weights = importance_weights(trace)
+    return trace.px.average(weights), 1 / weights.square().sum(0)
+
+
+def importance_weights(trace: Trace) -> Tensor:
+    """p(x, z) / q(z|x), normalised over the K codes of each row, [K, B]."""
+    return torch.softmax(trace.log_likelihood + trace.log_prior_ratio, 0)

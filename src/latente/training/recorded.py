@@ -179,8 +179,7 @@ class Recording:
         with drawing(), recorder:
             results = [result.detach() for result in function(*self.inputs)]
         self._bind(recorder, [Place.of(result) for result in results], list(targets))
-        with drawing():
-            self._compare(function, [tensor.flip(0) if tensor.dim() else tensor for tensor in inputs], drawing)
+        self._compare(function, [tensor.flip(0) for tensor in inputs], drawing)
 
     def __call__(self, *inputs: Tensor) -> list[Tensor]:
         """Repeat the calls; the results are in the same memory each time."""
