@@ -269,11 +269,13 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         judged = (held_out if held_out is not None else train).spread(MOST_TO_CALIBRATE)
         with seeded(self.seed_):
             outcome.evaluated = evaluate(outcome.training.learner, judged)
-        self.calibration_ = Calibration.of(self._scores(judged), field_surprise(self.generator_, judged))
+        encoded = log_likelihood(self.generator_, judged, self.seed_)
+        self.calibration_ = Calibration.of(self._in_units(encoded, judged), field_surprise(self.generator_, judged))
         self.history_ = outcome.training.at.history
         self.figures_ = _figures(
             outcome, settings, self.model_.latent_dim, len(train), 0 if held_out is None else len(held_out)
         )
+        self.figures_["row_law_loss"] = None if self.generator_ is self.model_ else -float(encoded.mean())
         self.notes_ = [*codec.notes, *outcome.notes, *outcome.warnings]
         if held_out is None:
             self.notes_.append("no rows were held out: anomaly scores are compared with training rows, which is too optimistic")
@@ -504,7 +506,10 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         return rows
 
     def _scores(self, rows: Rows, importance_samples: int = IMPORTANCE_SAMPLES) -> NDArray[np.float64]:
-        encoded = log_likelihood(self.generator_, rows, self.seed_, importance_samples)
+        return self._in_units(log_likelihood(self.generator_, rows, self.seed_, importance_samples), rows)
+
+    def _in_units(self, encoded: NDArray[np.float64], rows: Rows) -> NDArray[np.float64]:
+        """Scores of encoded rows in the user's units."""
         densities = self.generator_.likelihood.densities(rows.x)  # type: ignore[operator]
         in_units: NDArray[np.float64] = encoded + self.codec_.log_jacobian(rows, densities).numpy()
         return in_units
