@@ -24,7 +24,7 @@ def certificate(fitted_table: lt.VAE) -> Certificate:
 
 
 def test_directly_after_fit_it_needs_no_argument(certificate: Certificate) -> None:
-    assert {name for name in certificate.figures} == {*LINES}
+    assert set(certificate.figures) == {*LINES}
     for name, figure in certificate.figures.items():
         assert figure.known or figure.reason, name
     assert certificate.about["rows"] == 512
@@ -132,4 +132,4 @@ def test_columns_that_say_nothing_of_each_other_have_no_figure() -> None:
     found = vae.certificate()
     assert not found["completeness"].known
     assert "contrast" in found["completeness"].reason
-    assert [verdict.name for verdict in found.verdicts][0] == "no structure found"
+    assert next(verdict.name for verdict in found.verdicts) == "no structure found"

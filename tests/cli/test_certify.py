@@ -23,7 +23,7 @@ def run(latente, tmp_path_factory):
 
 
 def test_fit_leaves_the_certificate_in_the_run(latente, run):
-    data, folder, ended = run
+    _data, folder, ended = run
     assert "space: completeness " in ended.out
     kept = json.loads((folder / "certificate.json").read_text())
     assert kept["about"] == {"recipe": "vae", "latent_dim": 2, "rows": 360, "held_out_rows": 40, "repeated_rows_left_out": 0}
