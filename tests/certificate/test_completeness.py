@@ -51,26 +51,22 @@ def test_completeness_goes_from_shuffled_columns_to_real_rows() -> None:
     real = completeness(Affinity.between(ring(400, 40), HELD_OUT), SCALE)
     null = completeness(Affinity.between(disc(400, 50), HELD_OUT), SCALE)
     half = completeness(Affinity.between(np.concatenate([ring(200, 60), disc(200, 70)]), HELD_OUT), SCALE)
-    assert real.value > 0.9
+    assert real.value > 0.85
     assert null.value < 0.1
     assert null.high < half.low < half.value < half.high < real.low
 
 
-def test_the_interval_holds_the_value_of_many_rows_in_most_samples() -> None:
-    many = {kind: make(4000, 1) for kind, make in (("ring", ring), ("disc", disc))}
-    mixed = np.concatenate([many["ring"][:2000], many["disc"][:2000]])
-    limit = completeness(
-        Affinity.between(np.random.default_rng(0).permutation(mixed), ring(4000, 9)),
-        Scale(Affinity.between(disc(4000, 5), ring(4000, 9)), Affinity.between(ring(4000, 7), ring(4000, 9))),
-    ).value
-    inside = 0
-    for seed in range(100, 140):
+@pytest.mark.slow
+def test_the_interval_is_as_wide_as_the_figure_varies() -> None:
+    found = []
+    for seed in range(100, 400, 5):
         held_out = ring(300, seed)
         scale = Scale(Affinity.between(disc(300, seed + 1), held_out), Affinity.between(ring(300, seed + 2), held_out))
         fake = np.concatenate([ring(150, seed + 3), disc(150, seed + 4)])
-        found = completeness(Affinity.between(fake, held_out), scale)
-        inside += found.low <= limit <= found.high
-    assert inside >= 32, "95% intervals, of dependent points"
+        found.append(completeness(Affinity.between(fake, held_out), scale))
+    spread = np.std([estimate.value for estimate in found])
+    claimed = np.mean([(estimate.high - estimate.low) / (2 * 1.96) for estimate in found])
+    assert 0.8 < claimed / spread < 1.4
 
 
 @pytest.mark.parametrize(

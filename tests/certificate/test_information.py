@@ -12,7 +12,9 @@ from scipy.stats import multivariate_normal
 from latente.certificate import information
 from latente.certificate.estimates import Estimate
 from latente.model.latent_model import LatentModel, compose
+from latente.model.networks.mlp import MLPDecoder, MLPEncoder
 from latente.model.parts import choose
+from latente.model.priors import StandardNormalPrior
 from latente.rows import Rows
 from latente.seeding import seeded
 
@@ -20,8 +22,8 @@ SIGMA = 0.5
 LOADINGS = torch.tensor([[1.0, 0.5], [1.0, -0.5], [0.0, 0.0], [0.7, 0.35], [0.7, -0.35]])  # orthogonal columns
 F, D = LOADINGS.shape
 ROLES = {
-    "encoder": choose("mlp-encoder"), "posterior": choose("diagonal-normal"), "prior": choose("standard-normal"),
-    "decoder": choose("mlp-decoder"), "likelihood": choose("normal", sigma=SIGMA),
+    "encoder": choose(MLPEncoder), "posterior": choose("diagonal-normal"), "prior": choose(StandardNormalPrior),
+    "decoder": choose(MLPDecoder), "likelihood": choose("normal", sigma=SIGMA),
 }  # fmt: skip
 
 

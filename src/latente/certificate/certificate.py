@@ -47,7 +47,10 @@ LINES: dict[str, tuple[str, str]] = {
     "prior_holes": ("prior holes", "share of the prior's draws that fall where codes hardly ever are: 1% without holes"),
     "stretch": ("stretch", "change of a decoded row for one standard deviation of the code, in the direction of most change"),
     "condition": ("condition", "change in the direction of most over that of least: 1 where all directions count alike"),
-    "gap": ("gap", "nats by which a held-out row costs more than a training row"),
+    "gap": ("overfitting gap", "nats by which a held-out row costs more than a training row"),
+    "approximation": ("approximation gap", "nats that a row's best normal q(z|x) is short of the tighter bound"),
+    "amortisation": ("amortisation gap", "nats that the encoder's q(z|x) is short of the row's best one"),
+    "prior_mismatch": ("prior mismatch", "nats that a row would save under the law fitted to the codes"),
     "copying": ("copying C_T", "about 0 where generated rows are like held-out ones; far below 0 they are copies"),
     "nearer_to_training": (
         "  nearer to training",

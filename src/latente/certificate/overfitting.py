@@ -9,7 +9,7 @@ from sklearn.cluster import KMeans
 from sklearn.metrics import roc_auc_score
 from sklearn.neighbors import NearestNeighbors
 
-from latente.certificate.estimates import LEAST_ROWS, Array, Estimate, mean_of, standard_error, unknown
+from latente.certificate.estimates import LEAST_ROWS, Array, Estimate, bootstrapped, mean_of, standard_error, unknown
 
 LEAST_IN_CELL = 20
 MOST_CELLS = 10
@@ -86,8 +86,11 @@ def nearer_to_training(train: Array, held_out: Array, fake: Array) -> Estimate:
     m = min(len(train), len(held_out))
     if m < LEAST_ROWS:
         return unknown(f"{m} held-out rows are too few; it takes {LEAST_ROWS}")
-    nearer = _nearest(fake, train[:m]) < _nearest(fake, held_out[:m])
-    return mean_of(nearer.astype(float)).clipped()
+    rows = np.concatenate([train[:m], held_out[:m]])
+    nearest = NearestNeighbors(n_neighbors=1).fit(rows).kneighbors(fake, return_distance=False)[:, 0]
+    drawn = np.bincount(nearest, minlength=2 * m)  # by row: those that are near to one row stand and fall together
+    is_train = np.arange(2 * m) < m
+    return bootstrapped(lambda means: means[0] / means[1], np.stack([drawn * is_train, drawn])).clipped()
 
 
 def exact_copies(train: Array, sample: Array, spread: float) -> Estimate:
