@@ -116,7 +116,8 @@ def no_better_than_pca(figures: Figures) -> Verdict | None:
     """As many principal components keep as much, and their space is as complete."""
     kept, of_pca = _of(figures, "information_kept"), _of(figures, "information_kept_pca")
     reached, by_pca = _of(figures, "completeness"), _of(figures, "completeness_pca")
-    if not kept.value <= of_pca.value or reached.value > by_pca.value:
+    empty = no_structure(figures) or collapsed(figures)  # which says it all
+    if empty or not kept.value <= of_pca.value or reached.value > by_pca.value:
         return None
     evidence = f"{kept.value:.0%} of the variance is kept, by as many principal components {of_pca.value:.0%}"
     evidence += f"; C = {reached.value:.2f} against {by_pca.value:.2f}" if reached.known else ""

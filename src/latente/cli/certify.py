@@ -31,7 +31,10 @@ HeldOut = Annotated[
 
 
 def certify(run: Run, data: FittedOn = "", held_out: HeldOut = "", json: Json = False, quiet: Quiet = False) -> None:
-    """Is the latent space continuous and complete, what does the code keep, does the model repeat its rows?
+    """Measure a latent space, and say what is wrong with it.
+
+    Is it continuous and complete, what does the code keep, does the model repeat its rows? Each figure has its interval,
+    or the reason why there is none.
 
     \b
     Example:

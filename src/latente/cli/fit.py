@@ -167,7 +167,7 @@ def run(
         for note in vae.notes_:
             if note not in heard:
                 console.remark(note)
-        certificate = certified(vae, console) if writes["certificate"] else None
+        certificate = certified(vae, console, heard) if writes["certificate"] else None
         paths = write_run(vae, rows, folder, writes["figures"], certificate)
         shutil.rmtree(folder / CHECKPOINT, ignore_errors=True)  # not before: a kill until here can be resumed
     if vae.figures_["finished"] == "interrupted":
@@ -178,12 +178,16 @@ def run(
     console.report({**metrics(vae), "folder": folder, "paths": paths})
 
 
-def certified(vae: VAE, console: Console) -> Certificate | None:
-    """The certificate of a model that was just fitted, and its verdicts as remarks; None where no rows were held out."""
+def certified(vae: VAE, console: Console, heard: list[str]) -> Certificate | None:
+    """The certificate of a model that was just fitted, and its verdicts as remarks, but for those that were ``heard`` while it
+    was; None where no rows were held out.
+    """
     if not vae.figures_["held_out_rows"]:
         return None
     certificate = vae.certificate()
     for verdict in certificate.verdicts:
+        if any(verdict.name in warning for warning in heard):
+            continue
         console.remark(f"{verdict.name}: {verdict.evidence}; {verdict.remedy}", "warning")
     return certificate
 
