@@ -19,7 +19,7 @@ from latente.certificate.estimates import LEAST_CONTRAST, LEAST_ROWS, Array, Est
 
 NEIGHBOURS = 5
 CANDIDATES = 20  # neighbours that are kept, so that those within a half of the points are among them
-HALVES = 100
+HALVES = 50
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,11 @@
 """φ: what rows are compared by. It is fitted on the training rows and knows no model, so that all models share it.
 
-Columns of numbers become normal scores, levels indicators over √2 (two different levels are at distance 1), pictures are
+Columns of numbers become ranks of variance 1, levels indicators over √2 (two different levels are at distance 1), pictures are
 down-sampled; then a PCA keeps 95% of the variance, in at most 32 dimensions, not whitened.
+
+Ranks are uniform and not normal scores, whose steep ends turn a value that is a little too large into an outlier, and outliers
+in many dimensions have the real rows for neighbours: independent normal columns with the moments of the data, which say nothing
+of its structure, then reach a completeness of 0.12 on breast cancer and 0.06 on sine waves, and by ranks 0.02 and 0.00.
 """
 
 from __future__ import annotations
@@ -61,7 +65,7 @@ class Features:
 
 @dataclass(frozen=True)
 class Scores:
-    """Normal scores of one column: its place among the training values, through the normal's quantile function."""
+    """Ranks of one column: a value's place among the training values, from -√3 to √3, so that their variance is 1."""
 
     knots: Array
     scores: Array
@@ -71,7 +75,7 @@ class Scores:
         """Equal values share the middle of their places; beyond the extremes the score is that of the extreme."""
         knots, counts = np.unique(values, return_counts=True)
         places = (np.cumsum(counts) - 0.5 * counts) / max(len(values), 1)
-        return cls(knots, torch.special.ndtri(torch.from_numpy(places)).numpy())
+        return cls(knots, math.sqrt(12) * (places - 0.5))
 
     def __call__(self, values: Array) -> Array:
         if not len(self.knots):
