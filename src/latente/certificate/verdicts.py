@@ -100,7 +100,7 @@ def copies(figures: Figures) -> Verdict | None:
 def overfits(figures: Figures) -> Verdict | None:
     """Much of what was learnt does not carry over to other rows."""
     gap, gain = _of(figures, "gap"), _of(figures, "gain")
-    if not gap.low > 0:
+    if not gap.low > 0 or collapsed(figures):
         return None
     learnt = gain.value + gap.value
     if gain.known and gap.value <= NOT_CARRIED_OVER * learnt:
