@@ -61,9 +61,15 @@ class Stopwatch:
 
 
 def options(description: str, **defaults: Any) -> argparse.Namespace:
-    """Read ``--name VALUE`` for every default (of the default's type; a tuple takes several) and ``--json FILE``."""
+    """Read ``--name VALUE`` for every default (of the default's type; a tuple takes several) and ``--json FILE``.
+
+    What is true or false by default is ``--name`` or ``--no-name``.
+    """
     parser = argparse.ArgumentParser(description=description, formatter_class=argparse.ArgumentDefaultsHelpFormatter)
     for name, value in defaults.items():
+        if isinstance(value, bool):
+            parser.add_argument(f"--{name.replace('_', '-')}", action=argparse.BooleanOptionalAction, default=value)
+            continue
         many = isinstance(value, tuple)
         kind = type(value[0]) if many else type(value)
         parser.add_argument(f"--{name.replace('_', '-')}", type=kind, default=value, nargs="+" if many else None)
@@ -81,14 +87,14 @@ def show(title: str, header: Sequence[str], rows: Sequence[Sequence[object]]) ->
     CONSOLE.print(table)
 
 
-def report(title: str, figures: Sequence[Figure], asked: argparse.Namespace) -> None:
-    """Print the figures beside their bars and references, and write them where ``--json`` said."""
+def report(title: str, figures: Sequence[Figure], asked: argparse.Namespace, **more: Any) -> None:
+    """Print the figures beside their bars and references, and write them, and what ``more`` there is, where ``--json`` said."""
     rows = [(f.what, f"{f.value:,.4g} {f.unit}".strip(), _bar(f), _mark(f), f.reference) for f in figures]
     show(title, ("figure", "measured", "bar", "reached", "reference"), rows)
     if asked.json is not None:
         settings = {name: value for name, value in vars(asked).items() if name != "json"}
         content = {"title": title, "settings": settings, "machine": machine(),
-                   "figures": [asdict(f) | {"reached": f.reached} for f in figures]}  # fmt: skip
+                   "figures": [asdict(f) | {"reached": f.reached} for f in figures]} | more  # fmt: skip
         asked.json.write_text(json.dumps(content, indent=2) + "\n")
 
 

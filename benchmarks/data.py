@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 Array = NDArray[np.float32]
@@ -24,6 +25,61 @@ class Split(NamedTuple):
 
     train: Array
     held_out: Array
+
+
+class Mixed(NamedTuple):
+    """A table of numbers, categories and holes, and what a judge knows of it; models are told nothing of this.
+
+    Attributes:
+        file: where it is below the data folder. test: the same of rows to test on, where they come apart.
+        target: the column to predict.
+        codes: columns of numbers that are categories; columns of text are anyway.
+        identifiers: columns that only name a row.
+        named: whether the first line has the columns' names; else they are x0, x1, ...
+    """
+
+    file: str
+    target: str
+    codes: tuple[str, ...] = ()
+    identifiers: tuple[str, ...] = ()
+    named: bool = True
+    test: str = ""
+
+
+MIXED = {
+    "adult": Mixed("adult_train.csv.gz", "x14", named=False, test="adult_test.csv.gz"),
+    "beijing": Mixed("beijing_pm25.csv.gz", "pm2.5", identifiers=("No",)),
+    "german": Mixed("german_credit.csv.gz", "x20", ("x20",), named=False),
+    "heart": Mixed("heart.csv.gz", "target", ("sex", "cp", "fbs", "restecg", "exang", "slope", "ca", "thal", "target")),
+    "dry_bean": Mixed("dry_bean.csv.gz", "Class"),
+    "ai4i": Mixed(
+        "ai4i2020.csv.gz", "Machine failure", ("Machine failure", "TWF", "HDF", "PWF", "OSF", "RNF"), ("UDI", "Product ID")
+    ),
+}
+
+
+def mixed(name: str, seed: int, test_share: float = 0.2) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Rows to train on and rows to test on; where they don't come apart, a random split, fixed by the seed."""
+    what = MIXED[name]
+    whole = _mixed(what.file, what.named)
+    if what.test:
+        return whole, _mixed(what.test, what.named)
+    order = np.random.default_rng(seed).permutation(len(whole))
+    held_out = round(test_share * len(whole))
+    test, train = (whole.iloc[rows].reset_index(drop=True) for rows in np.split(order, [held_out]))
+    return train, test
+
+
+def _mixed(file: str, named: bool) -> pd.DataFrame:
+    frame = pd.read_csv(
+        path(f"tables/{file}"), header=0 if named else None, skipinitialspace=True, na_values="?", encoding="utf-8-sig"
+    )
+    if not named:
+        frame.columns = pd.Index([f"x{place}" for place in range(frame.shape[1])])
+    last = frame.columns[-1]
+    if not pd.api.types.is_numeric_dtype(frame[last]):  # Adult's test labels end in a dot
+        frame[last] = frame[last].str.removesuffix(".")
+    return frame
 
 
 def path(name: str) -> Path:
