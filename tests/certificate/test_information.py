@@ -149,3 +149,12 @@ def test_a_decoder_that_does_nothing_has_no_condition() -> None:
     assert not norm.any()
     assert not information.spread_of(condition).known
     assert information.spread_of(np.arange(101.0)) == Estimate(50.0, high=95.0, reason="upper end: the 95% quantile")
+
+
+def test_a_slow_decoder_is_asked_less(model: LatentModel, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert information.operations(model) == 2 * F * D
+    assert information.affordable(model) == (500, 1000)
+    monkeypatch.setattr(information, "MOST_OPERATIONS", 2 * F * D * 200_000)
+    assert information.affordable(model) == (200, 1000)
+    monkeypatch.setattr(information, "MOST_OPERATIONS", 2 * F * D * 20_000)
+    assert information.affordable(model) == (100, 200)

@@ -9,14 +9,15 @@ import torch
 from torch import Tensor
 
 from latente.certificate.estimates import Array
+from latente.certificate.information import MOST_OPERATIONS, operations
 from latente.model.distributions import DiagonalNormal
 from latente.model.latent_model import LatentModel
 from latente.rows import Rows
 
-ROWS = 200
-STEPS = 150
-LEARNING_RATE = 0.05
-DRAWS = 8
+MOST_ROWS, LEAST_ROWS = 200, 20
+STEPS = 80
+LEARNING_RATE = 0.1
+DRAWS = 4
 DRAWS_TO_JUDGE = 64
 
 
@@ -33,6 +34,11 @@ class Losses:
     refined: Array
 
 
+def affordable(model: LatentModel) -> int:
+    """For how many rows posteriors are refined, so that it takes some seconds: a step costs three decodings a draw."""
+    return int(min(MOST_ROWS, max(LEAST_ROWS, MOST_OPERATIONS / (3 * STEPS * DRAWS * operations(model)))))
+
+
 def refine(model: LatentModel, rows: Rows) -> Losses | None:
     """Fit mean and variances of each row's posterior by gradient, with the model as it is; None where they are no normals.
 
@@ -47,19 +53,20 @@ def refine(model: LatentModel, rows: Rows) -> Losses | None:
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, STEPS)
     with torch.enable_grad():
         for _ in range(STEPS):
-            loss = _loss(model, rows, found, torch.randn(DRAWS, *q.loc.shape)).sum()
+            z = found.at(torch.randn(DRAWS, *q.loc.shape))
+            # The density's own parameters stay as they are: at the optimum this gradient has no variance (Roeder et al. 2017).
+            loss = _loss(model, rows, DiagonalNormal(found.loc.detach(), found.log_variance.detach()), z).sum()
             found.loc.grad, found.log_variance.grad = torch.autograd.grad(loss, [found.loc, found.log_variance])
             optimiser.step()
             schedule.step()
     noise = torch.randn(DRAWS_TO_JUDGE, *q.loc.shape)
     with torch.no_grad():
-        before, after = (_loss(model, rows, law, noise).double().numpy() for law in (q, found))
+        before, after = (_loss(model, rows, law, law.at(noise)).double().numpy() for law in (q, found))
     return Losses(before, after)
 
 
-def _loss(model: LatentModel, rows: Rows, q: DiagonalNormal, noise: Tensor) -> Tensor:
-    """-ELBO of each row, nats, [N]."""
-    z = q.at(noise)
+def _loss(model: LatentModel, rows: Rows, q: DiagonalNormal, z: Tensor) -> Tensor:
+    """-ELBO of each row over draws [K, N, d] of q, nats, [N]."""
     log_weights = model.decode(z).row_log_prob(rows.x, rows.mask) + model.prior(z).log_prob(z) - q.log_prob(z)
     loss: Tensor = -log_weights.mean(0)
     return loss

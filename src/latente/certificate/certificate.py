@@ -37,7 +37,10 @@ LINES: dict[str, tuple[str, str]] = {
     "rate": ("rate", "nats that the code of a held-out row costs"),
     "loss": ("loss", "distortion + rate: the negative ELBO"),
     "nll": ("−log p(x)", "at most this, by a tighter, importance-weighted bound"),
-    "effective_samples": ("  effective samples", "codes of 1,000 that carry that bound; with fewer than 10 it is loose"),
+    "effective_samples": (
+        "  effective samples",
+        "codes, of those drawn, that carry that bound; with fewer than 10 it is loose",
+    ),
     "gain": ("gain", "nats per row by which the bound is above independent columns"),
     "mutual_information": ("I(x;z)", "nats that a code says of its row"),
     "marginal_kl": ("marginal KL", "rate − I(x;z): nats that a row pays because codes do not follow the prior"),
@@ -57,6 +60,7 @@ LINES: dict[str, tuple[str, str]] = {
         "share of generated rows that are nearer to training than to held-out rows: 0.5 without copies",
     ),
     "exact_copies": ("  exact copies", "share of generated rows that are training rows"),
+    "exact_copies_held_out": ("  by chance", "the same of held-out rows, as in tables where rows repeat by nature"),
     "membership": ("membership", "how well the loss tells who was trained on (area under the curve): 0.5 not at all"),
     "membership_at_1": ("  at 1% false alarms", "share of training rows that are found out: 1% without any leak"),
 }

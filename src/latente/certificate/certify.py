@@ -9,6 +9,7 @@ from functools import cached_property
 
 import torch
 from torch import Tensor
+from torch.distributions import kl_divergence
 
 from latente.certificate import attribution, information, overfitting
 from latente.certificate import completeness as complete
@@ -67,9 +68,10 @@ def certify(
         laws = {"prior": _prior(model), "law": lambda n: law.sample(n).float()}
         figures = space(stage, subject, moments, laws)
         figures |= linear_space(stage, model.latent_dim)
-        figures |= informed(stage, model, subject)
+        spent = information.Costs.of(model, stage.held_out)
+        figures |= informed(stage, model, subject, spent)
         emitted = stage.features_of(subject.draws(law.sample(stage.m).float()))
-        figures |= copied(stage, emitted) | remembered(stage, model)
+        figures |= copied(stage, emitted) | remembered(stage, model, spent)
         figures |= attributed(stage, model, law)
     about = {
         "recipe": recipe,
@@ -205,24 +207,24 @@ def linear_space(stage: Stage, latent_dim: int) -> Figures:
     }
 
 
-def informed(stage: Stage, model: LatentModel, subject: Subject) -> Figures:
+def informed(stage: Stage, model: LatentModel, subject: Subject, spent: information.Costs) -> Figures:
     """What the code costs and keeps, how codes lie, and how the decoder stretches them."""
     active = active_units(model, stage.train)
     figures = {"active_units": Estimate(float(active.sum()))}
-    figures |= costs(stage, model) | aggregated(stage, model)
+    figures |= costs(stage, model, spent) | aggregated(stage, model)
     kept, kept_pca = kept_beside_pca(stage, model, int(active.sum()))
     figures |= {"information_kept": kept, "information_kept_pca": kept_pca}
     return figures | stretched(stage, model, subject, active)
 
 
-def costs(stage: Stage, model: LatentModel) -> Figures:
+def costs(stage: Stage, model: LatentModel, held_out: information.Costs) -> Figures:
     """Distortion, rate and bounds of held-out rows."""
-    held_out = information.Costs.of(model, stage.held_out)
     figures = {"distortion": mean_of(held_out.distortion)}
     names = ("rate", "loss", "nll", "effective_samples", "gain")
     if not model.is_stochastic:
         return figures | {name: unknown(NO_DENSITY) for name in names}
-    bound, effective = information.importance_bound(model, stage.held_out.spread(information.BOUND_ROWS))
+    count, draws = information.affordable(model)
+    bound, effective = information.importance_bound(model, stage.held_out.spread(count), draws)
     independent = model.likelihood.independent(stage.train, stage.held_out).double().numpy()  # type: ignore[operator]
     values = (held_out.rate, held_out.loss, bound, effective, -held_out.loss - independent)
     return figures | dict(zip(names, map(mean_of, values), strict=True))
@@ -237,7 +239,7 @@ def aggregated(stage: Stage, model: LatentModel) -> Figures:
     q = model.encode(rows)
     z = q.rsample()
     terms = information.information_terms(q, z)
-    rate = information.Costs.of(model, rows).rate
+    rate = kl_divergence(q, model.prior(z))
     of_held_out = information.aggregated_log_density(q, model.encode(stage.held_out).rsample())
     of_prior = information.aggregated_log_density(q, model.prior(z).rsample((M,)))
     found = information.mutual_information(terms)
@@ -285,25 +287,25 @@ def copied(stage: Stage, fake: Array) -> Figures:
         "copying": overfitting.data_copying(stage.learnt, stage.real, fake),
         "nearer_to_training": overfitting.nearer_to_training(stage.phi(stage.some()), stage.real, fake),
         "exact_copies": overfitting.exact_copies(stage.learnt, fake, stage.phi.spread),
+        "exact_copies_held_out": overfitting.exact_copies(stage.learnt, stage.real, stage.phi.spread),
     }
 
 
-def remembered(stage: Stage, model: LatentModel) -> Figures:
+def remembered(stage: Stage, model: LatentModel, held_out: information.Costs) -> Figures:
     """Whether the loss tells training rows from others; of an autoencoder its -log p(x|z)."""
-    held_out = information.Costs.of(model, stage.held_out).loss
-    train = information.Costs.of(model, stage.train.spread(2 * M)).loss
-    area, found = overfitting.membership(train, held_out)
-    return {"gap": overfitting.gap(held_out, train), "membership": area, "membership_at_1": found}
+    train = information.Costs.of(model, stage.train.spread(M)).loss
+    area, found = overfitting.membership(train, held_out.loss)
+    return {"gap": overfitting.gap(held_out.loss, train), "membership": area, "membership_at_1": found}
 
 
 def attributed(stage: Stage, model: LatentModel, law: LatentLaw) -> Figures:
     """Where the nats of a held-out row go, beside the overfitting gap: the family of q, the encoder, the prior."""
-    rows = stage.held_out.spread(attribution.ROWS)
+    rows = stage.held_out.spread(attribution.affordable(model))
     losses = attribution.refine(model, rows)
     names = ("approximation", "amortisation", "prior_mismatch")
     if losses is None:
         return {name: unknown(NO_DENSITY) for name in names}
-    bound = information.importance_bound(model, rows)[0]
+    bound = information.importance_bound(model, rows, information.affordable(model)[1])[0]
     with torch.no_grad():
         z = model.encode(stage.held_out).rsample()
     mismatch = attribution.prior_mismatch(z, lambda codes: model.prior(codes).log_prob(codes), law.log_prob)

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 from torch.distributions import Distribution
+from torch.utils.flop_counter import FlopCounterMode
 
 from latente.certificate.estimates import Array, Estimate, bootstrapped, mean_of, unknown
 from latente.model.latent_model import LatentModel
@@ -18,6 +19,8 @@ from latente.rows import Rows
 IMPORTANCE_SAMPLES = 1000
 BOUND_ROWS = 500
 VALUES_AT_ONCE = 4_000_000
+MOST_OPERATIONS = 2e11  # of all decodings for the bound; some seconds
+LEAST_ROWS_TO_BOUND, LEAST_SAMPLES = 100, 100
 CAP_MARGIN = 0.5  # nats below log N within which an estimate of I(x;z) says "at least"
 HOLE_QUANTILE = 0.01
 FLAT = 1e-6  # singular values below this share of the largest belong to no direction that decodes to anything
@@ -32,7 +35,7 @@ class Costs:
 
     @classmethod
     @torch.no_grad()
-    def of(cls, model: LatentModel, rows: Rows, draws: int = 8) -> Costs:
+    def of(cls, model: LatentModel, rows: Rows, draws: int = 4) -> Costs:
         """Averaged over some draws of q(z|x) (one where it is a point)."""
         K = draws if model.is_stochastic else 1
         traces = [model.trace(batch, K) for batch in rows.batches(batch_size(rows, K))]
@@ -48,6 +51,21 @@ class Costs:
 def batch_size(rows: Rows, K: int) -> int:
     """Rows at once, so that K draws of them stay small in memory."""
     return max(1, VALUES_AT_ONCE // (K * rows.x[:1].numel()))
+
+
+@torch.no_grad()
+def operations(model: LatentModel) -> int:
+    """Multiplications and additions of one decoding."""
+    with FlopCounterMode(display=False) as counter:
+        model.decode(torch.zeros(1, 1, model.latent_dim))
+    return max(1, int(counter.get_total_flops()))
+
+
+def affordable(model: LatentModel) -> tuple[int, int]:
+    """Rows and draws for the importance-weighted bound: 500 and 1,000, and fewer where decoding is slow, first of the rows."""
+    decodings = MOST_OPERATIONS / operations(model)
+    rows = int(min(BOUND_ROWS, max(LEAST_ROWS_TO_BOUND, decodings / IMPORTANCE_SAMPLES)))
+    return rows, int(min(IMPORTANCE_SAMPLES, max(LEAST_SAMPLES, decodings / rows)))
 
 
 @torch.no_grad()
