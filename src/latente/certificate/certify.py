@@ -301,13 +301,12 @@ def remembered(stage: Stage, model: LatentModel, held_out: information.Costs) ->
 def attributed(stage: Stage, model: LatentModel, law: LatentLaw) -> Figures:
     """Where the nats of a held-out row go, beside the overfitting gap: the family of q, the encoder, the prior."""
     rows = stage.held_out.spread(attribution.affordable(model))
-    losses = attribution.refine(model, rows)
+    losses = attribution.refine(model, rows, information.affordable(model)[1])
     names = ("approximation", "amortisation", "prior_mismatch")
     if losses is None:
         return {name: unknown(NO_DENSITY) for name in names}
-    bound = information.importance_bound(model, rows, information.affordable(model)[1])[0]
     with torch.no_grad():
         z = model.encode(stage.held_out).rsample()
     mismatch = attribution.prior_mismatch(z, lambda codes: model.prior(codes).log_prob(codes), law.log_prob)
-    values = (losses.refined - bound, losses.amortised - losses.refined, mismatch)
+    values = (losses.refined - losses.bound, losses.amortised - losses.refined, mismatch)
     return dict(zip(names, map(mean_of, values), strict=True))
