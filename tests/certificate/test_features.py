@@ -31,6 +31,11 @@ def test_equal_values_share_the_middle_of_their_places_and_far_values_the_last()
     assert scores(np.array([99.0])) == scores(np.array([1.0]))
 
 
+def test_a_value_beside_the_recorded_ones_counts_as_the_nearest() -> None:
+    scores = Scores.fit(np.array([0.0] * 90 + [1.0] * 5 + [100.0] * 5))
+    np.testing.assert_array_equal(scores(np.array([-0.3, 0.4, 0.6, 20.0, 60.0])), scores(np.array([0.0, 0.0, 1.0, 1.0, 100.0])))
+
+
 def test_two_different_levels_are_at_distance_one() -> None:
     fields = (Field("a", CATEGORICAL, levels=3), Field("b", BINARY))
     rows = Rows(torch.tensor([[0.0, 0.0], [2.0, 0.0], [2.0, 1.0], [1.0, 1.0]]))
