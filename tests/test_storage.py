@@ -18,6 +18,7 @@ from safetensors.torch import load_file, save_file
 
 import latente as lt
 from latente import files
+from latente.storage import VERSION
 
 
 @pytest.fixture
@@ -32,9 +33,9 @@ def metadata(path: Path) -> dict[str, Any]:
 
 def rewritten(path: Path, change: Any) -> Path:
     """The same file with other values or tensors, and a checksum that is right again."""
-    values, tensors = files.read_tensors(path, "model", 1)
+    values, tensors = files.read_tensors(path, "model", VERSION)
     change(values, tensors)
-    return files.write_tensors(path, "model", 1, values, tensors)
+    return files.write_tensors(path, "model", VERSION, values, tensors)
 
 
 def test_the_same_after_as_before(fitted_table: lt.VAE, path: Path, table: NDArray[np.float64]) -> None:
@@ -45,8 +46,8 @@ def test_the_same_after_as_before(fitted_table: lt.VAE, path: Path, table: NDArr
     assert again.figures_ == fitted_table.figures_
     assert again.history_ == fitted_table.history_
     assert again.notes_ == fitted_table.notes_
-    values, tensors = files.read_tensors(again.save(path.with_name("again.safetensors")), "model", 1)
-    assert values == files.read_tensors(path, "model", 1)[0]
+    values, tensors = files.read_tensors(again.save(path.with_name("again.safetensors")), "model", VERSION)
+    assert values == files.read_tensors(path, "model", VERSION)[0]
     assert all(torch.equal(value, tensors[name]) for name, value in load_file(path).items())
 
 
@@ -91,9 +92,9 @@ def test_a_header_that_claims_a_gigabyte(path: Path) -> None:
 
 
 def test_a_newer_version(path: Path) -> None:
-    values, tensors = files.read_tensors(path, "model", 1)
-    files.write_tensors(path, "model", 2, values, tensors)
-    with pytest.raises(lt.StorageError, match="newer Latente .format 2; this one knows up to 1.: pip install --upgrade"):
+    values, tensors = files.read_tensors(path, "model", VERSION)
+    files.write_tensors(path, "model", VERSION + 1, values, tensors)
+    with pytest.raises(lt.StorageError, match="newer Latente .format 3; this one knows up to 2.: pip install --upgrade"):
         lt.load(path)
 
 

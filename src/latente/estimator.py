@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from numbers import Real
 from pathlib import Path
 from typing import Any, Self
@@ -18,11 +19,12 @@ from torch import Tensor
 
 from latente import storage
 from latente.certificate import Certificate, certify
-from latente.data import Codec, Images, Table, fit_codec, frame, like, read, seen_rows
+from latente.data import Codec, Images, Table, TableCodec, fit_codec, frame, like, read, restricted_to, seen_rows
 from latente.errors import DataError, LatenteWarning, ModelError, StorageError
+from latente.model.latent_model import LatentModel
 from latente.model.laws import LatentLaw, fit_law
 from latente.model.parts import Choice, Part, choose
-from latente.recipes import Composer, Recipe
+from latente.recipes import Composer, Recipe, row_law
 from latente.recipes import recipe as find_recipe
 from latente.rows import Rows, levels_of
 from latente.seeding import seed_of, seeded
@@ -42,6 +44,7 @@ MOST_TO_CALIBRATE = 5000  # a p-value to 0.0002 is enough, and scoring a million
 MOST_ROWS_AT_HAND = 10_000  # of each kind, that stay in memory after a fit for its certificate
 MOST_VALUES_AT_HAND = 20_000_000
 SAME_SCORE = 1e-6  # two computations of one row's score differ by less
+ROW_LAW_STAGE = 100  # of a fit, behind all stages of its model
 HELD_OUT = 1_000_003  # keeps the draw of held-out rows apart from all other draws of a seed
 
 Observer = Callable[[Training], None]
@@ -69,11 +72,14 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         device: "cuda", "mps" or "cpu". precision: "float32" or "bfloat16" (of the networks; densities never are).
         random_state: a seed; the same seed on the same machine gives the same result.
         verbose: 1 shows a progress bar.
+        kinds: what columns of a table are, by name, where their looks deceive, such as ``{"zip": "categorical"}``. There are
+            real, positive, count, integer, ordinal and categorical; and identifier and text, which are left out.
 
     Attributes:
         latent_dim_: dimensions of the code. history_: a record for each epoch, nats per row. figures_: what was measured.
-        model_, law_, codec_, recipe_: the fitted parts. notes_: sentences about the data and the fit.
-        offset_: score below which :meth:`predict` says -1.
+        model_, law_, codec_, recipe_: the fitted parts. generator_: what new rows are drawn from, and rows are scored and
+            completed by: ``model_`` itself, or for a mixed table a law of its own. notes_: sentences on the data and the fit.
+        fields_: what each column was taken for, and why. offset_: score below which :meth:`predict` says -1.
 
     >>> import numpy as np
     >>> rows = np.random.default_rng(0).normal(size=(200, 2)) @ np.array([[1, 2, 0.5], [0, 1, -1]])
@@ -100,6 +106,7 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         precision: str = "auto",
         random_state: Any = None,
         verbose: int = 0,
+        kinds: Mapping[str, str] | None = None,
     ) -> None:
         self.recipe = recipe
         self.latent_dim = latent_dim
@@ -115,6 +122,7 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         self.precision = precision
         self.random_state = random_state
         self.verbose = verbose
+        self.kinds = kinds
 
     # -- fitting ----------------------------------------------------------------------------------------------------
 
@@ -146,14 +154,16 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         self._check_parameters()
         self.seed_ = seed_of(self.random_state)
         data = read(X)
-        codec = fit_codec(data)
+        codec = fit_codec(data, self.kinds)
         train, held_out = self._split(codec.encode(data))
         composer = self._composer(codec, train)
         settings = self._settings(train, composer)
         resolution = field_resolution(codec)
         checkpoints = self._checkpoints(checkpoint, resume, checkpoint_every, train, composer)
         with progress_bar(self.verbose > 0) as shown:
-            outcome = Fit(composer, train, held_out, resolution, settings, checkpoints, _both(shown, observer)).run()
+            fitting = Fit(composer, train, held_out, resolution, settings, checkpoints, _both(shown, observer))
+            outcome = fitting.run()
+            self.generator_ = self._row_law(composer, fitting) or outcome.model
         self._keep(codec, composer, outcome, train, held_out, settings)
         if checkpoints and not keep_checkpoint:
             checkpoints.clear()
@@ -170,6 +180,7 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
             "validation_fraction": (_share(self.validation_fraction), "a share from 0 to below 1"),
             "likelihood": (isinstance(self.likelihood, (str, Choice)), "'auto', the name of a likelihood, or a choice of one"),
             "recipe": (isinstance(self.recipe, (str, Recipe)), "the name of a recipe, or a Recipe"),
+            "kinds": (self.kinds is None or isinstance(self.kinds, Mapping), "None or a mapping from columns to kinds"),
             "precision": (self.precision in ("auto", "float32", "bfloat16"), "'auto', 'float32' or 'bfloat16'"),
         }
         for name, (good, wanted) in checks.items():
@@ -225,6 +236,16 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
             seed=self.seed_,
         )
 
+    def _row_law(self, composer: Composer, fitting: Fit) -> LatentModel | None:
+        """A law of their own for the rows of a mixed table, unless the user chose another likelihood."""
+        own = row_law(composer)
+        if own is None or fitting.interrupted:
+            return None
+        epochs = defaults.row_law_epochs(composer.n_rows, fitting.settings.batch_size)
+        chosen = epochs if self.max_epochs == "auto" else min(epochs, int(self.max_epochs))
+        settings = replace(fitting.settings, epochs=chosen, learning_rate=defaults.ROW_LAW_RATE)
+        return replace(fitting, make=own, settings=settings).plain(ROW_LAW_STAGE)
+
     def _checkpoints(
         self, folder: str | Path | None, resume: bool, every: float, train: Rows, composer: Composer
     ) -> Checkpoints | None:
@@ -254,7 +275,7 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         judged = (held_out if held_out is not None else train).spread(MOST_TO_CALIBRATE)
         with seeded(self.seed_):
             outcome.evaluated = evaluate(outcome.training.learner, judged)
-        self.calibration_ = Calibration.of(self._scores(judged), field_surprise(self.model_, judged))
+        self.calibration_ = Calibration.of(self._scores(judged), field_surprise(self.generator_, judged))
         self.history_ = outcome.training.at.history
         self.figures_ = _figures(
             outcome, settings, self.model_.latent_dim, len(train), 0 if held_out is None else len(held_out)
@@ -280,6 +301,15 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         self._n_features_out = self.latent_dim_
         self.offset_ = self.calibration_.offset
 
+    @property
+    def fields_(self) -> list[dict[str, str]]:
+        """Name, kind and reason of each column that came in; of pictures, their one field."""
+        check_is_fitted(self, "model_")
+        if isinstance(self.codec_, TableCodec):
+            columns = zip(self.codec_.names, self.codec_.kinds, self.codec_.reasons, strict=True)
+            return [{"name": name, "kind": kind, "reason": reason} for name, kind, reason in columns]
+        return [{"name": field.name, "kind": field.kind, "reason": "rows of three dimensions"} for field in self.codec_.fields]
+
     # -- codes and rows ---------------------------------------------------------------------------------------------
 
     def transform(self, X: Any) -> NDArray[np.float32]:
@@ -303,7 +333,7 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         """The clean row behind each noisy one: the mean of p(x|z) over the codes that explain the row."""
         return self._mapped(X, lambda rows: reconstruct.denoise(self.model_, rows, self.seed_))
 
-    def impute(self, X: Any, *, draws: int | None = None, random_state: Any = None) -> Any:
+    def impute(self, X: Any, *, draws: int | None = None, intervals: float | None = None, random_state: Any = None) -> Any:
         """Rows with what was not seen filled in, in the container that came in; what was seen stays as it is.
 
         Args:
@@ -311,6 +341,8 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
             draws: None fills in what is expected given the rest of the row (of a column of text, its most likely value). A
                 number gives a list of so many completions, each drawn from what is plausible given the rest: use these
                 where the spread matters, as in multiple imputation.
+            intervals: a share, such as .9: gives two tables, of the lower and of the upper ends of intervals in each of which
+                the value lies with this probability; what was seen is in both.
             random_state: a seed of the draws; by default that of the fit.
 
         The model takes holes to be there at random given what was seen; where a value is missing because of what it is, so
@@ -318,30 +350,73 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         """
         if draws is not None and not _whole(draws, 1):
             raise ModelError(f"draws is None or a whole number from 1, not {draws!r}")
+        if intervals is not None and (draws is not None or not 0 < intervals < 1):
+            raise ModelError(f"intervals is None or a share between 0 and 1, without draws, not {intervals!r}")
         data = self._read(X)
         rows = self._encoded(data)
-        if draws is None:
-            return like(X, self._given_back(imputation.expected(self.model_, rows, self.seed_), data.container, seen=data))
         seed = self.seed_ if random_state is None else seed_of(random_state)
-        completions = imputation.drawn(self.model_, rows, draws, seed)
-        return [like(X, self._given_back(x, data.container, seen=data, possible=True)) for x in completions]
+        if intervals is not None:
+            found = list(imputation.bounds(self.generator_, rows, intervals, seed))
+        elif draws is not None:
+            found = imputation.drawn(self.generator_, rows, draws, seed)
+        else:
+            return self._completed(X, data, imputation.expected(self.generator_, rows, self.seed_), possible=False)
+        return [self._completed(X, data, x, possible=True) for x in found]
 
-    def sample(self, n: int = 1, *, law: str = "fitted", noise: bool | None = None, random_state: Any = None) -> Any:
+    def _completed(self, X: Any, data: Table | Images, x: Tensor, possible: bool) -> Any:
+        return like(X, self._given_back(x, data.container, seen=data, possible=possible))
+
+    def sample(
+        self,
+        n: int = 1,
+        *,
+        given: Mapping[str, Any] | None = None,
+        holes: bool = False,
+        law: str = "auto",
+        noise: bool | None = None,
+        random_state: Any = None,
+    ) -> Any:
         """New rows.
 
         Args:
             n: how many.
-            law: "fitted" draws codes from the law fitted to the training rows' codes, "prior" from the model's prior.
+            given: what the rows of a table are to hold: for some columns a value, a list of values, or a tuple
+                ``(lowest, highest)`` of numbers (either may be None), such as ``{"sex": "Female", "age": (30, 40)}``.
+            holes: leave values out as often, and in such rows, as in the training data; otherwise rows are whole.
+            law: "fitted" draws codes from the law fitted to the training rows' codes, "prior" from the model's prior. "auto" is
+                "fitted", but for a mixed table the law that its rows have of their own (``generator_``).
             noise: draw each field from its distribution (rows of a table: the default) or take its mean (pictures).
             random_state: a seed; by default that of the fit.
         """
         check_is_fitted(self, "model_")
-        if law not in ("fitted", "prior") or not _whole(n, 1):
-            raise ModelError(f"sample(n, law) takes a whole number from 1 and 'fitted' or 'prior', not {n!r} and {law!r}")
+        if law not in ("auto", "fitted", "prior") or not _whole(n, 1):
+            raise ModelError(
+                f"sample(n, law) takes a whole number from 1 and 'auto', 'fitted' or 'prior', not {n!r} and {law!r}"
+            )
         noise = not self.codec_.fields[0].shape if noise is None else noise
         seed = self.seed_ if random_state is None else seed_of(random_state)
-        drawn = generation.sample(self.model_, self.law_ if law == "fitted" else None, n, seed, noise)
-        return self._given_back(drawn, possible=True)
+        model = self.generator_ if law == "auto" else self.model_
+        codes = None if law == "prior" or not model.latent_dim else self.law_
+        if given:
+            return self._given_back(self._sample_given(model, n, codes, seed, given), possible=True)
+        if not holes:
+            return self._given_back(generation.sample(model, codes, n, seed, noise)[0], possible=True)
+        if not isinstance(self.codec_, TableCodec):
+            raise ModelError("only rows of a table are drawn with holes, and these are pictures")
+        missing = torch.tensor([field.missing for field in self.codec_.fields])
+        drawn, mask = generation.sample(model, codes, n, seed, noise, missing)
+        return self._given_back(drawn, possible=True, mask=mask)
+
+    def _sample_given(self, model: LatentModel, n: int, law: LatentLaw | None, seed: int, given: Mapping[str, Any]) -> Tensor:
+        if not isinstance(self.codec_, TableCodec):
+            raise ModelError("given names columns, and these are pictures")
+        drawn, effective = generation.sample_given(model, law, n, seed, restricted_to(self.codec_, given))
+        if not effective:
+            raise DataError(f"no row came up with {dict(given)}: by the model there are none; ask for less")
+        if effective < n / 2:
+            told = f"only {effective:.0f} different draws stand behind these {n} rows: what is given is rare"
+            warnings.warn(told, LatenteWarning, stacklevel=3)
+        return drawn
 
     def interpolate(self, a: Any, b: Any, steps: int = 9) -> Any:
         """Rows on the way from one row to another, both ends included; ``a`` and ``b`` are one row each."""
@@ -387,7 +462,7 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         columns: dict[str, Any] = {"score": scores, "p_value": self.calibration_.p_values(scores)}
         if not self.codec_.fields[0].shape:
             names = tuple(field.name for field in self.codec_.fields)
-            columns["fields"] = blame(field_surprise(self.model_, rows), self.calibration_.surprise, names)
+            columns["fields"] = blame(field_surprise(self.generator_, rows), self.calibration_.surprise, names)
         return like(X, frame(columns, data.container))
 
     # -- the certificate --------------------------------------------------------------------------------------------
@@ -416,7 +491,8 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         if others is None:
             raise DataError("no rows were held out in the fit: pass rows that the model has not seen as held_out=…")
         learnt, others = (part[seen_rows(part)] for part in (learnt, others))
-        return certify(self.model_, self.law_, self.codec_.fields, learnt, others, self.seed_, self.recipe_.name)
+        name, generator = self.recipe_.name, self.generator_
+        return certify(self.model_, self.law_, self.codec_.fields, learnt, others, self.seed_, name, generator)
 
     def _divided_again(self, rows: Rows) -> tuple[Rows, Rows | None]:
         """The rows of the fit in the two parts that it made of them; the scores of the held-out ones show that it is so."""
@@ -444,11 +520,20 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         """Write one .safetensors file that can run no code; whole or not at all."""
         check_is_fitted(self, "model_")
         settings = {**self.get_params(), "recipe": None, "likelihood": None, "random_state": None, "seed": self.seed_}
+        settings["kinds"] = None if self.kinds is None else dict(self.kinds)
         settings["hidden"] = self.hidden if isinstance(self.hidden, str) else list(self.hidden)
         figures = {**self.figures_, "notes": self.notes_}
         return storage.save(
             storage.Fitted(
-                self.recipe_, self.codec_, self.model_, self.law_, self.calibration_, figures, self.history_, settings
+                self.recipe_,
+                self.codec_,
+                self.model_,
+                self.generator_,
+                self.law_,
+                self.calibration_,
+                figures,
+                self.history_,
+                settings,
             ),
             path,
         )
@@ -475,10 +560,9 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         return rows
 
     def _scores(self, rows: Rows, importance_samples: int = IMPORTANCE_SAMPLES) -> NDArray[np.float64]:
-        encoded = log_likelihood(self.model_, rows, self.seed_, importance_samples)
-        if not self.model_.likelihood.is_density:
-            return encoded
-        in_units: NDArray[np.float64] = encoded + self.codec_.log_jacobian(rows).numpy()
+        encoded = log_likelihood(self.generator_, rows, self.seed_, importance_samples)
+        densities = self.generator_.likelihood.densities(rows.x)  # type: ignore[operator]
+        in_units: NDArray[np.float64] = encoded + self.codec_.log_jacobian(rows, densities).numpy()
         return in_units
 
     def _mapped(self, X: Any, task: Callable[[Rows], Tensor]) -> Any:
@@ -515,6 +599,7 @@ class Autoencoder(VAE):
         precision: str = "auto",
         random_state: Any = None,
         verbose: int = 0,
+        kinds: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__(
             recipe,
@@ -531,6 +616,7 @@ class Autoencoder(VAE):
             precision,
             random_state,
             verbose,
+            kinds,
         )
 
 
@@ -548,6 +634,7 @@ def load(path: str | Path, parts: Iterable[type[Part]] = ()) -> VAE:
     vae = _as_it_was(fitted, path)
     vae.seed_, vae.recipe_, vae.history_ = vae.random_state, fitted.recipe, fitted.history
     vae.codec_, vae.model_, vae.law_, vae.calibration_ = fitted.codec, fitted.model, fitted.law, fitted.calibration
+    vae.generator_ = fitted.generator
     vae.notes_ = list(fitted.figures.pop("notes", []))
     vae.figures_ = fitted.figures
     vae._name_features()

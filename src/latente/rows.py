@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -17,6 +18,20 @@ REAL = "real"
 BINARY = "binary"
 IMAGE = "image"
 CATEGORICAL = "categorical"
+MEASURES = {REAL, "positive"}
+
+
+class Cells(NamedTuple):
+    """The values of a column cut into cells, in rising order, in encoded units.
+
+    Attributes:
+        low, high: ends of each cell; equal where it is one value.
+        size: how many values there can be in it; 0 where it is a stretch of a continuous column.
+    """
+
+    low: tuple[float, ...]
+    high: tuple[float, ...]
+    size: tuple[float, ...]
 
 
 @dataclass(frozen=True)
@@ -25,11 +40,14 @@ class Field:
 
     Attributes:
         name: the column's name, or ``"image"``.
-        kind: ``"real"``, ``"binary"`` (only 0 and 1 occur), ``"categorical"`` (the number of a level) or ``"image"``.
+        kind: ``"real"``, ``"positive"``, ``"count"``, ``"integer"``, ``"ordinal"``, ``"binary"`` (only 0 and 1 occur),
+            ``"categorical"`` (the number of a level) or ``"image"``.
         shape: ``()`` for a column, ``(C, H, W)`` for a picture.
         resolution: the smallest step between recorded values, in encoded units; 0 where values are continuous.
             A density may not be narrower than that (SCIENCE: floors at the recorded resolution).
         levels: of a categorical field, how many there are.
+        missing: share of the rows in which it was not seen.
+        cells: how a column's values are cut into cells; None where they are not.
     """
 
     name: str
@@ -37,6 +55,8 @@ class Field:
     shape: tuple[int, ...] = ()
     resolution: float = 0.0
     levels: int = 0
+    missing: float = 0.0
+    cells: Cells | None = None
 
     @property
     def size(self) -> int:

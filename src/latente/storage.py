@@ -26,7 +26,7 @@ from latente.training.calibration import Calibration
 from latente.version import __version__
 
 KIND = "model"
-VERSION = 1
+VERSION = 2
 
 
 @dataclass
@@ -37,6 +37,7 @@ class Fitted:
         recipe: what was asked for.
         codec: between the user's units and encoded rows.
         model, law: the trained parts, and the law of the codes.
+        generator: what new rows are drawn from; ``model`` itself, where that is it.
         calibration: held-out rows' scores.
         figures: what was measured, plain values only.
         history: a record for each epoch.
@@ -46,6 +47,7 @@ class Fitted:
     recipe: Recipe
     codec: Codec
     model: LatentModel
+    generator: LatentModel
     law: LatentLaw
     calibration: Calibration
     figures: dict[str, Any]
@@ -64,6 +66,7 @@ def save(fitted: Fitted, path: str | Path) -> Path:
         "latente": __version__,
         "recipe": fitted.recipe.to_json(),
         "parts": fitted.model.config(),
+        "generator": None if fitted.generator is fitted.model else fitted.generator.config(),
         "law": fitted.law.choice().to_json(),
         "codec": codec,
         "figures": fitted.figures,
@@ -71,8 +74,9 @@ def save(fitted: Fitted, path: str | Path) -> Path:
         "settings": fitted.settings,
     }
     tensors = {
-        **{f"model.{name}": value for name, value in fitted.model.state_dict().items()},
-        **{f"law.{name}": value for name, value in fitted.law.state_dict().items()},
+        **_named("model", fitted.model),
+        **({} if fitted.generator is fitted.model else _named("generator", fitted.generator)),
+        **_named("law", fitted.law),
         **{f"codec.{name}": torch.from_numpy(np.ascontiguousarray(value)) for name, value in arrays.items()},
         "calibration.scores": torch.from_numpy(fitted.calibration.scores),
         "calibration.surprise": torch.from_numpy(fitted.calibration.surprise),
@@ -97,10 +101,14 @@ def load(path: str | Path, parts: Iterable[type[Part]] = ()) -> Fitted:
         law: LatentLaw = build(Choice.from_json(values["law"]), parts)
         _fill(model, _below("model", tensors))
         _fill(law, _below("law", tensors))
+        generator = model if values["generator"] is None else LatentModel.from_config(values["generator"], parts)
+        if generator is not model:
+            _fill(generator, _below("generator", tensors))
         return Fitted(
             recipe=Recipe.from_json(values["recipe"]),
             codec=codec_from_state(values["codec"], {key: value.numpy() for key, value in _below("codec", tensors).items()}),
             model=model.eval(),
+            generator=generator.eval(),
             law=law,
             calibration=Calibration(tensors["calibration.scores"].numpy(), tensors["calibration.surprise"].numpy()),
             figures=dict(values["figures"]),
@@ -113,6 +121,10 @@ def load(path: str | Path, parts: Iterable[type[Part]] = ()) -> Fitted:
         raise StorageError(f"{path} does not describe a model that this Latente ({__version__}) can make: {error}") from error
 
 
+def _named(prefix: str, module: nn.Module) -> dict[str, Tensor]:
+    return {f"{prefix}.{name}": value for name, value in module.state_dict().items()}
+
+
 def _below(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     return {name[len(prefix) + 1 :]: value for name, value in tensors.items() if name.startswith(f"{prefix}.")}
 
@@ -123,7 +135,7 @@ def _fill(module: nn.Module, state: dict[str, Tensor]) -> None:
 
 def _refuse_not_finite(tensors: dict[str, Tensor], path: str | Path) -> None:
     for name, value in tensors.items():
-        weights = name.startswith(("model.", "law.")) and value.is_floating_point()
+        weights = name.startswith(("model.", "generator.", "law.")) and value.is_floating_point()
         if weights and not bool(torch.isfinite(value).all()):
             raise StorageError(
                 f"{path}: {name.partition('.')[2]} holds values that are not finite; the model would answer nothing else"

@@ -19,9 +19,9 @@ from latente.model.latent_model import LatentModel, compose
 from latente.model.laws import LatentLaw, fit_law
 from latente.model.likelihoods import Likelihood
 from latente.model.objectives import FULL, Objective
-from latente.model.parts import PARTS, Choice, Part, build, choose, register
+from latente.model.parts import PARTS, Choice, Part, build, choose, constructor_arguments, register
 from latente.model.penalties import Penalty
-from latente.rows import Rows
+from latente.rows import Cells, Rows
 from latente.seeding import seeded
 
 SHAPES = [(5,), (1, 8, 8), (3, 17, 19)]
@@ -30,6 +30,11 @@ SIZES = {"hidden": (16, 8), "channels": (8, 16), "latent_dim": 3, "masked": True
 
 def names(base: type[Part]) -> list[str]:
     return sorted(name for name, cls in PARTS.items() if issubclass(cls, base))
+
+
+def of_numbers() -> list[str]:
+    """The likelihoods of columns as they are; those of cells have laws of their own, in test_cells."""
+    return [name for name in names(Likelihood) if "cells" not in constructor_arguments(PARTS[name])]
 
 
 def model_of(shape: tuple[int, ...], **changes: str | Choice) -> LatentModel:
@@ -53,7 +58,9 @@ def rows_of(shape: tuple[int, ...], n: int = 12, holes: bool = True) -> Rows:
 
 @pytest.mark.parametrize("name", sorted(PARTS))
 def test_arguments_are_the_whole_configuration(name: str) -> None:
-    part = build(choose(name), shape=(3, 17, 19), **{**SIZES, "outputs": 3 * 17 * 19})
+    of_cells = "cells" in constructor_arguments(PARTS[name])
+    sizes = {"shape": (2,), "cells": (Cells((0.0, 1.0), (0.0, 1.0), (1.0, 1.0)),) * 2} if of_cells else {"shape": (3, 17, 19)}
+    part = build(choose(name), **{**SIZES, "outputs": 3 * 17 * 19, **sizes})
     again = build(Choice.from_json(json.loads(json.dumps(part.choice().to_json()))))
     assert {k: v.shape for k, v in again.state_dict().items()} == {k: v.shape for k, v in part.state_dict().items()}
     again.load_state_dict(part.state_dict())
@@ -83,7 +90,7 @@ def test_shapes_and_gradients(shape: tuple[int, ...], posterior: str) -> None:
 
 
 @pytest.mark.parametrize("shape", SHAPES)
-@pytest.mark.parametrize("name", names(Likelihood))
+@pytest.mark.parametrize("name", of_numbers())
 def test_likelihood_counts_seen_fields_only(name: str, shape: tuple[int, ...]) -> None:
     model, rows = model_of(shape, likelihood=name), rows_of(shape)
     theta = torch.randn(2, 12, model.likelihood.size)
@@ -95,7 +102,7 @@ def test_likelihood_counts_seen_fields_only(name: str, shape: tuple[int, ...]) -
         torch.testing.assert_close(model.likelihood(theta).row_log_prob(rows.x, mask), value.sum(-1))
 
 
-@pytest.mark.parametrize("name", names(Likelihood))
+@pytest.mark.parametrize("name", of_numbers())
 def test_row_log_prob_has_the_gradient_of_log_prob(name: str) -> None:
     likelihood = build(choose(name), shape=(5,)).double()
     x = torch.rand(4, 5, dtype=torch.float64)
@@ -109,7 +116,7 @@ def test_row_log_prob_has_the_gradient_of_log_prob(name: str) -> None:
 
 
 @pytest.mark.parametrize("logit", [-3.0, -0.01, 0.4, 2.5])
-@pytest.mark.parametrize("name", names(Likelihood))
+@pytest.mark.parametrize("name", of_numbers())
 def test_density_integrates_to_one_with_its_mean(name: str, logit: float) -> None:
     likelihood = build(choose(name), shape=(1,)).double()
     low, high, count = {"bernoulli": (0, 1, 2), "continuous-bernoulli": (0, 1, 20_001)}.get(name, (-400, 400, 800_001))
@@ -121,7 +128,7 @@ def test_density_integrates_to_one_with_its_mean(name: str, logit: float) -> Non
     assert float((density * x).sum() * step) == pytest.approx(float(px.mean[0, 0, 0]), abs=1e-2)
 
 
-@pytest.mark.parametrize("name", names(Likelihood))
+@pytest.mark.parametrize("name", of_numbers())
 def test_samples_have_the_mean(name: str) -> None:
     likelihood = build(choose(name), shape=(4,))
     theta = torch.tensor([-2.0, -0.02, 0.5, 3.0])
@@ -209,10 +216,22 @@ def test_laws_recover_what_they_were_fitted_to(name: str) -> None:
     with seeded(0):
         z = torch.randn(4000, 2) @ torch.tensor([[2.0, 0.5], [0.0, 0.3]]) + torch.tensor([1.0, -3.0])
         law = build(choose(name), latent_dim=2).fit(z)
-        drawn = law.sample(20_000)
+        drawn = law.sample(20_000).double()
     torch.testing.assert_close(drawn.mean(0), z.double().mean(0), atol=0.08, rtol=0)
     torch.testing.assert_close(torch.cov(drawn.T), torch.cov(z.double().T), atol=0.12, rtol=0)
     assert torch.isfinite(law.log_prob(z.double())).all()
+
+
+def test_a_flow_is_a_density_and_bends() -> None:
+    """Against what it was fitted to, a ring; and its density adds up to one."""
+    with seeded(0):
+        angle = torch.rand(4000) * 6.2832
+        ring = torch.stack([angle.cos(), angle.sin()], 1) * (3 + 0.2 * torch.randn(4000, 1))
+        law = build(choose("flow"), latent_dim=2).fit(ring)
+        radius = law.sample(2000).norm(dim=1)
+    assert float(((radius > 2) & (radius < 4)).float().mean()) > 0.9
+    grid = torch.cartesian_prod(torch.linspace(-6, 6, 241), torch.linspace(-6, 6, 241))
+    assert float(law.log_prob(grid).exp().sum() * 0.05**2) == pytest.approx(1.0, abs=0.02)
 
 
 def test_the_law_is_chosen_by_evidence() -> None:

@@ -81,7 +81,7 @@ def _log_weight(model: LatentModel, rows: Rows, q: DiagonalNormal, z: Tensor) ->
 @torch.no_grad()
 def _log_weights(model: LatentModel, rows: Rows, q: DiagonalNormal, K: int) -> Tensor:
     """The same for K draws of q, in double precision, a few rows at a time."""
-    size, parts = batch_size(rows, K), []
+    size, parts = batch_size(model, K), []
     for start in range(0, len(rows), size):
         own = DiagonalNormal(q.loc[start : start + size], q.log_variance[start : start + size])
         parts.append(_log_weight(model, rows[start : start + size], own, own.rsample((K,))).double())

@@ -31,6 +31,7 @@ from latente.model.latent_model import LatentModel
 from latente.model.laws import LatentLaw
 from latente.rows import CATEGORICAL, Field, Rows, levels_of
 from latente.seeding import seeded
+from latente.tasks.generation import sample
 from latente.tasks.reconstruct import reconstruct
 from latente.training.diagnosis import active_units
 
@@ -51,6 +52,7 @@ def certify(
     held_out: Rows,
     seed: int,
     recipe: str = "",
+    generator: LatentModel | None = None,
 ) -> Certificate:
     """Measure a trained model.
 
@@ -60,6 +62,7 @@ def certify(
         train: rows that it learnt from; held_out: rows that it did not.
         seed: the same seed gives the same certificate.
         recipe: what to call the model.
+        generator: what new rows are drawn from, where it is another model.
     """
     with seeded(seed, CERTIFIED):
         stage = Stage(train, held_out, fields)
@@ -70,7 +73,7 @@ def certify(
         figures |= linear_space(stage, model.latent_dim)
         spent = information.Costs.of(model, stage.held_out)
         figures |= informed(stage, model, subject, spent)
-        emitted = stage.features_of(subject.draws(law.sample(stage.m).float()))
+        emitted = stage.features_of(_emitted(generator or model, subject, law, stage.m, seed))
         figures |= copied(stage, emitted) | remembered(stage, model, spent)
         figures |= attributed(stage, model, law)
     about = {
@@ -81,6 +84,13 @@ def certify(
         "repeated_rows_left_out": len(train) + len(held_out) - len(stage.train) - len(stage.everyone),
     }
     return Certificate(about, figures, verdicts(figures))
+
+
+def _emitted(generator: LatentModel, subject: Modelled, law: LatentLaw, n: int, seed: int) -> Tensor:
+    """Rows [n, F] as a user gets them; of an autoencoder with noise, for its means alone are nobody's rows."""
+    if generator is subject.model:
+        return subject.draws(law.sample(n).float())
+    return sample(generator, law if generator.latent_dim else None, n, seed, noise=True)[0]
 
 
 def _prior(model: LatentModel) -> Draw | None:

@@ -21,7 +21,7 @@ from sklearn.decomposition import PCA
 from torch import Tensor
 
 from latente.certificate.estimates import Array
-from latente.rows import REAL, Field, Rows
+from latente.rows import BINARY, CATEGORICAL, Field, Rows
 
 KEPT_VARIANCE = 0.95
 MOST_DIMENSIONS = 32
@@ -121,7 +121,7 @@ NDArrayBool = np.ndarray[tuple[int, ...], np.dtype[np.bool_]]
 
 def _part(field: Field, seen: Array) -> Scores | Array:
     """Scores of a column of numbers; frequencies of the levels of another."""
-    if field.kind == REAL:
+    if field.kind not in (BINARY, CATEGORICAL):
         return Scores.fit(seen)
     counts = np.bincount(seen.round().astype(int), minlength=max(2, field.levels))
     return np.asarray(counts / max(1, counts.sum()), float)

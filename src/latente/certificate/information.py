@@ -38,7 +38,7 @@ class Costs:
     def of(cls, model: LatentModel, rows: Rows, draws: int = 4) -> Costs:
         """Averaged over some draws of q(z|x) (one where it is a point)."""
         K = draws if model.is_stochastic else 1
-        traces = [model.trace(batch, K) for batch in rows.batches(batch_size(rows, K))]
+        traces = [model.trace(batch, K) for batch in rows.batches(batch_size(model, K))]
         rate, distortion = (torch.cat([getattr(t, name) for t in traces]).double() for name in ("rate", "distortion"))
         return cls(rate.numpy(), distortion.numpy())
 
@@ -48,9 +48,9 @@ class Costs:
         return self.rate + self.distortion
 
 
-def batch_size(rows: Rows, K: int) -> int:
+def batch_size(model: LatentModel, K: int) -> int:
     """Rows at once, so that K draws of them stay small in memory."""
-    return max(1, VALUES_AT_ONCE // (K * rows.x[:1].numel()))
+    return max(1, VALUES_AT_ONCE // (K * model.footprint))
 
 
 @torch.no_grad()
@@ -74,7 +74,7 @@ def importance_bound(model: LatentModel, rows: Rows, K: int = IMPORTANCE_SAMPLES
     1992), both [N].
     """
     bounds, effective = [], []
-    for batch in rows.batches(batch_size(rows, K)):
+    for batch in rows.batches(batch_size(model, K)):
         trace = model.trace(batch, K)
         log_weights = (trace.log_likelihood + trace.log_prior_ratio).double()
         bounds.append(math.log(K) - torch.logsumexp(log_weights, 0))

@@ -12,7 +12,7 @@ from sklearn.decomposition import PCA
 from torch import Tensor
 
 from latente.model.latent_model import LatentModel
-from latente.rows import IMAGE, REAL, Field, Rows, expanded, levels_of
+from latente.rows import BINARY, CATEGORICAL, Field, Rows, expanded, levels_of
 
 BATCH = 2048
 
@@ -48,7 +48,7 @@ class Residuals:
         values = rows.x.flatten(1) - rebuilt
         if rows.mask is not None:
             values = values.masked_fill(~rows.mask.flatten(1), math.nan)
-        numbers = [kind in (REAL, IMAGE) for kind in (field.kind for field in fields)]
+        numbers = [field.kind not in (BINARY, CATEGORICAL) for field in fields]
         return cls(values, torch.tensor(numbers).expand(values.shape[1]))
 
     def added_to(self, means: Tensor, drawn: Tensor) -> Tensor:

@@ -110,6 +110,26 @@ def named(text: str) -> tuple[str, dict[str, Any]]:
     return name, {key: _value(value) for key, _, value in pairs}
 
 
+def conditions(texts: list[str]) -> dict[str, Any]:
+    """What each ``COLUMN=VALUE`` asks for: a text, a list of texts, or the ends of a range.
+
+    >>> conditions(["sex=Female", "age=30..40", "work=State|Private", "gain=1.."])
+    {'sex': 'Female', 'age': ('30', '40'), 'work': ['State', 'Private'], 'gain': ('1', None)}
+    """
+    pairs = [text.partition("=") for text in texts]
+    for text, (name, equals, value) in zip(texts, pairs, strict=True):
+        if not (name and equals and value):
+            raise wrong(f"{text!r} is not of the form COLUMN=VALUE, such as age=30..40")
+    return {name: _condition(value) for name, _, value in pairs}
+
+
+def _condition(value: str) -> Any:
+    low, dots, high = value.partition("..")
+    if dots and "|" not in value:
+        return (low or None, high or None)
+    return value.split("|") if "|" in value else value
+
+
 def _value(text: str) -> Any:
     try:
         return json.loads(text, parse_constant=_no_number)

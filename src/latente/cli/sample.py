@@ -7,21 +7,40 @@ from typing import Annotated
 import typer
 
 from latente.cli.console import Console
-from latente.cli.options import Json, OutRows, Quiet, Run, Seed
+from latente.cli.options import Json, OutRows, Quiet, Run, Seed, conditions
 
 Count = Annotated[int, typer.Option("--number", "-n", min=1, help="How many rows.")]
 
 
+Given = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--given",
+        metavar="COLUMN=VALUE",
+        help="What the rows are to hold: a value, several as A|B, or numbers from..to, such as age=30..40. May be repeated.",
+    ),
+]
+
+
 def sample(
-    run: Run, number: Count = 1000, out: OutRows = "-", seed: Seed = 0, json: Json = False, quiet: Quiet = False
+    run: Run,
+    number: Count = 1000,
+    given: Given = None,
+    holes: Annotated[bool, typer.Option("--holes", help="Leave values out as often as in the training data.")] = False,
+    out: OutRows = "-",
+    seed: Seed = 0,
+    json: Json = False,
+    quiet: Quiet = False,
 ) -> None:
     """New rows like those that the model was trained on.
 
     \b
     Example:
       latente sample wine-vae -n 1000 -o more_wine.csv
+      latente sample people --given sex=Female --given age=30..40 -o some.csv
     """
     from latente.cli.tasks import Task
 
+    asked = conditions(given or [])
     task = Task(run, out, Console(json, quiet))
-    task.finish(task.vae.sample(number, random_state=seed), seed=seed)
+    task.finish(task.vae.sample(number, given=asked, holes=holes, random_state=seed), seed=seed)

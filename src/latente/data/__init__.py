@@ -3,6 +3,7 @@
 from latente.data.codecs import CODECS, Codec, codec_from_state, fit_codec
 from latente.data.containers import frame, like
 from latente.data.fields import seen_rows
+from latente.data.given import intervals as restricted_to
 from latente.data.image import ImageCodec
 from latente.data.sources import Images, Table, read
 from latente.data.table import TableCodec
@@ -19,5 +20,6 @@ __all__ = [
     "frame",
     "like",
     "read",
+    "restricted_to",
     "seen_rows",
 ]

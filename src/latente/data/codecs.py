@@ -17,11 +17,11 @@ Codec = TableCodec | ImageCodec
 CODECS: dict[str, type[TableCodec] | type[ImageCodec]] = {codec.kind: codec for codec in (TableCodec, ImageCodec)}
 
 
-def fit_codec(data: Table | Images) -> Codec:
-    """The codec of a data set.
+def fit_codec(data: Table | Images, kinds: Mapping[str, str] | None = None) -> Codec:
+    """The codec of a data set; ``kinds`` says of some columns of a table, by name, what they are.
 
     Raises:
-        DataError: if there are fewer than two rows, or nothing in them differs.
+        DataError: if there are fewer than two rows, nothing in them differs, or a column can't be of the kind asked for.
 
     >>> from latente.data import read
     >>> codec = fit_codec(read([[1.0, 0.0], [3.0, 1.0]]))
@@ -32,7 +32,11 @@ def fit_codec(data: Table | Images) -> Codec:
         raise DataError(
             f"a model can't be fitted on n_samples={len(data)} row; it needs at least 2, and many more to be of use"
         )
-    return TableCodec.fit(data) if isinstance(data, Table) else ImageCodec.fit(data)
+    if isinstance(data, Table):
+        return TableCodec.fit(data, kinds)
+    if kinds:
+        raise DataError("kinds says what the columns of a table are, and these are pictures")
+    return ImageCodec.fit(data)
 
 
 def codec_from_state(json: Mapping[str, Any], arrays: Mapping[str, Array]) -> Codec:

@@ -118,7 +118,12 @@ def _frame(columns: Mapping[str, Any], container: Any) -> Any:
 
 
 def to_frame(
-    columns: Mapping[str, Array], dtypes: tuple[str, ...], empty: set[str], container: str, integer_names: bool
+    columns: Mapping[str, Array],
+    dtypes: tuple[str, ...],
+    empty: set[str],
+    container: str,
+    integer_names: bool,
+    holes: Mapping[str, Array] | None = None,
 ) -> Any:
     """Decoded columns as a frame of pandas, polars or pyarrow.
 
@@ -128,13 +133,14 @@ def to_frame(
         empty: names of the columns that hold no value at all.
         container: ``"pandas"``, ``"polars"`` or ``"pyarrow"``.
         integer_names: whether pandas' columns are called 0, 1, … and not "0", "1", ….
+        holes: for some columns where no value is to stand, bool ``[N]``.
 
     Raises:
         DataError: if the container is unknown, or its package is not installed.
     """
     import narwhals as nw
 
-    table = _frame(columns, container)
+    table = _with_holes(_frame(columns, container), holes or {}, container)
     labels = dict(zip(columns, dtypes, strict=True))
     if container == "pandas":
         return _as_pandas(table.to_native(), labels, empty, integer_names)
@@ -142,6 +148,23 @@ def to_frame(
     nulls = [nw.lit(None, getattr(nw, names[name])).alias(name) for name in empty]
     categories = [nw.col(name).cast(nw.Categorical) for name, label in labels.items() if label == "Categorical"]
     return table.with_columns(*nulls).with_columns(*categories).to_native()
+
+
+def _with_holes(table: Any, holes: Mapping[str, Array], container: Any) -> Any:
+    import narwhals as nw
+
+    hidden = [
+        table[name].zip_with(nw.new_series(name, ~hole, nw.Boolean, backend=container), _nothing_like(table[name]))
+        for name, hole in holes.items()
+    ]
+    return table.with_columns(*hidden)
+
+
+def _nothing_like(series: Any) -> Any:
+    """A series of the same type (or one that can hold it) without any value."""
+    import narwhals as nw
+
+    return series.to_frame().select(nw.when(nw.lit(False)).then(nw.col(series.name)))[series.name]
 
 
 def _as_pandas(table: Any, labels: dict[str, str], empty: set[str], integer_names: bool) -> Any:

@@ -38,6 +38,7 @@ class Summary:
         low, high: smallest and largest value.
         mean, scale: mean and standard deviation of the values seen.
         binary: whether only 0 and 1 occur, and both do.
+        missing: share of the rows in which there is no value.
         empty_rows: how many rows hold no value at all.
     """
 
@@ -46,6 +47,7 @@ class Summary:
     mean: Array
     scale: Array
     binary: Array
+    missing: Array
     empty_rows: int
 
 
@@ -79,7 +81,8 @@ def summarise(values: Array) -> Summary:
     mean = first / np.maximum(count, 1.0)
     scale = span * np.sqrt(np.maximum(mean * (1.0 - mean) - mixed / np.maximum(count, 1.0), 0.0))
     binary = (low == 0.0) & (high == 1.0) & (mixed == 0.0)
-    return Summary(low, high, low + span * mean, scale, binary, empty_rows)
+    missing = 1.0 - count / max(1, len(values))
+    return Summary(low, high, low + span * mean, scale, binary, missing, empty_rows)
 
 
 def ordered_sample(values: Array) -> Array:

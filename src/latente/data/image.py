@@ -120,12 +120,13 @@ class ImageCodec(Stored):
             pixels = np.where(np.isnan(seen.pixels), pixels, seen.pixels).astype(pixels.dtype)
         return to_array(from_channels_first(pixels, self.layout), container or self.container)
 
-    def log_jacobian(self, rows: Rows) -> Tensor:
+    def log_jacobian(self, rows: Rows, densities: Tensor | bool = True) -> Tensor:
         """log |d encoded / d user's unit|, summed over the pixels that were seen, in nats; float64 ``[N]``.
 
-        Added to the log-density of encoded rows it gives that of the user's own values.
+        Added to the log-density of encoded rows it gives that of the user's own values. Nothing where ``densities`` is False:
+        what rows have then are probabilities, which no unit changes.
         """
-        each = -math.log(self.high - self.low)
+        each = -math.log(self.high - self.low) * float(densities)
         seen = torch.full((len(rows),), self.n_features) if rows.mask is None else rows.mask.cpu().flatten(1).sum(1)
         return each * seen.double()
 

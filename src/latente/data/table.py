@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, ClassVar, Self
 
@@ -11,7 +11,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from latente.data.containers import ARRAYS, FRAMES, Array, known_dtype, numpy_dtype, to_array, to_frame
+from latente.data.cells import cut
+from latente.data.containers import ARRAYS, FRAMES, Array, known_dtype, numpy_dtype, snap, to_array, to_frame
 from latente.data.fields import (
     Summary,
     encoded,
@@ -25,15 +26,13 @@ from latente.data.fields import (
     summarise,
 )
 from latente.data.files import quoted
+from latente.data.kinds import kinds_of
 from latente.data.sources import Images, Table, is_number
 from latente.data.state import Stored, expect, is_texts
 from latente.errors import DataError
-from latente.rows import BINARY, CATEGORICAL, REAL, Field, Rows, row_shape
+from latente.rows import BINARY, CATEGORICAL, Cells, Field, Rows, row_shape
 
 _LISTED = 8
-MOST_DISTINCT = 0.5  # share of a text column's rows that may differ before it names rows, or is free text, and not a category
-FEW_LEVELS = 20  # as many different texts are categories in any number of rows
-LEAST_TO_NUMBER = 50  # rows from which 1, 2, 3, … is a running number and no measure
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,9 +49,14 @@ class TableCodec(Stored):
         resolution: float64 ``[F]``, smallest step between recorded values divided by ``scale``; 0 where continuous.
         low, high: float64 ``[F]``, smallest and largest value, in the column's units; NaN where there is none.
         grid: float64 ``[F]``, the step of which every value is a multiple away from ``low``; 0 where there is none.
+        missing: float64 ``[F]``, the share of rows in which a column was not seen.
         binary: bool ``[F]``, the columns of 0 and 1, and of two texts, which are not scaled.
-        counts: int64 ``[F]``, how many different texts a column has; 0 for one of numbers.
-        texts: the different texts of all such columns, one column after the other.
+        kinds, reasons: what each column is taken for, and why (:mod:`latente.data.kinds`).
+        counts: int64 ``[F]``, how many levels a column has: different texts, or numbers that are codes; 0 where it has none.
+        texts: the levels of all such columns, one column after the other.
+        cell_counts: int64 ``[F]``, into how many cells a column of numbers is cut (:mod:`latente.data.cells`); 0 for others,
+            and in an array, which is taken for a matrix of measures.
+        cell_low, cell_high: float64, ends of the cells of all such columns, one column after the other, in the user's units.
         notes: sentences about the data that a person should know.
     """
 
@@ -67,22 +71,32 @@ class TableCodec(Stored):
     low: Array
     high: Array
     grid: Array
+    missing: Array
     binary: Array
+    kinds: tuple[str, ...]
+    reasons: tuple[str, ...]
     counts: Array
     texts: tuple[str, ...]
+    cell_counts: Array
+    cell_low: Array
+    cell_high: Array
     notes: tuple[str, ...]
 
     kind: ClassVar[str] = "table"
 
     @classmethod
-    def fit(cls, table: Table) -> Self:
-        """The codec of a table.
+    def fit(cls, table: Table, kinds: Mapping[str, str] | None = None) -> Self:
+        """The codec of a table; ``kinds`` says of some columns, by name, what they are.
 
         Raises:
-            DataError: if no column has two different values.
+            DataError: if no column has two different values, or a column can't be of the kind that is asked for.
         """
-        summary = summarise(table.values)
-        names_rows = _names_rows(table, summary)
+        table = _with_codes(table, kinds or {})
+        summary, ordered = summarise(table.values), ordered_sample(table.values)
+        steps = recorded_resolution(ordered, np.where(summary.scale > 0.0, summary.scale, 1.0))
+        grid = recorded_grid(ordered, summary.low, steps * summary.scale)
+        found = kinds_of(table, summary, ordered, grid, kinds or {})
+        names_rows = np.array([kind.kind in ("identifier", "text") for kind in found])
         kept = (summary.scale > 0.0) & ~names_rows
         if not kept.any():
             raise DataError("there is nothing to learn: no column holds two different values")
@@ -92,26 +106,50 @@ class TableCodec(Stored):
         center = np.where(as_it_is & kept, 0.0, np.where(kept, summary.mean, summary.low))
         center[names_rows] = np.nan
         scale = np.where(kept, np.where(as_it_is, 1.0, summary.scale), 0.0)
-        ordered = ordered_sample(table.values)
-        resolution = np.zeros_like(scale)
-        resolution[kept] = recorded_resolution(ordered[:, kept], scale[kept])
-        grid = recorded_grid(ordered, summary.low, resolution * scale)
-        resolution[counts > 0] = 0.0
+        resolution = np.where(kept & (counts == 0), steps * summary.scale / np.where(kept, scale, 1.0), 0.0)
         notes = tuple(_notes(table, summary, kept, names_rows, ordered))
         own = (table.names, table.dtypes, table.container, table.named, table.integer_names)
         texts = tuple(text for column in sorted(levels) for text in levels[column])
-        bounds = summary.low, summary.high, grid
-        return cls(*own, center, scale, resolution, *bounds, summary.binary & kept, counts, texts, notes)
+        bounds = summary.low, summary.high, grid, summary.missing
+        cells = _cells(table, kept & (counts == 0), grid)
+        said = tuple(kind.kind for kind in found), tuple(kind.reason for kind in found)
+        return cls(*own, center, scale, resolution, *bounds, summary.binary & kept, *said, counts, texts, *cells, notes)
 
     @cached_property
     def fields(self) -> tuple[Field, ...]:
         """What the model sees: one field for each column that is not left out."""
         return tuple(
-            Field(self.names[column], CATEGORICAL, levels=int(self.counts[column]))
+            Field(
+                self.names[column],
+                CATEGORICAL,
+                levels=int(self.counts[column]),
+                cells=self._cells(column),
+                missing=float(self.missing[column]),
+            )
             if self.counts[column] and not self.binary[column]
-            else Field(self.names[column], BINARY if self.binary[column] else REAL, (), float(self.resolution[column]))
+            else Field(
+                self.names[column],
+                BINARY if self.binary[column] else self.kinds[column],
+                resolution=float(self.resolution[column]),
+                cells=self._cells(column),
+                missing=float(self.missing[column]),
+            )
             for column in self._kept
         )
+
+    def _cells(self, column: int) -> Cells | None:
+        """How a column is cut into cells, in encoded units; of levels, each is one."""
+        if self.counts[column]:
+            levels = tuple(map(float, range(self.counts[column])))
+            return Cells(levels, levels, (1.0,) * len(levels))
+        if not self.cell_counts[column]:
+            return None
+        begin = int(self.cell_counts[:column].sum())
+        part = slice(begin, begin + int(self.cell_counts[column]))
+        low, high = ((ends[part] - self.center[column]) / self.scale[column] for ends in (self.cell_low, self.cell_high))
+        values = np.rint((high - low) * self.scale[column] / self.grid[column]) if self.grid[column] else np.zeros_like(low)
+        size = np.where(high > low, values, 1.0)
+        return Cells(tuple(low.tolist()), tuple(high.tolist()), tuple(size.tolist()))
 
     def levels(self, column: int) -> tuple[str, ...]:
         """The different texts of a column, in the order of their codes; () for one of numbers."""
@@ -181,7 +219,13 @@ class TableCodec(Stored):
         return np.arange(self.n_features)
 
     def decode(
-        self, x: Array | Tensor, container: str | None = None, *, seen: Table | Images | None = None, possible: bool = False
+        self,
+        x: Array | Tensor,
+        container: str | None = None,
+        *,
+        seen: Table | Images | None = None,
+        possible: bool = False,
+        mask: Tensor | None = None,
     ) -> Any:
         """Rows in the user's columns, order, types and units.
 
@@ -190,6 +234,7 @@ class TableCodec(Stored):
             container: ``"numpy"``, ``"torch"``, ``"pandas"``, ``"polars"`` or ``"pyarrow"``; as it came in where None.
             seen: the same rows as they came in; what they hold stays, and ``x`` only fills in what they lack.
             possible: keep to what can be: no value beyond the smallest and the largest, none off the grid of the record.
+            mask: bool ``[N, len(fields)]``, False where a hole is to be left; None leaves none.
 
         Returns:
             A frame, or an array ``[N, n_features]`` of the narrowest type that holds every column's. Whole numbers are
@@ -201,8 +246,11 @@ class TableCodec(Stored):
         container = container or self.container
         x = self._with_left_out(encoded(x, self.shape))
         parts = [(group, self._restored(x, group, dtype, possible)) for dtype, group in self._groups]
+        holes = {} if mask is None else dict(zip(self._kept.tolist(), (~mask).numpy().T, strict=True))
         if container in ARRAYS:
             joined = _joined(parts, self.n_features)
+            for column, hole in holes.items():
+                joined = np.where((np.arange(self.n_features) == column) & hole[:, None], np.nan, joined)
             if isinstance(seen, Table):
                 joined = np.where(np.isnan(seen.values), joined, seen.values).astype(joined.dtype)
             return to_array(joined, container)
@@ -214,19 +262,36 @@ class TableCodec(Stored):
                 columns[column] = _kept(columns[column], seen, int(position))
                 empty -= {column} if (columns[column] == columns[column]).any() else set()
         named = {name: columns[column] for column, name in enumerate(self.names)}
-        return to_frame(named, self.dtypes, {self.names[column] for column in empty}, container, self.integer_names)
+        left = {self.names[column]: hole for column, hole in holes.items() if hole.any()}
+        return to_frame(named, self.dtypes, {self.names[column] for column in empty}, container, self.integer_names, left)
 
     def _restored(self, x: Array, group: Any, dtype: np.dtype[Any], possible: bool) -> Array:
         """The columns of one type in the user's values."""
         if dtype.kind != "O":
-            values = restore(x[:, group], self.center[group], self.scale[group], dtype)
-            return on_grid(values, self.low[group], self.high[group], self.grid[group]) if possible else values
+            return self._numbers(x, group, dtype, possible)
         columns = np.arange(self.n_features)[group]
-        codes = np.rint(x[:, columns] * self.scale[columns] + self.center[columns]).astype(np.intp)
-        texts = np.empty(codes.shape, object)
-        for place, column in enumerate(columns):
-            texts[:, place] = np.array(self.levels(column), object)[np.clip(codes[:, place], 0, self.counts[column] - 1)]
-        return texts
+        texts = [self._of_levels(column, x[:, column], np.array(self.levels(int(column)), object)) for column in columns]
+        return np.stack(texts, 1)
+
+    def _numbers(self, x: Array, group: Any, dtype: np.dtype[Any], possible: bool) -> Array:
+        columns = np.arange(self.n_features)[group]
+        coded = np.flatnonzero(self._codes[columns])
+        values = restore(x[:, group], self.center[group], self.scale[group], np.dtype(float) if len(coded) else dtype)
+        values = on_grid(values, self.low[group], self.high[group], self.grid[group]) if possible else values
+        for place in coded:
+            numbers = np.array([float(level) for level in self.levels(int(columns[place]))])
+            values[:, place] = self._of_levels(columns[place], x[:, columns[place]], numbers)
+        return snap(values, dtype)
+
+    def _of_levels(self, column: Any, x: Array, levels: Array) -> Array:
+        """A column's levels by their numbers."""
+        codes = np.rint(x * self.scale[column] + self.center[column]).astype(np.intp)
+        return np.asarray(levels[np.clip(codes, 0, len(levels) - 1)])
+
+    @cached_property
+    def _codes(self) -> Array:
+        """Which columns hold numbers that are levels, bool ``[F]``."""
+        return np.array([bool(n) and numpy_dtype(label).kind != "O" for n, label in zip(self.counts, self.dtypes, strict=True)])
 
     def _with_left_out(self, x: Array) -> Array:
         """Encoded rows with a 0 for each column that was left out."""
@@ -245,13 +310,21 @@ class TableCodec(Stored):
             return [(dtypes[0], slice(None))]
         return [(dtype, np.array([c for c, own in enumerate(dtypes) if own == dtype])) for dtype in dict.fromkeys(dtypes)]
 
-    def log_jacobian(self, rows: Rows) -> Tensor:
+    def log_jacobian(self, rows: Rows, densities: Tensor | bool = True) -> Tensor:
         """log |d encoded / d user's unit|, summed over the fields that were seen, in nats; float64 ``[N]``.
 
-        Added to the log-density of encoded rows it gives that of the user's own values. Binary columns are not scaled.
+        Added to the log-likelihood of encoded rows it gives that of the user's own values.
+
+        Args:
+            rows: encoded rows.
+            densities: which values have a density, and not a probability, bool ``[N, F]`` or ``[]``.
         """
-        logs = -torch.from_numpy(np.log(self.scale[self._kept]))
-        return logs.sum().expand(len(rows)) if rows.mask is None else rows.mask.cpu().double() @ logs
+        counted = (
+            torch.as_tensor(densities).expand(rows.x.shape)
+            if rows.mask is None
+            else torch.as_tensor(densities) & rows.mask.cpu()
+        )
+        return counted.double() @ -torch.from_numpy(np.log(self.scale[self._kept]))
 
     def check(self) -> None:
         """Raise StorageError if the attributes, which come from a file, do not fit each other."""
@@ -269,8 +342,10 @@ class TableCodec(Stored):
             ("low", "f"),
             ("high", "f"),
             ("grid", "f"),
+            ("missing", "f"),
             ("binary", "b"),
             ("counts", "i"),
+            ("cell_counts", "i"),
         ):
             array = getattr(self, name)
             expect(isinstance(array, np.ndarray) and array.dtype.kind == kind, f"the type of {name}")
@@ -279,9 +354,13 @@ class TableCodec(Stored):
         expect(np.isfinite(self.center[self.scale > 0.0]).all() and not np.isinf(self.center).any(), "the centers")
         expect(is_texts(self.texts) and (self.counts >= 0).all() and self.counts.sum() == len(self.texts), "the levels")
         text = np.array([numpy_dtype(label).kind == "O" for label in self.dtypes])
-        expect(
-            not (text & (self.scale > 0.0) & (self.counts < 2)).any() and not (~text & (self.counts > 0)).any(), "the levels"
-        )
+        expect(not (text & (self.scale > 0.0) & (self.counts < 2)).any(), "the levels")
+        coded = [self.levels(int(column)) for column in np.flatnonzero(self._codes)]
+        expect(all(is_number(level) for levels in coded for level in levels), "the codes")
+        expect(is_texts(self.kinds) and is_texts(self.reasons), "the kinds")
+        expect(len(self.kinds) == len(self.reasons) == len(self.names), "the number of kinds")
+        expect(self.cell_counts.sum() == len(self.cell_low) == len(self.cell_high), "the cells")
+        expect(not (self.cell_low > self.cell_high).any() and np.isfinite(self.cell_low).all(), "the cells")
         expect(not (self.low > self.high).any() and np.isfinite(self.grid).all() and (self.grid >= 0.0).all(), "the bounds")
         expect(np.isfinite(self.resolution).all() and (self.resolution >= 0.0).all(), "the resolutions")
 
@@ -307,17 +386,27 @@ def _kept(filled: Array, seen: Table, column: int) -> Array:
     return np.where(there, column_of_text, filled)
 
 
-def _names_rows(table: Table, summary: Summary) -> Array:
-    """Which columns, bool ``[F]``, tell rows apart and describe none of them: texts that hardly repeat, and 1, 2, 3, …"""
-    found = np.zeros(len(table.names), bool)
-    for column, texts in table.levels.items():
-        seen = int((~np.isnan(table.values[:, column])).sum())
-        found[column] = len(texts) > max(FEW_LEVELS, MOST_DISTINCT * seen)
-    if table.named and len(table) >= LEAST_TO_NUMBER:
-        candidates = np.flatnonzero(summary.high - summary.low == len(table) - 1)
-        for candidate in candidates:
-            found[candidate] |= bool((np.diff(table.values[:, candidate]) == 1.0).all())
-    return found
+def _cells(table: Table, columns: Array, grid: Array) -> tuple[Array, Array, Array]:
+    """How many cells each of some columns of numbers has, and the cells' ends, column after column."""
+    counts, low, high = np.zeros(len(table.names), np.int64), [np.empty(0)], [np.empty(0)]
+    for column in np.flatnonzero(columns & (table.container not in ARRAYS)):
+        values = table.values[:, column].astype(np.float64)
+        ends = cut(values[~np.isnan(values)], float(grid[column]))
+        counts[column] = len(ends[0])
+        low.append(ends[0])
+        high.append(ends[1])
+    return counts, np.concatenate(low), np.concatenate(high)
+
+
+def _with_codes(table: Table, kinds: Mapping[str, str]) -> Table:
+    """The table, with the numbers of columns that are asked to be categorical as levels."""
+    columns = [c for c, name in enumerate(table.names) if kinds.get(name) == "categorical" and c not in table.levels]
+    if not columns:
+        return table
+    values, levels = table.values.astype(np.float64), dict(table.levels)
+    for column in columns:
+        levels[column], values[:, column] = _as_texts(values[:, column])
+    return replace(table, values=values, levels=levels)
 
 
 def _numbered(table: Table, column: int, given: tuple[str, ...] | None, known: tuple[str, ...]) -> Array:
@@ -338,7 +427,8 @@ def _numbered(table: Table, column: int, given: tuple[str, ...] | None, known: t
 
 def _as_texts(values: Array) -> tuple[tuple[str, ...], Array]:
     distinct, codes = np.unique(values, return_inverse=True)
-    return tuple(f"{value:g}" for value in distinct[~np.isnan(distinct)]), np.where(np.isnan(values), np.nan, codes)
+    texts = tuple(np.format_float_positional(value, trim="-") for value in distinct[~np.isnan(distinct)])
+    return texts, np.where(np.isnan(values), np.nan, codes)
 
 
 def _notes(table: Table, summary: Summary, kept: Array, names_rows: Array, ordered: Array) -> Iterator[str]:

@@ -7,7 +7,8 @@ construction, which costs more than the arithmetic of a small model, and know no
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import torch
@@ -15,6 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.distributions import Distribution, register_kl
 
+Intervals = Sequence[tuple[float, float]]
 LOG_2PI = math.log(2 * math.pi)
 
 
@@ -112,6 +114,21 @@ def _kl_point_standard(q: PointMass, p: StandardNormal) -> Tensor:
     return q.loc.new_zeros(q.loc.shape[:-1])
 
 
+@dataclass(frozen=True)
+class Conditioned:
+    """What a law of rows makes of the fields that were not seen, given those that were.
+
+    Attributes:
+        log_weight: log-density of what was seen, [K, B]: how much each code counts, beside the prior's and the posterior's.
+        sample: a completion for each code, [K, B, F].
+        average: what the mixture over K with weights [K, B] expects of each field, [B, F].
+    """
+
+    log_weight: Tensor
+    sample: Callable[[], Tensor]
+    average: Callable[[Tensor], Tensor]
+
+
 class FieldsDistribution:
     """Law of a row's fields given a code: the F fields are independent, so everything is per field, [K, B, F].
 
@@ -129,9 +146,36 @@ class FieldsDistribution:
         """One draw for each code, [K, B, F]."""
         raise NotImplementedError
 
+    def with_holes(self, missing: Tensor) -> tuple[Tensor, Tensor]:
+        """One draw for each code, [K, B, F], and which of its values are seen, bool: each field by itself, with the share
+        ``missing`` [F] not seen.
+        """
+        drawn = self.sample()
+        return drawn, torch.rand_like(drawn) >= missing
+
     def average(self, weights: Tensor) -> Tensor:
         """What the mixture over K with these ``weights`` [K, B] expects of each field, [B, F]."""
         return (weights.unsqueeze(-1) * self.mean).sum(0)
+
+    def conditioned(self, x: Tensor, mask: Tensor | None, noise: Tensor | None = None) -> Conditioned:
+        """What was not seen, given what was: fields that are independent given the code only weigh the codes.
+
+        Args:
+            x, mask: rows [B, F].
+            noise: standard normal [K, B, F] to draw by, for laws in which one field follows from another.
+        """
+        return Conditioned(self.row_log_prob(x, mask), self.sample, self.average)
+
+    def restricted(self, given: Mapping[int, Intervals]) -> tuple[Tensor, Tensor]:
+        """A row for each code [K, B, F], and its log-weight [K, B], such that weighted rows have some fields' values in given
+        intervals (ends included): draws, of which those elsewhere have no weight.
+        """
+        drawn = self.sample()
+        fits = torch.ones(drawn.shape[:-1], dtype=torch.bool, device=drawn.device)
+        for field, intervals in given.items():
+            value = drawn[..., field]
+            fits &= torch.stack([(value >= low) & (value <= high) for low, high in intervals]).any(0)
+        return drawn, fits.to(drawn.dtype).log()
 
     def log_prob(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
         """Log-density of each field in nats, [K, B, F]; 0 where it was not seen."""

@@ -81,6 +81,11 @@ class LatentModel(nn.Module):
         return int(self.posterior.latent_dim)  # type: ignore[arg-type]
 
     @property
+    def footprint(self) -> int:
+        """How many numbers are held at once for each code of a row: by it, rows are taken in batches."""
+        return int(self.likelihood.footprint)  # type: ignore[arg-type]
+
+    @property
     def is_stochastic(self) -> bool:
         """Whether a row has a distribution over codes, and not one code."""
         return not isinstance(self.posterior, PointMassPosterior)

@@ -38,6 +38,7 @@ class Likelihood(Part):
     """Base: theta [K, B, P] to a distribution over F fields."""
 
     parameters_per_field = 1
+    repeated = 0  # multiply-adds of a row beyond those of its linear layers, each used once
     is_density = True
     takes_levels = False
 
@@ -49,6 +50,15 @@ class Likelihood(Part):
     def outputs(self) -> int:
         """P, how many numbers the decoder is to give for a row."""
         return self.size * self.parameters_per_field
+
+    @property
+    def footprint(self) -> int:
+        """How many numbers are held at once for each code of a row: by it, rows are taken in batches."""
+        return max(self.size, self.outputs)
+
+    def densities(self, x: Tensor) -> Tensor:
+        """Which values [N, F] have a density per encoded unit, and not a probability: bool, [N, F] or []."""
+        return torch.tensor(self.is_density)
 
     def start(self, rows: Rows, residual: Tensor, resolution: Tensor) -> None:
         """Begin from the data.

@@ -71,7 +71,7 @@ def start(model: LatentModel, rows: Rows, resolution: Tensor) -> None:
         rows: the training rows.
         resolution: smallest step between recorded values of each field, [F].
     """
-    linear = linear_model(rows, model.latent_dim)
+    linear = linear_model(rows, max(1, model.latent_dim))
     model.likelihood.start(rows, linear.residual.float(), resolution)  # type: ignore[operator]
     if starts_linear(model):
         _start_paths(model, linear)

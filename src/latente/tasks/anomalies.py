@@ -28,9 +28,9 @@ def log_likelihood(model: LatentModel, rows: Rows, seed: int, K: int = IMPORTANC
     log p(x|z) at the row's code: not a bound of log p(x).
     """
     model = copy.deepcopy(model).double()
-    K = K if model.is_stochastic else 1
+    K = K if model.is_stochastic and model.latent_dim else 1
     noise = shared_noise(seed, K, model.latent_dim, torch.float64)
-    size = max(1, VALUES_AT_ONCE // (K * rows.x[:1].numel()))
+    size = max(1, VALUES_AT_ONCE // (K * model.footprint))
     return np.concatenate([_bound(model, batch, noise[:, own_noise(batch)]) for batch in rows.batches(size)])
 
 

@@ -8,6 +8,7 @@ import torch
 
 from latente.errors import ModelError
 
+ROW_LAW_RATE = 1e-3
 MOST_STEPS, LEAST_STEPS = 6000, 200
 SHARED_FROM = 5_000_000  # multiply-adds of a step from which a second thread is worth its barriers
 BFLOAT16_PAYS_FROM = 10_000_000  # multiply-adds of a step from which bfloat16 products are faster than float32, casts included
@@ -22,6 +23,11 @@ def epochs(n: int, batch: int) -> int:
     """As many as make 45 sqrt(n) steps, within 200 to 6,000 (2,000 rows: 2,000 steps), and at least 10."""
     steps = min(MOST_STEPS, max(LEAST_STEPS, 45 * math.sqrt(n)))
     return max(10, round(steps / math.ceil(n / batch)))
+
+
+def row_law_epochs(n: int, batch: int) -> int:
+    """As many as make 16 sqrt(n) steps, and at least 10."""
+    return max(10, round(16 * math.sqrt(n) / math.ceil(n / batch)))
 
 
 def device(wanted: str) -> str:

@@ -106,6 +106,10 @@ class Fit:
             )
         return outcome
 
+    def plain(self, stage: int) -> LatentModel:
+        """Train once, with nothing tried, looked at or mended: for a model that has no code to collapse."""
+        return self._run(self._training(stage, self.settings)).use_best().cpu().eval()
+
     def _main_run(self) -> Training:
         """On small data the best of three short trials goes on, where enough rows are held out to tell which it is."""
         held_out = 0 if self.held_out is None else len(self.held_out)

@@ -1,0 +1,57 @@
+"""How a column of numbers is cut into cells: a value that often repeats is one of its own, the others stand together in runs.
+
+A law over cells can be anything a histogram can: a count, a price with favourite values, a share with many zeros. Levels beat
+normal scores for generation, and amounts that repeat have to be levels of their own.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from latente.data.containers import Array
+
+MOST_CELLS, LEAST_CELLS = 256, 8
+ROWS_IN_A_CELL = 20
+REPEATED = 10  # times that values occur on average where each of them is a cell of its own
+MOST_ROWS = 100_000
+
+
+def cut(values: Array, step: float) -> tuple[Array, Array]:
+    """Lower and upper ends of a column's cells, both float64 ``[cells]``, in rising order; equal where a cell is one value.
+
+    Args:
+        values: what was seen of the column, float64 ``[n]``, at least one value.
+        step: of the grid on which all values are; 0 where there is none. The ends of a run lie half a step outside it.
+
+    >>> low, high = cut(np.repeat([0.0, 1.0, 7.0], 30), 1.0)
+    >>> low.tolist(), high.tolist()
+    ([0.0, 1.0, 7.0], [0.0, 1.0, 7.0])
+    """
+    if len(values) > MOST_ROWS:
+        some = values[np.linspace(0, len(values) - 1, MOST_ROWS).astype(np.intp)]
+        values = np.concatenate([some, [values.min(), values.max()]])
+    distinct, counts = np.unique(values, return_counts=True)
+    starts, alone = _runs(counts)
+    first, last = distinct[starts], distinct[np.append(starts[1:], len(distinct)) - 1]
+    alone |= (first == last) & (step > 0.0)
+    if step > 0.0:
+        low, high = first - step / 2, last + step / 2
+    else:
+        between = (last[:-1] + first[1:]) / 2
+        low, high = np.concatenate([first[:1], between]), np.concatenate([between, last[-1:]])
+    return np.where(alone, first, low), np.where(alone, first, high)
+
+
+def _runs(counts: Array) -> tuple[Array, Array]:
+    """Where each cell begins among the distinct values, and whether it holds one that repeats."""
+    n, distinct = counts.sum(), len(counts)
+    if distinct <= MOST_CELLS and n >= REPEATED * distinct:
+        return np.arange(distinct), np.ones(distinct, bool)
+    share = n / min(MOST_CELLS, max(LEAST_CELLS, n // ROWS_IN_A_CELL))
+    heavy = counts >= max(2.0, share)
+    light = np.where(heavy, 0, counts)
+    quantile = np.floor((np.cumsum(light) - light / 2) / share)
+    begins = np.ones(distinct, bool)
+    begins[1:] = heavy[1:] | heavy[:-1] | (quantile[1:] != quantile[:-1])
+    starts = np.flatnonzero(begins)
+    return starts, heavy[starts]

@@ -1,0 +1,84 @@
+"""What a new row is asked to hold: from the user's words to intervals in encoded units."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from latente.data.files import quoted
+from latente.data.table import TableCodec
+from latente.errors import DataError
+
+Intervals = list[tuple[float, float]]
+
+
+def intervals(codec: TableCodec, given: Mapping[str, Any]) -> dict[int, Intervals]:
+    """For fields (by their place among the encoded ones) the intervals in which their values must lie.
+
+    Args:
+        codec: of the table.
+        given: for some columns a value, a list of values, or a tuple (lowest, highest) of numbers, of which one may be None.
+
+    Raises:
+        DataError: there is no such column, or it never has such a value.
+    """
+    fields = {field.name: place for place, field in enumerate(codec.fields)}
+    found: dict[int, Intervals] = {}
+    for name, wanted in given.items():
+        if name not in codec.names:
+            raise DataError(f"given names the column {name!r}, which is not there; there are {quoted(list(codec.names))}")
+        column = codec.names.index(name)
+        if name in fields:
+            found[fields[name]] = (
+                _of_levels(codec, column, wanted) if codec.counts[column] else _of_numbers(codec, column, wanted)
+            )
+        else:
+            _left_out(codec, column, wanted)
+    return found
+
+
+def _of_levels(codec: TableCodec, column: int, wanted: Any) -> Intervals:
+    levels = codec.levels(column)
+    texts = [str(text) for text in (wanted if isinstance(wanted, (list, tuple, set)) else [wanted])]
+    unknown = [text for text in texts if text not in levels]
+    if unknown or not texts:
+        raise DataError(f"given: {codec.names[column]!r} is never {quoted(unknown)}; it is one of {quoted(list(levels))}")
+    return [(float(levels.index(text)), float(levels.index(text))) for text in texts]
+
+
+def _of_numbers(codec: TableCodec, column: int, wanted: Any) -> Intervals:
+    low, high = float(codec.low[column]), float(codec.high[column])
+    ends = (
+        [wanted] if isinstance(wanted, tuple) else [(w, w) for w in (wanted if isinstance(wanted, (list, set)) else [wanted])]
+    )
+    found = [_bounds(codec.names[column], end, low, high) for end in ends]
+    if not found:
+        raise DataError(f"given: no value is asked for of {codec.names[column]!r}")
+    center, scale = codec.center[column], codec.scale[column]
+    return [((bottom - center) / scale, (top - center) / scale) for bottom, top in found]
+
+
+def _bounds(name: str, ends: Any, low: float, high: float) -> tuple[float, float]:
+    try:
+        bottom, top = (float(at_ends if end is None else end) for end, at_ends in zip(ends, (low, high), strict=True))
+    except (TypeError, ValueError) as error:
+        raise DataError(f"given: {name!r} holds numbers: ask for one, for a list of them, or for (lowest, highest)") from error
+    if not bottom <= top:
+        raise DataError(f"given: {name!r} can't be from {bottom:g} to {top:g}: the first is the larger one")
+    if top < low or bottom > high:
+        raise DataError(
+            f"given: {name!r} is asked to be from {bottom:g} to {top:g}, and was only ever from {low:g} to {high:g}"
+        )
+    return bottom, top
+
+
+def _left_out(codec: TableCodec, column: int, wanted: Any) -> None:
+    """A column that the model does not know: its only value may be asked for, and nothing else."""
+    levels = codec.levels(column)
+    only = levels[0] if levels else codec.center[column]
+    if isinstance(only, float) and np.isnan(only):
+        raise DataError(f"given: {codec.names[column]!r} is left out of the model, which can't say anything of it")
+    if str(wanted) not in (str(only), f"{only:g}" if isinstance(only, float) else only):
+        raise DataError(f"given: {codec.names[column]!r} is always {only}")

@@ -1,0 +1,110 @@
+"""What each column of a table is taken for, and why."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import numpy as np
+
+from latente.data.containers import Array
+from latente.data.fields import Summary
+from latente.data.files import quoted
+from latente.data.sources import Table
+from latente.errors import DataError
+
+MOST_DISTINCT = 0.5  # share of a text column's rows that may differ before it names rows, or is free text, and not a category
+FEW_LEVELS = 20  # as many different texts are categories in any number of rows
+LEAST_TO_NUMBER = 50  # rows from which 1, 2, 3, … is a running number and no measure
+WORDS = 4  # in a text, on average, from which it is free text and no name
+FEW_NUMBERS = 20  # as many different whole numbers are steps of a scale
+ATOM = 0.1  # share of a column's rows from which one value is worth a word
+
+LEFT_OUT = ("empty", "constant", "identifier", "text")
+OF_NUMBERS = ("real", "positive", "count", "integer", "ordinal")
+CHOICES = (*OF_NUMBERS, "categorical", "identifier", "text")
+
+
+class Kind(NamedTuple):
+    """What a column is taken for, and why."""
+
+    kind: str
+    reason: str
+
+
+def kinds_of(table: Table, summary: Summary, ordered: Array, grid: Array, asked: Mapping[str, str]) -> list[Kind]:
+    """The kind of each column: what was asked for, or what its values look like.
+
+    Args:
+        table: the rows.
+        summary: of its values.
+        ordered: each column's values in rising order, on some rows.
+        grid: the step of which each column's values are multiples; 0 where there is none.
+        asked: kinds by the names of columns.
+
+    Raises:
+        DataError: a kind is asked for that there is not, or of a column that can't have it.
+    """
+    unknown = [name for name in asked if name not in table.names]
+    if unknown:
+        raise DataError(f"kinds names columns that are not there: {quoted(unknown)}; there are {quoted(list(table.names))}")
+    found = []
+    for column, name in enumerate(table.names):
+        kind = _of_text(table, column) if column in table.levels else _of_numbers(table, column, summary, ordered, grid)
+        found.append(_asked(kind, asked[name], name, column in table.levels) if name in asked else kind)
+    return found
+
+
+def _asked(kind: Kind, asked: str, name: str, text: bool) -> Kind:
+    if asked not in CHOICES:
+        raise DataError(f"kinds: {asked!r} is no kind of column; there are {quoted(list(CHOICES))}")
+    if text and asked in OF_NUMBERS:
+        raise DataError(f"kinds: column {name!r} holds text and can't be {asked!r}")
+    return kind if kind.kind in ("empty", "constant") else Kind(asked, "asked for")
+
+
+def _of_text(table: Table, column: int) -> Kind:
+    texts, codes = table.levels[column], table.values[:, column]
+    seen = int((~np.isnan(codes)).sum())
+    if len(texts) == 1:
+        return Kind("constant", f"always {texts[0]!r}")
+    if len(texts) > max(FEW_LEVELS, MOST_DISTINCT * seen):
+        words = sum(len(text.split()) for text in texts) / len(texts)
+        return Kind("text" if words >= WORDS else "identifier", f"{len(texts)} different texts in {seen} rows")
+    if len(texts) == 2:
+        return Kind("binary", f"{texts[0]!r} or {texts[1]!r}")
+    return Kind("categorical", f"{len(texts)} different texts")
+
+
+def _of_numbers(table: Table, column: int, summary: Summary, ordered: Array, grid: Array) -> Kind:
+    low, high = float(summary.low[column]), float(summary.high[column])
+    if np.isnan(low):
+        return Kind("empty", "no value in any row")
+    if low == high:
+        return Kind("constant", f"always {low:g}")
+    if _runs(table, column, high - low):
+        return Kind("identifier", "a running number")
+    if summary.binary[column]:
+        return Kind("binary", "0 or 1")
+    values = ordered[:, column][~np.isnan(ordered[:, column])]
+    distinct, counts = np.unique(values, return_counts=True)
+    kind = _of_values(distinct, low, high, float(grid[column]))
+    often = int(counts.argmax())
+    if len(distinct) > FEW_NUMBERS and counts[often] >= ATOM * len(values):
+        return Kind(kind.kind, f"{kind.reason}; {distinct[often]:g} in {counts[often] / len(values):.0%} of the rows")
+    return kind
+
+
+def _of_values(distinct: Array, low: float, high: float, step: float) -> Kind:
+    if bool((distinct == np.rint(distinct)).all()):
+        if len(distinct) <= FEW_NUMBERS:
+            return Kind("ordinal", f"{len(distinct)} different whole numbers from {low:g} to {high:g}")
+        return Kind("count" if low >= 0 else "integer", f"whole numbers from {low:g} to {high:g}")
+    between = f"from {low:g} to {high:g}" + (f" in steps of {step:g}" if step else "")
+    return Kind("positive" if low > 0 else "real", between)
+
+
+def _runs(table: Table, column: int, span: float) -> bool:
+    """Whether a column numbers the rows."""
+    numbered = table.named and len(table) >= LEAST_TO_NUMBER and span == len(table) - 1
+    return numbered and bool((np.diff(table.values[:, column]) == 1.0).all())

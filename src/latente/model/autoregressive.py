@@ -1,0 +1,235 @@
+"""Tables of mixed columns: each column's values stand in cells, and a row is said one column after the other.
+
+p(x|z) = prod_f p(x_f | z, x_1 … x_(f-1)), each factor a law over the cells of one column. A decoder whose columns are
+independent given z can't keep relations that are exact (an education and its number), however good the code is; this one can,
+and leaves to the code what the columns have in common.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from latente.model.cells import OfCells, log_softmax_at
+from latente.model.distributions import Conditioned, FieldsDistribution, Intervals, full_precision
+from latente.model.parts import register
+from latente.rows import Cells, Rows
+
+Rule = Callable[[int, Tensor], Tensor]
+
+
+class AutoregressiveFields(FieldsDistribution):
+    """Law of rows whose columns follow one another, given a code.
+
+    Args:
+        part: the networks.
+        theta: where the context of each row begins, [K, B, W].
+    """
+
+    def __init__(self, part: Autoregressive, theta: Tensor) -> None:
+        self.part, self.theta = part, theta
+
+    def log_prob(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
+        """Log-probability of each column given the code and the columns before it, so far as they were seen, [K, B, F]."""
+        x, mask = x.flatten(1), None if mask is None else mask.flatten(1)
+        cells = self.part.cells
+        index = cells.index(x)
+        log_size = cells.log_size_of(x, index)
+        return self.part.log_cells(self.theta, index, mask) - (log_size if mask is None else log_size.masked_fill(~mask, 0.0))
+
+    def sample(self) -> Tensor:
+        return self.walk(self._drawn)
+
+    def conditioned(self, x: Tensor, mask: Tensor | None, noise: Tensor | None = None) -> Conditioned:
+        """Columns that were not seen are drawn when their turn comes; those that were weigh code and draws together (sequential
+        importance sampling), so that also what stands behind a hole says something of it.
+        """
+        x = x.flatten(1)
+        mask = torch.ones_like(x, dtype=torch.bool) if mask is None else mask.flatten(1)
+        shape = (*self.theta.shape[:-1], x.shape[1])
+        u = torch.rand(shape, dtype=x.dtype) if noise is None else torch.special.ndtr(noise)
+        index, log_size = self.part.cells.index(x), self.part.cells.log_size_of(x, self.part.cells.index(x))
+        log_weight, means = x.new_zeros(shape[:-1]), []
+
+        def seen_or_drawn(f: int, logits: Tensor) -> Tensor:
+            chosen = log_softmax_at(logits, index[:, f]).squeeze(-1)
+            log_weight.add_(torch.where(mask[:, f], chosen - log_size[:, f], 0.0))
+            drawn = self.part.cells.draw(f, logits, u[..., f])
+            means.append(drawn if self.part.nominal[f] else self.part.expected(f, logits))
+            return torch.where(mask[:, f], x[:, f], drawn)
+
+        completed = self.walk(seen_or_drawn)
+        expected = torch.stack(means, -1)
+        return Conditioned(log_weight, lambda: completed, lambda weights: self.part.average(expected, weights))
+
+    def restricted(self, given: Mapping[int, Intervals]) -> tuple[Tensor, Tensor]:
+        """A row for each code [K, B, F] with some columns' values in given intervals, and its log-weight [K, B]: how probable
+        those were when each column's turn came.
+        """
+        log_weight = self.theta.new_zeros(self.theta.shape[:-1])
+        left = {f: self.part.cells.within(f, intervals) for f, intervals in given.items()}
+
+        def within_or_free(f: int, logits: Tensor) -> Tensor:
+            u = torch.rand(logits.shape[:-1])
+            if f not in left:
+                return self.part.cells.draw(f, logits, u)
+            log_share, ends = left[f]
+            logits = torch.log_softmax(logits, -1) + log_share
+            log_weight.add_(torch.logsumexp(logits, -1))
+            return self.part.cells.draw(f, logits.nan_to_num(neginf=-1e4), u, ends)
+
+        return self.walk(within_or_free), log_weight
+
+    @property
+    def mean(self) -> Tensor:  # type: ignore[override]
+        """Each column's mean (of levels the most likely one), given those of the columns before it."""
+        return self.walk(self.part.expected)
+
+    def average(self, weights: Tensor) -> Tensor:
+        return self.part.average(self.mean, weights)
+
+    def with_holes(self, missing: Tensor) -> tuple[Tensor, Tensor]:
+        context, values, seen = self.theta, [], []
+        for f in range(len(self.part.cells)):
+            h = self.part.features(f, context)
+            values.append(self._drawn(f, self.part.logits(f, h)))
+            there = torch.sigmoid(self.part.seen_logit(f, h)) if f in self.part.holed else torch.ones_like(values[-1])
+            seen.append(torch.rand_like(there) < there)
+            context = self.part.told(f, context, values[-1], seen[-1])
+        return torch.stack(values, -1), torch.stack(seen, -1)
+
+    def _drawn(self, f: int, logits: Tensor) -> Tensor:
+        return self.part.cells.draw(f, logits, torch.rand(logits.shape[:-1]))
+
+    def walk(self, rule: Rule) -> Tensor:
+        """A row by a rule that gives a column's value [K, B] from its logits; the columns behind it are told."""
+        context, values = self.theta, []
+        for f in range(len(self.part.cells)):
+            values.append(rule(f, self.part.logits(f, self.part.features(f, context))))
+            context = self.part.told(f, context, values[-1])
+        return torch.stack(values, -1)
+
+
+@register
+class Autoregressive(OfCells):
+    """Columns of numbers and levels, cut into cells, one after the other.
+
+    Args:
+        shape: (F,).
+        cells: of each column.
+        levels: for each column its number of levels, 0 for one of numbers; () where all are numbers.
+        holes: which columns are not always seen; () where all are. Whether a value is seen is learnt beside its law, so that
+            new rows can have holes, too; it is no part of a row's likelihood.
+        width: W, of the context and of the network between it and the cells' logits.
+        blocks: residual blocks of that network, which all columns share.
+        dropout: share of that network's units that is left out in training.
+    """
+
+    name = "autoregressive"
+
+    def __init__(
+        self,
+        shape: tuple[int, ...],
+        cells: Sequence[Cells],
+        levels: tuple[int, ...] = (),
+        holes: tuple[bool, ...] = (),
+        width: int = 128,
+        blocks: int = 2,
+        dropout: float = 0.1,
+        hide: float = 0.0,
+    ) -> None:
+        super().__init__(shape, cells, levels)
+        self.width, self.dropout, self.hide = width, dropout, hide
+        scale = 1 / math.sqrt(self.size)
+        self.embedding = nn.Parameter(scale * torch.randn(self.cells.total, width))
+        self.place = nn.Parameter(0.1 * torch.randn(self.size, width))
+        self.blocks = nn.ModuleList(
+            nn.Sequential(nn.ReLU(), nn.Linear(width, width), nn.ReLU(), nn.Dropout(dropout), nn.Linear(width, width))
+            for _ in range(blocks)
+        )
+        self.heads = nn.ModuleList(nn.Linear(width, count) for count in self.cells.counts)
+        self.holed = [f for f, hole in enumerate(holes) if hole]
+        self.seen = nn.Linear(width, len(self.holed)) if self.holed else None
+
+    @property
+    def outputs(self) -> int:
+        return self.width
+
+    @property
+    def repeated(self) -> int:  # type: ignore[override]
+        """The blocks run once for each column."""
+        return (self.size - 1) * len(self.blocks) * 2 * self.width**2
+
+    def forward(self, theta: Tensor) -> FieldsDistribution:
+        """theta [K, B, W] is where each row's context begins."""
+        return AutoregressiveFields(self, theta)
+
+    def start(self, rows: Rows, residual: Tensor, resolution: Tensor) -> None:
+        """Each column begins at its own frequencies."""
+        for f, frequencies in enumerate(self.frequencies(rows)):
+            with torch.no_grad():
+                self.heads[f].weight.mul_(0.1)  # type: ignore[operator]
+                self.heads[f].bias.copy_(frequencies.log())  # type: ignore[operator]
+
+    def log_cells(self, theta: Tensor, index: Tensor, mask: Tensor | None) -> Tensor:
+        """Log-probability of the cells [B, F], each given those before it, [K, B, F].
+
+        All columns at once where there are gradients; one after the other where there are none, which needs less memory. In
+        training, that a value was seen, or not, counts too.
+        """
+        places = (index if mask is None else torch.where(mask, index, self.cells.unseen)) + self.cells.offsets
+        features = self._all_features(theta, places) if torch.is_grad_enabled() else self._each_features(theta, places)
+        logs = []
+        for f, (h, level) in enumerate(zip(features, index.unbind(-1), strict=True)):
+            log = log_softmax_at(self.logits(f, h), level)
+            log = log if mask is None else log.masked_fill(~mask[:, f : f + 1], 0.0)
+            logs.append(log + self._log_seen(f, h, mask) if self.training and mask is not None and f in self.holed else log)
+        return torch.cat(logs, -1)
+
+    def _all_features(self, theta: Tensor, places: Tensor) -> Sequence[Tensor]:
+        context = theta.unsqueeze(-2).expand(*theta.shape[:-1], len(self.cells), self.width)
+        if self.training and self.hide:
+            hidden = torch.rand(places.shape, device=places.device) < self.hide
+            places = torch.where(hidden, self.cells.unseen + self.cells.offsets, places)
+        told = F.embedding(places, self.embedding)
+        return self._network(context + (told.cumsum(1) - told) + self.place).unbind(-2)
+
+    def _each_features(self, theta: Tensor, places: Tensor) -> Iterator[Tensor]:
+        context = theta
+        for f in range(len(self.cells)):
+            yield self.features(f, context)
+            context = context + F.embedding(places[:, f], self.embedding)
+
+    def features(self, f: int, context: Tensor) -> Tensor:
+        """What is known when it is column ``f``'s turn, [K, B, W] to [K, B, W]."""
+        return self._network(context + self.place[f])
+
+    def logits(self, f: int, h: Tensor) -> Tensor:
+        """Logits of one column's cells, [K, B, W] to [K, B, cells]."""
+        logits: Tensor = self.heads[f](h)
+        return full_precision(logits)
+
+    def seen_logit(self, f: int, h: Tensor) -> Tensor:
+        """Logit of that a value of the column is seen, [K, B, W] to [K, B]."""
+        assert self.seen is not None
+        place = self.holed.index(f)
+        return full_precision(F.linear(h, self.seen.weight[place : place + 1], self.seen.bias[place : place + 1]).squeeze(-1))
+
+    def _log_seen(self, f: int, h: Tensor, mask: Tensor) -> Tensor:
+        logit = self.seen_logit(f, h)
+        return F.logsigmoid(torch.where(mask[:, f], logit, -logit)).unsqueeze(-1)
+
+    def told(self, f: int, context: Tensor, value: Tensor, seen: Tensor | None = None) -> Tensor:
+        """The context of the columns behind ``f``, which has this value, or where ``seen`` is False none."""
+        index = self.cells.column_index(f, value)
+        index = index if seen is None else torch.where(seen, index, self.cells.counts[f])
+        return context + F.embedding(index + self.cells.offsets[f], self.embedding)
+
+    def _network(self, h: Tensor) -> Tensor:
+        for block in self.blocks:
+            h = h + block(h)
+        return F.dropout(torch.relu(h), self.dropout, self.training)

@@ -1,0 +1,63 @@
+"""The encoder of columns whose values stand in cells."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from itertools import pairwise
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from latente.model.cells import CellTable
+from latente.model.parts import Part, register
+from latente.rows import Cells
+
+
+@register
+class CellsEncoder(Part):
+    """Columns of numbers and levels, cut into cells: an embedding for each cell, the number itself, and linear layers.
+
+    Args:
+        shape: (F,).
+        cells: of each column.
+        levels: for each column its number of levels, 0 for one of numbers.
+        hidden: widths of the layers, with ReLU between them.
+        dropout: share of each layer's units that is left out in training.
+        embedding: width of a cell's embedding; that of a value that was not seen is 0.
+    """
+
+    name = "cells-encoder"
+    masked = True
+    numbers: Tensor
+
+    def __init__(
+        self,
+        shape: tuple[int, ...],
+        cells: Sequence[Cells],
+        hidden: tuple[int, ...],
+        levels: tuple[int, ...] = (),
+        dropout: float = 0.0,
+        embedding: int = 32,
+    ) -> None:
+        super().__init__()
+        self.cells = CellTable(cells)
+        table = torch.randn(self.cells.total, embedding)
+        table[self.cells.unseen + self.cells.offsets] = 0.0
+        self.embedding = nn.Parameter(table / math.sqrt(embedding))
+        numbers = [f for f in range(math.prod(shape)) if not (levels and levels[f])]
+        self.register_buffer("numbers", torch.tensor(numbers, dtype=torch.long), persistent=False)
+        sizes = (math.prod(shape) * embedding + len(numbers), *hidden)
+        self.layers = nn.ModuleList(nn.Linear(*pair) for pair in pairwise(sizes))
+        self.dropout = nn.Dropout(dropout) if dropout else None
+        self.width = sizes[-1]
+
+    def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
+        """[B, F] to [B, H]; a field that was not seen is 0 in ``x``."""
+        embedded = F.embedding(self.cells.places(x, mask), self.embedding).flatten(1)
+        h = torch.cat([embedded, x.index_select(1, self.numbers)], 1)
+        for layer in self.layers:
+            h = torch.relu(layer(h))
+            h = self.dropout(h) if self.dropout else h
+        return h

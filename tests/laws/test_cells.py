@@ -1,0 +1,195 @@
+"""Laws of columns whose values stand in cells: what is cut, what is drawn, and what it costs."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+import latente.recipes  # noqa: F401  (registers every part)
+from latente.data.cells import MOST_CELLS, cut
+from latente.model.autoregressive import Autoregressive
+from latente.model.cells import CellsLikelihood, CellTable, OfCells
+from latente.rows import Cells, Rows
+from latente.seeding import seeded
+
+# A number with an atom at 0 and two stretches, three levels, and a count of which the last cell holds 4 to 7.
+CELLS = (
+    Cells((-1.0, 0.0, 0.2), (-0.2, 0.0, 2.0), (0, 1, 0)),
+    Cells((0.0, 1.0, 2.0), (0.0, 1.0, 2.0), (1, 1, 1)),
+    Cells((0.0, 1.0, 3.5), (0.0, 1.0, 7.5), (1, 1, 4)),
+)
+VALUES = ([-0.5, 0.0, 1.5], [0.0, 1.0, 2.0], [0.0, 1.0, 5.0])
+
+
+def likelihood_of(kind: type[OfCells], **changes: object) -> OfCells:
+    with seeded(3):
+        part = kind((3,), CELLS, (0, 3, 0), **changes)  # type: ignore[arg-type]
+        for parameter in part.parameters():
+            torch.nn.init.normal_(parameter, std=0.1)
+    return part.eval()
+
+
+def theta_of(part: OfCells, K: int = 2, B: int = 5) -> torch.Tensor:
+    with seeded(4):
+        return torch.randn(K, B, part.outputs)
+
+
+def rows_of(n: int) -> Rows:
+    generator = np.random.default_rng(1)
+    x = np.stack([generator.choice(values, n) for values in VALUES], 1).astype(np.float32)
+    mask = torch.from_numpy(generator.random((n, 3)) < 0.7)
+    return Rows(torch.from_numpy(x) * mask, mask)
+
+
+BOTH = pytest.mark.parametrize("kind", [CellsLikelihood, Autoregressive])
+
+
+@BOTH
+def test_probabilities_of_all_rows_add_up_to_one(kind: type[OfCells]) -> None:
+    part = likelihood_of(kind)
+    every = torch.tensor([[a, b, c] for a in VALUES[0] for b in VALUES[1] for c in VALUES[2]])
+    theta = theta_of(part, 1, 1).expand(1, len(every), -1)
+    sizes = CellTable(CELLS).log_size_of(every, CellTable(CELLS).index(every)).sum(1)
+    total = torch.logsumexp(part(theta).row_log_prob(every)[0] + sizes, 0)
+    assert float(total.detach()) == pytest.approx(0.0, abs=1e-5)
+
+
+@BOTH
+@pytest.mark.parametrize("holes", [False, True])
+def test_with_and_without_gradients_it_is_the_same(kind: type[OfCells], holes: bool) -> None:
+    part, rows = likelihood_of(kind), rows_of(5)
+    theta, mask = theta_of(part), rows.mask if holes else None
+    with torch.no_grad():
+        alone = part(theta).log_prob(rows.x, mask)
+    torch.testing.assert_close(part(theta).log_prob(rows.x, mask).detach(), alone)
+    assert alone.shape == (2, 5, 3)
+    if holes:
+        assert rows.mask is not None and not alone[:, ~rows.mask].any()
+
+
+@BOTH
+@torch.no_grad()
+def test_what_is_drawn_has_the_probabilities_that_are_said(kind: type[OfCells]) -> None:
+    part, n = likelihood_of(kind), 40_000
+    theta = theta_of(part, 1, 1).expand(1, n, -1)
+    with seeded(0):
+        drawn = part(theta).sample()[0]
+    every = torch.tensor([[a, b, c] for a in VALUES[0] for b in VALUES[1] for c in VALUES[2]])
+    table = CellTable(CELLS)
+    said = (part(theta[:, : len(every)]).row_log_prob(every)[0] + table.log_size_of(every, table.index(every)).sum(1)).exp()
+    keys = (table.index(drawn) * torch.tensor([9, 3, 1])).sum(1)
+    found = torch.bincount(keys, minlength=27) / n
+    assert float((found - said).abs().max()) < 5 * math.sqrt(0.25 / n)
+    assert bool(((drawn[:, 0] >= -1) & (drawn[:, 0] <= 2)).all())
+    assert set(drawn[:, 1].tolist()) <= {0.0, 1.0, 2.0}
+
+
+@BOTH
+@torch.no_grad()
+def test_the_mean_of_numbers_is_that_of_draws(kind: type[OfCells]) -> None:
+    part = likelihood_of(kind)
+    theta = theta_of(part, 1, 1)
+    with seeded(0):
+        drawn = part(theta.expand(1, 40_000, -1)).sample()[0, :, 0]
+    assert float(drawn.mean()) == pytest.approx(float(part(theta).mean[0, 0, 0]), abs=0.02)
+
+
+@BOTH
+@torch.no_grad()
+def test_completions_keep_what_was_seen_and_weigh_it(kind: type[OfCells]) -> None:
+    part, rows = likelihood_of(kind), rows_of(6)
+    px = part(theta_of(part, 3, 6))
+    with seeded(0):
+        found = px.conditioned(rows.x, rows.mask)
+        whole = px.conditioned(rows.x, None)
+    torch.testing.assert_close(whole.log_weight, px.row_log_prob(rows.x))
+    assert rows.mask is not None
+    assert found.sample().shape == (3, 6, 3) and found.average(torch.full((3, 6), 1 / 3)).shape == (6, 3)
+    if kind is Autoregressive:
+        assert torch.equal(found.sample()[:, rows.mask], rows.x[rows.mask].expand(3, -1))
+
+
+@torch.no_grad()
+def test_weights_of_completions_average_to_the_marginal() -> None:
+    """p(seen) = E p(seen | drawn before): against the sum over all completions."""
+    part = likelihood_of(Autoregressive)
+    x, mask = torch.tensor([[0.0, 0.0, 5.0]]), torch.tensor([[False, False, True]])
+    theta = theta_of(part, 1, 1)
+    every = torch.tensor([[a, b, 5.0] for a in VALUES[0] for b in VALUES[1]])
+    table = CellTable(CELLS)
+    sizes = table.log_size_of(every, table.index(every))[:, :2].sum(1)
+    exact = torch.logsumexp(part(theta.expand(1, 9, -1)).row_log_prob(every)[0] + sizes, 0)
+    with seeded(0):
+        found = part(theta.expand(20_000, 1, -1)).conditioned(x, mask).log_weight
+    assert float(torch.logsumexp(found[:, 0], 0) - math.log(20_000)) == pytest.approx(float(exact), abs=0.02)
+
+
+@BOTH
+@torch.no_grad()
+def test_rows_within_intervals_and_their_weights(kind: type[OfCells]) -> None:
+    part, n = likelihood_of(kind), 40_000
+    given = {0: [(0.5, 1.0)], 1: [(0.0, 0.0), (2.0, 2.0)], 2: [(1.0, 5.0)]}
+    px = part(theta_of(part, 1, 1).expand(1, n, -1))
+    with seeded(0):
+        free = px.sample()[0]
+        drawn, log_weight = (value[0] for value in px.restricted(given))
+    # A count is whole only once the codec has rounded it: 5 stands for what lies between 4.5 and 5.5.
+    fits = (free[:, 0] >= 0.5) & (free[:, 0] <= 1.0) & (free[:, 1] != 1.0) & (free[:, 2] >= 1.0) & (free[:, 2] <= 5.0)
+    weight = log_weight.exp()
+    assert float(weight.mean()) == pytest.approx(float(fits.float().mean()), rel=0.2, abs=0.01)
+    kept = drawn[weight > 0]
+    assert bool(((kept[:, 0] >= 0.49) & (kept[:, 0] <= 1.01) & (kept[:, 1] != 1.0) & (kept[:, 2] >= 0.99)).all())
+
+
+def test_holes_are_learnt_and_drawn_in_the_same_rows() -> None:
+    part = Autoregressive((3,), CELLS, (0, 3, 0), holes=(True, False, True), dropout=0.0)
+    x = rows_of(256).x
+    mask = torch.ones(256, 3, dtype=torch.bool)
+    mask[:64, 0] = mask[:64, 2] = False  # a quarter of the rows lacks both
+    optimiser, theta = torch.optim.Adam(part.parameters(), 1e-2), torch.zeros(1, 256, part.outputs)
+    with seeded(0):
+        for _ in range(150):
+            optimiser.zero_grad()
+            (-part.train()(theta).row_log_prob(x * mask, mask).mean()).backward()
+            optimiser.step()
+        with torch.no_grad():
+            seen = part.eval()(torch.zeros(1, 4000, part.outputs)).with_holes(torch.zeros(3))[1][0]
+    assert bool(seen[:, 1].all())
+    assert float((~seen[:, 0]).float().mean()) == pytest.approx(0.25, abs=0.08)
+    assert float((seen[:, 0] == seen[:, 2]).float().mean()) > 0.9
+
+
+def test_a_value_beyond_all_cells_is_ever_less_likely() -> None:
+    part = likelihood_of(CellsLikelihood)
+    x = torch.tensor([[2.0, 0.0, 0.0], [3.0, 0.0, 0.0], [30.0, 0.0, 0.0]])
+    logs = part(theta_of(part, 1, 1).expand(1, 3, -1)).row_log_prob(x)[0]
+    assert logs[0] > logs[1] > logs[2] and bool(torch.isfinite(logs).all())
+
+
+columns = st.lists(st.integers(-50, 50), min_size=2, max_size=400).map(lambda values: np.array(values, np.float64))
+
+
+@given(columns, st.sampled_from([0.0, 1.0]))
+@settings(deadline=None)
+def test_cells_hold_every_value_once(values: NDArray[np.float64], step: float) -> None:
+    low, high = cut(values, step)
+    assert len(low) == len(high) <= max(MOST_CELLS, 2 * len(np.unique(values)))
+    assert (low <= high).all() and (low[1:] >= high[:-1] - 1e-9).all()
+    inside = (values[:, None] >= low) & (values[:, None] <= high)
+    assert inside.any(1).all()
+    alone = low == high
+    assert set(low[alone]) <= set(values)
+
+
+def test_values_that_repeat_stand_alone() -> None:
+    generator = np.random.default_rng(0)
+    values = np.concatenate([np.zeros(5000), generator.exponential(size=5000), np.full(300, 1.0)])
+    low, high = cut(values, 0.0)
+    assert set(low[low == high]) == {0.0, 1.0}
+    assert 100 < len(low) <= MOST_CELLS + 4
