@@ -18,6 +18,7 @@ from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
 from latente import storage
+from latente.certificate import Certificate, certify
 from latente.data import Codec, Images, Table, TableCodec, fit_codec, frame, like, read, restricted_to, seen_rows
 from latente.errors import DataError, LatenteWarning, ModelError, StorageError
 from latente.model.latent_model import LatentModel
@@ -40,6 +41,9 @@ from latente.training.progress import progress_bar
 LEAST_ROWS = 2
 LEAST_TO_HOLD_OUT = 5
 MOST_TO_CALIBRATE = 5000  # a p-value to 0.0002 is enough, and scoring a million rows would take longer than training
+MOST_ROWS_AT_HAND = 10_000  # of each kind, that stay in memory after a fit for its certificate
+MOST_VALUES_AT_HAND = 20_000_000
+SAME_SCORE = 1e-6  # two computations of one row's score differ by less
 ROW_LAW_STAGE = 100  # of a fit, behind all stages of its model
 HELD_OUT = 1_000_003  # keeps the draw of held-out rows apart from all other draws of a seed
 
@@ -83,6 +87,8 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
     >>> vae.reconstruct(rows).shape
     (200, 3)
     """
+
+    _at_hand: tuple[Rows, Rows | None] | None = None  # some of the fit's rows; in memory only
 
     def __init__(
         self,
@@ -279,6 +285,7 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         self.notes_ = [*codec.notes, *outcome.notes, *outcome.warnings]
         if held_out is None:
             self.notes_.append("no rows were held out: anomaly scores are compared with training rows, which is too optimistic")
+        self._at_hand = _few(train), None if held_out is None else _few(held_out)
         self._name_features()
         for warning in outcome.warnings:
             warnings.warn(warning, LatenteWarning, stacklevel=3)
@@ -460,6 +467,55 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
             columns["fields"] = blame(field_surprise(self.generator_, rows), self.calibration_.surprise, names)
         return like(X, frame(columns, data.container))
 
+    # -- the certificate --------------------------------------------------------------------------------------------
+
+    def certificate(self, held_out: Any = None, *, train: Any = None) -> Certificate:
+        """Measure the latent space: is it continuous and complete, what does the code keep, does the model repeat its rows?
+
+        Directly after :meth:`fit` no argument is needed: of its rows, at most 10,000 of each kind are still in memory. They are
+        never stored, so a model that was loaded or copied asks for ``train``.
+
+        Args:
+            held_out: rows that the model did not learn from; by default those that ``fit`` held out.
+            train: what it was fitted on. Without ``held_out`` it must be all of it, and is divided as ``fit`` did.
+
+        Raises:
+            DataError: rows are missing, or ``train`` is not what the model was fitted on.
+        """
+        check_is_fitted(self, "model_")
+        learnt, others = self._at_hand or (None, None)
+        if train is not None:
+            learnt = self._rows(train)
+            learnt, others = (learnt, None) if held_out is not None else self._divided_again(learnt)
+        others = others if held_out is None else self._rows(held_out)
+        if learnt is None:
+            raise DataError("the rows of the fit are no longer at hand: pass what the model was fitted on as train=…")
+        if others is None:
+            raise DataError("no rows were held out in the fit: pass rows that the model has not seen as held_out=…")
+        learnt, others = (part[seen_rows(part)] for part in (learnt, others))
+        name, generator = self.recipe_.name, self.generator_
+        return certify(self.model_, self.law_, self.codec_.fields, learnt, others, self.seed_, name, generator)
+
+    def _divided_again(self, rows: Rows) -> tuple[Rows, Rows | None]:
+        """The rows of the fit in the two parts that it made of them; the scores of the held-out ones show that it is so."""
+        train, held_out = self._split(rows)
+        told = (self.figures_["rows"], self.figures_["held_out_rows"])
+        same = (len(train), 0 if held_out is None else len(held_out)) == told
+        if same and held_out is not None:
+            scores = self._scores(held_out.spread(MOST_TO_CALIBRATE).spread(32))
+            distance = np.abs(scores[:, None] - self.calibration_.scores).min(1)
+            same = bool((distance <= SAME_SCORE * np.maximum(1.0, np.abs(scores))).all())
+        if not same:
+            raise DataError(
+                f"these are not the {sum(told):,} rows that the model was fitted on, in their order: which of them it has seen "
+                "can't be told; pass rows that it has not seen as held_out=…"
+            )
+        return train, held_out
+
+    def __getstate__(self) -> Any:
+        """What a copy or a pickle holds: not the rows of the fit."""
+        return {name: value for name, value in super().__getstate__().items() if name != "_at_hand"}
+
     # -- storage ----------------------------------------------------------------------------------------------------
 
     def save(self, path: str | Path) -> Path:
@@ -600,6 +656,11 @@ def _as_it_was(fitted: storage.Fitted, path: str | Path) -> VAE:
         return cls(**settings, hidden=hidden if hidden == "auto" else tuple(hidden))
     except (KeyError, TypeError, ValueError) as error:
         raise StorageError(f"{path} does not describe an estimator of this Latente: {error}") from error
+
+
+def _few(rows: Rows) -> Rows:
+    """As many rows as may stay in memory."""
+    return rows.spread(min(MOST_ROWS_AT_HAND, max(1, MOST_VALUES_AT_HAND // rows.x[:1].numel())))
 
 
 def field_resolution(codec: Codec) -> Tensor:

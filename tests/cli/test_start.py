@@ -17,6 +17,7 @@ COMMANDS = [
     "anomalies",
     "sample",
     "interpolate",
+    "certify",
     "info",
     "recipes",
 ]

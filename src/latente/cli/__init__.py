@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 from typer.main import get_command
 
-from latente.cli import anomalies, demo, denoise, encode, fit, impute, info, interpolate, recipes, reconstruct, sample
+from latente.cli import anomalies, certify, demo, denoise, encode, fit, impute, info, interpolate, recipes, reconstruct, sample
 from latente.cli.failures import failed
 from latente.version import __version__
 
@@ -26,6 +26,7 @@ for command in (
     anomalies.anomalies,
     sample.sample,
     interpolate.interpolate,
+    certify.certify,
     info.info,
     recipes.recipes,
 ):

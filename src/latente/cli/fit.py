@@ -19,6 +19,7 @@ from latente.cli.options import AUTO, Data, Json, Quiet, Seed, named
 from latente.errors import StorageError
 
 if TYPE_CHECKING:
+    from latente.certificate import Certificate
     from latente.estimator import VAE
     from latente.training.loop import Training
 
@@ -77,6 +78,8 @@ CheckpointEvery = Annotated[
 ]
 Figures = Annotated[bool, typer.Option("--figures/--no-figures", help="Draw the figures of the run folder.")]
 
+Certified = Annotated[bool, typer.Option("--certificate/--no-certificate", help="Measure the latent space, too.")]
+
 
 def fit(
     data: Data,
@@ -95,6 +98,7 @@ def fit(
     resume: Resume = False,
     checkpoint_every: CheckpointEvery = 5.0,
     figures: Figures = True,
+    certificate: Certified = True,
     json: Json = False,
     quiet: Quiet = False,
 ) -> None:
@@ -128,11 +132,21 @@ def fit(
         random_state=seed,
     )
     folder = Path(out or f"{stem(data)}-{name}")
-    run(vae, data, folder, Console(json, quiet), figures, resume=resume, checkpoint_every=checkpoint_every)
+    console, writes = Console(json, quiet), {"figures": figures, "certificate": certificate}
+    run(vae, data, folder, console, writes, resume=resume, checkpoint_every=checkpoint_every)
 
 
-def run(vae: VAE, data: str, folder: Path, console: Console, figures: bool, *, resume: bool, checkpoint_every: float) -> None:
-    """Fit, write the run folder, and say what came of it."""
+def run(
+    vae: VAE,
+    data: str,
+    folder: Path,
+    console: Console,
+    writes: dict[str, bool],
+    *,
+    resume: bool,
+    checkpoint_every: float,
+) -> None:
+    """Fit, write the run folder with ``figures`` and ``certificate`` where wanted, and say what came of it."""
     from latente.data import read
     from latente.report.run_folder import CHECKPOINT, claim, metrics, write_run
 
@@ -153,12 +167,37 @@ def run(vae: VAE, data: str, folder: Path, console: Console, figures: bool, *, r
         for note in vae.notes_:
             if note not in heard:
                 console.remark(note)
-        paths = write_run(vae, rows, folder, figures)
+        certificate = certified(vae, console, heard) if writes["certificate"] else None
+        paths = write_run(vae, rows, folder, writes["figures"], certificate)
         shutil.rmtree(folder / CHECKPOINT, ignore_errors=True)  # not before: a kill until here can be resumed
     if vae.figures_["finished"] == "interrupted":
         console.remark("interrupted: the best model so far is kept")
     console.say(summary(vae, folder, rows_seen=len(rows)))
+    if certificate is not None:
+        console.say(in_short(certificate, folder))
     console.report({**metrics(vae), "folder": folder, "paths": paths})
+
+
+def certified(vae: VAE, console: Console, heard: list[str]) -> Certificate | None:
+    """The certificate of a model that was just fitted, and its verdicts as remarks, but for those that were ``heard`` while it
+    was; None where no rows were held out.
+    """
+    if not vae.figures_["held_out_rows"]:
+        return None
+    certificate = vae.certificate()
+    for verdict in certificate.verdicts:
+        if any(verdict.name in warning for warning in heard):
+            continue
+        console.remark(f"{verdict.name}: {verdict.evidence}; {verdict.remedy}", "warning")
+    return certificate
+
+
+def in_short(certificate: Certificate, folder: Path) -> str:
+    """The two headline figures on one line."""
+    from latente.certificate.certificate import shown
+
+    measured = (f"{name} {shown(certificate[name])}" for name in ("completeness", "continuity"))
+    return f"space: {', '.join(measured)} (next: latente certify {folder})"
 
 
 def _check_resumable(folder: Path, console: Console) -> None:

@@ -4,7 +4,8 @@
 
     RUN/model.safetensors    the model, all that the other commands need
         history.csv          a line an epoch
-        metrics.json         what was measured, and remarks
+        metrics.json         what was measured in training, and remarks
+        certificate.json     what was measured of the latent space
         figures/*.png        reconstructions, samples, latent_map, training_curve
         checkpoint/          while a fit runs: what it needs to go on after a kill
 """
@@ -25,6 +26,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from latente.certificate import Certificate
 from latente.data import Images, Table, read
 from latente.data.sources import to_channels_first
 from latente.errors import DataError, LatenteError, LatenteWarning, StorageError
@@ -38,6 +40,7 @@ if TYPE_CHECKING:
 Array = NDArray[Any]
 
 MODEL, HISTORY, METRICS, FIGURES, CHECKPOINT = "model.safetensors", "history.csv", "metrics.json", "figures", "checkpoint"
+CERTIFICATE = "certificate.json"
 DRAWN_ROWS = 2000
 SHOWN_PICTURES, DRAWN_PICTURES = 10, 64
 WORTH_A_COLOUR = 0.25
@@ -67,7 +70,9 @@ def is_run(folder: Path) -> bool:
     return (folder / MODEL).is_file() or (folder / CHECKPOINT).is_dir()
 
 
-def write_run(vae: VAE, data: Any, folder: str | Path, figures: bool = True) -> dict[str, Path]:
+def write_run(
+    vae: VAE, data: Any, folder: str | Path, figures: bool = True, certificate: Certificate | None = None
+) -> dict[str, Path]:
     """Write the run folder of a fitted estimator.
 
     The model is written first; a figure that can't be drawn is a LatenteWarning, and the model stays.
@@ -77,9 +82,10 @@ def write_run(vae: VAE, data: Any, folder: str | Path, figures: bool = True) -> 
         data: what it was fitted on, or more of its kind: whatever ``fit`` takes.
         folder: where to; that of an earlier run is written over, file by file.
         figures: whether to draw them.
+        certificate: of the model, where there is one.
 
     Returns:
-        Where everything is: ``model``, ``history``, ``metrics`` and the figures by their names.
+        Where everything is: ``model``, ``history``, ``metrics``, ``certificate`` and the figures by their names.
 
     Raises:
         StorageError: the folder holds other things, or can't be written to.
@@ -88,6 +94,10 @@ def write_run(vae: VAE, data: Any, folder: str | Path, figures: bool = True) -> 
     paths = {"model": vae.save(folder / MODEL)}
     paths["history"] = write_text(folder / HISTORY, history_text(vae.history_))
     paths["metrics"] = write_text(folder / METRICS, json.dumps(metrics(vae), indent=2) + "\n")
+    if certificate is not None:
+        paths["certificate"] = write_certificate(certificate, folder)
+    else:
+        (folder / CERTIFICATE).unlink(missing_ok=True)  # that of an earlier model
     drawn = some_rows(read(data), vae.seed_) if figures else None
     for name, draw in DRAWINGS.items():
         path = folder / FIGURES / f"{name}.png"
@@ -96,6 +106,26 @@ def write_run(vae: VAE, data: Any, folder: str | Path, figures: bool = True) -> 
         else:
             path.unlink(missing_ok=True)  # that of an earlier model
     return paths
+
+
+def write_certificate(certificate: Certificate, folder: Path) -> Path:
+    """Write a certificate into a run folder."""
+    return write_text(folder / CERTIFICATE, certificate.to_json())
+
+
+def read_certificate(folder: Path) -> Certificate:
+    """The certificate of a run folder.
+
+    Raises:
+        StorageError: there is none, or it can't be read.
+    """
+    path = folder / CERTIFICATE
+    try:
+        return Certificate.from_dict(json.loads(path.read_text(encoding="utf-8")))
+    except FileNotFoundError as error:
+        raise StorageError(f"there is no {CERTIFICATE} in {folder}: name the data that the model was fitted on") from error
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise StorageError(f"{path} can't be read: {error}; name the data that the model was fitted on") from error
 
 
 def _drawn(draw: Drawing, vae: VAE, data: Table | Images, path: Path) -> bool:

@@ -1,0 +1,322 @@
+"""From a model and its rows to the certificate: the draws are made here, the measures know nothing of models."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import torch
+from torch import Tensor
+from torch.distributions import kl_divergence
+
+from latente.certificate import attribution, information, overfitting
+from latente.certificate import completeness as complete
+from latente.certificate import continuity as continuous
+from latente.certificate.certificate import Certificate
+from latente.certificate.estimates import Array, Estimate, mean_of, unknown
+from latente.certificate.features import Features, distinct, shuffled
+from latente.certificate.subjects import (
+    Linear,
+    Modelled,
+    Subject,
+    column_means,
+    indicators,
+    seen_values,
+    spread_out,
+)
+from latente.certificate.verdicts import verdicts
+from latente.model.latent_model import LatentModel
+from latente.model.laws import LatentLaw
+from latente.rows import CATEGORICAL, Field, Rows, levels_of
+from latente.seeding import seeded
+from latente.tasks.generation import sample
+from latente.tasks.reconstruct import reconstruct
+from latente.training.diagnosis import active_units
+
+M = 2000  # rows of each kind that are compared
+MOST_REPEATS = 5  # of a comparison with few held-out rows
+GEOMETRY_POINTS = 256
+CERTIFIED = 7_000_003  # keeps these draws apart from all others of a seed
+NO_DENSITY = "an autoencoder has no distribution over codes"
+
+Figures = dict[str, Estimate]
+
+
+def certify(
+    model: LatentModel,
+    law: LatentLaw,
+    fields: tuple[Field, ...],
+    train: Rows,
+    held_out: Rows,
+    seed: int,
+    recipe: str = "",
+    generator: LatentModel | None = None,
+) -> Certificate:
+    """Measure a trained model.
+
+    Args:
+        model, law: the model and the law fitted to its codes.
+        fields: of the rows.
+        train: rows that it learnt from; held_out: rows that it did not.
+        seed: the same seed gives the same certificate.
+        recipe: what to call the model.
+        generator: what new rows are drawn from, where it is another model.
+    """
+    with seeded(seed, CERTIFIED):
+        stage = Stage(train, held_out, fields)
+        subject = Modelled(model, fields, stage.held_out)
+        moments = continuous.Moments.of(subject.codes(stage.train))
+        laws = {"prior": _prior(model), "law": lambda n: law.sample(n).float()}
+        figures = space(stage, subject, moments, laws)
+        figures |= linear_space(stage, model.latent_dim)
+        spent = information.Costs.of(model, stage.held_out)
+        figures |= informed(stage, model, subject, spent)
+        emitted = stage.features_of(_emitted(generator or model, subject, law, stage.m, seed))
+        figures |= copied(stage, emitted) | remembered(stage, model, spent)
+        figures |= attributed(stage, model, law)
+    about = {
+        "recipe": recipe,
+        "latent_dim": model.latent_dim,
+        "rows": len(train),
+        "held_out_rows": len(held_out),
+        "repeated_rows_left_out": len(train) + len(held_out) - len(stage.train) - len(stage.everyone),
+    }
+    return Certificate(about, figures, verdicts(figures))
+
+
+def _emitted(generator: LatentModel, subject: Modelled, law: LatentLaw, n: int, seed: int) -> Tensor:
+    """Rows [n, F] as a user gets them; of an autoencoder with noise, for its means alone are nobody's rows."""
+    if generator is subject.model:
+        return subject.draws(law.sample(n).float())
+    return sample(generator, law if generator.latent_dim else None, n, seed, noise=True)[0]
+
+
+def _prior(model: LatentModel) -> Draw | None:
+    """Draws of the model's prior; an autoencoder has none."""
+    return (lambda n: model.prior(torch.zeros(())).rsample((n,))) if model.is_stochastic else None
+
+
+Draw = Callable[[int], Tensor]
+
+
+@dataclass
+class Stage:
+    """Real rows, what they are in φ, and the scale that models are put on. Repeated rows are left out.
+
+    Attributes:
+        train, held_out: the rows; fields: theirs.
+    """
+
+    train: Rows
+    held_out: Rows
+    fields: tuple[Field, ...]
+    phi: Features = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.train = distinct(self.train)
+        self.everyone = distinct(self.held_out, self.train)
+        self.held_out = self.everyone.spread(M)
+        self.phi = Features.fit(self.train, self.fields)
+        self.m = min(len(self.train), len(self.held_out))
+        self.repeats = min(MOST_REPEATS, math.ceil(M / max(1, self.m)))
+        self.real = self.phi(self.held_out)
+
+    @cached_property
+    def learnt(self) -> Array:
+        """Training rows in φ, all that there are."""
+        return self.phi(self.train)
+
+    def some(self) -> Rows:
+        """As many training rows as are compared, drawn at random."""
+        return self.train[torch.randperm(len(self.train))[: self.m]]
+
+    def against(self, sample: Callable[[], Array]) -> complete.Affinity:
+        """S of samples in φ with the held-out rows."""
+        return complete.Affinity.together([complete.Affinity.between(sample(), self.real) for _ in range(self.repeats)])
+
+    @cached_property
+    def scale(self) -> complete.Scale:
+        """S_null and S_real."""
+        return complete.Scale(
+            self.against(lambda: self.phi(shuffled(self.some()))), self.against(lambda: self.phi(self.some()))
+        )
+
+    @cached_property
+    def closeness(self) -> continuous.Closeness:
+        """How close training rows come to held-out ones, of at most 2,000."""
+        return continuous.Closeness.between(self.real, self.phi(self.train[torch.randperm(len(self.train))[:M]]))
+
+    def features_of(self, x: Tensor, mask: Tensor | None = None) -> Array:
+        """φ of decoded rows [N, F], with the holes of random training rows unless they are given: a hole says nothing of a
+        model that has none.
+        """
+        if mask is None and self.train.mask is not None:
+            mask = self.train.mask[torch.randint(len(self.train), (len(x),))]
+        return self.phi(Rows(x.view(len(x), *self.train.x.shape[1:]), mask))
+
+    def completeness(self, subject: Subject, draw: Draw) -> tuple[complete.Affinity, Estimate]:
+        """S and C of rows that a subject emits for codes drawn from a law."""
+        affinity = self.against(lambda: self.features_of(subject.draws(draw(self.m))))
+        return affinity, complete.completeness(affinity, self.scale)
+
+    def ceiling(self, subject: Subject) -> Estimate:
+        """C of the held-out rows' own codes: what the decoder could do with a perfect law. A row's reconstruction does not
+        count as its neighbour.
+        """
+        affinity = complete.Affinity.together([
+            complete.Affinity.between(
+                self.features_of(subject.draws(subject.codes(self.held_out)), self.held_out.mask), self.real, paired=True
+            )
+            for _ in range(self.repeats)
+        ])  # fmt: skip
+        return complete.completeness(affinity, self.scale)
+
+    def continuity(self, subject: Subject, moments: continuous.Moments, rho: float = continuous.RHO) -> Estimate:
+        """K of a subject."""
+        pairs = [self._distances(subject, moments, rho) for _ in range(self.repeats)]
+        near, far = (sum(parts) / len(parts) for parts in zip(*pairs, strict=True))
+        return continuous.continuity(near, far, self.closeness)
+
+    def _distances(self, subject: Subject, moments: continuous.Moments, rho: float) -> tuple[Array, Array]:
+        z = subject.codes(self.held_out)
+        others = z.roll(1 + int(torch.randint(max(1, len(z) - 1), ())), 0)
+        decoded = (subject.means(codes) for codes in (moments.neighbours(z, rho), others))
+        near, far = (continuous.squared(self.real, self.features_of(x, self.held_out.mask)) for x in decoded)
+        return near, far
+
+
+def space(stage: Stage, subject: Subject, moments: continuous.Moments, laws: dict[str, Draw | None]) -> Figures:
+    """Completeness and continuity of a subject, and what they are made of."""
+    affinity, headline = stage.completeness(subject, moments.draw)
+    figures = {
+        "completeness": headline,
+        "completeness_ceiling": stage.ceiling(subject),
+        "affinity": complete.affinity_of(affinity),
+        "affinity_null": complete.affinity_of(stage.scale.null),
+        "affinity_real": complete.affinity_of(stage.scale.real),
+    }
+    for name, draw in laws.items():
+        figures[f"completeness_{name}"] = stage.completeness(subject, draw)[1] if draw else unknown(NO_DENSITY)
+    figures["continuity"] = stage.continuity(subject, moments)
+    for rho in continuous.CURVE:
+        figures[f"continuity_rho_{rho}"] = stage.continuity(subject, moments, rho)
+    fake = stage.features_of(subject.draws(moments.draw(stage.m)))
+    figures["density"], figures["coverage"] = complete.density_and_coverage(stage.real, fake, stage.phi(stage.some()))
+    return figures
+
+
+def linear_space(stage: Stage, latent_dim: int) -> Figures:
+    """Completeness and continuity of principal components, as many as the code has dimensions."""
+    subject = Linear(stage.train, stage.held_out, stage.fields, latent_dim)
+    moments = continuous.Moments.of(subject.codes(stage.train))
+    return {
+        "completeness_pca": stage.completeness(subject, moments.draw)[1],
+        "continuity_pca": stage.continuity(subject, moments),
+    }
+
+
+def informed(stage: Stage, model: LatentModel, subject: Subject, spent: information.Costs) -> Figures:
+    """What the code costs and keeps, how codes lie, and how the decoder stretches them."""
+    active = active_units(model, stage.train)
+    figures = {"active_units": Estimate(float(active.sum()))}
+    figures |= costs(stage, model, spent) | aggregated(stage, model)
+    kept, kept_pca = kept_beside_pca(stage, model, int(active.sum()))
+    figures |= {"information_kept": kept, "information_kept_pca": kept_pca}
+    return figures | stretched(stage, model, subject, active)
+
+
+def costs(stage: Stage, model: LatentModel, held_out: information.Costs) -> Figures:
+    """Distortion, rate and bounds of held-out rows."""
+    figures = {"distortion": mean_of(held_out.distortion)}
+    names = ("rate", "loss", "nll", "effective_samples", "gain")
+    if not model.is_stochastic:
+        return figures | {name: unknown(NO_DENSITY) for name in names}
+    count, draws = information.affordable(model)
+    bound, effective = information.importance_bound(model, stage.held_out.spread(count), draws)
+    independent = model.likelihood.independent(stage.train, stage.held_out).double().numpy()  # type: ignore[operator]
+    values = (held_out.rate, held_out.loss, bound, effective, -held_out.loss - independent)
+    return figures | dict(zip(names, map(mean_of, values), strict=True))
+
+
+@torch.no_grad()
+def aggregated(stage: Stage, model: LatentModel) -> Figures:
+    """I(x;z) and the gap between the aggregated posterior and the prior, over training rows; holes of the prior."""
+    if not model.is_stochastic:
+        return {name: unknown(NO_DENSITY) for name in ("mutual_information", "marginal_kl", "prior_holes")}
+    rows = stage.train.spread(M)
+    q = model.encode(rows)
+    z = q.rsample()
+    terms = information.information_terms(q, z)
+    rate = kl_divergence(q, model.prior(z))
+    of_held_out = information.aggregated_log_density(q, model.encode(stage.held_out).rsample())
+    of_prior = information.aggregated_log_density(q, model.prior(z).rsample((M,)))
+    found = information.mutual_information(terms)
+    return {
+        "mutual_information": found,
+        "marginal_kl": Estimate(float(rate.mean()) - found.value, reason="at most" if found.reason else ""),
+        "prior_holes": information.prior_holes(of_prior, of_held_out),
+    }
+
+
+def kept_beside_pca(stage: Stage, model: LatentModel, active: int) -> tuple[Estimate, Estimate]:
+    """Variance of held-out rows that is kept, and what as many principal components keep."""
+    levels = levels_of(stage.fields)
+    middle = column_means(stage.train, levels)
+    values, seen = spread_out(stage.held_out, levels, middle), seen_values(stage.held_out, levels)
+    rebuilt = indicators(Rows(reconstruct(model, stage.held_out)), levels)
+    kept = information.information_kept(values, rebuilt, middle, seen)
+    if not active:
+        return kept, unknown("no unit of the code is active")
+    linear = Linear(stage.train, stage.held_out, stage.fields, active)
+    by_pca = indicators(Rows(linear.means(linear.codes(stage.held_out))), levels)
+    return kept, information.information_kept(values, by_pca, middle, seen)
+
+
+def stretched(stage: Stage, model: LatentModel, subject: Subject, active: Tensor) -> Figures:
+    """Spectral norm and condition of the decoder's Jacobian, over the fields that are numbers."""
+    numbers = torch.tensor([f.kind != CATEGORICAL for f in stage.fields])
+    numbers = torch.nonzero(numbers.expand(stage.train.x[:1].numel())).squeeze(1)
+    z = subject.codes(stage.train.spread(M))
+    points = z[torch.randperm(len(z))[:GEOMETRY_POINTS]]
+
+    def decode(codes: Tensor) -> Tensor:
+        return model.decode(codes.unsqueeze(0)).mean.squeeze(0)[:, numbers]
+
+    norm, condition = information.geometry(decode, points, z.std(0) * active)
+    if not len(numbers) or not bool(active.any()):
+        none = unknown("nothing of the code decodes to a number")
+        return {"stretch": none, "condition": none}
+    return {"stretch": information.spread_of(norm), "condition": information.spread_of(condition)}
+
+
+def copied(stage: Stage, fake: Array) -> Figures:
+    """Whether generated rows, in φ, are training rows again."""
+    return {
+        "copying": overfitting.data_copying(stage.learnt, stage.real, fake),
+        "nearer_to_training": overfitting.nearer_to_training(stage.phi(stage.some()), stage.real, fake),
+        "exact_copies": overfitting.exact_copies(stage.learnt, fake, stage.phi.spread),
+        "exact_copies_held_out": overfitting.exact_copies(stage.learnt, stage.real, stage.phi.spread),
+    }
+
+
+def remembered(stage: Stage, model: LatentModel, held_out: information.Costs) -> Figures:
+    """Whether the loss tells training rows from others; of an autoencoder its -log p(x|z)."""
+    train = information.Costs.of(model, stage.train.spread(M)).loss
+    area, found = overfitting.membership(train, held_out.loss)
+    return {"gap": overfitting.gap(held_out.loss, train), "membership": area, "membership_at_1": found}
+
+
+def attributed(stage: Stage, model: LatentModel, law: LatentLaw) -> Figures:
+    """Where the nats of a held-out row go, beside the overfitting gap: the family of q, the encoder, the prior."""
+    rows = stage.held_out.spread(attribution.affordable(model))
+    losses = attribution.refine(model, rows, information.affordable(model)[1])
+    names = ("approximation", "amortisation", "prior_mismatch")
+    if losses is None:
+        return {name: unknown(NO_DENSITY) for name in names}
+    with torch.no_grad():
+        z = model.encode(stage.held_out).rsample()
+    mismatch = attribution.prior_mismatch(z, lambda codes: model.prior(codes).log_prob(codes), law.log_prob)
+    values = (losses.refined - losses.bound, losses.amortised - losses.refined, mismatch)
+    return dict(zip(names, map(mean_of, values), strict=True))

@@ -1,0 +1,96 @@
+"""A measured figure with its interval, or the reason why there is none."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+
+REPEATS = 200
+INTERVAL = (2.5, 97.5)  # percentiles
+LEAST_ROWS = 20
+LEAST_CONTRAST = 0.1
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A figure.
+
+    Attributes:
+        value: NaN where the data can't support it.
+        low, high: ends of its 95% interval; NaN where there is none.
+        reason: why it is NaN, or what is to be known of it.
+    """
+
+    value: float
+    low: float = math.nan
+    high: float = math.nan
+    reason: str = ""
+
+    @property
+    def known(self) -> bool:
+        """Whether there is a value."""
+        return math.isfinite(self.value)
+
+    def clipped(self) -> Estimate:
+        """The same figure kept within 0 and 1."""
+        value, low, high = (float(np.clip(number, 0.0, 1.0)) for number in (self.value, self.low, self.high))
+        return replace(self, value=value, low=low, high=high)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, None for a number that is not finite."""
+        numbers = {"value": self.value, "low": self.low, "high": self.high}
+        return {name: number if math.isfinite(number) else None for name, number in numbers.items()} | {"reason": self.reason}
+
+
+def unknown(reason: str) -> Estimate:
+    """No figure, and why.
+
+    >>> unknown("there are too few rows").known
+    False
+    """
+    return Estimate(math.nan, reason=reason)
+
+
+def mean_of(values: Array) -> Estimate:
+    """The mean of independent values [N] with its normal 95% interval."""
+    if not len(values):
+        return unknown("there are no rows")
+    mean, error = float(values.mean()), standard_error(values)
+    return Estimate(mean, mean - 1.96 * error, mean + 1.96 * error)
+
+
+def standard_error(values: Array) -> float:
+    """Of the mean of values [N]; NaN for a single one."""
+    return float(values.std(ddof=1) / math.sqrt(len(values))) if len(values) > 1 else math.nan
+
+
+def bootstrapped(statistic: Callable[..., Any], *samples: Array, seed: int = 0) -> Estimate:
+    """A statistic of the means of samples, with the interval of its bootstrap (Efron 1979).
+
+    Args:
+        statistic: of one array of means for each sample; it must broadcast over a last dimension of repeats.
+        samples: arrays ``[..., n]``; rows of one sample are drawn together, rows of different samples apart.
+        seed: of the draws.
+    """
+    generator = np.random.default_rng(seed)
+    means = [sample.mean(-1) for sample in samples]
+    repeats = [_resampled(sample, generator) for sample in samples]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        value, values = float(statistic(*means)), np.asarray(statistic(*repeats), float)
+    values = values[np.isfinite(values)]
+    low, high = np.percentile(values, INTERVAL) if len(values) else (math.nan, math.nan)
+    return Estimate(value, float(low), float(high))
+
+
+def _resampled(sample: Array, generator: np.random.Generator) -> Array:
+    """Means of ``REPEATS`` samples of a sample, [..., REPEATS]."""
+    n = sample.shape[-1]
+    weights = generator.multinomial(n, np.full(n, 1 / n), REPEATS)
+    return np.asarray(sample @ weights.T / n)

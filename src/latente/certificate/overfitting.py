@@ -1,0 +1,115 @@
+"""Whether a model knows its training rows better than others, and whether it gives them back."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from sklearn.cluster import KMeans
+from sklearn.metrics import roc_auc_score
+from sklearn.neighbors import NearestNeighbors
+
+from latente.certificate.estimates import LEAST_ROWS, Array, Estimate, bootstrapped, mean_of, standard_error, unknown
+
+LEAST_IN_CELL = 20
+MOST_CELLS = 10
+SAME = 1e-5  # of the spread of φ: closer than this is the same row
+
+
+def gap(held_out: Array, train: Array) -> Estimate:
+    """Held-out minus training loss, nats per row, with a normal interval; the rows are others, so the variances add.
+
+    Args:
+        held_out, train: -ELBO of each row.
+    """
+    if min(len(held_out), len(train)) < 2:
+        return unknown("it takes two rows of each kind")
+    value = float(held_out.mean() - train.mean())
+    error = math.hypot(standard_error(held_out), standard_error(train))
+    return Estimate(value, value - 1.96 * error, value + 1.96 * error)
+
+
+def data_copying(train: Array, held_out: Array, fake: Array) -> Estimate:
+    """C_T (Meehan, Chaudhuri and Dasgupta 2020): are generated rows nearer to training rows than held-out rows are?
+
+    In each cell of a k-means of the training rows, the Mann-Whitney statistic of the distances to the nearest training row of
+    that cell, generated against held-out, as a z-score; averaged over cells by their held-out rows. About N(0, 1) where the
+    generated rows are like the held-out ones, far below 0 where training rows are copied.
+
+    Args:
+        train, held_out, fake: rows in φ.
+    """
+    if min(len(held_out), len(fake)) < LEAST_ROWS:
+        return unknown(f"{len(held_out)} held-out rows are too few; it takes {LEAST_ROWS}")
+    cells = max(1, min(MOST_CELLS, len(held_out) // (2 * LEAST_IN_CELL)))
+    means = KMeans(cells, n_init=3, random_state=0).fit(train)
+    scores = [
+        (len(of_held_out), _z_score(_nearest(of_fake, of_train), _nearest(of_held_out, of_train)))
+        for of_train, of_held_out, of_fake in _by_cell(means, train, held_out, fake)
+        if min(len(of_held_out), len(of_fake)) >= LEAST_IN_CELL / 2
+    ]
+    if not scores:
+        return unknown("no cell of the training rows holds enough held-out and generated rows")
+    counts, values = np.array(scores).T
+    value, error = float(np.average(values, weights=counts)), math.sqrt(float((counts**2).sum())) / counts.sum()
+    return Estimate(value, value - 1.96 * error, value + 1.96 * error)
+
+
+def _by_cell(means: KMeans, *samples: Array) -> list[tuple[Array, ...]]:
+    places = [means.predict(sample) for sample in samples]
+    return [
+        tuple(sample[place == cell] for sample, place in zip(samples, places, strict=True)) for cell in range(means.n_clusters)
+    ]
+
+
+def _nearest(points: Array, others: Array) -> Array:
+    """Distance of each point to the nearest of the others."""
+    return np.asarray(NearestNeighbors(n_neighbors=1).fit(others).kneighbors(points)[0][:, 0])
+
+
+def _z_score(fake: Array, held_out: Array) -> float:
+    """Mann-Whitney U of ``fake`` above ``held_out``, as a z-score."""
+    n, m = len(fake), len(held_out)
+    return (_area(fake, held_out) - 0.5) / math.sqrt((n + m + 1) / (12 * n * m))
+
+
+def _area(above: Array, below: Array) -> float:
+    """P(a value of ``above`` exceeds one of ``below``), ties counted half: Mann-Whitney U over the number of pairs."""
+    labels = np.repeat([1, 0], [len(above), len(below)])
+    return float(roc_auc_score(labels, np.concatenate([above, below])))
+
+
+def nearer_to_training(train: Array, held_out: Array, fake: Array) -> Estimate:
+    """Share of generated rows whose nearest row is a training row, of as many training as held-out rows: .5 where none is
+    copied. Unlike C_T it does not fall where generated rows only crowd together.
+    """
+    m = min(len(train), len(held_out))
+    if m < LEAST_ROWS:
+        return unknown(f"{m} held-out rows are too few; it takes {LEAST_ROWS}")
+    rows = np.concatenate([train[:m], held_out[:m]])
+    nearest = NearestNeighbors(n_neighbors=1).fit(rows).kneighbors(fake, return_distance=False)[:, 0]
+    drawn = np.bincount(nearest, minlength=2 * m)  # by row: those that are near to one row stand and fall together
+    is_train = np.arange(2 * m) < m
+    return bootstrapped(lambda means: means[0] / means[1], np.stack([drawn * is_train, drawn])).clipped()
+
+
+def exact_copies(train: Array, sample: Array, spread: float) -> Estimate:
+    """Share of rows of a sample that are training rows, to within far less than the data is recorded by."""
+    return mean_of((_nearest(sample, train) < SAME * spread).astype(float)).clipped()
+
+
+def membership(train: Array, held_out: Array) -> tuple[Estimate, Estimate]:
+    """How well a row's loss tells whether it was trained on (Yeom et al. 2018): the area under the curve, .5 for not at all,
+    and the share of training rows found where 1% of the others are accused.
+
+    Args:
+        train, held_out: -ELBO of each row.
+    """
+    n, m = len(train), len(held_out)
+    if min(n, m) < LEAST_ROWS:
+        few = unknown(f"{m} held-out rows are too few; it takes {LEAST_ROWS}")
+        return few, few
+    area = _area(held_out, train)
+    error = math.sqrt((n + m + 1) / (12 * n * m))
+    found = mean_of((train < np.quantile(held_out, 0.01)).astype(float)).clipped()
+    return Estimate(area, area - 1.96 * error, area + 1.96 * error).clipped(), found

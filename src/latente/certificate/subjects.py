@@ -1,0 +1,158 @@
+"""What is measured: anything that gives rows codes, and codes rows."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import torch
+from sklearn.decomposition import PCA
+from torch import Tensor
+
+from latente.model.latent_model import LatentModel
+from latente.rows import BINARY, CATEGORICAL, Field, Rows, expanded, levels_of
+
+BATCH = 2048
+
+
+class Subject(Protocol):
+    """A model as the certificate sees it. All draws are from torch's generator."""
+
+    def codes(self, rows: Rows) -> Tensor:
+        """One code for each row, drawn from q(z|x), [N, d]."""
+
+    def means(self, z: Tensor) -> Tensor:
+        """Decoded means, [N, F]."""
+
+    def draws(self, z: Tensor) -> Tensor:
+        """Rows drawn from p(x|z), [N, F]."""
+
+
+@dataclass(frozen=True)
+class Residuals:
+    """Noise of a decoder that has none of its own: what held-out rows differ by from their reconstructions.
+
+    Attributes:
+        values: [n, F]; NaN where a value was not seen.
+        numbers: which fields they are added to; the others are drawn from p(x|z), [F].
+    """
+
+    values: Tensor
+    numbers: Tensor
+
+    @classmethod
+    def of(cls, rows: Rows, rebuilt: Tensor, fields: tuple[Field, ...]) -> Residuals:
+        """From held-out rows and their reconstructions [n, F]."""
+        values = rows.x.flatten(1) - rebuilt
+        if rows.mask is not None:
+            values = values.masked_fill(~rows.mask.flatten(1), math.nan)
+        numbers = [field.kind not in (BINARY, CATEGORICAL) for field in fields]
+        return cls(values, torch.tensor(numbers).expand(values.shape[1]))
+
+    def added_to(self, means: Tensor, drawn: Tensor) -> Tensor:
+        """Means [N, F] with the residual of a random row in each field of numbers; ``drawn`` elsewhere."""
+        n = len(self.values)
+        chosen = torch.randint(n, means.shape)
+        noise = self.values.gather(0, chosen).nan_to_num(0.0)
+        return torch.where(self.numbers, means + noise, drawn)
+
+
+class Modelled:
+    """A trained model.
+
+    Args:
+        model: the model; one whose codes are points takes its noise from the residuals of ``held_out``.
+        fields: of the rows. held_out: rows that it did not learn from.
+    """
+
+    def __init__(self, model: LatentModel, fields: tuple[Field, ...], held_out: Rows) -> None:
+        self.model = model
+        self.residuals = None if model.is_stochastic else Residuals.of(held_out, self.means(self.codes(held_out)), fields)
+
+    @torch.no_grad()
+    def codes(self, rows: Rows) -> Tensor:
+        """Draws of q(z|x), [N, d]."""
+        return torch.cat([self.model.encode(batch).rsample() for batch in rows.batches(BATCH)])
+
+    @torch.no_grad()
+    def means(self, z: Tensor) -> Tensor:
+        """Means of p(x|z), [N, F]."""
+        return torch.cat([self.model.decode(part.unsqueeze(0)).mean.squeeze(0) for part in torch.split(z, BATCH)])
+
+    @torch.no_grad()
+    def draws(self, z: Tensor) -> Tensor:
+        """Draws of p(x|z), [N, F]; of an autoencoder, means with the noise of held-out residuals."""
+        drawn = torch.cat([self.model.decode(part.unsqueeze(0)).sample().squeeze(0) for part in torch.split(z, BATCH)])
+        return drawn if self.residuals is None else self.residuals.added_to(self.means(z), drawn)
+
+
+class Linear:
+    """Principal components of the training rows as a code: what a model must beat. Levels are indicators over √2.
+
+    Args:
+        train: the rows to learn from; what was not seen counts as its column's mean.
+        held_out: rows for the residuals. fields: of the rows. latent_dim: how many components.
+    """
+
+    def __init__(self, train: Rows, held_out: Rows, fields: tuple[Field, ...], latent_dim: int) -> None:
+        self.levels = levels_of(fields)
+        self.middle = column_means(train, self.levels)
+        values = spread_out(train, self.levels, self.middle).double().numpy()
+        self.pca = PCA(min(latent_dim, *values.shape), random_state=0).fit(values)
+        self.residuals = Residuals.of(held_out, self.means(self.codes(held_out)), fields)
+
+    def codes(self, rows: Rows) -> Tensor:
+        """Scores on the components, [N, d]."""
+        return torch.from_numpy(self.pca.transform(spread_out(rows, self.levels, self.middle).double().numpy())).float()
+
+    def means(self, z: Tensor) -> Tensor:
+        """Rows [N, F]; of levels the one whose indicator is largest."""
+        return collected(self.spread(z), self.levels)
+
+    def spread(self, z: Tensor) -> Tensor:
+        """Rows [N, P] with indicators as they come out."""
+        return torch.from_numpy(np.asarray(self.pca.inverse_transform(z.double().numpy()))).float()
+
+    def draws(self, z: Tensor) -> Tensor:
+        """Rows with the noise of held-out residuals, [N, F]."""
+        means = self.means(z)
+        return self.residuals.added_to(means, means)
+
+
+def spread_out(rows: Rows, levels: tuple[int, ...], middle: Tensor) -> Tensor:
+    """Rows with levels as indicators over √2, [N, P], and ``middle`` [P] where a value was not seen."""
+    values = indicators(rows, levels)
+    return values if rows.mask is None else torch.where(seen_values(rows, levels), values, middle)
+
+
+def column_means(rows: Rows, levels: tuple[int, ...]) -> Tensor:
+    """Means of the seen values of :func:`spread_out`, [P]."""
+    seen = seen_values(rows, levels).double()
+    return ((indicators(rows, levels) * seen).sum(0) / seen.sum(0).clamp_min(1)).float()
+
+
+def indicators(rows: Rows, levels: tuple[int, ...]) -> Tensor:
+    """Rows [N, F] with levels as indicators over √2, [N, P]."""
+    x = rows.x.flatten(1)
+    if not levels:
+        return x
+    widths = torch.tensor([max(1, count) for count in levels])
+    scale = torch.tensor([math.sqrt(0.5) if count else 1.0 for count in levels]).repeat_interleave(widths)
+    return expanded(x, levels) * scale
+
+
+def seen_values(rows: Rows, levels: tuple[int, ...]) -> Tensor:
+    """Which values of :func:`spread_out` were seen, bool [N, P]."""
+    mask = torch.ones_like(rows.x, dtype=torch.bool).flatten(1) if rows.mask is None else rows.mask.flatten(1)
+    return mask.repeat_interleave(torch.tensor([max(1, count) for count in levels]), 1) if levels else mask
+
+
+def collected(values: Tensor, levels: tuple[int, ...]) -> Tensor:
+    """The inverse of :func:`spread_out`: of a column's indicators the place of the largest, [N, F]."""
+    if not levels:
+        return values
+    parts = torch.split(values, [max(1, count) for count in levels], 1)
+    columns = [part.argmax(1, keepdim=True).float() if count else part for part, count in zip(parts, levels, strict=True)]
+    return torch.cat(columns, 1)

@@ -1,0 +1,135 @@
+"""The certificate of a fitted estimator: its rows, its words, and what it becomes as JSON."""
+
+from __future__ import annotations
+
+import copy
+import json
+import math
+import pickle
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from numpy.typing import NDArray
+
+import latente as lt
+from latente.certificate import Certificate
+from latente.certificate.certificate import LINES
+
+
+@pytest.fixture(scope="module")
+def certificate(fitted_table: lt.VAE) -> Certificate:
+    return fitted_table.certificate()
+
+
+def test_directly_after_fit_it_needs_no_argument(certificate: Certificate) -> None:
+    assert set(certificate.figures) == {*LINES}
+    for name, figure in certificate.figures.items():
+        assert figure.known or figure.reason, name
+    assert certificate.about["rows"] == 512
+    assert certificate.about["held_out_rows"] == 57
+    assert 0 < certificate["completeness"].low < certificate["completeness"].value < certificate["completeness"].high <= 1
+    assert certificate["affinity_null"].value < certificate["affinity_real"].value
+    assert certificate["loss"].value == pytest.approx(certificate["rate"].value + certificate["distortion"].value)
+    assert certificate["nll"].value < certificate["loss"].value + 1
+
+
+def test_as_plain_values_and_back(certificate: Certificate) -> None:
+    values = certificate.to_dict()
+    assert values["completeness"]["value"] == certificate["completeness"].value
+    again = Certificate.from_dict(json.loads(certificate.to_json()))
+    assert again.to_dict() == values
+    assert str(again) == str(certificate)
+
+
+def test_in_words(certificate: Certificate) -> None:
+    text = str(certificate)
+    assert text.startswith("Latent certificate of vae, ")
+    assert repr(certificate) == text
+    assert "completeness C" in text and "random codes decode to rows like real ones" in text
+    for verdict in certificate.verdicts:
+        assert f"{verdict.name}: {verdict.evidence}" in text
+    page = certificate._repr_html_()
+    assert page.count("<tr>") == page.count("</tr>") == len(LINES)
+    assert "<td>continuity K</td>" in page
+
+
+def test_the_same_seed_gives_the_same_certificate(fitted_table: lt.VAE, certificate: Certificate) -> None:
+    assert fitted_table.certificate().to_dict() == certificate.to_dict()
+
+
+def test_pictures(fitted_digits: lt.VAE) -> None:
+    found = fitted_digits.certificate()
+    assert found["completeness"].known and found["continuity"].known
+    assert found["stretch"].value > 0
+
+
+@pytest.fixture(scope="module")
+def autoencoder(table: NDArray[np.float64]) -> lt.Autoencoder:
+    return lt.Autoencoder(latent_dim=3, max_epochs=12, random_state=0).fit(table)
+
+
+def test_an_autoencoder_has_no_density_and_says_so(autoencoder: lt.Autoencoder) -> None:
+    found = autoencoder.certificate()
+    for name in ("rate", "nll", "mutual_information", "marginal_kl", "prior_holes", "completeness_prior"):
+        assert not found[name].known
+        assert found[name].reason == "an autoencoder has no distribution over codes"
+    for name in ("completeness", "completeness_law", "completeness_ceiling", "continuity", "information_kept", "copying"):
+        assert found[name].known
+    assert "an autoencoder has no distribution over codes" in str(found)
+
+
+def test_mixed_columns_with_holes() -> None:
+    rng = np.random.default_rng(0)
+    group = rng.integers(3, size=400)
+    frame = pd.DataFrame({
+        "size": group + 0.3 * rng.normal(size=400), "weight": 2 * group + rng.normal(size=400),
+        "kind": np.array(["small", "middle", "large"])[group], "old": (group > 0).astype(float),
+    })  # fmt: skip
+    frame.loc[rng.random(400) < 0.2, "size"] = np.nan
+    frame.loc[rng.random(400) < 0.2, "kind"] = None
+    found = lt.VAE(latent_dim=2, max_epochs=20, validation_fraction=0.25, random_state=0).fit(frame).certificate()
+    assert found["affinity_real"].value == pytest.approx(1, abs=0.15)
+    assert all(figure.known or figure.reason for figure in found.figures.values())
+    assert found["information_kept"].known
+    assert found["stretch"].known
+
+
+def test_rows_stay_in_memory_and_go_nowhere(fitted_table: lt.VAE, table: NDArray[np.float64], tmp_path: Path) -> None:
+    loaded = lt.load(fitted_table.save(tmp_path / "m.safetensors"))
+    for other in (loaded, copy.deepcopy(fitted_table), pickle.loads(pickle.dumps(fitted_table))):
+        with pytest.raises(lt.DataError, match="no longer at hand: pass what the model was fitted on as train="):
+            other.certificate()
+    again = loaded.certificate(train=table)
+    assert again["affinity_real"].value == pytest.approx(fitted_table.certificate()["affinity_real"].value, abs=1e-6)
+    with pytest.raises(lt.DataError, match="are not the 569 rows that the model was fitted on, in their order"):
+        loaded.certificate(train=table[::-1])
+    with pytest.raises(lt.DataError, match="are not the 569 rows"):
+        loaded.certificate(train=table[:500])
+
+
+def test_rows_of_ones_own(fitted_table: lt.VAE, table: NDArray[np.float64]) -> None:
+    found = fitted_table.certificate(table[:100], train=table[100:400])
+    assert (found.about["held_out_rows"], found.about["rows"]) == (100, 300)
+    few = fitted_table.certificate(table[:8])
+    assert few["completeness"].reason.endswith("held-out rows are too few to compare with; it takes 20")
+    assert math.isnan(few["completeness"].value)
+    assert few.to_dict()["completeness"]["value"] is None
+
+
+def test_rows_must_have_been_held_out(table: NDArray[np.float64]) -> None:
+    vae = lt.VAE(latent_dim=2, max_epochs=1, validation_fraction=0.0, random_state=0).fit(table[:, :4])
+    with pytest.raises(lt.DataError, match="no rows were held out in the fit"):
+        vae.certificate()
+
+
+@pytest.mark.slow
+def test_columns_that_say_nothing_of_each_other_have_no_figure() -> None:
+    rows = np.random.default_rng(0).normal(size=(1000, 6))
+    with pytest.warns(lt.LatenteWarning, match="no structure found"):
+        vae = lt.VAE(latent_dim=2, max_epochs=20, validation_fraction=0.3, random_state=0).fit(rows)
+    found = vae.certificate()
+    assert not found["completeness"].known
+    assert "contrast" in found["completeness"].reason
+    assert next(verdict.name for verdict in found.verdicts) == "no structure found"

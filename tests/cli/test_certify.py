@@ -1,0 +1,74 @@
+"""``latente certify``."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+
+import latente as lt
+from tests.cli.helpers import write_csv
+
+
+@pytest.fixture(scope="module")
+def run(latente, tmp_path_factory):
+    """A run of 400 rows, of which 40 are held out, and what fit said."""
+    rng = np.random.default_rng(0)
+    folder = tmp_path_factory.mktemp("certify")
+    rows = rng.normal(size=(400, 2)) @ rng.normal(size=(2, 4)) + 0.1 * rng.normal(size=(400, 4))
+    data = write_csv(folder / "rows.csv", rows)
+    ended = latente("fit", data, "-o", folder / "run", "--max-epochs", "5", "--no-figures", "--latent-dim", "2")
+    assert ended.code == 0, ended.err
+    return data, folder / "run", ended
+
+
+def test_fit_leaves_the_certificate_in_the_run(latente, run):
+    _data, folder, ended = run
+    assert "space: completeness " in ended.out
+    kept = json.loads((folder / "certificate.json").read_text())
+    assert kept["about"] == {"recipe": "vae", "latent_dim": 2, "rows": 360, "held_out_rows": 40, "repeated_rows_left_out": 0}
+    shown = latente("certify", folder)
+    assert shown.code == 0
+    assert "completeness C" in shown.out and "continuity K" in shown.out
+    assert latente("certify", folder, "--json").json == kept
+    assert latente("certify", folder / "model.safetensors", "--json").json == kept, "the file's run"
+
+
+def test_measured_again_from_the_same_rows(latente, run, tmp_path):
+    data, folder, _ = run
+    copy = shutil.copytree(folder, tmp_path / "run")
+    before = json.loads((copy / "certificate.json").read_text())
+    (copy / "certificate.json").unlink()
+    ended = latente("certify", copy, data, "--json")
+    assert ended.code == 0, ended.err
+    assert ended.json["affinity_real"]["value"] == pytest.approx(before["affinity_real"]["value"], abs=1e-6)
+    assert json.loads((copy / "certificate.json").read_text()) == ended.json
+
+
+def test_other_rows(latente, run, tmp_path):
+    data, folder, _ = run
+    copy = shutil.copytree(folder, tmp_path / "run")
+    other = write_csv(tmp_path / "other.csv", np.random.default_rng(1).normal(size=(60, 4)))
+    ended = latente("certify", copy, data, "--held-out", other, "--json")
+    assert ended.json["about"]["held_out_rows"] == 60
+    assert "are not the 400 rows that the model was fitted on" in latente("certify", copy, other).sentence
+    assert latente("certify", copy, "--held-out", other).code == 2
+
+
+def test_where_there_is_none(latente, run, tmp_path):
+    _, folder, _ = run
+    copy = shutil.copytree(folder, tmp_path / "run")
+    (copy / "certificate.json").write_text("{")
+    assert "can't be read" in latente("certify", copy).sentence
+    (copy / "certificate.json").unlink()
+    assert "name the data that the model was fitted on" in latente("certify", copy).sentence
+    assert "there is no run folder" in latente("certify", tmp_path / "nowhere").sentence
+
+
+def test_without_one(latente, run, tmp_path):
+    data, folder, _ = run
+    copy = shutil.copytree(folder, tmp_path / "run")
+    ended = latente("fit", data, "-o", copy, "--max-epochs", "1", "--no-figures", "--no-certificate")
+    assert ended.code == 0
+    assert not (copy / "certificate.json").exists(), "that of the earlier model"
+    assert lt.load(copy / "model.safetensors").figures_["epochs"] == 1
