@@ -177,3 +177,160 @@ def test_columns_that_say_the_same(tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_text("name,x\n" + "Ada,1\nBob,2\n" * 20)
     new = lt.VAE(max_epochs=10, random_state=0).fit(str(tmp_path / "t.csv")).sample(20)
     assert set(column(new, "name")) <= {"Ada", "Bob"} and set(column(new, "x")) <= {1, 2}
+
+
+# -- kinds of column --------------------------------------------------------------------------------------------------
+
+
+def test_every_column_has_a_kind_and_a_reason() -> None:
+    generator = np.random.default_rng(0)
+    frame = pd.DataFrame(
+        {
+            "score": generator.integers(1, 6, N),
+            "visits": generator.poisson(40, N),
+            "balance": generator.integers(-500, 500, N),
+            "price": np.round(generator.lognormal(size=N), 2),
+            "gain": np.where(generator.random(N) < 0.7, 0.0, generator.normal(size=N)),
+            "one": 1,
+            "story": [f"once upon a time there was a number {i}" for i in range(N)],
+            "key": [f"k{i}" for i in range(N)],
+            "half": generator.choice(["left", "right"], N),
+            "nothing": np.full(N, np.nan),
+        }
+    )
+    vae = lt.VAE(max_epochs=1, random_state=0).fit(frame)
+    kinds = {field["name"]: field["kind"] for field in vae.fields_}
+    assert kinds == {
+        "score": "ordinal", "visits": "count", "balance": "integer", "price": "positive", "gain": "real", "one": "constant",
+        "story": "text", "key": "identifier", "half": "binary", "nothing": "empty",
+    }  # fmt: skip
+    reasons = {field["name"]: field["reason"] for field in vae.fields_}
+    assert "0 in 7" in reasons["gain"] and reasons["one"] == "always 1" and "5 different whole numbers" in reasons["score"]
+
+
+def test_numbers_that_are_codes_are_levels_when_told_so() -> None:
+    generator = np.random.default_rng(0)
+    ward = generator.choice([3, 17, 204], N)
+    frame = pd.DataFrame({"ward": ward, "age": ward % 7 + generator.normal(size=N), "visit": generator.permutation(N)})
+    vae = lt.VAE(max_epochs=3, random_state=0, kinds={"ward": "categorical", "visit": "identifier"}).fit(frame)
+    assert vae.fields_[0] == {"name": "ward", "kind": "categorical", "reason": "asked for"}
+    drawn = vae.sample(50)
+    assert drawn["ward"].dtype == frame["ward"].dtype and set(drawn["ward"]) <= {3, 17, 204}
+    assert drawn["visit"].isna().all()
+    again = vae.codec_.decode(vae.codec_.encode(_read(frame)).x)
+    assert (again["ward"] == frame["ward"]).all()
+    with pytest.raises(lt.DataError, match="not fitted on: '5'"):
+        vae.transform(frame.assign(ward=5))
+
+
+@pytest.mark.parametrize(
+    ("kinds", "match"),
+    [
+        ({"kind": "count"}, "column 'kind' holds text and can't be 'count'"),
+        ({"size": "tall"}, "'tall' is no kind of column; there are 'real'"),
+        ({"sise": "real"}, "columns that are not there: 'sise'"),
+    ],
+)
+def test_kinds_that_can_not_be(kinds: dict[str, str], match: str) -> None:
+    with pytest.raises(lt.DataError, match=match):
+        lt.VAE(max_epochs=1, kinds=kinds).fit(pa.table(people()))
+
+
+def _read(frame: Any) -> Any:
+    from latente.data import read
+
+    return read(frame)
+
+
+# -- new rows ---------------------------------------------------------------------------------------------------------
+
+
+def test_new_rows_keep_what_columns_have_to_do_with_each_other(vae: lt.VAE) -> None:
+    drawn = vae.sample(500)
+    pairs = set(zip(column(drawn, "kind"), column(drawn, "vote"), strict=True))
+    likely = [(k, v) for k, v in zip(column(drawn, "kind"), column(drawn, "vote"), strict=True) if (k == "cat") == (v == "yes")]
+    assert len(likely) > 475 and pairs <= {(k, v) for k in ("ant", "bee", "cat") for v in ("no", "yes")}
+    sizes = {kind: np.median([s for k, s in zip(column(drawn, "kind"), column(drawn, "size"), strict=True) if k == kind])
+             for kind in ("ant", "bee", "cat")}  # fmt: skip
+    assert sizes["ant"] < 3 < sizes["bee"] - 3 < 12 < sizes["cat"]
+
+
+@pytest.mark.parametrize("law", ["auto", "fitted"])
+def test_rows_given_some_of_their_columns(vae: lt.VAE, law: str) -> None:
+    drawn = vae.sample(60, given={"kind": ["bee", "cat"], "size": (9.0, None)}, law=law)
+    assert len(column(drawn, "size")) == 60
+    assert set(column(drawn, "kind")) <= {"bee", "cat"} and min(column(drawn, "size")) >= 9.0
+    votes = column(vae.sample(100, given={"vote": "yes"}, law=law), "kind")
+    assert votes.count("cat") > 80
+
+
+@pytest.mark.parametrize(
+    ("given", "match"),
+    [
+        ({"kind": "dog"}, "'kind' is never 'dog'; it is one of 'ant', 'bee', 'cat'"),
+        ({"age": 3}, "the column 'age', which is not there"),
+        ({"size": (5, 1)}, "can't be from 5 to 1"),
+        ({"size": (100, 200)}, "was only ever from"),
+        ({"size": "tall"}, "holds numbers"),
+        ({"name": "somebody 1"}, "is left out of the model"),
+    ],
+)
+def test_what_can_not_be_given(vae: lt.VAE, given: dict[str, Any], match: str) -> None:
+    with pytest.raises(lt.DataError, match=match):
+        vae.sample(5, given=given)
+
+
+def test_new_rows_have_holes_on_request() -> None:
+    vae = lt.VAE(max_epochs=20, random_state=0).fit(pd.DataFrame(people(holes=0.3)))
+    whole, holed = vae.sample(400), vae.sample(400, holes=True)
+    assert not whole[["kind", "colour", "size", "vote"]].isna().any().any()
+    assert holed["kind"].isna().mean() == pytest.approx(0.3, abs=0.1) and not holed["vote"].isna().any()
+
+
+def test_a_number_that_repeats_beside_a_continuous_rest_keeps_its_share() -> None:
+    generator = np.random.default_rng(0)
+    gain = np.where(generator.random(N) < 0.8, 0.0, generator.lognormal(8, 1, N))
+    frame = pd.DataFrame({"gain": gain, "rich": np.where(gain > 0, "yes", "no")})
+    drawn = lt.VAE(max_epochs=30, random_state=0).fit(frame).sample(1000)
+    assert (drawn["gain"] == 0).mean() == pytest.approx(0.8, abs=0.06)
+    assert ((drawn["gain"] > 0) == (drawn["rich"] == "yes")).mean() > 0.95
+    assert drawn["gain"].max() <= gain.max()
+
+
+def test_what_generated_rows_give_away_is_measured(vae: lt.VAE) -> None:
+    privacy = vae.figures_["privacy"]
+    assert set(privacy) == {"exact_copies", "exact_copies_held_out", "nearer_to_training", "membership"}
+    assert all(0 <= value <= 1 for value in privacy.values())
+
+
+# -- scores and holes -------------------------------------------------------------------------------------------------
+
+
+def test_intervals_hold_the_values_that_were_hidden() -> None:
+    rows = pd.DataFrame(people())
+    hidden = np.random.default_rng(1).random(N) < 0.3
+    holed = rows.assign(size=rows["size"].mask(hidden))
+    low, high = lt.VAE(random_state=0).fit(holed).impute(holed, intervals=0.9)
+    inside = (low["size"] <= rows["size"]) & (rows["size"] <= high["size"])
+    assert inside[hidden].mean() == pytest.approx(0.9, abs=0.08)
+    assert (low["size"] == high["size"])[~hidden].all()
+    with pytest.raises(lt.ModelError, match="intervals"):
+        lt.VAE(max_epochs=1).fit(holed).impute(holed, intervals=2)
+
+
+def test_a_score_is_in_the_units_of_the_data() -> None:
+    """Twice the unit, half the density: of a continuous column, and of no probability."""
+    generator = np.random.default_rng(0)
+    size = generator.normal(size=N)
+    frames = [pd.DataFrame({"size": size * unit, "kind": np.where(size > 0, "a", "b")}) for unit in (1.0, 2.0)]
+    scores = [lt.VAE(max_epochs=3, random_state=0).fit(frame).score_samples(frame) for frame in frames]
+    np.testing.assert_allclose(scores[0] - scores[1], np.log(2), atol=1e-3)
+
+
+def test_a_thousand_levels() -> None:
+    generator = np.random.default_rng(0)
+    shop = generator.integers(0, 1500, 6000)
+    frame = pd.DataFrame({"shop": [f"shop {s}" for s in shop], "region": [f"r{s % 7}" for s in shop]})
+    vae = lt.VAE(max_epochs=2, random_state=0).fit(frame)
+    assert set(vae.sample(100)["shop"]) <= set(frame["shop"])
+    assert vae.fields_[0]["kind"] == "categorical"

@@ -76,6 +76,15 @@ CheckpointEvery = Annotated[
     Any,
     typer.Option("--checkpoint-every", parser=options.positive, metavar="SECONDS", help="Time between two checkpoints in RUN."),
 ]
+KindsOfColumns = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--kinds",
+        metavar="COLUMN=KIND",
+        help="What a column is, where its looks deceive: real, positive, count, integer, ordinal, categorical, or identifier "
+        "and text, which are left out. May be repeated.",
+    ),
+]
 Figures = Annotated[bool, typer.Option("--figures/--no-figures", help="Draw the figures of the run folder.")]
 
 Certified = Annotated[bool, typer.Option("--certificate/--no-certificate", help="Measure the latent space, too.")]
@@ -94,6 +103,7 @@ def fit(
     learning_rate: LearningRate = AUTO,
     device: Device = AUTO,
     precision: PrecisionName = Precision.auto,
+    kinds: KindsOfColumns = None,
     seed: Seed = 0,
     resume: Resume = False,
     checkpoint_every: CheckpointEvery = 5.0,
@@ -110,6 +120,7 @@ def fit(
     Example:
       latente fit wine.csv
       latente fit wine.csv --recipe beta-vae:beta=2 --latent-dim 4 -o wine-beta
+      latente fit patients.csv --kinds ward=categorical --kinds visit=identifier
       latente fit "select * exclude (id) from 'sales/*.parquet'" -o sales --time-limit 600
     """
     name, arguments = named(recipe)
@@ -130,6 +141,7 @@ def fit(
         device=device,
         precision=str(precision),
         random_state=seed,
+        kinds=options.pairs(kinds or [], "COLUMN=KIND, such as zip=categorical") or None,
     )
     folder = Path(out or f"{stem(data)}-{name}")
     console, writes = Console(json, quiet), {"figures": figures, "certificate": certificate}

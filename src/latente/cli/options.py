@@ -116,11 +116,20 @@ def conditions(texts: list[str]) -> dict[str, Any]:
     >>> conditions(["sex=Female", "age=30..40", "work=State|Private", "gain=1.."])
     {'sex': 'Female', 'age': ('30', '40'), 'work': ['State', 'Private'], 'gain': ('1', None)}
     """
-    pairs = [text.partition("=") for text in texts]
-    for text, (name, equals, value) in zip(texts, pairs, strict=True):
+    return {name: _condition(value) for name, value in pairs(texts, "COLUMN=VALUE, such as age=30..40").items()}
+
+
+def pairs(texts: list[str], form: str) -> dict[str, str]:
+    """What stands on both sides of each equals sign.
+
+    >>> pairs(["zip=categorical"], "COLUMN=KIND")
+    {'zip': 'categorical'}
+    """
+    parts = [text.partition("=") for text in texts]
+    for text, (name, equals, value) in zip(texts, parts, strict=True):
         if not (name and equals and value):
-            raise wrong(f"{text!r} is not of the form COLUMN=VALUE, such as age=30..40")
-    return {name: _condition(value) for name, _, value in pairs}
+            raise wrong(f"{text!r} is not of the form {form}")
+    return {name: value for name, _, value in parts}
 
 
 def _condition(value: str) -> Any:

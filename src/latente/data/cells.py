@@ -11,7 +11,7 @@ import numpy as np
 from latente.data.containers import Array
 
 MOST_CELLS, LEAST_CELLS = 256, 8
-ROWS_IN_A_CELL = 20
+ROWS_IN_A_CELL = 2  # neighbouring cells share what is learnt of them, so that they may be fine
 REPEATED = 10  # times that values occur on average where each of them is a cell of its own
 MOST_ROWS = 100_000
 

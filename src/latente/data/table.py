@@ -33,6 +33,7 @@ from latente.errors import DataError
 from latente.rows import BINARY, CATEGORICAL, Cells, Field, Rows, row_shape
 
 _LISTED = 8
+ROUNDING = 1e-5  # of the spread: encoded values are of single precision
 
 
 @dataclass(frozen=True, eq=False)
@@ -279,11 +280,24 @@ class TableCodec(Stored):
         columns = np.arange(self.n_features)[group]
         coded = np.flatnonzero(self._codes[columns])
         values = restore(x[:, group], self.center[group], self.scale[group], np.dtype(float) if len(coded) else dtype)
-        values = on_grid(values, self.low[group], self.high[group], self.grid[group]) if possible else values
+        if possible:
+            values = on_grid(values, self.low[group], self.high[group], self.grid[group])
+            for place, column in enumerate(columns):
+                values[:, place] = self._as_recorded(column, values[:, place])
         for place in coded:
             numbers = np.array([float(level) for level in self.levels(int(columns[place]))])
             values[:, place] = self._of_levels(columns[place], x[:, columns[place]], numbers)
         return snap(values, dtype)
+
+    def _as_recorded(self, column: Any, values: Array) -> Array:
+        """A column's values, of which those that are one that repeats, but for rounding, are it exactly."""
+        begin, count = int(self.cell_counts[:column].sum()), int(self.cell_counts[column])
+        low, high = self.cell_low[begin : begin + count], self.cell_high[begin : begin + count]
+        often = low[low == high]
+        if not len(often) or self.grid[column]:
+            return values
+        nearest = often[np.abs(values[:, None] - often).argmin(1)]
+        return np.where(np.abs(values - nearest) <= ROUNDING * self.scale[column], nearest, values).astype(values.dtype)
 
     def _of_levels(self, column: Any, x: Array, levels: Array) -> Array:
         """A column's levels by their numbers."""

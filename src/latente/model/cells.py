@@ -16,8 +16,8 @@ from latente.model.likelihoods import Likelihood
 from latente.model.parts import register
 from latente.rows import Cells, Rows
 
-FREE_CELLS = 32  # as many are each by itself
-HATS = 24
+FREE_CELLS = 16  # as many are each by itself
+LEAST_HATS, MOST_HATS = 6, 24
 OFTEN = 200.0  # rows of a cell that is by itself, however many there are
 
 
@@ -178,8 +178,9 @@ def _basis(rows: Sequence[float], unordered: bool) -> Tensor | None:
     """
     if unordered or len(rows) <= FREE_CELLS:
         return None
-    place = torch.linspace(0, HATS - 1, len(rows)).unsqueeze(1)
-    hats = F.relu(1 - (place - torch.arange(HATS)).abs())
+    count = min(MOST_HATS, max(LEAST_HATS, round(math.sqrt(sum(rows)) / 3)))  # by what so many rows can tell
+    place = torch.linspace(0, count - 1, len(rows)).unsqueeze(1)
+    hats = F.relu(1 - (place - torch.arange(count)).abs())
     return torch.cat([hats, torch.eye(len(rows))[:, [cell for cell, n in enumerate(rows) if n >= OFTEN]]], 1)
 
 

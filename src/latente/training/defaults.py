@@ -8,7 +8,7 @@ import torch
 
 from latente.errors import ModelError
 
-ROW_LAW_RATE, ROW_LAW_PATIENCE, MOST_ROW_LAW_STEPS = 4e-3, 0.15, 4000
+ROW_LAW_RATE, ROW_LAW_PATIENCE, MOST_ROW_LAW_STEPS = 3e-3, 0.15, 4000
 MOST_STEPS, LEAST_STEPS = 6000, 200
 SHARED_FROM = 5_000_000  # multiply-adds of a step from which a second thread is worth its barriers
 BFLOAT16_PAYS_FROM = 10_000_000  # multiply-adds of a step from which bfloat16 products are faster than float32, casts included
