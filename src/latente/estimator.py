@@ -18,7 +18,7 @@ from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
 from latente import storage
-from latente.certificate import Certificate, certify
+from latente.certificate import Certificate, certify, privacy
 from latente.data import Codec, Images, Table, TableCodec, fit_codec, frame, like, read, restricted_to, seen_rows
 from latente.errors import DataError, LatenteWarning, ModelError, StorageError
 from latente.model.latent_model import LatentModel
@@ -243,7 +243,8 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
             return None
         epochs = defaults.row_law_epochs(composer.n_rows, fitting.settings.batch_size)
         chosen = epochs if self.max_epochs == "auto" else min(epochs, int(self.max_epochs))
-        settings = replace(fitting.settings, epochs=chosen, learning_rate=defaults.ROW_LAW_RATE)
+        patience = fitting.settings.patience and defaults.ROW_LAW_PATIENCE
+        settings = replace(fitting.settings, epochs=chosen, learning_rate=defaults.ROW_LAW_RATE, patience=patience)
         return replace(fitting, make=own, settings=settings).plain(ROW_LAW_STAGE)
 
     def _checkpoints(
@@ -275,11 +276,15 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         judged = (held_out if held_out is not None else train).spread(MOST_TO_CALIBRATE)
         with seeded(self.seed_):
             outcome.evaluated = evaluate(outcome.training.learner, judged)
-        self.calibration_ = Calibration.of(self._scores(judged), field_surprise(self.generator_, judged))
+        encoded = log_likelihood(self.generator_, judged, self.seed_)
+        self.calibration_ = Calibration.of(self._in_units(encoded, judged), field_surprise(self.generator_, judged))
         self.history_ = outcome.training.at.history
         self.figures_ = _figures(
             outcome, settings, self.model_.latent_dim, len(train), 0 if held_out is None else len(held_out)
         )
+        if self.generator_ is not self.model_ and held_out is not None:
+            self.figures_["privacy"] = self._privacy(train, judged)
+        self.figures_["row_law_loss"] = None if self.generator_ is self.model_ else -float(encoded.mean())
         self.notes_ = [*codec.notes, *outcome.notes, *outcome.warnings]
         if held_out is None:
             self.notes_.append("no rows were held out: anomaly scores are compared with training rows, which is too optimistic")
@@ -287,6 +292,14 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         self._name_features()
         for warning in outcome.warnings:
             warnings.warn(warning, LatenteWarning, stacklevel=3)
+
+    def _privacy(self, train: Rows, held_out: Rows) -> dict[str, float | None]:
+        """What new rows give away of those that were learnt from."""
+        held_out = held_out.spread(privacy.M)
+        drawn = generation.sample(self.generator_, None, len(held_out), self.seed_, True)[0]
+        as_given = self.codec_.encode(read(self.codec_.decode(drawn, possible=True)))
+        scores = [log_likelihood(self.generator_, rows, self.seed_) for rows in (train.spread(len(held_out)), held_out)]
+        return privacy.privacy(self.codec_.fields, train, held_out, as_given, (scores[0], scores[1]), self.seed_)
 
     def _law(self, train: Rows) -> LatentLaw:
         with seeded(self.seed_), torch.no_grad():
@@ -560,7 +573,10 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         return rows
 
     def _scores(self, rows: Rows, importance_samples: int = IMPORTANCE_SAMPLES) -> NDArray[np.float64]:
-        encoded = log_likelihood(self.generator_, rows, self.seed_, importance_samples)
+        return self._in_units(log_likelihood(self.generator_, rows, self.seed_, importance_samples), rows)
+
+    def _in_units(self, encoded: NDArray[np.float64], rows: Rows) -> NDArray[np.float64]:
+        """Scores of encoded rows in the user's units."""
         densities = self.generator_.likelihood.densities(rows.x)  # type: ignore[operator]
         in_units: NDArray[np.float64] = encoded + self.codec_.log_jacobian(rows, densities).numpy()
         return in_units

@@ -27,11 +27,13 @@ class Cells(NamedTuple):
     Attributes:
         low, high: ends of each cell; equal where it is one value.
         size: how many values there can be in it; 0 where it is a stretch of a continuous column.
+        rows: how many rows it was made from.
     """
 
     low: tuple[float, ...]
     high: tuple[float, ...]
     size: tuple[float, ...]
+    rows: tuple[float, ...]
 
 
 @dataclass(frozen=True)

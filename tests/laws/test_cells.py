@@ -20,9 +20,9 @@ from latente.seeding import seeded
 
 # A number with an atom at 0 and two stretches, three levels, and a count of which the last cell holds 4 to 7.
 CELLS = (
-    Cells((-1.0, 0.0, 0.2), (-0.2, 0.0, 2.0), (0, 1, 0)),
-    Cells((0.0, 1.0, 2.0), (0.0, 1.0, 2.0), (1, 1, 1)),
-    Cells((0.0, 1.0, 3.5), (0.0, 1.0, 7.5), (1, 1, 4)),
+    Cells((-1.0, 0.0, 0.2), (-0.2, 0.0, 2.0), (0, 1, 0), (9, 9, 9)),
+    Cells((0.0, 1.0, 2.0), (0.0, 1.0, 2.0), (1, 1, 1), (0, 0, 0)),
+    Cells((0.0, 1.0, 3.5), (0.0, 1.0, 7.5), (1, 1, 4), (9, 9, 9)),
 )
 VALUES = ([-0.5, 0.0, 1.5], [0.0, 1.0, 2.0], [0.0, 1.0, 5.0])
 
@@ -55,7 +55,7 @@ def test_probabilities_of_all_rows_add_up_to_one(kind: type[OfCells]) -> None:
     part = likelihood_of(kind)
     every = torch.tensor([[a, b, c] for a in VALUES[0] for b in VALUES[1] for c in VALUES[2]])
     theta = theta_of(part, 1, 1).expand(1, len(every), -1)
-    sizes = CellTable(CELLS).log_size_of(every, CellTable(CELLS).index(every)).sum(1)
+    sizes = part.cells.log_size_of(every, part.cells.index(every)).sum(1)
     total = torch.logsumexp(part(theta).row_log_prob(every)[0] + sizes, 0)
     assert float(total.detach()) == pytest.approx(0.0, abs=1e-5)
 
@@ -81,7 +81,7 @@ def test_what_is_drawn_has_the_probabilities_that_are_said(kind: type[OfCells]) 
     with seeded(0):
         drawn = part(theta).sample()[0]
     every = torch.tensor([[a, b, c] for a in VALUES[0] for b in VALUES[1] for c in VALUES[2]])
-    table = CellTable(CELLS)
+    table = CellTable(CELLS, (False, True, False))
     said = (part(theta[:, : len(every)]).row_log_prob(every)[0] + table.log_size_of(every, table.index(every)).sum(1)).exp()
     keys = (table.index(drawn) * torch.tensor([9, 3, 1])).sum(1)
     found = torch.bincount(keys, minlength=27) / n
@@ -122,7 +122,7 @@ def test_weights_of_completions_average_to_the_marginal() -> None:
     x, mask = torch.tensor([[0.0, 0.0, 5.0]]), torch.tensor([[False, False, True]])
     theta = theta_of(part, 1, 1)
     every = torch.tensor([[a, b, 5.0] for a in VALUES[0] for b in VALUES[1]])
-    table = CellTable(CELLS)
+    table = CellTable(CELLS, (False, True, False))
     sizes = table.log_size_of(every, table.index(every))[:, :2].sum(1)
     exact = torch.logsumexp(part(theta.expand(1, 9, -1)).row_log_prob(every)[0] + sizes, 0)
     with seeded(0):
@@ -178,8 +178,8 @@ columns = st.lists(st.integers(-50, 50), min_size=2, max_size=400).map(lambda va
 @given(columns, st.sampled_from([0.0, 1.0]))
 @settings(deadline=None)
 def test_cells_hold_every_value_once(values: NDArray[np.float64], step: float) -> None:
-    low, high = cut(values, step)
-    assert len(low) == len(high) <= max(MOST_CELLS, 2 * len(np.unique(values)))
+    low, high, rows = cut(values, step)
+    assert rows.sum() == len(values) and len(low) == len(high) <= max(MOST_CELLS, 2 * len(np.unique(values)))
     assert (low <= high).all() and (low[1:] >= high[:-1] - 1e-9).all()
     inside = (values[:, None] >= low) & (values[:, None] <= high)
     assert inside.any(1).all()
@@ -190,6 +190,6 @@ def test_cells_hold_every_value_once(values: NDArray[np.float64], step: float) -
 def test_values_that_repeat_stand_alone() -> None:
     generator = np.random.default_rng(0)
     values = np.concatenate([np.zeros(5000), generator.exponential(size=5000), np.full(300, 1.0)])
-    low, high = cut(values, 0.0)
-    assert set(low[low == high]) == {0.0, 1.0}
+    low, high, rows = cut(values, 0.0)
+    assert set(low[low == high]) == {0.0, 1.0} and rows[low == 0.0].sum() == 5000
     assert 100 < len(low) <= MOST_CELLS + 4

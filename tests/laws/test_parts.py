@@ -59,7 +59,11 @@ def rows_of(shape: tuple[int, ...], n: int = 12, holes: bool = True) -> Rows:
 @pytest.mark.parametrize("name", sorted(PARTS))
 def test_arguments_are_the_whole_configuration(name: str) -> None:
     of_cells = "cells" in constructor_arguments(PARTS[name])
-    sizes = {"shape": (2,), "cells": (Cells((0.0, 1.0), (0.0, 1.0), (1.0, 1.0)),) * 2} if of_cells else {"shape": (3, 17, 19)}
+    sizes = (
+        {"shape": (2,), "cells": (Cells((0.0, 1.0), (0.0, 1.0), (1.0, 1.0), (9.0, 9.0)),) * 2}
+        if of_cells
+        else {"shape": (3, 17, 19)}
+    )
     part = build(choose(name), **{**SIZES, "outputs": 3 * 17 * 19, **sizes})
     again = build(Choice.from_json(json.loads(json.dumps(part.choice().to_json()))))
     assert {k: v.shape for k, v in again.state_dict().items()} == {k: v.shape for k, v in part.state_dict().items()}

@@ -18,6 +18,7 @@ _MEASURED = {
     "distortion": "distortion (nats per row)",
     "rate": "rate (nats per row)",
     "loss": "loss: distortion + rate",
+    "row_law_loss": "loss of the rows' own law",
     "epochs": "epochs",
     "seconds": "seconds",
     "finished": "ended by",
@@ -49,19 +50,16 @@ def info(run: Run, json: Json = False, quiet: Quiet = False) -> None:
 
 
 def describe(vae: VAE) -> list[dict[str, Any]]:
-    """Name, type, kind, centre and scale of each column that the model knows; of pictures, their size and range."""
+    """What each column is taken for, why, and how it is recorded; of pictures, their size and range."""
     codec: Any = vae.codec_
     if codec.kind == "image":
         channels, height, width = codec.shape
         size = {"name": "image", "dtype": codec.dtype, "kind": codec.field_kind, "height": height, "width": width}
         return [{**size, "channels": channels, "black": codec.low, "white": codec.high}]
-    kinds = {field.name: field.kind for field in codec.fields}
-    columns = zip(codec.names, codec.dtypes, codec.center, codec.scale, codec.counts, strict=True)
+    columns = zip(codec.names, codec.dtypes, codec.kinds, codec.reasons, codec.missing, strict=True)
     return [
-        {"name": name, "dtype": dtype, "kind": kinds.get(name, "left out")}
-        | ({"center": None, "scale": None} if levels else {"center": float(center), "scale": float(scale)})
-        | {"levels": int(levels) or None}
-        for name, dtype, center, scale, levels in columns
+        {"name": name, "dtype": dtype, "kind": kind, "because": reason, "missing": f"{missing:.1%}" if missing else None}
+        for name, dtype, kind, reason, missing in columns
     ]
 
 

@@ -44,3 +44,7 @@ def sample(
     asked = conditions(given or [])
     task = Task(run, out, Console(json, quiet))
     task.finish(task.vae.sample(number, given=asked, holes=holes, random_state=seed), seed=seed)
+    if figures := task.vae.figures_.get("privacy"):
+        from latente.certificate.privacy import told
+
+        task.console.remark(told(figures))

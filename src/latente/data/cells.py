@@ -16,18 +16,20 @@ REPEATED = 10  # times that values occur on average where each of them is a cell
 MOST_ROWS = 100_000
 
 
-def cut(values: Array, step: float) -> tuple[Array, Array]:
-    """Lower and upper ends of a column's cells, both float64 ``[cells]``, in rising order; equal where a cell is one value.
+def cut(values: Array, step: float) -> tuple[Array, Array, Array]:
+    """Lower and upper ends of a column's cells, in rising order, and how many rows each holds, all float64 ``[cells]``; the
+    ends are equal where a cell is one value.
 
     Args:
         values: what was seen of the column, float64 ``[n]``, at least one value.
         step: of the grid on which all values are; 0 where there is none. The ends of a run lie half a step outside it.
 
-    >>> low, high = cut(np.repeat([0.0, 1.0, 7.0], 30), 1.0)
-    >>> low.tolist(), high.tolist()
-    ([0.0, 1.0, 7.0], [0.0, 1.0, 7.0])
+    >>> low, high, rows = cut(np.repeat([0.0, 1.0, 7.0], 30), 1.0)
+    >>> low.tolist(), high.tolist(), rows.tolist()
+    ([0.0, 1.0, 7.0], [0.0, 1.0, 7.0], [30.0, 30.0, 30.0])
     """
-    if len(values) > MOST_ROWS:
+    n = len(values)
+    if n > MOST_ROWS:
         some = values[np.linspace(0, len(values) - 1, MOST_ROWS).astype(np.intp)]
         values = np.concatenate([some, [values.min(), values.max()]])
     distinct, counts = np.unique(values, return_counts=True)
@@ -39,7 +41,8 @@ def cut(values: Array, step: float) -> tuple[Array, Array]:
     else:
         between = (last[:-1] + first[1:]) / 2
         low, high = np.concatenate([first[:1], between]), np.concatenate([between, last[-1:]])
-    return np.where(alone, first, low), np.where(alone, first, high)
+    rows = np.add.reduceat(counts, starts) * (n / counts.sum())
+    return np.where(alone, first, low), np.where(alone, first, high), rows
 
 
 def _runs(counts: Array) -> tuple[Array, Array]:

@@ -56,7 +56,8 @@ class TableCodec(Stored):
         texts: the levels of all such columns, one column after the other.
         cell_counts: int64 ``[F]``, into how many cells a column of numbers is cut (:mod:`latente.data.cells`); 0 for others,
             and in an array, which is taken for a matrix of measures.
-        cell_low, cell_high: float64, ends of the cells of all such columns, one column after the other, in the user's units.
+        cell_low, cell_high, cell_rows: float64, ends of the cells of all such columns, one column after the other, in the
+            user's units, and how many rows each held.
         notes: sentences about the data that a person should know.
     """
 
@@ -80,6 +81,7 @@ class TableCodec(Stored):
     cell_counts: Array
     cell_low: Array
     cell_high: Array
+    cell_rows: Array
     notes: tuple[str, ...]
 
     kind: ClassVar[str] = "table"
@@ -141,7 +143,7 @@ class TableCodec(Stored):
         """How a column is cut into cells, in encoded units; of levels, each is one."""
         if self.counts[column]:
             levels = tuple(map(float, range(self.counts[column])))
-            return Cells(levels, levels, (1.0,) * len(levels))
+            return Cells(levels, levels, (1.0,) * len(levels), (0.0,) * len(levels))
         if not self.cell_counts[column]:
             return None
         begin = int(self.cell_counts[:column].sum())
@@ -149,7 +151,7 @@ class TableCodec(Stored):
         low, high = ((ends[part] - self.center[column]) / self.scale[column] for ends in (self.cell_low, self.cell_high))
         values = np.rint((high - low) * self.scale[column] / self.grid[column]) if self.grid[column] else np.zeros_like(low)
         size = np.where(high > low, values, 1.0)
-        return Cells(tuple(low.tolist()), tuple(high.tolist()), tuple(size.tolist()))
+        return Cells(*(tuple(values.tolist()) for values in (low, high, size, self.cell_rows[part])))
 
     def levels(self, column: int) -> tuple[str, ...]:
         """The different texts of a column, in the order of their codes; () for one of numbers."""
@@ -359,7 +361,7 @@ class TableCodec(Stored):
         expect(all(is_number(level) for levels in coded for level in levels), "the codes")
         expect(is_texts(self.kinds) and is_texts(self.reasons), "the kinds")
         expect(len(self.kinds) == len(self.reasons) == len(self.names), "the number of kinds")
-        expect(self.cell_counts.sum() == len(self.cell_low) == len(self.cell_high), "the cells")
+        expect(self.cell_counts.sum() == len(self.cell_low) == len(self.cell_high) == len(self.cell_rows), "the cells")
         expect(not (self.cell_low > self.cell_high).any() and np.isfinite(self.cell_low).all(), "the cells")
         expect(not (self.low > self.high).any() and np.isfinite(self.grid).all() and (self.grid >= 0.0).all(), "the bounds")
         expect(np.isfinite(self.resolution).all() and (self.resolution >= 0.0).all(), "the resolutions")
@@ -386,16 +388,15 @@ def _kept(filled: Array, seen: Table, column: int) -> Array:
     return np.where(there, column_of_text, filled)
 
 
-def _cells(table: Table, columns: Array, grid: Array) -> tuple[Array, Array, Array]:
-    """How many cells each of some columns of numbers has, and the cells' ends, column after column."""
-    counts, low, high = np.zeros(len(table.names), np.int64), [np.empty(0)], [np.empty(0)]
+def _cells(table: Table, columns: Array, grid: Array) -> tuple[Array, Array, Array, Array]:
+    """How many cells each of some columns of numbers has, and the cells' ends and rows, column after column."""
+    counts, found = np.zeros(len(table.names), np.int64), [np.empty((3, 0))]
     for column in np.flatnonzero(columns & (table.container not in ARRAYS)):
         values = table.values[:, column].astype(np.float64)
-        ends = cut(values[~np.isnan(values)], float(grid[column]))
-        counts[column] = len(ends[0])
-        low.append(ends[0])
-        high.append(ends[1])
-    return counts, np.concatenate(low), np.concatenate(high)
+        found.append(np.stack(cut(values[~np.isnan(values)], float(grid[column]))))
+        counts[column] = found[-1].shape[1]
+    low, high, rows = np.concatenate(found, 1)
+    return counts, low, high, rows
 
 
 def _with_codes(table: Table, kinds: Mapping[str, str]) -> Table:

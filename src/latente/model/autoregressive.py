@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from latente.model.cells import OfCells, log_softmax_at
+from latente.model.cells import CellEmbedding, OfCells, log_softmax_at
 from latente.model.distributions import Conditioned, FieldsDistribution, Intervals, full_precision
 from latente.model.parts import register
 from latente.rows import Cells, Rows
@@ -145,13 +145,14 @@ class Autoregressive(OfCells):
         super().__init__(shape, cells, levels)
         self.width, self.dropout, self.hide = width, dropout, hide
         scale = 1 / math.sqrt(self.size)
-        self.embedding = nn.Parameter(scale * torch.randn(self.cells.total, width))
+        self.embedding = CellEmbedding(self.cells, width, scale)
         self.place = nn.Parameter(0.1 * torch.randn(self.size, width))
         self.blocks = nn.ModuleList(
             nn.Sequential(nn.ReLU(), nn.Linear(width, width), nn.ReLU(), nn.Dropout(dropout), nn.Linear(width, width))
             for _ in range(blocks)
         )
-        self.heads = nn.ModuleList(nn.Linear(width, count) for count in self.cells.counts)
+        self.heads = nn.ModuleList(nn.Linear(width, rank, bias=False) for rank in self.cells.ranks)
+        self.base = nn.ParameterList(torch.zeros(count) for count in self.cells.counts)
         self.holed = [f for f, hole in enumerate(holes) if hole]
         self.seen = nn.Linear(width, len(self.holed)) if self.holed else None
 
@@ -173,7 +174,7 @@ class Autoregressive(OfCells):
         for f, frequencies in enumerate(self.frequencies(rows)):
             with torch.no_grad():
                 self.heads[f].weight.mul_(0.1)  # type: ignore[operator]
-                self.heads[f].bias.copy_(frequencies.log())  # type: ignore[operator]
+                self.base[f].copy_(frequencies.log())
 
     def log_cells(self, theta: Tensor, index: Tensor, mask: Tensor | None) -> Tensor:
         """Log-probability of the cells [B, F], each given those before it, [K, B, F].
@@ -195,14 +196,14 @@ class Autoregressive(OfCells):
         if self.training and self.hide:
             hidden = torch.rand(places.shape, device=places.device) < self.hide
             places = torch.where(hidden, self.cells.unseen + self.cells.offsets, places)
-        told = F.embedding(places, self.embedding)
+        told = self.embedding(places)
         return self._network(context + (told.cumsum(1) - told) + self.place).unbind(-2)
 
     def _each_features(self, theta: Tensor, places: Tensor) -> Iterator[Tensor]:
         context = theta
         for f in range(len(self.cells)):
             yield self.features(f, context)
-            context = context + F.embedding(places[:, f], self.embedding)
+            context = context + self.embedding.of(f, places[:, f] - self.cells.offsets[f])
 
     def features(self, f: int, context: Tensor) -> Tensor:
         """What is known when it is column ``f``'s turn, [K, B, W] to [K, B, W]."""
@@ -210,8 +211,8 @@ class Autoregressive(OfCells):
 
     def logits(self, f: int, h: Tensor) -> Tensor:
         """Logits of one column's cells, [K, B, W] to [K, B, cells]."""
-        logits: Tensor = self.heads[f](h)
-        return full_precision(logits)
+        logits: Tensor = full_precision(self.cells.spread(f, self.heads[f](h))) + self.base[f]
+        return logits
 
     def seen_logit(self, f: int, h: Tensor) -> Tensor:
         """Logit of that a value of the column is seen, [K, B, W] to [K, B]."""
@@ -227,7 +228,7 @@ class Autoregressive(OfCells):
         """The context of the columns behind ``f``, which has this value, or where ``seen`` is False none."""
         index = self.cells.column_index(f, value)
         index = index if seen is None else torch.where(seen, index, self.cells.counts[f])
-        return context + F.embedding(index + self.cells.offsets[f], self.embedding)
+        return context + self.embedding.of(f, index)
 
     def _network(self, h: Tensor) -> Tensor:
         for block in self.blocks:

@@ -16,12 +16,16 @@ from latente.model.likelihoods import Likelihood
 from latente.model.parts import register
 from latente.rows import Cells, Rows
 
+FREE_CELLS = 32  # as many are each by itself
+HATS = 24
+OFTEN = 200.0  # rows of a cell that is by itself, however many there are
+
 
 class CellTable(nn.Module):
     """The cells of F columns side by side, padded to the M of the column that has most.
 
     Attributes:
-        counts: how many each column has.
+        counts: how many each column has. ranks: how many numbers describe something of each of them (see :func:`_basis`).
         edges: between neighbouring cells, [F, M - 1]. low, high, log_size, density: [F, M]. spacing: mean width of a cell, [F].
         offsets: where each column begins in a table of all columns' cells, [F]. unseen: which of its places there is that of a
             value that was not seen, [F].
@@ -36,9 +40,9 @@ class CellTable(nn.Module):
     offsets: Tensor
     unseen: Tensor
 
-    def __init__(self, cells: Sequence[Cells]) -> None:
+    def __init__(self, cells: Sequence[Cells], nominal: Sequence[bool]) -> None:
         super().__init__()
-        tables = [torch.tensor([low, high, size], dtype=torch.float64) for low, high, size in cells]
+        tables = [torch.tensor([low, high, size, rows], dtype=torch.float64) for low, high, size, rows in cells]
         self.counts = [table.shape[1] for table in tables]
         most = max(self.counts)
         edges = [(table[1, :-1] + table[0, 1:]) / 2 for table in tables]
@@ -46,7 +50,7 @@ class CellTable(nn.Module):
             "edges": torch.stack([F.pad(edge, (0, most - 1 - len(edge)), value=math.inf) for edge in edges]),
             "low": torch.stack([F.pad(table[0], (0, most - table.shape[1])) for table in tables]),
             "high": torch.stack([F.pad(table[1], (0, most - table.shape[1])) for table in tables]),
-            "log_size": torch.stack([F.pad(_log_size(*table), (0, most - table.shape[1])) for table in tables]),
+            "log_size": torch.stack([F.pad(_log_size(*table[:3]), (0, most - table.shape[1])) for table in tables]),
             "spacing": torch.stack([(table[1, -1] - table[0, 0]).clamp_min(1e-12) / table.shape[1] for table in tables]),
         }
         for name, value in values.items():
@@ -54,6 +58,11 @@ class CellTable(nn.Module):
         self.register_buffer(
             "density", torch.stack([F.pad(t[2] == 0, (0, most - t.shape[1])) for t in tables]), persistent=False
         )
+        self.ranks = []
+        for f, ((*_, rows), unordered) in enumerate(zip(cells, nominal, strict=True)):
+            basis = _basis(rows, unordered)
+            self.register_buffer(f"basis_{f}", basis, persistent=False)
+            self.ranks.append(len(rows) if basis is None else basis.shape[1])
         # One place more for each column, of a value that was not seen.
         *starts, self.total = accumulate((count + 1 for count in self.counts), initial=0)
         self.register_buffer("offsets", torch.tensor(starts), persistent=False)
@@ -61,6 +70,11 @@ class CellTable(nn.Module):
 
     def __len__(self) -> int:
         return len(self.counts)
+
+    def spread(self, f: int, coefficients: Tensor) -> Tensor:
+        """What each of a column's cells has, [..., cells], by what its basis has, [..., rank]."""
+        basis: Tensor | None = getattr(self, f"basis_{f}")
+        return coefficients if basis is None else coefficients @ basis.T
 
     def index(self, x: Tensor) -> Tensor:
         """In which cell each value is, [B, F] to [B, F]."""
@@ -125,6 +139,50 @@ class CellTable(nn.Module):
         return (self.low[f, :count] + self.high[f, :count]) / 2
 
 
+class CellEmbedding(nn.Module):
+    """A vector for each cell, alike for neighbours, and for each column's "not seen", which begins at 0.
+
+    Args:
+        cells: of the columns.
+        width: of the vectors. scale: their standard deviation at the start.
+    """
+
+    def __init__(self, cells: CellTable, width: int, scale: float) -> None:
+        super().__init__()
+        self.cells = cells
+        self.vectors = nn.ParameterList(scale * torch.randn(width, rank) for rank in cells.ranks)
+        self.unseen = nn.Parameter(torch.zeros(len(cells), width))
+
+    def table(self, f: int) -> Tensor:
+        """The vectors of one column's cells, "not seen" last, [cells + 1, W]."""
+        return torch.cat([self.cells.spread(f, self.vectors[f]).T, self.unseen[f : f + 1]])
+
+    def of(self, f: int, index: Tensor) -> Tensor:
+        """The vectors of one column's cells of any shape, [..., W]."""
+        return F.embedding(index, self.table(f))
+
+    def forward(self, places: Tensor) -> Tensor:
+        """Of rows' places in the table of all columns, [B, F] to [B, F, W]."""
+        return F.embedding(places, torch.cat([self.table(f) for f in range(len(self.cells))]))
+
+
+def _basis(rows: Sequence[float], unordered: bool) -> Tensor | None:
+    """What cells that are neighbours have in common, [cells, rank]; None where each is by itself.
+
+    Hat functions over the cells' order (the piecewise-linear encoding of Gorishniy et al. 2022), and an indicator of its own
+    for each cell that was seen often enough to tell: with one for every cell, a model of 8,000 rows learns them by heart.
+
+    Args:
+        rows: from how many rows each cell was made.
+        unordered: the cells are levels, of which no two are neighbours.
+    """
+    if unordered or len(rows) <= FREE_CELLS:
+        return None
+    place = torch.linspace(0, HATS - 1, len(rows)).unsqueeze(1)
+    hats = F.relu(1 - (place - torch.arange(HATS)).abs())
+    return torch.cat([hats, torch.eye(len(rows))[:, [cell for cell, n in enumerate(rows) if n >= OFTEN]]], 1)
+
+
 def _log_size(low: Tensor, high: Tensor, size: Tensor) -> Tensor:
     """What is subtracted from the logarithm of a cell's probability to have that of a value in it."""
     return torch.where(size > 0, size, high - low).clamp_min(1e-12).log()
@@ -146,7 +204,7 @@ class OfCells(Likelihood):
         if len(cells) != self.size:
             raise ModelError(f"cells are needed for each of the {self.size} columns, not for {len(cells)}")
         self.nominal = [bool(count) for count in levels] or [False] * self.size
-        self.cells = CellTable(cells)
+        self.cells = CellTable(cells, self.nominal)
 
     def densities(self, x: Tensor) -> Tensor:
         return self.cells.density.gather(1, self.cells.index(x.flatten(1)).T).T
@@ -223,17 +281,18 @@ class CellsLikelihood(OfCells):
 
     @property
     def outputs(self) -> int:
-        return sum(self.cells.counts)
+        return sum(self.cells.ranks)
 
     def forward(self, theta: Tensor) -> FieldsDistribution:
-        """theta [K, B, P]: the logits of every column's cells, beside those of independent columns."""
-        return CellFields(self, torch.split(theta + self.base, self.cells.counts, -1))
+        """theta [K, B, P]: what makes the logits of every column's cells, beside those of independent columns."""
+        parts = zip(torch.split(theta, self.cells.ranks, -1), torch.split(self.base, self.cells.counts), strict=True)
+        return CellFields(self, [self.cells.spread(f, part) + base for f, (part, base) in enumerate(parts)])
 
     base: Tensor
 
     def __init__(self, shape: tuple[int, ...], cells: Sequence[Cells], levels: tuple[int, ...] = ()) -> None:
         super().__init__(shape, cells, levels)
-        self.register_buffer("base", torch.zeros(self.outputs))
+        self.register_buffer("base", torch.zeros(sum(self.cells.counts)))
 
     def start(self, rows: Rows, residual: Tensor, resolution: Tensor) -> None:
         """Each column begins at its own frequencies."""

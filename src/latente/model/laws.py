@@ -168,17 +168,30 @@ def _mixture(codes: NDArray[np.float64], components: int, seed: int) -> Gaussian
     return GaussianMixture(components, reg_covar=ridge, random_state=seed, max_iter=60, tol=1e-2).fit(codes)
 
 
-def fit_law(z: Tensor, seed: int = 0) -> MixtureLaw:
-    """The law with the lowest Bayesian information criterion, from one normal to a mixture of 30, on at most 10,000 codes.
+def fit_law(z: Tensor, seed: int = 0) -> LatentLaw:
+    """A normal, a mixture of up to 30, or a flow: the law with the best evidence, on at most 10,000 codes.
 
-    More components are tried until they twice did not help, and only where the codes are enough to tell.
+    Mixtures are compared by the Bayesian information criterion; more components are tried until they twice did not help, and
+    only where the codes are enough to tell. A flow is tried where the largest mixture was still the best, and taken where it
+    gives codes that neither was fitted to the higher density.
     """
     codes = z.double().cpu().numpy()[:MOST_CODES]
-    d = codes.shape[1]
+    fitted = _best_mixture(codes, seed)
+    if fitted.n_components == CANDIDATES[-1] and codes.shape[1] > 1:
+        some, others = codes[: -len(codes) // 5], codes[-len(codes) // 5 :]
+        flow = FlowLaw(codes.shape[1]).fit(torch.from_numpy(some).float(), seed)
+        if float(flow.log_prob(torch.from_numpy(others)).mean()) > _mixture(some, CANDIDATES[-1], seed).score(others):
+            return flow
+    law = GaussianLaw(codes.shape[1]) if fitted.n_components == 1 else MixtureLaw(codes.shape[1], fitted.n_components)
+    law._take(fitted)
+    return law
+
+
+def _best_mixture(codes: NDArray[np.float64], seed: int) -> GaussianMixture:
     best: tuple[float, GaussianMixture] | None = None
     worse = 0
     for components in CANDIDATES:
-        if components > 1 and len(codes) < 10 * components * (d + 1):
+        if components > 1 and len(codes) < 10 * components * (codes.shape[1] + 1):
             break
         fitted = _mixture(codes, components, seed)
         criterion = float(fitted.bic(codes))
@@ -187,6 +200,4 @@ def fit_law(z: Tensor, seed: int = 0) -> MixtureLaw:
             break
         best = best if worse else (criterion, fitted)
     assert best is not None
-    law = GaussianLaw(d) if best[1].n_components == 1 else MixtureLaw(d, best[1].n_components)
-    law._take(best[1])
-    return law
+    return best[1]

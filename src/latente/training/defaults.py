@@ -8,7 +8,7 @@ import torch
 
 from latente.errors import ModelError
 
-ROW_LAW_RATE = 1e-3
+ROW_LAW_RATE, ROW_LAW_PATIENCE, MOST_ROW_LAW_STEPS = 4e-3, 0.15, 4000
 MOST_STEPS, LEAST_STEPS = 6000, 200
 SHARED_FROM = 5_000_000  # multiply-adds of a step from which a second thread is worth its barriers
 BFLOAT16_PAYS_FROM = 10_000_000  # multiply-adds of a step from which bfloat16 products are faster than float32, casts included
@@ -26,8 +26,8 @@ def epochs(n: int, batch: int) -> int:
 
 
 def row_law_epochs(n: int, batch: int) -> int:
-    """As many as make 16 sqrt(n) steps, and at least 10."""
-    return max(10, round(16 * math.sqrt(n) / math.ceil(n / batch)))
+    """As many as make 32 sqrt(n) steps, and at most 4,000, but at least 10; most runs stop earlier."""
+    return max(10, round(min(MOST_ROW_LAW_STEPS, 32 * math.sqrt(n)) / math.ceil(n / batch)))
 
 
 def device(wanted: str) -> str:

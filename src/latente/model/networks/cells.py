@@ -7,10 +7,9 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
-from latente.model.cells import CellTable
+from latente.model.cells import CellEmbedding, CellTable
 from latente.model.parts import Part, register
 from latente.rows import Cells
 
@@ -42,10 +41,8 @@ class CellsEncoder(Part):
         embedding: int = 32,
     ) -> None:
         super().__init__()
-        self.cells = CellTable(cells)
-        table = torch.randn(self.cells.total, embedding)
-        table[self.cells.unseen + self.cells.offsets] = 0.0
-        self.embedding = nn.Parameter(table / math.sqrt(embedding))
+        self.cells = CellTable(cells, [bool(count) for count in levels] or [False] * math.prod(shape))
+        self.embedding = CellEmbedding(self.cells, embedding, 1 / math.sqrt(embedding))
         numbers = [f for f in range(math.prod(shape)) if not (levels and levels[f])]
         self.register_buffer("numbers", torch.tensor(numbers, dtype=torch.long), persistent=False)
         sizes = (math.prod(shape) * embedding + len(numbers), *hidden)
@@ -55,7 +52,7 @@ class CellsEncoder(Part):
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
         """[B, F] to [B, H]; a field that was not seen is 0 in ``x``."""
-        embedded = F.embedding(self.cells.places(x, mask), self.embedding).flatten(1)
+        embedded = self.embedding(self.cells.places(x, mask)).flatten(1)
         h = torch.cat([embedded, x.index_select(1, self.numbers)], 1)
         for layer in self.layers:
             h = torch.relu(layer(h))
