@@ -44,6 +44,12 @@ def test_two_different_levels_are_at_distance_one() -> None:
     assert np.linalg.norm(values[1] - values[2]) == pytest.approx(1)
 
 
+def test_a_probability_lies_between_0_and_1() -> None:
+    fields = (Field("a", BINARY),)
+    values = Columns.fit(Rows(torch.tensor([[0.0], [1.0]])), fields)(Rows(torch.tensor([[0.0], [0.25], [1.0]])))
+    np.testing.assert_allclose(values[:, 0] - values[0, 0], [0, 0.25, 1])
+
+
 def test_what_was_not_seen_lies_in_the_middle() -> None:
     fields = (Field("a", REAL), Field("b", CATEGORICAL, levels=2))
     x = torch.tensor([[-1.0, 0.0], [0.0, 0.0], [1.0, 1.0], [5.0, 1.0]])

@@ -72,3 +72,14 @@ def test_without_one(latente, run, tmp_path):
     assert ended.code == 0
     assert not (copy / "certificate.json").exists(), "that of the earlier model"
     assert lt.load(copy / "model.safetensors").figures_["epochs"] == 1
+
+
+def test_a_certificate_that_fails_does_not_cost_the_model(latente, run, tmp_path, monkeypatch):
+    def broken(vae):
+        raise ZeroDivisionError("no luck")
+
+    monkeypatch.setattr(lt.VAE, "certificate", broken)
+    ended = latente("fit", run[0], "-o", tmp_path / "run", "--max-epochs", "1", "--no-figures")
+    assert ended.code == 0
+    assert "warning: the certificate could not be made (ZeroDivisionError: no luck); the model is saved" in ended.err
+    assert (tmp_path / "run/model.safetensors").exists()

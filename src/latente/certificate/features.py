@@ -88,11 +88,21 @@ class Scores:
 
 
 @dataclass(frozen=True)
+class Tossed:
+    """A column of 0 and 1 from its mean on: a decoded mean, which is a probability, lies between the two."""
+
+    mean: float
+
+    def __call__(self, values: Array) -> Array:
+        return values - self.mean
+
+
+@dataclass(frozen=True)
 class Columns:
     """Features of a table's rows. What was not seen lies in the middle: score 0, or the frequencies of the levels."""
 
     fields: tuple[Field, ...]
-    parts: tuple[Scores | Array | None, ...]
+    parts: tuple[Scores | Tossed | Array, ...]
 
     @classmethod
     def fit(cls, rows: Rows, fields: tuple[Field, ...]) -> Columns:
@@ -109,9 +119,8 @@ class Columns:
 
     def _column(self, f: int, values: Array, seen: NDArrayBool) -> Array:
         part = self.parts[f]
-        if isinstance(part, Scores):
+        if not isinstance(part, np.ndarray):
             return np.where(seen, part(values), 0.0)[:, None]
-        assert part is not None
         indicators = values[:, None] == np.arange(len(part))
         return np.where(seen[:, None], indicators, part) / math.sqrt(2)
 
@@ -119,11 +128,13 @@ class Columns:
 NDArrayBool = np.ndarray[tuple[int, ...], np.dtype[np.bool_]]
 
 
-def _part(field: Field, seen: Array) -> Scores | Array:
-    """Scores of a column of numbers; frequencies of the levels of another."""
-    if field.kind not in (BINARY, CATEGORICAL):
+def _part(field: Field, seen: Array) -> Scores | Tossed | Array:
+    """Ranks of a column of numbers; of another its mean, or the frequencies of its levels."""
+    if field.kind == BINARY:
+        return Tossed(float(seen.mean()) if len(seen) else 0.0)
+    if field.kind != CATEGORICAL:
         return Scores.fit(seen)
-    counts = np.bincount(seen.round().astype(int), minlength=max(2, field.levels))
+    counts = np.bincount(seen.round().astype(int), minlength=field.levels)
     return np.asarray(counts / max(1, counts.sum()), float)
 
 

@@ -160,7 +160,7 @@ def run(
 ) -> None:
     """Fit, write the run folder with ``figures`` and ``certificate`` where wanted, and say what came of it."""
     from latente.data import read
-    from latente.report.run_folder import CHECKPOINT, claim, metrics, write_run
+    from latente.report.run_folder import CHECKPOINT, claim, metrics, write_certificate, write_run
 
     claim(folder)
     if resume:
@@ -179,8 +179,10 @@ def run(
         for note in vae.notes_:
             if note not in heard:
                 console.remark(note)
+        paths = write_run(vae, rows, folder, writes["figures"])
         certificate = certified(vae, console, heard) if writes["certificate"] else None
-        paths = write_run(vae, rows, folder, writes["figures"], certificate)
+        if certificate is not None:
+            paths["certificate"] = write_certificate(certificate, folder)
         shutil.rmtree(folder / CHECKPOINT, ignore_errors=True)  # not before: a kill until here can be resumed
     if vae.figures_["finished"] == "interrupted":
         console.remark("interrupted: the best model so far is kept")
@@ -192,11 +194,15 @@ def run(
 
 def certified(vae: VAE, console: Console, heard: list[str]) -> Certificate | None:
     """The certificate of a model that was just fitted, and its verdicts as remarks, but for those that were ``heard`` while it
-    was; None where no rows were held out.
+    was; None where no rows were held out, or it could not be made.
     """
     if not vae.figures_["held_out_rows"]:
         return None
-    certificate = vae.certificate()
+    try:
+        certificate = vae.certificate()
+    except Exception as error:  # whatever it stumbles over, the model is there and of use
+        console.remark(f"the certificate could not be made ({type(error).__name__}: {error}); the model is saved", "warning")
+        return None
     for verdict in certificate.verdicts:
         if any(verdict.name in warning for warning in heard):
             continue

@@ -70,9 +70,7 @@ def is_run(folder: Path) -> bool:
     return (folder / MODEL).is_file() or (folder / CHECKPOINT).is_dir()
 
 
-def write_run(
-    vae: VAE, data: Any, folder: str | Path, figures: bool = True, certificate: Certificate | None = None
-) -> dict[str, Path]:
+def write_run(vae: VAE, data: Any, folder: str | Path, figures: bool = True) -> dict[str, Path]:
     """Write the run folder of a fitted estimator.
 
     The model is written first; a figure that can't be drawn is a LatenteWarning, and the model stays.
@@ -82,10 +80,9 @@ def write_run(
         data: what it was fitted on, or more of its kind: whatever ``fit`` takes.
         folder: where to; that of an earlier run is written over, file by file.
         figures: whether to draw them.
-        certificate: of the model, where there is one.
 
     Returns:
-        Where everything is: ``model``, ``history``, ``metrics``, ``certificate`` and the figures by their names.
+        Where everything is: ``model``, ``history``, ``metrics`` and the figures by their names.
 
     Raises:
         StorageError: the folder holds other things, or can't be written to.
@@ -94,10 +91,7 @@ def write_run(
     paths = {"model": vae.save(folder / MODEL)}
     paths["history"] = write_text(folder / HISTORY, history_text(vae.history_))
     paths["metrics"] = write_text(folder / METRICS, json.dumps(metrics(vae), indent=2) + "\n")
-    if certificate is not None:
-        paths["certificate"] = write_certificate(certificate, folder)
-    else:
-        (folder / CERTIFICATE).unlink(missing_ok=True)  # that of an earlier model
+    (folder / CERTIFICATE).unlink(missing_ok=True)  # that of an earlier model
     drawn = some_rows(read(data), vae.seed_) if figures else None
     for name, draw in DRAWINGS.items():
         path = folder / FIGURES / f"{name}.png"
