@@ -282,8 +282,8 @@ class TableCodec(Stored):
         values = restore(x[:, group], self.center[group], self.scale[group], np.dtype(float) if len(coded) else dtype)
         if possible:
             values = on_grid(values, self.low[group], self.high[group], self.grid[group])
-            for place, column in enumerate(columns):
-                values[:, place] = self._as_recorded(column, values[:, place])
+            for recorded, column in zip(values.T, columns, strict=True):
+                recorded[:] = self._as_recorded(column, recorded)
         for place in coded:
             numbers = np.array([float(level) for level in self.levels(int(columns[place]))])
             values[:, place] = self._of_levels(columns[place], x[:, columns[place]], numbers)
