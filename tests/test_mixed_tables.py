@@ -271,7 +271,7 @@ def test_rows_given_some_of_their_columns(vae: lt.VAE, law: str) -> None:
         ({"age": 3}, "the column 'age', which is not there"),
         ({"size": (5, 1)}, "can't be from 5 to 1"),
         ({"size": (100, 200)}, "was only ever from"),
-        ({"size": "tall"}, "holds numbers"),
+        ({"size": "tall"}, "holds numbers or dates"),
         ({"name": "somebody 1"}, "is left out of the model"),
     ],
 )
@@ -334,3 +334,49 @@ def test_a_thousand_levels() -> None:
     vae = lt.VAE(max_epochs=2, random_state=0).fit(frame)
     assert set(vae.sample(100)["shop"]) <= set(frame["shop"])
     assert vae.fields_[0]["kind"] == "categorical"
+
+
+# -- dates ------------------------------------------------------------------------------------------------------------
+
+
+def _visits() -> dict[str, list[Any]]:
+    generator = np.random.default_rng(0)
+    days = generator.integers(0, 700, N)
+    late = np.array(["2020-01-01"], "datetime64[D]") + days
+    times = late.astype("datetime64[s]") + 3600 * generator.integers(8, 18, N)
+    return {
+        "day": late.astype("datetime64[us]").tolist(),
+        "time": times.astype("datetime64[us]").tolist(),
+        "year": [f"y{day.astype(object).year}" for day in late],
+    }
+
+
+@pytest.mark.parametrize("zone", [None, "Europe/Madrid"])
+@pytest.mark.parametrize("container", ["pandas", "polars", "pyarrow"])
+def test_dates_come_back_as_dates(container: str, zone: str | None) -> None:
+    frame = pl.DataFrame(_visits()).with_columns(pl.col("day").cast(pl.Date), pl.col("time").dt.cast_time_unit("ms"))
+    frame = (
+        frame.with_columns(pl.col("time").dt.replace_time_zone(zone, ambiguous="earliest", non_existent="null"))
+        if zone
+        else frame
+    )
+    source: Any = {"pandas": frame.to_pandas, "polars": frame.clone, "pyarrow": frame.to_arrow}[container]()
+    vae = lt.VAE(max_epochs=40, random_state=0).fit(source)
+    assert {field["name"]: field["kind"] for field in vae.fields_}["time"] == "calendar"
+    drawn = nw.from_native(vae.sample(200), eager_only=True)
+    assert drawn.schema == nw.from_native(source, eager_only=True).schema
+    back = nw.from_native(vae.codec_.decode(vae.codec_.encode(_read(source)).x, possible=True), eager_only=True)
+    assert back["day"].to_list() == nw.from_native(source, eager_only=True)["day"].to_list()
+    agreed = [f"y{day.year}" == year for day, year in zip(drawn["day"].to_list(), drawn["year"].to_list(), strict=True)]
+    assert np.mean(agreed) > 0.9
+    assert min(column(drawn, "day")) >= min(column(source, "day"))
+
+
+def test_dates_in_a_file_and_given(tmp_path: Path) -> None:
+    pd.DataFrame(_visits()).to_csv(tmp_path / "visits.csv", index=False)
+    vae = lt.VAE(max_epochs=20, random_state=0).fit(tmp_path / "visits.csv")
+    assert [field["kind"] for field in vae.fields_] == ["calendar", "calendar", "binary"]
+    drawn = vae.sample(30, given={"day": ("2021-03-01", None)})
+    assert min(column(drawn, "day")).isoformat() >= "2021-03-01" and set(column(drawn, "year")) == {"y2021"}
+    with pytest.raises(lt.DataError, match="holds numbers or dates"):
+        vae.sample(5, given={"day": "soon"})

@@ -6,6 +6,7 @@ file holds.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -23,20 +24,45 @@ FRAMES = ("pandas", "polars", "pyarrow")
 _WIDTHS = [f"{kind}{bits}" for kind in ("Int", "UInt") for bits in (8, 16, 32, 64)] + ["Float16", "Float32", "Float64"]
 _FRAME_DTYPES = {name: np.dtype(name.lower()) for name in _WIDTHS} | {"Boolean": np.dtype(bool)}
 TEXTS = ("String", "Categorical")
+_MOMENT = re.compile(r"Date|Datetime\((s|ms|us|ns),([\w/+:-]*)\)")
 _DTYPES: dict[str, np.dtype[Any]] = (
     _FRAME_DTYPES | {dtype.name: dtype for dtype in _FRAME_DTYPES.values()} | dict.fromkeys(TEXTS, np.dtype(object))
 )
 _FRAME_NAMES = {dtype: name for name, dtype in _FRAME_DTYPES.items()}
 
 
+def is_moment(label: str) -> bool:
+    """Whether a type is one of dates, such as ``Date``, ``Datetime(us,)`` or ``Datetime(ns,Europe/Madrid)``.
+
+    >>> is_moment("Datetime(us,UTC)"), is_moment("Int64")
+    (True, False)
+    """
+    return _MOMENT.fullmatch(label) is not None
+
+
+def seconds(value: Any) -> float:
+    """A date, as text or as what NumPy knows, in seconds since 1970.
+
+    >>> seconds("1970-01-02")
+    86400.0
+    """
+    return float(np.datetime64(value, "us").astype(np.int64)) / 1e6
+
+
 def known_dtype(label: str) -> bool:
-    """Whether a type is kept as it is, such as ``Int64``, ``Int64[nullable]``, ``uint8``, ``Boolean`` or ``String``."""
+    """Whether a type is kept as it is, such as ``Int64``, ``Int64[nullable]``, ``uint8``, ``String`` or ``Date``."""
+    if is_moment(label):
+        return True
     plain, _, backing = label.partition("[")
     return plain in _DTYPES and backing in ("", "nullable]", "pyarrow]")
 
 
 def numpy_dtype(label: str) -> np.dtype[Any]:
-    """NumPy's type for a label: narwhals' ``Int64`` and pandas' ``Int64[nullable]`` are ``int64``, text is ``object``."""
+    """NumPy's type for a label: narwhals' ``Int64`` and pandas' ``Int64[nullable]`` are ``int64``, text is ``object``; dates
+    are seconds since 1970.
+    """
+    if is_moment(label):
+        return np.dtype(float)
     return _DTYPES[label.partition("[")[0]]
 
 
@@ -55,6 +81,8 @@ def dtype_label(series: Any, container: str) -> str:
 
     Numbers of other kinds (decimals, 128-bit integers) and columns without any value are labelled ``Float64``.
     """
+    if (kind := type(series.dtype).__name__) in ("Date", "Datetime"):
+        return kind if kind == "Date" else f"Datetime({series.dtype.time_unit},{series.dtype.time_zone or ''})"
     if is_text(series):
         return "String" if str(series.dtype) == "String" else "Categorical"
     name = str(series.dtype) if str(series.dtype) in _FRAME_DTYPES else "Float64"
@@ -140,14 +168,41 @@ def to_frame(
     """
     import narwhals as nw
 
-    table = _with_holes(_frame(columns, container), holes or {}, container)
     labels = dict(zip(columns, dtypes, strict=True))
+    plain = {name: _moments(values) if is_moment(labels[name]) else values for name, values in columns.items()}
+    table = _with_holes(_frame(plain, container), holes or {}, container).with_columns(
+        *(_as_moment(name, label, container) for name, label in labels.items() if is_moment(label))
+    )
     if container == "pandas":
         return _as_pandas(table.to_native(), labels, empty, integer_names)
-    names = {name: label if label in TEXTS else _FRAME_NAMES[numpy_dtype(label)] for name, label in labels.items()}
+    names = {
+        name: label if label in TEXTS else "Datetime" if is_moment(label) else _FRAME_NAMES[numpy_dtype(label)]
+        for name, label in labels.items()
+    }
     nulls = [nw.lit(None, getattr(nw, names[name])).alias(name) for name in empty]
     categories = [nw.col(name).cast(nw.Categorical) for name, label in labels.items() if label == "Categorical"]
     return table.with_columns(*nulls).with_columns(*categories).to_native()
+
+
+def _moments(values: Array) -> Array:
+    """Seconds since 1970 as NumPy's dates."""
+    micro = np.where(np.isnan(values), 0, np.rint(values * 1e6)).astype(np.int64).astype("datetime64[us]")
+    micro[np.isnan(values)] = np.datetime64("NaT")
+    return micro
+
+
+def _as_moment(name: str, label: str, container: str) -> Any:
+    """A column of dates with the unit and the time zone that it had."""
+    import narwhals as nw
+
+    match = _MOMENT.fullmatch(label)
+    assert match is not None
+    unit, zone = match.groups()
+    column = nw.col(name)
+    if unit is None:
+        return column if container == "pandas" else column.cast(nw.Date)
+    column = column.cast(nw.Datetime(unit))  # type: ignore[arg-type]
+    return column.dt.replace_time_zone("UTC").dt.convert_time_zone(zone) if zone else column
 
 
 def _with_holes(table: Any, holes: Mapping[str, Array], container: Any) -> Any:
@@ -178,6 +233,8 @@ def _as_pandas(table: Any, labels: dict[str, str], empty: set[str], integer_name
 
 def _pandas_dtype(label: str, empty: bool) -> str:
     """What pandas calls the type; "" where the column has it already. Whole numbers can't be missing unless nullable."""
+    if is_moment(label):
+        return ""
     if label in TEXTS:
         return "category" if label == "Categorical" else "object" if empty else ""
     dtype, backing = numpy_dtype(label), label.partition("[")[2]

@@ -168,7 +168,7 @@ def _path(file: Path) -> str:
 
 def _options(file: Path) -> str:
     missing = _literals([*MISSING, *(" " + text for text in MISSING)])
-    kinds = _literals(["BOOLEAN", "BIGINT", "DOUBLE", "VARCHAR"])
+    kinds = _literals(["BOOLEAN", "BIGINT", "DOUBLE", "DATE", "TIMESTAMP", "VARCHAR"])
     return f"{_path(file)}, nullstr=[{missing}], auto_type_candidates=[{kinds}]"
 
 

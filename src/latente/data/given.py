@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 
+from latente.data.containers import is_moment, seconds
 from latente.data.files import quoted
 from latente.data.table import TableCodec
 from latente.errors import DataError
@@ -53,18 +54,21 @@ def _of_numbers(codec: TableCodec, column: int, wanted: Any) -> Intervals:
     ends = (
         [wanted] if isinstance(wanted, tuple) else [(w, w) for w in (wanted if isinstance(wanted, (list, set)) else [wanted])]
     )
-    found = [_bounds(codec.names[column], end, low, high) for end in ends]
+    number = seconds if is_moment(codec.dtypes[column]) else float
+    found = [_bounds(codec.names[column], end, low, high, number) for end in ends]
     if not found:
         raise DataError(f"given: no value is asked for of {codec.names[column]!r}")
     center, scale = codec.center[column], codec.scale[column]
     return [((bottom - center) / scale, (top - center) / scale) for bottom, top in found]
 
 
-def _bounds(name: str, ends: Any, low: float, high: float) -> tuple[float, float]:
+def _bounds(name: str, ends: Any, low: float, high: float, number: Callable[[Any], float]) -> tuple[float, float]:
     try:
-        bottom, top = (float(at_ends if end is None else end) for end, at_ends in zip(ends, (low, high), strict=True))
+        bottom, top = (at_ends if end is None else number(end) for end, at_ends in zip(ends, (low, high), strict=True))
     except (TypeError, ValueError) as error:
-        raise DataError(f"given: {name!r} holds numbers: ask for one, for a list of them, or for (lowest, highest)") from error
+        raise DataError(
+            f"given: {name!r} holds numbers or dates: ask for one, for a list of them, or for (lowest, highest)"
+        ) from error
     if not bottom <= top:
         raise DataError(f"given: {name!r} can't be from {bottom:g} to {top:g}: the first is the larger one")
     if top < low or bottom > high:

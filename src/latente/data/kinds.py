@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from latente.data.containers import Array
+from latente.data.containers import Array, is_moment
 from latente.data.fields import Summary
 from latente.data.files import quoted
 from latente.data.sources import Table
@@ -60,6 +60,8 @@ def _asked(kind: Kind, asked: str, name: str, text: bool) -> Kind:
         raise DataError(f"kinds: {asked!r} is no kind of column; there are {quoted(list(CHOICES))}")
     if text and asked in OF_NUMBERS:
         raise DataError(f"kinds: column {name!r} holds text and can't be {asked!r}")
+    if kind.kind == "calendar" and asked not in LEFT_OUT:
+        raise DataError(f"kinds: column {name!r} holds dates and can't be {asked!r}")
     return kind if kind.kind in ("empty", "constant") else Kind(asked, "asked for")
 
 
@@ -82,6 +84,9 @@ def _of_numbers(table: Table, column: int, summary: Summary, ordered: Array, gri
         return Kind("empty", "no value in any row")
     if low == high:
         return Kind("constant", f"always {low:g}")
+    if is_moment(table.dtypes[column]):
+        first, last = (str(np.datetime64(round(end), "s")).replace("T00:00:00", "") for end in (low, high))
+        return Kind("calendar", f"from {first} to {last}")
     if _runs(table, column, high - low):
         return Kind("identifier", "a running number")
     if summary.binary[column]:

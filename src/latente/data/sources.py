@@ -26,7 +26,8 @@ class Table:
 
     Attributes:
         names: the columns' names; x0, x1, … where the data has none.
-        values: float32 or float64 ``[N, F]``, NaN where a value is missing; of a column of text, which level it is.
+        values: float32 or float64 ``[N, F]``, NaN where a value is missing; of a column of text, which level it is; dates are
+            seconds since 1970.
         dtypes: label of each column's own type, such as ``Int64``, ``Boolean``, ``float32``.
         container: what it came in: ``"numpy"``, ``"torch"``, ``"pandas"``, ``"polars"`` or ``"pyarrow"`` (text files,
             Parquet and SQL, too).
@@ -236,7 +237,7 @@ def _refuse_other_kinds(series: list[Any], texts: Mapping[int, tuple[Array, tupl
             others.append(f"{column.name!r} (such as {str(seen[0])[:40]!r})")
     if others:
         remedy = "turn them into numbers or text, or drop them"
-        raise DataError(f"columns that hold dates or other things: {', '.join(others)}; {remedy}")
+        raise DataError(f"columns that hold neither numbers nor text nor dates: {', '.join(others)}; {remedy}")
     if mixed:
         remedy = "correct these values, or leave them empty where nothing was recorded"
         raise DataError(f"columns of numbers that hold text, too: {', '.join(mixed)}; {remedy}")
@@ -273,7 +274,11 @@ def _levels(series: Any) -> tuple[Array, tuple[str, ...]]:
 
 
 def _is_number(series: Any) -> bool:
-    return bool(series.dtype.is_numeric()) or str(series.dtype) == "Boolean"
+    return bool(series.dtype.is_numeric()) or str(series.dtype) == "Boolean" or _is_moment(series)
+
+
+def _is_moment(series: Any) -> bool:
+    return type(series.dtype).__name__ in ("Date", "Datetime")
 
 
 def _numbers(series: Any) -> Array:
@@ -282,5 +287,8 @@ def _numbers(series: Any) -> Array:
 
     if not _is_number(series):
         return np.full(len(series), np.nan)
+    if _is_moment(series):
+        moments = series.cast(nw.Datetime("us")) if isinstance(series.dtype, nw.Date) else series
+        return np.asarray(moments.dt.timestamp("us").cast(nw.Float64).to_numpy()) / 1e6
     plain = known_dtype(str(series.dtype)) and str(series.dtype) != "Boolean"
     return np.asarray((series if plain else series.cast(nw.Float64)).to_numpy())
