@@ -108,7 +108,9 @@ class Fit:
 
     def plain(self, stage: int) -> LatentModel:
         """Train once, with nothing tried, looked at or mended: for a model that has no code to collapse."""
-        return self._run(self._training(stage, self.settings)).use_best().cpu().eval()
+        run = self._training(stage, self.settings)
+        run.label = "law of the rows"
+        return self._run(run).use_best().cpu().eval()
 
     def _main_run(self) -> Training:
         """On small data the best of three short trials goes on, where enough rows are held out to tell which it is."""

@@ -34,7 +34,8 @@ def describe(training: Training) -> str:
     if f"{which}_loss" not in record:
         return f"{prefix}epoch {training.at.epoch}"
     loss, rate = record[f"{which}_loss"], record[f"{which}_rate"]
-    return f"{prefix}epoch {training.at.epoch}  {which.replace('_', '-')} {loss:.2f} nats (rate {rate:.2f})"
+    of_code = f" (rate {rate:.2f})" if training.learner.model.latent_dim else ""
+    return f"{prefix}epoch {training.at.epoch}  {which.replace('_', '-')} {loss:.2f} nats{of_code}"
 
 
 def _lines(write: Callable[[str], object]) -> Callable[[Training], None]:

@@ -1,0 +1,80 @@
+"""Tables of mixed columns on the command line."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+
+@pytest.fixture(scope="module")
+def people(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    generator = np.random.default_rng(0)
+    path = tmp_path_factory.mktemp("people") / "people.csv"
+    with path.open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["zip", "sex", "age", "seen"])
+        for _ in range(300):
+            sex = generator.choice(["Female", "Male"])
+            age = int(generator.normal(40 if sex == "Female" else 60, 5))
+            writer.writerow([generator.choice([10115, 28001]), sex, age if generator.random() > 0.1 else "", "2024-05-17"])
+    return path
+
+
+@pytest.fixture(scope="module")
+def run(latente, people: Path) -> Path:
+    folder = people.with_name("run")
+    ended = latente("fit", people, "-o", folder, "--max-epochs", "15", "--kinds", "zip=categorical", "--no-figures")
+    assert ended.code == 0, ended.err
+    return folder
+
+
+def rows(path: Path) -> list[dict[str, str]]:
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_info_says_what_each_column_is_and_why(latente, run: Path) -> None:
+    columns = {column["name"]: column for column in json.loads(latente("info", run, "--json").out)["columns"]}
+    assert [columns[name]["kind"] for name in ("zip", "sex", "age", "seen")] == ["categorical", "binary", "count", "constant"]
+    assert columns["zip"]["because"] == "asked for" and columns["age"]["missing"]
+
+
+def test_sample_holds_what_is_given_and_says_what_it_gives_away(latente, run: Path, tmp_path: Path) -> None:
+    out = tmp_path / "some.csv"
+    ended = latente("sample", run, "-n", "40", "--given", "sex=Female", "--given", "age=35..45", "-o", out)
+    assert ended.code == 0, ended.err
+    assert "exact copies" in ended.err
+    drawn = rows(out)
+    assert len(drawn) == 40 and {row["sex"] for row in drawn} == {"Female"}
+    assert all(35 <= int(row["age"]) <= 45 and row["zip"] in ("10115", "28001") for row in drawn)
+    assert {row["seen"] for row in drawn} == {"2024-05-17"}
+
+
+def test_sample_leaves_holes_on_request(latente, run: Path, tmp_path: Path) -> None:
+    out = tmp_path / "holes.csv"
+    assert latente("sample", run, "-n", "400", "--holes", "-o", out).code == 0
+    assert 5 < sum(not row["age"] for row in rows(out)) < 120
+
+
+def test_impute_fills_the_holes_and_nothing_else(latente, run: Path, people: Path, tmp_path: Path) -> None:
+    out = tmp_path / "whole.csv"
+    assert latente("impute", run, people, "-o", out).code == 0
+    for before, after in zip(rows(people), rows(out), strict=True):
+        assert after["age"] and (not before["age"] or before["age"] == after["age"])
+
+
+@pytest.mark.parametrize(
+    ("given", "code", "words"),
+    [
+        ("sex", 2, "not of the form COLUMN=VALUE"),
+        ("sex=Other", 1, "'sex' is never 'Other'"),
+        ("height=3", 1, "'height', which is not there"),
+    ],
+)
+def test_what_can_not_be_given(latente, run: Path, given: str, code: int, words: str) -> None:
+    ended = latente("sample", run, "--given", given)
+    assert ended.code == code and words in " ".join(ended.err.split()) and not ended.out
