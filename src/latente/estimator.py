@@ -161,9 +161,11 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         resolution = field_resolution(codec)
         checkpoints = self._checkpoints(checkpoint, resume, checkpoint_every, train, composer)
         with progress_bar(self.verbose > 0) as shown:
-            fitting = Fit(composer, train, held_out, resolution, settings, checkpoints, _both(shown, observer))
+            own = row_law(composer)
+            shared = replace(settings, time_limit=settings.time_limit and settings.time_limit / (1 if own is None else 2))
+            fitting = Fit(composer, train, held_out, resolution, shared, checkpoints, _both(shown, observer))
             outcome = fitting.run()
-            self.generator_ = self._row_law(composer, fitting) or outcome.model
+            self.generator_ = outcome.model if own is None or fitting.interrupted else self._row_law(own, fitting)
         self._keep(codec, composer, outcome, train, held_out, settings)
         if checkpoints and not keep_checkpoint:
             checkpoints.clear()
@@ -236,12 +238,9 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
             seed=self.seed_,
         )
 
-    def _row_law(self, composer: Composer, fitting: Fit) -> LatentModel | None:
-        """A law of their own for the rows of a mixed table, unless the user chose another likelihood."""
-        own = row_law(composer)
-        if own is None or fitting.interrupted:
-            return None
-        epochs = defaults.row_law_epochs(composer.n_rows, fitting.settings.batch_size)
+    def _row_law(self, own: Composer, fitting: Fit) -> LatentModel:
+        """A law of their own for the rows of a mixed table, in the same time as the model has."""
+        epochs = defaults.row_law_epochs(own.n_rows, fitting.settings.batch_size, fitting.held_out is not None)
         chosen = epochs if self.max_epochs == "auto" else min(epochs, int(self.max_epochs))
         patience = fitting.settings.patience and defaults.ROW_LAW_PATIENCE
         settings = replace(fitting.settings, epochs=chosen, learning_rate=defaults.ROW_LAW_RATE, patience=patience)
