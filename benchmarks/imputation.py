@@ -107,7 +107,7 @@ def _through_indicators(case: Holed, impute: Callable[[NDArray[np.float64]], NDA
         if name in case.numbers:
             block = ((column - column.mean()) / (column.std() or 1)).to_numpy(float)[:, None]
         else:
-            block = pd.get_dummies(column).to_numpy(float)
+            block = np.array(pd.get_dummies(column), float)
             block[column.isna()] = np.nan
         blocks.append(block)
         widths.append(block.shape[1])
