@@ -45,26 +45,26 @@ class AutoregressiveFields(FieldsDistribution):
         return self.walk(self._drawn)
 
     def conditioned(self, x: Tensor, mask: Tensor | None, noise: Tensor | None = None) -> Conditioned:
-        """Columns that were not seen are drawn when their turn comes; those that were weigh code and draws together (sequential
-        importance sampling), so that also what stands behind a hole says something of it.
-        """
+        """All that was seen is told first, wherever it stands; then the columns that were not are drawn, one by one."""
         x = x.flatten(1)
         mask = torch.ones_like(x, dtype=torch.bool) if mask is None else mask.flatten(1)
         shape = (*self.theta.shape[:-1], x.shape[1])
         u = torch.rand(shape, dtype=x.dtype) if noise is None else torch.special.ndtr(noise)
-        index, log_size = self.part.cells.index(x), self.part.cells.log_size_of(x, self.part.cells.index(x))
-        log_weight, means = x.new_zeros(shape[:-1]), []
-
-        def seen_or_drawn(f: int, logits: Tensor) -> Tensor:
-            chosen = log_softmax_at(logits, index[:, f]).squeeze(-1)
-            log_weight.add_(torch.where(mask[:, f], chosen - log_size[:, f], 0.0))
-            drawn = self.part.cells.draw(f, logits, u[..., f])
-            means.append(drawn if self.part.nominal[f] else self.part.expected(f, logits))
-            return torch.where(mask[:, f], x[:, f], drawn)
-
-        completed = self.walk(seen_or_drawn)
-        expected = torch.stack(means, -1)
-        return Conditioned(log_weight, lambda: completed, lambda weights: self.part.average(expected, weights))
+        drawn = x.expand(shape).clone()
+        expected = drawn.clone()
+        context = self.theta + self.part.all_told(x, mask)
+        for f in range(x.shape[1]):
+            rows = torch.nonzero(~mask[:, f]).squeeze(1)
+            if len(rows):
+                logits = self.part.logits(f, self.part.features(f, context[:, rows]))
+                value = self.part.cells.draw(f, logits, u[:, rows, f])
+                drawn[:, rows, f] = value
+                expected[:, rows, f] = value if self.part.nominal[f] else self.part.expected(f, logits)
+                context[:, rows] = self.part.told(f, context[:, rows], value)
+        # Codes that are all the same one weigh the same: there is no need to look at each.
+        codes = self.theta[:1] if not self.theta.stride(0) else self.theta
+        log_weight = AutoregressiveFields(self.part, codes).row_log_prob(x, mask).expand(shape[:-1])
+        return Conditioned(log_weight, lambda: drawn, lambda weights: self.part.average(expected, weights))
 
     def restricted(self, given: Mapping[int, Intervals]) -> tuple[Tensor, Tensor]:
         """A row for each code [K, B, F] with some columns' values in given intervals, and its log-weight [K, B]: how probable
@@ -127,6 +127,8 @@ class Autoregressive(OfCells):
         width: W, of the context and of the network between it and the cells' logits.
         blocks: residual blocks of that network, which all columns share.
         dropout: share of that network's units that is left out in training.
+        any_order: share of the rows that are said in an order of their own in training, so that a column can be told of any
+            others: what is missing is then filled in from all that was seen, wherever it stands.
     """
 
     name = "autoregressive"
@@ -140,10 +142,10 @@ class Autoregressive(OfCells):
         width: int = 128,
         blocks: int = 2,
         dropout: float = 0.1,
-        hide: float = 0.0,
+        any_order: float = 0.25,
     ) -> None:
         super().__init__(shape, cells, levels)
-        self.width, self.dropout, self.hide = width, dropout, hide
+        self.width, self.dropout, self.any_order = width, dropout, any_order
         scale = 1 / math.sqrt(self.size)
         self.embedding = CellEmbedding(self.cells, width, scale)
         self.place = nn.Parameter(0.1 * torch.randn(self.size, width))
@@ -183,7 +185,8 @@ class Autoregressive(OfCells):
         training, that a value was seen, or not, counts too.
         """
         places = (index if mask is None else torch.where(mask, index, self.cells.unseen)) + self.cells.offsets
-        features = self._all_features(theta, places) if torch.is_grad_enabled() else self._each_features(theta, places)
+        together = torch.is_grad_enabled()
+        features = self._all_features(theta, places, mask) if together else self._each_features(theta, places)
         logs = []
         for f, (h, level) in enumerate(zip(features, index.unbind(-1), strict=True)):
             log = log_softmax_at(self.logits(f, h), level)
@@ -191,13 +194,25 @@ class Autoregressive(OfCells):
             logs.append(log + self._log_seen(f, h, mask) if self.training and mask is not None and f in self.holed else log)
         return torch.cat(logs, -1)
 
-    def _all_features(self, theta: Tensor, places: Tensor) -> Sequence[Tensor]:
+    def _all_features(self, theta: Tensor, places: Tensor, mask: Tensor | None) -> Sequence[Tensor]:
         context = theta.unsqueeze(-2).expand(*theta.shape[:-1], len(self.cells), self.width)
-        if self.training and self.hide:
-            hidden = torch.rand(places.shape, device=places.device) < self.hide
-            places = torch.where(hidden, self.cells.unseen + self.cells.offsets, places)
         told = self.embedding(places)
-        return self._network(context + (told.cumsum(1) - told) + self.place).unbind(-2)
+        before = told.cumsum(1) - told
+        if self.training and self.any_order:
+            reordered = torch.rand(len(told), 1, 1, device=told.device) < self.any_order
+            before = torch.where(reordered, self._in_any_order(told, mask), before)
+        return self._network(context + before + self.place).unbind(-2)
+
+    def _in_any_order(self, told: Tensor, mask: Tensor | None) -> Tensor:
+        """What stands before each column in an order drawn for each row, [B, F, W], if it was seen (Uria et al. 2014)."""
+        turn = torch.rand(told.shape[:2], device=told.device)
+        earlier = (turn.unsqueeze(1) < turn.unsqueeze(2)).to(told.dtype)
+        return earlier @ (told if mask is None else told * mask.unsqueeze(-1))
+
+    def all_told(self, x: Tensor, mask: Tensor) -> Tensor:
+        """What all columns of rows say that were seen, [B, W]."""
+        told: Tensor = self.embedding(self.cells.places(x, None))
+        return (told * mask.unsqueeze(-1)).sum(1)
 
     def _each_features(self, theta: Tensor, places: Tensor) -> Iterator[Tensor]:
         context = theta

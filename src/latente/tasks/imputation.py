@@ -17,6 +17,7 @@ from latente.tasks.draws import own_noise, shared_noise
 IMPORTANCE_SAMPLES = 256
 MORE_SAMPLES = 2048  # for rows of which a few codes have all the weight
 LEAST_EFFECTIVE = 50.0
+PLAIN_SAMPLES = 128  # of a model without a code: all weigh the same
 VALUES_AT_ONCE = 1_000_000
 
 # From a law over the fields of B rows and the weights [K, B] of its codes to some number R of values for each field, [R, B, F].
@@ -80,7 +81,8 @@ def _filled(model: LatentModel, rows: Rows, seed: int, results: int, finish: Fin
 def _finished(model: LatentModel, rows: Rows, seed: int, finish: Finish) -> Tensor:
     """What ``finish`` makes of each row's codes; of more codes where few have all the weight."""
     wide = model.latent_dim + rows.x[:1].numel()
-    noise = shared_noise(seed, IMPORTANCE_SAMPLES, wide, torch.float32)
+    samples = IMPORTANCE_SAMPLES if model.latent_dim else PLAIN_SAMPLES
+    noise = shared_noise(seed, samples, wide, torch.float32)
     with seeded(seed):
         parts, sizes = zip(
             *(_pass(model, batch, noise[:, own_noise(batch)], finish) for batch in _batches(model, rows, len(noise))),
