@@ -380,3 +380,61 @@ def test_dates_in_a_file_and_given(tmp_path: Path) -> None:
     assert min(column(drawn, "day")).isoformat() >= "2021-03-01" and set(column(drawn, "year")) == {"y2021"}
     with pytest.raises(lt.DataError, match="holds numbers or dates"):
         vae.sample(5, given={"day": "soon"})
+
+
+def test_dates_far_away_and_dates_that_are_none() -> None:
+    days = np.array(["9999-12-31", "1500-01-01", "2020-01-02"] * 40, "datetime64[D]")
+    source = pa.table({"end": pa.array(days), "c": ["a", "b", "a"] * 40})
+    vae = lt.VAE(max_epochs=2, random_state=0).fit(source)
+    assert vae.impute(source).column("end").to_pylist() == days.tolist()
+    with pytest.raises(lt.DataError, match="'end' held dates when the model was fitted"):
+        vae.transform(pa.table({"end": [5], "c": ["a"]}))
+
+
+# -- what a second pair of eyes found ---------------------------------------------------------------------------------
+
+
+def test_whole_rows_are_like_all_rows_where_holes_follow_from_another_column() -> None:
+    """Missing at random: rows without holes are not like the others, and new rows without holes are to be."""
+    generator = np.random.default_rng(0)
+    a = generator.choice(list("abcd"), 2000)
+    c = pd.Series(generator.choice(["x", "y"], 2000), dtype=object)
+    c[(a == "a") & (generator.random(2000) < 0.8)] = None
+    drawn = lt.VAE(random_state=0).fit(pd.DataFrame({"c": c, "a": a})).sample(4000)
+    assert (drawn["a"] == "a").mean() == pytest.approx(0.25, abs=0.06)
+    assert not drawn["c"].isna().any()
+
+
+def test_what_people_record_by_is_kept() -> None:
+    generator = np.random.default_rng(0)
+    hours = pd.Timestamp("2020-01-01") + pd.to_timedelta(generator.integers(0, 20000, 150), unit="h")
+    whole, cents = generator.integers(0, 100_000, 150).astype(float), np.round(generator.uniform(0, 1000, 150), 2)
+    frame = pd.DataFrame({"whole": whole, "cents": cents, "time": hours, "c": generator.choice(["a", "b"], 150)})
+    drawn = lt.VAE(max_epochs=2, random_state=0).fit(frame).sample(200)
+    assert (drawn["whole"] % 1 == 0).all() and np.allclose(drawn["cents"], drawn["cents"].round(2), atol=1e-9)
+    assert (drawn["time"].dt.floor("h") == drawn["time"]).all()
+
+
+def test_probabilities_of_all_values_of_a_grid_add_up_to_one() -> None:
+    generator = np.random.default_rng(0)
+    frame = pd.DataFrame({"k": generator.integers(0, 2000, 300), "s": generator.choice(["a", "b"], 300)})
+    vae = lt.VAE(max_epochs=5, random_state=0).fit(frame)
+    every = pd.DataFrame([(k, s) for k in range(frame.k.min(), frame.k.max() + 1) for s in "ab"], columns=["k", "s"])
+    assert np.exp(vae.score_samples(every)).sum() == pytest.approx(1.0, abs=0.1)
+    assert vae.sample(20_000)["k"].nunique() > 0.9 * (frame.k.max() - frame.k.min())
+
+
+def test_what_is_given_is_understood_or_refused() -> None:
+    generator = np.random.default_rng(0)
+    frame = pd.DataFrame({"code": generator.choice([1, 2, 4], 300), "sex": generator.choice(["F", "M"], 300)})
+    frame["flag"] = generator.random(300) < 0.4
+    vae = lt.VAE(max_epochs=3, random_state=0, kinds={"code": "categorical"}).fit(frame)
+    assert set(vae.sample(9, given={"code": 4.0, "flag": "yes"})["code"]) == {4}
+    assert vae.sample(9, given={"flag": True})["flag"].all()
+    with pytest.raises(lt.DataError, match="'code' has levels and no range"):
+        vae.sample(9, given={"code": (1, 4)})
+    with pytest.raises(lt.ModelError, match="given maps columns"):
+        vae.sample(9, given="sex")
+    with pytest.raises(lt.ModelError, match="for given or for holes"):
+        vae.sample(9, given={"sex": "F"}, holes=True)
+    assert vae.interpolate(frame.iloc[0], frame.iloc[1], 3).shape == (3, 3)

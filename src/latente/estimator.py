@@ -166,6 +166,8 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
             fitting = Fit(composer, train, held_out, resolution, shared, checkpoints, _both(shown, observer))
             outcome = fitting.run()
             self.generator_ = outcome.model if own is None or fitting.interrupted else self._row_law(own, fitting)
+            if fitting.interrupted:
+                outcome.training.at.finished = "interrupted"
         self._keep(codec, composer, outcome, train, held_out, settings)
         if checkpoints and not keep_checkpoint:
             checkpoints.clear()
@@ -244,7 +246,10 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         chosen = epochs if self.max_epochs == "auto" else min(epochs, int(self.max_epochs))
         patience = fitting.settings.patience and defaults.ROW_LAW_PATIENCE
         settings = replace(fitting.settings, epochs=chosen, learning_rate=defaults.ROW_LAW_RATE, patience=patience)
-        return replace(fitting, make=own, settings=settings).plain(ROW_LAW_STAGE)
+        again = replace(fitting, make=own, settings=settings)
+        model = again.plain(ROW_LAW_STAGE)
+        fitting.interrupted = again.interrupted
+        return model
 
     def _checkpoints(
         self, folder: str | Path | None, resume: bool, every: float, train: Rows, composer: Composer
@@ -362,7 +367,7 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         """
         if draws is not None and not _whole(draws, 1):
             raise ModelError(f"draws is None or a whole number from 1, not {draws!r}")
-        if intervals is not None and (draws is not None or not 0 < intervals < 1):
+        if intervals is not None and (draws is not None or not _share(intervals) or not intervals):
             raise ModelError(f"intervals is None or a share between 0 and 1, without draws, not {intervals!r}")
         data = self._read(X)
         rows = self._encoded(data)
@@ -409,6 +414,10 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         seed = self.seed_ if random_state is None else seed_of(random_state)
         model = self.generator_ if law == "auto" else self.model_
         codes = None if law == "prior" or not model.latent_dim else self.law_
+        if given is not None and not isinstance(given, Mapping):
+            raise ModelError(f"given maps columns to what they are to hold, such as {{'age': (30, 40)}}; it is {given!r}")
+        if given and holes:
+            raise ModelError("rows that hold what is given are whole: ask for given or for holes")
         if given:
             return self._given_back(self._sample_given(model, n, codes, seed, given), possible=True)
         if not holes:
@@ -440,7 +449,8 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
     # -- scores -----------------------------------------------------------------------------------------------------
 
     def score_samples(self, X: Any, *, importance_samples: int = IMPORTANCE_SAMPLES) -> NDArray[np.float64]:
-        """Importance-weighted lower bound of log p(x) with K = 100 draws, nats per row, in the user's units, [N].
+        """Importance-weighted lower bound of log p(x) with K = 100 draws, nats per row, in the user's units, [N]; of a mixed
+        table log p(x) itself, given which of its values were seen.
 
         NaN fields are marginalised out. The density is per unit of every seen column (a change of unit adds a constant). For an
         autoencoder it is log p(x|z), which is not a bound.
@@ -735,4 +745,4 @@ def _as_rows(X: Any, row_ndim: int) -> Any:
     """One row (or picture) with the dimension of rows: an array, or a row of a pandas frame."""
     if getattr(X, "ndim", None) != row_ndim:
         return X
-    return X.to_frame().T if hasattr(X, "to_frame") else X[None]
+    return X.to_frame().T.infer_objects() if hasattr(X, "to_frame") else X[None]

@@ -172,7 +172,10 @@ def test_a_lazy_frame_is_collected() -> None:
 def test_nullable_and_large_numbers() -> None:
     nullable = pd.DataFrame({"i": pd.array([1, None], "Int64"), "b": pd.array([True, None], "boolean")})
     np.testing.assert_array_equal(table(nullable).values, [[1, 1], [NAN, NAN]])
-    assert table(pa.table({"big": [2**62 + 1, None]})).values[0, 0] == 2.0**62
+    assert table(pa.table({"big": [2**53, None]})).values[0, 0] == 2.0**53
+    for large in (pa.table({"big": [2**53 + 1, None]}), pd.DataFrame({"big": [-(2**60)]}), pl.DataFrame({"big": [2**62]})):
+        with pytest.raises(DataError, match="column 'big' holds whole numbers beyond 2..53"):
+            read(large)
     from decimal import Decimal
 
     assert table(pl.DataFrame({"d": [Decimal("1.25"), None]})).values[0, 0] == 1.25
@@ -189,8 +192,8 @@ def test_columns_without_a_value_are_numbers_of_any_type() -> None:
 
 @pytest.mark.parametrize("kind", [pd.DataFrame, pl.DataFrame, pa.table])
 def test_what_is_neither_number_nor_text_is_named_with_an_example(kind: Any) -> None:
-    source = kind({"n": [1, 2], "city": [None, "Rome"], "day": pd.to_datetime(["2020-01-02", "2020-01-03"])})
-    with pytest.raises(DataError, match=r"'day' \(such as '2020-01-02.*drop them"):
+    source = kind({"n": [1, 2], "city": [None, "Rome"], "wait": pd.to_timedelta([3, 4], unit="D")})
+    with pytest.raises(DataError, match=r"'wait' \(such as '3.*drop them"):
         read(source)
     assert table(source, columns=["n"]).names == ("n",)
     with pytest.raises(DataError, match="none of the columns that are needed is there: 'x', 'y'"):
@@ -412,7 +415,7 @@ def test_sql(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         ("select * from nope", "the SQL query can't be read: .*nope"),
         ("select 1 as a, 2 as a", "more than one column is called 'a'"),
         ("select 1 as a; select 2 as a", "it must be one statement"),
-        ("select date '2020-01-01' as a", r"'a' \(such as '2020-01-01'\)"),
+        ("select interval 3 days as a", r"'a' \(such as "),
         ("select 1 as a limit 0", "it holds no row"),
         ("from query", "query"),
     ],

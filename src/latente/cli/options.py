@@ -129,6 +129,9 @@ def pairs(texts: list[str], form: str) -> dict[str, str]:
     for text, (name, equals, value) in zip(texts, parts, strict=True):
         if not (name and equals and value):
             raise wrong(f"{text!r} is not of the form {form}")
+    names = [name for name, *_ in parts]
+    if twice := next((name for name in names if names.count(name) > 1), None):
+        raise wrong(f"{twice!r} is asked for twice")
     return {name: value for name, _, value in parts}
 
 

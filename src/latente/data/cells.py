@@ -35,12 +35,12 @@ def cut(values: Array, step: float) -> tuple[Array, Array, Array]:
     distinct, counts = np.unique(values, return_counts=True)
     starts, alone = _runs(counts)
     first, last = distinct[starts], distinct[np.append(starts[1:], len(distinct)) - 1]
-    alone |= (first == last) & (step > 0.0)
-    if step > 0.0:
-        low, high = first - step / 2, last + step / 2
-    else:
-        between = (last[:-1] + first[1:]) / 2
-        low, high = np.concatenate([first[:1], between]), np.concatenate([between, last[-1:]])
+    between = (last[:-1] + first[1:]) / 2
+    if step > 0.0:  # halfway between two values that can be; all that lies between a run and a single value belongs to the run
+        between = last[:-1] + step * (np.floor((between - last[:-1]) / step) + 0.5)
+        between = np.where(alone[:-1], last[:-1] + step / 2, np.where(alone[1:], first[1:] - step / 2, between))
+    low = np.concatenate([first[:1] - step / 2, between])
+    high = np.concatenate([between, last[-1:] + step / 2])
     rows = np.add.reduceat(counts, starts) * (n / counts.sum())
     return np.where(alone, first, low), np.where(alone, first, high), rows
 

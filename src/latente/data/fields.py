@@ -103,10 +103,21 @@ OFF_GRID = 1e-3  # share of a step by which a value may miss a multiple of it, f
 
 
 def recorded_grid(ordered: Array, low: Array, step: Array) -> Array:
-    """The step of each sorted column, if every value is a multiple of it above ``low``; 0 where not, or where it is 0."""
+    """The step of which every value of each sorted column is a multiple above ``low``: the smallest that was seen, or one that
+    people record by (a day, an hour, a minute, 1, 0.1, …); 0 where there is none.
+    """
+    found = _divides(ordered, low, step)
+    for usual in (86400.0, 3600.0, 60.0, 1.0, 0.1, 0.01, 0.001):
+        fits = (found == 0.0) & (step > 0.999 * usual)  # values on a grid are at least a step apart
+        found = np.where(fits, _divides(ordered, low, np.full_like(step, usual)), found)
+    return found
+
+
+def _divides(ordered: Array, low: Array, step: Array) -> Array:
+    """The step where every value is a multiple of it above ``low``; 0 where not, or where it is 0."""
     multiple = (ordered - low) / np.where(step > 0.0, step, 1.0)
     off = np.nanmax(np.abs(multiple - np.rint(multiple)), axis=0, initial=0.0)
-    return np.where((step > 0.0) & (off < OFF_GRID) & (np.nanmax(multiple, axis=0, initial=0.0) < 1e6), step, 0.0)
+    return np.where((step > 0.0) & (off < OFF_GRID) & (np.nanmax(multiple, axis=0, initial=0.0) < 1e9), step, 0.0)
 
 
 def on_grid(values: Array, low: Array, high: Array, grid: Array) -> Array:

@@ -139,7 +139,7 @@ def _sniffed(database: Any, file: Path, option: str) -> Any:
     table = relation.project(_unblanked(relation, types)).to_arrow_table().rename_columns(names)
     for index, kind in enumerate(kinds):
         if kind == "BIGINT":
-            table = table.set_column(index, names[index], _whole(table.column(index)))
+            table = table.set_column(index, names[index], _whole(table.column(index), names[index]))
     return table
 
 
@@ -186,12 +186,18 @@ def _unblanked(relation: Any, types: list[str]) -> str:
     return ", ".join(cast.format(c, values[c].format(c)) if c in values else c for c in columns)
 
 
-def _whole(column: Any) -> Any:
-    """A column of doubles as int64, if each is a whole number that a double holds exactly."""
+TOO_LARGE = "can't be told apart here: leave it out, or turn it into text if it names things"
+
+
+def _whole(column: Any, name: str) -> Any:
+    """A column of doubles as int64, if each is a whole number."""
     import pyarrow.compute as pc
 
-    exact = pc.all(pc.and_(pc.equal(column, pc.trunc(column)), pc.less(pc.abs(column), 2.0**53))).as_py()
-    return column.cast("int64") if exact is not False else column
+    if pc.all(pc.equal(column, pc.trunc(column))).as_py() is False:
+        return column
+    if pc.all(pc.less(pc.abs(column), 2.0**53)).as_py() is False:
+        raise DataError(f"column {name!r} holds whole numbers beyond 2**53, which {TOO_LARGE}")
+    return column.cast("int64")
 
 
 def _npy(file: Path) -> Array:

@@ -12,6 +12,8 @@ from latente.data.files import quoted
 from latente.data.table import TableCodec
 from latente.errors import DataError
 
+WORDS = {"true": 1.0, "yes": 1.0, "false": 0.0, "no": 0.0}
+
 Intervals = list[tuple[float, float]]
 
 
@@ -27,7 +29,7 @@ def intervals(codec: TableCodec, given: Mapping[str, Any]) -> dict[int, Interval
     """
     fields = {field.name: place for place, field in enumerate(codec.fields)}
     found: dict[int, Intervals] = {}
-    for name, wanted in given.items():
+    for name, wanted in ((str(name), wanted) for name, wanted in given.items()):
         if name not in codec.names:
             raise DataError(f"given names the column {name!r}, which is not there; there are {quoted(list(codec.names))}")
         column = codec.names.index(name)
@@ -42,11 +44,25 @@ def intervals(codec: TableCodec, given: Mapping[str, Any]) -> dict[int, Interval
 
 def _of_levels(codec: TableCodec, column: int, wanted: Any) -> Intervals:
     levels = codec.levels(column)
-    texts = [str(text) for text in (wanted if isinstance(wanted, (list, tuple, set)) else [wanted])]
+    if isinstance(wanted, tuple):
+        raise DataError(f"given: {codec.names[column]!r} has levels and no range: ask for one, or for a list of them")
+    texts = [_as_level(value, levels) for value in (wanted if isinstance(wanted, (list, set)) else [wanted])]
     unknown = [text for text in texts if text not in levels]
     if unknown or not texts:
         raise DataError(f"given: {codec.names[column]!r} is never {quoted(unknown)}; it is one of {quoted(list(levels))}")
     return [(float(levels.index(text)), float(levels.index(text))) for text in texts]
+
+
+def _as_level(value: Any, levels: tuple[str, ...]) -> str:
+    """A level as text; 30.0 is the level "30"."""
+    text = str(value)
+    return text if text in levels or not text.endswith(".0") else text[:-2]
+
+
+def _number(value: Any) -> float:
+    """A number; of a boolean, what people call it will do."""
+    word = str(value).lower()
+    return WORDS[word] if word in WORDS else float(value)
 
 
 def _of_numbers(codec: TableCodec, column: int, wanted: Any) -> Intervals:
@@ -54,7 +70,7 @@ def _of_numbers(codec: TableCodec, column: int, wanted: Any) -> Intervals:
     ends = (
         [wanted] if isinstance(wanted, tuple) else [(w, w) for w in (wanted if isinstance(wanted, (list, set)) else [wanted])]
     )
-    number = seconds if is_moment(codec.dtypes[column]) else float
+    number = seconds if is_moment(codec.dtypes[column]) else _number
     found = [_bounds(codec.names[column], end, low, high, number) for end in ends]
     if not found:
         raise DataError(f"given: no value is asked for of {codec.names[column]!r}")

@@ -289,6 +289,10 @@ def _numbers(series: Any) -> Array:
         return np.full(len(series), np.nan)
     if _is_moment(series):
         moments = series.cast(nw.Datetime("us")) if isinstance(series.dtype, nw.Date) else series
-        return np.asarray(moments.dt.timestamp("us").cast(nw.Float64).to_numpy()) / 1e6
+        milli = moments.dt.timestamp("ms").cast(nw.Float64).to_numpy()  # a double holds those of any year, not microseconds
+        micro = moments.dt.microsecond().cast(nw.Float64).to_numpy()
+        return np.asarray(milli) / 1e3 + np.asarray(micro) % 1000 / 1e6
+    if series.dtype.is_integer() and len(seen := series.drop_nulls()) and max(abs(int(seen.min())), int(seen.max())) > 2**53:
+        raise DataError(f"column {series.name!r} holds whole numbers beyond 2**53, which {files.TOO_LARGE}")
     plain = known_dtype(str(series.dtype)) and str(series.dtype) != "Boolean"
     return np.asarray((series if plain else series.cast(nw.Float64)).to_numpy())

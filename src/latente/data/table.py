@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from latente.data.cells import cut
-from latente.data.containers import ARRAYS, FRAMES, Array, known_dtype, numpy_dtype, snap, to_array, to_frame
+from latente.data.containers import ARRAYS, FRAMES, Array, is_moment, known_dtype, numpy_dtype, snap, to_array, to_frame
 from latente.data.fields import (
     Summary,
     encoded,
@@ -192,10 +192,19 @@ class TableCodec(Stored):
         if not isinstance(data, Table):
             raise DataError(f"these are pictures, and the model was fitted on a table of {self.n_features} columns")
         columns = self._positions(data)[self._kept]
+        self._check_dates(data, columns)
         in_order = np.array_equal(columns, np.arange(len(data.names)))
         center, scale = self.center[self._kept], self.scale[self._kept]
         values = data.values if not (self.counts.any() or data.levels) else self._recoded(data, columns)
         return standardise(values, center, scale, slice(None) if in_order else columns)
+
+    def _check_dates(self, table: Table, columns: Array) -> None:
+        """Raise DataError where a column held dates and holds something else now, or the other way round."""
+        for own, column in zip(self._kept, columns, strict=True):
+            dates, now = is_moment(self.dtypes[own]), is_moment(table.dtypes[column])
+            if dates != now and not np.isnan(table.values[:, column]).all():
+                held = ("dates", "something else") if dates else ("no dates", "dates")
+                raise DataError(f"column {self.names[own]!r} held {held[0]} when the model was fitted, and holds {held[1]} now")
 
     def _recoded(self, table: Table, columns: Array) -> Array:
         """A table's values with its levels numbered as in the table that the codec was fitted on."""

@@ -42,12 +42,27 @@ class AutoregressiveFields(FieldsDistribution):
         return self.part.log_cells(self.theta, index, mask) - (log_size if mask is None else log_size.masked_fill(~mask, 0.0))
 
     def sample(self) -> Tensor:
-        return self.walk(self._drawn)
+        """Where rows may have holes, they are drawn with them, and then completed: what stands behind a column may depend on
+        whether that was seen, and rows without holes are not like the others.
+        """
+        if not self.part.holed:
+            return self.walk(self._drawn)
+        values, seen = self.with_holes(self.theta.new_zeros(len(self.part.cells)))
+        rows = AutoregressiveFields(self.part, self.theta.reshape(1, -1, self.theta.shape[-1]))
+        return rows.completed(values.flatten(0, 1), seen.flatten(0, 1))[0].view(values.shape)
 
     def conditioned(self, x: Tensor, mask: Tensor | None, noise: Tensor | None = None) -> Conditioned:
         """All that was seen is told first, wherever it stands; then the columns that were not are drawn, one by one."""
         x = x.flatten(1)
         mask = torch.ones_like(x, dtype=torch.bool) if mask is None else mask.flatten(1)
+        drawn, expected = self.completed(x, mask, noise)
+        # Codes that are all the same one weigh the same: there is no need to look at each.
+        codes = self.theta[:1] if not self.theta.stride(0) else self.theta
+        log_weight = AutoregressiveFields(self.part, codes).row_log_prob(x, mask).expand(drawn.shape[:-1])
+        return Conditioned(log_weight, lambda: drawn, lambda weights: self.part.average(expected, weights))
+
+    def completed(self, x: Tensor, mask: Tensor, noise: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Rows [B, F] with draws where nothing was seen, and with what was expected at each draw, both [K, B, F]."""
         shape = (*self.theta.shape[:-1], x.shape[1])
         u = torch.rand(shape, dtype=x.dtype) if noise is None else torch.special.ndtr(noise)
         drawn = x.expand(shape).clone()
@@ -61,10 +76,7 @@ class AutoregressiveFields(FieldsDistribution):
                 drawn[:, rows, f] = value
                 expected[:, rows, f] = value if self.part.nominal[f] else self.part.expected(f, logits)
                 context[:, rows] = self.part.told(f, context[:, rows], value)
-        # Codes that are all the same one weigh the same: there is no need to look at each.
-        codes = self.theta[:1] if not self.theta.stride(0) else self.theta
-        log_weight = AutoregressiveFields(self.part, codes).row_log_prob(x, mask).expand(shape[:-1])
-        return Conditioned(log_weight, lambda: drawn, lambda weights: self.part.average(expected, weights))
+        return drawn, expected
 
     def restricted(self, given: Mapping[int, Intervals]) -> tuple[Tensor, Tensor]:
         """A row for each code [K, B, F] with some columns' values in given intervals, and its log-weight [K, B]: how probable
