@@ -26,7 +26,7 @@ def fit_codec(data: Table | Images, kinds: Mapping[str, str] | None = None) -> C
     >>> from latente.data import read
     >>> codec = fit_codec(read([[1.0, 0.0], [3.0, 1.0]]))
     >>> [field.kind for field in codec.fields]
-    ['real', 'binary']
+    ['ordinal', 'binary']
     """
     if len(data) < 2:
         raise DataError(

@@ -56,7 +56,7 @@ class TableCodec(Stored):
         counts: int64 ``[F]``, how many levels a column has: different texts, or numbers that are codes; 0 where it has none.
         texts: the levels of all such columns, one column after the other.
         cell_counts: int64 ``[F]``, into how many cells a column of numbers is cut (:mod:`latente.data.cells`); 0 for others,
-            and in an array, which is taken for a matrix of measures.
+            and in an array or a frame without names, which is taken for a matrix of measures.
         cell_low, cell_high, cell_rows: float64, ends of the cells of all such columns, one column after the other, in the
             user's units, and how many rows each held.
         notes: sentences about the data that a person should know.
@@ -411,10 +411,16 @@ def _kept(filled: Array, seen: Table, column: int) -> Array:
     return np.where(there, column_of_text, filled)
 
 
+def _is_matrix(table: Table) -> bool:
+    """Whether a table is taken for a matrix of measures: an array, or a frame of numbers whose columns are numbered, too."""
+    unnamed = table.container in ARRAYS or table.integer_names
+    return unnamed and not table.levels and not any(map(is_moment, table.dtypes))
+
+
 def _cells(table: Table, columns: Array, grid: Array) -> tuple[Array, Array, Array, Array]:
     """How many cells each of some columns of numbers has, and the cells' ends and rows, column after column."""
     counts, found = np.zeros(len(table.names), np.int64), [np.empty((3, 0))]
-    for column in np.flatnonzero(columns & (table.container not in ARRAYS)):
+    for column in np.flatnonzero(columns & (not _is_matrix(table))):
         values = table.values[:, column].astype(np.float64)
         found.append(np.stack(cut(values[~np.isnan(values)], float(grid[column]))))
         counts[column] = found[-1].shape[1]
