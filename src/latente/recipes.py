@@ -35,7 +35,7 @@ from latente.model.linear_start import starts_linear
 from latente.model.networks import cells as _cells  # noqa: F401
 from latente.model.networks.conv import SMALLEST_SIDE
 from latente.model.parts import Choice, build, choose
-from latente.rows import BINARY, CATEGORICAL, MEASURES, Field, Rows, levels_of, row_shape
+from latente.rows import BINARY, MEASURES, Field, Rows, levels_of, row_shape
 from latente.training.fit import Remedy
 from latente.training.loop import Learner
 
@@ -311,7 +311,6 @@ class Composer:
             "levels": levels,
             "holes": tuple(field.missing > 0 for field in self.fields),
             "cells": tuple(field.cells for field in self.fields),
-            "binary": tuple(field.kind == BINARY for field in self.fields),
         }
 
 
@@ -320,7 +319,7 @@ def row_law(composer: Composer) -> Composer | None:
     columns are not mixed, or the model is none of a density.
     """
     own = mixed(composer.fields) and composer.recipe.likelihood is None and composer.recipe.posterior.name != "point-mass"
-    if not own:
+    if not own or len(composer.fields) > MOST_COLUMNS:
         return None
     # On few rows dropout changes held-out loss by less than its error, and how much is learnt by heart. The more is missing,
     # the more is there to fill in, which takes columns in any order; whole rows come out best where all are in one.
@@ -340,9 +339,9 @@ def network_for(fields: tuple[Field, ...], hidden: tuple[int, ...] | None) -> st
 
 
 def mixed(fields: tuple[Field, ...]) -> bool:
-    """Whether some of not too many columns hold something else than measures, or than 0 and 1."""
+    """Whether some columns hold something else than measures, or than 0 and 1."""
     kinds = {field.kind for field in fields}
-    return all(field.cells for field in fields) and len(fields) <= MOST_COLUMNS and not (kinds <= MEASURES or kinds == {BINARY})
+    return all(field.cells for field in fields) and not (kinds <= MEASURES or kinds == {BINARY})
 
 
 def widths(fields: int, n_rows: int) -> tuple[int, ...]:
@@ -374,8 +373,6 @@ def likelihood_for(fields: tuple[Field, ...]) -> Choice:
     """
     if mixed(fields):
         return choose("cells")
-    if any(field.kind == CATEGORICAL for field in fields):
-        return choose("mixed")
     if all(field.kind == BINARY for field in fields):
         return choose("bernoulli")
     return choose("normal", sigma="shared" if fields[0].shape else "field")

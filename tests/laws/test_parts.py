@@ -287,34 +287,6 @@ def test_student_t_and_normal_agree_with_torch() -> None:
     torch.testing.assert_close(normal(theta).log_prob(x), theirs)
 
 
-def test_a_mixed_likelihood_is_the_sum_of_its_kinds() -> None:
-    """Against torch.distributions, column by column."""
-    levels, binary = (0, 4, 0, 2, 0, 0), (False, False, True, False, False, False)
-    likelihood = build(choose("mixed"), shape=(6,), levels=levels, binary=binary).double()
-    assert likelihood.outputs == 3 + 1 + 6
-    theta = torch.randn(2, 7, likelihood.outputs, dtype=torch.float64)
-    x = torch.stack([torch.randn(7), torch.randint(0, 4, (7,)), torch.randint(0, 2, (7,)), torch.randint(0, 2, (7,)),
-                     torch.randn(7), torch.randn(7)], 1).double()  # fmt: skip
-    found = likelihood(theta).log_prob(x)
-    sigma = likelihood.noise.log_sigma.exp()
-    for place, field in enumerate((0, 4, 5)):
-        wanted = torch.distributions.Normal(theta[..., place], sigma[place]).log_prob(x[:, field])
-        torch.testing.assert_close(found[..., field], wanted)
-    wanted = torch.distributions.Bernoulli(logits=theta[..., 3]).log_prob(x[:, 2])
-    torch.testing.assert_close(found[..., 2], wanted)
-    for begin, end, field in ((4, 8, 1), (8, 10, 3)):
-        wanted = torch.distributions.Categorical(logits=theta[..., begin:end]).log_prob(x[:, field])
-        torch.testing.assert_close(found[..., field], wanted)
-
-
-def test_levels_are_drawn_as_often_as_they_are_likely() -> None:
-    likelihood = build(choose("mixed"), shape=(1,), levels=(3,), binary=(False,))
-    probabilities = torch.tensor([0.2, 0.5, 0.3])
-    with seeded(0):
-        drawn = likelihood(probabilities.log().expand(1, 40_000, 3)).sample().long().flatten()
-    torch.testing.assert_close(torch.bincount(drawn) / 40_000, probabilities, atol=0.01, rtol=0)
-
-
 def test_numbers_take_no_levels() -> None:
     with pytest.raises(ModelError, match="'normal' is one of numbers"):
         compose({"likelihood": choose("normal")}, shape=(2,), levels=(0, 3))

@@ -246,66 +246,6 @@ class BernoulliFields(FieldsDistribution):
         return torch.bernoulli(self.mean)
 
 
-class CategoricalFields(FieldsDistribution):
-    """Independent choices among levels, each field with logits of its own, [K, B, levels]; a value is the number of a level."""
-
-    def __init__(self, logits: Sequence[Tensor]) -> None:
-        self.logits = logits
-
-    @property
-    def mean(self) -> Tensor:  # type: ignore[override]
-        """The most likely level: levels have no mean."""
-        return self._chosen(self.logits)
-
-    def average(self, weights: Tensor) -> Tensor:
-        """The most likely level under the averaged probabilities."""
-        return self._chosen([(weights.unsqueeze(-1) * torch.softmax(logits, -1)).sum(0) for logits in self.logits])
-
-    def field_log_prob(self, x: Tensor) -> Tensor:
-        every = []
-        for logits, level in zip(self.logits, x.long().unbind(-1), strict=True):
-            index = level.expand(logits.shape[:-1]).unsqueeze(-1)
-            every.append(torch.log_softmax(logits, -1).gather(-1, index))
-        return torch.cat(every, -1)
-
-    def sample(self) -> Tensor:
-        """By the largest of logits with Gumbel noise (Maddison et al. 2014)."""
-        return self._chosen([logits - torch.log(torch.empty_like(logits).exponential_()) for logits in self.logits])
-
-    @staticmethod
-    def _chosen(scores: Sequence[Tensor]) -> Tensor:
-        return torch.stack([score.argmax(-1) for score in scores], -1).to(scores[0].dtype)
-
-
-class MixedFields(FieldsDistribution):
-    """Fields of several kinds.
-
-    Args:
-        parts: laws of some fields each.
-        order: for each field its place among those of all parts, [F].
-    """
-
-    def __init__(self, parts: Sequence[tuple[FieldsDistribution, Tensor]], order: Tensor) -> None:
-        self.parts, self.order = parts, order
-
-    @property
-    def mean(self) -> Tensor:  # type: ignore[override]
-        """Means; of fields that have none, the most likely level."""
-        return self._joined([law.mean for law, _ in self.parts])
-
-    def average(self, weights: Tensor) -> Tensor:
-        return self._joined([law.average(weights) for law, _ in self.parts])
-
-    def field_log_prob(self, x: Tensor) -> Tensor:
-        return self._joined([law.field_log_prob(x.index_select(-1, fields)) for law, fields in self.parts])
-
-    def sample(self) -> Tensor:
-        return self._joined([law.sample() for law, _ in self.parts])
-
-    def _joined(self, values: list[Tensor]) -> Tensor:
-        return torch.cat(values, -1).index_select(-1, self.order)
-
-
 class ContinuousBernoulliFields(BernoulliFields):
     """The law on [0, 1] with density ``C(l) l^x (1-l)^(1-x)`` (Loaiza-Ganem and Cunningham 2019)."""
 

@@ -9,7 +9,6 @@ its covariance eigenvalue (Lucas et al. 2019), hence sigma starts at the residua
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F
@@ -18,10 +17,8 @@ from torch import Tensor, nn
 from latente.errors import DataError, ModelError
 from latente.model.distributions import (
     BernoulliFields,
-    CategoricalFields,
     ContinuousBernoulliFields,
     FieldsDistribution,
-    MixedFields,
     NormalFields,
     StudentTFields,
 )
@@ -39,7 +36,6 @@ class Likelihood(Part):
 
     parameters_per_field = 1
     repeated = 0  # multiply-adds of a row beyond those of its linear layers, each used once
-    is_density = True
     takes_levels = False
 
     def __init__(self, shape: tuple[int, ...]) -> None:
@@ -58,7 +54,7 @@ class Likelihood(Part):
 
     def densities(self, x: Tensor) -> Tensor:
         """Which values [N, F] have a density per encoded unit, and not a probability: bool, [N, F] or []."""
-        return torch.tensor(self.is_density)
+        return torch.tensor(True)
 
     def start(self, rows: Rows, residual: Tensor, resolution: Tensor) -> None:
         """Begin from the data.
@@ -206,7 +202,9 @@ class Bernoulli(_WithinOne):
     """For fields of 0 and 1 (values between are taken as probabilities of a 1)."""
 
     name = "bernoulli"
-    is_density = False
+
+    def densities(self, x: Tensor) -> Tensor:
+        return torch.tensor(False)
 
     def forward(self, theta: Tensor) -> FieldsDistribution:
         """theta [K, B, F] is the logit."""
@@ -226,83 +224,3 @@ class ContinuousBernoulli(_WithinOne):
     def forward(self, theta: Tensor) -> FieldsDistribution:
         """theta [K, B, F] is the logit of the parameter lambda."""
         return ContinuousBernoulliFields(theta)
-
-
-@register
-class Mixed(Likelihood):
-    """A law for each kind of column: normal for numbers, Bernoulli for 0 and 1, categorical for levels (Nazabal et al. 2020).
-
-    Args:
-        shape: (F,).
-        levels: for each column its number of levels, 0 for one of numbers; () where all are numbers.
-        binary: which columns hold 0 and 1 only; () where none does.
-    """
-
-    name = "mixed"
-    takes_levels = True
-    order: Tensor
-
-    def __init__(self, shape: tuple[int, ...], levels: tuple[int, ...] = (), binary: tuple[bool, ...] = ()) -> None:
-        super().__init__(shape)
-        levels, binary = levels or (0,) * self.size, binary or (False,) * self.size
-        if not len(levels) == len(binary) == self.size:
-            raise ModelError(f"levels and binary say something of each of the {self.size} columns, not of {len(levels)}")
-        kinds = [
-            "categorical" if count else "binary" if tossed else "real" for count, tossed in zip(levels, binary, strict=True)
-        ]
-        of_kind = [[f for f, kind in enumerate(kinds) if kind == wanted] for wanted in ("real", "binary", "categorical")]
-        for name, fields in zip(("real", "binary", "categorical"), of_kind, strict=True):
-            self.register_buffer(f"{name}_fields", torch.tensor(fields, dtype=torch.long), persistent=False)
-        self.register_buffer("order", torch.argsort(torch.tensor([*of_kind[0], *of_kind[1], *of_kind[2]])), persistent=False)
-        self.widths = [len(of_kind[0]), len(of_kind[1]), *(levels[f] for f in of_kind[2])]
-        self.noise = Normal((len(of_kind[0]),)) if of_kind[0] else None
-
-    @property
-    def outputs(self) -> int:
-        return sum(self.widths)
-
-    def forward(self, theta: Tensor) -> FieldsDistribution:
-        """theta [K, B, P]: means, then logits of the 0/1 columns, then those of each column's levels."""
-        real, binary, *levels = torch.split(theta, self.widths, -1)
-        log_sigma = self.noise.log_sigma if self.noise is not None else theta.new_zeros(())
-        return self._law(real, log_sigma, binary, levels)
-
-    def _law(self, real: Tensor, log_sigma: Tensor, binary: Tensor, levels: Sequence[Tensor]) -> MixedFields:
-        laws: dict[str, FieldsDistribution] = {
-            "real": NormalFields(real, log_sigma),
-            "binary": BernoulliFields(binary),
-            "categorical": CategoricalFields(levels),
-        }
-        parts = [(law, self._fields(kind)) for kind, law in laws.items() if len(self._fields(kind))]
-        return MixedFields(parts, self.order)
-
-    def _fields(self, kind: str) -> Tensor:
-        fields: Tensor = getattr(self, f"{kind}_fields")
-        return fields
-
-    def start(self, rows: Rows, residual: Tensor, resolution: Tensor) -> None:
-        """Sigma of the numbers from their residual, which levels, being no numbers, may have made too large."""
-        if self.noise is not None:
-            fields = self._fields("real")
-            variance = moments(rows)[1]
-            self.noise.start(rows, torch.minimum(residual, variance)[fields], resolution[fields])
-
-    def independent(self, train: Rows, held_out: Rows) -> Tensor:
-        """Normal numbers, and the frequencies of levels, each counted as if seen once more than it was."""
-        mean, variance = moments(train)
-        real, binary = self._fields("real"), self._fields("binary")
-        log_sigma = 0.5 * torch.log(variance[real].clamp_min(math.exp(2 * LOG_SIGMA_FLOOR)))
-        logits = torch.logit(mean[binary].clamp(1e-4, 1 - 1e-4))
-        frequencies = [
-            _frequencies(train, int(field), width).log().view(1, 1, -1).expand(1, len(held_out), -1)
-            for field, width in zip(self._fields("categorical"), self.widths[2:], strict=True)
-        ]
-        like = held_out.x.new_zeros(1, len(held_out), 1)
-        law = self._law(mean[real] + like, log_sigma, logits + like, frequencies)
-        return law.row_log_prob(held_out.x, held_out.mask).squeeze(0)
-
-
-def _frequencies(rows: Rows, field: int, levels: int) -> Tensor:
-    seen = rows.x[:, field] if rows.mask is None else rows.x[rows.mask[:, field], field]
-    counts = torch.bincount(seen.long(), minlength=levels).float() + 1
-    return counts / counts.sum()

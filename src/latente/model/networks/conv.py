@@ -38,7 +38,7 @@ class ConvEncoder(Part):
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
         """[B, C, H, W] to [B, width]; a pixel that was not seen is 0 in ``x``."""
-        h = with_mask(x, x, mask) if self.masked else x
+        h = with_mask(x, mask) if self.masked else x
         for layer in self.layers:
             h = torch.relu(layer(h))
         return torch.relu(self.last(h.flatten(1)))

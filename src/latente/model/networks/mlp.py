@@ -9,7 +9,6 @@ import torch
 from torch import Tensor, nn
 
 from latente.model.parts import Part, register
-from latente.rows import expanded
 
 
 def linear_in(layer: nn.Linear, units: Tensor) -> nn.Linear:
@@ -29,8 +28,6 @@ class MLPEncoder(Part):
         masked: the mask is an input too, for data with holes.
         dropout: share of each layer's units that is left out in training.
         linear: the row itself stands beside the last layer's features, so that a linear code costs nothing to learn.
-        levels: for each column its number of levels, 0 for one of numbers; () where all are numbers. A level comes in as one
-            indicator for each that there is.
     """
 
     name = "mlp-encoder"
@@ -42,37 +39,26 @@ class MLPEncoder(Part):
         masked: bool = False,
         dropout: float = 0.0,
         linear: bool = False,
-        levels: tuple[int, ...] = (),
     ) -> None:
         super().__init__()
-        self.masked, self.linear, self.levels = masked, linear, tuple(levels)
-        width = sum(max(1, count) for count in levels) if levels else math.prod(shape)
-        sizes = (width + (math.prod(shape) if masked else 0), *hidden)
+        self.masked, self.linear = masked, linear
+        sizes = (math.prod(shape) * (2 if masked else 1), *hidden)
         self.layers = nn.ModuleList(nn.Linear(*pair) for pair in pairwise(sizes))
         self.dropout = nn.Dropout(dropout) if dropout else None
         self.width = sizes[-1] + (math.prod(shape) if linear else 0)
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
         """[B, *shape] to [B, H]; a field that was not seen is 0 in ``x``."""
-        h = expanded(x, self.levels).flatten(1) if self.levels else x.flatten(1)
-        if self.levels and mask is not None:
-            h = h * self._seen(mask)
-        h = with_mask(h, x, mask) if self.masked else h
+        h = with_mask(x.flatten(1), mask) if self.masked else x.flatten(1)
         for layer in self.layers:
             h = torch.relu(layer(h))
             h = self.dropout(h) if self.dropout else h
         return torch.cat([h, x.flatten(1)], 1) if self.linear else h
 
-    def _seen(self, mask: Tensor) -> Tensor:
-        """The mask, once for each indicator of a column."""
-        columns = [column.expand(-1, max(1, count)) for column, count in zip(torch.split(mask, 1, 1), self.levels, strict=True)]
-        return torch.cat(columns, 1)
 
-
-def with_mask(h: Tensor, x: Tensor, mask: Tensor | None) -> Tensor:
-    """Features of the row ``x`` and, behind them along dimension 1, which of its values were seen."""
-    seen = torch.ones_like(x) if mask is None else mask.to(x.dtype)
-    return torch.cat([h, seen.flatten(1) if h.dim() == 2 else seen], 1)
+def with_mask(x: Tensor, mask: Tensor | None) -> Tensor:
+    """A row and, behind it along dimension 1, which of its values were seen."""
+    return torch.cat([x, torch.ones_like(x) if mask is None else mask.view(x.shape).to(x.dtype)], 1)
 
 
 @register
