@@ -438,3 +438,32 @@ def test_what_is_given_is_understood_or_refused() -> None:
     with pytest.raises(lt.ModelError, match="for given or for holes"):
         vae.sample(9, given={"sex": "F"}, holes=True)
     assert vae.interpolate(frame.iloc[0], frame.iloc[1], 3).shape == (3, 3)
+    values = [1, 2, 4]
+    drawn = vae.sample(200, given={"code": values})
+    assert set(drawn["code"]) == set(values)
+
+
+def test_each_of_several_numbers_may_come() -> None:
+    """Also where they are neighbours, and in one cell."""
+    generator = np.random.default_rng(0)
+    frame = pd.DataFrame({"k": generator.integers(0, 20_000, 3000), "s": generator.choice(["a", "b"], 3000)})
+    drawn = lt.VAE(max_epochs=1, random_state=0).fit(frame).sample(300, given={"k": [500, 501, 502, 15_000]})
+    assert set(drawn["k"]) == {500, 501, 502, 15_000}
+
+
+def test_a_table_of_very_many_columns_has_one_model() -> None:
+    generator = np.random.default_rng(0)
+    kind = generator.integers(0, 3, 200)
+    frame = pd.DataFrame(
+        {f"n{i}": kind + generator.integers(0, 3, 200) for i in range(260)} | {"kind": list("abc" * 66 + "ab")}
+    )
+    vae = lt.VAE(max_epochs=2, random_state=0).fit(frame)
+    assert vae.generator_ is vae.model_
+    assert set(vae.sample(20)["kind"]) <= set("abc")
+
+
+def test_the_time_of_both_stages_counts_and_is_limited() -> None:
+    frame = pd.DataFrame(people())
+    vae = lt.VAE(time_limit=2.0, random_state=0).fit(frame)
+    assert vae.generator_ is not vae.model_
+    assert 0.0 < vae.figures_["seconds"] < 5.0

@@ -161,13 +161,9 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         resolution = field_resolution(codec)
         checkpoints = self._checkpoints(checkpoint, resume, checkpoint_every, train, composer)
         with progress_bar(self.verbose > 0) as shown:
+            fitting = Fit(composer, train, held_out, resolution, settings, checkpoints, _both(shown, observer))
             own = row_law(composer)
-            shared = replace(settings, time_limit=settings.time_limit and settings.time_limit / (1 if own is None else 2))
-            fitting = Fit(composer, train, held_out, resolution, shared, checkpoints, _both(shown, observer))
-            outcome = fitting.run()
-            self.generator_ = outcome.model if own is None or fitting.interrupted else self._row_law(own, fitting)
-            if fitting.interrupted:
-                outcome.training.at.finished = "interrupted"
+            outcome = fitting.run() if own is None else self._fit_both(fitting, own)
         self._keep(codec, composer, outcome, train, held_out, settings)
         if checkpoints and not keep_checkpoint:
             checkpoints.clear()
@@ -240,16 +236,26 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
             seed=self.seed_,
         )
 
-    def _row_law(self, own: Composer, fitting: Fit) -> LatentModel:
-        """A law of their own for the rows of a mixed table, in the same time as the model has."""
+    def _fit_both(self, fitting: Fit, own: Composer) -> Outcome:
+        """The model, and then a law of their own for the rows of a mixed table; each has half of the time."""
+        limit = fitting.settings.time_limit
+        fitting.settings = replace(fitting.settings, time_limit=limit and limit / 2)
+        outcome = fitting.run()
+        if fitting.interrupted:
+            return outcome
         epochs = defaults.row_law_epochs(own.n_rows, fitting.settings.batch_size, fitting.held_out is not None)
-        chosen = epochs if self.max_epochs == "auto" else min(epochs, int(self.max_epochs))
-        patience = fitting.settings.patience and defaults.ROW_LAW_PATIENCE
-        settings = replace(fitting.settings, epochs=chosen, learning_rate=defaults.ROW_LAW_RATE, patience=patience)
-        again = replace(fitting, make=own, settings=settings)
-        model = again.plain(ROW_LAW_STAGE)
-        fitting.interrupted = again.interrupted
-        return model
+        settings = replace(
+            fitting.settings,
+            epochs=epochs if self.max_epochs == "auto" else min(epochs, int(self.max_epochs)),
+            learning_rate=defaults.ROW_LAW_RATE,
+            patience=fitting.settings.patience and defaults.ROW_LAW_PATIENCE,
+        )
+        run = replace(fitting, make=own, settings=settings).plain(ROW_LAW_STAGE, "law of the rows")
+        outcome.generator = run.learner.model
+        outcome.training.at.elapsed += run.at.elapsed
+        if run.at.finished == "interrupted":
+            outcome.training.at.finished = run.at.finished
+        return outcome
 
     def _checkpoints(
         self, folder: str | Path | None, resume: bool, every: float, train: Rows, composer: Composer
@@ -274,6 +280,7 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
     ) -> None:
         """What a fit leaves behind, in attributes that end in an underscore."""
         self.codec_, self.model_, self.recipe_ = codec, outcome.model, composer.recipe
+        self.generator_ = outcome.generator or outcome.model
         if self.latent_dim == "auto" and bool(outcome.diagnosis.active.any()):
             self.model_.keep(torch.nonzero(outcome.diagnosis.active).squeeze(1))
         self.law_ = self._law(train)

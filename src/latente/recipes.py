@@ -368,8 +368,8 @@ def schedule_for(model: LatentModel, remedy: Remedy) -> Choice:
 
 
 def likelihood_for(fields: tuple[Field, ...]) -> Choice:
-    """Bernoulli where every field holds 0 and 1, a law for each kind of column where some hold levels; a normal otherwise, with
-    one sigma for a picture and one per column of a table.
+    """Bernoulli where every field holds 0 and 1, a histogram of each column where they are mixed; a normal otherwise, with one
+    sigma for a picture and one per column of a table.
     """
     if mixed(fields):
         return choose("cells")

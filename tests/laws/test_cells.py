@@ -198,3 +198,11 @@ def test_values_that_repeat_stand_alone() -> None:
     low, high, rows = cut(values, 0.0)
     assert set(low[low == high]) == {0.0, 1.0} and rows[low == 0.0].sum() == 5000
     assert 100 < len(low) <= MOST_CELLS + 4
+
+
+def test_the_extremes_of_very_many_values_are_kept() -> None:
+    values = np.random.default_rng(0).normal(size=150_000)
+    values[77] = 1e6
+    low, high, rows = cut(values, 0.0)
+    assert low[0] == values.min() and high[-1] == 1e6
+    assert rows.sum() == pytest.approx(150_000)

@@ -21,12 +21,14 @@ Given = Annotated[
     ),
 ]
 
+Holes = Annotated[bool, typer.Option("--holes", help="Leave values out as often as in the training data.")]
+
 
 def sample(
     run: Run,
     number: Count = 1000,
     given: Given = None,
-    holes: Annotated[bool, typer.Option("--holes", help="Leave values out as often as in the training data.")] = False,
+    holes: Holes = False,
     out: OutRows = "-",
     seed: Seed = 0,
     json: Json = False,

@@ -108,8 +108,8 @@ def recorded_grid(ordered: Array, low: Array, step: Array) -> Array:
     """
     found = _divides(ordered, low, step)
     for usual in (86400.0, 3600.0, 60.0, 1.0, 0.1, 0.01, 0.001):
-        fits = (found == 0.0) & (step > 0.999 * usual)  # values on a grid are at least a step apart
-        found = np.where(fits, _divides(ordered, low, np.full_like(step, usual)), found)
+        some = np.flatnonzero((found == 0.0) & (step > 0.999 * usual))  # values on a grid are at least a step apart
+        found[some] = _divides(ordered[:, some], low[some], np.full(len(some), usual))
     return found
 
 

@@ -147,12 +147,16 @@ class TableCodec(Stored):
             return Cells(levels, levels, (1.0,) * len(levels), (0.0,) * len(levels))
         if not self.cell_counts[column]:
             return None
-        begin = int(self.cell_counts[:column].sum())
-        part = slice(begin, begin + int(self.cell_counts[column]))
+        part = self._own_cells(column)
         low, high = ((ends[part] - self.center[column]) / self.scale[column] for ends in (self.cell_low, self.cell_high))
         values = np.rint((high - low) * self.scale[column] / self.grid[column]) if self.grid[column] else np.zeros_like(low)
         size = np.where(high > low, values, 1.0)
         return Cells(*(tuple(values.tolist()) for values in (low, high, size, self.cell_rows[part])))
+
+    def _own_cells(self, column: int) -> slice:
+        """Where a column's cells stand among those of all."""
+        begin = int(self.cell_counts[:column].sum())
+        return slice(begin, begin + int(self.cell_counts[column]))
 
     def levels(self, column: int) -> tuple[str, ...]:
         """The different texts of a column, in the order of their codes; () for one of numbers."""
@@ -300,9 +304,8 @@ class TableCodec(Stored):
 
     def _as_recorded(self, column: Any, values: Array) -> Array:
         """A column's values, of which those that are one that repeats, but for rounding, are it exactly."""
-        begin, count = int(self.cell_counts[:column].sum()), int(self.cell_counts[column])
-        low, high = self.cell_low[begin : begin + count], self.cell_high[begin : begin + count]
-        often = low[low == high]
+        low = self.cell_low[self._own_cells(column)]
+        often = low[low == self.cell_high[self._own_cells(column)]]
         if not len(often) or self.grid[column]:
             return values
         nearest = often[np.abs(values[:, None] - often).argmin(1)]

@@ -89,10 +89,10 @@ class AutoregressiveFields(FieldsDistribution):
             u = torch.rand(logits.shape[:-1])
             if f not in left:
                 return self.part.cells.draw(f, logits, u)
-            log_share, ends = left[f]
-            logits = torch.log_softmax(logits, -1) + log_share
+            slices = left[f]
+            logits = torch.log_softmax(logits, -1)[..., slices.cell] + slices.log_share
             log_weight.add_(torch.logsumexp(logits, -1))
-            return self.part.cells.draw(f, logits.nan_to_num(neginf=-1e4), u, ends)
+            return self.part.cells.draw(f, logits.nan_to_num(neginf=-1e4), u, (slices.low, slices.high))
 
         return self.walk(within_or_free), log_weight
 

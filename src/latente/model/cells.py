@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from itertools import accumulate
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -21,12 +22,27 @@ LEAST_HATS, MOST_HATS = 6, 24
 OFTEN = 200.0  # rows of a cell that is by itself, however many there are
 
 
+class Slices(NamedTuple):
+    """What is left of a column's cells when only some values are allowed, all [slices].
+
+    Attributes:
+        cell: of which cell each is. log_share: of the cell's probability. low, high: its ends.
+    """
+
+    cell: Tensor
+    log_share: Tensor
+    low: Tensor
+    high: Tensor
+
+
 class CellTable(nn.Module):
     """The cells of F columns side by side, padded to the M of the column that has most.
 
     Attributes:
         counts: how many each column has. ranks: how many numbers describe something of each of them (see :func:`_basis`).
-        edges: between neighbouring cells, [F, M - 1]. low, high, log_size, density: [F, M]. spacing: mean width of a cell, [F].
+        edges: between neighbouring cells, [F, M - 1]. low, high, density (whether it is a continuous stretch): [F, M].
+        log_size: what is subtracted from the logarithm of a cell's probability to have that of a value in it, [F, M].
+        spacing: mean width of a cell, [F].
         offsets: where each column begins in a table of all columns' cells, [F]. unseen: which of its places there is that of a
             value that was not seen, [F].
     """
@@ -42,22 +58,20 @@ class CellTable(nn.Module):
 
     def __init__(self, cells: Sequence[Cells], nominal: Sequence[bool]) -> None:
         super().__init__()
-        tables = [torch.tensor([low, high, size, rows], dtype=torch.float64) for low, high, size, rows in cells]
+        tables = [torch.tensor([low, high, size], dtype=torch.float64) for low, high, size, _ in cells]
         self.counts = [table.shape[1] for table in tables]
-        most = max(self.counts)
+        low, high, size = torch.stack([F.pad(table, (0, max(self.counts) - table.shape[1])) for table in tables], 1)
         edges = [(table[1, :-1] + table[0, 1:]) / 2 for table in tables]
         values = {
-            "edges": torch.stack([F.pad(edge, (0, most - 1 - len(edge)), value=math.inf) for edge in edges]),
-            "low": torch.stack([F.pad(table[0], (0, most - table.shape[1])) for table in tables]),
-            "high": torch.stack([F.pad(table[1], (0, most - table.shape[1])) for table in tables]),
-            "log_size": torch.stack([F.pad(_log_size(*table[:3]), (0, most - table.shape[1])) for table in tables]),
+            "edges": torch.stack([F.pad(edge, (0, low.shape[1] - 1 - len(edge)), value=math.inf) for edge in edges]),
+            "low": low,
+            "high": high,
+            "log_size": torch.where(size > 0, size, high - low).clamp_min(1e-12).log(),
             "spacing": torch.stack([(table[1, -1] - table[0, 0]).clamp_min(1e-12) / table.shape[1] for table in tables]),
         }
         for name, value in values.items():
             self.register_buffer(name, value.to(torch.get_default_dtype()), persistent=False)
-        self.register_buffer(
-            "density", torch.stack([F.pad(t[2] == 0, (0, most - t.shape[1])) for t in tables]), persistent=False
-        )
+        self.register_buffer("density", size == 0, persistent=False)
         self.ranks = []
         for f, ((*_, rows), unordered) in enumerate(zip(cells, nominal, strict=True)):
             basis = _basis(rows, unordered)
@@ -100,7 +114,7 @@ class CellTable(nn.Module):
     def draw(self, f: int, logits: Tensor, u: Tensor, ends: tuple[Tensor, Tensor] | None = None) -> Tensor:
         """The values at which the distribution functions of [..., cells] are ``u``, uniform in [0, 1): inverse sampling.
 
-        ``ends``: of the cells, where they are not the column's own.
+        ``ends``: of what the logits are of, where that is not the column's own cells.
         """
         reached = torch.softmax(logits, -1).cumsum(-1)
         index = torch.searchsorted(reached, u.unsqueeze(-1) * reached[..., -1:], right=True)
@@ -111,27 +125,20 @@ class CellTable(nn.Module):
         low, high = ends or (self.low[f], self.high[f])
         return torch.lerp(low[index], high[index], within.squeeze(-1).clamp(0.0, 1.0))
 
-    def within(self, f: int, intervals: Intervals) -> tuple[Tensor, tuple[Tensor, Tensor]]:
-        """What is left of a column's cells where its value must lie in one of these intervals, ends included.
+    def within(self, f: int, intervals: Intervals) -> Slices:
+        """What is left of a column's cells where its value must lie in one of these intervals, ends included."""
+        every = [self._sliced(f, bottom, top) for bottom, top in intervals]
+        return Slices(*(torch.cat(parts) for parts in zip(*every, strict=True)))
 
-        Returns:
-            The logarithm of each cell's share, [cells], and the ends of what is left of them.
-        """
+    def _sliced(self, f: int, bottom: float, top: float) -> Slices:
         count = self.counts[f]
-        low, high, size = self.low[f, :count], self.high[f, :count], self.log_size[f, :count].exp()
-        slack = 1e-4 * torch.minimum(self.spacing[f], high.new_tensor(1.0))
-        share, ends = torch.zeros_like(low), (low.clone(), high.clone())
-        for bottom, top in intervals:
-            first, last = low.clamp_min(bottom - slack), high.clamp_max(top + slack)
-            stretch = torch.where(high > low, (last - first) / (high - low), torch.ones_like(low))
-            one = (
-                (~self.density[f, :count]) & (stretch > 0) & (stretch * size < 1)
-            )  # a grid's value, and it may be the only one
-            found = torch.where(one, 1 / size, stretch).masked_fill(last < first, 0.0)
-            better = found > share
-            share = torch.where(better, found, share)
-            ends = torch.where(better, first, ends[0]), torch.where(better, last, ends[1])
-        return share.log(), ends
+        low, high, density = (table[f, :count] for table in (self.low, self.high, self.density))
+        slack = 1e-4 * self.spacing[f].clamp_max(1.0)
+        first, last = low.clamp_min(bottom - slack), high.clamp_max(top + slack)
+        share = torch.where(high > low, (last - first) / (high - low), 1.0)
+        # Of a run on a grid not less than one of its values is asked for; of a continuous stretch it may be less and less.
+        share = torch.where(density, share, share.maximum((-self.log_size[f, :count]).exp())).masked_fill(last < first, 0.0)
+        return Slices(torch.arange(count), share.log(), first, last)
 
     def middle(self, f: int) -> Tensor:
         """Middles of one column's cells."""
@@ -182,11 +189,6 @@ def _basis(rows: Sequence[float], unordered: bool) -> Tensor | None:
     place = torch.linspace(0, count - 1, len(rows)).unsqueeze(1)
     hats = F.relu(1 - (place - torch.arange(count)).abs())
     return torch.cat([hats, torch.eye(len(rows))[:, [cell for cell, n in enumerate(rows) if n >= OFTEN]]], 1)
-
-
-def _log_size(low: Tensor, high: Tensor, size: Tensor) -> Tensor:
-    """What is subtracted from the logarithm of a cell's probability to have that of a value in it."""
-    return torch.where(size > 0, size, high - low).clamp_min(1e-12).log()
 
 
 class OfCells(Likelihood):

@@ -54,6 +54,7 @@ class Outcome:
         model: the trained model, with the weights that were best on held-out rows.
         training: the run that it came from.
         evaluated: means over the held-out rows (the training rows where there are none).
+        generator: a law of the rows beside the model; None where it is the model itself.
         warnings: what a person must know; ``notes``: what a person may like to know.
     """
 
@@ -62,6 +63,7 @@ class Outcome:
     evaluated: dict[str, float]
     diagnosis: Diagnosis
     linear: float
+    generator: LatentModel | None = None
     warnings: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
@@ -106,11 +108,12 @@ class Fit:
             )
         return outcome
 
-    def plain(self, stage: int) -> LatentModel:
+    def plain(self, stage: int, label: str) -> Training:
         """Train once, with nothing tried, looked at or mended: for a model that has no code to collapse."""
         run = self._training(stage, self.settings)
-        run.label = "law of the rows"
-        return self._run(run).use_best().cpu().eval()
+        run.label = label
+        self._run(run).use_best().cpu().eval()
+        return run
 
     def _main_run(self) -> Training:
         """On small data the best of three short trials goes on, where enough rows are held out to tell which it is."""
