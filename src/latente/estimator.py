@@ -24,7 +24,7 @@ from latente.errors import DataError, LatenteWarning, ModelError, StorageError
 from latente.model.latent_model import LatentModel
 from latente.model.laws import LatentLaw, fit_law
 from latente.model.parts import Choice, Part, choose
-from latente.recipes import Composer, Recipe, row_law
+from latente.recipes import Composer, Recipe, mixed, row_law
 from latente.recipes import recipe as find_recipe
 from latente.rows import Rows, levels_of
 from latente.seeding import seed_of, seeded
@@ -218,16 +218,18 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         return Composer(recipe, codec.fields, len(train), d, hidden, train.mask is not None)
 
     def _settings(self, train: Rows, composer: Composer) -> Settings:
-        batch = defaults.batch_size(len(train)) if self.batch_size == "auto" else int(self.batch_size)
+        batch, rate = self._batch(len(train)), Settings.learning_rate
         epochs: int | None = None if self.max_epochs == "auto" else int(self.max_epochs)
         if epochs is None and self.time_limit is None:
             epochs = defaults.epochs(len(train), batch)
+        if mixed(composer.fields):
+            batch, rate = batch * (defaults.CELLS_BATCHES if self.batch_size == "auto" else 1), defaults.CELLS_RATE
         device = defaults.device(self.device)
         work = batch * composer.multiply_adds()
         return Settings(
             epochs=epochs,
             batch_size=batch,
-            learning_rate=Settings.learning_rate if self.learning_rate == "auto" else float(self.learning_rate),
+            learning_rate=rate if self.learning_rate == "auto" else float(self.learning_rate),
             time_limit=self.time_limit,
             patience=Settings.patience if self.early_stopping else None,
             device=device,
@@ -236,6 +238,9 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
             seed=self.seed_,
         )
 
+    def _batch(self, n: int) -> int:
+        return defaults.batch_size(n) if self.batch_size == "auto" else int(self.batch_size)
+
     def _fit_both(self, fitting: Fit, own: Composer) -> Outcome:
         """The model, and then a law of their own for the rows of a mixed table; each has half of the time."""
         limit = fitting.settings.time_limit
@@ -243,9 +248,11 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         outcome = fitting.run()
         if fitting.interrupted:
             return outcome
-        epochs = defaults.row_law_epochs(own.n_rows, fitting.settings.batch_size, fitting.held_out is not None)
+        batch = self._batch(own.n_rows)
+        epochs = defaults.row_law_epochs(own.n_rows, batch, fitting.held_out is not None)
         settings = replace(
             fitting.settings,
+            batch_size=batch,
             epochs=epochs if self.max_epochs == "auto" else min(epochs, int(self.max_epochs)),
             learning_rate=defaults.ROW_LAW_RATE,
             patience=fitting.settings.patience and defaults.ROW_LAW_PATIENCE,
