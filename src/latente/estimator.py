@@ -249,7 +249,9 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         if fitting.interrupted:
             return outcome
         batch = self._batch(own.n_rows)
-        epochs = defaults.row_law_epochs(own.n_rows, batch, fitting.held_out is not None)
+        assert own.recipe.likelihood is not None
+        any_order = own.recipe.likelihood.arguments["any_order"]
+        epochs = defaults.row_law_epochs(own.n_rows, batch, fitting.held_out is not None, any_order)
         settings = replace(
             fitting.settings,
             batch_size=batch,

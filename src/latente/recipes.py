@@ -96,8 +96,8 @@ def _part(value: Any) -> Any:
 
 
 VAE = Recipe("vae", "variational autoencoder: a normal code for each row, regularised by N(0, I)", "Kingma and Welling 2014")
-# Without a rate to pay, noise levels of their own would have an autoencoder write d columns out exactly and leave the others: on
-# a swiss roll, where d = 2, it keeps .67 of the variance so, and .95 by least squares.
+# Without a rate to pay, a noise level for each column would have an autoencoder write d columns out exactly and leave the
+# others: on a swiss roll, where d = 2, it keeps .67 of the variance so, and .95 by least squares.
 AUTOENCODER = Recipe(
     "autoencoder",
     "a point for each row and no prior; new codes come from a law fitted afterwards",
@@ -327,11 +327,16 @@ def row_law(composer: Composer) -> Composer | None:
     if not own or len(composer.fields) > MOST_COLUMNS:
         return None
     # On few rows dropout changes held-out loss by less than its error, and how much is learnt by heart. The more is missing,
-    # the more is there to fill in, which takes columns in any order; whole rows come out best where all are in one.
+    # the more is there to fill in, which takes columns told of any others; whole rows come out best where all are in one order.
     missing = sum(field.missing for field in composer.fields) / len(composer.fields)
     few = composer.n_rows < SMALL_DATA
-    order = min(0.5, max(0.1, 2 * missing))
-    likelihood = choose("autoregressive", width=64 if few else 128, dropout=0.3 if few else 0.0, any_order=order)
+    likelihood = choose(
+        "autoregressive",
+        width=64 if few else 128,
+        dropout=0.3 if few else 0.0,
+        any_order=min(0.75, max(0.1, 4 * missing)),
+        least_told=1 - max(0.4, min(1.0, 2 * missing)) if missing else 0.0,
+    )
     return replace(composer, recipe=replace(ROW_LAW, likelihood=likelihood), latent_dim=0, hidden=())
 
 

@@ -139,8 +139,9 @@ class Autoregressive(OfCells):
         width: W, of the context and of the network between it and the cells' logits.
         blocks: residual blocks of that network, which all columns share.
         dropout: share of that network's units that is left out in training.
-        any_order: share of the rows that are said in an order of their own in training, so that a column can be told of any
-            others: what is missing is then filled in from all that was seen, wherever it stands.
+        any_order: share of the rows of which, in training, each column is told of any others: what is missing is then filled in
+            from all that was seen, wherever it stands.
+        least_told: the least share of the others that it is then told of.
     """
 
     name = "autoregressive"
@@ -155,9 +156,10 @@ class Autoregressive(OfCells):
         blocks: int = 2,
         dropout: float = 0.1,
         any_order: float = 0.25,
+        least_told: float = 0.0,
     ) -> None:
         super().__init__(shape, cells, levels)
-        self.width, self.dropout, self.any_order = width, dropout, any_order
+        self.width, self.dropout, self.any_order, self.least_told = width, dropout, any_order, least_told
         scale = 1 / math.sqrt(self.size)
         self.embedding = CellEmbedding(self.cells, width, scale)
         self.place = nn.Parameter(0.1 * torch.randn(self.size, width))
@@ -216,10 +218,15 @@ class Autoregressive(OfCells):
         return self._network(context + before + self.place).unbind(-2)
 
     def _in_any_order(self, told: Tensor, mask: Tensor | None) -> Tensor:
-        """What stands before each column in an order drawn for each row, [B, F, W], if it was seen (Uria et al. 2014)."""
-        turn = torch.rand(told.shape[:2], device=told.device)
-        earlier = (turn.unsqueeze(1) < turn.unsqueeze(2)).to(told.dtype)
-        return earlier @ (told if mask is None else told * mask.unsqueeze(-1))
+        """What some of the other columns say to each, [B, F, W], of those that were seen.
+
+        As many as stand before a column in an order drawn at random (Uria et al. 2014), or more.
+        """
+        B, F = told.shape[:2]
+        share = self.least_told + (1 - self.least_told) * torch.rand(B, F, 1, device=told.device)
+        others = ~torch.eye(F, dtype=torch.bool, device=told.device)
+        chosen = ((torch.rand(B, F, F, device=told.device) < share) & others).to(told.dtype)
+        return chosen @ (told if mask is None else told * mask.unsqueeze(-1))
 
     def all_told(self, x: Tensor, mask: Tensor) -> Tensor:
         """What all columns of rows say that were seen, [B, W]."""
