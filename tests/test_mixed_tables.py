@@ -281,8 +281,8 @@ def test_what_can_not_be_given(vae: lt.VAE, given: dict[str, Any], match: str) -
 
 
 def test_new_rows_have_holes_on_request() -> None:
-    vae = lt.VAE(max_epochs=20, random_state=0).fit(pd.DataFrame(people(holes=0.3)))
-    whole, holed = vae.sample(400), vae.sample(400, holes=True)
+    vae = lt.VAE(random_state=0).fit(pd.DataFrame(people(holes=0.3)))
+    whole, holed = vae.sample(400), vae.sample(4000, holes=True)
     assert not whole[["kind", "colour", "size", "vote"]].isna().any().any()
     assert holed["kind"].isna().mean() == pytest.approx(0.3, abs=0.1) and not holed["vote"].isna().any()
 
@@ -291,7 +291,7 @@ def test_a_number_that_repeats_beside_a_continuous_rest_keeps_its_share() -> Non
     generator = np.random.default_rng(0)
     gain = np.where(generator.random(N) < 0.8, 0.0, generator.lognormal(8, 1, N))
     frame = pd.DataFrame({"gain": gain, "rich": np.where(gain > 0, "yes", "no")})
-    drawn = lt.VAE(max_epochs=30, random_state=0).fit(frame).sample(1000)
+    drawn = lt.VAE(max_epochs=30, random_state=0).fit(frame).sample(10_000)
     assert (drawn["gain"] == 0).mean() == pytest.approx(0.8, abs=0.06)
     assert ((drawn["gain"] > 0) == (drawn["rich"] == "yes")).mean() > 0.95
     assert drawn["gain"].max() <= gain.max()

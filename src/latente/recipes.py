@@ -334,7 +334,7 @@ def row_law(composer: Composer) -> Composer | None:
         "autoregressive",
         width=64 if few else 128,
         dropout=0.3 if few else 0.0,
-        any_order=min(0.75, max(0.1, 4 * missing)),
+        any_order=min(0.6, max(0.1, 4 * missing)),
         least_told=1 - max(0.4, min(1.0, 2 * missing)) if missing else 0.0,
     )
     return replace(composer, recipe=replace(ROW_LAW, likelihood=likelihood), latent_dim=0, hidden=())
