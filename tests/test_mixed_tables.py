@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from pathlib import Path
 from typing import Any
 
@@ -467,3 +468,46 @@ def test_the_time_of_both_stages_counts_and_is_limited() -> None:
     vae = lt.VAE(time_limit=2.0, random_state=0).fit(frame)
     assert vae.generator_ is not vae.model_
     assert 0.0 < vae.figures_["seconds"] < 5.0
+
+
+# -- new levels, and parts of scores ----------------------------------------------------------------------------------
+
+
+def test_levels_that_nobody_saw_count_as_not_seen_where_that_is_asked_for(vae: lt.VAE) -> None:
+    rows = people()
+    rows["kind"][3] = rows["kind"][5] = "dog"
+    rows["colour"][3] = "pink"
+    holed = people()
+    for name, places in (("kind", (3, 5)), ("colour", (3,))):
+        for place in places:
+            holed[name][place] = None
+    lenient = copy.deepcopy(vae).set_params(unknown="missing")
+    with pytest.warns(lt.LatenteWarning, match=r"not seen .*'kind': 'dog' \(2\); 'colour': 'pink' \(1\)"):
+        codes = lenient.transform(pa.table(rows))
+    np.testing.assert_array_equal(codes, vae.transform(pa.table(holed)))
+    with pytest.warns(lt.LatenteWarning, match="'dog'"):
+        whole = lenient.impute(pa.table(rows))
+    assert column(whole, "kind") == rows["kind"]  # what was there stays
+    with pytest.raises(lt.ModelError, match="unknown is 'ignore'; it must be 'error' or 'missing'"):
+        lt.VAE(unknown="ignore").fit(pa.table(rows))
+
+
+@pytest.mark.parametrize("recipe", ["vae", "autoencoder", "iwae"])
+def test_parts_of_a_score_add_up_to_it(recipe: str) -> None:
+    rows = pd.DataFrame(people(holes=0.2), index=range(5, 5 + N))
+    vae = lt.VAE(recipe, max_epochs=3, random_state=0).fit(rows)
+    parts = vae.score_parts(rows)
+    assert list(parts.columns) == ["kind", "colour", "size", "vote"] and (parts.index == rows.index).all()
+    np.testing.assert_allclose(parts.sum(axis=1), vae.score_samples(rows), rtol=1e-9)
+    assert (parts["colour"][rows["colour"].isna()] == 0).all() and (parts["vote"] < 0).all()
+
+
+def test_parts_of_a_score_of_a_code_have_one_for_the_code() -> None:
+    rows = pd.DataFrame(np.random.default_rng(0).normal(size=(300, 2)) @ [[1, 2, 3], [0, 1, -1]], columns=list("abc"))
+    vae = lt.VAE(max_epochs=20, random_state=0).fit(rows)
+    parts = vae.score_parts(rows)
+    assert list(parts.columns) == ["a", "b", "c", "(code)"] and (parts["(code)"] < 0).mean() > 0.9
+    np.testing.assert_allclose(parts.sum(axis=1), vae.score_samples(rows), rtol=1e-9)
+    pictures = lt.VAE(max_epochs=1, random_state=0).fit(np.random.default_rng(0).random((30, 4, 4)))
+    with pytest.raises(lt.ModelError, match="columns of a table"):
+        pictures.score_parts(np.zeros((1, 4, 4)))

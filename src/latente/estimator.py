@@ -29,7 +29,7 @@ from latente.recipes import recipe as find_recipe
 from latente.rows import Rows, levels_of
 from latente.seeding import seed_of, seeded
 from latente.tasks import generation, imputation, interpolation, reconstruct
-from latente.tasks.anomalies import IMPORTANCE_SAMPLES, blame, field_surprise, log_likelihood
+from latente.tasks.anomalies import IMPORTANCE_SAMPLES, blame, field_surprise, log_likelihood, log_likelihood_parts
 from latente.training import defaults
 from latente.training.calibration import Calibration
 from latente.training.checkpoint import Checkpoints, identify
@@ -74,6 +74,7 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         verbose: 1 shows a progress bar.
         kinds: what columns of a table are, by name, where their looks deceive, such as ``{"zip": "categorical"}``. There are
             real, positive, count, integer, ordinal and categorical; and identifier and text, which are left out.
+        unknown: what a level is that no row of the fit had: "error", or "missing" for "not seen", with a warning that names it.
 
     Attributes:
         latent_dim_: dimensions of the code. history_: a record for each epoch, nats per row. figures_: what was measured.
@@ -107,6 +108,7 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         random_state: Any = None,
         verbose: int = 0,
         kinds: Mapping[str, str] | None = None,
+        unknown: str = "error",
     ) -> None:
         self.recipe = recipe
         self.latent_dim = latent_dim
@@ -123,6 +125,7 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         self.random_state = random_state
         self.verbose = verbose
         self.kinds = kinds
+        self.unknown = unknown
 
     # -- fitting ----------------------------------------------------------------------------------------------------
 
@@ -181,6 +184,7 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
             "likelihood": (isinstance(self.likelihood, (str, Choice)), "'auto', the name of a likelihood, or a choice of one"),
             "recipe": (isinstance(self.recipe, (str, Recipe)), "the name of a recipe, or a Recipe"),
             "kinds": (self.kinds is None or isinstance(self.kinds, Mapping), "None or a mapping from columns to kinds"),
+            "unknown": (self.unknown in ("error", "missing"), "'error' or 'missing'"),
             "precision": (self.precision in ("auto", "float32", "bfloat16"), "'auto', 'float32' or 'bfloat16'"),
         }
         for name, (good, wanted) in checks.items():
@@ -276,6 +280,7 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
             "recipe": composer.recipe.to_json(),
             "likelihood": None,
             "verbose": None,
+            "unknown": None,
             "random_state": self.seed_,
         }
         checkpoints = Checkpoints(folder, identify(train, settings), every)
@@ -475,6 +480,23 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
             raise ModelError(f"importance_samples is a whole number from 1, not {importance_samples!r}")
         return self._scores(self._rows(X), importance_samples)
 
+    def score_parts(self, X: Any, *, importance_samples: int = IMPORTANCE_SAMPLES) -> Any:
+        """What each column has of a row's score: a frame of nats whose columns add up to :meth:`score_samples`.
+
+        Of a mixed table a part is log p(column | columns before it), in the order of the columns; a column that was not seen
+        has 0, and columns that are left out of the model are not there. Where the score is that of a code, each part is a mean
+        over the codes that explain the row, and the last column, ``"(code)"``, is what the code takes (the rate, negative).
+        """
+        data = self._read(X)
+        if not isinstance(self.codec_, TableCodec):
+            raise ModelError("score_parts is for columns of a table, and these are pictures")
+        rows, model = self._encoded(data), self.generator_
+        parts = log_likelihood_parts(model, rows, self.seed_, importance_samples)
+        densities = model.likelihood.densities(rows.x)  # type: ignore[operator]
+        parts[:, :-1] += self.codec_.log_jacobians(rows, densities).numpy()
+        names = [field.name for field in self.codec_.fields] + ["(code)"] * bool(model.latent_dim and model.is_stochastic)
+        return like(X, frame(dict(zip(names, parts.T, strict=False)), data.container))
+
     def score(self, X: Any, y: Any = None) -> float:
         """Mean of :meth:`score_samples`; higher is better."""
         return float(self.score_samples(X).mean())
@@ -587,7 +609,7 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         return self._encoded(self._read(X))
 
     def _encoded(self, data: Table | Images) -> Rows:
-        rows = self.codec_.encode(data)
+        rows = self.codec_.encode(data, self.unknown)
         self.model_.likelihood.check(rows)  # type: ignore[operator]
         return rows
 
@@ -641,6 +663,7 @@ class Autoencoder(VAE):
         random_state: Any = None,
         verbose: int = 0,
         kinds: Mapping[str, str] | None = None,
+        unknown: str = "error",
     ) -> None:
         super().__init__(
             recipe,
@@ -658,6 +681,7 @@ class Autoencoder(VAE):
             random_state,
             verbose,
             kinds,
+            unknown,
         )
 
 

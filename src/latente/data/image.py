@@ -87,8 +87,8 @@ class ImageCodec(Stored):
         """How many pixel values a picture has."""
         return math.prod(self.shape)
 
-    def encode(self, data: Table | Images) -> Rows:
-        """Rows ``[N, C, H, W]`` of pictures.
+    def encode(self, data: Table | Images, unknown: str = "error") -> Rows:
+        """Rows ``[N, C, H, W]`` of pictures, in which nothing is ``unknown``.
 
         Raises:
             DataError: if the pictures have another size, or it is a table.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -29,7 +30,7 @@ from latente.data.files import quoted
 from latente.data.kinds import kinds_of
 from latente.data.sources import Images, Table, is_number
 from latente.data.state import Stored, expect, is_texts
-from latente.errors import DataError
+from latente.errors import DataError, LatenteWarning
 from latente.rows import BINARY, CATEGORICAL, Cells, Field, Rows, row_shape
 
 _LISTED = 8
@@ -187,8 +188,13 @@ class TableCodec(Stored):
     def _kept(self) -> Array:
         return np.flatnonzero(self.scale > 0.0)
 
-    def encode(self, data: Table | Images) -> Rows:
+    def encode(self, data: Table | Images, unknown: str = "error") -> Rows:
         """Rows ``[N, len(fields)]`` of a table; columns are matched by name where both tables have names.
+
+        Args:
+            data: the rows.
+            unknown: what a level is that the codec was not fitted on: ``"error"``, or ``"missing"`` for "not seen", with a
+                warning that names it.
 
         Raises:
             DataError: if columns are missing, or there is another number of them, or these are pictures.
@@ -199,7 +205,7 @@ class TableCodec(Stored):
         self._check_dates(data, columns)
         in_order = np.array_equal(columns, np.arange(len(data.names)))
         center, scale = self.center[self._kept], self.scale[self._kept]
-        values = data.values if not (self.counts.any() or data.levels) else self._recoded(data, columns)
+        values = data.values if not (self.counts.any() or data.levels) else self._recoded(data, columns, unknown)
         return standardise(values, center, scale, slice(None) if in_order else columns)
 
     def _check_dates(self, table: Table, columns: Array) -> None:
@@ -210,16 +216,18 @@ class TableCodec(Stored):
                 held = ("dates", "something else") if dates else ("no dates", "dates")
                 raise DataError(f"column {self.names[own]!r} held {held[0]} when the model was fitted, and holds {held[1]} now")
 
-    def _recoded(self, table: Table, columns: Array) -> Array:
+    def _recoded(self, table: Table, columns: Array, unknown: str) -> Array:
         """A table's values with its levels numbered as in the table that the codec was fitted on."""
-        values = table.values.copy(order="K")
+        values, strange = table.values.copy(order="K"), []
         for own, column in zip(self._kept, columns, strict=True):
             known, given = self.levels(own), table.levels.get(int(column))
             if known:
-                values[:, column] = _numbered(table, int(column), given, known)
+                values[:, column], new = _numbered(table, int(column), given, known)
+                strange += [(self.names[own], new)] if new else []
             elif given:
                 example = next((text for text in given if not is_number(text)), given[0])[:40]
                 raise DataError(f"columns of numbers that hold text now: {self.names[own]!r} (such as {example!r})")
+        _tell_unknown(strange, unknown)
         return values
 
     def _positions(self, table: Table) -> Array:
@@ -339,7 +347,11 @@ class TableCodec(Stored):
         return [(dtype, np.array([c for c, own in enumerate(dtypes) if own == dtype])) for dtype in dict.fromkeys(dtypes)]
 
     def log_jacobian(self, rows: Rows, densities: Tensor | bool = True) -> Tensor:
-        """log |d encoded / d user's unit|, summed over the fields that were seen, in nats; float64 ``[N]``.
+        """:meth:`log_jacobians` summed over the fields; float64 ``[N]``."""
+        return self.log_jacobians(rows, densities).sum(1)
+
+    def log_jacobians(self, rows: Rows, densities: Tensor | bool = True) -> Tensor:
+        """log |d encoded / d user's unit| of the fields that were seen, in nats; float64 ``[N, F]``.
 
         Added to the log-likelihood of encoded rows it gives that of the user's own values.
 
@@ -352,7 +364,7 @@ class TableCodec(Stored):
             if rows.mask is None
             else torch.as_tensor(densities) & rows.mask.cpu()
         )
-        return counted.double() @ -torch.from_numpy(np.log(self.scale[self._kept]))
+        return counted.double() * -torch.from_numpy(np.log(self.scale[self._kept]))
 
     def check(self) -> None:
         """Raise StorageError if the attributes, which come from a file, do not fit each other."""
@@ -442,20 +454,37 @@ def _with_codes(table: Table, kinds: Mapping[str, str]) -> Table:
     return replace(table, values=values, levels=levels)
 
 
-def _numbered(table: Table, column: int, given: tuple[str, ...] | None, known: tuple[str, ...]) -> Array:
-    """The codes of one column's texts in the order of ``known``."""
+def _numbered(table: Table, column: int, given: tuple[str, ...] | None, known: tuple[str, ...]) -> tuple[Array, dict[str, int]]:
+    """The codes of one column's texts in the order of ``known``, and in how many rows each other text is, which has none."""
     codes = table.values[:, column]
     if given is None:  # read as numbers, for it holds no other text
         given, codes = _as_texts(codes)
     places = {text: place for place, text in enumerate(known)}
-    unknown = [text for text in given if text not in places]
-    if unknown:
+    lookup = np.array([*(places.get(text, np.nan) for text in given), np.nan])
+    index = np.where(np.isnan(codes), len(given), codes).astype(np.intp)
+    times = np.bincount(index, minlength=len(given))
+    new = {text: int(count) for text, count in zip(given, times, strict=False) if count and text not in places}
+    return np.asarray(lookup[index]), new
+
+
+def _tell_unknown(strange: list[tuple[str, dict[str, int]]], unknown: str) -> None:
+    """Name levels that the model was not fitted on, by column with the rows that each is in: an error, or a warning where they
+    are to be taken for values that were not seen.
+    """
+    if not strange:
+        return
+    if unknown != "missing":
+        name, texts = strange[0]
         raise DataError(
-            f"column {table.names[column]!r} holds levels that the model was not fitted on: {quoted(unknown[:_LISTED])}; "
-            "leave them empty (= not seen), or fit on rows that have them"
+            f"column {name!r} holds levels that the model was not fitted on: {_some(map(repr, texts))}; leave them empty "
+            "(= not seen), have them taken so by unknown='missing', or fit on rows that have them"
         )
-    lookup = np.array([*(places[text] for text in given), np.nan])
-    return np.asarray(lookup[np.where(np.isnan(codes), len(given), codes).astype(np.intp)])
+    told = (f"{name!r}: {_some(f'{text!r} ({count})' for text, count in texts.items())}" for name, texts in strange)
+    warnings.warn(
+        f"levels that the model was not fitted on count as not seen (in so many rows): {'; '.join(told)}",
+        LatenteWarning,
+        stacklevel=2,
+    )
 
 
 def _as_texts(values: Array) -> tuple[tuple[str, ...], Array]:
