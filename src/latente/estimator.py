@@ -410,6 +410,7 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         *,
         given: Mapping[str, Any] | None = None,
         holes: bool = False,
+        identifiers: bool = False,
         law: str = "auto",
         noise: bool | None = None,
         random_state: Any = None,
@@ -421,6 +422,9 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
             given: what the rows of a table are to hold: for some columns a value, a list of values, or a tuple
                 ``(lowest, highest)`` of numbers (either may be None), such as ``{"sex": "Female", "age": (30, 40)}``.
             holes: leave values out as often, and in such rows, as in the training data; otherwise rows are whole.
+            identifiers: give each row a name that nobody had in the columns that name rows, where these have a shape: a running
+                number goes on, so does the number in a text ("A-0017"), UUIDs and hexadecimal digits are drawn. Otherwise such
+                columns are empty, as those of free text always are.
             law: "fitted" draws codes from the law fitted to the training rows' codes, "prior" from the model's prior. "auto" is
                 "fitted", but for a mixed table the law that its rows have of their own (``generator_``).
             noise: draw each field from its distribution (rows of a table: the default) or take its mean (pictures).
@@ -439,15 +443,29 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
             raise ModelError(f"given maps columns to what they are to hold, such as {{'age': (30, 40)}}; it is {given!r}")
         if given and holes:
             raise ModelError("rows that hold what is given are whole: ask for given or for holes")
+        how: dict[str, Any] = {"possible": True, **({"names_from": self._names_from(seed)} if identifiers else {})}
         if given:
-            return self._given_back(self._sample_given(model, n, codes, seed, given), possible=True)
+            return self._given_back(self._sample_given(model, n, codes, seed, given), **how)
         if not holes:
-            return self._given_back(generation.sample(model, codes, n, seed, noise)[0], possible=True)
+            return self._given_back(generation.sample(model, codes, n, seed, noise)[0], **how)
         if not isinstance(self.codec_, TableCodec):
             raise ModelError("only rows of a table are drawn with holes, and these are pictures")
         missing = torch.tensor([field.missing for field in self.codec_.fields])
         drawn, mask = generation.sample(model, codes, n, seed, noise, missing)
-        return self._given_back(drawn, possible=True, mask=mask)
+        return self._given_back(drawn, mask=mask, **how)
+
+    def _names_from(self, seed: int) -> int:
+        """The seed of new names for rows; columns that can't have any are told."""
+        if not isinstance(self.codec_, TableCodec):
+            raise ModelError("identifiers are columns of a table, and these are pictures")
+        columns = zip(self.codec_.names, self.codec_.kinds, self.codec_.identifiers, strict=True)
+        left = [repr(name) for name, kind, shape in columns if kind in ("identifier", "text") and shape is None]
+        told = f"columns that are left empty, for they are free text, or names without a shape to go by: {', '.join(left)}"
+        if left and not any(self.codec_.identifiers):
+            raise DataError(f"{told}; without identifiers=True (--identifiers) nothing is asked of them")
+        if left:
+            warnings.warn(told, LatenteWarning, stacklevel=3)
+        return seed
 
     def _sample_given(self, model: LatentModel, n: int, law: LatentLaw | None, seed: int, given: Mapping[str, Any]) -> Tensor:
         if not isinstance(self.codec_, TableCodec):

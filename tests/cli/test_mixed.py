@@ -88,3 +88,11 @@ def test_levels_that_nobody_saw(latente, run: Path, tmp_path: Path) -> None:
     ended = latente("impute", run, data, "--unknown", "missing", "-o", tmp_path / "out.csv")
     assert ended.code == 0 and "warning: levels" in ended.err and "'sex': 'Other' (1)" in ended.err
     assert latente("impute", run, data, "--unknown", "drop").code == 2
+
+
+def test_new_rows_have_names_on_request(latente, tmp_path: Path) -> None:
+    data, out = tmp_path / "t.csv", tmp_path / "new.csv"
+    data.write_text("id,key,kind\n" + "".join(f"{i},AB-{i:04d},{'xyz'[i % 3]}\n" for i in range(1, 121)))
+    assert latente("fit", data, "-o", tmp_path / "run", "--max-epochs", "1", "--no-figures", "--no-certificate").code == 0
+    assert latente("sample", tmp_path / "run", "-n", "2", "--identifiers", "-o", out).code == 0
+    assert [(row["id"], row["key"]) for row in rows(out)] == [("121", "AB-0121"), ("122", "AB-0122")]

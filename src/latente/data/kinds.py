@@ -87,8 +87,8 @@ def _of_numbers(table: Table, column: int, summary: Summary, ordered: Array, gri
     if is_moment(table.dtypes[column]):
         first, last = (str(np.datetime64(round(end), "s")).replace("T00:00:00", "") for end in (low, high))
         return Kind("calendar", f"from {first} to {last}")
-    if _runs(table, column, high - low):
-        return Kind("identifier", "a running number")
+    if numbering := _numbering(table, column, low, high):
+        return Kind("identifier", numbering)
     if summary.binary[column]:
         return Kind("binary", "0 or 1")
     values = ordered[:, column][~np.isnan(ordered[:, column])]
@@ -109,7 +109,12 @@ def _of_values(distinct: Array, low: float, high: float, step: float) -> Kind:
     return Kind("positive" if low > 0 else "real", between)
 
 
-def _runs(table: Table, column: int, span: float) -> bool:
-    """Whether a column numbers the rows."""
-    numbered = table.named and len(table) >= LEAST_TO_NUMBER and span == len(table) - 1
-    return numbered and bool((np.diff(table.values[:, column]) == 1.0).all())
+def _numbering(table: Table, column: int, low: float, high: float) -> str:
+    """How a column numbers the rows; "" where it does not."""
+    if not table.named or len(table) < LEAST_TO_NUMBER or high - low != len(table) - 1:
+        return ""
+    values = table.values[:, column]
+    if bool((np.diff(values) == 1.0).all()):
+        return "a running number"
+    every = bool((np.diff(np.sort(values)) == 1.0).all())
+    return f"each whole number from {low:g} to {high:g} once" if every else ""

@@ -27,6 +27,7 @@ from latente.data.fields import (
     summarise,
 )
 from latente.data.files import quoted
+from latente.data.identifiers import Shape, fresh, is_shape, shape_of, shape_of_numbers
 from latente.data.kinds import kinds_of
 from latente.data.sources import Images, Table, is_number
 from latente.data.state import Stored, expect, is_texts
@@ -60,6 +61,8 @@ class TableCodec(Stored):
             and in an array or a frame without names, which is taken for a matrix of measures.
         cell_low, cell_high, cell_rows: float64, ends of the cells of all such columns, one column after the other, in the
             user's units, and how many rows each held.
+        identifiers: of each column that names rows the shape of its names (:mod:`latente.data.identifiers`); None for others,
+            and where there is none.
         notes: sentences about the data that a person should know.
     """
 
@@ -84,6 +87,7 @@ class TableCodec(Stored):
     cell_low: Array
     cell_high: Array
     cell_rows: Array
+    identifiers: tuple[Shape | None, ...]
     notes: tuple[str, ...]
 
     kind: ClassVar[str] = "table"
@@ -117,7 +121,8 @@ class TableCodec(Stored):
         bounds = summary.low, summary.high, grid, summary.missing
         cells = _cells(table, kept & (counts == 0), grid)
         said = tuple(kind.kind for kind in found), tuple(kind.reason for kind in found)
-        return cls(*own, center, scale, resolution, *bounds, summary.binary & kept, *said, counts, texts, *cells, notes)
+        shapes = tuple(_shape(table, column) if kind.kind == "identifier" else None for column, kind in enumerate(found))
+        return cls(*own, center, scale, resolution, *bounds, summary.binary & kept, *said, counts, texts, *cells, shapes, notes)
 
     @cached_property
     def fields(self) -> tuple[Field, ...]:
@@ -250,6 +255,7 @@ class TableCodec(Stored):
         seen: Table | Images | None = None,
         possible: bool = False,
         mask: Tensor | None = None,
+        names_from: int | None = None,
     ) -> Any:
         """Rows in the user's columns, order, types and units.
 
@@ -259,6 +265,7 @@ class TableCodec(Stored):
             seen: the same rows as they came in; what they hold stays, and ``x`` only fills in what they lack.
             possible: keep to what can be: no value beyond the smallest and the largest, none off the grid of the record.
             mask: bool ``[N, len(fields)]``, False where a hole is to be left; None leaves none.
+            names_from: a seed, to give each row a name that nobody had in the columns that name rows; None leaves them empty.
 
         Returns:
             A frame, or an array ``[N, n_features]`` of the narrowest type that holds every column's. Whole numbers are
@@ -271,8 +278,11 @@ class TableCodec(Stored):
         x = self._with_left_out(encoded(x, self.shape))
         parts = [(group, self._restored(x, group, dtype, possible)) for dtype, group in self._groups]
         holes = {} if mask is None else dict(zip(self._kept.tolist(), (~mask).numpy().T, strict=True))
+        new = {} if names_from is None else self._new_names(len(x), names_from)
         if container in ARRAYS:
             joined = _joined(parts, self.n_features)
+            for column, values in new.items():
+                joined[:, column] = values
             for column, hole in holes.items():
                 joined = np.where((np.arange(self.n_features) == column) & hole[:, None], np.nan, joined)
             if isinstance(seen, Table):
@@ -280,7 +290,8 @@ class TableCodec(Stored):
             return to_array(joined, container)
         everywhere = np.arange(self.n_features)
         columns = {int(c): values for group, part in parts for c, values in zip(everywhere[group], part.T, strict=True)}
-        empty = set(np.flatnonzero(np.isnan(self.center)))
+        columns |= new
+        empty = set(np.flatnonzero(np.isnan(self.center))) - set(new)
         if isinstance(seen, Table):
             for column, position in enumerate(self._positions(seen)):
                 columns[column] = _kept(columns[column], seen, int(position))
@@ -288,6 +299,12 @@ class TableCodec(Stored):
         named = {name: columns[column] for column, name in enumerate(self.names)}
         left = {self.names[column]: hole for column, hole in holes.items() if hole.any()}
         return to_frame(named, self.dtypes, {self.names[column] for column in empty}, container, self.integer_names, left)
+
+    def _new_names(self, n: int, seed: int) -> dict[int, Array]:
+        """For each column that names rows in a known shape, ``n`` names that nobody had."""
+        shapes = {column: shape for column, shape in enumerate(self.identifiers) if shape is not None}
+        dtypes = {column: numpy_dtype(self.dtypes[column]) for column in shapes}
+        return {column: np.array(fresh(shape, n, seed)).astype(dtypes[column]) for column, shape in shapes.items()}
 
     def _restored(self, x: Array, group: Any, dtype: np.dtype[Any], possible: bool) -> Array:
         """The columns of one type in the user's values."""
@@ -399,6 +416,8 @@ class TableCodec(Stored):
         expect(all(is_number(level) for levels in coded for level in levels), "the codes")
         expect(is_texts(self.kinds) and is_texts(self.reasons), "the kinds")
         expect(len(self.kinds) == len(self.reasons) == len(self.names), "the number of kinds")
+        expect(len(self.identifiers) == len(self.names), "the number of identifiers")
+        expect(all(shape is None or is_shape(shape) for shape in self.identifiers), "the identifiers")
         expect(self.cell_counts.sum() == len(self.cell_low) == len(self.cell_high) == len(self.cell_rows), "the cells")
         expect(not (self.cell_low > self.cell_high).any() and np.isfinite(self.cell_low).all(), "the cells")
         expect(not (self.low > self.high).any() and np.isfinite(self.grid).all() and (self.grid >= 0.0).all(), "the bounds")
@@ -485,6 +504,14 @@ def _tell_unknown(strange: list[tuple[str, dict[str, int]]], unknown: str) -> No
         LatenteWarning,
         stacklevel=2,
     )
+
+
+def _shape(table: Table, column: int) -> Shape | None:
+    """The shape of the names in a column that names rows."""
+    if column in table.levels:
+        return shape_of(table.levels[column])
+    values = table.values[:, column]
+    return None if is_moment(table.dtypes[column]) else shape_of_numbers(values[~np.isnan(values)])
 
 
 def _as_texts(values: Array) -> tuple[tuple[str, ...], Array]:
