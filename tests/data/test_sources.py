@@ -192,8 +192,8 @@ def test_columns_without_a_value_are_numbers_of_any_type() -> None:
 
 @pytest.mark.parametrize("kind", [pd.DataFrame, pl.DataFrame, pa.table])
 def test_what_is_neither_number_nor_text_is_named_with_an_example(kind: Any) -> None:
-    source = kind({"n": [1, 2], "city": [None, "Rome"], "wait": pd.to_timedelta([3, 4], unit="D")})
-    with pytest.raises(DataError, match=r"'wait' \(such as '3.*drop them"):
+    source = kind({"n": [1, 2], "city": [None, "Rome"], "wait": [b"3", b"4"]})
+    with pytest.raises(DataError, match=r"'wait' \(such as .*3.*drop them"):
         read(source)
     assert table(source, columns=["n"]).names == ("n",)
     with pytest.raises(DataError, match="none of the columns that are needed is there: 'x', 'y'"):

@@ -26,6 +26,9 @@ PICTURES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", "
 DEEP_MODES = ("I", "I;16", "I;16B", "F")  # Pillow's modes of more than 8 bits
 
 _SQL = re.compile(r"[\s(]*(select|with|from|values|table|pivot|unpivot|describe|summarize|show)[\s('\"]", re.IGNORECASE)
+_ZERO_IN_FRONT = "^ *[+-]?0[0-9]+ *$"
+_DATES = ("%Y-%m-%d", "%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M:%S", "%Y/%m/%d", "%d/%m/%Y", "%m/%d/%Y", "%d.%m.%Y", "%d-%m-%Y")
+_LIKE_A_DATE = "^ *([0-9]{4}[-/][0-9]{1,2}[-/][0-9]{1,2}|[0-9]{1,2}[-/.][0-9]{1,2}[-/.][0-9]{4})([ T][0-9:]+)? *$"
 _NPZ_MEMBER = re.compile(r"(.+\.npz):([^:]+)", re.IGNORECASE)
 
 
@@ -133,6 +136,7 @@ def _text(file: Path) -> Any:
 
 def _sniffed(database: Any, file: Path, option: str) -> Any:
     names, kinds = _columns(database, file, option)
+    kinds = _as_written(database, file, option, kinds)
     # Whole numbers are read as DOUBLE, for DuckDB would silently round a 2.5 that comes after the rows it looked at.
     types = ["DOUBLE" if kind == "BIGINT" else kind for kind in kinds]
     relation = database.sql(f"from read_csv({_options(file)}{option}, types=[{_literals(types)}])")
@@ -140,7 +144,24 @@ def _sniffed(database: Any, file: Path, option: str) -> Any:
     for index, kind in enumerate(kinds):
         if kind == "BIGINT":
             table = table.set_column(index, names[index], _whole(table.column(index), names[index]))
+        elif kind in ("TIME", "TIMESTAMP"):
+            table = table.set_column(index, names[index], _in_seconds(table.column(index)))
     return table
+
+
+def _as_written(database: Any, file: Path, option: str, kinds: list[str]) -> list[str]:
+    """Kinds of columns, of which those stay text whose values would not come back as they are written: whole numbers with
+    zeros in front (007, zip codes), and yes and no, which are no booleans but to DuckDB.
+    """
+    texts = ["VARCHAR" if kind in ("BIGINT", "BOOLEAN") else kind for kind in kinds]
+    relation = database.sql(f"from read_csv({_options(file)}{option}, types=[{_literals(texts)}])")
+    loses = {"BIGINT": f"regexp_matches({{}}, '{_ZERO_IN_FRONT}')", "BOOLEAN": "lower(trim({})) not in ('true', 'false')"}
+    asked = [
+        f"coalesce(bool_or({loses[kind].format(_column(name))}), false)" if kind in loses else "coalesce(bool_or(false), false)"
+        for name, kind in zip(relation.columns, kinds, strict=True)
+    ]
+    found = relation.aggregate(", ".join(asked)).fetchall()[0]
+    return ["VARCHAR" if lost else kind for lost, kind in zip(found, kinds, strict=True)]
 
 
 def _columns(database: Any, file: Path, option: str) -> tuple[list[str], list[str]]:
@@ -158,6 +179,27 @@ def _columns(database: Any, file: Path, option: str) -> tuple[list[str], list[st
     return names, kinds
 
 
+def _refuse_impossible_dates(relation: Any, texts: list[str]) -> None:
+    """Raise DataError if a column of text holds dates but for some that look like one and are none, such as 2023-02-30."""
+    if not texts:
+        return
+    dates = [f"try_strptime(trim({column}), [{_literals(_DATES)}])" for column in texts]
+    none = [f"{date} is null and regexp_matches({column}, '{_LIKE_A_DATE}')" for column, date in zip(texts, dates, strict=True)]
+    pairs = zip(dates, none, strict=True)
+    checks = ", ".join(f"count(case when {bad} then 1 end) between 1 and count({date})" for date, bad in pairs)
+    for column, bad, wrong in zip(texts, none, relation.aggregate(checks).fetchall()[0], strict=True):
+        if wrong:
+            numbered = relation.project(f"row_number() over () - 1 as row, trim({column}) as value, {bad} as bad")
+            row, value = numbered.filter("bad").project("row, value").limit(1).fetchall()[0]
+            name = column[1:-1].replace('""', '"')
+            remedy = "correct it, or leave it empty where nothing was recorded"
+            raise DataError(f"column {name!r} holds dates, and {value!r} in row {row} (counted from 0) is none: {remedy}")
+
+
+def _column(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
+
+
 def _literals(texts: Iterable[str]) -> str:
     return ", ".join("'" + text.replace("'", "''") + "'" for text in texts)
 
@@ -168,22 +210,34 @@ def _path(file: Path) -> str:
 
 def _options(file: Path) -> str:
     missing = _literals([*MISSING, *(" " + text for text in MISSING)])
-    kinds = _literals(["BOOLEAN", "BIGINT", "DOUBLE", "DATE", "TIMESTAMP", "VARCHAR"])
+    kinds = _literals(["BOOLEAN", "BIGINT", "DOUBLE", "DATE", "TIME", "TIMESTAMP", "VARCHAR"])
     return f"{_path(file)}, nullstr=[{missing}], auto_type_candidates=[{kinds}]"
 
 
 def _unblanked(relation: Any, types: list[str]) -> str:
     """The columns of a relation, for SQL: text without blanks around it, and as numbers where it holds nothing else."""
-    columns = ['"' + name.replace('"', '""') + '"' for name in relation.columns]
+    columns = list(map(_column, relation.columns))
     texts = [column for column, kind in zip(columns, types, strict=True) if kind == "VARCHAR"]
     number = "try_cast(trim({0}) as double)"
     missing = f"trim({{0}}) in ({_literals(MISSING)})"
-    numeric = [f"coalesce(bool_and({missing} or {number} is not null), true)".format(column) for column in texts]
-    found = relation.aggregate(", ".join(numeric)).fetchall()[0] if texts else ()
-    numbers = {column for column, all_numbers in zip(texts, found, strict=True) if all_numbers}
+    plain = f"{number} is not null and not regexp_matches({{0}}, '{_ZERO_IN_FRONT}')"
+    all_numbers = f"coalesce(bool_and({missing} or ({plain})), true)"
+    found = relation.aggregate(", ".join(all_numbers.format(column) for column in texts)).fetchall()[0] if texts else ()
+    numbers = {column for column, every in zip(texts, found, strict=True) if every}
+    _refuse_impossible_dates(relation, [column for column in texts if column not in numbers])
     cast = f"case when {missing} then null else {{1}} end as {{0}}"
     values = {column: number if column in numbers else "trim({0})" for column in texts}
     return ", ".join(cast.format(c, values[c].format(c)) if c in values else c for c in columns)
+
+
+def _in_seconds(column: Any) -> Any:
+    """Dates and times to the second, if they are no finer, so that they are written as they were read."""
+    import pyarrow as pa
+
+    try:
+        return column.cast(pa.time32("s") if pa.types.is_time(column.type) else pa.timestamp("s"))
+    except pa.ArrowInvalid:
+        return column
 
 
 TOO_LARGE = "can't be told apart here: leave it out, or turn it into text if it names things"

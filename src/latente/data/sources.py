@@ -12,8 +12,19 @@ import torch
 from torch import Tensor
 
 from latente.data import files
-from latente.data.containers import ARRAYS, FRAMES, Array, dtype_label, float_dtype, is_text, known_dtype, numpy_dtype
+from latente.data.containers import (
+    ARRAYS,
+    FRAMES,
+    Array,
+    categories_of,
+    dtype_label,
+    float_dtype,
+    is_text,
+    known_dtype,
+    numpy_dtype,
+)
 from latente.data.fields import blocks
+from latente.data.moments import in_seconds, label_of
 from latente.errors import DataError
 
 LAYOUTS = ("NHW", "NHWC", "NCHW")
@@ -27,7 +38,7 @@ class Table:
     Attributes:
         names: the columns' names; x0, x1, … where the data has none.
         values: float32 or float64 ``[N, F]``, NaN where a value is missing; of a column of text, which level it is; dates are
-            seconds since 1970.
+            seconds since 1970, times of day since midnight, durations seconds.
         dtypes: label of each column's own type, such as ``Int64``, ``Boolean``, ``float32``.
         container: what it came in: ``"numpy"``, ``"torch"``, ``"pandas"``, ``"polars"`` or ``"pyarrow"`` (text files,
             Parquet and SQL, too).
@@ -204,7 +215,8 @@ def _as_frame(source: Any) -> Any:
 
 
 def _from_frame(frame: Any, columns: Collection[str] | None) -> Table:
-    series = [column for column in frame.iter_columns() if columns is None or str(column.name) in columns]
+    chosen = [column for column in frame.iter_columns() if columns is None or str(column.name) in columns]
+    series = [_of_one_kind(column) for column in chosen]
     names = tuple(str(column.name) for column in series)
     files.refuse_repeated(names)
     texts = {index: _levels(column) for index, column in enumerate(series) if is_text(column)}
@@ -214,9 +226,13 @@ def _from_frame(frame: Any, columns: Collection[str] | None) -> Table:
     if columns and not series:
         raise DataError(f"none of the columns that are needed is there: {files.quoted(columns)}")
     container = frame.implementation.value if frame.implementation.value in ARRAYS + FRAMES else "pyarrow"
-    dtypes = tuple(dtype_label(column, container) for column in series)
+    dtypes = tuple(
+        dtype_label(column, container) + ("" if column is given else "[object]")
+        for column, given in zip(series, chosen, strict=True)
+    )
     dtype = np.result_type(np.float32, *(float_dtype(numpy_dtype(label)) for label in dtypes))
     values = np.empty((len(frame), len(series)), dtype, order="F")
+    texts = {index: in_order(*found, categories_of(dtypes[index])) for index, found in texts.items()}
     for index, column in enumerate(series):
         values[:, index] = texts[index][0] if index in texts else _numbers(column)
     levels = {index: found for index, (_, found) in texts.items()}
@@ -224,6 +240,29 @@ def _from_frame(frame: Any, columns: Collection[str] | None) -> Table:
     _refuse_infinite(values, names)
     integer_names = all(isinstance(column.name, int) for column in series)
     return Table(names, values, dtypes, container, integer_names=integer_names, levels=levels)
+
+
+def _of_one_kind(series: Any) -> Any:
+    """A column of Python objects as one of what they are (booleans, whole numbers, dates, times, …), if all are the same."""
+    if str(series.dtype) != "Object":
+        return series
+    import narwhals as nw
+    import pyarrow as pa
+
+    try:
+        column = pa.chunked_array([pa.array(series.to_native(), from_pandas=True)])
+    except (pa.ArrowException, TypeError):
+        return series
+    return nw.from_native(column, series_only=True).alias(series.name)
+
+
+def in_order(codes: Array, texts: tuple[str, ...], categories: tuple[str, ...]) -> tuple[Array, tuple[str, ...]]:
+    """Levels in the order that their type has, where it has one."""
+    if not categories:
+        return codes, texts
+    kept = tuple(text for text in categories if text in texts)
+    lookup = np.array([*(kept.index(text) for text in texts), np.nan])
+    return lookup[np.where(np.isnan(codes), len(texts), codes).astype(np.intp)], kept
 
 
 def _refuse_other_kinds(series: list[Any], texts: Mapping[int, tuple[Array, tuple[str, ...]]]) -> None:
@@ -237,7 +276,9 @@ def _refuse_other_kinds(series: list[Any], texts: Mapping[int, tuple[Array, tupl
             others.append(f"{column.name!r} (such as {str(seen[0])[:40]!r})")
     if others:
         remedy = "turn them into numbers or text, or drop them"
-        raise DataError(f"columns that hold neither numbers nor text nor dates: {', '.join(others)}; {remedy}")
+        raise DataError(
+            f"columns that hold neither numbers nor text nor dates, or several of them: {', '.join(others)}; {remedy}"
+        )
     if mixed:
         remedy = "correct these values, or leave them empty where nothing was recorded"
         raise DataError(f"columns of numbers that hold text, too: {', '.join(mixed)}; {remedy}")
@@ -274,11 +315,7 @@ def _levels(series: Any) -> tuple[Array, tuple[str, ...]]:
 
 
 def _is_number(series: Any) -> bool:
-    return bool(series.dtype.is_numeric()) or str(series.dtype) == "Boolean" or _is_moment(series)
-
-
-def _is_moment(series: Any) -> bool:
-    return type(series.dtype).__name__ in ("Date", "Datetime")
+    return bool(series.dtype.is_numeric()) or str(series.dtype) == "Boolean" or label_of(series) is not None
 
 
 def _numbers(series: Any) -> Array:
@@ -287,11 +324,8 @@ def _numbers(series: Any) -> Array:
 
     if not _is_number(series):
         return np.full(len(series), np.nan)
-    if _is_moment(series):
-        moments = series.cast(nw.Datetime("us")) if isinstance(series.dtype, nw.Date) else series
-        milli = moments.dt.timestamp("ms").cast(nw.Float64).to_numpy()  # a double holds those of any year, not microseconds
-        micro = moments.dt.microsecond().cast(nw.Float64).to_numpy()
-        return np.asarray(milli) / 1e3 + np.asarray(micro) % 1000 / 1e6
+    if label_of(series):
+        return in_seconds(series)
     if series.dtype.is_integer() and len(seen := series.drop_nulls()) and max(abs(int(seen.min())), int(seen.max())) > 2**53:
         raise DataError(f"column {series.name!r} holds whole numbers beyond 2**53, which {files.TOO_LARGE}")
     plain = known_dtype(str(series.dtype)) and str(series.dtype) != "Boolean"

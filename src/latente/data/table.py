@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from latente.data.cells import cut
-from latente.data.containers import ARRAYS, FRAMES, Array, is_moment, known_dtype, numpy_dtype, snap, to_array, to_frame
+from latente.data.containers import ARRAYS, FRAMES, Array, known_dtype, numpy_dtype, snap, to_array, to_frame
 from latente.data.fields import (
     Summary,
     encoded,
@@ -28,7 +28,8 @@ from latente.data.fields import (
 )
 from latente.data.files import quoted
 from latente.data.identifiers import Shape, fresh, is_shape, shape_of, shape_of_numbers
-from latente.data.kinds import kinds_of
+from latente.data.kinds import ASKED, OF_NUMBERS, WHOLE, kinds_of
+from latente.data.moments import is_moment, refuse_unlike, told
 from latente.data.sources import Images, Table, is_number
 from latente.data.state import Stored, expect, is_texts
 from latente.errors import DataError, LatenteWarning
@@ -99,11 +100,12 @@ class TableCodec(Stored):
         Raises:
             DataError: if no column has two different values, or a column can't be of the kind that is asked for.
         """
-        table = _with_codes(table, kinds or {})
+        table = _with_numbers(_with_codes(table, kinds or {}), kinds or {})
         summary, ordered = summarise(table.values), ordered_sample(table.values)
         steps = recorded_resolution(ordered, np.where(summary.scale > 0.0, summary.scale, 1.0))
         grid = recorded_grid(ordered, summary.low, steps * summary.scale)
         found = kinds_of(table, summary, ordered, grid, kinds or {})
+        grid = np.where([kind.reason == ASKED and kind.kind in WHOLE for kind in found], 1.0, grid)
         names_rows = np.array([kind.kind in ("identifier", "text") for kind in found])
         kept = (summary.scale > 0.0) & ~names_rows
         if not kept.any():
@@ -216,10 +218,8 @@ class TableCodec(Stored):
     def _check_dates(self, table: Table, columns: Array) -> None:
         """Raise DataError where a column held dates and holds something else now, or the other way round."""
         for own, column in zip(self._kept, columns, strict=True):
-            dates, now = is_moment(self.dtypes[own]), is_moment(table.dtypes[column])
-            if dates != now and not np.isnan(table.values[:, column]).all():
-                held = ("dates", "something else") if dates else ("no dates", "dates")
-                raise DataError(f"column {self.names[own]!r} held {held[0]} when the model was fitted, and holds {held[1]} now")
+            if not np.isnan(table.values[:, column]).all():
+                refuse_unlike(self.names[own], self.dtypes[own], table.dtypes[column])
 
     def _recoded(self, table: Table, columns: Array, unknown: str) -> Array:
         """A table's values with its levels numbered as in the table that the codec was fitted on."""
@@ -230,8 +230,7 @@ class TableCodec(Stored):
                 values[:, column], new = _numbered(table, int(column), given, known)
                 strange += [(self.names[own], new)] if new else []
             elif given:
-                example = next((text for text in given if not is_number(text)), given[0])[:40]
-                raise DataError(f"columns of numbers that hold text now: {self.names[own]!r} (such as {example!r})")
+                values[:, column] = _as_numbers(self.names[own], values[:, column], given)
         _tell_unknown(strange, unknown)
         return values
 
@@ -473,6 +472,31 @@ def _with_codes(table: Table, kinds: Mapping[str, str]) -> Table:
     return replace(table, values=values, levels=levels)
 
 
+def _with_numbers(table: Table, kinds: Mapping[str, str]) -> Table:
+    """The table, with texts that are numbers as such where that is asked for: 007 as 7."""
+    columns = [c for c in table.levels if kinds.get(table.names[c]) in OF_NUMBERS and all(map(is_number, table.levels[c]))]
+    if not columns:
+        return table
+    values, levels, dtypes = table.values.copy(order="K"), dict(table.levels), list(table.dtypes)
+    for column in columns:
+        values[:, column] = _as_numbers(table.names[column], values[:, column], levels.pop(column))
+        dtypes[column] = "Float64" if (values[:, column] % 1 > 0).any() else "Int64"
+    return replace(table, values=values, levels=levels, dtypes=tuple(dtypes))
+
+
+def _as_numbers(name: str, codes: Array, texts: tuple[str, ...]) -> Array:
+    """The numbers that a column's texts say.
+
+    Raises:
+        DataError: not all of them do.
+    """
+    example = next((text for text in texts if not is_number(text)), None)
+    if example is not None:
+        raise DataError(f"columns of numbers that hold text now: {name!r} (such as {example[:40]!r})")
+    lookup = np.array([*map(float, texts), np.nan])
+    return np.asarray(lookup[np.where(np.isnan(codes), len(texts), codes).astype(np.intp)])
+
+
 def _numbered(table: Table, column: int, given: tuple[str, ...] | None, known: tuple[str, ...]) -> tuple[Array, dict[str, int]]:
     """The codes of one column's texts in the order of ``known``, and in how many rows each other text is, which has none."""
     codes = table.values[:, column]
@@ -526,7 +550,8 @@ def _notes(table: Table, summary: Summary, kept: Array, names_rows: Array, order
         yield f"columns that name rows, or hold free text, are left out of the model and empty in what it gives back: {columns}"
     constant = np.flatnonzero(~kept & ~names_rows & ~np.isnan(summary.low))
     if len(constant):
-        values = _some(f"{table.names[c]!r} ({table.levels.get(int(c), (f'{summary.low[c]:g}',))[0]})" for c in constant)
+        only = ((c, table.levels.get(int(c)) or (told(float(summary.low[c]), table.dtypes[c]),)) for c in constant)
+        values = _some(f"{table.names[c]!r} ({texts[0]})" for c, texts in only)
         yield f"columns of one value only are left out of the model and restored in what it gives back: {values}"
     empty = np.flatnonzero(np.isnan(summary.low))
     if len(empty):
@@ -536,7 +561,7 @@ def _notes(table: Table, summary: Summary, kept: Array, names_rows: Array, order
     if len(table) < len(table.names):
         yield f"there are fewer rows ({len(table)}) than columns ({len(table.names)}): expect little to carry over to new rows"
     for column, row, value in far_values(table.values, ordered, summary.low, summary.high):
-        place = f"column {table.names[column]!r} holds {value:g} in row {row} (counted from 0)"
+        place = f"column {table.names[column]!r} holds {told(value, table.dtypes[column])} in row {row} (counted from 0)"
         yield f"{place}, over a million times its spread away: if that is a code for 'missing', replace it by NaN"
 
 
