@@ -148,6 +148,13 @@ def test_every_recipe_takes_text(recipe: str) -> None:
     assert np.isfinite(vae.score_samples(pa.table(people(holes=0.1)))).all()
 
 
+@pytest.mark.parametrize("corruption", ["masking", "salt-and-pepper", "gaussian-noise"])
+def test_rows_of_text_can_be_corrupted(corruption: str) -> None:
+    vae = lt.VAE(lt.recipe("denoising", corruption=corruption), max_epochs=30, random_state=0).fit(pa.table(people()))
+    rebuilt = column(vae.reconstruct(pa.table(people())), "kind")
+    assert np.mean([a == b for a, b in zip(rebuilt, people()["kind"], strict=True)]) > 0.9
+
+
 def test_samples_keep_to_bounds_and_to_the_grid_of_the_record() -> None:
     generator = np.random.default_rng(0)
     grades = generator.integers(1, 4, 400)

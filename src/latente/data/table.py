@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from latente.data.cells import cut
-from latente.data.containers import ARRAYS, FRAMES, Array, known_dtype, numpy_dtype, snap, to_array, to_frame
+from latente.data.containers import ARRAYS, FRAMES, Array, categories_of, known_dtype, numpy_dtype, snap, to_array, to_frame
 from latente.data.fields import (
     Summary,
     encoded,
@@ -28,12 +28,12 @@ from latente.data.fields import (
 )
 from latente.data.files import quoted
 from latente.data.identifiers import Shape, fresh, is_shape, shape_of, shape_of_numbers
-from latente.data.kinds import ASKED, OF_NUMBERS, WHOLE, kinds_of
+from latente.data.kinds import ASKED, ATOM, FEW_NUMBERS, OF_NUMBERS, WHOLE, kinds_of
 from latente.data.moments import is_moment, refuse_unlike, told
 from latente.data.sources import Images, Table, is_number
 from latente.data.state import Stored, expect, is_texts
 from latente.errors import DataError, LatenteWarning
-from latente.rows import BINARY, CATEGORICAL, Cells, Field, Rows, row_shape
+from latente.rows import BINARY, CATEGORICAL, Cells, Field, Record, Rows, row_shape
 
 _LISTED = 8
 ROUNDING = 1e-5  # of the spread: encoded values are of single precision
@@ -136,6 +136,7 @@ class TableCodec(Stored):
                 levels=int(self.counts[column]),
                 cells=self._cells(column),
                 missing=float(self.missing[column]),
+                ordered=bool(categories_of(self.dtypes[column])),
             )
             if self.counts[column] and not self.binary[column]
             else Field(
@@ -144,9 +145,22 @@ class TableCodec(Stored):
                 resolution=float(self.resolution[column]),
                 cells=self._cells(column),
                 missing=float(self.missing[column]),
+                record=self._record(column),
             )
             for column in self._kept
         )
+
+    def _record(self, column: int) -> Record:
+        """How a column's numbers are recorded, in encoded units."""
+        center, scale = float(self.center[column]), float(self.scale[column])
+        zero, low, high = ((float(end) - center) / scale for end in (0.0, self.low[column], self.high[column]))
+        part = self._own_cells(column)
+        rows, alone = self.cell_rows[part], self.cell_low[part] == self.cell_high[part]
+        often = np.flatnonzero(alone & (rows >= ATOM * rows.sum()))
+        atom = None
+        if len(rows) > FEW_NUMBERS and len(often):
+            atom = (float(self.cell_low[part][often[rows[often].argmax()]]) - center) / scale
+        return Record(zero, 1 / scale, float(self.grid[column]) / scale, low, high, atom)
 
     def _cells(self, column: int) -> Cells | None:
         """How a column is cut into cells, in encoded units; of levels, each is one."""
