@@ -156,7 +156,7 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         """
         self._check_parameters()
         self.seed_ = seed_of(self.random_state)
-        data = read(X)
+        data = read(X, texts=text_columns(self.kinds))
         codec = fit_codec(data, self.kinds)
         train, held_out = self._split(codec.encode(data))
         composer = self._composer(codec, train)
@@ -621,7 +621,7 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
     def _read(self, X: Any) -> Table | Images:
         """What comes in, of which only the columns that the model knows."""
         check_is_fitted(self, "model_")
-        return read(X, self.codec_.feature_names if self.codec_.named else None)
+        return read(X, self.codec_.feature_names if self.codec_.named else None, self.codec_.text_names)
 
     def _rows(self, X: Any) -> Rows:
         return self._encoded(self._read(X))
@@ -734,6 +734,11 @@ def _as_it_was(fitted: storage.Fitted, path: str | Path) -> VAE:
         return cls(**settings, hidden=hidden if hidden == "auto" else tuple(hidden))
     except (KeyError, TypeError, ValueError) as error:
         raise StorageError(f"{path} does not describe an estimator of this Latente: {error}") from error
+
+
+def text_columns(kinds: Mapping[str, str] | None) -> list[str]:
+    """The columns that hold text by what is said of their kinds, even where most of it looks like numbers."""
+    return [name for name, kind in (kinds or {}).items() if kind in ("categorical", "identifier", "text")]
 
 
 def _few(rows: Rows) -> Rows:

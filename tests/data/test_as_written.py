@@ -262,3 +262,40 @@ def test_a_kind_that_is_asked_for_holds(kind: str) -> None:
     codec = codec_of(frame, x=kind)
     assert (codec.kinds[0], codec.reasons[0]) == (kind, "asked for")
     assert codec.grid[0] == (1.0 if kind in ("integer", "count", "ordinal") else 10.0)
+
+
+# -- whole numbers that a double can't hold, and codes of digits and letters -------------------------------------------
+
+
+@pytest.mark.parametrize("container", ["pandas", "polars", "pyarrow", "csv"])
+def test_large_whole_numbers_come_back_exactly(container: str, tmp_path: Path) -> None:
+    columns = {"big": [2**60 + i % 7 for i in range(N)], "x": [i % 5 + 0.5 for i in range(N)]}
+    source: Any = {"pandas": pd.DataFrame, "polars": pl.DataFrame}.get(container, pa.table)(columns)
+    if container == "csv":
+        source = written(tmp_path, {name: list(map(str, values)) for name, values in columns.items()})
+    codec = codec_of(source)
+    decoded = nw.from_native(codec.decode(codec.encode(read(source)).x), eager_only=True)
+    assert decoded["big"].to_list() == columns["big"] and str(decoded["big"].dtype) == "Int64"
+    assert codec.kinds[0] == "categorical"
+    kept = nw.from_native(back(source), eager_only=True)
+    assert kept["big"].to_list() == columns["big"]
+
+
+def test_large_whole_numbers_that_differ_name_rows(tmp_path: Path) -> None:
+    path = written(tmp_path, {"id": [str(2**60 + 3 * i) for i in range(N)], "long": [f"{10**25 + i}" for i in range(N)],
+                              "x": [str(i % 5) for i in range(N)]})  # fmt: skip
+    codec = codec_of(path)
+    assert codec.kinds[:2] == ("identifier", "identifier") and codec.dtypes[:2] == ("Int64", "String")
+    drawn = codec.decode(codec.encode(read(path)).x[:2], names_from=0)
+    assert drawn["id"].to_pylist() == [2**60 + 3 * N - 2, 2**60 + 3 * N - 1] and drawn["long"].to_pylist()[0] == f"{10**25 + N}"
+
+
+def test_codes_of_digits_and_letters_are_taken_when_said_to_be_codes(tmp_path: Path) -> None:
+    path = written(
+        tmp_path, {"icd": [("250", "276", "414", "V57")[i % 4] for i in range(N)], "x": [str(i % 7) for i in range(N)]}
+    )
+    with pytest.raises(DataError, match=r"'icd' \(such as 'V57'\); .* kinds=\{'icd': 'categorical'\}"):
+        read(path)
+    vae = lt.VAE(max_epochs=1, random_state=0, kinds={"icd": "categorical"}).fit(path)
+    assert set(vae.sample(50)["icd"].to_pylist()) <= {"250", "276", "414", "V57"}
+    assert vae.transform(path).shape[0] == N

@@ -138,12 +138,12 @@ def _sniffed(database: Any, file: Path, option: str) -> Any:
     names, kinds = _columns(database, file, option)
     kinds = _as_written(database, file, option, kinds)
     # Whole numbers are read as DOUBLE, for DuckDB would silently round a 2.5 that comes after the rows it looked at.
-    types = ["DOUBLE" if kind == "BIGINT" else kind for kind in kinds]
+    types = [{"BIGINT": "DOUBLE", "EXACT": "BIGINT"}.get(kind, kind) for kind in kinds]
     relation = database.sql(f"from read_csv({_options(file)}{option}, types=[{_literals(types)}])")
     table = relation.project(_unblanked(relation, types)).to_arrow_table().rename_columns(names)
     for index, kind in enumerate(kinds):
         if kind == "BIGINT":
-            table = table.set_column(index, names[index], _whole(table.column(index), names[index]))
+            table = table.set_column(index, names[index], _whole(table.column(index)))
         elif kind in ("TIME", "TIMESTAMP"):
             table = table.set_column(index, names[index], _in_seconds(table.column(index)))
     return table
@@ -151,17 +151,32 @@ def _sniffed(database: Any, file: Path, option: str) -> Any:
 
 def _as_written(database: Any, file: Path, option: str, kinds: list[str]) -> list[str]:
     """Kinds of columns, of which those stay text whose values would not come back as they are written: whole numbers with
-    zeros in front (007, zip codes), and yes and no, which are no booleans but to DuckDB.
+    zeros in front (007, zip codes) or of too many digits, and yes and no, which are no booleans but to DuckDB. Whole
+    numbers that a double can't hold are EXACT.
     """
-    texts = ["VARCHAR" if kind in ("BIGINT", "BOOLEAN") else kind for kind in kinds]
+    texts = ["VARCHAR" if kind in ("BIGINT", "DOUBLE", "BOOLEAN") else kind for kind in kinds]
     relation = database.sql(f"from read_csv({_options(file)}{option}, types=[{_literals(texts)}])")
-    loses = {"BIGINT": f"regexp_matches({{}}, '{_ZERO_IN_FRONT}')", "BOOLEAN": "lower(trim({})) not in ('true', 'false')"}
-    asked = [
-        f"coalesce(bool_or({loses[kind].format(_column(name))}), false)" if kind in loses else "coalesce(bool_or(false), false)"
-        for name, kind in zip(relation.columns, kinds, strict=True)
-    ]
+    asked = [_loses(_column(name), kind) for name, kind in zip(relation.columns, kinds, strict=True)]
     found = relation.aggregate(", ".join(asked)).fetchall()[0]
-    return ["VARCHAR" if lost else kind for lost, kind in zip(found, kinds, strict=True)]
+    return [str(better or kind) for better, kind in zip(found, kinds, strict=True)]
+
+
+def _loses(column: str, kind: str) -> str:
+    """For SQL: as what a column is to be read that would lose by being of its kind; null where it would not."""
+    written = f"count({column}) = count(try_cast(trim({column}) as bigint))"
+    large = f"max(abs(try_cast(trim({column}) as hugeint))) > {2**53}"
+    return {
+        "BOOLEAN": f"case when bool_or(lower(trim({column})) not in ('true', 'false')) then 'VARCHAR' end",
+        "BIGINT": f"case when {_is_code(column)} then 'VARCHAR' when {large} and {written} then 'EXACT' end",
+        "DOUBLE": f"case when {_is_code(column)} then 'VARCHAR' end",
+    }.get(kind, f"case when count({column}) < 0 then '' end")
+
+
+def _is_code(column: str) -> str:
+    """For SQL: whether what looks like numbers is none, for it has zeros in front or more digits than a number can hold."""
+    digits = f"bool_and(regexp_matches({column}, '^ *[+-]?[0-9]* *$'))"
+    long = f"bool_or(length(trim({column})) > 18 and try_cast(trim({column}) as bigint) is null)"
+    return f"coalesce(bool_or(regexp_matches({column}, '{_ZERO_IN_FRONT}')) or ({digits} and {long}), false)"
 
 
 def _columns(database: Any, file: Path, option: str) -> tuple[list[str], list[str]]:
@@ -220,9 +235,9 @@ def _unblanked(relation: Any, types: list[str]) -> str:
     texts = [column for column, kind in zip(columns, types, strict=True) if kind == "VARCHAR"]
     number = "try_cast(trim({0}) as double)"
     missing = f"trim({{0}}) in ({_literals(MISSING)})"
-    plain = f"{number} is not null and not regexp_matches({{0}}, '{_ZERO_IN_FRONT}')"
-    all_numbers = f"coalesce(bool_and({missing} or ({plain})), true)"
-    found = relation.aggregate(", ".join(all_numbers.format(column) for column in texts)).fetchall()[0] if texts else ()
+    all_numbers = f"coalesce(bool_and({missing} or {number} is not null), true)"
+    checks = ", ".join(f"{all_numbers.format(column)} and not {_is_code(column)}" for column in texts)
+    found = relation.aggregate(checks).fetchall()[0] if texts else ()
     numbers = {column for column, every in zip(texts, found, strict=True) if every}
     _refuse_impossible_dates(relation, [column for column in texts if column not in numbers])
     cast = f"case when {missing} then null else {{1}} end as {{0}}"
@@ -240,18 +255,12 @@ def _in_seconds(column: Any) -> Any:
         return column
 
 
-TOO_LARGE = "can't be told apart here: leave it out, or turn it into text if it names things"
-
-
-def _whole(column: Any, name: str) -> Any:
-    """A column of doubles as int64, if each is a whole number."""
+def _whole(column: Any) -> Any:
+    """A column of doubles as int64, if each is a whole number that a double can hold."""
     import pyarrow.compute as pc
 
-    if pc.all(pc.equal(column, pc.trunc(column))).as_py() is False:
-        return column
-    if pc.all(pc.less(pc.abs(column), 2.0**53)).as_py() is False:
-        raise DataError(f"column {name!r} holds whole numbers beyond 2**53, which {TOO_LARGE}")
-    return column.cast("int64")
+    whole = pc.and_(pc.equal(column, pc.trunc(column)), pc.less(pc.abs(column), 2.0**53))
+    return column if pc.all(whole).as_py() is False else column.cast("int64")
 
 
 def _npy(file: Path) -> Array:

@@ -68,6 +68,11 @@ class ImageCodec(Stored):
         return (Field("image", self.field_kind, self.shape, self.resolution),)
 
     @property
+    def text_names(self) -> tuple[str, ...]:
+        """Columns of text: pictures have none."""
+        return ()
+
+    @property
     def feature_names(self) -> tuple[str, ...]:
         """Name of what comes in."""
         return ("image",)

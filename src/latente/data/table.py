@@ -186,6 +186,11 @@ class TableCodec(Stored):
         return self.texts[begin : begin + int(self.counts[column])]
 
     @property
+    def text_names(self) -> tuple[str, ...]:
+        """Names of the columns of text."""
+        return tuple(name for name, label in zip(self.names, self.dtypes, strict=True) if numpy_dtype(label).kind == "O")
+
+    @property
     def feature_names(self) -> tuple[str, ...]:
         """Names of the columns that come in."""
         return self.names
@@ -335,10 +340,11 @@ class TableCodec(Stored):
             values = on_grid(values, self.low[group], self.high[group], self.grid[group])
             for recorded, column in zip(values.T, columns, strict=True):
                 recorded[:] = self._as_recorded(column, recorded)
+        values = snap(values, dtype)
         for place in coded:
-            numbers = np.array([float(level) for level in self.levels(int(columns[place]))])
+            numbers = _exact(self.levels(int(columns[place])), dtype)
             values[:, place] = self._of_levels(columns[place], x[:, columns[place]], numbers)
-        return snap(values, dtype)
+        return values
 
     def _as_recorded(self, column: Any, values: Array) -> Array:
         """A column's values, of which those that are one that repeats, but for rounding, are it exactly."""
@@ -454,8 +460,18 @@ def _kept(filled: Array, seen: Table, column: int) -> Array:
     if texts is None:
         own = values if filled.dtype.kind in "fO" else np.where(there, values, 0)
         return np.where(there, own.astype(filled.dtype), filled)
+    if filled.dtype.kind != "O":
+        lookup = np.append(_exact(texts, filled.dtype), filled.dtype.type(0))
+        return np.where(there, lookup[np.where(there, values, len(texts)).astype(np.intp)], filled)
     column_of_text = np.array([*texts, None], object)[np.where(there, values, len(texts)).astype(np.intp)]
     return np.where(there, column_of_text, filled)
+
+
+def _exact(texts: tuple[str, ...], dtype: np.dtype[Any]) -> Array:
+    """The numbers that levels are, in a type; whole ones of any size exactly."""
+    if dtype.kind in "iu" and all(text.lstrip("+-").isdecimal() for text in texts):
+        return np.array([int(text) for text in texts], dtype)
+    return snap(np.array([float(text) for text in texts]), dtype)
 
 
 def _is_matrix(table: Table) -> bool:
