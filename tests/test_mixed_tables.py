@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from pathlib import Path
 from typing import Any
 
@@ -147,6 +148,13 @@ def test_every_recipe_takes_text(recipe: str) -> None:
     assert np.isfinite(vae.score_samples(pa.table(people(holes=0.1)))).all()
 
 
+@pytest.mark.parametrize("corruption", ["masking", "salt-and-pepper", "gaussian-noise"])
+def test_rows_of_text_can_be_corrupted(corruption: str) -> None:
+    vae = lt.VAE(lt.recipe("denoising", corruption=corruption), max_epochs=30, random_state=0).fit(pa.table(people()))
+    rebuilt = column(vae.reconstruct(pa.table(people())), "kind")
+    assert np.mean([a == b for a, b in zip(rebuilt, people()["kind"], strict=True)]) > 0.9
+
+
 def test_samples_keep_to_bounds_and_to_the_grid_of_the_record() -> None:
     generator = np.random.default_rng(0)
     grades = generator.integers(1, 4, 400)
@@ -271,7 +279,7 @@ def test_rows_given_some_of_their_columns(vae: lt.VAE, law: str) -> None:
         ({"age": 3}, "the column 'age', which is not there"),
         ({"size": (5, 1)}, "can't be from 5 to 1"),
         ({"size": (100, 200)}, "was only ever from"),
-        ({"size": "tall"}, "holds numbers or dates"),
+        ({"size": "tall"}, "holds numbers: ask for one"),
         ({"name": "somebody 1"}, "is left out of the model"),
     ],
 )
@@ -378,7 +386,7 @@ def test_dates_in_a_file_and_given(tmp_path: Path) -> None:
     assert [field["kind"] for field in vae.fields_] == ["calendar", "calendar", "binary"]
     drawn = vae.sample(30, given={"day": ("2021-03-01", None)})
     assert min(column(drawn, "day")).isoformat() >= "2021-03-01" and set(column(drawn, "year")) == {"y2021"}
-    with pytest.raises(lt.DataError, match="holds numbers or dates"):
+    with pytest.raises(lt.DataError, match="'day' holds dates: ask for one"):
         vae.sample(5, given={"day": "soon"})
 
 
@@ -467,3 +475,46 @@ def test_the_time_of_both_stages_counts_and_is_limited() -> None:
     vae = lt.VAE(time_limit=2.0, random_state=0).fit(frame)
     assert vae.generator_ is not vae.model_
     assert 0.0 < vae.figures_["seconds"] < 5.0
+
+
+# -- new levels, and parts of scores ----------------------------------------------------------------------------------
+
+
+def test_levels_that_nobody_saw_count_as_not_seen_where_that_is_asked_for(vae: lt.VAE) -> None:
+    rows = people()
+    rows["kind"][3] = rows["kind"][5] = "dog"
+    rows["colour"][3] = "pink"
+    holed = people()
+    for name, places in (("kind", (3, 5)), ("colour", (3,))):
+        for place in places:
+            holed[name][place] = None
+    lenient = copy.deepcopy(vae).set_params(unknown="missing")
+    with pytest.warns(lt.LatenteWarning, match=r"not seen .*'kind': 'dog' \(2\); 'colour': 'pink' \(1\)"):
+        codes = lenient.transform(pa.table(rows))
+    np.testing.assert_array_equal(codes, vae.transform(pa.table(holed)))
+    with pytest.warns(lt.LatenteWarning, match="'dog'"):
+        whole = lenient.impute(pa.table(rows))
+    assert column(whole, "kind") == rows["kind"]  # what was there stays
+    with pytest.raises(lt.ModelError, match="unknown is 'ignore'; it must be 'error' or 'missing'"):
+        lt.VAE(unknown="ignore").fit(pa.table(rows))
+
+
+@pytest.mark.parametrize("recipe", ["vae", "autoencoder", "iwae"])
+def test_parts_of_a_score_add_up_to_it(recipe: str) -> None:
+    rows = pd.DataFrame(people(holes=0.2), index=range(5, 5 + N))
+    vae = lt.VAE(recipe, max_epochs=3, random_state=0).fit(rows)
+    parts = vae.score_parts(rows)
+    assert list(parts.columns) == ["kind", "colour", "size", "vote"] and (parts.index == rows.index).all()
+    np.testing.assert_allclose(parts.sum(axis=1), vae.score_samples(rows), rtol=1e-9)
+    assert (parts["colour"][rows["colour"].isna()] == 0).all() and (parts["vote"] < 0).all()
+
+
+def test_parts_of_a_score_of_a_code_have_one_for_the_code() -> None:
+    rows = pd.DataFrame(np.random.default_rng(0).normal(size=(300, 2)) @ [[1, 2, 3], [0, 1, -1]], columns=list("abc"))
+    vae = lt.VAE(max_epochs=20, random_state=0).fit(rows)
+    parts = vae.score_parts(rows)
+    assert list(parts.columns) == ["a", "b", "c", "(code)"] and (parts["(code)"] < 0).mean() > 0.9
+    np.testing.assert_allclose(parts.sum(axis=1), vae.score_samples(rows), rtol=1e-9)
+    pictures = lt.VAE(max_epochs=1, random_state=0).fit(np.random.default_rng(0).random((30, 4, 4)))
+    with pytest.raises(lt.ModelError, match="columns of a table"):
+        pictures.score_parts(np.zeros((1, 4, 4)))

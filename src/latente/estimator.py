@@ -29,7 +29,7 @@ from latente.recipes import recipe as find_recipe
 from latente.rows import Rows, levels_of
 from latente.seeding import seed_of, seeded
 from latente.tasks import generation, imputation, interpolation, reconstruct
-from latente.tasks.anomalies import IMPORTANCE_SAMPLES, blame, field_surprise, log_likelihood
+from latente.tasks.anomalies import IMPORTANCE_SAMPLES, blame, field_surprise, log_likelihood, log_likelihood_parts
 from latente.training import defaults
 from latente.training.calibration import Calibration
 from latente.training.checkpoint import Checkpoints, identify
@@ -74,6 +74,7 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         verbose: 1 shows a progress bar.
         kinds: what columns of a table are, by name, where their looks deceive, such as ``{"zip": "categorical"}``. There are
             real, positive, count, integer, ordinal and categorical; and identifier and text, which are left out.
+        unknown: what a level is that no row of the fit had: "error", or "missing" for "not seen", with a warning that names it.
 
     Attributes:
         latent_dim_: dimensions of the code. history_: a record for each epoch, nats per row. figures_: what was measured.
@@ -107,6 +108,7 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         random_state: Any = None,
         verbose: int = 0,
         kinds: Mapping[str, str] | None = None,
+        unknown: str = "error",
     ) -> None:
         self.recipe = recipe
         self.latent_dim = latent_dim
@@ -123,6 +125,7 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         self.random_state = random_state
         self.verbose = verbose
         self.kinds = kinds
+        self.unknown = unknown
 
     # -- fitting ----------------------------------------------------------------------------------------------------
 
@@ -153,7 +156,7 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         """
         self._check_parameters()
         self.seed_ = seed_of(self.random_state)
-        data = read(X)
+        data = read(X, texts=text_columns(self.kinds))
         codec = fit_codec(data, self.kinds)
         train, held_out = self._split(codec.encode(data))
         composer = self._composer(codec, train)
@@ -181,6 +184,7 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
             "likelihood": (isinstance(self.likelihood, (str, Choice)), "'auto', the name of a likelihood, or a choice of one"),
             "recipe": (isinstance(self.recipe, (str, Recipe)), "the name of a recipe, or a Recipe"),
             "kinds": (self.kinds is None or isinstance(self.kinds, Mapping), "None or a mapping from columns to kinds"),
+            "unknown": (self.unknown in ("error", "missing"), "'error' or 'missing'"),
             "precision": (self.precision in ("auto", "float32", "bfloat16"), "'auto', 'float32' or 'bfloat16'"),
         }
         for name, (good, wanted) in checks.items():
@@ -276,6 +280,7 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
             "recipe": composer.recipe.to_json(),
             "likelihood": None,
             "verbose": None,
+            "unknown": None,
             "random_state": self.seed_,
         }
         checkpoints = Checkpoints(folder, identify(train, settings), every)
@@ -405,6 +410,7 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         *,
         given: Mapping[str, Any] | None = None,
         holes: bool = False,
+        identifiers: bool = False,
         law: str = "auto",
         noise: bool | None = None,
         random_state: Any = None,
@@ -416,6 +422,9 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
             given: what the rows of a table are to hold: for some columns a value, a list of values, or a tuple
                 ``(lowest, highest)`` of numbers (either may be None), such as ``{"sex": "Female", "age": (30, 40)}``.
             holes: leave values out as often, and in such rows, as in the training data; otherwise rows are whole.
+            identifiers: give each row a name that nobody had in the columns that name rows, where these have a shape: a running
+                number goes on, so does the number in a text ("A-0017"), UUIDs and hexadecimal digits are drawn. Otherwise such
+                columns are empty, as those of free text always are.
             law: "fitted" draws codes from the law fitted to the training rows' codes, "prior" from the model's prior. "auto" is
                 "fitted", but for a mixed table the law that its rows have of their own (``generator_``).
             noise: draw each field from its distribution (rows of a table: the default) or take its mean (pictures).
@@ -434,15 +443,29 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
             raise ModelError(f"given maps columns to what they are to hold, such as {{'age': (30, 40)}}; it is {given!r}")
         if given and holes:
             raise ModelError("rows that hold what is given are whole: ask for given or for holes")
+        how: dict[str, Any] = {"possible": True, **({"names_from": self._names_from(seed)} if identifiers else {})}
         if given:
-            return self._given_back(self._sample_given(model, n, codes, seed, given), possible=True)
+            return self._given_back(self._sample_given(model, n, codes, seed, given), **how)
         if not holes:
-            return self._given_back(generation.sample(model, codes, n, seed, noise)[0], possible=True)
+            return self._given_back(generation.sample(model, codes, n, seed, noise)[0], **how)
         if not isinstance(self.codec_, TableCodec):
             raise ModelError("only rows of a table are drawn with holes, and these are pictures")
         missing = torch.tensor([field.missing for field in self.codec_.fields])
         drawn, mask = generation.sample(model, codes, n, seed, noise, missing)
-        return self._given_back(drawn, possible=True, mask=mask)
+        return self._given_back(drawn, mask=mask, **how)
+
+    def _names_from(self, seed: int) -> int:
+        """The seed of new names for rows; columns that can't have any are told."""
+        if not isinstance(self.codec_, TableCodec):
+            raise ModelError("identifiers are columns of a table, and these are pictures")
+        columns = zip(self.codec_.names, self.codec_.kinds, self.codec_.identifiers, strict=True)
+        left = [repr(name) for name, kind, shape in columns if kind in ("identifier", "text") and shape is None]
+        told = f"columns that are left empty, for they are free text, or names without a shape to go by: {', '.join(left)}"
+        if left and not any(self.codec_.identifiers):
+            raise DataError(f"{told}; without identifiers=True (--identifiers) nothing is asked of them")
+        if left:
+            warnings.warn(told, LatenteWarning, stacklevel=3)
+        return seed
 
     def _sample_given(self, model: LatentModel, n: int, law: LatentLaw | None, seed: int, given: Mapping[str, Any]) -> Tensor:
         if not isinstance(self.codec_, TableCodec):
@@ -474,6 +497,23 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         if not _whole(importance_samples, 1):
             raise ModelError(f"importance_samples is a whole number from 1, not {importance_samples!r}")
         return self._scores(self._rows(X), importance_samples)
+
+    def score_parts(self, X: Any, *, importance_samples: int = IMPORTANCE_SAMPLES) -> Any:
+        """What each column has of a row's score: a frame of nats whose columns add up to :meth:`score_samples`.
+
+        Of a mixed table a part is log p(column | columns before it), in the order of the columns; a column that was not seen
+        has 0, and columns that are left out of the model are not there. Where the score is that of a code, each part is a mean
+        over the codes that explain the row, and the last column, ``"(code)"``, is what the code takes (the rate, negative).
+        """
+        data = self._read(X)
+        if not isinstance(self.codec_, TableCodec):
+            raise ModelError("score_parts is for columns of a table, and these are pictures")
+        rows, model = self._encoded(data), self.generator_
+        parts = log_likelihood_parts(model, rows, self.seed_, importance_samples)
+        densities = model.likelihood.densities(rows.x)  # type: ignore[operator]
+        parts[:, :-1] += self.codec_.log_jacobians(rows, densities).numpy()
+        names = [field.name for field in self.codec_.fields] + ["(code)"] * bool(model.latent_dim and model.is_stochastic)
+        return like(X, frame(dict(zip(names, parts.T, strict=False)), data.container))
 
     def score(self, X: Any, y: Any = None) -> float:
         """Mean of :meth:`score_samples`; higher is better."""
@@ -581,13 +621,13 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
     def _read(self, X: Any) -> Table | Images:
         """What comes in, of which only the columns that the model knows."""
         check_is_fitted(self, "model_")
-        return read(X, self.codec_.feature_names if self.codec_.named else None)
+        return read(X, self.codec_.feature_names if self.codec_.named else None, self.codec_.text_names)
 
     def _rows(self, X: Any) -> Rows:
         return self._encoded(self._read(X))
 
     def _encoded(self, data: Table | Images) -> Rows:
-        rows = self.codec_.encode(data)
+        rows = self.codec_.encode(data, self.unknown)
         self.model_.likelihood.check(rows)  # type: ignore[operator]
         return rows
 
@@ -641,6 +681,7 @@ class Autoencoder(VAE):
         random_state: Any = None,
         verbose: int = 0,
         kinds: Mapping[str, str] | None = None,
+        unknown: str = "error",
     ) -> None:
         super().__init__(
             recipe,
@@ -658,6 +699,7 @@ class Autoencoder(VAE):
             random_state,
             verbose,
             kinds,
+            unknown,
         )
 
 
@@ -692,6 +734,11 @@ def _as_it_was(fitted: storage.Fitted, path: str | Path) -> VAE:
         return cls(**settings, hidden=hidden if hidden == "auto" else tuple(hidden))
     except (KeyError, TypeError, ValueError) as error:
         raise StorageError(f"{path} does not describe an estimator of this Latente: {error}") from error
+
+
+def text_columns(kinds: Mapping[str, str] | None) -> list[str]:
+    """The columns that hold text by what is said of their kinds, even where most of it looks like numbers."""
+    return [name for name, kind in (kinds or {}).items() if kind in ("categorical", "identifier", "text")]
 
 
 def _few(rows: Rows) -> Rows:

@@ -36,6 +36,27 @@ class Cells(NamedTuple):
     rows: tuple[float, ...]
 
 
+class Record(NamedTuple):
+    """How a column's numbers are recorded, in encoded units.
+
+    Attributes:
+        zero: what 0 is. unit: what a difference of 1 is.
+        step: of the grid on which all values are; 0 where there is none.
+        low, high: smallest and largest value; None where that is not known.
+        atom: a value that often repeats beside a rest of many; None where there is none.
+    """
+
+    zero: float = 0.0
+    unit: float = 1.0
+    step: float = 0.0
+    low: float | None = None
+    high: float | None = None
+    atom: float | None = None
+
+
+PLAIN = Record()
+
+
 @dataclass(frozen=True)
 class Field:
     """A named part of a row.
@@ -50,6 +71,8 @@ class Field:
         levels: of a categorical field, how many there are.
         missing: share of the rows in which it was not seen.
         cells: how a column's values are cut into cells; None where they are not.
+        record: how its numbers are recorded.
+        ordered: whether its levels have an order.
     """
 
     name: str
@@ -59,6 +82,8 @@ class Field:
     levels: int = 0
     missing: float = 0.0
     cells: Cells | None = None
+    record: Record = PLAIN
+    ordered: bool = False
 
     @property
     def size(self) -> int:

@@ -78,3 +78,21 @@ def test_impute_fills_the_holes_and_nothing_else(latente, run: Path, people: Pat
 def test_what_can_not_be_given(latente, run: Path, given: str, code: int, words: str) -> None:
     ended = latente("sample", run, "--given", given)
     assert ended.code == code and words in " ".join(ended.err.split()) and not ended.out
+
+
+def test_levels_that_nobody_saw(latente, run: Path, tmp_path: Path) -> None:
+    data = tmp_path / "new.csv"
+    data.write_text("zip,sex,age,seen\n10115,Female,,2024-05-17\n28001,Other,40,2024-05-17\n")
+    ended = latente("encode", run, data)
+    assert ended.code == 1 and "'sex' holds levels that the model was not fitted on: 'Other'" in ended.sentence
+    ended = latente("impute", run, data, "--unknown", "missing", "-o", tmp_path / "out.csv")
+    assert ended.code == 0 and "warning: levels" in ended.err and "'sex': 'Other' (1)" in ended.err
+    assert latente("impute", run, data, "--unknown", "drop").code == 2
+
+
+def test_new_rows_have_names_on_request(latente, tmp_path: Path) -> None:
+    data, out = tmp_path / "t.csv", tmp_path / "new.csv"
+    data.write_text("id,key,kind\n" + "".join(f"{i},AB-{i:04d},{'xyz'[i % 3]}\n" for i in range(1, 121)))
+    assert latente("fit", data, "-o", tmp_path / "run", "--max-epochs", "1", "--no-figures", "--no-certificate").code == 0
+    assert latente("sample", tmp_path / "run", "-n", "2", "--identifiers", "-o", out).code == 0
+    assert [(row["id"], row["key"]) for row in rows(out)] == [("121", "AB-0121"), ("122", "AB-0122")]

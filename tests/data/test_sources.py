@@ -174,8 +174,8 @@ def test_nullable_and_large_numbers() -> None:
     np.testing.assert_array_equal(table(nullable).values, [[1, 1], [NAN, NAN]])
     assert table(pa.table({"big": [2**53, None]})).values[0, 0] == 2.0**53
     for large in (pa.table({"big": [2**53 + 1, None]}), pd.DataFrame({"big": [-(2**60)]}), pl.DataFrame({"big": [2**62]})):
-        with pytest.raises(DataError, match="column 'big' holds whole numbers beyond 2..53"):
-            read(large)
+        data = table(large)
+        assert data.dtypes == ("Int64",) and int(data.levels[0][0]) in (2**53 + 1, -(2**60), 2**62)
     from decimal import Decimal
 
     assert table(pl.DataFrame({"d": [Decimal("1.25"), None]})).values[0, 0] == 1.25
@@ -192,8 +192,8 @@ def test_columns_without_a_value_are_numbers_of_any_type() -> None:
 
 @pytest.mark.parametrize("kind", [pd.DataFrame, pl.DataFrame, pa.table])
 def test_what_is_neither_number_nor_text_is_named_with_an_example(kind: Any) -> None:
-    source = kind({"n": [1, 2], "city": [None, "Rome"], "wait": pd.to_timedelta([3, 4], unit="D")})
-    with pytest.raises(DataError, match=r"'wait' \(such as '3.*drop them"):
+    source = kind({"n": [1, 2], "city": [None, "Rome"], "wait": [b"3", b"4"]})
+    with pytest.raises(DataError, match=r"'wait' \(such as .*3.*drop them"):
         read(source)
     assert table(source, columns=["n"]).names == ("n",)
     with pytest.raises(DataError, match="none of the columns that are needed is there: 'x', 'y'"):

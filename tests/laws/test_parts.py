@@ -290,3 +290,21 @@ def test_student_t_and_normal_agree_with_torch() -> None:
 def test_numbers_take_no_levels() -> None:
     with pytest.raises(ModelError, match="'normal' is one of numbers"):
         compose({"likelihood": choose("normal")}, shape=(2,), levels=(0, 3))
+
+
+@pytest.mark.parametrize("name", ["masking", "salt-and-pepper"])
+@pytest.mark.parametrize("holes", [True, False])
+def test_levels_that_are_corrupted_are_not_seen(name: str, holes: bool) -> None:
+    rows = rows_of((3,), 400, holes)
+    rows.x[:, 1] = (torch.arange(400) % 4 + 1.0) * (1.0 if rows.mask is None else rows.mask[:, 1])
+    with seeded(1):
+        noisy = build(choose(name, share=0.4), levels=(0, 5, 0))(rows)
+    assert noisy.mask is not None
+    seen = noisy.mask[:, 1]
+    assert 0.5 < float(seen[rows.mask[:, 1] if rows.mask is not None else slice(None)].float().mean()) < 0.7
+    assert torch.equal(noisy.x[seen, 1], rows.x[seen, 1]) and not noisy.x[~seen, 1].any()
+    others = [0, 2]
+    assert torch.equal(
+        noisy.mask[:, others], torch.ones(400, 2, dtype=torch.bool) if rows.mask is None else rows.mask[:, others]
+    )
+    assert float(noisy.x[:, others].max()) <= float(rows.x[:, others].max())

@@ -28,9 +28,10 @@ def test_the_table_has_all_of_them() -> None:
         "sigma-vae",
         "iwae",
         "miwae",
+        "hi-vae",
     ]
     assert expected == NAMES
-    assert len(lt.recipes()) == 10
+    assert len(lt.recipes()) == 11
     assert all(recipe.summary and recipe.reference and recipe.name in repr(lt.recipes()) for recipe in lt.recipes())
 
 

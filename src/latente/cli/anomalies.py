@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 from latente.cli.console import Console
-from latente.cli.options import Data, Json, OutTable, Quiet, Run
+from latente.cli.options import Data, Json, OutTable, Quiet, Run, Unknown, UnknownLevels
 
 
-def anomalies(run: Run, data: Data, out: OutTable = "-", json: Json = False, quiet: Quiet = False) -> None:
+def anomalies(
+    run: Run,
+    data: Data,
+    out: OutTable = "-",
+    unknown: UnknownLevels = Unknown.error,
+    json: Json = False,
+    quiet: Quiet = False,
+) -> None:
     """How unlikely each row is, and the columns that make it so.
 
     The score is log p(x) in nats; the p-value compares it with rows that were held out of training.
@@ -19,7 +26,7 @@ def anomalies(run: Run, data: Data, out: OutTable = "-", json: Json = False, qui
     """
     from latente.cli.tasks import Task
 
-    task = Task(run, out, Console(json, quiet), numbers=True, text=True)
+    task = Task(run, out, Console(json, quiet), unknown=unknown, numbers=True, text=True)
     found = task.vae.anomalies(data)
     from latente.cli.output import as_table
 

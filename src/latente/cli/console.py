@@ -64,16 +64,20 @@ class Console:
     @contextmanager
     def hearing_warnings(self) -> Iterator[list[str]]:
         """Inside, a warning is a line on stderr, and is kept in the list."""
+        with warnings.catch_warnings():
+            yield self.hear_warnings()
+
+    def hear_warnings(self) -> list[str]:
+        """From now on, to the end of the command, a warning is a line on stderr, and is kept in the list."""
         heard: list[str] = []
 
         def hear(message: Warning | str, category: type[Warning], *_: Any, **__: Any) -> None:
             heard.append(str(message))
             self.remark(str(message), "warning")
 
-        with warnings.catch_warnings():
-            warnings.simplefilter("always", LatenteWarning)
-            warnings.showwarning = hear
-            yield heard
+        warnings.simplefilter("always", LatenteWarning)
+        warnings.showwarning = hear
+        return heard
 
 
 def counted(number: int, what: str) -> str:

@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 from latente.cli.console import Console
-from latente.cli.options import Data, Json, OutRows, Quiet, Run
+from latente.cli.options import Data, Json, OutRows, Quiet, Run, Unknown, UnknownLevels
 
 
-def denoise(run: Run, data: Data, out: OutRows = "-", json: Json = False, quiet: Quiet = False) -> None:
+def denoise(
+    run: Run,
+    data: Data,
+    out: OutRows = "-",
+    unknown: UnknownLevels = Unknown.error,
+    json: Json = False,
+    quiet: Quiet = False,
+) -> None:
     """The clean row behind each noisy one.
 
     It is the mean over all codes that explain the row, each in proportion to how well it does.
@@ -17,5 +24,5 @@ def denoise(run: Run, data: Data, out: OutRows = "-", json: Json = False, quiet:
     """
     from latente.cli.tasks import Task
 
-    task = Task(run, out, Console(json, quiet))
+    task = Task(run, out, Console(json, quiet), unknown=unknown)
     task.finish(task.vae.denoise(data))

@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 from latente.cli.console import Console
-from latente.cli.options import Data, Json, OutTable, Quiet, Run
+from latente.cli.options import Data, Json, OutTable, Quiet, Run, Unknown, UnknownLevels
 
 
-def encode(run: Run, data: Data, out: OutTable = "-", json: Json = False, quiet: Quiet = False) -> None:
+def encode(
+    run: Run,
+    data: Data,
+    out: OutTable = "-",
+    unknown: UnknownLevels = Unknown.error,
+    json: Json = False,
+    quiet: Quiet = False,
+) -> None:
     """The code of each row, one column a dimension.
 
     \b
@@ -15,5 +22,5 @@ def encode(run: Run, data: Data, out: OutTable = "-", json: Json = False, quiet:
     """
     from latente.cli.tasks import Task
 
-    task = Task(run, out, Console(json, quiet), numbers=True)
+    task = Task(run, out, Console(json, quiet), unknown=unknown, numbers=True)
     task.finish(task.vae.transform(data), tuple(task.vae.get_feature_names_out()))

@@ -160,6 +160,7 @@ def run(
 ) -> None:
     """Fit, write the run folder with ``figures`` and ``certificate`` where wanted, and say what came of it."""
     from latente.data import read
+    from latente.estimator import text_columns
     from latente.report.run_folder import CHECKPOINT, claim, metrics, write_certificate, write_run
 
     claim(folder)
@@ -167,7 +168,7 @@ def run(
         _check_resumable(folder, console)
     vae.verbose = int(console.shows_progress)
     with console.hearing_warnings() as heard, keeping_what_there_is() as observer:
-        rows = read(data)
+        rows = read(data, texts=text_columns(vae.kinds))
         vae.fit(
             rows,
             checkpoint=folder / CHECKPOINT,

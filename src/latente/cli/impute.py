@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 from latente.cli.console import Console
-from latente.cli.options import Data, Json, OutRows, Quiet, Run
+from latente.cli.options import Data, Json, OutRows, Quiet, Run, Unknown, UnknownLevels
 
 
-def impute(run: Run, data: Data, out: OutRows = "-", json: Json = False, quiet: Quiet = False) -> None:
+def impute(
+    run: Run,
+    data: Data,
+    out: OutRows = "-",
+    unknown: UnknownLevels = Unknown.error,
+    json: Json = False,
+    quiet: Quiet = False,
+) -> None:
     """What is missing in each row, filled in from the rest.
 
     A hole gets the value that is expected there, or the most likely one of a column of text. What was seen stays.
@@ -17,5 +24,5 @@ def impute(run: Run, data: Data, out: OutRows = "-", json: Json = False, quiet: 
     """
     from latente.cli.tasks import Task
 
-    task = Task(run, out, Console(json, quiet))
+    task = Task(run, out, Console(json, quiet), unknown=unknown)
     task.finish(task.vae.impute(data))

@@ -8,7 +8,7 @@ import typer
 
 from latente.cli.console import Console
 from latente.cli.failures import Misused
-from latente.cli.options import Data, Json, OutRows, Quiet, Run
+from latente.cli.options import Data, Json, OutRows, Quiet, Run, Unknown, UnknownLevels
 
 RowA = Annotated[int, typer.Argument(metavar="A", min=0, help="Number of the row to start from; the first row is 0.")]
 RowB = Annotated[int, typer.Argument(metavar="B", min=0, help="Number of the row to end at.")]
@@ -22,6 +22,7 @@ def interpolate(
     b: RowB,
     steps: Steps = 9,
     out: OutRows = "-",
+    unknown: UnknownLevels = Unknown.error,
     json: Json = False,
     quiet: Quiet = False,
 ) -> None:
@@ -35,7 +36,7 @@ def interpolate(
     from latente.data import read
     from latente.report.run_folder import taken
 
-    task = Task(run, out, Console(json, quiet))
+    task = Task(run, out, Console(json, quiet), unknown=unknown)
     codec = task.vae.codec_
     rows = read(data, codec.feature_names if codec.named else None)
     for name, number in (("A", a), ("B", b)):

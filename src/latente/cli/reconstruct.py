@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 from latente.cli.console import Console
-from latente.cli.options import Data, Json, OutRows, Quiet, Run
+from latente.cli.options import Data, Json, OutRows, Quiet, Run, Unknown, UnknownLevels
 
 
-def reconstruct(run: Run, data: Data, out: OutRows = "-", json: Json = False, quiet: Quiet = False) -> None:
+def reconstruct(
+    run: Run,
+    data: Data,
+    out: OutRows = "-",
+    unknown: UnknownLevels = Unknown.error,
+    json: Json = False,
+    quiet: Quiet = False,
+) -> None:
     """Each row through the bottleneck and back, in its own units.
 
     Values that are missing are filled in.
@@ -17,5 +24,5 @@ def reconstruct(run: Run, data: Data, out: OutRows = "-", json: Json = False, qu
     """
     from latente.cli.tasks import Task
 
-    task = Task(run, out, Console(json, quiet))
+    task = Task(run, out, Console(json, quiet), unknown=unknown)
     task.finish(task.vae.reconstruct(data))

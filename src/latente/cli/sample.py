@@ -23,12 +23,17 @@ Given = Annotated[
 
 Holes = Annotated[bool, typer.Option("--holes", help="Leave values out as often as in the training data.")]
 
+Identifiers = Annotated[
+    bool, typer.Option("--identifiers", help="Give rows names of their own in columns such as a running number or a UUID.")
+]
+
 
 def sample(
     run: Run,
     number: Count = 1000,
     given: Given = None,
     holes: Holes = False,
+    identifiers: Identifiers = False,
     out: OutRows = "-",
     seed: Seed = 0,
     json: Json = False,
@@ -45,7 +50,8 @@ def sample(
 
     asked = conditions(given or [])
     task = Task(run, out, Console(json, quiet))
-    task.finish(task.vae.sample(number, given=asked, holes=holes, random_state=seed), seed=seed)
+    drawn = task.vae.sample(number, given=asked, holes=holes, identifiers=identifiers, random_state=seed)
+    task.finish(drawn, seed=seed)
     if figures := task.vae.figures_.get("privacy"):
         from latente.certificate.privacy import told
 

@@ -70,14 +70,19 @@ class Task:
         run: run folder or model file.
         out: what ``-o`` says.
         console: how to speak.
+        unknown: what texts are that the model was not fitted on.
         numbers: whether a table comes out whatever the rows of the model are; ``text``: whether it holds text.
     """
 
-    def __init__(self, run: str, out: str, console: Console, numbers: bool = False, text: bool = False) -> None:
+    def __init__(
+        self, run: str, out: str, console: Console, *, unknown: str = "error", numbers: bool = False, text: bool = False
+    ) -> None:
         self.destination, self.console = Destination.of(out), console
         if self.destination.path is None and console.json:
             raise Misused("--json needs -o FILE: without it, the rows themselves go to stdout")
         self.vae = open_model(run)
+        self.vae.unknown = str(unknown)
+        console.hear_warnings()
         self.pictures = makes_pictures(self.vae) and not numbers
         self.destination = (
             self.destination.for_pictures(self.vae.codec_.shape[0])

@@ -6,7 +6,7 @@ file holds.
 
 from __future__ import annotations
 
-import re
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from latente.data.moments import as_series, is_moment, label_of
 from latente.errors import DataError
 
 Array = NDArray[Any]
@@ -24,42 +25,42 @@ FRAMES = ("pandas", "polars", "pyarrow")
 _WIDTHS = [f"{kind}{bits}" for kind in ("Int", "UInt") for bits in (8, 16, 32, 64)] + ["Float16", "Float32", "Float64"]
 _FRAME_DTYPES = {name: np.dtype(name.lower()) for name in _WIDTHS} | {"Boolean": np.dtype(bool)}
 TEXTS = ("String", "Categorical")
-_MOMENT = re.compile(r"Date|Datetime\((s|ms|us|ns),([\w/+:-]*)\)")
+_ORDERED = "Ordered"  # categories in an order, which follow as JSON: they are part of the type
+_BACKINGS = ("", "nullable]", "pyarrow]", "object]")
 _DTYPES: dict[str, np.dtype[Any]] = (
-    _FRAME_DTYPES | {dtype.name: dtype for dtype in _FRAME_DTYPES.values()} | dict.fromkeys(TEXTS, np.dtype(object))
+    _FRAME_DTYPES
+    | {dtype.name: dtype for dtype in _FRAME_DTYPES.values()}
+    | dict.fromkeys((*TEXTS, _ORDERED), np.dtype(object))
 )
 _FRAME_NAMES = {dtype: name for name, dtype in _FRAME_DTYPES.items()}
 
 
-def is_moment(label: str) -> bool:
-    """Whether a type is one of dates, such as ``Date``, ``Datetime(us,)`` or ``Datetime(ns,Europe/Madrid)``.
+def categories_of(label: str) -> tuple[str, ...]:
+    """The categories of a type of ordered ones, in their order; () of other types.
 
-    >>> is_moment("Datetime(us,UTC)"), is_moment("Int64")
-    (True, False)
+    >>> categories_of('Ordered["low", "high"]'), categories_of("String")
+    (('low', 'high'), ())
     """
-    return _MOMENT.fullmatch(label) is not None
-
-
-def seconds(value: Any) -> float:
-    """A date, as text or as what NumPy knows, in seconds since 1970.
-
-    >>> seconds("1970-01-02")
-    86400.0
-    """
-    return float(np.datetime64(value, "us").astype(np.int64)) / 1e6
+    if not label.startswith(f"{_ORDERED}["):
+        return ()
+    try:
+        found = json.loads(label.removeprefix(_ORDERED))
+    except ValueError:
+        return ()
+    right = isinstance(found, list) and all(isinstance(text, str) for text in found) and len(set(found)) == len(found)
+    return tuple(found) if right else ()
 
 
 def known_dtype(label: str) -> bool:
     """Whether a type is kept as it is, such as ``Int64``, ``Int64[nullable]``, ``uint8``, ``String`` or ``Date``."""
-    if is_moment(label):
-        return True
     plain, _, backing = label.partition("[")
-    return plain in _DTYPES and backing in ("", "nullable]", "pyarrow]")
+    known = (plain in _DTYPES and plain != _ORDERED) or is_moment(plain)
+    return (known and backing in _BACKINGS) or bool(categories_of(label))
 
 
 def numpy_dtype(label: str) -> np.dtype[Any]:
-    """NumPy's type for a label: narwhals' ``Int64`` and pandas' ``Int64[nullable]`` are ``int64``, text is ``object``; dates
-    are seconds since 1970.
+    """NumPy's type for a label: narwhals' ``Int64`` and pandas' ``Int64[nullable]`` are ``int64``, text is ``object``; dates,
+    times and durations are seconds.
     """
     if is_moment(label):
         return np.dtype(float)
@@ -81,15 +82,24 @@ def dtype_label(series: Any, container: str) -> str:
 
     Numbers of other kinds (decimals, 128-bit integers) and columns without any value are labelled ``Float64``.
     """
-    if (kind := type(series.dtype).__name__) in ("Date", "Datetime"):
-        return kind if kind == "Date" else f"Datetime({series.dtype.time_unit},{series.dtype.time_zone or ''})"
     if is_text(series):
-        return "String" if str(series.dtype) == "String" else "Categorical"
-    name = str(series.dtype) if str(series.dtype) in _FRAME_DTYPES else "Float64"
-    native = str(series.to_native().dtype) if container == "pandas" else ""
+        ordered = _categories(series)
+        return f"{_ORDERED}{json.dumps(ordered)}" if ordered else "String" if str(series.dtype) == "String" else "Categorical"
+    name = label_of(series) or (str(series.dtype) if str(series.dtype) in _FRAME_DTYPES else "Float64")
+    native = str(getattr(series.to_native(), "dtype", "")) if container == "pandas" else ""
     if native.endswith("[pyarrow]"):
         return f"{name}[pyarrow]"
     return f"{name}[nullable]" if native in (name, "boolean") else name
+
+
+def _categories(series: Any) -> list[str]:
+    """The categories of a narwhals series of ordered ones, in their order; [] of others."""
+    if str(series.dtype).startswith("Enum"):
+        return list(series.dtype.categories)
+    column = series.to_native()
+    if not getattr(getattr(column, "type", None), "ordered", False):
+        return []
+    return [str(text) for text in column.unify_dictionaries().chunk(0).dictionary.to_pylist()]
 
 
 def snap(values: Array, dtype: np.dtype[Any]) -> Array:
@@ -169,40 +179,41 @@ def to_frame(
     import narwhals as nw
 
     labels = dict(zip(columns, dtypes, strict=True))
-    plain = {name: _moments(values) if is_moment(labels[name]) else values for name, values in columns.items()}
-    table = _with_holes(_frame(plain, container), holes or {}, container).with_columns(
-        *(_as_moment(name, label, container) for name, label in labels.items() if is_moment(label))
-    )
+    moments = {name for name, label in labels.items() if is_moment(label)}
+    _frame({}, container)  # says what is wrong with the container before a package is needed that may not be there
+    plain = {name: as_series(v, labels[name], container) if name in moments else v for name, v in columns.items()}
+    table = _with_holes(_frame(plain, container), holes or {}, container)
     if container == "pandas":
         return _as_pandas(table.to_native(), labels, empty, integer_names)
     names = {
-        name: label if label in TEXTS else "Datetime" if is_moment(label) else _FRAME_NAMES[numpy_dtype(label)]
+        name: label if label in TEXTS else "String" if categories_of(label) else _FRAME_NAMES[numpy_dtype(label)]
         for name, label in labels.items()
     }
-    nulls = [nw.lit(None, getattr(nw, names[name])).alias(name) for name in empty]
+    nulls = [nw.lit(None, getattr(nw, names[name])).alias(name) for name in empty - moments]
     categories = [nw.col(name).cast(nw.Categorical) for name, label in labels.items() if label == "Categorical"]
-    return table.with_columns(*nulls).with_columns(*categories).to_native()
+    table = table.with_columns(*nulls).with_columns(*categories)
+    ordered = (_ordered(table[name], categories_of(label), container) for name, label in labels.items() if categories_of(label))
+    return table.with_columns(*ordered).to_native()
 
 
-def _moments(values: Array) -> Array:
-    """Seconds since 1970 as NumPy's dates."""
-    micro = np.where(np.isnan(values), 0, np.rint(values * 1e6)).astype(np.int64).astype("datetime64[us]")
-    micro[np.isnan(values)] = np.datetime64("NaT")
-    return micro
-
-
-def _as_moment(name: str, label: str, container: str) -> Any:
-    """A column of dates with the unit and the time zone that it had."""
+def _ordered(series: Any, categories: tuple[str, ...], container: str) -> Any:
+    """A series of text as one of ordered categories; such as are not among them, which were not seen in the fit, come last."""
     import narwhals as nw
 
-    match = _MOMENT.fullmatch(label)
-    assert match is not None
-    unit, zone = match.groups()
-    column = nw.col(name)
-    if unit is None:
-        return column if container == "pandas" else column.cast(nw.Date)
-    column = column.cast(nw.Datetime(unit))  # type: ignore[arg-type]
-    return column.dt.replace_time_zone("UTC").dt.convert_time_zone(zone) if zone else column
+    categories = _with_new(categories, series)
+    if container == "polars":
+        return series.cast(nw.Enum(categories))
+    import pyarrow as pa
+
+    codes = {text: code for code, text in enumerate(categories)}
+    indices = pa.array([codes.get(text) for text in series.to_list()], pa.int32())
+    column = pa.DictionaryArray.from_arrays(indices, pa.array(categories), ordered=True)
+    return nw.from_native(pa.chunked_array([column]), series_only=True).alias(series.name)
+
+
+def _with_new(categories: tuple[str, ...], series: Any) -> tuple[str, ...]:
+    others = {text for text in series.to_list() if isinstance(text, str)} - set(categories)
+    return (*categories, *sorted(others))
 
 
 def _with_holes(table: Any, holes: Mapping[str, Array], container: Any) -> Any:
@@ -224,8 +235,13 @@ def _nothing_like(series: Any) -> Any:
 
 def _as_pandas(table: Any, labels: dict[str, str], empty: set[str], integer_names: bool) -> Any:
     """The frame with pandas' own types: nullable and Arrow-backed columns as they came."""
+    import pandas as pd
+
     types = {name: _pandas_dtype(label, name in empty) for name, label in labels.items()}
     table = table.astype({name: dtype for name, dtype in types.items() if dtype})
+    for name, label in labels.items():
+        if categories := categories_of(label):
+            table[name] = pd.Categorical(table[name], _with_new(categories, table[name]), ordered=True)
     if integer_names:
         table.columns = [int(name) for name in table.columns]
     return table
@@ -235,9 +251,11 @@ def _pandas_dtype(label: str, empty: bool) -> str:
     """What pandas calls the type; "" where the column has it already. Whole numbers can't be missing unless nullable."""
     if is_moment(label):
         return ""
-    if label in TEXTS:
-        return "category" if label == "Categorical" else "object" if empty else ""
     dtype, backing = numpy_dtype(label), label.partition("[")[2]
+    if dtype.kind == "O":
+        return "category" if label == "Categorical" else "object" if empty else ""
+    if backing == "object]":
+        return "object"
     if backing == "pyarrow]":
         return f"{dtype.name}[pyarrow]"
     if backing or (empty and dtype.kind != "f"):

@@ -26,6 +26,9 @@ PICTURES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", "
 DEEP_MODES = ("I", "I;16", "I;16B", "F")  # Pillow's modes of more than 8 bits
 
 _SQL = re.compile(r"[\s(]*(select|with|from|values|table|pivot|unpivot|describe|summarize|show)[\s('\"]", re.IGNORECASE)
+_ZERO_IN_FRONT = "^ *[+-]?0[0-9]+ *$"
+_DATES = ("%Y-%m-%d", "%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M:%S", "%Y/%m/%d", "%d/%m/%Y", "%m/%d/%Y", "%d.%m.%Y", "%d-%m-%Y")
+_LIKE_A_DATE = "^ *([0-9]{4}[-/][0-9]{1,2}[-/][0-9]{1,2}|[0-9]{1,2}[-/.][0-9]{1,2}[-/.][0-9]{4})([ T][0-9:]+)? *$"
 _NPZ_MEMBER = re.compile(r"(.+\.npz):([^:]+)", re.IGNORECASE)
 
 
@@ -133,14 +136,47 @@ def _text(file: Path) -> Any:
 
 def _sniffed(database: Any, file: Path, option: str) -> Any:
     names, kinds = _columns(database, file, option)
+    kinds = _as_written(database, file, option, kinds)
     # Whole numbers are read as DOUBLE, for DuckDB would silently round a 2.5 that comes after the rows it looked at.
-    types = ["DOUBLE" if kind == "BIGINT" else kind for kind in kinds]
+    types = [{"BIGINT": "DOUBLE", "EXACT": "BIGINT"}.get(kind, kind) for kind in kinds]
     relation = database.sql(f"from read_csv({_options(file)}{option}, types=[{_literals(types)}])")
     table = relation.project(_unblanked(relation, types)).to_arrow_table().rename_columns(names)
     for index, kind in enumerate(kinds):
         if kind == "BIGINT":
-            table = table.set_column(index, names[index], _whole(table.column(index), names[index]))
+            table = table.set_column(index, names[index], _whole(table.column(index)))
+        elif kind in ("TIME", "TIMESTAMP"):
+            table = table.set_column(index, names[index], _in_seconds(table.column(index)))
     return table
+
+
+def _as_written(database: Any, file: Path, option: str, kinds: list[str]) -> list[str]:
+    """Kinds of columns, of which those stay text whose values would not come back as they are written: whole numbers with
+    zeros in front (007, zip codes) or of too many digits, and yes and no, which are no booleans but to DuckDB. Whole
+    numbers that a double can't hold are EXACT.
+    """
+    texts = ["VARCHAR" if kind in ("BIGINT", "DOUBLE", "BOOLEAN") else kind for kind in kinds]
+    relation = database.sql(f"from read_csv({_options(file)}{option}, types=[{_literals(texts)}])")
+    asked = [_loses(_column(name), kind) for name, kind in zip(relation.columns, kinds, strict=True)]
+    found = relation.aggregate(", ".join(asked)).fetchall()[0]
+    return [str(better or kind) for better, kind in zip(found, kinds, strict=True)]
+
+
+def _loses(column: str, kind: str) -> str:
+    """For SQL: as what a column is to be read that would lose by being of its kind; null where it would not."""
+    written = f"count({column}) = count(try_cast(trim({column}) as bigint))"
+    large = f"max(abs(try_cast(trim({column}) as hugeint))) > {2**53}"
+    return {
+        "BOOLEAN": f"case when bool_or(lower(trim({column})) not in ('true', 'false')) then 'VARCHAR' end",
+        "BIGINT": f"case when {_is_code(column)} then 'VARCHAR' when {large} and {written} then 'EXACT' end",
+        "DOUBLE": f"case when {_is_code(column)} then 'VARCHAR' end",
+    }.get(kind, f"case when count({column}) < 0 then '' end")
+
+
+def _is_code(column: str) -> str:
+    """For SQL: whether what looks like numbers is none, for it has zeros in front or more digits than a number can hold."""
+    digits = f"bool_and(regexp_matches({column}, '^ *[+-]?[0-9]* *$'))"
+    long = f"bool_or(length(trim({column})) > 18 and try_cast(trim({column}) as bigint) is null)"
+    return f"coalesce(bool_or(regexp_matches({column}, '{_ZERO_IN_FRONT}')) or ({digits} and {long}), false)"
 
 
 def _columns(database: Any, file: Path, option: str) -> tuple[list[str], list[str]]:
@@ -158,6 +194,27 @@ def _columns(database: Any, file: Path, option: str) -> tuple[list[str], list[st
     return names, kinds
 
 
+def _refuse_impossible_dates(relation: Any, texts: list[str]) -> None:
+    """Raise DataError if a column of text holds dates but for some that look like one and are none, such as 2023-02-30."""
+    if not texts:
+        return
+    dates = [f"try_strptime(trim({column}), [{_literals(_DATES)}])" for column in texts]
+    none = [f"{date} is null and regexp_matches({column}, '{_LIKE_A_DATE}')" for column, date in zip(texts, dates, strict=True)]
+    pairs = zip(dates, none, strict=True)
+    checks = ", ".join(f"count(case when {bad} then 1 end) between 1 and count({date})" for date, bad in pairs)
+    for column, bad, wrong in zip(texts, none, relation.aggregate(checks).fetchall()[0], strict=True):
+        if wrong:
+            numbered = relation.project(f"row_number() over () - 1 as row, trim({column}) as value, {bad} as bad")
+            row, value = numbered.filter("bad").project("row, value").limit(1).fetchall()[0]
+            name = column[1:-1].replace('""', '"')
+            remedy = "correct it, or leave it empty where nothing was recorded"
+            raise DataError(f"column {name!r} holds dates, and {value!r} in row {row} (counted from 0) is none: {remedy}")
+
+
+def _column(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
+
+
 def _literals(texts: Iterable[str]) -> str:
     return ", ".join("'" + text.replace("'", "''") + "'" for text in texts)
 
@@ -168,36 +225,42 @@ def _path(file: Path) -> str:
 
 def _options(file: Path) -> str:
     missing = _literals([*MISSING, *(" " + text for text in MISSING)])
-    kinds = _literals(["BOOLEAN", "BIGINT", "DOUBLE", "DATE", "TIMESTAMP", "VARCHAR"])
+    kinds = _literals(["BOOLEAN", "BIGINT", "DOUBLE", "DATE", "TIME", "TIMESTAMP", "VARCHAR"])
     return f"{_path(file)}, nullstr=[{missing}], auto_type_candidates=[{kinds}]"
 
 
 def _unblanked(relation: Any, types: list[str]) -> str:
     """The columns of a relation, for SQL: text without blanks around it, and as numbers where it holds nothing else."""
-    columns = ['"' + name.replace('"', '""') + '"' for name in relation.columns]
+    columns = list(map(_column, relation.columns))
     texts = [column for column, kind in zip(columns, types, strict=True) if kind == "VARCHAR"]
     number = "try_cast(trim({0}) as double)"
     missing = f"trim({{0}}) in ({_literals(MISSING)})"
-    numeric = [f"coalesce(bool_and({missing} or {number} is not null), true)".format(column) for column in texts]
-    found = relation.aggregate(", ".join(numeric)).fetchall()[0] if texts else ()
-    numbers = {column for column, all_numbers in zip(texts, found, strict=True) if all_numbers}
+    all_numbers = f"coalesce(bool_and({missing} or {number} is not null), true)"
+    checks = ", ".join(f"{all_numbers.format(column)} and not {_is_code(column)}" for column in texts)
+    found = relation.aggregate(checks).fetchall()[0] if texts else ()
+    numbers = {column for column, every in zip(texts, found, strict=True) if every}
+    _refuse_impossible_dates(relation, [column for column in texts if column not in numbers])
     cast = f"case when {missing} then null else {{1}} end as {{0}}"
     values = {column: number if column in numbers else "trim({0})" for column in texts}
     return ", ".join(cast.format(c, values[c].format(c)) if c in values else c for c in columns)
 
 
-TOO_LARGE = "can't be told apart here: leave it out, or turn it into text if it names things"
+def _in_seconds(column: Any) -> Any:
+    """Dates and times to the second, if they are no finer, so that they are written as they were read."""
+    import pyarrow as pa
+
+    try:
+        return column.cast(pa.time32("s") if pa.types.is_time(column.type) else pa.timestamp("s"))
+    except pa.ArrowInvalid:
+        return column
 
 
-def _whole(column: Any, name: str) -> Any:
-    """A column of doubles as int64, if each is a whole number."""
+def _whole(column: Any) -> Any:
+    """A column of doubles as int64, if each is a whole number that a double can hold."""
     import pyarrow.compute as pc
 
-    if pc.all(pc.equal(column, pc.trunc(column))).as_py() is False:
-        return column
-    if pc.all(pc.less(pc.abs(column), 2.0**53)).as_py() is False:
-        raise DataError(f"column {name!r} holds whole numbers beyond 2**53, which {TOO_LARGE}")
-    return column.cast("int64")
+    whole = pc.and_(pc.equal(column, pc.trunc(column)), pc.less(pc.abs(column), 2.0**53))
+    return column if pc.all(whole).as_py() is False else column.cast("int64")
 
 
 def _npy(file: Path) -> Array:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
-from latente.data.containers import is_moment, seconds
 from latente.data.files import quoted
+from latente.data.moments import MOMENTS, is_moment, kind_of, seconds, told
 from latente.data.table import TableCodec
 from latente.errors import DataError
 
@@ -59,8 +59,10 @@ def _as_level(value: Any, levels: tuple[str, ...]) -> str:
     return text if text in levels or not text.endswith(".0") else text[:-2]
 
 
-def _number(value: Any) -> float:
-    """A number; of a boolean, what people call it will do."""
+def _number(value: Any, label: str) -> float:
+    """A number; of a boolean, what people call it will do; of dates and times, seconds."""
+    if is_moment(label):
+        return seconds(value, label)
     word = str(value).lower()
     return WORDS[word] if word in WORDS else float(value)
 
@@ -70,35 +72,38 @@ def _of_numbers(codec: TableCodec, column: int, wanted: Any) -> Intervals:
     ends = (
         [wanted] if isinstance(wanted, tuple) else [(w, w) for w in (wanted if isinstance(wanted, (list, set)) else [wanted])]
     )
-    number = seconds if is_moment(codec.dtypes[column]) else _number
-    found = [_bounds(codec.names[column], end, low, high, number) for end in ends]
+    found = [_bounds(codec.names[column], codec.dtypes[column], end, low, high) for end in ends]
     if not found:
         raise DataError(f"given: no value is asked for of {codec.names[column]!r}")
     center, scale = codec.center[column], codec.scale[column]
     return [((bottom - center) / scale, (top - center) / scale) for bottom, top in found]
 
 
-def _bounds(name: str, ends: Any, low: float, high: float, number: Callable[[Any], float]) -> tuple[float, float]:
+def _bounds(name: str, label: str, ends: Any, low: float, high: float) -> tuple[float, float]:
     try:
-        bottom, top = (at_ends if end is None else number(end) for end, at_ends in zip(ends, (low, high), strict=True))
+        bottom, top = (at_ends if end is None else _number(end, label) for end, at_ends in zip(ends, (low, high), strict=True))
     except (TypeError, ValueError) as error:
         raise DataError(
-            f"given: {name!r} holds numbers or dates: ask for one, for a list of them, or for (lowest, highest)"
+            f"given: {name!r} holds {MOMENTS.get(kind_of(label), 'numbers')}: ask for one, for a list of them, or for "
+            "(lowest, highest)"
         ) from error
+    asked, known = (" to ".join(told(end, label) for end in pair) for pair in ((bottom, top), (low, high)))
     if not bottom <= top:
-        raise DataError(f"given: {name!r} can't be from {bottom:g} to {top:g}: the first is the larger one")
+        raise DataError(f"given: {name!r} can't be from {asked}: the first is the larger one")
     if top < low or bottom > high:
-        raise DataError(
-            f"given: {name!r} is asked to be from {bottom:g} to {top:g}, and was only ever from {low:g} to {high:g}"
-        )
+        raise DataError(f"given: {name!r} is asked to be from {asked}, and was only ever from {known}")
     return bottom, top
 
 
 def _left_out(codec: TableCodec, column: int, wanted: Any) -> None:
     """A column that the model does not know: its only value may be asked for, and nothing else."""
     levels = codec.levels(column)
-    only = levels[0] if levels else codec.center[column]
-    if isinstance(only, float) and np.isnan(only):
+    if not levels and np.isnan(codec.center[column]):
         raise DataError(f"given: {codec.names[column]!r} is left out of the model, which can't say anything of it")
-    if str(wanted) not in (str(only), f"{only:g}" if isinstance(only, float) else only):
-        raise DataError(f"given: {codec.names[column]!r} is always {only}")
+    only, label = codec.center[column], codec.dtypes[column]
+    try:
+        same = _as_level(wanted, levels) == levels[0] if levels else _number(wanted, label) == only
+    except (TypeError, ValueError):
+        same = False
+    if not same:
+        raise DataError(f"given: {codec.names[column]!r} is always {levels[0] if levels else told(only, label)}")

@@ -68,6 +68,11 @@ class ImageCodec(Stored):
         return (Field("image", self.field_kind, self.shape, self.resolution),)
 
     @property
+    def text_names(self) -> tuple[str, ...]:
+        """Columns of text: pictures have none."""
+        return ()
+
+    @property
     def feature_names(self) -> tuple[str, ...]:
         """Name of what comes in."""
         return ("image",)
@@ -87,8 +92,8 @@ class ImageCodec(Stored):
         """How many pixel values a picture has."""
         return math.prod(self.shape)
 
-    def encode(self, data: Table | Images) -> Rows:
-        """Rows ``[N, C, H, W]`` of pictures.
+    def encode(self, data: Table | Images, unknown: str = "error") -> Rows:
+        """Rows ``[N, C, H, W]`` of pictures, in which nothing is ``unknown``.
 
         Raises:
             DataError: if the pictures have another size, or it is a table.

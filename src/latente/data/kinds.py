@@ -7,9 +7,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from latente.data.containers import Array, is_moment
+from latente.data.containers import Array, categories_of
 from latente.data.fields import Summary
 from latente.data.files import quoted
+from latente.data.moments import MOMENTS, kind_of, told
 from latente.data.sources import Table
 from latente.errors import DataError
 
@@ -21,7 +22,9 @@ FEW_NUMBERS = 20  # as many different whole numbers are steps of a scale
 ATOM = 0.1  # share of a column's rows from which one value is worth a word
 
 LEFT_OUT = ("empty", "constant", "identifier", "text")
+WHOLE = ("count", "integer", "ordinal")
 OF_NUMBERS = ("real", "positive", "count", "integer", "ordinal")
+ASKED = "asked for"
 CHOICES = (*OF_NUMBERS, "categorical", "identifier", "text")
 
 
@@ -51,7 +54,10 @@ def kinds_of(table: Table, summary: Summary, ordered: Array, grid: Array, asked:
     found = []
     for column, name in enumerate(table.names):
         kind = _of_text(table, column) if column in table.levels else _of_numbers(table, column, summary, ordered, grid)
-        found.append(_asked(kind, asked[name], name, column in table.levels) if name in asked else kind)
+        if name in asked:
+            kind = _asked(kind, asked[name], name, column in table.levels)
+            _refuse_unlike(name, kind.kind, table.values[:, column])
+        found.append(kind)
     return found
 
 
@@ -60,9 +66,23 @@ def _asked(kind: Kind, asked: str, name: str, text: bool) -> Kind:
         raise DataError(f"kinds: {asked!r} is no kind of column; there are {quoted(list(CHOICES))}")
     if text and asked in OF_NUMBERS:
         raise DataError(f"kinds: column {name!r} holds text and can't be {asked!r}")
-    if kind.kind == "calendar" and asked not in LEFT_OUT:
-        raise DataError(f"kinds: column {name!r} holds dates and can't be {asked!r}")
-    return kind if kind.kind in ("empty", "constant") else Kind(asked, "asked for")
+    if kind.kind in MOMENTS and asked not in LEFT_OUT:
+        raise DataError(f"kinds: column {name!r} holds {MOMENTS[kind.kind]} and can't be {asked!r}")
+    return kind if kind.kind in ("empty", "constant") else Kind(asked, ASKED)
+
+
+def _refuse_unlike(name: str, kind: str, values: Array) -> None:
+    """Raise DataError if some of a column's values are none of the kind that is asked for."""
+    for kinds, words, bad in (
+        (WHOLE, "whole number", lambda: values != np.rint(values)),
+        (("count",), "count", lambda: values < 0),
+        (("positive",), "positive number", lambda: values <= 0),
+    ):
+        if kind in kinds and (rows := np.flatnonzero(bad() & ~np.isnan(values))).size:
+            value = f"{values[rows[0]]:g} in row {rows[0]} (counted from 0)"
+            raise DataError(
+                f"kinds: column {name!r} can't be {kind!r}: {value} is no {words}, and {len(rows) - 1:,} more are not"
+            )
 
 
 def _of_text(table: Table, column: int) -> Kind:
@@ -70,11 +90,13 @@ def _of_text(table: Table, column: int) -> Kind:
     seen = int((~np.isnan(codes)).sum())
     if len(texts) == 1:
         return Kind("constant", f"always {texts[0]!r}")
-    if len(texts) > max(FEW_LEVELS, MOST_DISTINCT * seen):
+    if not categories_of(table.dtypes[column]) and len(texts) > max(FEW_LEVELS, MOST_DISTINCT * seen):
         words = sum(len(text.split()) for text in texts) / len(texts)
         return Kind("text" if words >= WORDS else "identifier", f"{len(texts)} different texts in {seen} rows")
     if len(texts) == 2:
         return Kind("binary", f"{texts[0]!r} or {texts[1]!r}")
+    if categories_of(table.dtypes[column]):
+        return Kind("ordinal", f"{len(texts)} categories in an order")
     return Kind("categorical", f"{len(texts)} different texts")
 
 
@@ -83,12 +105,11 @@ def _of_numbers(table: Table, column: int, summary: Summary, ordered: Array, gri
     if np.isnan(low):
         return Kind("empty", "no value in any row")
     if low == high:
-        return Kind("constant", f"always {low:g}")
-    if is_moment(table.dtypes[column]):
-        first, last = (str(np.datetime64(round(end), "s")).replace("T00:00:00", "") for end in (low, high))
-        return Kind("calendar", f"from {first} to {last}")
-    if _runs(table, column, high - low):
-        return Kind("identifier", "a running number")
+        return Kind("constant", f"always {told(low, table.dtypes[column])}")
+    if moment := kind_of(table.dtypes[column]):
+        return Kind(moment, f"from {told(low, table.dtypes[column])} to {told(high, table.dtypes[column])}")
+    if numbering := _numbering(table, column, low, high):
+        return Kind("identifier", numbering)
     if summary.binary[column]:
         return Kind("binary", "0 or 1")
     values = ordered[:, column][~np.isnan(ordered[:, column])]
@@ -109,7 +130,12 @@ def _of_values(distinct: Array, low: float, high: float, step: float) -> Kind:
     return Kind("positive" if low > 0 else "real", between)
 
 
-def _runs(table: Table, column: int, span: float) -> bool:
-    """Whether a column numbers the rows."""
-    numbered = table.named and len(table) >= LEAST_TO_NUMBER and span == len(table) - 1
-    return numbered and bool((np.diff(table.values[:, column]) == 1.0).all())
+def _numbering(table: Table, column: int, low: float, high: float) -> str:
+    """How a column numbers the rows; "" where it does not."""
+    if not table.named or len(table) < LEAST_TO_NUMBER or high - low != len(table) - 1:
+        return ""
+    values = table.values[:, column]
+    if bool((np.diff(values) == 1.0).all()):
+        return "a running number"
+    every = bool((np.diff(np.sort(values)) == 1.0).all())
+    return f"each whole number from {low:g} to {high:g} once" if every else ""

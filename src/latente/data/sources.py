@@ -12,8 +12,19 @@ import torch
 from torch import Tensor
 
 from latente.data import files
-from latente.data.containers import ARRAYS, FRAMES, Array, dtype_label, float_dtype, is_text, known_dtype, numpy_dtype
+from latente.data.containers import (
+    ARRAYS,
+    FRAMES,
+    Array,
+    categories_of,
+    dtype_label,
+    float_dtype,
+    is_text,
+    known_dtype,
+    numpy_dtype,
+)
 from latente.data.fields import blocks
+from latente.data.moments import in_seconds, label_of
 from latente.errors import DataError
 
 LAYOUTS = ("NHW", "NHWC", "NCHW")
@@ -27,7 +38,7 @@ class Table:
     Attributes:
         names: the columns' names; x0, x1, … where the data has none.
         values: float32 or float64 ``[N, F]``, NaN where a value is missing; of a column of text, which level it is; dates are
-            seconds since 1970.
+            seconds since 1970, times of day since midnight, durations seconds.
         dtypes: label of each column's own type, such as ``Int64``, ``Boolean``, ``float32``.
         container: what it came in: ``"numpy"``, ``"torch"``, ``"pandas"``, ``"polars"`` or ``"pyarrow"`` (text files,
             Parquet and SQL, too).
@@ -71,7 +82,7 @@ class Images:
         return str(self.pixels.dtype.name)
 
 
-def read(source: Any, columns: Collection[str] | None = None) -> Table | Images:
+def read(source: Any, columns: Collection[str] | None = None, texts: Collection[str] = ()) -> Table | Images:
     """Read a table or pictures.
 
     Args:
@@ -80,6 +91,7 @@ def read(source: Any, columns: Collection[str] | None = None) -> Table | Images:
             pictures, or a query for DuckDB. Arrays of three or four dimensions are pictures: ``[N, H, W]``,
             ``[N, H, W, C]`` with 1, 3 or 4 channels, or ``[N, C, H, W]``.
         columns: look at these columns only, where the data names its columns; others may then hold anything.
+        texts: columns that hold text even if most of it looks like numbers, such as codes.
 
     Returns:
         The data; a float32 array is not copied. What was read already is given back as it is.
@@ -97,15 +109,15 @@ def read(source: Any, columns: Collection[str] | None = None) -> Table | Images:
     if isinstance(source, Tensor):
         return _from_array(_from_torch(source), "torch")
     if isinstance(source, (str, os.PathLike)):
-        return _from_path(os.fspath(source), columns)
+        return _from_path(os.fspath(source), columns, texts)
     frame = _as_frame(source)
-    return _from_array(source, "numpy") if frame is None else _from_frame(frame, columns)
+    return _from_array(source, "numpy") if frame is None else _from_frame(frame, columns, texts)
 
 
-def _from_path(text: str, columns: Collection[str] | None) -> Table | Images:
+def _from_path(text: str, columns: Collection[str] | None, texts: Collection[str]) -> Table | Images:
     what, loaded = ("the SQL query", files.read_sql(text)) if files.is_sql(text) else (text, files.load(text))
     try:
-        return read(loaded, columns)
+        return read(loaded, columns, texts)
     except DataError as error:
         raise DataError(f"{what}: {error}") from error
 
@@ -203,20 +215,25 @@ def _as_frame(source: Any) -> Any:
     return frame if isinstance(frame, nw.DataFrame) else None
 
 
-def _from_frame(frame: Any, columns: Collection[str] | None) -> Table:
-    series = [column for column in frame.iter_columns() if columns is None or str(column.name) in columns]
+def _from_frame(frame: Any, columns: Collection[str] | None, codes: Collection[str]) -> Table:
+    chosen = [column for column in frame.iter_columns() if columns is None or str(column.name) in columns]
+    series = [_of_one_kind(column) for column in chosen]
     names = tuple(str(column.name) for column in series)
     files.refuse_repeated(names)
-    texts = {index: _levels(column) for index, column in enumerate(series) if is_text(column)}
-    _refuse_other_kinds(series, texts)
+    texts = {index: _levels(column) for index, column in enumerate(series) if is_text(column) or _is_large(column)}
+    _refuse_other_kinds(series, texts, codes)
     if not len(frame):
         raise DataError("it holds no row")
     if columns and not series:
         raise DataError(f"none of the columns that are needed is there: {files.quoted(columns)}")
     container = frame.implementation.value if frame.implementation.value in ARRAYS + FRAMES else "pyarrow"
-    dtypes = tuple(dtype_label(column, container) for column in series)
+    dtypes = tuple(
+        dtype_label(column, container) + ("" if column is given else "[object]")
+        for column, given in zip(series, chosen, strict=True)
+    )
     dtype = np.result_type(np.float32, *(float_dtype(numpy_dtype(label)) for label in dtypes))
     values = np.empty((len(frame), len(series)), dtype, order="F")
+    texts = {index: in_order(*found, categories_of(dtypes[index])) for index, found in texts.items()}
     for index, column in enumerate(series):
         values[:, index] = texts[index][0] if index in texts else _numbers(column)
     levels = {index: found for index, (_, found) in texts.items()}
@@ -226,21 +243,57 @@ def _from_frame(frame: Any, columns: Collection[str] | None) -> Table:
     return Table(names, values, dtypes, container, integer_names=integer_names, levels=levels)
 
 
-def _refuse_other_kinds(series: list[Any], texts: Mapping[int, tuple[Array, tuple[str, ...]]]) -> None:
-    """Raise DataError with every column that holds neither numbers nor text, or numbers with a few texts among them."""
-    others, mixed = [], []
+def _of_one_kind(series: Any) -> Any:
+    """A column of Python objects as one of what they are (booleans, whole numbers, dates, times, …), if all are the same."""
+    if str(series.dtype) != "Object":
+        return series
+    import narwhals as nw
+    import pyarrow as pa
+
+    try:
+        column = pa.chunked_array([pa.array(series.to_native(), from_pandas=True)])
+    except (pa.ArrowException, TypeError):
+        return series
+    return nw.from_native(column, series_only=True).alias(series.name)
+
+
+def in_order(codes: Array, texts: tuple[str, ...], categories: tuple[str, ...]) -> tuple[Array, tuple[str, ...]]:
+    """Levels in the order that their type has, where it has one."""
+    if not categories:
+        return codes, texts
+    kept = tuple(text for text in categories if text in texts)
+    lookup = np.array([*(kept.index(text) for text in texts), np.nan])
+    return lookup[np.where(np.isnan(codes), len(texts), codes).astype(np.intp)], kept
+
+
+def _is_large(series: Any) -> bool:
+    """Whether a column holds whole numbers beyond what a double can: each is a level, so that it is kept exactly."""
+    whole = series.dtype.is_integer() and len(series.drop_nulls()) > 0
+    return whole and max(abs(int(series.min())), abs(int(series.max()))) > 2**53
+
+
+def _refuse_other_kinds(series: list[Any], texts: Mapping[int, tuple[Array, tuple[str, ...]]], codes: Collection[str]) -> None:
+    """Raise DataError with every column that holds neither numbers nor text, or, if it is none of ``codes``, numbers with a few
+    texts among them.
+    """
+    others: list[str] = []
+    mixed: dict[Any, str] = {}
     for index, column in enumerate(series):
         if index in texts:
-            if (example := _stray_text(*texts[index])) is not None:
-                mixed.append(f"{column.name!r} (such as {example[:40]!r})")
+            if str(column.name) not in codes and (example := _stray_text(*texts[index])) is not None:
+                mixed[column.name] = example
         elif not _is_number(column) and len(seen := column.drop_nulls()):
             others.append(f"{column.name!r} (such as {str(seen[0])[:40]!r})")
     if others:
         remedy = "turn them into numbers or text, or drop them"
-        raise DataError(f"columns that hold neither numbers nor text nor dates: {', '.join(others)}; {remedy}")
+        raise DataError(
+            f"columns that hold neither numbers nor text nor dates, or several of them: {', '.join(others)}; {remedy}"
+        )
     if mixed:
-        remedy = "correct these values, or leave them empty where nothing was recorded"
-        raise DataError(f"columns of numbers that hold text, too: {', '.join(mixed)}; {remedy}")
+        remedy = "correct these values, leave them empty where nothing was recorded, or say that they are codes"
+        hint = f"kinds={{{str(next(iter(mixed)))!r}: 'categorical'}}"
+        named = ", ".join(f"{name!r} (such as {example[:40]!r})" for name, example in mixed.items())
+        raise DataError(f"columns of numbers that hold text, too: {named}; {remedy}, by {hint}")
 
 
 def _stray_text(codes: Array, texts: tuple[str, ...]) -> str | None:
@@ -266,7 +319,7 @@ def _levels(series: Any) -> tuple[Array, tuple[str, ...]]:
     encoded = series.cast(nw.String).to_arrow().dictionary_encode()
     encoded = encoded.combine_chunks() if hasattr(encoded, "combine_chunks") else encoded
     texts = np.array(encoded.dictionary.to_pylist(), dtype=object)
-    order = np.argsort(texts)
+    order = np.argsort([int(text) for text in texts] if series.dtype.is_integer() else texts)
     rank = np.append(np.argsort(order), 0).astype(float)
     codes = encoded.indices.to_numpy(zero_copy_only=False).astype(float)
     seen = ~np.isnan(codes)
@@ -274,11 +327,7 @@ def _levels(series: Any) -> tuple[Array, tuple[str, ...]]:
 
 
 def _is_number(series: Any) -> bool:
-    return bool(series.dtype.is_numeric()) or str(series.dtype) == "Boolean" or _is_moment(series)
-
-
-def _is_moment(series: Any) -> bool:
-    return type(series.dtype).__name__ in ("Date", "Datetime")
+    return bool(series.dtype.is_numeric()) or str(series.dtype) == "Boolean" or label_of(series) is not None
 
 
 def _numbers(series: Any) -> Array:
@@ -287,12 +336,7 @@ def _numbers(series: Any) -> Array:
 
     if not _is_number(series):
         return np.full(len(series), np.nan)
-    if _is_moment(series):
-        moments = series.cast(nw.Datetime("us")) if isinstance(series.dtype, nw.Date) else series
-        milli = moments.dt.timestamp("ms").cast(nw.Float64).to_numpy()  # a double holds those of any year, not microseconds
-        micro = moments.dt.microsecond().cast(nw.Float64).to_numpy()
-        return np.asarray(milli) / 1e3 + np.asarray(micro) % 1000 / 1e6
-    if series.dtype.is_integer() and len(seen := series.drop_nulls()) and max(abs(int(seen.min())), int(seen.max())) > 2**53:
-        raise DataError(f"column {series.name!r} holds whole numbers beyond 2**53, which {files.TOO_LARGE}")
+    if label_of(series):
+        return in_seconds(series)
     plain = known_dtype(str(series.dtype)) and str(series.dtype) != "Boolean"
     return np.asarray((series if plain else series.cast(nw.Float64)).to_numpy())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -12,7 +13,7 @@ import torch
 from torch import Tensor
 
 from latente.data.cells import cut
-from latente.data.containers import ARRAYS, FRAMES, Array, is_moment, known_dtype, numpy_dtype, snap, to_array, to_frame
+from latente.data.containers import ARRAYS, FRAMES, Array, categories_of, known_dtype, numpy_dtype, snap, to_array, to_frame
 from latente.data.fields import (
     Summary,
     encoded,
@@ -26,11 +27,13 @@ from latente.data.fields import (
     summarise,
 )
 from latente.data.files import quoted
-from latente.data.kinds import kinds_of
+from latente.data.identifiers import Shape, fresh, is_shape, shape_of, shape_of_numbers
+from latente.data.kinds import ASKED, ATOM, FEW_NUMBERS, OF_NUMBERS, WHOLE, kinds_of
+from latente.data.moments import is_moment, refuse_unlike, told
 from latente.data.sources import Images, Table, is_number
 from latente.data.state import Stored, expect, is_texts
-from latente.errors import DataError
-from latente.rows import BINARY, CATEGORICAL, Cells, Field, Rows, row_shape
+from latente.errors import DataError, LatenteWarning
+from latente.rows import BINARY, CATEGORICAL, Cells, Field, Record, Rows, row_shape
 
 _LISTED = 8
 ROUNDING = 1e-5  # of the spread: encoded values are of single precision
@@ -59,6 +62,8 @@ class TableCodec(Stored):
             and in an array or a frame without names, which is taken for a matrix of measures.
         cell_low, cell_high, cell_rows: float64, ends of the cells of all such columns, one column after the other, in the
             user's units, and how many rows each held.
+        identifiers: of each column that names rows the shape of its names (:mod:`latente.data.identifiers`); None for others,
+            and where there is none.
         notes: sentences about the data that a person should know.
     """
 
@@ -83,6 +88,7 @@ class TableCodec(Stored):
     cell_low: Array
     cell_high: Array
     cell_rows: Array
+    identifiers: tuple[Shape | None, ...]
     notes: tuple[str, ...]
 
     kind: ClassVar[str] = "table"
@@ -94,11 +100,12 @@ class TableCodec(Stored):
         Raises:
             DataError: if no column has two different values, or a column can't be of the kind that is asked for.
         """
-        table = _with_codes(table, kinds or {})
+        table = _with_numbers(_with_codes(table, kinds or {}), kinds or {})
         summary, ordered = summarise(table.values), ordered_sample(table.values)
         steps = recorded_resolution(ordered, np.where(summary.scale > 0.0, summary.scale, 1.0))
         grid = recorded_grid(ordered, summary.low, steps * summary.scale)
         found = kinds_of(table, summary, ordered, grid, kinds or {})
+        grid = np.where([kind.reason == ASKED and kind.kind in WHOLE for kind in found], 1.0, grid)
         names_rows = np.array([kind.kind in ("identifier", "text") for kind in found])
         kept = (summary.scale > 0.0) & ~names_rows
         if not kept.any():
@@ -116,7 +123,8 @@ class TableCodec(Stored):
         bounds = summary.low, summary.high, grid, summary.missing
         cells = _cells(table, kept & (counts == 0), grid)
         said = tuple(kind.kind for kind in found), tuple(kind.reason for kind in found)
-        return cls(*own, center, scale, resolution, *bounds, summary.binary & kept, *said, counts, texts, *cells, notes)
+        shapes = tuple(_shape(table, column) if kind.kind == "identifier" else None for column, kind in enumerate(found))
+        return cls(*own, center, scale, resolution, *bounds, summary.binary & kept, *said, counts, texts, *cells, shapes, notes)
 
     @cached_property
     def fields(self) -> tuple[Field, ...]:
@@ -128,6 +136,7 @@ class TableCodec(Stored):
                 levels=int(self.counts[column]),
                 cells=self._cells(column),
                 missing=float(self.missing[column]),
+                ordered=bool(categories_of(self.dtypes[column])),
             )
             if self.counts[column] and not self.binary[column]
             else Field(
@@ -136,9 +145,22 @@ class TableCodec(Stored):
                 resolution=float(self.resolution[column]),
                 cells=self._cells(column),
                 missing=float(self.missing[column]),
+                record=self._record(column),
             )
             for column in self._kept
         )
+
+    def _record(self, column: int) -> Record:
+        """How a column's numbers are recorded, in encoded units."""
+        center, scale = float(self.center[column]), float(self.scale[column])
+        zero, low, high = ((float(end) - center) / scale for end in (0.0, self.low[column], self.high[column]))
+        part = self._own_cells(column)
+        rows, alone = self.cell_rows[part], self.cell_low[part] == self.cell_high[part]
+        often = np.flatnonzero(alone & (rows >= ATOM * rows.sum()))
+        atom = None
+        if len(rows) > FEW_NUMBERS and len(often):
+            atom = (float(self.cell_low[part][often[rows[often].argmax()]]) - center) / scale
+        return Record(zero, 1 / scale, float(self.grid[column]) / scale, low, high, atom)
 
     def _cells(self, column: int) -> Cells | None:
         """How a column is cut into cells, in encoded units; of levels, each is one."""
@@ -164,6 +186,11 @@ class TableCodec(Stored):
         return self.texts[begin : begin + int(self.counts[column])]
 
     @property
+    def text_names(self) -> tuple[str, ...]:
+        """Names of the columns of text."""
+        return tuple(name for name, label in zip(self.names, self.dtypes, strict=True) if numpy_dtype(label).kind == "O")
+
+    @property
     def feature_names(self) -> tuple[str, ...]:
         """Names of the columns that come in."""
         return self.names
@@ -187,8 +214,13 @@ class TableCodec(Stored):
     def _kept(self) -> Array:
         return np.flatnonzero(self.scale > 0.0)
 
-    def encode(self, data: Table | Images) -> Rows:
+    def encode(self, data: Table | Images, unknown: str = "error") -> Rows:
         """Rows ``[N, len(fields)]`` of a table; columns are matched by name where both tables have names.
+
+        Args:
+            data: the rows.
+            unknown: what a level is that the codec was not fitted on: ``"error"``, or ``"missing"`` for "not seen", with a
+                warning that names it.
 
         Raises:
             DataError: if columns are missing, or there is another number of them, or these are pictures.
@@ -199,27 +231,26 @@ class TableCodec(Stored):
         self._check_dates(data, columns)
         in_order = np.array_equal(columns, np.arange(len(data.names)))
         center, scale = self.center[self._kept], self.scale[self._kept]
-        values = data.values if not (self.counts.any() or data.levels) else self._recoded(data, columns)
+        values = data.values if not (self.counts.any() or data.levels) else self._recoded(data, columns, unknown)
         return standardise(values, center, scale, slice(None) if in_order else columns)
 
     def _check_dates(self, table: Table, columns: Array) -> None:
         """Raise DataError where a column held dates and holds something else now, or the other way round."""
         for own, column in zip(self._kept, columns, strict=True):
-            dates, now = is_moment(self.dtypes[own]), is_moment(table.dtypes[column])
-            if dates != now and not np.isnan(table.values[:, column]).all():
-                held = ("dates", "something else") if dates else ("no dates", "dates")
-                raise DataError(f"column {self.names[own]!r} held {held[0]} when the model was fitted, and holds {held[1]} now")
+            if not np.isnan(table.values[:, column]).all():
+                refuse_unlike(self.names[own], self.dtypes[own], table.dtypes[column])
 
-    def _recoded(self, table: Table, columns: Array) -> Array:
+    def _recoded(self, table: Table, columns: Array, unknown: str) -> Array:
         """A table's values with its levels numbered as in the table that the codec was fitted on."""
-        values = table.values.copy(order="K")
+        values, strange = table.values.copy(order="K"), []
         for own, column in zip(self._kept, columns, strict=True):
             known, given = self.levels(own), table.levels.get(int(column))
             if known:
-                values[:, column] = _numbered(table, int(column), given, known)
+                values[:, column], new = _numbered(table, int(column), given, known)
+                strange += [(self.names[own], new)] if new else []
             elif given:
-                example = next((text for text in given if not is_number(text)), given[0])[:40]
-                raise DataError(f"columns of numbers that hold text now: {self.names[own]!r} (such as {example!r})")
+                values[:, column] = _as_numbers(self.names[own], values[:, column], given)
+        _tell_unknown(strange, unknown)
         return values
 
     def _positions(self, table: Table) -> Array:
@@ -242,6 +273,7 @@ class TableCodec(Stored):
         seen: Table | Images | None = None,
         possible: bool = False,
         mask: Tensor | None = None,
+        names_from: int | None = None,
     ) -> Any:
         """Rows in the user's columns, order, types and units.
 
@@ -251,6 +283,7 @@ class TableCodec(Stored):
             seen: the same rows as they came in; what they hold stays, and ``x`` only fills in what they lack.
             possible: keep to what can be: no value beyond the smallest and the largest, none off the grid of the record.
             mask: bool ``[N, len(fields)]``, False where a hole is to be left; None leaves none.
+            names_from: a seed, to give each row a name that nobody had in the columns that name rows; None leaves them empty.
 
         Returns:
             A frame, or an array ``[N, n_features]`` of the narrowest type that holds every column's. Whole numbers are
@@ -263,8 +296,11 @@ class TableCodec(Stored):
         x = self._with_left_out(encoded(x, self.shape))
         parts = [(group, self._restored(x, group, dtype, possible)) for dtype, group in self._groups]
         holes = {} if mask is None else dict(zip(self._kept.tolist(), (~mask).numpy().T, strict=True))
+        new = {} if names_from is None else self._new_names(len(x), names_from)
         if container in ARRAYS:
             joined = _joined(parts, self.n_features)
+            for column, values in new.items():
+                joined[:, column] = values
             for column, hole in holes.items():
                 joined = np.where((np.arange(self.n_features) == column) & hole[:, None], np.nan, joined)
             if isinstance(seen, Table):
@@ -272,7 +308,8 @@ class TableCodec(Stored):
             return to_array(joined, container)
         everywhere = np.arange(self.n_features)
         columns = {int(c): values for group, part in parts for c, values in zip(everywhere[group], part.T, strict=True)}
-        empty = set(np.flatnonzero(np.isnan(self.center)))
+        columns |= new
+        empty = set(np.flatnonzero(np.isnan(self.center))) - set(new)
         if isinstance(seen, Table):
             for column, position in enumerate(self._positions(seen)):
                 columns[column] = _kept(columns[column], seen, int(position))
@@ -280,6 +317,12 @@ class TableCodec(Stored):
         named = {name: columns[column] for column, name in enumerate(self.names)}
         left = {self.names[column]: hole for column, hole in holes.items() if hole.any()}
         return to_frame(named, self.dtypes, {self.names[column] for column in empty}, container, self.integer_names, left)
+
+    def _new_names(self, n: int, seed: int) -> dict[int, Array]:
+        """For each column that names rows in a known shape, ``n`` names that nobody had."""
+        shapes = {column: shape for column, shape in enumerate(self.identifiers) if shape is not None}
+        dtypes = {column: numpy_dtype(self.dtypes[column]) for column in shapes}
+        return {column: np.array(fresh(shape, n, seed)).astype(dtypes[column]) for column, shape in shapes.items()}
 
     def _restored(self, x: Array, group: Any, dtype: np.dtype[Any], possible: bool) -> Array:
         """The columns of one type in the user's values."""
@@ -297,10 +340,11 @@ class TableCodec(Stored):
             values = on_grid(values, self.low[group], self.high[group], self.grid[group])
             for recorded, column in zip(values.T, columns, strict=True):
                 recorded[:] = self._as_recorded(column, recorded)
+        values = snap(values, dtype)
         for place in coded:
-            numbers = np.array([float(level) for level in self.levels(int(columns[place]))])
+            numbers = _exact(self.levels(int(columns[place])), dtype)
             values[:, place] = self._of_levels(columns[place], x[:, columns[place]], numbers)
-        return snap(values, dtype)
+        return values
 
     def _as_recorded(self, column: Any, values: Array) -> Array:
         """A column's values, of which those that are one that repeats, but for rounding, are it exactly."""
@@ -339,7 +383,11 @@ class TableCodec(Stored):
         return [(dtype, np.array([c for c, own in enumerate(dtypes) if own == dtype])) for dtype in dict.fromkeys(dtypes)]
 
     def log_jacobian(self, rows: Rows, densities: Tensor | bool = True) -> Tensor:
-        """log |d encoded / d user's unit|, summed over the fields that were seen, in nats; float64 ``[N]``.
+        """:meth:`log_jacobians` summed over the fields; float64 ``[N]``."""
+        return self.log_jacobians(rows, densities).sum(1)
+
+    def log_jacobians(self, rows: Rows, densities: Tensor | bool = True) -> Tensor:
+        """log |d encoded / d user's unit| of the fields that were seen, in nats; float64 ``[N, F]``.
 
         Added to the log-likelihood of encoded rows it gives that of the user's own values.
 
@@ -352,7 +400,7 @@ class TableCodec(Stored):
             if rows.mask is None
             else torch.as_tensor(densities) & rows.mask.cpu()
         )
-        return counted.double() @ -torch.from_numpy(np.log(self.scale[self._kept]))
+        return counted.double() * -torch.from_numpy(np.log(self.scale[self._kept]))
 
     def check(self) -> None:
         """Raise StorageError if the attributes, which come from a file, do not fit each other."""
@@ -387,6 +435,8 @@ class TableCodec(Stored):
         expect(all(is_number(level) for levels in coded for level in levels), "the codes")
         expect(is_texts(self.kinds) and is_texts(self.reasons), "the kinds")
         expect(len(self.kinds) == len(self.reasons) == len(self.names), "the number of kinds")
+        expect(len(self.identifiers) == len(self.names), "the number of identifiers")
+        expect(all(shape is None or is_shape(shape) for shape in self.identifiers), "the identifiers")
         expect(self.cell_counts.sum() == len(self.cell_low) == len(self.cell_high) == len(self.cell_rows), "the cells")
         expect(not (self.cell_low > self.cell_high).any() and np.isfinite(self.cell_low).all(), "the cells")
         expect(not (self.low > self.high).any() and np.isfinite(self.grid).all() and (self.grid >= 0.0).all(), "the bounds")
@@ -410,8 +460,18 @@ def _kept(filled: Array, seen: Table, column: int) -> Array:
     if texts is None:
         own = values if filled.dtype.kind in "fO" else np.where(there, values, 0)
         return np.where(there, own.astype(filled.dtype), filled)
+    if filled.dtype.kind != "O":
+        lookup = np.append(_exact(texts, filled.dtype), filled.dtype.type(0))
+        return np.where(there, lookup[np.where(there, values, len(texts)).astype(np.intp)], filled)
     column_of_text = np.array([*texts, None], object)[np.where(there, values, len(texts)).astype(np.intp)]
     return np.where(there, column_of_text, filled)
+
+
+def _exact(texts: tuple[str, ...], dtype: np.dtype[Any]) -> Array:
+    """The numbers that levels are, in a type; whole ones of any size exactly."""
+    if dtype.kind in "iu" and all(text.lstrip("+-").isdecimal() for text in texts):
+        return np.array([int(text) for text in texts], dtype)
+    return snap(np.array([float(text) for text in texts]), dtype)
 
 
 def _is_matrix(table: Table) -> bool:
@@ -442,20 +502,70 @@ def _with_codes(table: Table, kinds: Mapping[str, str]) -> Table:
     return replace(table, values=values, levels=levels)
 
 
-def _numbered(table: Table, column: int, given: tuple[str, ...] | None, known: tuple[str, ...]) -> Array:
-    """The codes of one column's texts in the order of ``known``."""
+def _with_numbers(table: Table, kinds: Mapping[str, str]) -> Table:
+    """The table, with texts that are numbers as such where that is asked for: 007 as 7."""
+    columns = [c for c in table.levels if kinds.get(table.names[c]) in OF_NUMBERS and all(map(is_number, table.levels[c]))]
+    if not columns:
+        return table
+    values, levels, dtypes = table.values.copy(order="K"), dict(table.levels), list(table.dtypes)
+    for column in columns:
+        values[:, column] = _as_numbers(table.names[column], values[:, column], levels.pop(column))
+        dtypes[column] = "Float64" if (values[:, column] % 1 > 0).any() else "Int64"
+    return replace(table, values=values, levels=levels, dtypes=tuple(dtypes))
+
+
+def _as_numbers(name: str, codes: Array, texts: tuple[str, ...]) -> Array:
+    """The numbers that a column's texts say.
+
+    Raises:
+        DataError: not all of them do.
+    """
+    example = next((text for text in texts if not is_number(text)), None)
+    if example is not None:
+        raise DataError(f"columns of numbers that hold text now: {name!r} (such as {example[:40]!r})")
+    lookup = np.array([*map(float, texts), np.nan])
+    return np.asarray(lookup[np.where(np.isnan(codes), len(texts), codes).astype(np.intp)])
+
+
+def _numbered(table: Table, column: int, given: tuple[str, ...] | None, known: tuple[str, ...]) -> tuple[Array, dict[str, int]]:
+    """The codes of one column's texts in the order of ``known``, and in how many rows each other text is, which has none."""
     codes = table.values[:, column]
     if given is None:  # read as numbers, for it holds no other text
         given, codes = _as_texts(codes)
     places = {text: place for place, text in enumerate(known)}
-    unknown = [text for text in given if text not in places]
-    if unknown:
+    lookup = np.array([*(places.get(text, np.nan) for text in given), np.nan])
+    index = np.where(np.isnan(codes), len(given), codes).astype(np.intp)
+    times = np.bincount(index, minlength=len(given))
+    new = {text: int(count) for text, count in zip(given, times, strict=False) if count and text not in places}
+    return np.asarray(lookup[index]), new
+
+
+def _tell_unknown(strange: list[tuple[str, dict[str, int]]], unknown: str) -> None:
+    """Name levels that the model was not fitted on, by column with the rows that each is in: an error, or a warning where they
+    are to be taken for values that were not seen.
+    """
+    if not strange:
+        return
+    if unknown != "missing":
+        name, texts = strange[0]
         raise DataError(
-            f"column {table.names[column]!r} holds levels that the model was not fitted on: {quoted(unknown[:_LISTED])}; "
-            "leave them empty (= not seen), or fit on rows that have them"
+            f"column {name!r} holds levels that the model was not fitted on: {_some(map(repr, texts))}; leave them empty "
+            "(= not seen), have them taken so by unknown='missing', or fit on rows that have them"
         )
-    lookup = np.array([*(places[text] for text in given), np.nan])
-    return np.asarray(lookup[np.where(np.isnan(codes), len(given), codes).astype(np.intp)])
+    told = (f"{name!r}: {_some(f'{text!r} ({count})' for text, count in texts.items())}" for name, texts in strange)
+    warnings.warn(
+        f"levels that the model was not fitted on count as not seen (in so many rows): {'; '.join(told)}",
+        LatenteWarning,
+        stacklevel=2,
+    )
+
+
+def _shape(table: Table, column: int) -> Shape | None:
+    """The shape of the names in a column that names rows."""
+    if column in table.levels:
+        return shape_of(table.levels[column])
+    values = table.values[:, column]
+    return None if is_moment(table.dtypes[column]) else shape_of_numbers(values[~np.isnan(values)])
 
 
 def _as_texts(values: Array) -> tuple[tuple[str, ...], Array]:
@@ -470,7 +580,8 @@ def _notes(table: Table, summary: Summary, kept: Array, names_rows: Array, order
         yield f"columns that name rows, or hold free text, are left out of the model and empty in what it gives back: {columns}"
     constant = np.flatnonzero(~kept & ~names_rows & ~np.isnan(summary.low))
     if len(constant):
-        values = _some(f"{table.names[c]!r} ({table.levels.get(int(c), (f'{summary.low[c]:g}',))[0]})" for c in constant)
+        only = ((c, table.levels.get(int(c)) or (told(float(summary.low[c]), table.dtypes[c]),)) for c in constant)
+        values = _some(f"{table.names[c]!r} ({texts[0]})" for c, texts in only)
         yield f"columns of one value only are left out of the model and restored in what it gives back: {values}"
     empty = np.flatnonzero(np.isnan(summary.low))
     if len(empty):
@@ -480,7 +591,7 @@ def _notes(table: Table, summary: Summary, kept: Array, names_rows: Array, order
     if len(table) < len(table.names):
         yield f"there are fewer rows ({len(table)}) than columns ({len(table.names)}): expect little to carry over to new rows"
     for column, row, value in far_values(table.values, ordered, summary.low, summary.high):
-        place = f"column {table.names[column]!r} holds {value:g} in row {row} (counted from 0)"
+        place = f"column {table.names[column]!r} holds {told(value, table.dtypes[column])} in row {row} (counted from 0)"
         yield f"{place}, over a million times its spread away: if that is a code for 'missing', replace it by NaN"
 
 

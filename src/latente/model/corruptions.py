@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import torch
+from torch import Tensor
 
 from latente.errors import ModelError
 from latente.model.parts import Part, register
@@ -40,32 +41,60 @@ class GaussianNoise(Corruption):
         return Rows(noisy if rows.mask is None else noisy * rows.mask, rows.mask)
 
 
+class _OfShare(Corruption):
+    """Base: something is done to a share of the values; those that are levels, and no numbers, are then not seen."""
+
+    def __init__(self, share: float, levels: tuple[int, ...]) -> None:
+        super().__init__()
+        self.share, self.of_levels = _share("share", share), any(levels)
+        self.register_buffer("nominal", torch.tensor([count > 0 for count in levels]), persistent=False)
+
+    nominal: Tensor
+
+    def hidden(self, rows: Rows, done: Tensor) -> Rows:
+        """Rows whose levels are not seen where something was ``done`` to them."""
+        if not self.of_levels:
+            return rows
+        seen = ~(done & self.nominal)
+        return Rows(rows.x * seen, seen if rows.mask is None else rows.mask & seen)
+
+
 @register
-class Masking(Corruption):
-    """Sets a share of the values to 0, which is the mean of a column."""
+class Masking(_OfShare):
+    """Sets a share of the values to 0, which is the mean of a column; of levels, to not seen.
+
+    Args:
+        share: of the values.
+        levels: for each column its number of levels, 0 for one of numbers; () where all are numbers.
+    """
 
     name = "masking"
 
-    def __init__(self, share: float = 0.3) -> None:
-        super().__init__()
-        self.share = _share("share", share)
+    def __init__(self, share: float = 0.3, levels: tuple[int, ...] = ()) -> None:
+        super().__init__(share, levels)
 
     def forward(self, rows: Rows) -> Rows:
-        return Rows(rows.x * (torch.rand_like(rows.x) >= self.share), rows.mask)
+        done = torch.rand_like(rows.x) < self.share
+        return self.hidden(Rows(rows.x * ~done, rows.mask), done)
 
 
 @register
-class SaltAndPepper(Corruption):
-    """Sets a share of the values to the smallest or the largest value of the batch."""
+class SaltAndPepper(_OfShare):
+    """Sets a share of the values to the smallest or the largest value of the batch; of levels, to not seen.
+
+    Args:
+        share: of the values.
+        levels: for each column its number of levels, 0 for one of numbers; () where all are numbers.
+    """
 
     name = "salt-and-pepper"
 
-    def __init__(self, share: float = 0.2) -> None:
-        super().__init__()
-        self.share = _share("share", share)
+    def __init__(self, share: float = 0.2, levels: tuple[int, ...] = ()) -> None:
+        super().__init__(share, levels)
 
     def forward(self, rows: Rows) -> Rows:
         draw = torch.rand_like(rows.x)
-        low, high = rows.x.aminmax()
-        noisy = torch.where(draw < self.share / 2, low, torch.where(draw > 1 - self.share / 2, high, rows.x))
-        return Rows(noisy if rows.mask is None else noisy * rows.mask, rows.mask)
+        low, high = (rows.x * ~self.nominal if self.of_levels else rows.x).aminmax()
+        salt, pepper = draw < self.share / 2, draw > 1 - self.share / 2
+        noisy = torch.where(salt, low, torch.where(pepper, high, rows.x))
+        return self.hidden(Rows(noisy if rows.mask is None else noisy * rows.mask, rows.mask), salt | pepper)

@@ -102,14 +102,53 @@ class PointMass(Distribution):
         return self.loc.expand(*sample_shape, *self.loc.shape)
 
 
+class NormalMixture(Distribution):
+    """A mixture of S normals over codes of ``d`` dimensions, each with independent dimensions.
+
+    Args:
+        logits: of the components, [S].
+        loc, log_variance: of each, [S, d].
+    """
+
+    arg_constraints: ClassVar[dict[str, Any]] = {}
+    has_rsample = False
+
+    def __init__(self, logits: Tensor, loc: Tensor, log_variance: Tensor) -> None:
+        self.log_weights, self.components = torch.log_softmax(logits, 0), DiagonalNormal(loc, log_variance)
+        super().__init__(torch.Size(), loc.shape[1:], validate_args=False)
+
+    def rsample(self, sample_shape: torch.Size | tuple[int, ...] = ()) -> Tensor:  # type: ignore[override]
+        """Draws, [*sample_shape, d]; no gradient goes through the choice of a component."""
+        chosen = torch.multinomial(self.log_weights.exp(), math.prod(sample_shape), replacement=True)
+        drawn = DiagonalNormal(self.components.loc[chosen], self.components.log_variance[chosen]).rsample()
+        return drawn.view(*sample_shape, -1)
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        """Log-density in nats, [..., d] to [...]."""
+        return torch.logsumexp(self.log_weights + self.components.log_prob(value.unsqueeze(-2)), -1)
+
+
+@register_kl(DiagonalNormal, NormalMixture)  # type: ignore[no-untyped-call, untyped-decorator]
+def _kl_diagonal_mixture(q: DiagonalNormal, p: NormalMixture) -> Tensor:
+    """-log sum_s p(s) exp(-KL(q || p_s)), [B]: at least KL(q || p) (Hershey and Olsen 2007), and the exact rate of q(z|x) and
+    the best q(s|x) where the component s is a part of the code.
+    """
+    loc, log_variance = q.loc.unsqueeze(1), q.log_variance.unsqueeze(1)
+    difference = log_variance - p.components.log_variance
+    distance = (loc - p.components.loc).square() * torch.exp(-p.components.log_variance)
+    each = 0.5 * (difference.exp() - difference - 1 + distance).sum(-1)
+    return -torch.logsumexp(p.log_weights - each, 1)
+
+
 @register_kl(DiagonalNormal, StandardNormal)  # type: ignore[no-untyped-call, untyped-decorator]
 def _kl_diagonal_standard(q: DiagonalNormal, p: StandardNormal) -> Tensor:
     """KL(q || N(0, I)) in closed form (Kingma and Welling 2014, appendix B), [B]."""
     return _RateOfNormal.apply(q.loc, q.log_variance)  # type: ignore[no-any-return, no-untyped-call]
 
 
+@register_kl(PointMass, NormalMixture)  # type: ignore[no-untyped-call, untyped-decorator]
 @register_kl(PointMass, StandardNormal)  # type: ignore[no-untyped-call, untyped-decorator]
-def _kl_point_standard(q: PointMass, p: StandardNormal) -> Tensor:
+def _kl_point(q: PointMass, p: Distribution) -> Tensor:
     """An autoencoder pays nothing for its code: there is no rate to count."""
     return q.loc.new_zeros(q.loc.shape[:-1])
 

@@ -170,7 +170,10 @@ def compose(choices: Mapping[str, Choice], **sizes: Any) -> LatentModel:
     if not isinstance(likelihood, Likelihood):
         raise ModelError(f"{choices['likelihood'].name!r} is no likelihood; there are {', '.join(names_of(Likelihood))}")
     if sizes.get("levels") and not likelihood.takes_levels:
-        raise ModelError(f"the likelihood {likelihood.name!r} is one of numbers, and some columns hold levels: choose 'cells'")
+        raise ModelError(
+            f"the likelihood {likelihood.name!r} is one of numbers, and some columns hold levels (text, codes): take a recipe "
+            "with one of its own or of the data's (vae, hi-vae), choose 'cells' or 'heterogeneous', or leave these columns out"
+        )
     encoder = build(choices["encoder"], **sizes)
     posterior = build(choices["posterior"], width=encoder.width, **sizes)
     decoder = build(choices["decoder"], outputs=likelihood.outputs, **sizes)

@@ -127,10 +127,11 @@ class Scale(Likelihood):
         log_sigma = 0.5 * torch.log(residual.clamp_min(1e-12))
         with torch.no_grad():
             self.floor.copy_(floor)
-            self.excess.copy_(_inverse_softplus_of((log_sigma - floor).clamp_min(0.1)) / SPEED)
+            self.excess.copy_(inverse_softplus((log_sigma - floor).clamp_min(0.1)) / SPEED)
 
 
-def _inverse_softplus_of(value: Tensor) -> Tensor:
+def inverse_softplus(value: Tensor) -> Tensor:
+    """What softplus makes ``value`` of."""
     return value + torch.log(-torch.expm1(-value))
 
 

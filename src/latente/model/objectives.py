@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from latente.errors import ModelError
-from latente.model.distributions import DiagonalNormal
+from latente.model.distributions import DiagonalNormal, StandardNormal
 from latente.model.latent_model import Trace
 from latente.model.parts import Part, register
 
@@ -73,7 +73,7 @@ class ELBO(Objective):
         return Terms({"distortion": trace.distortion, "rate": trace.rate}, total)
 
     def _priced_rate(self, trace: Trace) -> Tensor:
-        if not self.free_bits or not isinstance(trace.q, DiagonalNormal):
+        if not (self.free_bits and isinstance(trace.q, DiagonalNormal) and isinstance(trace.p, StandardNormal)):
             return trace.rate
         per_unit = 0.5 * (trace.q.loc.square() + trace.q.log_variance.exp() - trace.q.log_variance - 1)
         # Per unit over the batch, as the paper has it: single rows may still say nothing of a unit.

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import copy
 import math
+from collections.abc import Callable
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from latente.model.latent_model import LatentModel
+from latente.model.latent_model import LatentModel, Trace
 from latente.rows import Rows
 from latente.tasks.draws import own_noise, shared_noise
 
@@ -27,20 +28,47 @@ def log_likelihood(model: LatentModel, rows: Rows, seed: int, K: int = IMPORTANC
     it is
     log p(x|z) at the row's code: not a bound of log p(x).
     """
+    return _in_batches(_bound, model, rows, seed, K)
+
+
+@torch.no_grad()
+def log_likelihood_parts(model: LatentModel, rows: Rows, seed: int, K: int = IMPORTANCE_SAMPLES) -> NDArray[np.float64]:
+    """What each field has of :func:`log_likelihood`, and last what the code has, nats, [N, F + 1]: they add up to it.
+
+    log p(x) = E[log p(x|z)] - KL(p(z|x) || p(z)), the mean over p(z|x), for which weighted draws of q(z|x) stand: a field's
+    part is its share of the mean, the code's is the divergence. Without a code the parts are the terms of the chain rule.
+    """
+    return _in_batches(_parts, model, rows, seed, K)
+
+
+def _in_batches(
+    measured: Callable[[LatentModel, Rows, Tensor], NDArray[np.float64]], model: LatentModel, rows: Rows, seed: int, K: int
+) -> NDArray[np.float64]:
     model = copy.deepcopy(model).double()
     K = K if model.is_stochastic and model.latent_dim else 1
     noise = shared_noise(seed, K, model.latent_dim, torch.float64)
     size = max(1, VALUES_AT_ONCE // (K * model.footprint))
-    return np.concatenate([_bound(model, batch, noise[:, own_noise(batch)]) for batch in rows.batches(size)])
+    return np.concatenate([measured(model, batch, noise[:, own_noise(batch)]) for batch in rows.batches(size)])
 
 
 def _bound(model: LatentModel, batch: Rows, noise: Tensor) -> NDArray[np.float64]:
-    trace = model.trace(batch.to("cpu", torch.float64), len(noise), noise=noise)
-    log_weights = trace.log_likelihood
-    if model.is_stochastic:
-        log_weights = log_weights + trace.log_prior_ratio
+    log_weights = _log_weights(model, model.trace(batch.to("cpu", torch.float64), len(noise), noise=noise))
     result: NDArray[np.float64] = (torch.logsumexp(log_weights, 0) - math.log(len(noise))).numpy()
     return result
+
+
+def _parts(model: LatentModel, batch: Rows, noise: Tensor) -> NDArray[np.float64]:
+    trace = model.trace(batch.to("cpu", torch.float64), len(noise), noise=noise)
+    log_weights = _log_weights(model, trace)
+    fields = (torch.softmax(log_weights, 0).unsqueeze(-1) * trace.px.log_prob(trace.rows.x, trace.rows.mask)).sum(0)
+    bound = torch.logsumexp(log_weights, 0) - math.log(len(noise))
+    result: NDArray[np.float64] = torch.cat([fields, (bound - fields.sum(1)).unsqueeze(1)], 1).numpy()
+    return result
+
+
+def _log_weights(model: LatentModel, trace: Trace) -> Tensor:
+    """log p(x, z) / q(z|x), [K, B]; of an autoencoder log p(x|z)."""
+    return trace.log_likelihood + trace.log_prior_ratio if model.is_stochastic else trace.log_likelihood
 
 
 @torch.no_grad()

@@ -1,0 +1,584 @@
+"""Columns of several kinds, each with the law of its kind, independent given the code (Nazábal et al. 2020, HI-VAE).
+
+Normal for numbers, log-normal for positive ones, negative binomial for counts, cumulative logit for what is ordered, softmax
+for levels, Bernoulli for 0 and 1. On a grid the normal laws are those of rounded values, so that each value has a probability;
+a value that often repeats has one of its own, and the others their law without it (a hurdle). Laws begin at the column by
+itself: a theta of 0 is the independent column.
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.special import log_ndtr
+
+from latente.errors import ModelError
+from latente.model.distributions import LOG_2PI, FieldsDistribution
+from latente.model.likelihoods import LOG_SIGMA_FLOOR, SPEED, Likelihood, inverse_softplus
+from latente.model.parts import register
+from latente.rows import BINARY, CATEGORICAL, Field, Record, Rows
+
+FINE = 0.01  # a grid finer than this share of the spread is as good as none
+MOST_ORDERED = 64
+MOST_ROWS = 2048  # by which gradients are balanced
+ATTEMPTS = 64  # to draw a value that is not the one which repeats
+TINY = 1e-30
+NAMES = {"positive": "log-normal", "count": "count"}
+
+
+class Column(NamedTuple):
+    """A column's law by name, the values that it is over where they are few, and how its numbers are recorded."""
+
+    law: str = "normal"
+    values: Sequence[float] = ()
+    resolution: float = 0.0
+    record: Sequence[float | None] = Record()
+
+
+def columns_of(fields: Sequence[Field]) -> tuple[Column, ...]:
+    """A law for each column (or pixel), by its kind."""
+    return tuple(column for field in fields for column in [_column_of(field)] * max(1, field.size))
+
+
+def _column_of(field: Field) -> Column:
+    if field.kind == BINARY:
+        return Column("binary", (0.0, 1.0))
+    if field.kind == CATEGORICAL:
+        return Column("ordered-levels" if field.ordered else "levels", tuple(map(float, range(field.levels))))
+    if field.kind == "ordinal" and (values := _ordered_values(field)):
+        return Column("ordered", values)
+    name = NAMES.get(field.kind, "normal")
+    record = field.record
+    if record.atom is not None and record.atom == record.low and record.zero <= record.low and name == "normal":
+        name = "log-normal"  # the others are above it
+    name = "normal" if name == "count" and not record.step else name
+    rounded = record.step >= FINE and name != "count"
+    return Column(f"rounded-{name}" if rounded else name, (), field.resolution, record)
+
+
+def _ordered_values(field: Field) -> tuple[float, ...]:
+    """The values of an ordinal column: those that were seen where each is a cell, otherwise all of its grid."""
+    if field.cells and field.cells.low == field.cells.high:
+        return field.cells.low
+    _, _, step, low, high, _ = field.record
+    if not step or low is None or high is None or (high - low) / step > MOST_ORDERED:
+        return ()
+    return tuple(low + step * i for i in range(round((high - low) / step) + 1))
+
+
+# -- laws of some columns at once: x [B, G] and theta [K, B, P] to [K, B, G] ---------------------------------------------
+
+
+class Law(nn.Module):
+    """Base: the law of G columns, which read the first ``outputs`` numbers of theta."""
+
+    density = False
+
+    def __init__(self, columns: Sequence[Column]) -> None:
+        super().__init__()
+        self.size = self.outputs = len(columns)
+
+    def start(self, values: Sequence[Tensor], residual: Tensor) -> None:
+        """Begin at the columns by themselves, with noise of ``residual`` [G], a share of their variance."""
+
+    def log_prob(self, theta: Tensor, x: Tensor) -> Tensor:
+        """Log-probability of values, or their log-density."""
+        raise NotImplementedError
+
+    def sample(self, theta: Tensor) -> Tensor:
+        """A draw for each code."""
+        raise NotImplementedError
+
+    def mean(self, theta: Tensor) -> Tensor:
+        """Mean, or of levels the most likely one."""
+        raise NotImplementedError
+
+    def average(self, theta: Tensor, weights: Tensor) -> Tensor:
+        """The same of the mixture over K with weights [K, B], [B, G]."""
+        return (weights.unsqueeze(-1) * self.mean(theta)).sum(0)
+
+
+class NumberLaw(Law):
+    """Base of laws of numbers: they know what 0 and 1 are, and between which ends values lie."""
+
+    zero: Tensor
+    unit: Tensor
+    step: Tensor
+    low: Tensor
+    high: Tensor
+    atom: Tensor
+
+    def __init__(self, columns: Sequence[Column]) -> None:
+        super().__init__(columns)
+        ends = {"low": -math.inf, "high": math.inf}
+        for place, name in enumerate(Record._fields):
+            values = [column.record[place] for column in columns]
+            filled = [ends.get(name, 0.0) if value is None else value for value in values]
+            self.register_buffer(name, torch.tensor(filled), persistent=False)
+
+    def within(self, value: Tensor) -> Tensor:
+        """Values within the smallest and the largest that there are."""
+        return torch.minimum(torch.maximum(value, self.low), self.high)
+
+
+class NormalLaw(NumberLaw):
+    """Normal with a learned standard deviation per column; theta moves the mean by standard deviations of the column."""
+
+    density = True
+    center: Tensor
+    spread: Tensor
+    floor: Tensor
+    resolution: Tensor
+
+    def __init__(self, columns: Sequence[Column]) -> None:
+        super().__init__(columns)
+        self.register_buffer("center", torch.zeros(self.size))
+        self.register_buffer("spread", torch.ones(self.size))
+        self.register_buffer("floor", torch.full((self.size,), LOG_SIGMA_FLOOR))
+        self.register_buffer("resolution", torch.tensor([column.resolution for column in columns]), persistent=False)
+        self.excess = nn.Parameter(inverse_softplus(torch.full((self.size,), -LOG_SIGMA_FLOOR)) / SPEED)
+
+    def start(self, values: Sequence[Tensor], residual: Tensor) -> None:
+        moved = [self.moved(each, f) for f, each in enumerate(values)]
+        self.center.copy_(torch.stack([each.mean() for each in moved]))
+        self.spread.copy_(torch.stack([each.std(correction=0) for each in moved]).clamp_min(1e-6))
+        # A density may not be narrower than the record; of rounded values each has a probability, and nothing runs away.
+        step = self.resolution * self._slope(values) / (self.spread * math.sqrt(12)) if self.density else 0 * self.spread
+        self.floor.copy_(step.clamp_min(math.exp(LOG_SIGMA_FLOOR)).log())
+        with torch.no_grad():
+            log_sigma = 0.5 * residual.clamp(1e-8, 1.0).log()
+            self.excess.copy_(inverse_softplus((log_sigma - self.floor).clamp_min(0.1)) / SPEED)
+
+    def moved(self, x: Tensor, f: int | slice = slice(None)) -> Tensor:
+        """Values where they are normal: as they are."""
+        return x
+
+    def back(self, y: Tensor) -> Tensor:
+        """The inverse of :meth:`moved`."""
+        return y
+
+    def _slope(self, values: Sequence[Tensor]) -> Tensor:
+        """By how much :meth:`moved` stretches a step, at the median."""
+        return torch.ones(self.size)
+
+    @property
+    def log_sigma(self) -> Tensor:
+        """Logarithms of the standard deviations where values are normal, [G]."""
+        return self.spread.log() + self.floor + F.softplus(SPEED * self.excess)
+
+    def loc(self, theta: Tensor) -> Tensor:
+        """Means where values are normal, [K, B, G]."""
+        return self.center + self.spread * theta
+
+    def standardised(self, theta: Tensor, y: Tensor) -> Tensor:
+        """(y - mean) / sigma."""
+        return (y - self.loc(theta)) * torch.exp(-self.log_sigma)
+
+    def log_prob(self, theta: Tensor, x: Tensor) -> Tensor:
+        return -0.5 * (self.standardised(theta, self.moved(x)).square() + LOG_2PI) - self.log_sigma
+
+    def sample(self, theta: Tensor) -> Tensor:
+        loc = self.loc(theta)
+        return self.within(self.back(loc + torch.exp(self.log_sigma) * torch.randn_like(loc)))
+
+    def mean(self, theta: Tensor) -> Tensor:
+        return self.within(self.loc(theta))
+
+
+class LogNormalLaw(NormalLaw):
+    """Positive numbers, whose logarithms are normal."""
+
+    def moved(self, x: Tensor, f: int | slice = slice(None)) -> Tensor:
+        return ((x - self.zero[f]) / self.unit[f]).clamp_min(TINY).log()
+
+    def back(self, y: Tensor) -> Tensor:
+        return self.zero + self.unit * torch.exp(y.clamp_max(80.0))
+
+    def _slope(self, values: Sequence[Tensor]) -> Tensor:
+        medians = torch.stack([each.median() for each in values])
+        return 1 / (medians - self.zero).clamp_min(1e-6)
+
+    def log_prob(self, theta: Tensor, x: Tensor) -> Tensor:
+        return super().log_prob(theta, x) - self.moved(x) - self.unit.log()
+
+    def mean(self, theta: Tensor) -> Tensor:
+        return self.within(self.back(self.loc(theta) + 0.5 * torch.exp(2 * self.log_sigma)))
+
+
+class _Rounded(NormalLaw):
+    """Mixed in: values on a grid, each with the probability of what is rounded to it."""
+
+    density = False
+
+    def log_prob(self, theta: Tensor, x: Tensor) -> Tensor:
+        below, above = self.moved(self._edge_below(x)), self.moved(x + self.step / 2)
+        return log_between(self.standardised(theta, below), self.standardised(theta, above))
+
+    def _edge_below(self, x: Tensor) -> Tensor:
+        return x - self.step / 2
+
+    def sample(self, theta: Tensor) -> Tensor:
+        return self.within(self.low + self.step * torch.round((super().sample(theta) - self.low) / self.step))
+
+
+class RoundedNormalLaw(_Rounded):
+    """Numbers on a grid."""
+
+
+class RoundedLogNormalLaw(_Rounded, LogNormalLaw):
+    """Positive numbers on a grid; the smallest that can be has what lies between 0 and it, too."""
+
+    def _edge_below(self, x: Tensor) -> Tensor:
+        first = self.low - self.step * torch.floor((self.low - self.zero - TINY) / self.step - 1e-3)
+        return torch.where(x < first + self.step / 2, self.zero, x - self.step / 2)
+
+
+def log_between(low: Tensor, high: Tensor) -> Tensor:
+    """Logarithm of the standard normal's probability between two points.
+
+    >>> [round(value, 2) for value in log_between(torch.tensor([-1.0, 40.0]), torch.tensor([1.0, 41.0])).tolist()]
+    [-0.38, -804.61]
+    """
+    turned = low > 0
+    low, high = torch.where(turned, -high, low), torch.where(turned, -low, high)
+    upper: Tensor = log_ndtr(high)
+    return upper + torch.log1p(-torch.exp((log_ndtr(low) - upper).clamp_max(-1e-6)))
+
+
+class CountLaw(NumberLaw):
+    """Negative binomial, with a learned dispersion per column; theta is added to the logarithm of the mean. In double
+    precision: the gamma function of a large count loses whole nats in single.
+    """
+
+    base: Tensor
+
+    def __init__(self, columns: Sequence[Column]) -> None:
+        super().__init__(columns)
+        self.register_buffer("base", torch.zeros(self.size))
+        self.raw = nn.Parameter(torch.zeros(self.size))
+
+    @property
+    def first(self) -> Tensor:
+        """The smallest value that a count on the column's grid can have, [G]."""
+        return self.low - self.step * torch.floor((self.low - self.zero) / self.step + 1e-3)
+
+    def index(self, x: Tensor) -> Tensor:
+        """How many steps from it a value is."""
+        return torch.round((x - self.first) / self.step)
+
+    @property
+    def dispersion(self) -> Tensor:
+        """r: the variance is m + m² / r, [G]."""
+        return torch.exp((SPEED * self.raw).clamp(-8.0, 16.0))
+
+    def start(self, values: Sequence[Tensor], residual: Tensor) -> None:
+        with torch.no_grad():
+            for f, each in enumerate(values):
+                n = torch.round((each - self.first[f]) / self.step[f])
+                mean, variance = n.mean().clamp_min(1e-3), n.var(correction=0)
+                self.base[f] = mean.log()
+                self.raw[f] = (mean.square() / (variance - mean).clamp_min(1e-4 * mean)).log() / SPEED
+
+    def log_prob(self, theta: Tensor, x: Tensor) -> Tensor:
+        n, r = self.index(x).double(), self.dispersion.double()
+        possible = n.clamp_min(0.0)
+        log_mean = self.log_mean(theta).double()
+        chosen = torch.lgamma(possible + r) - torch.lgamma(possible + 1) - torch.lgamma(r)
+        log_total = torch.logaddexp(log_mean, r.log())
+        value: Tensor = chosen + r * (r.log() - log_total) + possible * (log_mean - log_total)
+        return torch.as_tensor(value - 100 * (possible - n)).to(theta.dtype)  # a negative count is ever less likely
+
+    def log_mean(self, theta: Tensor) -> Tensor:
+        """Of the steps, [K, B, G]."""
+        return (self.base + theta).clamp(-20.0, 30.0)
+
+    def sample(self, theta: Tensor) -> Tensor:
+        mean, r = torch.exp(self.log_mean(theta)), self.dispersion
+        rate = torch._standard_gamma(r.expand_as(mean).contiguous()) / r * mean
+        return self.within(self.first + self.step * torch.poisson(rate))
+
+    def mean(self, theta: Tensor) -> Tensor:
+        return self.within(self.first + self.step * torch.exp(self.log_mean(theta)))
+
+
+class LevelsLaw(Law):
+    """One column of levels: softmax, theta added to the logarithms of their frequencies."""
+
+    nominal = True
+    values: Tensor
+    edges: Tensor
+    base: Tensor
+
+    def __init__(self, columns: Sequence[Column]) -> None:
+        super().__init__(columns)
+        values = torch.tensor(list(columns[0].values))
+        self.outputs = len(values)
+        self.register_buffer("values", values, persistent=False)
+        self.register_buffer("edges", (values[1:] + values[:-1]) / 2, persistent=False)
+        self.register_buffer("base", torch.zeros(len(values)))
+
+    def index(self, x: Tensor) -> Tensor:
+        """Which of the values each is nearest to."""
+        return torch.bucketize(x.contiguous(), self.edges)
+
+    def frequencies(self, values: Tensor) -> Tensor:
+        """Of the values, each counted as if seen once more, [L]."""
+        counts = torch.bincount(self.index(values), minlength=len(self.values)).to(self.values.dtype) + 1
+        return counts / counts.sum()
+
+    def start(self, values: Sequence[Tensor], residual: Tensor) -> None:
+        self.base.copy_(self.frequencies(values[0]).log())
+
+    def log_probabilities(self, theta: Tensor) -> Tensor:
+        """Of all values, [K, B, L]."""
+        return torch.log_softmax(self.base + theta, -1)
+
+    def log_prob(self, theta: Tensor, x: Tensor) -> Tensor:
+        logs = self.log_probabilities(theta)
+        return logs.gather(-1, self.index(x).expand(*logs.shape[:-1], 1))
+
+    def sample(self, theta: Tensor) -> Tensor:
+        reached = self.log_probabilities(theta).exp().cumsum(-1)
+        u = torch.rand(*reached.shape[:-1], 1, dtype=reached.dtype) * reached[..., -1:]
+        return self.values[torch.searchsorted(reached, u, right=True).clamp(max=len(self.values) - 1)]
+
+    def mean(self, theta: Tensor) -> Tensor:
+        return self._expected(self.log_probabilities(theta).exp())
+
+    def average(self, theta: Tensor, weights: Tensor) -> Tensor:
+        return self._expected((weights.unsqueeze(-1) * self.log_probabilities(theta).exp()).sum(0))
+
+    def _expected(self, probabilities: Tensor) -> Tensor:
+        if self.nominal:
+            return self.values[probabilities.argmax(-1, keepdim=True)]
+        return (probabilities @ self.values).unsqueeze(-1)
+
+
+class OrderedLevelsLaw(LevelsLaw):
+    """One column of levels in an order: cumulative logit (McCullagh 1980); theta, one number, moves all thresholds."""
+
+    def __init__(self, columns: Sequence[Column]) -> None:
+        super().__init__(columns)
+        self.outputs = 1
+        self.gaps = nn.Parameter(torch.ones(max(0, len(self.values) - 2)))
+        self.lowest = nn.Parameter(torch.zeros(1))
+
+    def start(self, values: Sequence[Tensor], residual: Tensor) -> None:
+        thresholds = torch.logit(self.frequencies(values[0]).cumsum(0)[:-1].clamp(1e-6, 1 - 1e-6))
+        with torch.no_grad():
+            self.lowest.copy_(thresholds[:1])
+            self.gaps.copy_(inverse_softplus(thresholds.diff().clamp_min(1e-3)))
+
+    def log_probabilities(self, theta: Tensor) -> Tensor:
+        thresholds = torch.cat([self.lowest, self.lowest + F.softplus(self.gaps).cumsum(0)]) - theta
+        far = torch.full_like(thresholds[..., :1], 1e4)
+        low, high = torch.cat([-far, thresholds], -1), torch.cat([thresholds, far], -1)
+        return F.logsigmoid(high) + F.logsigmoid(-low) + torch.log1p(-torch.exp(low - high))
+
+
+class OrderedLaw(OrderedLevelsLaw):
+    """One column of few whole numbers: as levels in an order, with a mean."""
+
+    nominal = False
+
+
+class BinaryLaw(LevelsLaw):
+    """One column of 0 and 1; theta, one number, is added to the logit."""
+
+    nominal = False
+
+    def __init__(self, columns: Sequence[Column]) -> None:
+        super().__init__(columns)
+        self.outputs = 1
+
+    def log_probabilities(self, theta: Tensor) -> Tensor:
+        logit = self.base[1] - self.base[0] + theta
+        return F.logsigmoid(torch.cat([-logit, logit], -1))
+
+
+LAWS: dict[str, type[Law]] = {
+    "normal": NormalLaw,
+    "log-normal": LogNormalLaw,
+    "rounded-normal": RoundedNormalLaw,
+    "rounded-log-normal": RoundedLogNormalLaw,
+    "count": CountLaw,
+    "levels": LevelsLaw,
+    "ordered-levels": OrderedLevelsLaw,
+    "ordered": OrderedLaw,
+    "binary": BinaryLaw,
+}
+
+
+class Hurdle(Law):
+    """Columns of which one value often repeats: whether it is that value, and where it is not the law of the others."""
+
+    base: Tensor
+    rest: NumberLaw
+
+    def __init__(self, columns: Sequence[Column]) -> None:
+        super().__init__(columns)
+        rest = LAWS[columns[0].law](columns)
+        assert isinstance(rest, NumberLaw)
+        self.rest, self.density = rest, rest.density
+        self.outputs = 2 * self.size
+        self.register_buffer("base", torch.zeros(self.size))
+
+    def is_atom(self, x: Tensor) -> Tensor:
+        """Where a value is the one that repeats."""
+        return (x - self.rest.atom).abs() < torch.where(self.rest.step > 0, self.rest.step / 2, 1e-5 * (1 + x.abs()))
+
+    def start(self, values: Sequence[Tensor], residual: Tensor) -> None:
+        spread = [each.unsqueeze(1).expand(-1, self.size) for each in values]
+        atoms = [self.is_atom(each)[:, f] for f, each in enumerate(spread)]
+        self.base.copy_(torch.logit(torch.stack([(each.sum() + 1) / (len(each) + 2) for each in atoms])))
+        self.rest.start([_some(each[~atom]) for each, atom in zip(values, atoms, strict=True)], residual)
+
+    def _split(self, theta: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Theta of the rest, the logit of the repeated value, and what probability the rest would give to it."""
+        rest, logit = torch.split(theta, self.size, -1)
+        if self.density:
+            return rest, logit + self.base, torch.zeros_like(rest)
+        at = self.rest.log_prob(rest, self.rest.atom.unsqueeze(0)).clamp_max(-1e-6).exp()
+        return rest, logit + self.base, at
+
+    def log_prob(self, theta: Tensor, x: Tensor) -> Tensor:
+        rest, logit, at = self._split(theta)
+        others = F.logsigmoid(-logit) + self.rest.log_prob(rest, x) - torch.log1p(-at)
+        return torch.where(self.is_atom(x), F.logsigmoid(logit), others)
+
+    def sample(self, theta: Tensor) -> Tensor:
+        rest, logit, _ = self._split(theta)
+        drawn = self.rest.sample(rest)
+        for _ in range(0 if self.density else ATTEMPTS):
+            drawn = torch.where(self.is_atom(drawn), self.rest.sample(rest), drawn)
+        return torch.where(torch.rand_like(logit) < torch.sigmoid(logit), self.rest.atom, drawn)
+
+    def mean(self, theta: Tensor) -> Tensor:
+        rest, logit, at = self._split(theta)
+        others = (self.rest.mean(rest) - at * self.rest.atom) / (1 - at)
+        return self.rest.within(torch.lerp(others, self.rest.atom.expand_as(others), torch.sigmoid(logit)))
+
+
+def _some(values: Tensor) -> Tensor:
+    """Values, or one of 0 where there are none."""
+    return values if len(values) else values.new_zeros(1)
+
+
+class HeterogeneousFields(FieldsDistribution):
+    """Columns that are independent given a code, each with its law; theta [K, B, P]."""
+
+    def __init__(self, part: Heterogeneous, theta: Tensor) -> None:
+        self.part, self.thetas = part, torch.split(theta, [law.outputs for law in part.each], -1)
+
+    def field_log_prob(self, x: Tensor) -> Tensor:
+        columns = torch.split(x.index_select(1, self.part.places), [law.size for law in self.part.each], 1)
+        laws = zip(self.part.each, self.thetas, columns, strict=True)
+        return self._in_order([law.log_prob(theta, values) for law, theta, values in laws])
+
+    def sample(self) -> Tensor:
+        return self._in_order([law.sample(theta) for law, theta in zip(self.part.each, self.thetas, strict=True)])
+
+    @property
+    def mean(self) -> Tensor:  # type: ignore[override]
+        """Means; of levels the most likely one."""
+        return self._in_order([law.mean(theta) for law, theta in zip(self.part.each, self.thetas, strict=True)])
+
+    def average(self, weights: Tensor) -> Tensor:
+        laws = zip(self.part.each, self.thetas, strict=True)
+        return self._in_order([law.average(theta, weights) for law, theta in laws])
+
+    def _in_order(self, parts: Sequence[Tensor]) -> Tensor:
+        return torch.cat(list(parts), -1).index_select(-1, self.part.order)
+
+
+@register
+class Heterogeneous(Likelihood):
+    """Each column with the law of its kind, independent given the code.
+
+    Theta's gradients are made equally large for all columns at the start, so that none has the networks to itself (Javaloy et
+    al. 2022).
+
+    Args:
+        shape: of a row.
+        columns: the law of each; () for normal ones.
+    """
+
+    name = "heterogeneous"
+    takes_levels = True
+    gain: Tensor
+    places: Tensor
+    order: Tensor
+    owner: Tensor
+
+    def __init__(self, shape: tuple[int, ...], columns: Sequence[Column] = ()) -> None:
+        super().__init__(shape)
+        known = [Column(*column) for column in columns] or [Column()] * self.size
+        if len(known) != self.size or any(column.law not in LAWS for column in known):
+            raise ModelError(f"laws are needed for each of the {self.size} columns, of {', '.join(LAWS)}")
+        groups: dict[tuple[object, ...], list[int]] = {}
+        for f, column in enumerate(known):
+            alone, atom = issubclass(LAWS[column.law], LevelsLaw), column.record[-1] is not None
+            groups.setdefault((column.law, atom, f if alone else None), []).append(f)
+        self.laws = nn.ModuleList(
+            (Hurdle if atom and not issubclass(LAWS[str(law)], LevelsLaw) else LAWS[str(law)])([known[f] for f in group])
+            for (law, atom, _), group in groups.items()
+        )
+        places = torch.tensor([f for group in groups.values() for f in group])
+        owners = (group * (law.outputs // len(group)) if len(group) > 1 else group * law.outputs
+                  for law, group in zip(self.each, groups.values(), strict=True))  # fmt: skip
+        self.register_buffer("places", places, persistent=False)
+        self.register_buffer("order", places.argsort(), persistent=False)
+        self.register_buffer("owner", torch.tensor([f for group in owners for f in group]), persistent=False)
+        self.register_buffer("gain", torch.ones(self.outputs))
+
+    @property
+    def each(self) -> list[Law]:
+        """The laws of the groups of columns."""
+        return list(self.laws)  # type: ignore[arg-type]
+
+    @property
+    def outputs(self) -> int:
+        return sum(law.outputs for law in self.each)
+
+    def forward(self, theta: Tensor) -> FieldsDistribution:
+        """theta [K, B, P]: by how much each column differs from itself without a code."""
+        return HeterogeneousFields(self, theta * self.gain)
+
+    def densities(self, x: Tensor) -> Tensor:
+        columns = torch.split(x.flatten(1).index_select(1, self.places), [law.size for law in self.each], 1)
+        dense = [
+            ~law.is_atom(values) & law.density if isinstance(law, Hurdle) else torch.full_like(values, law.density).bool()
+            for law, values in zip(self.each, columns, strict=True)
+        ]
+        return torch.cat(dense, 1).index_select(1, self.order)
+
+    def start(self, rows: Rows, residual: Tensor, resolution: Tensor) -> None:
+        """Each column begins at its own law, with the noise that a PCA leaves; a step of theta is as much for each."""
+        x = rows.x.flatten(1)
+        seen = None if rows.mask is None else rows.mask.flatten(1)
+        groups = torch.split(self.places, [law.size for law in self.each])
+        for law, group in zip(self.each, groups, strict=True):
+            values = [_some(x[:, f] if seen is None else x[seen[:, f], f]) for f in group.tolist()]
+            law.start(values, residual[group])
+        self._balance(rows.spread(MOST_ROWS))
+
+    def _balance(self, rows: Rows) -> None:
+        with torch.enable_grad():
+            theta = torch.zeros(1, len(rows), self.outputs, requires_grad=True)
+            (gradient,) = torch.autograd.grad(self(theta).row_log_prob(rows.x, rows.mask).sum(), theta)
+        squared = torch.zeros(self.size).index_add(0, self.owner, gradient[0].square().mean(0))
+        self.gain.mul_(squared.clamp(1e-4, 1e4).rsqrt()[self.owner])
+
+    def independent(self, train: Rows, held_out: Rows) -> Tensor:
+        """Each column with its law as it is by itself."""
+        fresh = copy.deepcopy(self)
+        fresh.start(train, torch.ones(self.size), torch.zeros(self.size))
+        with torch.no_grad():
+            value: Tensor = fresh(torch.zeros(1, len(held_out), self.outputs)).row_log_prob(held_out.x, held_out.mask)[0]
+            return value
