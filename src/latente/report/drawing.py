@@ -22,14 +22,24 @@ from numpy.typing import NDArray
 Array = NDArray[Any]
 Law = tuple[Array, Array, Array]
 
-INK, MUTED, LINE = "#1f2933", "#66717e", "#c3cad2"
+INK, MUTED, LINE, FAINT, PAPER = "#1f2933", "#66717e", "#c3cad2", "#eceff2", "#ffffff"
 GIVEN, MADE, WARM = "#7d8894", "#0b6fb8", "#c8443c"
+REGIONS = ("#f1f4f7", "#e6ebf0", "#dae1e8")
 UNSEEN = (0.96, 0.78, 0.76)
 CLASSES = ("#3f90da", "#ffa90e", "#bd1f01", "#94a4a2", "#832db6", "#a96b59", "#e76300", "#b9ac70", "#717581", "#92dadd")
 """Petroff's ten colours (arXiv 2107.02270), which stay apart for the colour-blind too."""
 
+FONT = "DejaVu Sans"
+THEME = {
+    **dict(zip((INK, MUTED, LINE, FAINT, PAPER), ("ink", "muted", "line", "faint", "paper"), strict=True)),
+    **dict(zip((GIVEN, MADE, WARM), ("given", "made", "warm"), strict=True)),
+    **{colour: f"law{k}" for k, colour in enumerate(REGIONS, 1)},
+    f"'{FONT}'": "font",
+}
+"""What stands in a vector figure, and the name that a page knows it by, which may be dark."""
+
 STYLE: dict[str, Any] = {
-    "font.family": "DejaVu Sans",
+    "font.family": FONT,
     "font.size": 10,
     "text.color": INK,
     "axes.labelcolor": MUTED,
@@ -47,8 +57,10 @@ STYLE: dict[str, Any] = {
     "legend.frameon": False,
     "legend.fontsize": 9,
     "svg.hashsalt": "latente",
+    "text.parse_math": False,  # a dollar in the name of a column is a dollar
 }
 MOST_POINTS = 20_000
+MOST_VECTOR_POINTS = 300  # beyond them, dots are pixels in vector figures: 80 bytes a dot add up
 
 
 def say(panel: Axes, text: str) -> Axes:
@@ -64,7 +76,7 @@ def note(panel: Axes, text: str) -> None:
 
 def halo() -> withStroke:
     """A white rim that keeps text readable over dots and lines."""
-    return withStroke(linewidth=3, foreground="white")
+    return withStroke(linewidth=3, foreground=PAPER)
 
 
 # ------------------------------------------------------------------------------------------------------------ pictures
@@ -234,7 +246,7 @@ def dots(count: int) -> dict[str, Any]:
     """Size and opacity of ``count`` points: the more there are, the smaller and fainter each."""
     size = float(np.clip(16000 / max(count, 1), 3.0, 26.0))
     opacity = float(np.clip(30 / math.sqrt(max(count, 1)), 0.4, 0.8))
-    return {"s": size, "alpha": opacity, "linewidths": 0, "rasterized": count > 1000}
+    return {"s": size, "alpha": opacity, "linewidths": 0, "rasterized": count > MOST_VECTOR_POINTS}
 
 
 def frame_map(panel: Axes, codes: Array, law: Law | None, axis_names: tuple[str, str], shape: float = 1.0) -> None:
@@ -260,7 +272,7 @@ def contours(panel: Axes, law: Law) -> None:
     held = np.cumsum(highest_first) / max(float(highest_first.sum()), np.finfo(float).tiny)
     levels = np.unique(highest_first[np.searchsorted(held, (0.95, 0.8, 0.5)).clip(max=held.size - 1)])
     if np.isfinite(density).all() and levels[0] < levels[-1]:
-        panel.contourf(x, y, density, levels=[*levels, math.inf], colors=["#f1f4f7", "#e6ebf0", "#dae1e8"], zorder=0)
+        panel.contourf(x, y, density, levels=[*levels, math.inf], colors=REGIONS, zorder=0)
         panel.contour(x, y, density, levels=levels[:1], colors=[INK], linewidths=0.9, linestyles=[(0, (4, 3))], zorder=3)
 
 
@@ -362,5 +374,5 @@ def curves(panel: Axes, history: Sequence[Mapping[str, float]], quantity: str) -
     panel.margins(x=0.02)
     if quantity == "loss":
         panel.legend()
-    panel.grid(axis="y", color="#eceff2", lw=0.8)
+    panel.grid(axis="y", color=FAINT, lw=0.8)
     return panel

@@ -7,6 +7,7 @@ seen (NaN) are left out; where nothing is left to draw, the panel says so.
 
 from __future__ import annotations
 
+import io
 import math
 import os
 from collections.abc import Mapping, Sequence
@@ -255,9 +256,27 @@ def save(figure: Axes | Sequence[Axes] | Figure, path: str | os.PathLike[str], *
     kind = path.suffix.lower()
     if kind not in _METADATA:
         raise StorageError(f"figures are saved as .png or .svg, and {path.name!r} is neither")
-    first = figure if isinstance(figure, (Figure, Axes)) else figure[0]
-    whole: Any = first.get_figure(root=True)
+    whole = _whole(figure)
     return write_atomically(path, lambda file: whole.savefig(file, format=kind[1:], dpi=dpi, metadata=_METADATA[kind]))
+
+
+@matplotlib.style.context(["default", STYLE, {"svg.fonttype": "none"}])
+def vector(figure: Axes | Sequence[Axes] | Figure, dpi: int = 150) -> tuple[str, float]:
+    """A figure as the text of an SVG file without a background, its words as words; and its width in inches.
+
+    Args:
+        figure: as in :func:`save`.
+        dpi: pixels per inch of what is drawn as pixels within it.
+    """
+    file, whole = io.StringIO(), _whole(figure)
+    whole.savefig(file, format="svg", dpi=dpi, transparent=True, metadata=_METADATA[".svg"])
+    return file.getvalue(), float(whole.get_figwidth())
+
+
+def _whole(figure: Axes | Sequence[Axes] | Figure) -> Any:
+    """The figure that panels are part of."""
+    first = figure if isinstance(figure, (Figure, Axes)) else figure[0]
+    return first.get_figure(root=True)
 
 
 def _square(count: int) -> int:

@@ -1,0 +1,126 @@
+"""The words of what is shown to people, in English and in Spanish: one catalogue a language, and how a sentence is found.
+
+A catalogue (``catalogue/en.json``, ``catalogue/es.json``) holds texts by dotted keys, with ``{names}`` for what is filled in.
+Figures are drawn in the language that :func:`speaking` sets, English unless it does.
+"""
+
+from __future__ import annotations
+
+import importlib.resources
+import json
+import os
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from latente.certificate.certificate import LINES
+from latente.errors import ModelError
+
+LANGUAGES = ("en", "es")
+
+
+@dataclass(frozen=True, eq=False)
+class Texts:
+    """The words of a language.
+
+    Attributes:
+        lang: which.
+        entries: texts by their keys.
+        sentences: of what the library says in English, patterns and what they become; of English itself none.
+    """
+
+    lang: str
+    entries: Mapping[str, str]
+    sentences: tuple[tuple[re.Pattern[str], str], ...] = ()
+
+    def __call__(self, key: str, /, **values: Any) -> str:
+        """A text, filled in.
+
+        >>> texts("es")("figure.rebuilt")
+        'reconstruido'
+        """
+        return self.entries[key].format(**values) if values else self.entries[key]
+
+    def said(self, sentence: str) -> str:
+        """A sentence of the library in this language; as it is where it has no other form.
+
+        >>> texts("es").said("a running number"), texts("es").said("no such sentence")
+        ('un número correlativo', 'no such sentence')
+        """
+        for pattern, form in self.sentences:
+            if found := pattern.fullmatch(sentence):
+                return form.format(**{name: self.said(value) for name, value in found.groupdict().items()})
+        return sentence
+
+
+@cache
+def texts(lang: str = "en") -> Texts:
+    """The words of a language.
+
+    Raises:
+        ModelError: there are none.
+    """
+    if lang not in LANGUAGES:
+        raise ModelError(f"there are no texts in {lang!r}; there are {', '.join(LANGUAGES)}")
+    held = _catalogue(lang)
+    sentences = tuple((_pattern(english), form) for english, form in held.pop("said", []))
+    certificate = held.pop("certificate", {name: list(line) for name, line in LINES.items()})
+    lines = {
+        f"certificate.{name}.{part}": text
+        for name, line in certificate.items()
+        for part, text in zip(("label", "sentence"), line, strict=True)
+    }
+    return Texts(lang, {**dict(_flat(held)), **lines}, sentences)
+
+
+def language(environment: Mapping[str, str] = os.environ) -> str:
+    """The language of whoever sits there, by the locale: Spanish or else English.
+
+    >>> language({"LANG": "es_ES.UTF-8"}), language({"LC_ALL": "C", "LANG": "es_ES.UTF-8"}), language({})
+    ('es', 'en', 'en')
+    """
+    names = ("LC_ALL", "LC_MESSAGES", "LANG")
+    locale = next((environment[name] for name in names if environment.get(name)), "")
+    return "es" if re.match(r"es([_.@-]|$)", locale) else "en"
+
+
+_spoken: ContextVar[str] = ContextVar("language of figures", default="en")
+
+
+@contextmanager
+def speaking(lang: str) -> Iterator[Texts]:
+    """Inside, figures are drawn with words of this language."""
+    before = _spoken.set(texts(lang).lang)
+    try:
+        yield texts(lang)
+    finally:
+        _spoken.reset(before)
+
+
+def word(name: str, **values: Any) -> str:
+    """A text of the figures (``figure.name``) in the language that is spoken."""
+    return texts(_spoken.get())(f"figure.{name}", **values)
+
+
+def _catalogue(lang: str) -> dict[str, Any]:
+    file = importlib.resources.files("latente.report") / "catalogue" / f"{lang}.json"
+    held: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+    return held
+
+
+def _flat(entries: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
+    for key, value in entries.items():
+        if isinstance(value, str):
+            yield prefix + key, value
+        else:
+            yield from _flat(value, f"{prefix}{key}.")
+
+
+def _pattern(template: str) -> re.Pattern[str]:
+    """What finds the sentences that a template with ``{names}`` makes, and the values in them."""
+    parts = re.split(r"\{(\w+)\}", template)
+    return re.compile("".join(f"(?P<{part}>.+?)" if k % 2 else re.escape(part) for k, part in enumerate(parts)), re.DOTALL)
