@@ -28,7 +28,7 @@ from matplotlib.figure import Figure
 from latente.errors import LatenteError
 from latente.files import write_text
 from latente.report import figures
-from latente.report.drawing import THEME
+from latente.report.drawing.style import THEME
 from latente.report.texts import Texts, texts
 from latente.version import __version__
 

@@ -101,7 +101,7 @@ def speaking(lang: str) -> Iterator[Texts]:
         _spoken.reset(before)
 
 
-def word(name: str, **values: Any) -> str:
+def word(name: str, /, **values: Any) -> str:
     """A text of the figures (``figure.name``) in the language that is spoken."""
     return texts(_spoken.get())(f"figure.{name}", **values)
 
