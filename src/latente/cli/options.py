@@ -6,6 +6,7 @@ import json
 import math
 import re
 from collections.abc import Callable
+from enum import StrEnum
 from typing import Annotated, Any
 
 import typer
@@ -41,6 +42,19 @@ OutTable = Annotated[
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout, for programs.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")]
 Seed = Annotated[int, typer.Option("--seed", min=0, help="The same seed gives the same result on the same machine.")]
+
+
+class Language(StrEnum):
+    """What a report is written in."""
+
+    en = "en"
+    es = "es"
+
+
+Lang = Annotated[
+    Language | None,
+    typer.Option("--lang", help="Language of the report and its figures.", show_default="that of the locale: es, or else en"),
+]
 
 AUTO = "auto"
 

@@ -43,7 +43,18 @@ class Texts:
         >>> texts("es")("figure.rebuilt")
         'reconstruido'
         """
-        return self.entries[key].format(**values) if values else self.entries[key]
+        return self.entries[key].format(**values)
+
+    def amount(self, text: str) -> str:
+        """A number as it is written in this language; ``text`` is how English has it.
+
+        >>> texts("es").amount("1,234.5 [0.1, 12]")
+        '1\u202f234,5 [0,1, 12]'
+        """
+        if self.lang == "en":
+            return text
+        grouped = re.sub(r"(?<=\d),(?=\d{3}(?!\d))", "\u202f", text)
+        return re.sub(r"(?<=\d)\.(?=\d)", ",", grouped)
 
     def said(self, sentence: str) -> str:
         """A sentence of the library in this language; as it is where it has no other form.
@@ -51,10 +62,19 @@ class Texts:
         >>> texts("es").said("a running number"), texts("es").said("no such sentence")
         ('un número correlativo', 'no such sentence')
         """
+        return self._form(sentence) or self._piecewise(sentence, "; ") or self._piecewise(sentence, ", ") or sentence
+
+    def _form(self, sentence: str) -> str:
+        """A sentence that is in the catalogue; empty where it is not."""
         for pattern, form in self.sentences:
             if found := pattern.fullmatch(sentence):
                 return form.format(**{name: self.said(value) for name, value in found.groupdict().items()})
-        return sentence
+        return ""
+
+    def _piecewise(self, sentence: str, between: str) -> str:
+        """A sentence made of some that are in the catalogue; empty where one is not."""
+        parts = [self._form(part) for part in sentence.split(between)]
+        return between.join(parts) if len(parts) > 1 and all(parts) else ""
 
 
 @cache
@@ -99,6 +119,11 @@ def speaking(lang: str) -> Iterator[Texts]:
         yield texts(lang)
     finally:
         _spoken.reset(before)
+
+
+def amount(text: str) -> str:
+    """A number of the figures as it is written in the language that is spoken."""
+    return texts(_spoken.get()).amount(text)
 
 
 def word(name: str, /, **values: Any) -> str:

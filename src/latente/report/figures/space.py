@@ -99,7 +99,7 @@ def posterior_against_law(
     Args:
         means: of the posteriors of the rows, ``[N, 2]``, or ``[N, 1]`` for a code of one dimension.
         deviations: their standard deviations, of the same shape.
-        drawn: by the name of the law, codes drawn from it, ``[M, 2]`` or ``[M, 1]``, and which of them fell into a hole,
+        drawn: by the title of its panel, codes drawn from a law, ``[M, 2]`` or ``[M, 1]``, and which of them fell into a hole,
             bool ``[M]``.
         axis_names: of the dimensions.
 
@@ -113,7 +113,7 @@ def posterior_against_law(
     panels = list(figure.subplots(1, max(1, len(drawn)), squeeze=False)[0])
     for panel, (name, (codes, in_hole)) in zip(panels, drawn.items(), strict=True):
         _against_law(panel, means, deviations, codes, in_hole, axis_names)
-        panel.set_title(word("drawn_from", law=name, share=f"{in_hole.mean():.0%}" if len(in_hole) else "–"))
+        panel.set_title(short(name, 60))
     return panels
 
 
