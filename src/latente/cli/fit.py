@@ -172,9 +172,7 @@ def run(
 ) -> None:
     """Fit, write the run folder with what is wanted, and say what came of it."""
     from latente.data import read
-    from latente.report.run_folder import CHECKPOINT, claim, metrics, write_certificate, write_run
-    from latente.report.shown import Shown
-    from latente.report.texts import language, speaking
+    from latente.report.run_folder import CHECKPOINT, claim, metrics
 
     claim(folder)
     if resume:
@@ -193,14 +191,7 @@ def run(
         for note in vae.notes_:
             if note not in heard:
                 console.remark(note)
-        shown = Shown(vae, rows) if writes.figures else None
-        with speaking(writes.lang or language()) as say:
-            paths = write_run(vae, shown, folder)
-        certificate = certified(vae, console, heard) if writes.certificate else None
-        if certificate is not None:
-            paths["certificate"] = write_certificate(certificate, folder)
-        if shown is not None:
-            paths |= reported(shown, folder, console, lang=say.lang, certificate=certificate, source=data)
+        paths, certificate = written(vae, rows, data, folder, console, writes, heard)
         shutil.rmtree(folder / CHECKPOINT, ignore_errors=True)  # not before: a kill until here can be resumed
     if vae.figures_["finished"] == "interrupted":
         console.remark("interrupted: the best model so far is kept")
@@ -210,6 +201,25 @@ def run(
     if "report" in paths:
         console.say(f"report: {paths['report']} (open it in a browser)")
     console.report({**metrics(vae), "folder": folder, "paths": paths})
+
+
+def written(
+    vae: VAE, rows: Any, source: str, folder: Path, console: Console, writes: Writes, heard: list[str]
+) -> tuple[dict[str, Path], Certificate | None]:
+    """Write the run folder, the model first; where everything is, and the certificate."""
+    from latente.report.run_folder import write_certificate, write_run
+    from latente.report.shown import Shown
+    from latente.report.texts import language, speaking
+
+    shown = Shown(vae, rows) if writes.figures else None
+    with speaking(writes.lang or language()) as say:
+        paths = write_run(vae, shown, folder)
+    certificate = certified(vae, console, heard) if writes.certificate else None
+    if certificate is not None:
+        paths["certificate"] = write_certificate(certificate, folder)
+    if shown is not None:
+        paths |= reported(shown, folder, console, lang=say.lang, certificate=certificate, source=source)
+    return paths, certificate
 
 
 def certified(vae: VAE, console: Console, heard: list[str]) -> Certificate | None:

@@ -32,7 +32,7 @@ from latente.report.drawing.style import THEME
 from latente.report.texts import Texts, texts
 from latente.version import __version__
 
-RESOLUTION = 150  # dots per inch of what is drawn as pixels within a figure
+RESOLUTION = 180  # dots per inch of what is drawn as pixels within a figure
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import shlex
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,10 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from latente.certificate import Certificate
+from latente.certificate import Certificate, Estimate
+from latente.certificate.certificate import LINES
 from latente.certificate.certificate import shown as figure_text
 from latente.errors import LatenteError
-from latente.report import scenes
+from latente.report import figures, scenes
 from latente.report.drawing.style import Array
 from latente.report.page import Block, Cards, Code, Grid, Listing, Page, Paragraph, guarded, picture, write_page
 from latente.report.shown import Columns, Shown
@@ -133,19 +135,17 @@ class _Report:
     def picture_size(self) -> str:
         """Of pictures."""
         channels, height, width = self.codec.shape
-        return self.say("report.pictures", height=height, width=width, channels=channels)
+        return self.say("report.grey" if channels == 1 else "report.pictures", height=height, width=width, channels=channels)
 
     def top(self) -> Iterator[Block]:
         f = self.shown.vae.figures_
         judged = "held_out" if f["held_out_rows"] else "training"
-        cards = [
+        cards: list[tuple[str, str, str]] = [
             (self.say("card.rows"), self.number(f["rows"]), self.say("card.held_out", rows=self.number(f["held_out_rows"]))),
             (self.say("card.code"), str(f["latent_dim"]), self.say("card.active", count=f["active_units"])),
             (self.say("card.loss"), self.number(f["loss"], ",.2f"), self.say(f"card.loss_{judged}")),
         ]
-        for name in ("completeness", "continuity") if self.certificate else ():
-            cards.append((self.label(name), self.measured(name), self.say(f"card.{name}")))
-        yield Cards(cards)
+        yield Cards([*cards, *self.headlines()])
         yield from self.verdicts()
 
     def verdicts(self) -> Iterator[Block]:
@@ -160,18 +160,28 @@ class _Report:
             [(f"{_capital(said(v.name))}:", f"{self.sentence(v.evidence)}.") for v in self.certificate.verdicts], "warning"
         )
 
-    def label(self, name: str) -> str:
-        """What a figure of the certificate is called."""
-        return self.say(f"certificate.{name}.label").strip()
+    def headlines(self) -> Iterator[tuple[str, str, str]]:
+        """Completeness and continuity, as cards."""
+        for name in ("completeness", "continuity") if self.certificate else ():
+            figure, told = self.certificate[name], self.say(f"card.{name}")  # type: ignore[index]
+            label = _capital(self.say(f"certificate.{name}.label"))
+            if not figure.known:
+                yield label, NOTHING, _capital(self.sentence(figure.reason))
+                continue
+            ends = {"low": self.number(figure.low, ".2f"), "high": self.number(figure.high, ".2f")}
+            told = self.say("card.interval", told=told, **ends) if math.isfinite(figure.low) else told
+            yield label, self.number(figure.value, ".2f"), told
 
-    def measured(self, name: str) -> str:
+    def measured(self, figure: Estimate) -> str:
         """A figure of the certificate with its interval."""
-        figure = self.certificate[name] if self.certificate else None
-        return self.say.amount(figure_text(figure)) if figure is not None and figure.known else NOTHING
+        if figure.value.is_integer() and not math.isfinite(figure.low):
+            return self.number(figure.value, ",.0f")
+        return self.say.amount(figure_text(figure)) if figure.known else NOTHING
 
     def sentence(self, text: str) -> str:
         """What the library says in English, in the language of the report."""
-        return self.say.amount(self.say.said(text)) if self.say.said(text) != text else text
+        parts = re.findall(r"'[^']*'|[^']+|'", self.say.said(text))  # what is quoted is a user's own
+        return "".join(part if part.startswith("'") else self.say.amount(part) for part in parts)
 
     # -- what went in -----------------------------------------------------------------------------------------------
 
@@ -184,7 +194,7 @@ class _Report:
             yield Paragraph(self.say("data.pictures", size=self.picture_size(), dtype=codec.dtype,
                                      low=self.number(codec.low, "g"), high=self.number(codec.high, "g")))  # fmt: skip
         if codec.notes:
-            yield Listing([("", f"{_capital(self.say.said(note))}.") for note in codec.notes], "note")
+            yield Listing([("", f"{_capital(self.sentence(note))}.") for note in codec.notes], "note")
         if shown.is_table:
             yield self.fields()
 
@@ -192,11 +202,11 @@ class _Report:
         """What each column was taken for."""
         codec = self.codec
         rows = [
-            (name, self.say(f"kind.{kind}"), self.say.said(reason), self.number(missing, ".1%") if missing else NOTHING)
+            (name, self.say(f"kind.{kind}"), self.sentence(reason), self.number(missing, ".1%") if missing else NOTHING)
             for name, kind, reason, missing in zip(codec.names, codec.kinds, codec.reasons, codec.missing, strict=True)
         ]
         head = [self.say(f"data.{name}") for name in ("column", "kind", "because", "missing")]
-        return Grid(self.say("data.caption", count=len(rows)), head, rows, frozenset({3}), tall=len(rows) > 16)
+        return Grid(self.say("data.caption", count=len(rows)), head, rows, frozenset({3}), tall=len(rows) > 24)
 
     # -- how training went ------------------------------------------------------------------------------------------
 
@@ -212,7 +222,7 @@ class _Report:
         remarks = vae.notes_[len(vae.codec_.notes) :]
         if remarks:
             yield Listing([("", f"{_capital(self.sentence(remark))}.") for remark in remarks], "note")
-        yield picture(scenes.training_curve(self.shown), self.say("training.alt"), self.say("training.caption"))
+        yield picture(scenes.scene("training_curve", self.shown), self.say("training.alt"), self.say("training.caption"))
 
     # -- rows through the bottleneck --------------------------------------------------------------------------------
 
@@ -220,7 +230,9 @@ class _Report:
         shown = self.shown
         kind = "table" if shown.is_table else "pictures"
         yield Paragraph(self.say(f"rebuilt.{kind}", dimensions=shown.codes.shape[1]))
-        yield picture(scenes.reconstructions(shown), self.say(f"rebuilt.alt_{kind}"), self.say(f"rebuilt.caption_{kind}"))
+        yield picture(
+            scenes.scene("reconstructions", shown), self.say(f"rebuilt.alt_{kind}"), self.say(f"rebuilt.caption_{kind}")
+        )
         if isinstance(shown.rows, dict) and isinstance(shown.rebuilt, dict):
             pairs = range(min(SHOWN_ROWS, len(shown.data)))
             labels = [text for k in pairs for text in (self.row(k), self.say("rebuilt.row"))]
@@ -283,6 +295,8 @@ class _Report:
             self.say("density.alt"),
             self.say("density.caption_one" if len(self.shown.pair) == 1 else "density.caption"),
         )
+        if self.shown.vae.generator_ is not self.shown.vae.model_:
+            yield Paragraph(self.say("density.own_law"), "note")
 
     def walk(self) -> Iterator[Block]:
         shown = self.shown
@@ -304,7 +318,7 @@ class _Report:
             drawn = scenes.real_beside_generated(shown)
             yield picture(drawn, self.say("samples.alt_pictures"), self.say("samples.caption_pictures"))
             return
-        yield picture(scenes.samples(shown), self.say("samples.alt_table"), self.say("samples.caption_table"))
+        yield picture(scenes.scene("samples", shown), self.say("samples.alt_table"), self.say("samples.caption_table"))
         count = min(SHOWN_ROWS, len(shown.data))
         labels = [self.row(k) for k in range(count)] + [self.say("samples.new", number=k + 1) for k in range(count)]
         yield self.grid("samples.rows", labels, [(part, k) for part in (shown.rows, shown.generated) for k in range(count)])
@@ -320,24 +334,24 @@ class _Report:
             return
         about = {name: self.number(certificate.about[name]) for name in ("rows", "held_out_rows")}
         yield Paragraph(self.say("certificate_part.text", **about))
-        yield picture(
-            scenes.space_measures(certificate, self.say.lang),
-            self.say("certificate_part.alt"),
-            self.say("certificate_part.caption"),
-        )
+        measures = scenes.measures_of(certificate)
+        if measures:
+            alt, caption = (self.say(f"certificate_part.{name}") for name in ("alt", "caption"))
+            yield picture(figures.space_measures(measures), alt, caption)
         yield self.lines(certificate)
 
     def lines(self, certificate: Certificate) -> Grid:
         """All figures with what they mean."""
         rows = []
-        for name, figure in certificate.figures.items():
+        for name in (name for name in LINES if name in certificate.figures):
+            figure = certificate[name]
             meaning = self.say(f"certificate.{name}.sentence")
             reason = self.sentence(figure.reason)
             if not figure.known:
                 meaning = self.say("certificate_part.unknown", reason=reason)
             elif reason:
                 meaning = f"{meaning} ({reason})"
-            rows.append((self.say(f"certificate.{name}.label").replace("  ", "\u2003"), self.measured(name), meaning))
+            rows.append((self.say(f"certificate.{name}.label").replace("  ", "\u2003"), self.measured(figure), meaning))
         head = [self.say(f"certificate_part.{name}") for name in ("figure", "value", "means")]
         return Grid(self.say("certificate_part.lines"), head, rows)
 

@@ -116,7 +116,7 @@ def _drawn(name: str, shown: Shown, path: Path) -> bool:
     from latente.report import figures, scenes  # here, for no other command waits for matplotlib
 
     try:
-        figures.save(scenes.SCENES[name](shown), path)
+        figures.save(scenes.scene(name, shown), path)
         return True
     except StorageError:
         raise

@@ -10,10 +10,11 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from latente.certificate import Certificate
+from latente.certificate.certificate import LINES
 from latente.errors import DataError
 from latente.report import figures
-from latente.report.shown import Shown
-from latente.report.texts import texts, word
+from latente.report.shown import LAW_DRAWS, Shown
+from latente.report.texts import amount, label, word
 
 WORTH_A_COLOUR = 0.1
 MOST_COLOURS = 5
@@ -49,14 +50,9 @@ def latent_map(shown: Shown) -> Any:
     )
 
 
-def line(shown: Shown, name: str) -> Any:
-    """A code of one dimension against a column; of texts against their place in the order of their mean codes."""
-    measure, code = shown.measures[name], shown.codes[:, 0]
-    if measure.dtype.kind in "US":
-        kinds, index = np.unique(measure, return_inverse=True)
-        ranks = np.argsort(np.argsort([code[index == k].mean() for k in range(len(kinds))]))
-        measure = ranks[index].astype(float)
-    return figures.latent_map(np.column_stack([code, measure]), axis_names=(shown.axis_names[0], name))
+def line(shown: Shown, name: str) -> Axes:
+    """A code of one dimension against a column."""
+    return figures.code_line(shown.codes[:, 0], shown.measures[name], axis_names=(shown.axis_names[0], name))
 
 
 def latent_maps(shown: Shown) -> list[Axes]:
@@ -74,8 +70,9 @@ def posterior_against_laws(shown: Shown) -> list[Axes]:
     """All posteriors together, and where the draws of the prior and of the fitted law fall."""
     q, pair = shown.posterior, shown.pair
     drawn = {word(name): (codes.numpy(), shown.holes(codes)) for name, codes in shown.laws.items()}
+    most = SHOWN_DRAWS if len(pair) > 1 else LAW_DRAWS
     few = {
-        word("drawn_from", law=name, share=f"{in_hole.mean():.0%}"): (codes[:SHOWN_DRAWS, pair], in_hole[:SHOWN_DRAWS])
+        word("drawn_from", law=name, share=amount(f"{in_hole.mean():.0%}")): (codes[:most, pair], in_hole[:most])
         for name, (codes, in_hole) in drawn.items()
     }
     means, deviations = q.loc.numpy()[:, pair], (0.5 * q.log_variance).exp().numpy()[:, pair]
@@ -94,15 +91,18 @@ def real_beside_generated(shown: Shown) -> list[Axes]:
     return figures.real_beside_generated(np.asarray(shown.rows), np.asarray(shown.generated))
 
 
-def space_measures(certificate: Certificate, lang: str) -> Axes:
-    """Completeness and continuity beside what they are compared with."""
-    say = texts(lang)
-    names = [name for name in certificate.figures if name.startswith(("completeness", "continuity"))]
-    order = sorted(names, key=lambda name: (not name.startswith("completeness"),))
-    known = {name: certificate[name] for name in order}
-    return figures.space_measures([
-        (say(f"certificate.{name}.label"), figure.value, figure.low, figure.high) for name, figure in known.items()
-    ])  # fmt: skip
+def measures_of(certificate: Certificate) -> list[tuple[str, float, float, float]]:
+    """Completeness and continuity of a certificate, and what they are compared with, where they are known."""
+    names = [name for of in ("completeness", "continuity") for name in LINES if name.startswith(of)]
+    known = {name: certificate[name] for name in names if name in certificate.figures and certificate[name].known}
+    return [(label(name), figure.value, figure.low, figure.high) for name, figure in known.items()]
+
+
+def scene(name: str, shown: Shown) -> Any:
+    """One of :data:`SCENES`, drawn once for the run folder and the report."""
+    if name not in shown.scenes:
+        shown.scenes[name] = SCENES[name](shown)
+    return shown.scenes[name]
 
 
 SCENES: dict[str, Callable[[Shown], Any]] = {

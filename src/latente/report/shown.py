@@ -47,7 +47,8 @@ class Shown:
         colours: what is known of the rows beside the data, to colour maps by: a value for each row, by name.
 
     Attributes:
-        data: the rows shown, at most 2,000. total: how many there are in all.
+        data: the rows shown, at most 2,000. numbers: which ones they are. total: how many there are in all.
+        given: ``colours`` of the rows shown. scenes: what was drawn of them already.
     """
 
     def __init__(self, vae: VAE, data: Any, colours: Mapping[str, Sequence[Any] | Array] | None = None) -> None:
@@ -55,6 +56,7 @@ class Shown:
         rows = np.random.default_rng(vae.seed_).permutation(len(every))[:DRAWN_ROWS]
         self.vae, self.total, self.numbers = vae, len(every), rows
         self.data = taken(every, rows)
+        self.scenes: dict[str, Any] = {}
         self.given = {name: np.asarray(values)[rows] for name, values in (colours or {}).items()}
 
     @property
@@ -121,7 +123,7 @@ class Shown:
         """The two dimensions of the code that say most of a row, or the only one."""
         if self.codes.shape[1] == 1:
             return [0]
-        return most_telling(self.codes, expanded(self.encoded.x.flatten(1), levels_of(self.vae.codec_.fields)).numpy())
+        return sorted(most_telling(self.codes, expanded(self.encoded.x.flatten(1), levels_of(self.vae.codec_.fields)).numpy()))
 
     @cached_property
     def axis_names(self) -> tuple[str, str]:
@@ -174,27 +176,38 @@ class Shown:
 
     @cached_property
     def posterior(self) -> DiagonalNormal:
-        """q(z|x) of the rows.
+        """q(z|x) of rows that the model learnt from, at most 2,000, [N, d]; of the rows shown where those are not at hand.
 
         Raises:
             DataError: it is not a distribution.
         """
+        return self._posteriors[0]
+
+    @cached_property
+    def _posteriors(self) -> tuple[DiagonalNormal, DiagonalNormal]:
+        """q(z|x) of the rows whose codes make the density, and of others, by which it is told what a hole is."""
+        train, held_out = self.vae._at_hand or (self.encoded, None)
+        if held_out is None:
+            most = max(1, int(0.8 * len(train)))
+            train, held_out = train[:most], train[most:] if most < len(train) else train
+        return self._posterior_of(train), self._posterior_of(held_out)
+
+    def _posterior_of(self, rows: Rows) -> DiagonalNormal:
         with torch.no_grad():
-            q = self.vae.model_.encode(self.encoded)
+            q = self.vae.model_.encode(rows.spread(DRAWN_ROWS))
         if not isinstance(q, DiagonalNormal):
             raise DataError("an autoencoder has no distribution over codes")
         return q
 
     def holes(self, drawn: Tensor) -> Array:
         """Which of some codes [M, d] fell where hardly any row has its code: where all posteriors together have less density
-        than at 99% of the codes of rows that do not count for it, bool [M].
+        than at 99% of the codes of other rows, bool [M].
         """
-        q, n = self.posterior, max(1, int(0.8 * len(self.data)))
-        most = DiagonalNormal(q.loc[:n], q.log_variance[:n])
+        all_together, others = self._posteriors
         with seeded(self.vae.seed_, SHOWN):
-            others = q.rsample()[n:] if n < len(self.data) else q.rsample()
-        limit = np.quantile(information.aggregated_log_density(most, others), information.HOLE_QUANTILE)
-        return information.aggregated_log_density(most, drawn) < limit
+            codes = others.rsample()
+        limit = np.quantile(information.aggregated_log_density(all_together, codes), information.HOLE_QUANTILE)
+        return information.aggregated_log_density(all_together, drawn) < limit
 
     @cached_property
     def laws(self) -> dict[str, Tensor]:

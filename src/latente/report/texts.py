@@ -46,15 +46,16 @@ class Texts:
         return self.entries[key].format(**values)
 
     def amount(self, text: str) -> str:
-        """A number as it is written in this language; ``text`` is how English has it.
+        """Numbers as they are written in this language; ``text`` is how Python has them.
 
-        >>> texts("es").amount("1,234.5 [0.1, 12]")
-        '1\u202f234,5 [0,1, 12]'
+        >>> texts("es").amount("1,234.5 [-0.1, 12]"), texts("en").amount("-1,234.5")
+        ('1\u202f234,5 [−0,1; 12]', '−1,234.5')
         """
+        text = re.sub(r"(?<![\w.])-(?=\d)", "−", text)
         if self.lang == "en":
             return text
-        grouped = re.sub(r"(?<=\d),(?=\d{3}(?!\d))", "\u202f", text)
-        return re.sub(r"(?<=\d)\.(?=\d)", ",", grouped)
+        text = re.sub(r"(?<=\d),(?=\d{3}(?!\d))", "\u202f", text)
+        return re.sub(r"(?<=\d)\.(?=\d)", ",", re.sub(r"(?<=\d), (?=[−\d])", "; ", text))
 
     def said(self, sentence: str) -> str:
         """A sentence of the library in this language; as it is where it has no other form.
@@ -87,7 +88,8 @@ def texts(lang: str = "en") -> Texts:
     if lang not in LANGUAGES:
         raise ModelError(f"there are no texts in {lang!r}; there are {', '.join(LANGUAGES)}")
     held = _catalogue(lang)
-    sentences = tuple((_pattern(english), form) for english, form in held.pop("said", []))
+    said = sorted(held.pop("said", []), key=lambda pair: -len(re.sub(r"\{\w+\}", "", pair[0])))  # what says most comes first
+    sentences = tuple((_pattern(english), form) for english, form in said)
     certificate = held.pop("certificate", {name: list(line) for name, line in LINES.items()})
     lines = {
         f"certificate.{name}.{part}": text
@@ -119,6 +121,11 @@ def speaking(lang: str) -> Iterator[Texts]:
         yield texts(lang)
     finally:
         _spoken.reset(before)
+
+
+def label(name: str) -> str:
+    """What a figure of the certificate is called in the language that is spoken."""
+    return texts(_spoken.get())(f"certificate.{name}.label")
 
 
 def amount(text: str) -> str:

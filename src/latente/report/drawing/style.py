@@ -54,7 +54,7 @@ STYLE: dict[str, Any] = {
     "text.parse_math": False,  # a dollar in the name of a column is a dollar
 }
 MOST_POINTS = 20_000
-MOST_VECTOR_POINTS = 300  # beyond them, dots are pixels in vector figures: 80 bytes a dot add up
+MOST_VECTOR_POINTS = 60  # beyond them, dots are pixels in vector figures: 250 bytes a dot add up
 
 
 def say(panel: Axes, text: str) -> Axes:

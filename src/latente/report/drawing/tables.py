@@ -11,7 +11,7 @@ from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from latente.report.drawing.style import GIVEN, LINE, MADE, MOST_POINTS, Array, dots, limits, note, sampled, say
-from latente.report.texts import word
+from latente.report.texts import amount, word
 
 MOST_LEVELS = 8
 
@@ -78,7 +78,9 @@ def against(panel: Axes, original: Array, reconstructed: Array, fit: float, date
     panel.set(xlim=(low, high), ylim=(low, high), box_aspect=1)
     for axis in (panel.xaxis, panel.yaxis):
         ticks(axis, dates)
-    note(panel, word("one_value") if math.isnan(fit) else f"R² {fit:.2f}")
+        if len(distinct := few(original[seen], 6)):
+            axis.set_ticks(distinct)
+    note(panel, word("one_value") if math.isnan(fit) else f"R² {amount(f'{fit:.2f}')}")
     return panel
 
 
@@ -111,7 +113,7 @@ def distributions(panel: Axes, real: Array, generated: Array, gap: float, dates:
         panel.set_xticks(distinct)
     panel.spines["left"].set_visible(False)
     if not math.isnan(gap):
-        note(panel, f"KS {gap:.2f}")
+        note(panel, f"KS {amount(f'{gap:.2f}')}")
     return panel
 
 
@@ -161,7 +163,7 @@ def level_shares(panel: Axes, real: Array, generated: Array, gap: float) -> Axes
     for part, height, look in ((wide, 0.78, {"color": GIVEN, "alpha": 0.4}), (slim, 0.34, {"color": MADE})):
         panel.barh(rows, (part / max(part.sum(), 1))[: len(rows)], height, **look)
     _named(panel, [*names, word("other")][: len(rows)])
-    panel.set_xlabel("" if math.isnan(gap) else word("total_variation", gap=f"{gap:.2f}"), fontsize=8.5, loc="left")
+    panel.set_xlabel("" if math.isnan(gap) else word("total_variation", gap=amount(f"{gap:.2f}")), fontsize=8.5, loc="left")
     return panel
 
 

@@ -113,7 +113,7 @@ def real_beside_generated(real: Array, generated: Array, limit: int = 48) -> lis
     tall = 4.9 * math.ceil(count / across) * height / max(1, across * breadth)
     figure = new_figure(10.0, float(np.clip(tall, 1.0, 10.0)) + 0.4)
     panels = list(figure.subplots(1, 2))
-    for panel, pictures, name in zip(panels, (real, generated), (word("real"), word("generated")), strict=True):
+    for panel, pictures, name in zip(panels, (real, generated), (word("real"), word("new")), strict=True):
         sheets.sheet(panel, sheets.painted(pictures[:count], scale), across)
         panel.set_title(name)
     return panels
@@ -135,6 +135,7 @@ def walk(start: Array, way: Array, end: Array) -> Axes:
     ends = np.stack([start, end])
     tiles = sheets.painted(np.concatenate([ends[:1], way, ends[1:]]), sheets.value_range(ends))
     panel = sheets.sheet(_picture_panel(tiles, 1), tiles, len(tiles))
+    panel.set_anchor("W")
     panel.set_title(word("original"), loc="left", fontsize=8.5, color=MUTED)
     panel.set_title(word("decoded_between"), loc="center", fontsize=8.5, color=MUTED)
     panel.set_title(word("original"), loc="right", fontsize=8.5, color=MUTED)

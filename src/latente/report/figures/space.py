@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from matplotlib.axes import Axes
 
-from latente.report.drawing import maps, style
+from latente.report.drawing import maps, style, tables
 from latente.report.drawing.style import FAINT, GIVEN, MADE, WARM, Array, Law
 from latente.report.figures.canvas import new_figure, short, styled
-from latente.report.texts import word
+from latente.report.texts import amount, word
 
 
 @styled
@@ -87,6 +87,34 @@ def latent_maps(
 
 
 @styled
+def code_line(codes: Array, column: Array, *, axis_names: tuple[str, str] = ("z₁", "")) -> Axes:
+    """A code of one dimension against a column.
+
+    Args:
+        codes: ``[N]``.
+        column: numbers, or texts, whose places are in the order of their mean codes, ``[N]``.
+        axis_names: of the code and of the column.
+
+    Example:
+        >>> import numpy as np
+        >>> [text.get_text() for text in code_line(np.arange(3), np.array(["b", "b", "a"])).get_yticklabels()]
+        ['b', 'a']
+    """
+    panel = new_figure(7.6, 3.6).add_subplot()
+    panel.set(xlabel=axis_names[0], ylabel=axis_names[1])
+    if is_levels := tables.is_levels(column):
+        kinds, index = np.unique(column.astype(str), return_inverse=True)
+        order = np.argsort([codes[index == k].mean() for k in range(len(kinds))])
+        column = np.argsort(order)[index].astype(float)
+        panel.set_yticks(range(len(kinds)), [short(str(kinds[k]), 20) for k in order])
+    panel.scatter(codes, tables.spread(column.astype(float)), color=MADE, **style.dots(len(codes)))
+    panel.margins(0.04)
+    if not is_levels and len(distinct := tables.few(column, 6)):
+        panel.set_yticks(distinct)
+    return panel
+
+
+@styled
 def posterior_against_law(
     means: Array,
     deviations: Array,
@@ -111,7 +139,10 @@ def posterior_against_law(
     """
     figure = new_figure(5.1 * max(1, len(drawn)), 4.2 if means.shape[1] > 1 else 2.8)
     panels = list(figure.subplots(1, max(1, len(drawn)), squeeze=False)[0])
+    everywhere = np.concatenate([means, *(codes for codes, _ in drawn.values())])
     for panel, (name, (codes, in_hole)) in zip(panels, drawn.items(), strict=True):
+        if means.shape[1] > 1:
+            maps.frame_map(panel, everywhere, None, axis_names)
         _against_law(panel, means, deviations, codes, in_hole, axis_names)
         panel.set_title(short(name, 60))
     return panels
@@ -138,7 +169,7 @@ def space_measures(measures: Sequence[tuple[str, float, float, float]]) -> Axes:
         if np.isfinite([low, high]).all():
             panel.plot([low, high], [row, row], color=colour, lw=5, alpha=0.35, solid_capstyle="butt")
         panel.plot([value], [row], "o", color=colour, ms=7)
-        panel.text(1.03, row, f"{value:.2f}", va="center", fontsize=9)
+        panel.text(1.03, row, amount(f"{value:.2f}"), va="center", fontsize=9)
     panel.set_yticks(range(len(known)), [name.strip() for name, *_ in known])
     panel.set(xlim=(-0.02, 1.02), ylim=(len(known) - 0.4, -0.6))
     panel.grid(axis="x", color=FAINT, lw=0.8)
@@ -155,7 +186,6 @@ def _against_law(
         panel.plot(drawn[in_hole, 0], np.zeros(int(in_hole.sum())), "|", color=WARM, ms=14, clip_on=False)
         panel.set_xlabel(axis_names[0])
         return
-    maps.frame_map(panel, np.concatenate([means, drawn]), None, axis_names)
     maps.cloud(panel, means, deviations)
     maps.marked_holes(panel, drawn, in_hole)
 
