@@ -104,6 +104,18 @@ def widths(text: str) -> tuple[int, ...] | str:
     return tuple(int(value) for value in values)
 
 
+def positives(text: str) -> tuple[float, ...]:
+    """Positive numbers with commas between them.
+
+    >>> positives("0.5,1,2")
+    (0.5, 1.0, 2.0)
+    """
+    values = [positive(value.strip()) for value in text.split(",")]
+    if AUTO in values:
+        raise wrong(f"{text!r} are no positive numbers such as 0.5,1,2")
+    return tuple(float(value) for value in values)
+
+
 def device(text: str) -> str:
     """``auto``, or the name of a device."""
     if not re.fullmatch(r"auto|cpu|mps|cuda(:[0-9]+)?", text):
