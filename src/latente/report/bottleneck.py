@@ -55,12 +55,16 @@ def _equal_loss(ax: Axes, chosen: Point) -> None:
 
 
 def _frame(ax: Axes, found: Tradeoff) -> None:
-    """Axes for what is worth seeing: codes that lose more than independent columns may lie outside."""
+    """Axes for what is worth seeing: codes that lose more than independent columns, and linear ones that cost more than any of
+    the model's, may lie outside.
+    """
     alone = max(point.loss for point in found.of(COLUMNS))
-    seen = [point for point in found.points if point.loss <= alone or point.latent_dim in (0, found.chosen)]
+    own = [point for point in found.of(found.about["recipe"]) if point.loss <= alone or point.latent_dim == found.chosen]
+    end = 1.12 * max(point.rate for point in own)
+    seen = [*own, *found.of(COLUMNS), *(point for point in found.of(LINEAR) if point.rate <= end)]
     heights = [point.distortion for point in seen] + [found.floor.value] * found.floor.known
     room = 0.08 * (max(heights) - min(heights))
-    ax.set(xlim=(0, 1.12 * max(point.rate for point in seen)), ylim=(min(heights) - room, max(heights) + room))
+    ax.set(xlim=(0, end), ylim=(min(heights) - room, max(heights) + room))
 
 
 def _name_points(ax: Axes, found: Tradeoff) -> None:
@@ -70,4 +74,4 @@ def _name_points(ax: Axes, found: Tradeoff) -> None:
         ax.annotate(f"d={point.latent_dim}", (point.rate, point.distortion), xytext=(6, 5), color=MADE, **look)
     for point in found.curve:
         if point.beta != 1.0:
-            ax.annotate(f"β={point.beta:g}", (point.rate, point.distortion), xytext=(-4, -12), color=MUTED, **look)
+            ax.annotate(f"β={point.beta:g}", (point.rate, point.distortion), xytext=(-6, -5), ha="right", color=MUTED, **look)

@@ -65,7 +65,7 @@ def latent_maps(found: Comparison) -> list[Axes]:
     """
     views, (colours, name) = found.scene.views, _measure(found)
     down, across = math.ceil(len(views) / 3), min(3, len(views))
-    figure = new_figure(4.3 * across, 4.5 * down + 0.3)
+    figure = new_figure(4.3 * across, 4.7 * down + 0.3)
     panels = [figure.add_subplot(down, across, k + 1) for k in range(len(views))]
     ends = [np.abs(np.percentile(_two(view.places.numpy()), (0.5, 99.5))).max() for view in views.values()]
     reach = 1.05 * float(max(3.0, *ends))
@@ -74,7 +74,7 @@ def latent_maps(found: Comparison) -> list[Axes]:
         maps.points(panel, _two(view.places.numpy()), MADE if colours is None else colours)
         _mark_places(panel, random, view.empty.numpy()[: len(random)])
         holes = word("in_holes", share=f"{view.holes.value:.0%}") if view.holes.known else word("no_holes_told")
-        panel.set(xlim=(-reach, reach), ylim=(-reach, reach), box_aspect=1, title=f"{model}: {holes}")
+        panel.set(xlim=(-reach, reach), ylim=(-reach, reach), box_aspect=1, title=f"{short(model, 40)}\n{holes}")
     _legend_of_map(figure, name)
     return panels
 
@@ -148,7 +148,7 @@ def _sheets(found: Comparison, real: Array) -> list[Axes]:
         empty = view.empty.numpy()[:count]
         sheets.sheet(panel, sheets.painted(np.asarray(view.decoded), scale), ACROSS)
         _frame_empty(panel, empty, (height, width))
-        panel.set_title(f"{name}: {word('some_in_holes', some=int(empty.sum()), all=count)}")
+        panel.set_title(f"{short(name, 30)}: {word('some_in_holes', some=int(empty.sum()), all=count)}")
     return panels
 
 

@@ -32,7 +32,7 @@ from latente.studies.comparison import HOLES, Comparison
 from latente.studies.tradeoff import HEADER, Tradeoff
 
 COMPARE, TRADEOFF = ("compare.html", "compare.json"), ("tradeoff.html", "tradeoff.json")
-LISTED_PLACES, LISTED_COLUMNS = 4, 8
+LISTED_PLACES, LISTED_COLUMNS = 4, 6
 
 
 def claim_study(folder: str | Path, own: Collection[str]) -> Path:
@@ -116,8 +116,9 @@ def comparison_page(found: Comparison, lang: str = "en", name: str = "", folder:
             Section(say("compare.next"), [Code(_commands(found, folder))]),
         ]
         about = found.about
-        lead = say("compare.lead", rows=f"{about['rows']:,}", held_out=f"{about['held_out_rows']:,}", d=about["latent_dim"])
-        reading = Listing([("", say.said(sentence)) for sentence in found.reading()[:3]])
+        lead = say("compare.lead", rows=say.amount(f"{about['rows']:,}"),
+                   held_out=say.amount(f"{about['held_out_rows']:,}"), d=about["latent_dim"])  # fmt: skip
+        reading = Listing([("", say.amount(say.said(sentence))) for sentence in found.reading()[:3]])
         return Page(say("compare.title", name=name or say("compare.data")), sections, lead, [reading], lang)
 
 
@@ -156,15 +157,17 @@ def _listed(found: Comparison, say: Texts) -> Grid:
     for place in range(LISTED_PLACES):
         for model, view in found.scene.views.items():
             cells = (np.asarray(view.decoded[column])[place] for column in names)  # type: ignore[call-overload]
-            rows.append((f"{place + 1}", model, *map(_cell, cells)))
+            rows.append((f"{place + 1}", model, *(_cell(cell, say) for cell in cells)))
     numbers = {k + 2 for k, name in enumerate(names) if not tables.is_levels(found.scene.rows[name])}
     return Grid(say("compare.listed"), (say("compare.place"), say("compare.model"), *names), rows, frozenset(numbers))
 
 
-def _cell(value: Any) -> str:
+def _cell(value: Any, say: Texts) -> str:
     if isinstance(value, np.datetime64):
         return str(value.astype("datetime64[s]")).replace("T", " ").removesuffix(" 00:00:00")
-    return f"{value:.4g}" if isinstance(value, (float, int, np.number)) else "" if value is None else str(value)
+    if isinstance(value, (float, int, np.number)):
+        return say.amount(f"{value:.4g}")
+    return "" if value is None else str(value)
 
 
 def _verdicts(found: Comparison, say: Texts) -> Iterable[Block]:
@@ -188,7 +191,12 @@ def tradeoff_page(found: Tradeoff, lang: str = "en", name: str = "") -> Page:
     """What a code costs and loses, as a page."""
     with speaking(lang) as say:
         about = found.about
-        lead = say("tradeoff.lead", recipe=about["recipe"], judged=f"{about['judged_rows']:,}", rows=f"{about['rows']:,}")
+        lead = say(
+            "tradeoff.lead",
+            recipe=about["recipe"],
+            judged=say.amount(f"{about['judged_rows']:,}"),
+            rows=say.amount(f"{about['rows']:,}"),
+        )
         notes = [Paragraph(say.said(note), "note") for note in found.notes]
         command = f"latente fit DATA --recipe {about['recipe']} --latent-dim {found.chosen}"
         sections = [
@@ -201,7 +209,7 @@ def tradeoff_page(found: Tradeoff, lang: str = "en", name: str = "") -> Page:
 
 
 def _sentences(parts: Iterable[str], say: Texts) -> str:
-    said = [say.said(part) for part in parts]
+    said = [say.amount(say.said(part)) for part in parts]
     return " ".join(f"{part[0].upper() if k else part[0]}{part[1:]}." for k, part in enumerate(said))
 
 

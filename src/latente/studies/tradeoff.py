@@ -447,4 +447,8 @@ def _more(point: Point, linear: dict[int, Point]) -> tuple[str, ...]:
         ahead = linear[point.latent_dim].loss - point.loss
         than = f"{abs(ahead):.2f} nats {'more' if ahead > 0 else 'less'}"
         words.append(f"as many components of probabilistic PCA lose {than}")
+    if linear and (best := min(linear.values(), key=lambda other: other.loss)).loss + best.error < point.loss:
+        words.append(
+            f"with d = {best.latent_dim} probabilistic PCA loses {point.loss - best.loss:.2f} nats less than this code"
+        )
     return tuple(words)
