@@ -19,12 +19,18 @@ if TYPE_CHECKING:
     from latente.estimator import VAE, Autoencoder, load
     from latente.model.parts import Part, choose
     from latente.recipes import Recipe, recipe, recipes
+    from latente.studies.comparison import compare
+    from latente.studies.law_comparison import compare_laws
+    from latente.studies.tradeoff import tradeoff
 
 _ROOMS = {
     "errors": ("DataError", "LatenteError", "LatenteWarning", "ModelError", "StorageError", "TrainingError"),
     "estimator": ("VAE", "Autoencoder", "load"),
     "model.parts": ("Part", "choose"),
     "recipes": ("Recipe", "recipe", "recipes"),
+    "studies.comparison": ("compare",),
+    "studies.law_comparison": ("compare_laws",),
+    "studies.tradeoff": ("tradeoff",),
 }
 _ROOM_OF = {name: room for room, names in _ROOMS.items() for name in names}
 
@@ -41,9 +47,12 @@ __all__ = [
     "TrainingError",
     "__version__",
     "choose",
+    "compare",
+    "compare_laws",
     "load",
     "recipe",
     "recipes",
+    "tradeoff",
 ]
 
 

@@ -22,7 +22,7 @@ from latente.certificate import Certificate, certify, privacy
 from latente.data import Codec, Images, Table, TableCodec, fit_codec, frame, like, read, restricted_to, seen_rows
 from latente.errors import DataError, LatenteWarning, ModelError, StorageError
 from latente.model.latent_model import LatentModel
-from latente.model.laws import LatentLaw, fit_law
+from latente.model.laws import LatentLaw, NearestLaw, fit_chosen
 from latente.model.parts import Choice, Part, choose
 from latente.recipes import Composer, Recipe, mixed, row_law
 from latente.recipes import recipe as find_recipe
@@ -45,6 +45,7 @@ MOST_ROWS_AT_HAND = 10_000  # of each kind, that stay in memory after a fit for 
 MOST_VALUES_AT_HAND = 20_000_000
 SAME_SCORE = 1e-6  # two computations of one row's score differ by less
 ROW_LAW_STAGE = 100  # of a fit, behind all stages of its model
+STORES_CODES = "the law 'nearest' stores codes of training rows with the model: whoever has the file can decode them"
 HELD_OUT = 1_000_003  # keeps the draw of held-out rows apart from all other draws of a seed
 
 Observer = Callable[[Training], None]
@@ -326,10 +327,10 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         scores = [log_likelihood(self.generator_, rows, self.seed_) for rows in (train.spread(len(held_out)), held_out)]
         return privacy.privacy(self.codec_.fields, train, held_out, as_given, (scores[0], scores[1]), self.seed_)
 
-    def _law(self, train: Rows) -> LatentLaw:
+    def _law(self, train: Rows, law: str | Choice = "auto") -> LatentLaw:
         with seeded(self.seed_), torch.no_grad():
             some = train[torch.randperm(len(train))[:10_000]]
-            return fit_law(self.model_.encode(some).rsample(), self.seed_ % 2**32)
+            return fit_chosen(law, self.model_.encode(some).rsample(), self.seed_ % 2**32)
 
     def _name_features(self) -> None:
         self.n_features_in_ = self.codec_.n_features
@@ -558,19 +559,52 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         Raises:
             DataError: rows are missing, or ``train`` is not what the model was fitted on.
         """
-        check_is_fitted(self, "model_")
-        learnt, others = self._at_hand or (None, None)
-        if train is not None:
-            learnt = self._rows(train)
-            learnt, others = (learnt, None) if held_out is not None else self._divided_again(learnt)
-        others = others if held_out is None else self._rows(held_out)
-        if learnt is None:
-            raise DataError("the rows of the fit are no longer at hand: pass what the model was fitted on as train=…")
-        if others is None:
-            raise DataError("no rows were held out in the fit: pass rows that the model has not seen as held_out=…")
-        learnt, others = (part[seen_rows(part)] for part in (learnt, others))
+        learnt, others = self._learnt_and_others(train, held_out)
         name, generator = self.recipe_.name, self.generator_
         return certify(self.model_, self.law_, self.codec_.fields, learnt, others, self.seed_, name, generator)
+
+    def refit_law(self, law: str | Choice = "auto", *, train: Any = None) -> Self:
+        """Fit another law to the codes of the training rows: what ``sample`` and the certificate's C of the fitted law go by.
+        The model stays as it is.
+
+        Args:
+            law: "gaussian", "mixture", "flow", "nearest", "prior" (N(0, I), whatever the codes are), "auto" for the one with
+                the best evidence, or a part with arguments (``latente.choose("mixture", components=5)``).
+            train: what the model was fitted on; not needed directly after :meth:`fit`.
+
+        Raises:
+            DataError: rows are missing, or ``train`` is not what the model was fitted on.
+            ModelError: there is no such law.
+        """
+        self.law_ = self._law(self._learnt(train), law)
+        self.notes_ = [note for note in self.notes_ if note != STORES_CODES]
+        if isinstance(self.law_, NearestLaw):
+            self.notes_.append(STORES_CODES)
+            warnings.warn(STORES_CODES, LatenteWarning, stacklevel=2)
+        return self
+
+    def _learnt_and_others(self, train: Any, held_out: Any) -> tuple[Rows, Rows]:
+        """Rows that were learnt from and rows that were not, as :meth:`certificate` takes them."""
+        learnt, others = self._learnt(train, whole=held_out is None), None
+        if held_out is not None:
+            others = self._rows(held_out)
+        elif train is not None:
+            others = self._divided_again(self._rows(train))[1]
+        elif self._at_hand:
+            others = self._at_hand[1]
+        if others is None:
+            raise DataError("no rows were held out in the fit: pass rows that the model has not seen as held_out=…")
+        return learnt, others[seen_rows(others)]
+
+    def _learnt(self, train: Any, whole: bool = True) -> Rows:
+        """The rows that were learnt from: those at hand, or ``train``; of the ``whole`` data of the fit that part."""
+        check_is_fitted(self, "model_")
+        learnt = self._at_hand[0] if self._at_hand else None
+        if train is not None:
+            learnt = self._divided_again(self._rows(train))[0] if whole else self._rows(train)
+        if learnt is None:
+            raise DataError("the rows of the fit are no longer at hand: pass what the model was fitted on as train=…")
+        return learnt[seen_rows(learnt)]
 
     def _divided_again(self, rows: Rows) -> tuple[Rows, Rows | None]:
         """The rows of the fit in the two parts that it made of them; the scores of the held-out ones show that it is so."""

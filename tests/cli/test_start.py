@@ -18,6 +18,8 @@ COMMANDS = [
     "sample",
     "interpolate",
     "certify",
+    "compare",
+    "tradeoff",
     "info",
     "recipes",
 ]

@@ -16,7 +16,7 @@ import latente.recipes  # noqa: F401  (registers every part)
 from latente.errors import ModelError
 from latente.model.corruptions import Corruption
 from latente.model.latent_model import LatentModel, compose
-from latente.model.laws import LatentLaw, fit_law
+from latente.model.laws import LatentLaw, fit_chosen, fit_law
 from latente.model.likelihoods import Likelihood
 from latente.model.objectives import FULL, Objective
 from latente.model.parts import PARTS, Choice, Part, build, choose, constructor_arguments, register
@@ -236,6 +236,39 @@ def test_a_flow_is_a_density_and_bends() -> None:
     assert float(((radius > 2) & (radius < 4)).float().mean()) > 0.9
     grid = torch.cartesian_prod(torch.linspace(-6, 6, 241), torch.linspace(-6, 6, 241))
     assert float(law.log_prob(grid).exp().sum() * 0.05**2) == pytest.approx(1.0, abs=0.02)
+
+
+def test_the_nearest_law_is_a_density_that_follows_what_it_stores() -> None:
+    with seeded(0):
+        angle = torch.rand(1500) * 6.2832
+        ring = torch.stack([angle.cos(), angle.sin()], 1) * (3 + 0.2 * torch.randn(1500, 1))
+        law = build(choose("nearest", codes=1000), latent_dim=2).fit(ring[:1000])
+        radius = law.sample(2000).norm(dim=1)
+    assert float(((radius > 2) & (radius < 4)).float().mean()) > 0.95
+    grid = torch.cartesian_prod(torch.linspace(-6, 6, 241), torch.linspace(-6, 6, 241))
+    assert float(law.log_prob(grid).exp().sum() * 0.05**2) == pytest.approx(1.0, abs=0.02)
+    gaussian = build(choose("gaussian"), latent_dim=2).fit(ring[:1000])
+    assert law.log_prob(ring[1000:]).mean() > gaussian.log_prob(ring[1000:].double()).mean() + 0.5
+
+
+def test_the_nearest_law_stores_as_many_codes_as_there_are() -> None:
+    law = build(choose("nearest"), latent_dim=2).fit(torch.tensor([[0.0, 1.0], [1.0, 1.0], [1.0, 1.0]]))
+    assert law.choice().arguments["codes"] == 3
+    assert torch.isfinite(law.log_prob(torch.zeros(1, 2))).all()
+    again = build(Choice.from_json(json.loads(json.dumps(law.choice().to_json()))))
+    again.load_state_dict(law.state_dict())
+
+
+def test_a_law_of_ones_own_choice() -> None:
+    with seeded(0):
+        z = torch.randn(400, 2)
+    assert fit_chosen("prior", z).log_prob(torch.zeros(1, 2)).item() == pytest.approx(-np.log(2 * np.pi))
+    assert fit_chosen(choose("mixture", components=3), z).arguments["components"] == 3
+    assert fit_chosen("mixture", torch.cat([z, z * 0.2 + 5])).arguments["components"] == 2
+    with pytest.raises(ModelError, match="no law of codes called 'elbo'; there are auto, prior, gaussian"):
+        fit_chosen("elbo", z)
+    with pytest.raises(ModelError, match="a flow is a law of codes of at least 2 dimensions"):
+        fit_chosen("flow", z[:, :1])
 
 
 def test_the_law_is_chosen_by_evidence() -> None:

@@ -12,7 +12,8 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from latente.errors import StorageError
-from latente.report import drawing, figures
+from latente.report import figures
+from latente.report.drawing import maps, sheets, style, tables
 
 rng = np.random.default_rng(0)
 TABLE = rng.normal(size=(60, 4))
@@ -52,20 +53,20 @@ def test_pictures_of_every_layout_are_two_rows(pictures):
     (panel,) = figures.reconstructions(pictures, pictures, limit=5)
     drawn(panel)
     shown = panel.images[0].get_array()
-    assert shown.shape == (2 * 8 + 1, 5 * 6 + 4, 3)
-    assert shown[0, 0].tolist() == pytest.approx([PICTURES[0, 0, 0]] * 3)
+    assert shown.shape == (2 * 8 + 1, 5 * 6 + 4, 4)
+    assert shown[0, 0].tolist() == pytest.approx([PICTURES[0, 0, 0]] * 3 + [1])
 
 
 def test_bytes_keep_their_brightness_and_floats_beyond_one_are_stretched():
-    assert drawing.value_range(np.full((1, 2, 2), 7, np.uint8)) == (0, 255)
-    assert drawing.value_range(np.array([[[0.0, 16.0]]])) == (0, 16)
-    assert drawing.value_range(np.array([[[0.2, np.nan]]])) == (0, 1)
+    assert sheets.value_range(np.full((1, 2, 2), 7, np.uint8)) == (0, 255)
+    assert sheets.value_range(np.array([[[0.0, 16.0]]])) == (0, 16)
+    assert sheets.value_range(np.array([[[0.2, np.nan]]])) == (0, 1)
 
 
 def test_pixels_that_were_not_seen_are_marked():
     holed = PICTURES.copy()
     holed[0, 0, 0] = np.nan
-    assert drawing.painted(holed, (0, 1))[0, 0, 0].tolist() == pytest.approx(drawing.UNSEEN)
+    assert sheets.painted(holed, (0, 1))[0, 0, 0].tolist() == pytest.approx(style.UNSEEN)
 
 
 @pytest.mark.parametrize("columns", [1, 5, 30])
@@ -86,10 +87,10 @@ def test_wide_tables_go_from_the_best_to_the_worst_column():
 
 def test_r_squared_and_ks_distance_know_their_ends():
     values = rng.normal(size=500)
-    assert drawing.r_squared(values, values) == 1
-    assert drawing.r_squared(values, np.full(500, values.mean())) == pytest.approx(0)
-    assert drawing.ks_distance(values, values) == 0
-    assert drawing.ks_distance(values, values + 100) == 1
+    assert tables.r_squared(values, values) == 1
+    assert tables.r_squared(values, np.full(500, values.mean())) == pytest.approx(0)
+    assert tables.ks_distance(values, values) == 0
+    assert tables.ks_distance(values, values + 100) == 1
 
 
 def test_samples_without_data_show_only_what_was_made():
@@ -99,11 +100,11 @@ def test_samples_without_data_show_only_what_was_made():
 
 def test_histogram_of_few_values_has_a_bin_for_each():
     binary = rng.integers(0, 2, 50).astype(float)
-    assert drawing.bins(binary, binary) == pytest.approx([-0.5, 0.5, 1.5])
+    assert tables.bins(binary, binary) == pytest.approx([-0.5, 0.5, 1.5])
 
 
 def test_histogram_is_not_flattened_by_far_samples():
-    edges = drawing.bins(TABLE[:, 0], np.append(TABLE[:, 1], [1e6] * 20))
+    edges = tables.bins(TABLE[:, 0], np.append(TABLE[:, 1], [1e6] * 20))
     assert np.ptp(edges) < 3 * np.ptp(TABLE[:, 0])
 
 
@@ -171,11 +172,11 @@ def test_classes_get_a_legend_and_measures_a_bar():
 
 
 def test_a_class_that_is_missing_leaves_the_other_names_as_they_are():
-    assert drawing.as_classes(np.array([0, 2, 2]), ["a", "b", "c"])[0] == ["a", "c"]
+    assert maps.as_classes(np.array([0, 2, 2]), ["a", "b", "c"])[0] == ["a", "c"]
 
 
 def test_more_than_ten_classes_share_a_legend_of_ten():
-    names, index = drawing.as_classes(np.array([f"{k:02d}" for k in range(14) for _ in range(14 - k)]))
+    names, index = maps.as_classes(np.array([f"{k:02d}" for k in range(14) for _ in range(14 - k)]))
     assert names == [f"{k:02d}" for k in range(9)] + ["other"]
     assert np.bincount(index)[9] == sum(range(1, 6))
 
@@ -186,7 +187,7 @@ def test_a_map_is_drawn_into_the_panel_it_is_given():
 
 
 def test_the_law_is_drawn_where_its_mass_is():
-    weights = drawing.mixture_density(LAW, np.stack(np.meshgrid(np.arange(-6, 7, 0.1), np.arange(-6, 7, 0.1)), -1))
+    weights = maps.mixture_density(LAW, np.stack(np.meshgrid(np.arange(-6, 7, 0.1), np.arange(-6, 7, 0.1)), -1))
     assert weights.sum() * 0.01 == pytest.approx(1, abs=1e-3)
 
 
@@ -194,7 +195,7 @@ def test_a_million_codes_are_counted_or_sampled():
     many = rng.normal(size=(1_000_000, 2))
     assert figures.latent_map(many).collections[0].get_array().sum() > 990_000
     coloured = figures.latent_map(many, np.arange(len(many)) % 3)
-    assert len(coloured.collections[0].get_offsets()) == drawing.MOST_POINTS
+    assert len(coloured.collections[0].get_offsets()) == style.MOST_POINTS
     assert "20,000 of 1,000,000" in words(coloured)
 
 

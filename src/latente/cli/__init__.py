@@ -11,7 +11,22 @@ from typing import Annotated
 import typer
 from typer.main import get_command
 
-from latente.cli import anomalies, certify, demo, denoise, encode, fit, impute, info, interpolate, recipes, reconstruct, sample
+from latente.cli import (
+    anomalies,
+    certify,
+    compare,
+    demo,
+    denoise,
+    encode,
+    fit,
+    impute,
+    info,
+    interpolate,
+    recipes,
+    reconstruct,
+    sample,
+    tradeoff,
+)
 from latente.cli.failures import failed
 from latente.version import __version__
 
@@ -27,6 +42,8 @@ for command in (
     sample.sample,
     interpolate.interpolate,
     certify.certify,
+    compare.compare,
+    tradeoff.tradeoff,
     info.info,
     recipes.recipes,
 ):

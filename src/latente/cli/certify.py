@@ -13,6 +13,9 @@ from latente.cli.options import Json, Quiet, Run
 
 if TYPE_CHECKING:
     from latente.certificate import Certificate
+    from latente.estimator import VAE
+
+EVERY = "all"
 
 FittedOn = Annotated[
     str,
@@ -28,9 +31,21 @@ HeldOut = Annotated[
         "--held-out", metavar="DATA", help="Rows that the model has not seen.", show_default="those that 'latente fit' held out"
     ),
 ]
+Law = Annotated[
+    str,
+    typer.Option(
+        "--law",
+        metavar="NAME",
+        help="First fit another law to the codes, and keep it in RUN: gaussian, mixture, flow, nearest (which stores codes), "
+        "prior, or auto. Or 'all': say what each would reach, and change nothing.",
+        show_default="the law that RUN has",
+    ),
+]
 
 
-def certify(run: Run, data: FittedOn = "", held_out: HeldOut = "", json: Json = False, quiet: Quiet = False) -> None:
+def certify(
+    run: Run, data: FittedOn = "", held_out: HeldOut = "", law: Law = "", json: Json = False, quiet: Quiet = False
+) -> None:
     """Measure a latent space, and say what is wrong with it.
 
     Is it continuous and complete, what does the code keep, does the model repeat its rows? Each figure has its interval,
@@ -40,24 +55,59 @@ def certify(run: Run, data: FittedOn = "", held_out: HeldOut = "", json: Json = 
     Example:
       latente certify wine-vae
       latente certify wine-vae wine.csv
+      latente certify wine-vae wine.csv --law mixture
     """
     console = Console(json, quiet)
     if held_out and not data:
         raise Misused("--held-out needs DATA, too: rows that the model has seen, to compare with")
-    certificate = measured(run, data, held_out) if data else kept(run)
-    tell(console, certificate)
-    console.report(certificate.to_dict())
+    if law and not data:
+        raise Misused("--law needs DATA, too: the rows that the model was fitted on, whose codes the law is fitted to")
+    if law == EVERY:
+        tell_laws(console, run, data, held_out)
+    else:
+        with console.hearing_warnings():
+            certificate = measured(run, data, held_out, law) if data else kept(run)
+        tell(console, certificate)
+        console.report(certificate.to_dict())
 
 
-def measured(run: str, data: str, held_out: str) -> Certificate:
-    """The certificate of a model, measured now, and left in the run folder where there is one."""
-    from latente.cli.tasks import open_model
+def measured(run: str, data: str, held_out: str, law: str = "") -> Certificate:
+    """The certificate of a model, measured now, and left in the run folder where there is one; with another law, that is left
+    in the model, too.
+    """
+    from latente.cli.tasks import model_file, open_model
     from latente.report.run_folder import write_certificate
 
-    certificate = open_model(run).certificate(held_out or None, train=data)
+    vae = open_model(run)
+    if law:
+        vae.refit_law(law, train=data)
+    certificate = vae.certificate(held_out or None, train=data)
+    if law:
+        _write_law(vae, model_file(run))
     if Path(run).is_dir():
         write_certificate(certificate, Path(run))
     return certificate
+
+
+def _write_law(vae: VAE, path: Path) -> None:
+    """Write the model again with its other law; its frames stay of the kind that it was fitted on."""
+    from latente.estimator import load
+
+    whole = load(path)
+    whole.law_, whole.notes_ = vae.law_, vae.notes_
+    whole.save(path)
+
+
+def tell_laws(console: Console, run: str, data: str, held_out: str) -> None:
+    """What each law of the codes would reach; the model stays as it is."""
+    from latente.cli.tasks import open_model
+    from latente.studies.law_comparison import HEADER, compare_laws
+
+    found = compare_laws(open_model(run), train=data, held_out=held_out or None)
+    console.table(HEADER, found.lines(), title="Laws of the codes, by held-out rows; rate and loss as if each were the prior")
+    for note in found.notes:
+        console.remark(note)
+    console.report(found.to_dict())
 
 
 def kept(run: str) -> Certificate:

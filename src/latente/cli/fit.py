@@ -7,6 +7,7 @@ import shutil
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -15,12 +16,13 @@ import typer
 
 from latente.cli import options
 from latente.cli.console import Console, counted
-from latente.cli.options import AUTO, Data, Json, Quiet, Seed, named
+from latente.cli.options import AUTO, Data, Json, Lang, Quiet, Seed, named
 from latente.errors import StorageError
 
 if TYPE_CHECKING:
     from latente.certificate import Certificate
     from latente.estimator import VAE
+    from latente.report.shown import Shown
     from latente.training.loop import Training
 
 
@@ -85,7 +87,7 @@ KindsOfColumns = Annotated[
         "and text, which are left out. May be repeated.",
     ),
 ]
-Figures = Annotated[bool, typer.Option("--figures/--no-figures", help="Draw the figures of the run folder.")]
+Figures = Annotated[bool, typer.Option("--figures/--no-figures", help="Draw figures, and write the report with them.")]
 
 Certified = Annotated[bool, typer.Option("--certificate/--no-certificate", help="Measure the latent space, too.")]
 
@@ -109,6 +111,7 @@ def fit(
     checkpoint_every: CheckpointEvery = 5.0,
     figures: Figures = True,
     certificate: Certified = True,
+    lang: Lang = None,
     json: Json = False,
     quiet: Quiet = False,
 ) -> None:
@@ -144,8 +147,17 @@ def fit(
         kinds=options.pairs(kinds or [], "COLUMN=KIND, such as zip=categorical") or None,
     )
     folder = Path(out or f"{stem(data)}-{name}")
-    console, writes = Console(json, quiet), {"figures": figures, "certificate": certificate}
+    console, writes = Console(json, quiet), Writes(figures, certificate, lang)
     run(vae, data, folder, console, writes, resume=resume, checkpoint_every=checkpoint_every)
+
+
+@dataclass(frozen=True)
+class Writes:
+    """What a run folder gets beside the model: figures with a report, a certificate; and the language of the words there."""
+
+    figures: bool
+    certificate: bool
+    lang: str | None
 
 
 def run(
@@ -153,15 +165,15 @@ def run(
     data: str,
     folder: Path,
     console: Console,
-    writes: dict[str, bool],
+    writes: Writes,
     *,
     resume: bool,
     checkpoint_every: float,
 ) -> None:
-    """Fit, write the run folder with ``figures`` and ``certificate`` where wanted, and say what came of it."""
+    """Fit, write the run folder with what is wanted, and say what came of it."""
     from latente.data import read
     from latente.estimator import text_columns
-    from latente.report.run_folder import CHECKPOINT, claim, metrics, write_certificate, write_run
+    from latente.report.run_folder import CHECKPOINT, claim, metrics
 
     claim(folder)
     if resume:
@@ -180,17 +192,35 @@ def run(
         for note in vae.notes_:
             if note not in heard:
                 console.remark(note)
-        paths = write_run(vae, rows, folder, writes["figures"])
-        certificate = certified(vae, console, heard) if writes["certificate"] else None
-        if certificate is not None:
-            paths["certificate"] = write_certificate(certificate, folder)
+        paths, certificate = written(vae, rows, data, folder, console, writes, heard)
         shutil.rmtree(folder / CHECKPOINT, ignore_errors=True)  # not before: a kill until here can be resumed
     if vae.figures_["finished"] == "interrupted":
         console.remark("interrupted: the best model so far is kept")
     console.say(summary(vae, folder, rows_seen=len(rows)))
     if certificate is not None:
         console.say(in_short(certificate, folder))
+    if "report" in paths:
+        console.say(f"report: {paths['report']} (open it in a browser)")
     console.report({**metrics(vae), "folder": folder, "paths": paths})
+
+
+def written(
+    vae: VAE, rows: Any, source: str, folder: Path, console: Console, writes: Writes, heard: list[str]
+) -> tuple[dict[str, Path], Certificate | None]:
+    """Write the run folder, the model first; where everything is, and the certificate."""
+    from latente.report.run_folder import write_certificate, write_run
+    from latente.report.shown import Shown
+    from latente.report.texts import language, speaking
+
+    shown = Shown(vae, rows) if writes.figures else None
+    with speaking(writes.lang or language()) as say:
+        paths = write_run(vae, shown, folder)
+    certificate = certified(vae, console, heard) if writes.certificate else None
+    if certificate is not None:
+        paths["certificate"] = write_certificate(certificate, folder)
+    if shown is not None:
+        paths |= reported(shown, folder, console, lang=say.lang, certificate=certificate, source=source)
+    return paths, certificate
 
 
 def certified(vae: VAE, console: Console, heard: list[str]) -> Certificate | None:
@@ -209,6 +239,20 @@ def certified(vae: VAE, console: Console, heard: list[str]) -> Certificate | Non
             continue
         console.remark(f"{verdict.name}: {verdict.evidence}; {verdict.remedy}", "warning")
     return certificate
+
+
+def reported(shown: Shown, folder: Path, console: Console, **how: Any) -> dict[str, Path]:
+    """The report in a run folder, by its name; nothing, and a remark, where it could not be made."""
+    from latente.report.report import write_report
+    from latente.report.run_folder import REPORT
+
+    try:
+        return {"report": write_report(shown.vae, shown, folder / REPORT, run=folder, **how)}
+    except StorageError:
+        raise
+    except Exception as error:  # whatever it stumbles over, the model is there and of use
+        console.remark(f"the report could not be made ({type(error).__name__}: {error}); the model is saved", "warning")
+        return {}
 
 
 def in_short(certificate: Certificate, folder: Path) -> str:

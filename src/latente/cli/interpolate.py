@@ -34,7 +34,7 @@ def interpolate(
     """
     from latente.cli.tasks import Task
     from latente.data import read
-    from latente.report.run_folder import taken
+    from latente.report.shown import taken
 
     task = Task(run, out, Console(json, quiet), unknown=unknown)
     codec = task.vae.codec_

@@ -56,6 +56,19 @@ UnknownLevels = Annotated[
     typer.Option("--unknown", help="What new texts are: an error, or missing values, with a warning."),
 ]
 
+
+class Language(StrEnum):
+    """What a report is written in."""
+
+    en = "en"
+    es = "es"
+
+
+Lang = Annotated[
+    Language | None,
+    typer.Option("--lang", help="Language of the report and its figures.", show_default="that of the locale: es, or else en"),
+]
+
 AUTO = "auto"
 
 
@@ -102,6 +115,18 @@ def widths(text: str) -> tuple[int, ...] | str:
     if AUTO in values:
         raise wrong(f"{text!r} is neither 'auto' nor widths such as 64,32")
     return tuple(int(value) for value in values)
+
+
+def positives(text: str) -> tuple[float, ...]:
+    """Positive numbers with commas between them.
+
+    >>> positives("0.5,1,2")
+    (0.5, 1.0, 2.0)
+    """
+    values = [positive(value.strip()) for value in text.split(",")]
+    if AUTO in values:
+        raise wrong(f"{text!r} are no positive numbers such as 0.5,1,2")
+    return tuple(float(value) for value in values)
 
 
 def device(text: str) -> str:

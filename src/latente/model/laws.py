@@ -7,21 +7,28 @@ nothing and decodes to better rows.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from sklearn.mixture import GaussianMixture
+from sklearn.neighbors import NearestNeighbors
 from torch import Tensor, nn
 from torch.distributions import Categorical, MixtureSameFamily, MultivariateNormal
 
+from latente.errors import ModelError
 from latente.model.distributions import LOG_2PI
-from latente.model.parts import Part, register
+from latente.model.parts import Choice, Part, build, choose, names_of, register
 from latente.seeding import seeded
 
 CANDIDATES = (1, 2, 5, 10, 20, 30)
 MOST_CODES = 10_000
 FLOW_STEPS, FLOW_BATCH, FLOW_RATE = 2000, 512, 2e-3
+STORED, JUDGED = 5000, 1000
+WIDTHS = (0.1, 0.2, 0.4, 0.6, 0.8, 1.0, 1.3)  # of kernels, in distances to the k-th neighbour
+WIDEST = 0.9  # variance of a kernel in whitened codes, whose own is 1
+VALUES_AT_ONCE = 20_000_000
 
 
 class LatentLaw(Part):
@@ -150,6 +157,98 @@ class FlowLaw(LatentLaw):
         return u @ self.cholesky.T + self.center
 
 
+@register
+class NearestLaw(LatentLaw):
+    """A kernel around each of at most 5,000 stored codes, as wide as it is far to the code's k-th neighbour (Breiman, Meisel
+    and Purcell 1977), drawn together so that mean and covariance stay those of the codes (Silverman 1986, section 6.4).
+
+    It stores codes of training rows, and a code decodes to something close to its row: whoever has the file has these rows,
+    as far as the code tells them. It is never chosen by itself.
+
+    Args:
+        latent_dim: d.
+        codes: how many to store; fitting lowers it to those that there are.
+        neighbours: k.
+    """
+
+    name = "nearest"
+    center: Tensor
+    cholesky: Tensor
+    stored: Tensor
+    variance: Tensor
+
+    def __init__(self, latent_dim: int, codes: int = STORED, neighbours: int = 10) -> None:
+        super().__init__()
+        self.neighbours = neighbours
+        self.register_buffer("center", torch.zeros(latent_dim, dtype=torch.float64))
+        self.register_buffer("cholesky", torch.eye(latent_dim, dtype=torch.float64))
+        self.register_buffer("stored", torch.zeros(codes, latent_dim, dtype=torch.float64))
+        self.register_buffer("variance", torch.ones(codes, dtype=torch.float64))
+
+    def fit(self, z: Tensor, seed: int = 0) -> NearestLaw:
+        """The width of all kernels is the one under which codes that are left out are most likely."""
+        z = z.double().cpu()
+        self.center = z.mean(0)
+        self.cholesky = _factor(z)
+        with seeded(seed):
+            u = self._whitened(z[torch.randperm(len(z))[: len(self.stored)]])
+        self.arguments["codes"] = len(u)
+        reach = _reach(u, min(self.neighbours, len(u) - 1))
+        candidates = [(width * reach).square().clamp(1e-12, WIDEST) for width in WIDTHS]
+        self.variance = max(candidates, key=lambda variance: _left_out(u, variance))
+        self.stored = u * (1 - self.variance.mean()).sqrt()
+        return self
+
+    def _whitened(self, z: Tensor) -> Tensor:
+        white: Tensor = torch.linalg.solve_triangular(self.cholesky, (z.double() - self.center).T, upper=False).T
+        return white
+
+    def log_prob(self, z: Tensor) -> Tensor:
+        flat = self._whitened(z.reshape(-1, z.shape[-1]))
+        parts = [torch.logsumexp(part, 1) for part in _kernels(flat, self.stored, self.variance)]
+        log_det = self.cholesky.diagonal().log().sum()
+        value: Tensor = torch.cat(parts) - math.log(len(self.stored)) - log_det
+        return value.reshape(z.shape[:-1])
+
+    def sample(self, n: int) -> Tensor:
+        """Draws [n, d], from torch's generator."""
+        chosen = torch.randint(len(self.stored), (n,))
+        noise = torch.randn(n, len(self.center), dtype=torch.float64)
+        u = self.stored[chosen] + self.variance[chosen].sqrt().unsqueeze(1) * noise
+        drawn: Tensor = u @ self.cholesky.T + self.center
+        return drawn
+
+
+def _factor(z: Tensor) -> Tensor:
+    """Cholesky factor of the covariance of codes [N, d], with a ridge for directions that they do not use."""
+    covariance = torch.cov(z.T).reshape(z.shape[1], z.shape[1])
+    ridge = 1e-9 * covariance.diagonal().mean().clamp_min(1e-12)
+    factor: Tensor = torch.linalg.cholesky(covariance + ridge * torch.eye(z.shape[1], dtype=z.dtype))
+    return factor
+
+
+def _reach(u: Tensor, k: int) -> Tensor:
+    """How far it is from each point [n, d] to its k-th neighbour, as a standard deviation in each dimension, [n]."""
+    distance, _ = NearestNeighbors(n_neighbors=k).fit(u.numpy()).kneighbors()
+    return torch.from_numpy(distance[:, -1]) / math.sqrt(u.shape[1])
+
+
+def _kernels(points: Tensor, centers: Tensor, variance: Tensor) -> Iterator[Tensor]:
+    """Log-density of points [N, d] under each kernel, [n, centers], some points at a time."""
+    d = points.shape[1]
+    for part in torch.split(points, max(1, VALUES_AT_ONCE // len(centers))):
+        yield -0.5 * (torch.cdist(part, centers).square() / variance + d * (variance.log() + LOG_2PI))
+
+
+def _left_out(u: Tensor, variance: Tensor) -> float:
+    """Mean log-density of points under the kernels of all others."""
+    some = u[:JUDGED]
+    density = torch.cat(list(_kernels(some, u, variance)))
+    own = torch.arange(len(some))
+    density[own, own] = -math.inf
+    return float(torch.logsumexp(density, 1).mean())
+
+
 def _coupling(inputs: int, outputs: int, width: int) -> nn.Sequential:
     """A network that begins at "no change"."""
     last = nn.Linear(width, outputs)
@@ -166,6 +265,37 @@ def _shift_and_scale(net: nn.Module, kept: Tensor) -> tuple[Tensor, Tensor]:
 def _mixture(codes: NDArray[np.float64], components: int, seed: int) -> GaussianMixture:
     ridge = 1e-6 * max(float(codes.var(0).mean()), 1e-12)
     return GaussianMixture(components, reg_covar=ridge, random_state=seed, max_iter=60, tol=1e-2).fit(codes)
+
+
+def fit_chosen(law: str | Choice, z: Tensor, seed: int = 0) -> LatentLaw:
+    """The law of one's own choice, fitted to codes [N, d].
+
+    Args:
+        law: "auto" (:func:`fit_law`), "prior" (N(0, I), whatever the codes are), "gaussian", "mixture" (as many components as
+            the evidence is for), "flow", "nearest", or a choice with arguments.
+        z: codes. seed: of what is drawn.
+
+    Raises:
+        ModelError: there is no such law, or it can't be one of these codes.
+    """
+    d = z.shape[1]
+    if law in ("auto", "prior"):
+        return fit_law(z, seed) if law == "auto" else GaussianLaw(d)
+    chosen = choose(law) if isinstance(law, str) else law
+    if chosen.own is None and chosen.name not in names_of(LatentLaw):
+        raise ModelError(f"there is no law of codes called {chosen.name!r}; there are {', '.join(LAWS)}")
+    if chosen.name == "flow" and d < 2:
+        raise ModelError("a flow is a law of codes of at least 2 dimensions, and these have 1")
+    if chosen == choose("mixture"):
+        fitted = _best_mixture(z.double().cpu().numpy()[:MOST_CODES], seed)
+        mixture = MixtureLaw(d, fitted.n_components)
+        mixture._take(fitted)
+        return mixture
+    built: LatentLaw = build(chosen, latent_dim=d)
+    return built.fit(z, seed)
+
+
+LAWS = ("auto", "prior", "gaussian", "mixture", "flow", "nearest")
 
 
 def fit_law(z: Tensor, seed: int = 0) -> LatentLaw:

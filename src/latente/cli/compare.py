@@ -1,0 +1,91 @@
+"""``latente compare``."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from latente.cli import options
+from latente.cli.console import Console
+from latente.cli.failures import Misused
+from latente.cli.fit import Device, Hidden, KindsOfColumns, LatentDim, MaxEpochs, TimeLimit, stem
+from latente.cli.options import AUTO, Data, Json, Lang, Quiet, Seed, named
+
+if TYPE_CHECKING:
+    from latente.recipes import Recipe
+
+Recipes = Annotated[
+    str,
+    typer.Option(
+        "--recipes", "-r", metavar="NAME[:ARGUMENT=VALUE]…,…", help="Models of 'latente recipes', with commas between them."
+    ),
+]
+Out = Annotated[
+    str, typer.Option("--out", "-o", metavar="OUT", help="Folder.", show_default="./NAME-compare, NAME being that of DATA")
+]
+
+
+def compare(
+    data: Data,
+    recipes: Recipes = "autoencoder,vae",
+    out: Out = "",
+    latent_dim: LatentDim = AUTO,
+    hidden: Hidden = AUTO,
+    max_epochs: MaxEpochs = AUTO,
+    time_limit: TimeLimit = AUTO,
+    device: Device = AUTO,
+    kinds: KindsOfColumns = None,
+    seed: Seed = 0,
+    lang: Lang = None,
+    json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Show several models of the same rows side by side.
+
+    What was measured of each, the maps of their codes with holes marked, and what each makes of the same random places and of
+    the same walks. OUT gets a page, compare.html, and the run folder of each model.
+
+    \b
+    Example:
+      latente compare wine.csv
+      latente compare wine.csv --recipes autoencoder,vae,beta-vae:beta=4 --latent-dim 2 -o wine-models
+    """
+    chosen = asked(recipes)
+    from latente.report.study_pages import COMPARE, claim_study, folder_name, write_comparison
+    from latente.report.texts import language
+    from latente.studies.comparison import compare as made
+
+    if len({folder_name(name) for name in chosen}) < len(chosen):
+        raise Misused(f"--recipes {recipes}: two of them would have the same folder; leave one out")
+    console, folder = Console(json, quiet), Path(out or f"{stem(data)}-compare")
+    claim_study(folder, COMPARE)
+    with console.hearing_warnings():
+        found = made(
+            data, chosen, latent_dim=latent_dim, time_limit=None if time_limit == AUTO else time_limit, random_state=seed,
+            verbose=int(console.shows_progress and sys.stderr.isatty()),
+            told=lambda fit: console.remark(fit, "fitting"), hidden=hidden, max_epochs=max_epochs, device=device,
+            kinds=options.pairs(kinds or [], "COLUMN=KIND, such as zip=categorical") or None,
+        )  # fmt: skip
+        paths = write_comparison(found, folder, str(lang or language()), stem(data))
+    console.table(found.header, found.lines(), title=found.title)
+    console.say("")
+    for sentence in found.reading():
+        console.say(sentence)
+    console.say(f"page: {paths['page']}")
+    console.report({**found.to_dict(), "folder": folder, "paths": paths})
+
+
+def asked(recipes: str) -> dict[str, Recipe]:
+    """The recipes by what was typed for each."""
+    texts = [text.strip() for text in recipes.split(",") if text.strip()]
+    parsed: list[tuple[str, tuple[str, dict[str, Any]]]] = [(text, named(text)) for text in texts]
+    if not parsed:
+        raise options.wrong("--recipes names no model; there are those of 'latente recipes'")
+    if twice := next((text for text in texts if texts.count(text) > 1), None):
+        raise options.wrong(f"{twice!r} is asked for twice")
+    from latente.recipes import recipe
+
+    return {text: recipe(name, **arguments) for text, (name, arguments) in parsed}

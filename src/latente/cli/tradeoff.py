@@ -1,0 +1,75 @@
+"""``latente tradeoff``."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from latente.cli import options
+from latente.cli.console import Console
+from latente.cli.fit import Device, Hidden, KindsOfColumns, MaxEpochs, RecipeText, TimeLimit, stem
+from latente.cli.options import AUTO, Data, Json, Lang, Quiet, Seed, named
+
+Out = Annotated[
+    str, typer.Option("--out", "-o", metavar="OUT", help="Folder.", show_default="./NAME-tradeoff, NAME being that of DATA")
+]
+Dims = Annotated[
+    Any, typer.Option("--dims", parser=options.widths, metavar="D,D,…", help="Sizes of the code to try, such as 1,2,4,8.")
+]
+Betas = Annotated[
+    Any, typer.Option("--betas", parser=options.positives, metavar="B,B,…", help="Prices of a nat of the rate to try.")
+]
+
+
+def tradeoff(
+    data: Data,
+    out: Out = "",
+    recipe: RecipeText = "vae",
+    dims: Dims = AUTO,
+    betas: Betas = "0.25,0.5,1,2,4,8",
+    hidden: Hidden = AUTO,
+    max_epochs: MaxEpochs = AUTO,
+    time_limit: TimeLimit = AUTO,
+    device: Device = AUTO,
+    kinds: KindsOfColumns = None,
+    seed: Seed = 0,
+    lang: Lang = None,
+    json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Show what a code costs and loses, by size and by beta.
+
+    And say which size to take, and why; beside it probabilistic PCA, independent columns and the noise floor. OUT gets a page,
+    tradeoff.html.
+
+    \b
+    Example:
+      latente tradeoff wine.csv
+      latente tradeoff wine.csv --dims 1,2,4,8 --time-limit 60 -o wine-tradeoff
+    """
+    name, arguments = named(recipe)
+    from latente.recipes import recipe as find
+    from latente.report.study_pages import TRADEOFF, claim_study, write_tradeoff
+    from latente.report.texts import language
+    from latente.studies.tradeoff import HEADER
+    from latente.studies.tradeoff import tradeoff as made
+
+    model = find(name, **arguments)
+    console, folder = Console(json, quiet), Path(out or f"{stem(data)}-tradeoff")
+    claim_study(folder, TRADEOFF)
+    with console.hearing_warnings():
+        found = made(
+            data, model, dims=dims, betas=betas, time_limit=None if time_limit == AUTO else time_limit,
+            random_state=seed, verbose=int(console.shows_progress and sys.stderr.isatty()),
+            told=lambda fit: console.remark(fit, "fitting"), hidden=hidden, max_epochs=max_epochs, device=device,
+            kinds=options.pairs(kinds or [], "COLUMN=KIND, such as zip=categorical") or None,
+        )  # fmt: skip
+        paths = write_tradeoff(found, folder, str(lang or language()), stem(data))
+    console.table(HEADER, found.lines(), title=found.title)
+    for sentence in found.sentences():
+        console.say(f"\n{sentence}")
+    console.say(f"\npage: {paths['page']}")
+    console.report({**found.to_dict(), "folder": folder, "paths": paths})

@@ -1,0 +1,1 @@
+"""Drawing: what goes inside one panel, by subject; :mod:`latente.report.figures` puts panels together."""

@@ -1,0 +1,185 @@
+"""Panels of the latent space."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import cast
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import ListedColormap, Normalize, to_rgb
+from matplotlib.figure import FigureBase
+from matplotlib.lines import Line2D
+
+from latente.report.drawing.style import (
+    CLASSES,
+    INK,
+    LINE,
+    MADE,
+    MEASURE,
+    MOST_POINTS,
+    REGIONS,
+    WARM,
+    Array,
+    Law,
+    dots,
+    halo,
+    limits,
+    note,
+    sampled,
+)
+from latente.report.texts import word
+
+
+def frame_map(panel: Axes, codes: Array, law: Law | None, axis_names: tuple[str, str], shape: float = 1.0) -> None:
+    """Axes of a latent map, ``shape`` times as high as wide, over the law: all codes but two in a thousand, and 95% of the law.
+
+    Where the codes spread alike in both dimensions, a unit is as long on one axis as on the other.
+    """
+    ends = np.array([limits(codes[:, k], 99.8) if len(codes) else (-3.0, 3.0) for k in (0, 1)])
+    if law is not None:
+        low, high = reach(law)
+        ends = np.stack([np.minimum(ends[:, 0], low), np.maximum(ends[:, 1], high)], axis=1)
+    spans = ends[:, 1] - ends[:, 0]
+    if spans.max() < 3 * spans.min():
+        width = max(spans[0], spans[1] / shape)
+        ends = ends.mean(axis=1, keepdims=True) + np.array([[-0.5, 0.5]]) * np.array([[width], [width * shape]])
+    panel.set(xlim=tuple(ends[0]), ylim=tuple(ends[1]), xlabel=axis_names[0], ylabel=axis_names[1], box_aspect=shape)
+    if law is not None:
+        contours(panel, law)
+
+
+def reach(law: Law) -> tuple[Array, Array]:
+    """Lowest and highest place in each dimension of the 95% regions of a mixture's parts, with a little room, both [2]."""
+    means, covariances, weights = law
+    large = weights >= min(0.02, float(weights.max()))  # what is smaller hardly counts among 95% of the whole
+    away = 1.04 * math.sqrt(5.991) * np.sqrt(np.diagonal(covariances, axis1=1, axis2=2))[large]
+    return (means[large] - away).min(0), (means[large] + away).max(0)
+
+
+def contours(panel: Axes, law: Law) -> None:
+    """The regions that hold 50, 80 and 95% of a Gaussian mixture, faint, under the points; the edge of the last, over them."""
+    x, y = np.linspace(*panel.get_xlim(), 300), np.linspace(*panel.get_ylim(), 300)
+    density = mixture_density(law, np.stack(np.meshgrid(x, y), axis=-1))
+    highest_first = np.sort(density, axis=None)[::-1]
+    held = np.cumsum(highest_first) / max(float(highest_first.sum()), np.finfo(float).tiny)
+    levels = np.unique(highest_first[np.searchsorted(held, (0.95, 0.8, 0.5)).clip(max=held.size - 1)])
+    if np.isfinite(density).all() and levels[0] < levels[-1]:
+        panel.contourf(x, y, density, levels=[*levels, math.inf], colors=REGIONS, zorder=0)
+        panel.contour(x, y, density, levels=levels[:1], colors=[INK], linewidths=0.9, linestyles=[(0, (4, 3))], zorder=3)
+
+
+def mixture_density(law: Law, points: Array) -> Array:
+    """Density of a Gaussian mixture (means, covariances, weights) at ``points [..., 2]``."""
+    density = np.zeros(points.shape[:-1])
+    for mean, covariance, weight in zip(*law, strict=True):
+        away = points - mean
+        squared = np.einsum("...i,ij,...j->...", away, np.linalg.pinv(covariance), away)
+        spread = math.sqrt(max(float(np.linalg.det(covariance)), np.finfo(float).tiny))
+        density += weight * np.exp(-squared / 2) / (2 * math.pi * spread)
+    return density
+
+
+def as_classes(colours: Array, labels: Sequence[str] | None = None) -> tuple[list[str], Array] | None:
+    """Names and index of at most ten classes, the rarest under one name; ``None`` where the colours are a measure."""
+    numbers = colours.dtype.kind in "iuf"
+    kinds, index, counts = np.unique(colours if numbers else colours.astype(str), return_inverse=True, return_counts=True)
+    if numbers and (len(kinds) > 10 or not np.isfinite(kinds).all() or (kinds % 1).any()):
+        return None
+    names = [labels[int(kind)] if numbers and labels else f"{kind:g}" if numbers else str(kind) for kind in kinds]
+    if len(kinds) <= 10:
+        return names, index
+    place = np.full(len(kinds), 9)
+    common = np.sort(np.argsort(-counts, kind="stable")[:9])
+    place[common] = np.arange(9)
+    return [*(names[k] for k in common), word("other")], place[index]
+
+
+def points(panel: Axes, codes: Array, paint: str | Array) -> Axes:
+    """Codes as dots of one colour or of one each, in a random order, so that no class hides another."""
+    shown = np.random.default_rng(0).permutation(sampled(np.arange(len(codes)), MOST_POINTS))
+    x, y = codes[shown].T
+    panel.scatter(x, y, c=paint if isinstance(paint, str) else paint[shown], **dots(len(shown)))
+    if len(shown) < len(codes):
+        note(panel, word("some_rows", shown=f"{len(shown):,}", all=f"{len(codes):,}"))
+    return panel
+
+
+def by_class(panel: Axes, codes: Array, index: Array) -> Axes:
+    """Codes in the colours of their classes."""
+    return points(panel, codes, ListedColormap(CLASSES)(index % len(CLASSES)))
+
+
+def by_measure(panel: Axes, codes: Array, measure: Array, name: str) -> Axes:
+    """Codes from dark to light over 98% of a measure, grey where it was not seen, with a bar beside the panel."""
+    scale = ScalarMappable(Normalize(*limits(measure, margin=0.0)), MEASURE.with_extremes(bad=LINE))
+    bar(panel, scale, name)
+    return points(panel, codes, scale.to_rgba(np.ma.masked_invalid(measure.astype(float))))
+
+
+def hexagons(panel: Axes, codes: Array) -> Axes:
+    """Very many codes as the number of them in each small cell."""
+    ends = (*panel.get_xlim(), *panel.get_ylim())
+    cells = panel.hexbin(*codes.T, gridsize=80, bins="log", cmap="Blues", mincnt=1, linewidths=0.1, extent=ends)
+    bar(panel, cells, word("rows_in_cell"))
+    return panel
+
+
+def bar(panel: Axes, scale: ScalarMappable, name: str) -> None:
+    """A slim colour bar beside the panel."""
+    drawn = cast(FigureBase, panel.figure).colorbar(scale, ax=panel, label=name, shrink=0.6, aspect=30)
+    drawn.outline.set_visible(False)
+
+
+def name_classes(panel: Axes, codes: Array, names: Sequence[str], index: Array) -> None:
+    """Each class's name at the median of its codes."""
+    for k, name in enumerate(names):
+        if (index == k).any():
+            x, y = np.median(codes[index == k], axis=0)
+            panel.text(x, y, name, ha="center", va="center", fontsize=11, weight="bold", path_effects=[halo()])
+
+
+def class_legend(panel: Axes, names: Sequence[str], title: str) -> None:
+    """Legend of the classes, to the right of the panel."""
+    handles = [Line2D([], [], ls="", marker="o", color=CLASSES[k], label=name) for k, name in enumerate(names)]
+    panel.legend(handles=handles, title=title or None, loc="center left", bbox_to_anchor=(1.0, 0.5), alignment="left")
+
+
+def cloud(panel: Axes, means: Array, deviations: Array) -> Axes:
+    """The density of many normals ``[N, 2]`` together, as a shade over the panel."""
+    x, y = (np.linspace(*ends, 160) for ends in (panel.get_xlim(), panel.get_ylim()))
+    density = normals(y, means[:, 1], deviations[:, 1]).T @ normals(x, means[:, 0], deviations[:, 0])
+    shade = np.empty((*density.shape, 4))
+    shade[..., :3] = to_rgb(MADE)
+    shade[..., 3] = 0.85 * np.sqrt(density / max(float(density.max()), np.finfo(float).tiny))
+    panel.imshow(shade, extent=(x[0], x[-1], y[0], y[-1]), origin="lower", aspect="auto", interpolation="bilinear", zorder=1)
+    return panel
+
+
+def normals(points: Array, means: Array, deviations: Array) -> Array:
+    """Densities [N, P] of normals [N] at points [P]."""
+    width = np.maximum(deviations, 0.006 * np.ptp(points))[:, None]  # none is narrower than what can be seen
+    density: Array = np.exp(-(((points - means[:, None]) / width) ** 2) / 2) / (width * math.sqrt(2 * math.pi))
+    return density
+
+
+def density_line(panel: Axes, means: Array, deviations: Array, law: Array) -> Axes:
+    """The density of many normals ``[N]`` together as an area, and that of a law, of which ``law [M]`` are draws, as a line."""
+    ends = limits(np.concatenate([means - 2 * deviations, means + 2 * deviations, law]), 99.8)
+    x = np.linspace(*ends, 300)
+    panel.fill_between(x, normals(x, means, deviations).mean(0), color=MADE, alpha=0.4, lw=0)
+    edges = np.linspace(*ends, 41)
+    panel.stairs(np.histogram(law, edges)[0] / max(len(law), 1) / np.diff(edges), edges, color=INK, lw=1, ls=(0, (4, 3)))
+    panel.set(xlim=ends, yticks=[])
+    panel.set_ylim(bottom=0)
+    return panel
+
+
+def marked_holes(panel: Axes, drawn: Array, in_hole: Array) -> Axes:
+    """Codes drawn from a law, ``[M, 2]``: dots, and crosses where hardly any row has its code."""
+    (x, y), (lost_x, lost_y) = drawn[~in_hole].T, drawn[in_hole].T
+    panel.scatter(x, y, s=5, color=INK, alpha=0.35, linewidths=0, zorder=3)
+    panel.scatter(lost_x, lost_y, s=16, marker="x", color=WARM, linewidths=1.1, zorder=4)
+    return panel

@@ -1,0 +1,199 @@
+"""Panels of a table's columns: numbers, dates and levels."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.axis import Axis
+from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
+from matplotlib.ticker import MaxNLocator, PercentFormatter
+
+from latente.report.drawing.style import GIVEN, LINE, MADE, MOST_POINTS, Array, dots, limits, note, sampled, say
+from latente.report.texts import amount, word
+
+MOST_LEVELS = 8
+
+
+def is_levels(values: Array) -> bool:
+    """Whether a column holds texts, and not numbers or dates."""
+    return values.dtype.kind in "OUS"
+
+
+def numbers(values: Array) -> Array:
+    """A column of numbers or dates as floats; dates are days since 1970, as matplotlib has them."""
+    if values.dtype.kind == "M":
+        days = values.astype("datetime64[s]").astype(float) / 86400
+        return np.where(np.isnat(values), np.nan, days)
+    return values.astype(float)
+
+
+def ticks(axis: Axis, dates: bool) -> None:
+    """At most four marks on an axis of numbers or of dates."""
+    if dates:
+        locator = AutoDateLocator(minticks=2, maxticks=4)  # type: ignore[no-untyped-call]
+        axis.set_major_locator(locator)
+        axis.set_major_formatter(ConciseDateFormatter(locator, show_offset=False))  # type: ignore[no-untyped-call]
+    else:
+        axis.set_major_locator(MaxNLocator(4))
+
+
+def r_squared(original: Array, reconstructed: Array) -> float:
+    """Share of the variance that the reconstruction explains; NaN where there is none, or fewer than two rows."""
+    seen = np.isfinite(original) & np.isfinite(reconstructed)
+    original, reconstructed = original[seen].astype(float), reconstructed[seen].astype(float)
+    total = float(((original - original.mean()) ** 2).sum()) if seen.any() else 0.0
+    return 1 - float(((original - reconstructed) ** 2).sum()) / total if total > 0 else math.nan
+
+
+def ks_distance(real: Array, generated: Array) -> float:
+    """Kolmogorov-Smirnov: the largest gap between the two cumulative distributions; NaN where one has no values."""
+    real, generated = np.sort(real[np.isfinite(real)]), np.sort(generated[np.isfinite(generated)])
+    if not len(real) or not len(generated):
+        return math.nan
+    points = np.concatenate([real, generated])
+    shares = [np.searchsorted(values, points, side="right") / len(values) for values in (real, generated)]
+    return float(np.abs(shares[0] - shares[1]).max())
+
+
+def ranked(scores: Array, limit: int) -> list[int]:
+    """All columns in their order, or of too many, ``limit`` at even steps from the highest score to the lowest."""
+    if len(scores) <= limit:
+        return list(range(len(scores)))
+    best_first = np.argsort(-np.nan_to_num(scores, nan=-np.inf), kind="stable")
+    return [int(k) for k in best_first[np.linspace(0, len(scores) - 1, limit).round().astype(int)]]
+
+
+def against(panel: Axes, original: Array, reconstructed: Array, fit: float, dates: bool = False) -> Axes:
+    """Reconstruction against original: on the diagonal where they agree, at the frame where they lie outside it."""
+    seen = np.flatnonzero(np.isfinite(original) & np.isfinite(reconstructed))
+    if not len(seen):
+        return say(panel, word("no_values"))
+    shown = sampled(seen, 1500)
+    x, y = spread(original[shown].astype(float)), reconstructed[shown].astype(float)
+    low, high = limits(x)
+    panel.plot([low, high], [low, high], color=LINE, lw=1, zorder=1)
+    panel.scatter(x.clip(low, high), y.clip(low, high), color=MADE, zorder=2, clip_on=False, **dots(3 * len(shown)))
+    panel.set(xlim=(low, high), ylim=(low, high), box_aspect=1)
+    for axis in (panel.xaxis, panel.yaxis):
+        ticks(axis, dates)
+        if len(distinct := few(original[seen], 6)):
+            axis.set_ticks(distinct)
+    note(panel, word("one_value") if math.isnan(fit) else f"R² {amount(f'{fit:.2f}')}")
+    return panel
+
+
+def few(values: Array, most: int = 12) -> Array:
+    """The distinct values of a column that has few of them, sorted; of any other, none."""
+    distinct = np.unique(values[:MOST_POINTS])
+    return distinct if 1 < len(distinct) <= most else distinct[:0]
+
+
+def spread(values: Array) -> Array:
+    """Values a little apart where a column has few of them, so that dots do not hide one another."""
+    if not len(distinct := few(values)):
+        return values
+    away: Array = np.random.default_rng(0).uniform(-0.15, 0.15, len(values))
+    return np.asarray(values + np.diff(distinct).min() * away)
+
+
+def distributions(panel: Axes, real: Array, generated: Array, gap: float, dates: bool = False) -> Axes:
+    """Histogram of the generated values as a line, over that of the real ones as an area."""
+    real, generated = real[np.isfinite(real)].astype(float), generated[np.isfinite(generated)].astype(float)
+    if not len(real) and not len(generated):
+        return say(panel, word("no_values"))
+    edges = bins(real, generated)
+    areas, line = (np.histogram(v, edges)[0] / max(len(v), 1) / np.diff(edges) for v in (real, generated))
+    panel.stairs(areas, edges, fill=True, color=GIVEN, alpha=0.4)
+    panel.stairs(line, edges, color=MADE, lw=1.6)
+    panel.set(xlim=(edges[0], edges[-1]), ylim=(0, 1.22 * max(areas.max(), line.max()) or 1.0), yticks=[])
+    ticks(panel.xaxis, dates)
+    if len(distinct := few(real, 6)):
+        panel.set_xticks(distinct)
+    panel.spines["left"].set_visible(False)
+    if not math.isnan(gap):
+        note(panel, f"KS {amount(f'{gap:.2f}')}")
+    return panel
+
+
+def bins(real: Array, generated: Array) -> Array:
+    """Edges of a histogram: a bin for each value of the data where they are few, else 30 over most of what there is.
+
+    Values generated far outside the data widen it by half at most: beyond that they are off the panel.
+    """
+    if len(distinct := few(real)):
+        between = (distinct[1:] + distinct[:-1]) / 2
+        return np.concatenate([[2 * distinct[0] - between[0]], between, [2 * distinct[-1] - between[-1]]])
+    (low, high), (lowest, highest) = limits(real if len(real) else generated), limits(generated if len(generated) else real)
+    room = (high - low) / 2
+    return np.linspace(min(low, max(lowest, low - room)), max(high, min(highest, high + room)), 31)
+
+
+def counts(values: Array, names: list[str]) -> Array:
+    """How often each level occurs in a column; the last one stands for all that have no name."""
+    place = {name: k for k, name in enumerate(names)}
+    found = [place.get(str(value), len(names)) for value in values if value is not None]
+    return np.bincount(np.array(found, dtype=np.intp), minlength=len(names) + 1).astype(float)
+
+
+def common(values: Array, most: int = MOST_LEVELS) -> list[str]:
+    """The most common levels of a column, the first one first."""
+    kinds, index = np.unique([str(value) for value in values if value is not None], return_inverse=True)
+    order = np.argsort(-np.bincount(index, minlength=len(kinds)), kind="stable")
+    return [str(kinds[k]) for k in order[:most]]
+
+
+def level_gap(real: Array, generated: Array) -> float:
+    """Total variation: the share of generated rows that would have to change their level; NaN where a column is empty."""
+    names = common(np.concatenate([real.astype(object), generated.astype(object)]), len(real) + len(generated))
+    both = [counts(values, names) for values in (real, generated)]
+    if not all(part.sum() for part in both):
+        return math.nan
+    return float(np.abs(both[0] / both[0].sum() - both[1] / both[1].sum()).sum() / 2)
+
+
+def level_shares(panel: Axes, real: Array, generated: Array, gap: float) -> Axes:
+    """Share of each level among the generated rows as a slim bar, over that among the real ones as a wide one."""
+    names = common(real if any(value is not None for value in real) else generated)
+    wide, slim = (counts(values, names) for values in (real, generated))
+    if not wide.sum() + slim.sum():
+        return say(panel, word("no_values"))
+    rows = np.arange(len(names) + bool(wide[-1] + slim[-1]))
+    for part, height, look in ((wide, 0.78, {"color": GIVEN, "alpha": 0.4}), (slim, 0.34, {"color": MADE})):
+        panel.barh(rows, (part / max(part.sum(), 1))[: len(rows)], height, **look)
+    _named(panel, [*names, word("other")][: len(rows)])
+    panel.set_xlabel("" if math.isnan(gap) else word("total_variation", gap=amount(f"{gap:.2f}")), fontsize=8.5, loc="left")
+    return panel
+
+
+def rebuilt_right(original: Array, reconstructed: Array) -> tuple[float, float]:
+    """Share of a column's levels that come back as they were, and that of its most common level; NaN without any."""
+    seen = np.array([value is not None for value in original], dtype=bool)
+    if not seen.any():
+        return math.nan, math.nan
+    right = original[seen].astype(str) == reconstructed[seen].astype(str)
+    return float(right.mean()), float(np.unique(original[seen].astype(str), return_counts=True)[1].max() / seen.sum())
+
+
+def levels_rebuilt(panel: Axes, original: Array, reconstructed: Array) -> Axes:
+    """For each level the share of its rows that come back with it."""
+    names, (right, most) = common(original), rebuilt_right(original, reconstructed)
+    if not names:
+        return say(panel, word("no_values"))
+    shares = [rebuilt_right(*(column[original == name] for column in (original, reconstructed)))[0] for name in names]
+    panel.barh(np.arange(len(names)), np.ones(len(names)), 0.78, color=GIVEN, alpha=0.18)
+    panel.barh(np.arange(len(names)), shares, 0.5, color=MADE)
+    _named(panel, names)
+    panel.set_xlim(0, 1)
+    panel.set_xlabel(word("rebuilt_right", right=f"{right:.0%}", most=f"{most:.0%}"), fontsize=8.5, loc="left")
+    return panel
+
+
+def _named(panel: Axes, names: list[str]) -> None:
+    """Rows of bars with their names, the first one on top, and shares below."""
+    panel.set_yticks(np.arange(len(names)), [name if len(name) <= 14 else f"{name[:13]}…" for name in names])
+    panel.set_ylim(len(names) - 0.4, -0.6)
+    panel.xaxis.set_major_locator(MaxNLocator(3))
+    panel.xaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
+    panel.tick_params(axis="y", length=0)

@@ -1,0 +1,98 @@
+"""What a figure is drawn on, and how it becomes a file."""
+
+from __future__ import annotations
+
+import io
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import matplotlib.style
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
+from matplotlib.ticker import ScalarFormatter
+
+from latente.errors import StorageError
+from latente.files import write_atomically
+from latente.report.drawing.style import STYLE
+from latente.report.texts import amount
+
+styled = matplotlib.style.context(["default", STYLE])
+_METADATA: dict[str, dict[str, Any]] = {".png": {"Software": None}, ".svg": {"Date": None, "Creator": None}}
+
+
+def new_figure(width: float, height: float) -> Figure:
+    """An empty figure, in inches, whose panels make room for their own words."""
+    return Figure(figsize=(width, height), layout=ConstrainedLayoutEngine(w_pad=0.08, h_pad=0.08))
+
+
+@styled
+def save(figure: Axes | Sequence[Axes] | Figure, path: str | os.PathLike[str], *, dpi: int = 150) -> Path:
+    """Write a figure as PNG or SVG, by the suffix: whole or not at all, and the same bytes for the same figure.
+
+    Args:
+        figure: a figure, its panels, or one of them.
+        path: ends in ``.png`` or ``.svg``; missing folders are made, and a file that is there already is replaced.
+        dpi: pixels per inch of a PNG.
+
+    Returns:
+        The path.
+
+    Raises:
+        StorageError: the suffix is another, or the file can't be written.
+    """
+    path = Path(path)
+    kind = path.suffix.lower()
+    if kind not in _METADATA:
+        raise StorageError(f"figures are saved as .png or .svg, and {path.name!r} is neither")
+    with _laid_out(figure) as whole:
+        return write_atomically(path, lambda file: whole.savefig(file, format=kind[1:], dpi=dpi, metadata=_METADATA[kind]))
+
+
+@matplotlib.style.context(["default", STYLE, {"svg.fonttype": "none"}])
+def vector(figure: Axes | Sequence[Axes] | Figure, dpi: int = 150) -> tuple[str, float]:
+    """A figure as the text of an SVG file without a background, its words as words; and its width in inches.
+
+    Args:
+        figure: as in :func:`save`.
+        dpi: pixels per inch of what is drawn as pixels within it.
+    """
+    file = io.StringIO()
+    with _laid_out(figure) as whole:
+        whole.savefig(file, format="svg", dpi=dpi, transparent=True, metadata=_METADATA[".svg"])
+        return file.getvalue(), float(whole.get_figwidth())
+
+
+class _Numbers(ScalarFormatter):
+    """Marks of an axis as the language that is spoken has numbers."""
+
+    def __call__(self, x: float, pos: int | None = None) -> str:
+        return amount(super().__call__(x, pos))
+
+
+@contextmanager
+def _laid_out(figure: Axes | Sequence[Axes] | Figure) -> Iterator[Figure]:
+    """The figure that panels are part of, its numbers in the language that is spoken, and its layout made: matplotlib would
+    draw all of it once more for that.
+    """
+    first = figure if isinstance(figure, (Figure, Axes)) else figure[0]
+    whole: Any = first.get_figure(root=True)
+    for axis in (axis for panel in whole.axes for axis in (panel.xaxis, panel.yaxis)):
+        if type(axis.get_major_formatter()) is ScalarFormatter:
+            axis.set_major_formatter(_Numbers())
+    engine = whole.get_layout_engine()
+    if engine is not None:
+        engine.execute(whole)
+    whole.set_layout_engine(None)
+    try:
+        yield whole
+    finally:
+        whole.set_layout_engine(engine)
+
+
+def short(name: str, most: int = 26) -> str:
+    """A name that fits over a panel."""
+    return name if len(name) <= most else f"{name[: most - 1]}…"

@@ -1,0 +1,199 @@
+"""Figures of the latent space."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+
+from latente.report.drawing import maps, style, tables
+from latente.report.drawing.style import FAINT, GIVEN, MADE, WARM, Array, Law
+from latente.report.figures.canvas import new_figure, short, styled
+from latente.report.texts import amount, word
+
+
+@styled
+def latent_map(
+    codes: Array,
+    colours: Array | None = None,
+    labels: Sequence[str] | None = None,
+    *,
+    law: Law | None = None,
+    title: str = "",
+    colour_name: str = "",
+    axis_names: tuple[str, str] = ("z₁", "z₂"),
+    ax: Axes | None = None,
+) -> Axes:
+    """The rows of a data set as points of a two-dimensional latent space.
+
+    Of more than 20,000 rows, a sample is drawn where they are coloured, and their number in small cells where they are not.
+
+    Args:
+        codes: ``[N, 2]``: two dimensions of the latent space, or a projection of it.
+        colours: ``[N]``: text or at most ten whole numbers are classes, with a legend; other numbers get a colour bar.
+        labels: names of classes that are whole numbers: that of class ``k`` is ``labels[k]``.
+        law: a Gaussian mixture ``(means [k, 2], covariances [k, 2, 2], weights [k])``, drawn as the regions that hold
+            50, 80 and 95% of it.
+        title: above the map.
+        colour_name: what the colours are: title of the legend or the colour bar.
+        axis_names: of the two dimensions.
+        ax: where to draw; a new figure where none is given.
+
+    Example:
+        >>> import numpy as np
+        >>> latent_map(np.eye(2), np.array(["a", "b"])).get_xlabel()
+        'z₁'
+    """
+    ax = ax or new_figure(6.8, 5.6).add_subplot()
+    seen = np.isfinite(codes).all(axis=1)
+    codes, colours = codes[seen], None if colours is None else np.asarray(colours)[seen]
+    maps.frame_map(ax, codes, law, axis_names)
+    ax.set_title(title)
+    if not len(codes):
+        return style.say(ax, word("no_codes"))
+    if colours is not None:
+        return _coloured(ax, codes, colours, labels, colour_name)
+    return maps.points(ax, codes, MADE) if len(codes) <= style.MOST_POINTS else maps.hexagons(ax, codes)
+
+
+@styled
+def latent_maps(
+    codes: Array,
+    colours: Mapping[str, Array],
+    *,
+    law: Law | None = None,
+    axis_names: tuple[str, str] = ("z₁", "z₂"),
+) -> list[Axes]:
+    """The same map in several colourings, a small panel each.
+
+    Args:
+        codes: as in :func:`latent_map`.
+        colours: what each panel is coloured by, and called; as in :func:`latent_map`.
+        law, axis_names: as in :func:`latent_map`.
+
+    Example:
+        >>> import numpy as np
+        >>> len(latent_maps(np.eye(2), {"a": np.arange(2.5, 4), "b": np.array(["x", "y"])}))
+        2
+    """
+    across = min(2, max(1, len(colours)))
+    down = -(-max(1, len(colours)) // across)
+    figure = new_figure(5.1 * across, 3.7 * down + 0.1)
+    for k, (name, colour) in enumerate(colours.items()):
+        panel = figure.add_subplot(down, across, k + 1)
+        latent_map(codes, colour, law=law, title=short(name, 44), axis_names=axis_names, ax=panel)
+    return figure.axes[:1] if not colours else [panel for panel in figure.axes if panel.get_subplotspec() is not None]
+
+
+@styled
+def code_line(codes: Array, column: Array, *, axis_names: tuple[str, str] = ("z₁", "")) -> Axes:
+    """A code of one dimension against a column.
+
+    Args:
+        codes: ``[N]``.
+        column: numbers, or texts, whose places are in the order of their mean codes, ``[N]``.
+        axis_names: of the code and of the column.
+
+    Example:
+        >>> import numpy as np
+        >>> [text.get_text() for text in code_line(np.arange(3), np.array(["b", "b", "a"])).get_yticklabels()]
+        ['b', 'a']
+    """
+    panel = new_figure(7.6, 3.6).add_subplot()
+    panel.set(xlabel=axis_names[0], ylabel=axis_names[1])
+    if is_levels := tables.is_levels(column):
+        kinds, index = np.unique(column.astype(str), return_inverse=True)
+        order = np.argsort([codes[index == k].mean() for k in range(len(kinds))])
+        column = np.argsort(order)[index].astype(float)
+        panel.set_yticks(range(len(kinds)), [short(str(kinds[k]), 20) for k in order])
+    panel.scatter(codes, tables.spread(column.astype(float)), color=MADE, **style.dots(len(codes)))
+    panel.margins(0.04)
+    if not is_levels and len(distinct := tables.few(column, 6)):
+        panel.set_yticks(distinct)
+    return panel
+
+
+@styled
+def posterior_against_law(
+    means: Array,
+    deviations: Array,
+    drawn: Mapping[str, tuple[Array, Array]],
+    *,
+    axis_names: tuple[str, str] = ("z₁", "z₂"),
+) -> list[Axes]:
+    """Where the codes of all rows together are, and where codes drawn from a law fall: a panel a law.
+
+    Args:
+        means: of the posteriors of the rows, ``[N, 2]``, or ``[N, 1]`` for a code of one dimension.
+        deviations: their standard deviations, of the same shape.
+        drawn: by the title of its panel, codes drawn from a law, ``[M, 2]`` or ``[M, 1]``, and which of them fell into a hole,
+            bool ``[M]``.
+        axis_names: of the dimensions.
+
+    Example:
+        >>> import numpy as np
+        >>> codes = np.random.default_rng(0).normal(size=(50, 2))
+        >>> len(posterior_against_law(codes, 0.1 + 0 * codes, {"N(0, I)": (codes, codes[:, 0] > 2)}))
+        1
+    """
+    figure = new_figure(5.1 * max(1, len(drawn)), 4.2 if means.shape[1] > 1 else 2.8)
+    panels = list(figure.subplots(1, max(1, len(drawn)), squeeze=False)[0])
+    everywhere = np.concatenate([means, *(codes for codes, _ in drawn.values())])
+    for panel, (name, (codes, in_hole)) in zip(panels, drawn.items(), strict=True):
+        if means.shape[1] > 1:
+            maps.frame_map(panel, everywhere, None, axis_names)
+        _against_law(panel, means, deviations, codes, in_hole, axis_names)
+        panel.set_title(short(name, 60))
+    return panels
+
+
+@styled
+def space_measures(measures: Sequence[tuple[str, float, float, float]]) -> Axes:
+    """Figures between 0 and 1 with their intervals, one below the other.
+
+    Args:
+        measures: name, value, and both ends of the interval (NaN where there is none); a name that begins with a space stands
+            for something that the one above is compared with. Values that are NaN are left out.
+
+    Example:
+        >>> len(space_measures([("C", 0.6, 0.5, 0.7), (" PCA", 0.4, 0.3, 0.5)]).get_yticks())
+        2
+    """
+    known = [measure for measure in measures if np.isfinite(measure[1])]
+    panel = new_figure(7.6, 0.34 * max(2, len(known)) + 0.7).add_subplot()
+    if not known:
+        return style.say(panel, word("no_values"))
+    for row, (name, value, low, high) in enumerate(known):
+        colour = GIVEN if name.startswith(" ") else MADE
+        if np.isfinite([low, high]).all():
+            panel.plot([low, high], [row, row], color=colour, lw=5, alpha=0.35, solid_capstyle="butt")
+        panel.plot([value], [row], "o", color=colour, ms=7)
+        panel.text(1.03, row, amount(f"{value:.2f}"), va="center", fontsize=9)
+    panel.set_yticks(range(len(known)), [name.strip() for name, *_ in known])
+    panel.set(xlim=(-0.02, 1.02), ylim=(len(known) - 0.4, -0.6))
+    panel.grid(axis="x", color=FAINT, lw=0.8)
+    panel.tick_params(axis="y", length=0, labelsize=9)
+    return panel
+
+
+def _against_law(
+    panel: Axes, means: Array, deviations: Array, drawn: Array, in_hole: Array, axis_names: tuple[str, str]
+) -> None:
+    """One panel of :func:`posterior_against_law`."""
+    if means.shape[1] == 1:
+        maps.density_line(panel, means[:, 0], deviations[:, 0], drawn[:, 0])
+        panel.plot(drawn[in_hole, 0], np.zeros(int(in_hole.sum())), "|", color=WARM, ms=14, clip_on=False)
+        panel.set_xlabel(axis_names[0])
+        return
+    maps.cloud(panel, means, deviations)
+    maps.marked_holes(panel, drawn, in_hole)
+
+
+def _coloured(panel: Axes, codes: Array, colours: Array, labels: Sequence[str] | None, name: str) -> Axes:
+    """Codes in the colours of their classes, with a legend, or of a measure, with a bar."""
+    classes = maps.as_classes(colours, labels)
+    if classes is None:
+        return maps.by_measure(panel, codes, colours, name)
+    maps.class_legend(panel, classes[0], name)
+    return maps.by_class(panel, codes, classes[1])

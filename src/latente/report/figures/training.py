@@ -1,0 +1,59 @@
+"""The figure of how training went."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
+
+from latente.report.drawing import curves
+from latente.report.drawing.style import WARM
+from latente.report.figures.canvas import new_figure, styled
+from latente.report.texts import amount, word
+
+
+@styled
+def training_curve(
+    history: Sequence[Mapping[str, float]], best_epoch: int | None = None, *, loss_name: str = "−ELBO"
+) -> list[Axes]:
+    """How training went: the loss on training and on held-out rows, and below it the rate, where the model has one.
+
+    The first epochs, which are far above the rest, are let run out of the panel.
+
+    Args:
+        history: an entry an epoch: ``epoch``, ``train_loss``, ``held_out_loss``, ``train_rate``, ``held_out_rate``, in
+            nats per row. What an entry lacks is left out.
+        best_epoch: the epoch whose weights were kept.
+        loss_name: what the loss is called.
+
+    Returns:
+        The panel of the loss, then that of the rate, if any.
+
+    Example:
+        >>> len(training_curve([{"epoch": 1, "train_loss": 9.0, "held_out_loss": 9.5}]))
+        1
+    """
+    has_rate = any(np.nan_to_num(curves.series(history, f"{part}_rate")).any() for part in ("train", "held_out"))
+    figure = new_figure(7.6, 4.8 if has_rate else 3.4)
+    panels = list(figure.subplots(1 + has_rate, 1, sharex=True, squeeze=False, height_ratios=[3, 1.4][: 1 + has_rate])[:, 0])
+    for panel, quantity, name in zip(panels, ("loss", "rate"), (loss_name, word("rate")), strict=False):
+        curves.curves(panel, history, quantity)
+        panel.set_ylabel(word("nats_per_row", name=name))
+    _mark_best(panels, history, best_epoch, loss_name)
+    panels[-1].set_xlabel(word("epoch"))
+    panels[-1].xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10]))
+    return panels
+
+
+def _mark_best(panels: Sequence[Axes], history: Sequence[Mapping[str, float]], epoch: int | None, loss_name: str) -> None:
+    """A line at the epoch whose weights were kept, and its figures over the first panel."""
+    best = next((entry for entry in history if entry.get("epoch") == epoch), None)
+    if best is None:
+        return
+    for panel in panels:
+        panel.axvline(best["epoch"], color=WARM, lw=1, ls=(0, (4, 3)))
+    held_out = best.get("held_out_loss", math.nan)
+    panels[0].set_title(word("kept", epoch=f"{best['epoch']:g}", name=loss_name, loss=amount(f"{held_out:.2f}")))

@@ -1,0 +1,387 @@
+"""The report: what went in, how training went, what the model does and what its latent space is worth, on one page."""
+
+from __future__ import annotations
+
+import math
+import re
+import shlex
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from latente.certificate import Certificate, Estimate
+from latente.certificate.certificate import LINES
+from latente.certificate.certificate import shown as figure_text
+from latente.errors import LatenteError
+from latente.report import figures, scenes
+from latente.report.drawing.style import Array
+from latente.report.page import Block, Cards, Code, Grid, Listing, Page, Paragraph, guarded, picture, write_page
+from latente.report.shown import Columns, Shown
+from latente.report.texts import Texts, speaking
+
+if TYPE_CHECKING:
+    from latente.estimator import VAE
+
+MOST_COLUMNS = 8
+SHOWN_ROWS = 6
+EXPLAINED = 5
+NOTHING = "–"
+
+
+def write_report(
+    vae: VAE,
+    data: Any,
+    path: str | Path,
+    *,
+    lang: str = "en",
+    certificate: Certificate | str | None = "auto",
+    run: str | Path = "",
+    source: str = "",
+    colours: Mapping[str, Sequence[Any] | Array] | None = None,
+) -> Path:
+    """Write the report of a fitted estimator: one HTML file that asks for nothing from anywhere.
+
+    Args:
+        vae: the fitted estimator.
+        data: what it was fitted on, or more of its kind: whatever ``fit`` takes. At most 2,000 rows of it are shown.
+        path: where to.
+        lang: "en" or "es".
+        certificate: that of the model; "auto" makes it where the rows of the fit are still in memory, None leaves it out.
+        run: the run folder, for the commands that it ends in.
+        source: what the data is called on the command line.
+        colours: what is known of the rows beside the data, to colour the map of the codes by: a value for each row, by name.
+
+    Returns:
+        The path.
+
+    Raises:
+        StorageError: it can't be written.
+        ModelError: there are no texts in that language.
+    """
+    shown = data if isinstance(data, Shown) else Shown(vae, data, colours)
+    return write_page(report(shown, lang=lang, certificate=certificate, run=run, source=source), path)
+
+
+def report(
+    shown: Shown, *, lang: str = "en", certificate: Certificate | str | None = "auto", run: str | Path = "", source: str = ""
+) -> Page:
+    """The page that :func:`write_report` writes, of what is shown of a model."""
+    why = ""
+    if certificate == "auto":
+        certificate, why = _certified(shown.vae)
+    found = certificate if isinstance(certificate, Certificate) else None
+    with speaking(lang) as say:
+        return _Report(shown, say, found, why, str(run), source).page()
+
+
+def _certified(vae: VAE) -> tuple[Certificate | None, str]:
+    """The certificate of a model, or why there is none."""
+    try:
+        return vae.certificate(), ""
+    except Exception as error:  # the rest of the report does not depend on it
+        return None, str(error) if isinstance(error, LatenteError) else f"{type(error).__name__}: {error}"
+
+
+@dataclass(frozen=True)
+class _Report:
+    """A report in the making: its parts are generators of blocks."""
+
+    shown: Shown
+    say: Texts
+    certificate: Certificate | None
+    why: str
+    run: str
+    source: str
+
+    def page(self) -> Page:
+        parts: dict[str, Callable[[], Iterator[Block]]] = {
+            "data": self.data,
+            "training": self.training,
+            "rebuilt": self.rebuilt,
+            "map": self.map,
+            "density": self.density,
+            "walk": self.walk,
+            "samples": self.samples,
+            "certificate_part": self.certified,
+            "next": self.next,
+        }
+        sections = [
+            guarded(self.say(f"{name}.title"), part, self.say, self.say(f"{name}.short")) for name, part in parts.items()
+        ]
+        of = Path(self.source).name if self.source and "\n" not in self.source else ""
+        title = self.say("report.title_of", name=of) if of else self.say("report.title")
+        return Page(title, sections, self.lead(), guarded("", self.top, self.say).blocks, self.say.lang)
+
+    @property
+    def codec(self) -> Any:
+        """That of the model."""
+        return self.shown.vae.codec_
+
+    def number(self, value: float, form: str = ",") -> str:
+        """A number as the language has it."""
+        return self.say.amount(format(value, form))
+
+    # -- above everything -------------------------------------------------------------------------------------------
+
+    def lead(self) -> str:
+        """Recipe and size, in a sentence."""
+        vae, shown = self.shown.vae, self.shown
+        size = self.say("report.columns", count=len(vae.fields_)) if shown.is_table else self.picture_size()
+        return self.say("report.lead", recipe=vae.recipe_.name, rows=self.number(shown.total), size=size)
+
+    def picture_size(self) -> str:
+        """Of pictures."""
+        channels, height, width = self.codec.shape
+        return self.say("report.grey" if channels == 1 else "report.pictures", height=height, width=width, channels=channels)
+
+    def top(self) -> Iterator[Block]:
+        f = self.shown.vae.figures_
+        judged = "held_out" if f["held_out_rows"] else "training"
+        cards: list[tuple[str, str, str]] = [
+            (self.say("card.rows"), self.number(f["rows"]), self.say("card.held_out", rows=self.number(f["held_out_rows"]))),
+            (self.say("card.code"), str(f["latent_dim"]), self.say("card.active", count=f["active_units"])),
+            (self.say("card.loss"), self.number(f["loss"], ",.2f"), self.say(f"card.loss_{judged}")),
+        ]
+        yield Cards([*cards, *self.headlines()])
+        yield from self.verdicts()
+
+    def verdicts(self) -> Iterator[Block]:
+        """What the certificate objects to."""
+        if self.certificate is None:
+            return
+        if not self.certificate.verdicts:
+            yield Paragraph(self.say("certificate_part.good"), "good")
+            return
+        said = self.say.said
+        yield Listing(
+            [(f"{_capital(said(v.name))}:", f"{self.sentence(v.evidence)}.") for v in self.certificate.verdicts], "warning"
+        )
+
+    def headlines(self) -> Iterator[tuple[str, str, str]]:
+        """Completeness and continuity, as cards."""
+        for name in ("completeness", "continuity") if self.certificate else ():
+            figure, told = self.certificate[name], self.say(f"card.{name}")  # type: ignore[index]
+            label = _capital(self.say(f"certificate.{name}.label"))
+            if not figure.known:
+                yield label, NOTHING, _capital(self.sentence(figure.reason))
+                continue
+            ends = {"low": self.number(figure.low, ".2f"), "high": self.number(figure.high, ".2f")}
+            told = self.say("card.interval", told=told, **ends) if math.isfinite(figure.low) else told
+            yield label, self.number(figure.value, ".2f"), told
+
+    def measured(self, figure: Estimate) -> str:
+        """A figure of the certificate with its interval."""
+        if figure.value.is_integer() and not math.isfinite(figure.low):
+            return self.number(figure.value, ",.0f")
+        return self.say.amount(figure_text(figure)) if figure.known else NOTHING
+
+    def sentence(self, text: str) -> str:
+        """What the library says in English, in the language of the report."""
+        parts = re.findall(r"'[^']*'|[^']+|'", self.say.said(text))  # what is quoted is a user's own
+        return "".join(part if part.startswith("'") else self.say.amount(part) for part in parts)
+
+    # -- what went in -----------------------------------------------------------------------------------------------
+
+    def data(self) -> Iterator[Block]:
+        shown, codec = self.shown, self.codec
+        f = shown.vae.figures_
+        told = {"rows": self.number(f["rows"]), "held_out": self.number(f["held_out_rows"])}
+        yield Paragraph(self.say("data.rows" if f["held_out_rows"] else "data.all_rows", **told))
+        if not shown.is_table:
+            yield Paragraph(self.say("data.pictures", size=self.picture_size(), dtype=codec.dtype,
+                                     low=self.number(codec.low, "g"), high=self.number(codec.high, "g")))  # fmt: skip
+        if codec.notes:
+            yield Listing([("", f"{_capital(self.sentence(note))}.") for note in codec.notes], "note")
+        if shown.is_table:
+            yield self.fields()
+
+    def fields(self) -> Grid:
+        """What each column was taken for."""
+        codec = self.codec
+        rows = [
+            (name, self.say(f"kind.{kind}"), self.sentence(reason), self.number(missing, ".1%") if missing else NOTHING)
+            for name, kind, reason, missing in zip(codec.names, codec.kinds, codec.reasons, codec.missing, strict=True)
+        ]
+        head = [self.say(f"data.{name}") for name in ("column", "kind", "because", "missing")]
+        return Grid(self.say("data.caption", count=len(rows)), head, rows, frozenset({3}), tall=len(rows) > 24)
+
+    # -- how training went ------------------------------------------------------------------------------------------
+
+    def training(self) -> Iterator[Block]:
+        vae, f = self.shown.vae, self.shown.vae.figures_
+        ended = self.say(f"finished.{f['finished'].replace(' ', '_').replace('-', '_')}")
+        told = {"epochs": self.number(f["epochs"]), "seconds": self.number(f["seconds"], ",.1f"), "device": f["device"]}
+        yield Paragraph(self.say("training.text", ended=ended, **told))
+        loss = {name: self.number(f[name], ",.2f") for name in ("loss", "distortion", "rate")}
+        yield Paragraph(self.say("training.loss" if vae.model_.is_stochastic else "training.loss_autoencoder", **loss))
+        if f.get("row_law_loss") is not None:
+            yield Paragraph(self.say("training.row_law", loss=self.number(f["row_law_loss"], ",.2f")))
+        remarks = vae.notes_[len(vae.codec_.notes) :]
+        if remarks:
+            yield Listing([("", f"{_capital(self.sentence(remark))}.") for remark in remarks], "note")
+        yield picture(scenes.scene("training_curve", self.shown), self.say("training.alt"), self.say("training.caption"))
+
+    # -- rows through the bottleneck --------------------------------------------------------------------------------
+
+    def rebuilt(self) -> Iterator[Block]:
+        shown = self.shown
+        kind = "table" if shown.is_table else "pictures"
+        yield Paragraph(self.say(f"rebuilt.{kind}", dimensions=shown.codes.shape[1]))
+        yield picture(
+            scenes.scene("reconstructions", shown), self.say(f"rebuilt.alt_{kind}"), self.say(f"rebuilt.caption_{kind}")
+        )
+        if isinstance(shown.rows, dict) and isinstance(shown.rebuilt, dict):
+            pairs = range(min(SHOWN_ROWS, len(shown.data)))
+            labels = [text for k in pairs for text in (self.row(k), self.say("rebuilt.row"))]
+            cells = [(columns, k) for k in pairs for columns in (shown.rows, shown.rebuilt)]
+            yield self.grid("rebuilt.rows", labels, cells)
+
+    def row(self, place: int) -> str:
+        """The name of a row, by its number in the data."""
+        return self.say("report.row", number=self.number(int(self.shown.numbers[place]), "d"))
+
+    def grid(self, caption: str, labels: Sequence[str], rows: Sequence[tuple[Columns, int]]) -> Grid:
+        """Rows of tables as a table, in some columns where there are many."""
+        names = self.few_columns()
+        every = len(self.shown.names)
+        said = self.say(caption)
+        said += f" {self.say('report.some_columns', shown=len(names), all=every)}" if len(names) < every else ""
+        cells = [
+            (label, *(self.cell(columns[name][k]) for name in names)) for label, (columns, k) in zip(labels, rows, strict=True)
+        ]
+        texts_ = {name for name in names if rows and rows[0][0][name].dtype.kind in "OM"}
+        numbers = frozenset(k for k, name in enumerate(names, 1) if name not in texts_)
+        return Grid(said, ["", *names], cells, numbers)
+
+    def few_columns(self) -> list[str]:
+        """Names of the columns that are shown in tables of rows: those that follow the map most, in their order."""
+        best = set([*self.shown.explained][:MOST_COLUMNS])
+        return [name for name in self.shown.names if name in best]
+
+    def cell(self, value: Any) -> str:
+        """A value in a table."""
+        if value is None or (isinstance(value, (np.datetime64, float)) and value != value):
+            return NOTHING
+        if isinstance(value, str):
+            return value if len(value) <= 40 else f"{value[:39]}…"
+        if isinstance(value, np.datetime64):
+            return str(value).replace("T00:00:00", "").replace("T", " ")
+        whole = float(value).is_integer() and abs(value) < 1e12
+        return self.number(float(value), ".0f" if whole else ".4g")
+
+    # -- the latent space -------------------------------------------------------------------------------------------
+
+    def map(self) -> Iterator[Block]:
+        shown = self.shown
+        d = shown.codes.shape[1]
+        yield Paragraph(self.say("map.one" if d == 1 else "map.two" if d == 2 else "map.many", dimensions=d))
+        best = [(name, share) for name, share in shown.explained.items() if math.isfinite(share)][:EXPLAINED]
+        if best:
+            listed = ", ".join(f"{name} {self.number(share, '.0%')}" for name, share in best)
+            yield Paragraph(self.say("map.explained", listed=listed))
+        drawn = scenes.line(shown, next(iter(shown.explained))) if d == 1 else scenes.latent_maps(shown)
+        yield picture(drawn, self.say("map.alt"), self.say("map.caption_one" if d == 1 else "map.caption"))
+
+    def density(self) -> Iterator[Block]:
+        if not self.shown.vae.model_.is_stochastic:
+            yield Paragraph(self.say("density.none"), "note")
+            return
+        yield Paragraph(self.say("density.text"))
+        yield picture(
+            scenes.posterior_against_laws(self.shown),
+            self.say("density.alt"),
+            self.say("density.caption_one" if len(self.shown.pair) == 1 else "density.caption"),
+        )
+        if self.shown.vae.generator_ is not self.shown.vae.model_:
+            yield Paragraph(self.say("density.own_law"), "note")
+
+    def walk(self) -> Iterator[Block]:
+        shown = self.shown
+        start, end, way = shown.walk
+        yield Paragraph(self.say("walk.text", start=self.row(start), end=self.row(end)))
+        if not isinstance(way, dict) or not isinstance(shown.rows, dict):
+            yield picture(scenes.walk(shown), self.say("walk.alt"), self.say("walk.caption"))
+            return
+        steps = range(len(next(iter(way.values()))))
+        labels = [self.row(start), *(self.say("walk.step", number=k + 1) for k in steps), self.row(end)]
+        yield self.grid("walk.rows", labels, [(shown.rows, start), *((way, k) for k in steps), (shown.rows, end)])
+
+    # -- new rows ---------------------------------------------------------------------------------------------------
+
+    def samples(self) -> Iterator[Block]:
+        shown, vae = self.shown, self.shown.vae
+        yield Paragraph(self.say("samples.own_law" if vae.generator_ is not vae.model_ else "samples.law"))
+        if not isinstance(shown.rows, dict) or not isinstance(shown.generated, dict):
+            drawn = scenes.real_beside_generated(shown)
+            yield picture(drawn, self.say("samples.alt_pictures"), self.say("samples.caption_pictures"))
+            return
+        yield picture(scenes.scene("samples", shown), self.say("samples.alt_table"), self.say("samples.caption_table"))
+        count = min(SHOWN_ROWS, len(shown.data))
+        labels = [self.row(k) for k in range(count)] + [self.say("samples.new", number=k + 1) for k in range(count)]
+        yield self.grid("samples.rows", labels, [(part, k) for part in (shown.rows, shown.generated) for k in range(count)])
+
+    # -- what it is worth -------------------------------------------------------------------------------------------
+
+    def certified(self) -> Iterator[Block]:
+        certificate = self.certificate
+        if certificate is None:
+            none = "not_made" if self.shown.vae.figures_["held_out_rows"] else "no_held_out"
+            why = self.say("certificate_part.why", why=self.say.said(self.why)) if self.why else ""
+            yield Paragraph(f"{self.say(f'certificate_part.{none}')} {why}".strip(), "warning")
+            return
+        about = {name: self.number(certificate.about[name]) for name in ("rows", "held_out_rows")}
+        yield Paragraph(self.say("certificate_part.text", **about))
+        measures = scenes.measures_of(certificate)
+        if measures:
+            alt, caption = (self.say(f"certificate_part.{name}") for name in ("alt", "caption"))
+            yield picture(figures.space_measures(measures), alt, caption)
+        yield self.lines(certificate)
+
+    def lines(self, certificate: Certificate) -> Grid:
+        """All figures with what they mean."""
+        rows = []
+        for name in (name for name in LINES if name in certificate.figures):
+            figure = certificate[name]
+            meaning = self.say(f"certificate.{name}.sentence")
+            reason = self.sentence(figure.reason)
+            if not figure.known:
+                meaning = self.say("certificate_part.unknown", reason=reason)
+            elif reason:
+                meaning = f"{meaning} ({reason})"
+            rows.append((self.say(f"certificate.{name}.label").replace("  ", "\u2003"), self.measured(figure), meaning))
+        head = [self.say(f"certificate_part.{name}") for name in ("figure", "value", "means")]
+        return Grid(self.say("certificate_part.lines"), head, rows)
+
+    def next(self) -> Iterator[Block]:
+        if self.certificate is not None and self.certificate.verdicts:
+            yield Paragraph(self.say("next.remedies"))
+            said = self.say.said
+            yield Listing([(f"{_capital(said(v.name))}:", f"{said(v.remedy)}.") for v in self.certificate.verdicts])
+        yield Paragraph(self.say("next.text"))
+        yield Code("\n".join(self.commands()))
+
+    def commands(self) -> Iterator[str]:
+        """What a person may type next."""
+        run, data = (shlex.quote(text) if text else word for text, word in ((self.run, "RUN"), (self.source, "DATA")))
+        suffix = "csv" if self.shown.is_table else "npz"
+        lines = {
+            "sample": f"latente sample {run} -n 1000 -o new.{suffix}",
+            "encode": f"latente encode {run} {data} -o codes.csv",
+            "anomalies": f"latente anomalies {run} {data} -o strange.csv",
+            "impute": f"latente impute {run} {data} -o whole.{suffix}",
+            "certify": f"latente certify {run}",
+            "info": f"latente info {run}",
+        }
+        if self.shown.encoded.mask is None:
+            del lines["impute"]
+        width = max(map(len, lines.values()))
+        for name, line in lines.items():
+            yield f"{line:<{width}}  # {self.say(f'next.{name}')}"
+
+
+def _capital(text: str) -> str:
+    """The text with a capital first letter."""
+    return text[:1].upper() + text[1:]

@@ -1,0 +1,301 @@
+"""What is shown of a model: some rows of a data set, and what the model makes of them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from latente.certificate import information
+from latente.data import Images, Table, read
+from latente.data.moments import kind_of
+from latente.data.sources import to_channels_first
+from latente.errors import DataError
+from latente.model.distributions import DiagonalNormal
+from latente.model.laws import LatentLaw, MixtureLaw
+from latente.report.texts import word
+from latente.rows import CATEGORICAL, Rows, expanded, levels_of
+from latente.seeding import seeded
+from latente.training.diagnosis import active_units
+
+if TYPE_CHECKING:
+    from latente.estimator import VAE
+
+Array = NDArray[Any]
+Columns = dict[str, Array]
+
+DRAWN_ROWS = 2000
+SHOWN_PICTURES, DRAWN_PICTURES = 10, 64
+LAW_DRAWS = 2000
+MOST_OPERATIONS = 5e9  # multiply-adds for the stretch of the decoder: about a second
+SHOWN = 9_000_011  # keeps these draws apart from all others of a seed
+
+
+class Shown:
+    """Some rows, drawn at random, and what a model makes of them; each thing is computed when it is first asked for.
+
+    Args:
+        vae: a fitted estimator.
+        data: what it was fitted on, or more of its kind: whatever ``fit`` takes.
+        colours: what is known of the rows beside the data, to colour maps by: a value for each row, by name.
+
+    Attributes:
+        data: the rows shown, at most 2,000. numbers: which ones they are. total: how many there are in all.
+        given: ``colours`` of the rows shown. scenes: what was drawn of them already.
+    """
+
+    def __init__(self, vae: VAE, data: Any, colours: Mapping[str, Sequence[Any] | Array] | None = None) -> None:
+        every = read(data)
+        rows = np.random.default_rng(vae.seed_).permutation(len(every))[:DRAWN_ROWS]
+        self.vae, self.total, self.numbers = vae, len(every), rows
+        self.data = taken(every, rows)
+        self.scenes: dict[str, Any] = {}
+        self.given = {name: np.asarray(values)[rows] for name, values in (colours or {}).items()}
+
+    @property
+    def is_table(self) -> bool:
+        """Whether rows are those of a table, and no pictures."""
+        return isinstance(self.data, Table)
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """Names of a table's columns that are in the model."""
+        return tuple(field.name for field in self.vae.codec_.fields)
+
+    def of(self, result: Any) -> Array | Columns:
+        """What the estimator takes or gives back: a table's columns by name, or pictures ``[N, H, W]`` or ``[N, H, W, C]``."""
+        codec: Any = self.vae.codec_
+        if codec.kind == "table":
+            return columns_of(read(result), self.names)
+        if isinstance(result, Images):
+            return channels_last(result.pixels)
+        return channels_last(to_channels_first(np.asarray(result), codec.layout))
+
+    @cached_property
+    def rows(self) -> Array | Columns:
+        """The rows as they are."""
+        return self.of(self.data)
+
+    @cached_property
+    def rebuilt(self) -> Array | Columns:
+        """The same rows through the bottleneck and back; of pictures the first ten."""
+        return self.of(self.vae.reconstruct(self.data if self.is_table else taken(self.data, range(self.few))))
+
+    @property
+    def few(self) -> int:
+        """How many pictures are shown one by one."""
+        return min(SHOWN_PICTURES, len(self.data))
+
+    @cached_property
+    def generated(self) -> Array | Columns:
+        """New rows: as many of a table as there are of the data, 64 pictures."""
+        return self.of(self.vae.sample(len(self.data) if self.is_table else DRAWN_PICTURES))
+
+    @cached_property
+    def walk(self) -> tuple[int, int, Array | Columns]:
+        """Two rows whose codes are far apart, by their places, and what is decoded on the way between them."""
+        away = np.square(self.codes - self.codes[0]).sum(axis=1)
+        end = int(np.argsort(away)[math.ceil(0.9 * (len(away) - 1))])
+        way = self.vae.interpolate(taken(self.data, [0]), taken(self.data, [end]))
+        return 0, end, self.of(way)
+
+    # -- the latent space -------------------------------------------------------------------------------------------
+
+    @cached_property
+    def encoded(self) -> Rows:
+        """The rows as the model sees them."""
+        return self.vae.codec_.encode(self.data)
+
+    @cached_property
+    def codes(self) -> Array:
+        """Their codes, [N, d]."""
+        return self.vae.transform(self.data)
+
+    @cached_property
+    def pair(self) -> list[int]:
+        """The two dimensions of the code that say most of a row, or the only one."""
+        if self.codes.shape[1] == 1:
+            return [0]
+        return sorted(most_telling(self.codes, expanded(self.encoded.x.flatten(1), levels_of(self.vae.codec_.fields)).numpy()))
+
+    @cached_property
+    def axis_names(self) -> tuple[str, str]:
+        """What the axes of a map are called."""
+        names = [f"z{digits(k + 1)}" for k in self.pair]
+        return names[0], names[1] if len(names) > 1 else ""
+
+    @cached_property
+    def law(self) -> tuple[Array, Array, Array] | None:
+        """The law of the codes in the dimensions of the map, where it has two."""
+        return law_on(self.vae.law_, self.pair) if len(self.pair) == 2 else None
+
+    @cached_property
+    def explained(self) -> dict[str, float]:
+        """What a map can be coloured by, and how much of its variance the place on the map explains; most first."""
+        shares = {name: explained(self.codes[:, self.pair], measure) for name, measure in self.measures.items()}
+        return dict(sorted(shares.items(), key=lambda item: -item[1]))
+
+    @cached_property
+    def measures(self) -> Columns:
+        """What a map can be coloured by: each column of a table, of pictures their brightness and contrast."""
+        if isinstance(self.rows, dict):
+            return {name: colour_of(column) for name, column in self.rows.items()}
+        pixels = np.ma.masked_invalid(self.rows.reshape(len(self.rows), -1).astype(float))
+        return {word("brightness"): pixels.mean(1).filled(np.nan), word("contrast"): pixels.std(1).filled(np.nan)}
+
+    @cached_property
+    def stretch(self) -> Array:
+        """By how much a decoded row changes for one standard deviation of its code in the direction of most change, [N]; NaN
+        for rows for which it would take too long.
+
+        Raises:
+            DataError: nothing of the code decodes to a number.
+        """
+        model, fields = self.vae.model_, self.vae.codec_.fields
+        numbers = torch.tensor([field.kind != CATEGORICAL for field in fields]).expand(self.encoded.x[:1].numel())
+        active = active_units(model, self.encoded)
+        if not bool(numbers.any()) or not bool(active.any()):
+            raise DataError("nothing of the code decodes to a number")
+        z = torch.from_numpy(self.codes)
+        count = int(MOST_OPERATIONS / (2 * information.operations(model) * int(active.sum())))
+        found = np.full(len(z), np.nan)
+        some = z[: max(50, count)]
+
+        def decode(codes: Tensor) -> Tensor:
+            return model.decode(codes.unsqueeze(0)).mean.squeeze(0).flatten(1)[:, numbers]
+
+        found[: len(some)] = information.geometry(decode, some, z.std(0) * active)[0]
+        return found
+
+    @cached_property
+    def posterior(self) -> DiagonalNormal:
+        """q(z|x) of rows that the model learnt from, at most 2,000, [N, d]; of the rows shown where those are not at hand.
+
+        Raises:
+            DataError: it is not a distribution.
+        """
+        return self._posteriors[0]
+
+    @cached_property
+    def _posteriors(self) -> tuple[DiagonalNormal, DiagonalNormal]:
+        """q(z|x) of the rows whose codes make the density, and of others, by which it is told what a hole is."""
+        train, held_out = self.vae._at_hand or (self.encoded, None)
+        if held_out is None:
+            most = max(1, int(0.8 * len(train)))
+            train, held_out = train[:most], train[most:] if most < len(train) else train
+        return self._posterior_of(train), self._posterior_of(held_out)
+
+    def _posterior_of(self, rows: Rows) -> DiagonalNormal:
+        with torch.no_grad():
+            q = self.vae.model_.encode(rows.spread(DRAWN_ROWS))
+        if not isinstance(q, DiagonalNormal):
+            raise DataError("an autoencoder has no distribution over codes")
+        return q
+
+    def holes(self, drawn: Tensor) -> Array:
+        """Which of some codes [M, d] fell where hardly any row has its code: where all posteriors together have less density
+        than at 99% of the codes of other rows, bool [M].
+        """
+        all_together, others = self._posteriors
+        with seeded(self.vae.seed_, SHOWN):
+            codes = others.rsample()
+        limit = np.quantile(information.aggregated_log_density(all_together, codes), information.HOLE_QUANTILE)
+        return information.aggregated_log_density(all_together, drawn) < limit
+
+    @cached_property
+    def laws(self) -> dict[str, Tensor]:
+        """Codes drawn from the prior and from the fitted law, [M, d]."""
+        prior = self.vae.model_.prior(torch.zeros(()))
+        with seeded(self.vae.seed_, SHOWN):
+            return {"prior": prior.rsample((LAW_DRAWS,)), "fitted": self.vae.law_.sample(LAW_DRAWS).float()}
+
+
+def taken(data: Table | Images, rows: Array | Sequence[int]) -> Table | Images:
+    """Some rows, by their numbers."""
+    if isinstance(data, Table):
+        return replace(data, values=data.values[np.asarray(rows)])
+    return replace(data, pixels=data.pixels[np.asarray(rows)])
+
+
+def columns_of(table: Any, names: Sequence[str]) -> Columns:
+    """Columns by name: numbers, dates as datetime64, texts with None where nothing was seen."""
+    return {name: column_of(table, table.names.index(name)) for name in names}
+
+
+def column_of(table: Table, place: int) -> Array:
+    """One column."""
+    values, texts = table.values[:, place], table.levels.get(place)
+    seen = ~np.isnan(values)
+    if texts is not None:
+        return np.array([*texts, None], dtype=object)[np.where(seen, values, len(texts)).astype(np.intp)]
+    if kind_of(table.dtypes[place]) == "calendar":
+        return np.where(seen, np.where(seen, values, 0).astype("datetime64[s]"), np.datetime64("NaT", "s"))
+    return values
+
+
+def channels_last(pixels: Array) -> Array:
+    """``[N, C, H, W]`` as ``[N, H, W]`` where there is one channel, else as ``[N, H, W, C]``."""
+    return pixels[:, 0] if pixels.shape[1] == 1 else np.moveaxis(pixels, 1, -1)
+
+
+def colour_of(column: Array) -> Array:
+    """A column as the colours of a map: dates as years, an empty text where nothing was seen."""
+    if column.dtype.kind == "M":
+        return np.where(np.isnat(column), np.nan, 1970 + column.astype("datetime64[s]").astype(float) / 31_556_952)
+    return np.array(["" if text is None else text for text in column]) if column.dtype == object else column.astype(float)
+
+
+def most_telling(codes: Array, rows: Array) -> list[int]:
+    """The two dimensions of codes ``[N, d]`` that explain most of the variance of encoded rows ``[N, F]``, each by itself.
+
+    The variance of a code says nothing here: all dimensions that a VAE uses have about that of the prior.
+    """
+    z = codes - codes.mean(axis=0)
+    shared = z.T @ (rows - rows.mean(axis=0)) / np.maximum(np.linalg.norm(z, axis=0), 1e-12)[:, None]
+    return [int(k) for k in np.argsort(-np.square(shared).sum(axis=1), kind="stable")[:2]]
+
+
+def law_on(law: LatentLaw, dimensions: Sequence[int]) -> tuple[Array, Array, Array]:
+    """Means, covariances and weights of a law in some of its dimensions; of one that is no mixture, those of its draws."""
+    pair = list(dimensions)
+    if not isinstance(law, MixtureLaw):
+        with seeded(0, SHOWN):
+            law = MixtureLaw(len(pair)).fit(law.sample(4000)[:, pair])
+        pair = [*range(len(pair))]
+    covariances = (law.cholesky @ law.cholesky.mT).numpy()
+    return law.means.numpy()[:, pair], covariances[:, pair][:, :, pair], law.weights.numpy()
+
+
+def explained(codes: Array, measure: Array) -> float:
+    """The share of a measure's variance that a quadratic of the codes [N, d] explains; of texts, of all their indicators
+    together. -inf where there is none.
+    """
+    if measure.dtype.kind in "US":
+        seen, values = measure != "", (measure[:, None] == np.unique(measure)[None, :50]).astype(float)
+    else:
+        seen, values = np.isfinite(measure), measure[:, None]
+    if seen.sum() < 3 or not np.ptp(values[seen], axis=0).any():
+        return -math.inf
+    z, values = codes[seen].astype(float), values[seen] - values[seen].mean(0)
+    z = (z - z.mean(0)) / np.maximum(z.std(0), 1e-12)
+    squares = [z[:, i] * z[:, j] for i in range(z.shape[1]) for j in range(i + 1)]
+    known = np.column_stack([np.ones(len(z)), z, *squares])
+    values = values / max(float(np.abs(values).max()), np.finfo(float).tiny)
+    left = values - known @ np.linalg.lstsq(known, values, rcond=None)[0]
+    return float(1 - np.square(left).sum() / np.square(values).sum())
+
+
+def digits(number: int) -> str:
+    """A number as a subscript.
+
+    >>> digits(12)
+    '₁₂'
+    """
+    return str(number).translate(str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉"))

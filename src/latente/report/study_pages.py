@@ -1,0 +1,233 @@
+"""Pages of studies, and the folders that they are written to.
+
+::
+
+    COMPARE/compare.html     several models of the same rows: their figures, maps, random places and walks
+            compare.json     the same figures, for programs
+            NAME/            the run folder of each model
+    TRADEOFF/tradeoff.html   what a code costs and loses, by its size and by beta
+             tradeoff.json   the same figures, for programs
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Collection, Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from latente.certificate.certificate import LINES
+from latente.errors import StorageError
+from latente.files import write_text
+from latente.report import side_by_side
+from latente.report.bottleneck import rate_distortion
+from latente.report.drawing import tables
+from latente.report.page import Block, Code, Grid, Listing, Page, Paragraph, Section, guarded, picture, write_page
+from latente.report.run_folder import claim, is_run, write_certificate, write_run
+from latente.report.texts import Texts, speaking
+from latente.studies.comparison import HOLES, Comparison
+from latente.studies.tradeoff import HEADER, Tradeoff
+
+COMPARE, TRADEOFF = ("compare.html", "compare.json"), ("tradeoff.html", "tradeoff.json")
+LISTED_PLACES, LISTED_COLUMNS = 4, 6
+
+
+def claim_study(folder: str | Path, own: Collection[str]) -> Path:
+    """A folder that a study can be written to: new, empty, or that of an earlier one. Makes nothing.
+
+    Args:
+        folder: where to. own: names of the files that such a study leaves.
+
+    Raises:
+        StorageError: it holds other things, or can't be written to.
+    """
+    folder = Path(folder)
+    if folder.exists() and not folder.is_dir():
+        raise StorageError(f"{folder} is a file; a study needs a folder of its own: name another with -o")
+    strange = sorted(entry.name for entry in folder.iterdir() if not _own(entry, own)) if folder.is_dir() else []
+    if strange:
+        held = f"{folder} holds other things, such as {strange[0]!r}"
+        raise StorageError(f"{held}, and nothing in it is touched; name another with -o")
+    claim(folder / "any")
+    return folder
+
+
+def _own(entry: Path, own: Collection[str]) -> bool:
+    return entry.name in own or (entry.is_dir() and is_run(entry))
+
+
+def folder_name(model: str) -> str:
+    """What the run folder of a model is called.
+
+    >>> folder_name("beta-vae:beta=4")
+    'beta-vae-beta-4'
+    """
+    return re.sub(r"[^\w.]+", "-", model).strip("-.") or "model"
+
+
+def write_comparison(found: Comparison, folder: str | Path, lang: str = "en", name: str = "") -> dict[str, Path]:
+    """Write a comparison: the page, its figures for programs, and the run folder of each model.
+
+    Args:
+        found: what :func:`latente.compare` gives.
+        folder: where to. lang: of the page. name: what the data is called.
+
+    Raises:
+        StorageError: it can't be written there.
+    """
+    folder = claim_study(folder, COMPARE)
+    paths = {}
+    for model, vae in found.models.items():
+        paths[model] = folder / folder_name(model)
+        write_run(vae, None, paths[model])
+        write_certificate(found.certificates[model], paths[model])
+    values = {**found.to_dict(), "folders": {model: path.name for model, path in paths.items()}}
+    paths["json"] = _write_json(values, folder / COMPARE[1])
+    paths["page"] = write_page(comparison_page(found, lang, name, folder), folder / COMPARE[0])
+    return paths
+
+
+def write_tradeoff(found: Tradeoff, folder: str | Path, lang: str = "en", name: str = "") -> dict[str, Path]:
+    """Write a trade-off: the page, and its figures for programs; arguments as in :func:`write_comparison`."""
+    folder = claim_study(folder, TRADEOFF)
+    page = write_page(tradeoff_page(found, lang, name), folder / TRADEOFF[0])
+    return {"page": page, "json": _write_json(found.to_dict(), folder / TRADEOFF[1])}
+
+
+def _write_json(values: Any, path: Path) -> Path:
+    return write_text(path, json.dumps(values, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+# ---------------------------------------------------------------------------------------------------------- comparison
+
+
+def comparison_page(found: Comparison, lang: str = "en", name: str = "", folder: Path | None = None) -> Page:
+    """Several models of the same rows, as a page."""
+    with speaking(lang) as say:
+        sections = [
+            guarded(say("compare.figures"), lambda: _figures(found, say), say),
+            guarded(say("compare.maps"), lambda: _drawn(side_by_side.latent_maps(found), say, "maps"), say),
+            guarded(say("compare.places"), lambda: _places(found, say), say),
+            guarded(say("compare.walks"), lambda: _drawn(side_by_side.walks(found), say, "walks"), say),
+            guarded(say("compare.verdicts"), lambda: _verdicts(found, say), say),
+            Section(say("compare.next"), [Code(_commands(found, folder))]),
+        ]
+        about = found.about
+        lead = say("compare.lead", rows=say.amount(f"{about['rows']:,}"),
+                   held_out=say.amount(f"{about['held_out_rows']:,}"), d=about["latent_dim"])  # fmt: skip
+        reading = Listing([("", say.amount(say.said(sentence))) for sentence in found.reading()[:3]])
+        return Page(say("compare.title", name=name or say("compare.data")), sections, lead, [reading], lang)
+
+
+def _figures(found: Comparison, say: Texts) -> Iterable[Block]:
+    labels = {LINES[key][0]: key for key in LINES}
+    rows = [(_label(line[0], labels, say), *map(say.amount, line[1:])) for line in found.lines()]
+    yield Grid(say("compare.table"), found.header, rows, frozenset(range(1, len(found.header))))
+    keys = [labels[line[0]] for line in found.lines() if line[0] in labels]
+    meant = [(say(f"certificate.{key}.label"), say(f"certificate.{key}.sentence")) for key in keys]
+    own = (say("compare.holes"), say("compare.holes_say"))
+    yield Grid(say("compare.meaning"), (say("compare.figure"), say("compare.says")), [*meant, own])
+
+
+def _label(label: str, labels: dict[str, str], say: Texts) -> str:
+    """What a line of the table is called."""
+    own = {HOLES: "holes", "seconds": "seconds", "verdicts": "found"}
+    return say(f"certificate.{labels[label]}.label") if label in labels else say(f"compare.{own[label]}")
+
+
+def _drawn(panels: Any, say: Texts, name: str) -> Iterable[Block]:
+    yield picture(panels, say(f"compare.{name}_alt"), say(f"compare.{name}_caption"))
+
+
+def _places(found: Comparison, say: Texts) -> Iterable[Block]:
+    kind = "places_rows" if isinstance(found.scene.rows, dict) else "places_pictures"
+    yield from _drawn(side_by_side.random_places(found), say, kind)
+    if isinstance(found.scene.rows, dict):
+        yield _listed(found, say)
+
+
+def _listed(found: Comparison, say: Texts) -> Grid:
+    """What the models decode at the first places, as rows of a table."""
+    assert isinstance(found.scene.rows, dict)
+    names = list(found.scene.rows)[:LISTED_COLUMNS]
+    rows = []
+    for place in range(LISTED_PLACES):
+        for model, view in found.scene.views.items():
+            cells = (np.asarray(view.decoded[column])[place] for column in names)  # type: ignore[call-overload]
+            rows.append((f"{place + 1}", model, *(_cell(cell, say) for cell in cells)))
+    numbers = {k + 2 for k, name in enumerate(names) if not tables.is_levels(found.scene.rows[name])}
+    return Grid(say("compare.listed"), (say("compare.place"), say("compare.model"), *names), rows, frozenset(numbers))
+
+
+def _cell(value: Any, say: Texts) -> str:
+    if isinstance(value, np.datetime64):
+        return str(value.astype("datetime64[s]")).replace("T", " ").removesuffix(" 00:00:00")
+    if isinstance(value, (float, int, np.number)):
+        return say.amount(f"{value:.4g}")
+    return "" if value is None else str(value)
+
+
+def _verdicts(found: Comparison, say: Texts) -> Iterable[Block]:
+    items = [
+        (f"{model}: {say.said(verdict.name)}.", f"{say.said(verdict.evidence)}. {say.said(verdict.remedy)}.")
+        for model, certificate in found.certificates.items()
+        for verdict in certificate.verdicts
+    ]
+    yield Listing(items, "warning") if items else Paragraph(say("compare.nothing"), "good")
+
+
+def _commands(found: Comparison, folder: Path | None) -> str:
+    runs = [str((folder or Path()) / folder_name(model)) for model in found.models]
+    return "\n".join(f"latente {what} {run}" for run in runs for what in ("certify", "explore"))
+
+
+# ----------------------------------------------------------------------------------------------------------- trade-off
+
+
+def tradeoff_page(found: Tradeoff, lang: str = "en", name: str = "") -> Page:
+    """What a code costs and loses, as a page."""
+    with speaking(lang) as say:
+        about = found.about
+        lead = say(
+            "tradeoff.lead",
+            recipe=about["recipe"],
+            judged=say.amount(f"{about['judged_rows']:,}"),
+            rows=say.amount(f"{about['rows']:,}"),
+        )
+        notes = [Paragraph(say.said(note), "note") for note in found.notes]
+        command = f"latente fit DATA --recipe {about['recipe']} --latent-dim {found.chosen}"
+        sections = [
+            guarded(say("tradeoff.curve"), lambda: _curve(found, say), say),
+            Section(say("tradeoff.figures"), [_points(found, say), *notes]),
+            Section(say("tradeoff.next"), [Code(command)]),
+        ]
+        top = [Paragraph(_sentences(found.reasons, say)), Paragraph(_floor(found, say))]
+        return Page(say("tradeoff.title", name=name or say("compare.data")), sections, lead, top, lang)
+
+
+def _sentences(parts: Iterable[str], say: Texts) -> str:
+    said = [say.amount(say.said(part)) for part in parts]
+    return " ".join(f"{part[0].upper() if k else part[0]}{part[1:]}." for k, part in enumerate(said))
+
+
+def _curve(found: Tradeoff, say: Texts) -> Iterable[Block]:
+    yield picture(rate_distortion(found), say("tradeoff.alt"), say("tradeoff.caption"))
+
+
+def _points(found: Tradeoff, say: Texts) -> Grid:
+    head = (say("compare.model"), "d", "β", *(say(f"tradeoff.{word}") for word in ("rate", "distortion", "loss")), "±",
+            say("tradeoff.active"), say("compare.seconds"), "")  # fmt: skip
+    rows = [
+        (say.said(line[0]), *map(say.amount, line[1:-1]), f"← {say('tradeoff.chosen')}" if line[-1] else "")
+        for line in found.lines()
+    ]
+    return Grid(say("tradeoff.table"), head, rows, frozenset(range(1, len(HEADER) - 1)))
+
+
+def _floor(found: Tradeoff, say: Texts) -> str:
+    if not found.floor.known:
+        return say("tradeoff.no_floor", why=say.said(found.floor.reason))
+    return say("tradeoff.floor", value=say.amount(f"{found.floor.value:.2f}"))

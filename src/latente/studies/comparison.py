@@ -1,0 +1,355 @@
+"""Several models of the same rows: their certificates side by side, and the same places and walks in their latent spaces."""
+
+from __future__ import annotations
+
+import html
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from numbers import Real
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from latente.certificate import Certificate, Estimate
+from latente.certificate.certificate import LINES, shown
+from latente.certificate.estimates import Array
+from latente.certificate.subjects import Modelled, indicators
+from latente.data import Codec, ImageCodec, fit_codec, frame, read
+from latente.data.sources import to_channels_first
+from latente.errors import DataError, ModelError
+from latente.estimator import VAE
+from latente.recipes import Recipe
+from latente.recipes import recipe as find_recipe
+from latente.rows import Rows, levels_of
+from latente.seeding import seed_of, seeded
+from latente.studies.ground import held_out_share, silent
+from latente.studies.places import Places, aligned, emptiness
+from latente.studies.words import as_html, as_text
+from latente.tasks.reconstruct import decode
+
+RECIPES = ("autoencoder", "vae")
+PLACES, SHOWN, ROWS = 2000, 40, 2000
+JUDGED = 200  # held-out rows, where there are enough: with fewer, the certificate's intervals are wide
+WALKS, STEPS, PAIRS = 3, 9, 10
+COMPARED = 11_000_027  # keeps these draws apart from all others of a seed
+HOLES = "holes"
+SHOWN_FIGURES = (
+    "completeness", "completeness_prior", "completeness_law", "completeness_ceiling", "continuity", "distortion", "rate",
+    "loss", "nll", "mutual_information", "active_units", "information_kept", "gap", "copying", "membership",
+)  # fmt: skip
+"""Of a certificate, those that stand in the table of a comparison."""
+PCA = "PCA"
+LABELS = {**LINES, HOLES: ("holes", "share of the same random places that fall where codes hardly ever are: 1% without holes")}
+
+Chosen = str | Recipe
+Rowful = Array | dict[str, Array]
+"""Pictures, [N, H, W] or [N, H, W, C], or the columns of a table by name: numbers, dates, or texts with None for a hole."""
+
+
+@dataclass(frozen=True)
+class View:
+    """The same places and walks as one model has them, in the user's units (see :data:`Rowful`).
+
+    Attributes:
+        places: of a code of each of some rows, drawn from q(z|x), [N, d].
+        empty: which random places lie where codes hardly ever are, bool [PLACES].
+        holes: their share.
+        decoded: means of p(x|z) at the first random places. emitted: rows drawn from p(x|z) at all of them; None for pictures.
+        walks: decoded rows on straight lines between codes, one after the other.
+    """
+
+    places: Tensor
+    empty: Tensor
+    holes: Estimate
+    decoded: Rowful
+    emitted: Rowful | None
+    walks: tuple[Rowful, ...]
+
+
+@dataclass(frozen=True)
+class Scene:
+    """What all models are asked for.
+
+    Attributes:
+        places: random, from N(0, I), [PLACES, d].
+        rows: real rows, those whose codes are on the maps. ends: the two rows of each walk.
+        views: of each model.
+    """
+
+    places: Tensor
+    rows: Rowful
+    ends: tuple[Rowful, ...]
+    views: Mapping[str, View]
+
+
+@dataclass(frozen=True, repr=False)
+class Comparison:
+    """Several models of the same rows. Prints as a table; the figures are in :mod:`latente.report.side_by_side`.
+
+    Attributes:
+        about: numbers of rows, dimensions of the code, seed; plain values.
+        models: the fitted estimators, by name. certificates: of each.
+        scene: the same places and walks in each.
+    """
+
+    about: Mapping[str, Any]
+    models: Mapping[str, VAE]
+    certificates: Mapping[str, Certificate]
+    scene: Scene
+
+    def __getitem__(self, name: str) -> VAE:
+        """A model by its name."""
+        return self.models[name]
+
+    def figures(self, name: str) -> dict[str, Estimate]:
+        """What was measured of a model."""
+        of = self.certificates[name].figures
+        return {**{key: of[key] for key in SHOWN_FIGURES if key in of}, HOLES: self.scene.views[name].holes}
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values that JSON can hold."""
+        return {
+            "about": dict(self.about),
+            "models": {
+                name: {
+                    "figures": {key: figure.to_dict() for key, figure in self.figures(name).items()},
+                    "verdicts": [{**vars(verdict)} for verdict in self.certificates[name].verdicts],
+                    "seconds": model.figures_["seconds"],
+                    "epochs": model.figures_["epochs"],
+                    "notes": list(model.notes_),
+                }
+                for name, model in self.models.items()
+            },
+            "reading": self.reading(),
+        }
+
+    def to_frame(self) -> Any:
+        """A row for each model, a column for each figure, in the kind of frame that the data came in (pyarrow for arrays)."""
+        figures = [self.figures(name) for name in self.models]
+        columns: dict[str, list[Any]] = {"model": list(self.models)}
+        columns |= {key: [figure[key].value for figure in figures] for key in figures[0]}
+        columns["seconds"] = [float(model.figures_["seconds"]) for model in self.models.values()]
+        columns["verdicts"] = [", ".join(verdict.name for verdict in c.verdicts) for c in self.certificates.values()]
+        return frame(columns, self.about["container"])
+
+    @property
+    def header(self) -> tuple[str, ...]:
+        """Over :meth:`lines`; as many principal components as the codes have dimensions stand beside the models."""
+        return ("", *self.models, PCA)
+
+    def lines(self) -> list[tuple[str, ...]]:
+        """A line for each figure, a cell for each model."""
+        figures = [self.figures(name) for name in self.models]
+        linear = next(iter(self.certificates.values())).figures
+        lines = [(LABELS[key][0], *(_cell(key, figure[key]) for figure in figures), _of_pca(key, linear)) for key in figures[0]]
+        fits = [model.figures_ for model in self.models.values()]
+        verdicts = (", ".join(verdict.name for verdict in c.verdicts) or "none" for c in self.certificates.values())
+        return [*lines, ("seconds", *(f"{fit['seconds']:.1f}" for fit in fits), ""), ("verdicts", *verdicts, "")]
+
+    def reading(self) -> list[str]:
+        """What the table comes to, in words."""
+        both = (("completeness", "completeness C"), ("continuity", "continuity K"))
+        found = [_ranked(words, {name: self.figures(name)[key] for name in self.models}) for key, words in both]
+        holes = {name: self.scene.views[name].holes for name in self.models}
+        if all(figure.known for figure in holes.values()):
+            shares = ", ".join(f"{name} {figure.value:.0%}" for name, figure in holes.items())
+            found.append(f"of the same random places, these fall where codes hardly ever are: {shares} (1%: no holes)")
+        judged = ((name, verdict) for name, c in self.certificates.items() for verdict in c.verdicts)
+        return [*found, *(f"{name}: {verdict.name}: {verdict.evidence}" for name, verdict in judged)]
+
+    @property
+    def title(self) -> str:
+        """Of what this is the comparison."""
+        about = self.about
+        rows = f"{about['rows']:,} training and {about['held_out_rows']:,} held-out rows"
+        return f"{len(self.models)} models of the same rows, {about['latent_dim']} dimensions: {rows}"
+
+    def __str__(self) -> str:
+        return "\n".join([self.title, "", as_text(self.header, self.lines()), "", *self.reading()])
+
+    def __repr__(self) -> str:
+        return str(self)
+
+    def _repr_html_(self) -> str:
+        return f"<h4>{html.escape(self.title)}</h4>{as_html(self.header, self.lines())}"
+
+
+def _cell(key: str, figure: Estimate) -> str:
+    if not figure.known:
+        return "–"
+    if key == "active_units":
+        return f"{figure.value:.0f}"
+    return f"≥ {figure.value:.2f}" if figure.reason.startswith("at least") else shown(figure)
+
+
+def _of_pca(key: str, figures: Mapping[str, Estimate]) -> str:
+    return _cell(key, figures[f"{key}_pca"]) if f"{key}_pca" in figures else ""
+
+
+def _ranked(words: str, figures: Mapping[str, Estimate]) -> str:
+    known = {name: figure for name, figure in figures.items() if figure.known}
+    if not known:
+        return f"{words}: not known: {next(iter(figures.values())).reason}"
+    order = sorted(known, key=lambda name: -known[name].value)
+    values = ", ".join(f"{name} {known[name].value:.2f}" for name in order)
+    if len(order) < 2:
+        return f"{words}: {values}"
+    apart = known[order[0]].low > known[order[1]].high
+    return f"{words}: {values}; the intervals of the first two {'lie apart' if apart else 'overlap'}"
+
+
+def compare(
+    data: Any,
+    recipes: Sequence[Chosen] | Mapping[str, Chosen] = RECIPES,
+    *,
+    latent_dim: int | str = "auto",
+    time_limit: float | None = None,
+    random_state: Any = None,
+    verbose: int = 0,
+    told: Callable[[str], None] = silent,
+    **parameters: Any,
+) -> Comparison:
+    """Fit several models to the same rows, and show what tells them apart.
+
+    All have the same dimensions of the code, the same rows to learn from, and are measured on the same held-out rows by the
+    same features. "The same place" in two latent spaces is explained in :mod:`latente.studies.places`.
+
+    Args:
+        data: rows, whatever :meth:`latente.VAE.fit` takes.
+        recipes: names of models, or recipes; a mapping gives them names of one's own.
+        latent_dim: dimensions of all codes; "auto" estimates them from the data.
+        time_limit: seconds of training for all together, the same for each.
+        random_state: a seed. verbose: 1 shows a progress bar. told: called with the name of each model, before it is fitted.
+        parameters: more of what :class:`latente.VAE` takes, the same for all; ``validation_fraction`` is here by default as
+            large as it takes to hold out 200 rows, from a tenth to a third.
+
+    Raises:
+        DataError: the rows can't be learnt from, or too few to hold some out.
+        ModelError: a recipe is unknown, or there is none; more dimensions than fields.
+
+    >>> import numpy as np
+    >>> rows = np.random.default_rng(0).normal(size=(200, 2)) @ np.array([[1, 2, 0.5], [0, 1, -1]])
+    >>> found = compare(rows, latent_dim=2, max_epochs=3, random_state=0)
+    >>> list(found.models), found.about["held_out_rows"]
+    (['autoencoder', 'vae'], 67)
+    """
+    chosen = named(recipes)
+    if time_limit is not None and not (isinstance(time_limit, Real) and 0 < time_limit < math.inf):
+        raise ModelError(f"time_limit is {time_limit!r}; it must be None or a positive number of seconds")
+    rows, seed = read(data), seed_of(random_state)
+    share = None if time_limit is None else float(time_limit) / len(chosen)
+    common = {"validation_fraction": held_out_share(len(rows), JUDGED), **parameters}
+    common |= {"time_limit": share, "random_state": seed, "verbose": verbose}
+    d = _dimensions(rows, latent_dim, common)
+    models = {}
+    for name, recipe in chosen.items():
+        told(name)
+        models[name] = VAE(recipe, latent_dim=d, **common).fit(rows)
+        if models[name].figures_["finished"] == "interrupted":
+            raise KeyboardInterrupt
+    certificates = {name: model.certificate() for name, model in models.items()}
+    figures = next(iter(models.values())).figures_
+    about = {"rows": figures["rows"], "held_out_rows": figures["held_out_rows"], "latent_dim": d, "seed": seed,
+             "container": rows.container}  # fmt: skip
+    return Comparison(about, models, certificates, _scene(models, seed))
+
+
+def named(recipes: Sequence[Chosen] | Mapping[str, Chosen]) -> dict[str, Recipe]:
+    """The recipes by name; of two with one name, the second gets a number.
+
+    >>> list(named(["vae", "vae"]))
+    ['vae', 'vae-2']
+    """
+    if isinstance(recipes, (str, Recipe)):
+        recipes = [recipes]
+    found: dict[str, Recipe] = {}
+    pairs = recipes.items() if isinstance(recipes, Mapping) else ((None, recipe) for recipe in recipes)
+    for name, chosen in pairs:
+        recipe = find_recipe(chosen) if isinstance(chosen, str) else chosen
+        if not isinstance(recipe, Recipe):
+            raise ModelError(f"a recipe is a name or a Recipe, not {recipe!r}")
+        found[_free(str(name or recipe.name), found)] = recipe
+    if not found:
+        raise ModelError("there is nothing to compare: name at least one recipe, such as 'vae'")
+    return found
+
+
+def _free(name: str, taken: Mapping[str, Any]) -> str:
+    """The name, with a number where it is taken."""
+    tries = (name, *(f"{name}-{number}" for number in range(2, len(taken) + 2)))
+    return next(free for free in tries if free not in taken)
+
+
+def _dimensions(rows: Any, latent_dim: int | str, common: Mapping[str, Any]) -> int:
+    """The size of all codes; checked, with what else is asked for, before anything is trained."""
+    vae = VAE(latent_dim=latent_dim, **common)
+    vae._check_parameters()
+    vae.seed_ = vae.random_state
+    codec = fit_codec(rows, vae.kinds)
+    train, held_out = vae._split(codec.encode(rows))
+    if held_out is None:
+        raise DataError(f"models are compared on rows that are held out, and of {len(rows)} rows none can be: bring more")
+    return vae._composer(codec, train).latent_dim
+
+
+def _scene(models: Mapping[str, VAE], seed: int) -> Scene:
+    """The same places and walks in all models."""
+    first = next(iter(models.values()))
+    assert first._at_hand is not None
+    assert first._at_hand[1] is not None
+    train, held_out = first._at_hand[0].spread(ROWS), first._at_hand[1].spread(ROWS)
+    codec, values = first.codec_, indicators(train, levels_of(first.codec_.fields))
+    with seeded(seed, COMPARED):
+        subjects = {name: Modelled(vae.model_, codec.fields, held_out) for name, vae in models.items()}
+        drawn = {name: subject.codes(train) for name, subject in subjects.items()}
+        means = [vae.model_.codes(train) for vae in models.values()]
+        ways = dict(zip(models, aligned(list(drawn.values()), means, values), strict=True))
+        random = torch.randn(PLACES, first.latent_dim_, dtype=torch.float64)
+        ends = [_apart(held_out) for _ in range(WALKS if len(held_out) > 1 else 0)]
+        views = {
+            name: _view(subject, ways[name], random, (drawn[name], held_out), ends, codec) for name, subject in subjects.items()
+        }
+    return Scene(random, _real(codec, train), tuple(_real(codec, pair) for pair in ends), views)
+
+
+def _view(
+    subject: Modelled, ways: Places, random: Tensor, real: tuple[Tensor, Rows], ends: Sequence[Rows], codec: Codec
+) -> View:
+    """One model's."""
+    drawn, held_out = real
+    of_rows = ways.of(drawn)
+    empty, share = emptiness(random, of_rows, ways.of(subject.codes(held_out)))
+    decoded = _decoded(codec, decode(subject.model, ways.codes(random[:SHOWN])))
+    emitted = None if codec.kind == "image" else _decoded(codec, subject.draws(ways.codes(random)), possible=True)
+    walks = tuple(_decoded(codec, decode(subject.model, _line(subject.model.codes(pair)))) for pair in ends)
+    return View(of_rows, empty, share, decoded, emitted, walks)
+
+
+def _apart(rows: Rows) -> Rows:
+    """Two rows that are far from each other: of some random pairs the farthest."""
+    pairs = [rows[torch.randperm(len(rows))[:2]] for _ in range(PAIRS)]
+    return max(pairs, key=lambda pair: float((pair.x[0] - pair.x[1]).square().sum()))
+
+
+def _line(codes: Tensor) -> Tensor:
+    """Codes on the straight line between two, [STEPS, d]."""
+    return torch.lerp(codes[:1], codes[1:], torch.linspace(0, 1, STEPS).unsqueeze(1))
+
+
+def _decoded(codec: Codec, x: Tensor, **how: Any) -> Rowful:
+    """Encoded rows in the user's units."""
+    x = x.reshape(len(x), *codec.shape)
+    if isinstance(codec, ImageCodec):
+        pixels = to_channels_first(np.asarray(codec.decode(x, "numpy")), codec.layout)
+        return pixels[:, 0] if pixels.shape[1] == 1 else np.moveaxis(pixels, 1, -1)
+    table = codec.decode(x, "pyarrow", **how)
+    columns = {field.name: table.column(field.name).to_numpy() for field in codec.fields}
+    return {name: column.astype(float) if column.dtype == bool else column for name, column in columns.items()}
+
+
+def _real(codec: Codec, rows: Rows) -> Rowful:
+    """Real rows in the user's units, with their holes where it is a table."""
+    return _decoded(codec, rows.x, **({} if rows.mask is None or codec.kind == "image" else {"mask": rows.mask}))

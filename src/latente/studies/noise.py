@@ -1,0 +1,72 @@
+"""The noise floor: the distortion below which a code records what only one field knows.
+
+A code says what fields have in common. What the other fields can't tell of a field is noise as far as a row's structure goes:
+a decoder that knew all of the structure would still be off by that much. It is measured here by predicting each field from all
+others, so that the floor is at most this; the fewer the fields, the more of what is taken for noise is structure.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from sklearn.covariance import LedoitWolf
+from torch import Tensor
+
+from latente.certificate.estimates import Estimate, unknown
+from latente.certificate.subjects import column_means, seen_values, spread_out
+from latente.model.distributions import LOG_2PI
+from latente.rows import Rows
+
+MOST_FIELDS = 2000  # of which a matrix of covariances is inverted
+MOST_NEAR_FIELDS = 64  # of which neighbours are looked for, without each in turn
+MOST_ROWS, MOST_NEAR_ROWS, MOST_JUDGED = 4096, 1000, 500
+NEIGHBOURS = 8
+LEAST_VARIANCE = 1e-8
+
+
+def noise_floor(train: Rows, held_out: Rows, resolution: Tensor) -> Estimate:
+    """Nats per held-out row of normal noise in each field, as large as what the other fields can't tell of it.
+
+    Args:
+        train, held_out: encoded rows of numbers.
+        resolution: smallest recorded step of each field, [F]: noise is at least that of rounding.
+    """
+    fields = train.x[:1].numel()
+    if fields > MOST_FIELDS:
+        return unknown(f"it is measured by predicting each value from all others, and of {fields:,} values that takes too long")
+    if fields < 2:
+        return unknown("there is one field, and no other to tell of it")
+    middle = column_means(train, ())
+    values, others = (spread_out(rows, (), middle).double() for rows in (train.spread(MOST_ROWS), held_out.spread(MOST_JUDGED)))
+    seen = seen_values(held_out.spread(MOST_JUDGED), ()).double()
+    errors = [_linear(values, others)]
+    if fields <= MOST_NEAR_FIELDS:
+        errors.append(_near(values[:: max(1, len(values) // MOST_NEAR_ROWS)], others))
+    counts = seen.sum(0).clamp_min(1)
+    variance = torch.stack([(error.square() * seen).sum(0) / counts for error in errors]).min(0).values
+    variance = torch.maximum(variance, resolution.double().square() / 12).clamp_min(LEAST_VARIANCE)
+    each = 0.5 * (1 + LOG_2PI + variance.log())
+    return Estimate(float((seen * each).sum(1).mean()), reason="at most: each field as far as the others can't tell of it")
+
+
+def _linear(train: Tensor, held_out: Tensor) -> Tensor:
+    """What a linear prediction of each field from all others is off by, [N, F]: the inverse covariance holds them all."""
+    fitted = LedoitWolf().fit(train.numpy())
+    precision = torch.from_numpy(fitted.precision_)
+    residuals: Tensor = (held_out - train.mean(0)) @ precision / precision.diagonal()
+    return residuals
+
+
+def _near(train: Tensor, held_out: Tensor) -> Tensor:
+    """What the mean of the nearest rows, by all other fields, is off by, [N, F]; less by what so few rows leave of noise."""
+    scale = train.std(0).clamp_min(1e-12)
+    a, b = held_out / scale, train / scale
+    distance = torch.cdist(a, b).square()
+    k = min(NEIGHBOURS, len(b))
+    columns = []
+    for f in range(a.shape[1]):
+        without = distance - (a[:, f, None] - b[None, :, f]).square()
+        nearest = without.topk(k, largest=False).indices
+        columns.append(held_out[:, f] - train[:, f][nearest].mean(1))
+    return torch.stack(columns, 1) / math.sqrt(1 + 1 / k)

@@ -1,0 +1,454 @@
+"""The bottleneck: what a code costs and what it loses, by its size and by the price of its nats.
+
+For each size of the code one fit at beta = 1, and at the size that is chosen one for each beta (the rate-distortion curve of
+Alemi et al. 2018). All fits see the same rows, and are judged on rows that neither trained nor stopped any of them.
+"""
+
+from __future__ import annotations
+
+import html
+import math
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from numbers import Real
+from typing import Any
+
+import numpy as np
+import torch
+
+from latente.certificate.estimates import Array, Estimate, standard_error, unknown
+from latente.certificate.information import Costs
+from latente.data import fit_codec, frame, read
+from latente.errors import DataError, ModelError
+from latente.estimator import VAE, field_resolution
+from latente.model.likelihoods import LOG_SIGMA_FLOOR, Likelihood
+from latente.recipes import Composer, Recipe
+from latente.rows import Rows
+from latente.seeding import seed_of, seeded
+from latente.studies.ground import held_out_share, silent
+from latente.studies.linear import ProbabilisticPCA
+from latente.studies.noise import noise_floor
+from latente.studies.words import as_html, as_text, number, plain
+from latente.training.diagnosis import active_units
+from latente.training.fit import Fit
+from latente.training.loop import Settings
+from latente.training.progress import progress_bar
+
+BETAS = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0)
+SIZES, MORE_SIZES = 5, 2
+WIDER = 1.5  # than the size that is estimated from the data, or than the widest tried, where that is the best
+LEAST_ROWS = 20
+MOST_JUDGED = 5000
+JUDGED_AND_STOPPED = 400  # rows held out, where there are enough: half stop the fits, the others judge them
+JUDGED = 9_000_011  # keeps these draws apart from all others of a seed
+LINEAR, COLUMNS = "probabilistic PCA", "independent columns"
+NO_NATS = (
+    "columns hold levels or recorded values, whose likelihood is one of probabilities; that of PCA is a density, and nats of "
+    "one and of the other can't be compared: independent columns are the reference"
+)
+NO_FLOOR = "values have probabilities, and 0 nats would give every one of them back; how much of that is noise is not measured"
+
+
+@dataclass(frozen=True)
+class Point:
+    """What one code costs and loses, nats per held-out row.
+
+    Attributes:
+        model: recipe, "probabilistic PCA" or "independent columns".
+        latent_dim: d. beta: price of a nat of the rate in training; NaN where there was none.
+        rate, distortion: their sum is ``loss``, the negative ELBO, whose standard error is ``error``.
+        active_units: dimensions that vary with the row; NaN where that is no question.
+        seconds: of training.
+    """
+
+    model: str
+    latent_dim: int
+    beta: float
+    rate: float
+    distortion: float
+    error: float
+    active_units: float = math.nan
+    seconds: float = math.nan
+
+    @property
+    def loss(self) -> float:
+        """rate + distortion."""
+        return self.rate + self.distortion
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values."""
+        values = {"model": self.model, "latent_dim": self.latent_dim, "beta": self.beta, "rate": self.rate,
+                  "distortion": self.distortion, "loss": self.loss, "error": self.error, "active_units": self.active_units,
+                  "seconds": self.seconds}  # fmt: skip
+        return {name: plain(value) if isinstance(value, float) else value for name, value in values.items()}
+
+
+@dataclass(frozen=True, repr=False)
+class Tradeoff:
+    """A rate-distortion curve, and the size of the code that it speaks for. Prints as a table.
+
+    Attributes:
+        about: recipe, numbers of rows, seed; plain values.
+        points: what was measured: sizes at beta = 1, betas at the size chosen, probabilistic PCA, independent columns.
+        chosen: the size. reasons: why, in sentences.
+        floor: distortion below which a code records what only one field knows; NaN with its reason where that is not defined.
+        notes: what is to be known besides.
+    """
+
+    about: dict[str, Any]
+    points: tuple[Point, ...]
+    chosen: int
+    reasons: tuple[str, ...]
+    floor: Estimate
+    notes: tuple[str, ...] = ()
+    container: str = field(default="pyarrow", repr=False)
+
+    def of(self, model: str) -> tuple[Point, ...]:
+        """The points of one model."""
+        return tuple(point for point in self.points if point.model == model)
+
+    @property
+    def sizes(self) -> tuple[Point, ...]:
+        """The model's points at beta = 1, by size."""
+        return tuple(point for point in self.of(self.about["recipe"]) if point.beta == 1.0)
+
+    @property
+    def curve(self) -> tuple[Point, ...]:
+        """The model's points at the size that was chosen, by beta."""
+        found = (point for point in self.of(self.about["recipe"]) if point.latent_dim == self.chosen)
+        return tuple(sorted(found, key=lambda point: point.beta))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values that JSON can hold."""
+        points = [point.to_dict() for point in self.points]
+        return {"about": self.about, "chosen": self.chosen, "reason": self.reason, "floor": self.floor.to_dict(),
+                "points": points, "notes": list(self.notes)}  # fmt: skip
+
+    def to_frame(self) -> Any:
+        """A row for each point, in the kind of frame that the data came in (pyarrow for arrays)."""
+        records = [point.to_dict() for point in self.points]
+        return frame({name: [record[name] for record in records] for name in records[0]}, self.container)
+
+    def lines(self) -> list[tuple[str, ...]]:
+        """The cells of the table, :data:`HEADER` above them."""
+        return [_line(point, point.latent_dim == self.chosen and point.beta == 1.0) for point in self.points]
+
+    def __str__(self) -> str:
+        return "\n".join([self.title, "", as_text(HEADER, self.lines()), "", *self.sentences()])
+
+    def __repr__(self) -> str:
+        return str(self)
+
+    def _repr_html_(self) -> str:
+        said = "".join(f"<p>{html.escape(text)}</p>" for text in self.sentences())
+        return f"<h4>{html.escape(self.title)}</h4>{as_html(HEADER, self.lines())}{said}"
+
+    @property
+    def reason(self) -> str:
+        """Why this size, in words."""
+        return (
+            ". ".join(f"{sentence[0].upper()}{sentence[1:]}" if k else sentence for k, sentence in enumerate(self.reasons))
+            + "."
+        )
+
+    def sentences(self) -> tuple[str, ...]:
+        """Why this size, the noise floor, and what is to be known besides."""
+        value = f"{number(self.floor.value)} nats ({self.floor.reason})" if self.floor.known else ""
+        return (self.reason, f"noise floor: {value or f'not known: {self.floor.reason}'}", *self.notes)
+
+    @property
+    def title(self) -> str:
+        """Of what this is the trade-off."""
+        about = self.about
+        judged = f"{about['judged_rows']:,} of {about['rows']:,}"
+        return f"Rate and distortion of {about['recipe']}, nats per held-out row ({judged})"
+
+
+HEADER = ("model", "d", "beta", "rate", "distortion", "loss", "±", "active", "seconds", "")
+
+
+def _line(point: Point, chosen: bool) -> tuple[str, ...]:
+    numbers = (point.rate, point.distortion, point.loss, point.error)
+    beta = "" if math.isnan(point.beta) else f"{point.beta:g}"
+    active = "" if math.isnan(point.active_units) else f"{point.active_units:.0f}"
+    spent = "" if math.isnan(point.seconds) else f"{point.seconds:.1f}"
+    return (point.model, str(point.latent_dim), beta, *map(number, numbers), active, spent, "← chosen" if chosen else "")
+
+
+def tradeoff(
+    data: Any,
+    recipe: str | Recipe = "vae",
+    *,
+    dims: Sequence[int] | str = "auto",
+    betas: Sequence[float] = BETAS,
+    time_limit: float | None = None,
+    random_state: Any = None,
+    verbose: int = 0,
+    told: Callable[[str], None] = silent,
+    **parameters: Any,
+) -> Tradeoff:
+    """How much a code costs and loses, by its size and by beta, beside probabilistic PCA; and which size to take.
+
+    Args:
+        data: rows, whatever :meth:`latente.VAE.fit` takes.
+        recipe: a model whose objective is the ELBO, so that its rate has a price.
+        dims: sizes of the code; "auto" takes five, from 1 to half more than the data's intrinsic dimension asks for, and
+            up to two more where the widest is the best.
+        betas: prices of a nat of the rate, tried at the size that is chosen.
+        time_limit: seconds for all fits together; each has the same share of what is left.
+        random_state: a seed. verbose: 1 shows a progress bar.
+        told: called with what each fit is, before it begins.
+        parameters: more of what :class:`latente.VAE` takes, such as ``hidden``, ``likelihood``, ``max_epochs``, ``kinds``.
+
+    Raises:
+        DataError: the rows can't be learnt from, or are fewer than 20.
+        ModelError: a size above the number of fields, a beta that is not positive, an objective without a rate.
+
+    >>> import numpy as np
+    >>> rows = np.random.default_rng(0).normal(size=(200, 2)) @ np.array([[1, 2, 0.5], [0, 1, -1]])
+    >>> found = tradeoff(rows, dims=[1, 2], betas=[1, 4], max_epochs=5, random_state=0)
+    >>> [(point.latent_dim, point.beta) for point in found.of("vae")]
+    [(1, 1.0), (2, 1.0), (2, 4.0)]
+    """
+    begin = time.perf_counter()
+    ground = Ground.laid(data, recipe, told, random_state=random_state, verbose=verbose, **parameters)
+    if time_limit is not None and not (isinstance(time_limit, Real) and 0 < time_limit < math.inf):
+        raise ModelError(f"time_limit is {time_limit!r}; it must be None or a positive number of seconds")
+    sizes, prices = ground.sizes(dims), _prices(betas)
+    clock = Clock(time_limit, len(sizes) + len(prices))
+    found = {d: ground.fitted(d, 1.0, clock) for d in sizes}
+    chosen, reasons = choose({d: fit.costs for d, fit in found.items()}, ground.alone)
+    while isinstance(dims, str) and (wider := ground.wider(chosen, sizes)) is not None:
+        sizes, found[wider] = (*sizes, wider), ground.fitted(wider, 1.0, clock)
+        chosen, reasons = choose({d: fit.costs for d, fit in found.items()}, ground.alone)
+    at_chosen = [ground.fitted(chosen, beta, clock) for beta in prices if beta != 1.0]
+    fits, linear = [*found.values(), *at_chosen], ground.linear(sizes)
+    about = {
+        "recipe": ground.recipe.name, "rows": ground.count, "judged_rows": len(ground.judged), "seed": ground.vae.seed_,
+        "seconds": time.perf_counter() - begin,
+    }  # fmt: skip
+    points = (*(fit.point for fit in fits), *linear, ground.reference())
+    reasons = (*reasons, *_more(found[chosen].point, {point.latent_dim: point for point in linear}))
+    return Tradeoff(about, points, chosen, reasons, ground.floor(), ground.notes(sizes), ground.container)
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A fit, and what it costs each judged row."""
+
+    point: Point
+    costs: Costs
+
+
+@dataclass
+class Clock:
+    """Shares what is left of the time among the fits that are left."""
+
+    limit: float | None
+    fits: int
+    begin: float = field(default_factory=time.perf_counter)
+
+    def share(self) -> float | None:
+        """Seconds for the next fit; at least a moment, for a fit ends with an epoch."""
+        self.fits -= 1
+        if self.limit is None:
+            return None
+        return max(0.01, (self.limit - (time.perf_counter() - self.begin)) / (self.fits + 1))
+
+
+@dataclass
+class Ground:
+    """What all fits of a trade-off have in common.
+
+    Attributes:
+        vae: holds the parameters; it is not fitted. composer, settings: of a fit with the estimated size.
+        train, stop, judged: rows to learn from, rows that say when to stop, rows to judge by.
+        resolution: smallest recorded step of each field, [F].
+    """
+
+    vae: VAE
+    composer: Composer
+    settings: Settings
+    train: Rows
+    stop: Rows
+    judged: Rows
+    resolution: torch.Tensor
+    container: str
+    data_notes: tuple[str, ...]
+    told: Callable[[str], None]
+
+    @classmethod
+    def laid(cls, data: Any, recipe: str | Recipe, told: Callable[[str], None], **parameters: Any) -> Ground:
+        """Read, encode and divide the rows."""
+        rows = read(data)
+        vae = VAE(recipe, **{"validation_fraction": held_out_share(len(rows), JUDGED_AND_STOPPED), **parameters})
+        vae._check_parameters()
+        vae.seed_ = seed_of(vae.random_state)
+        codec = fit_codec(rows, vae.kinds)
+        train, held_out = vae._split(codec.encode(rows))
+        if held_out is None or len(train) + len(held_out) < LEAST_ROWS:
+            few = f"{len(rows)} rows are too few, it takes {LEAST_ROWS}"
+            raise DataError(f"a trade-off is judged on rows that are held out, and {few}")
+        composer = vae._composer(codec, train)
+        if composer.recipe.objective.name != "elbo":
+            raise ModelError(f"a trade-off varies beta, the price of the rate; {composer.recipe.name!r} has none: take 'vae'")
+        half = len(held_out) // 2
+        stop, judged = held_out[:half], held_out[half:].spread(MOST_JUDGED)
+        settings, notes = vae._settings(train, composer), codec.notes
+        return cls(vae, composer, settings, train, stop, judged, field_resolution(codec), rows.container, tuple(notes), told)
+
+    @property
+    def recipe(self) -> Recipe:
+        """Of the model."""
+        return self.composer.recipe
+
+    @property
+    def count(self) -> int:
+        """Rows that were divided."""
+        return len(self.train) + len(self.stop) + len(self.judged)
+
+    def sizes(self, dims: Sequence[int] | str) -> tuple[int, ...]:
+        """The sizes to try, in rising order.
+
+        Raises:
+            ModelError: one is no whole number, or above the number of fields.
+        """
+        fields = self.train.x[:1].numel()
+        if isinstance(dims, str):
+            if dims != "auto":
+                raise ModelError(f"dims is {dims!r}; it must be 'auto' or a list of sizes of the code")
+            top = max(1, min(fields, len(self.train) // 4, math.ceil(WIDER * self.composer.latent_dim)))
+            return tuple(sorted({round(float(size)) for size in np.geomspace(1, top, SIZES)}))
+        wrong = [d for d in dims if isinstance(d, bool) or not isinstance(d, (int, np.integer)) or not 1 <= d <= fields]
+        if wrong or not len(dims):
+            asked = f"d = {wrong[0]!r}" if wrong else "no size"
+            raise ModelError(f"{asked} was asked for; a code has from 1 to {fields} dimensions, one for each field that varies")
+        return tuple(sorted({int(d) for d in dims}))
+
+    def wider(self, chosen: int, sizes: Sequence[int]) -> int | None:
+        """A size beyond those tried, where the largest of these was the best one; None where there is none to try."""
+        most = min(self.train.x[:1].numel(), len(self.train) // 4)
+        if chosen < sizes[-1] or len(sizes) >= SIZES + MORE_SIZES or sizes[-1] >= most:
+            return None
+        return min(most, math.ceil(WIDER * sizes[-1]))
+
+    def fitted(self, d: int, beta: float, clock: Clock) -> Fitted:
+        """One fit: trained once, with nothing tried before or mended after, so that points differ in d and beta alone."""
+        objective = replace(self.recipe.objective, arguments={**self.recipe.objective.arguments, "beta": beta})
+        composer = replace(self.composer, recipe=replace(self.recipe, objective=objective), latent_dim=d)
+        settings, what = replace(self.settings, time_limit=clock.share()), f"d = {d}, beta = {beta:g}"
+        self.told(what)
+        with progress_bar(self.vae.verbose > 0) as shown:
+            fit = Fit(composer, self.train, self.stop, self.resolution, settings, observer=shown)
+            run = fit.plain(0, what)
+        if fit.interrupted:
+            raise KeyboardInterrupt
+        model = run.learner.model
+        active = float(active_units(model, self.train).sum())
+        with seeded(self.vae.seed_, JUDGED):
+            costs = Costs.of(model, self.judged)
+        return Fitted(_point(self.recipe.name, d, costs, beta, active_units=active, seconds=run.at.elapsed), costs)
+
+    @cached_property
+    def alone(self) -> Array:
+        """-log p of each judged row under independent columns, nats, [N]."""
+        return np.asarray(-self.likelihood.independent(self.train, self.judged).double().numpy())
+
+    @cached_property
+    def likelihood(self) -> Likelihood:
+        """That of every model here, as it is before training."""
+        with seeded(self.vae.seed_):
+            found = self.composer().model.likelihood
+        assert isinstance(found, Likelihood)
+        return found
+
+    @property
+    def is_density(self) -> bool:
+        """Whether all values have a density, as those of PCA have."""
+        return bool(self.likelihood.densities(self.judged.x).all())
+
+    def linear(self, sizes: Sequence[int]) -> list[Point]:
+        """Probabilistic PCA at the sizes at which it is defined: below the number of fields and of rows."""
+        if not self.is_density:
+            return []
+        most, rounding = min(self.train.x[:1].numel(), len(self.train)) - 1, float(self.resolution.square().mean()) / 12
+        least = max(rounding, math.exp(2 * LOG_SIGMA_FLOOR))
+        fits = {d: ProbabilisticPCA.fit(self.train, d, least) for d in sizes if d <= most}
+        return [_point(LINEAR, d, fit.costs(self.judged)) for d, fit in fits.items()]
+
+    def reference(self) -> Point:
+        """Independent columns: no code, rate 0."""
+        return _point(COLUMNS, 0, Costs(np.zeros(len(self.judged)), self.alone))
+
+    def floor(self) -> Estimate:
+        """The noise floor."""
+        return noise_floor(self.train, self.judged, self.resolution) if self.is_density else unknown(NO_FLOOR)
+
+    def notes(self, sizes: Sequence[int]) -> tuple[str, ...]:
+        """What is to be known besides."""
+        most = min(self.train.x[:1].numel(), len(self.train)) - 1
+        found = [] if self.is_density else [f"{LINEAR}: not shown: {NO_NATS}"]
+        if self.is_density and sizes[-1] > most:
+            found.append(f"{LINEAR} is defined up to d = {most}: with as many components as fields there is no noise left")
+        return (*self.data_notes, *found)
+
+
+def _point(model: str, d: int, costs: Costs, beta: float = math.nan, **more: float) -> Point:
+    means = float(costs.rate.mean()), float(costs.distortion.mean())
+    return Point(model, d, beta, *means, standard_error(costs.loss), **more)
+
+
+def _prices(betas: Sequence[float]) -> tuple[float, ...]:
+    wrong = [beta for beta in betas if isinstance(beta, (bool, str)) or not isinstance(beta, Real) or not 0 < beta < math.inf]
+    if wrong:
+        raise ModelError(f"beta = {wrong[0]!r} was asked for; it is the price of a nat of the rate, a positive number")
+    return tuple(sorted({float(beta) for beta in betas}))
+
+
+def choose(found: dict[int, Costs], alone: Array) -> tuple[int, tuple[str, ...]]:
+    """The smallest size whose loss is within one standard error of the best, row against row, and why, in sentences.
+
+    Args:
+        found: what each size costs each of the same rows. alone: the loss of independent columns, [N].
+    """
+    best = min(found, key=lambda d: float(found[d].loss.mean()))
+    gain = float((alone - found[best].loss).mean())
+    if not gain > 0:
+        lost = f"the best code, d = {best}, loses {-gain:.2f} nats per row more than independent columns"
+        return min(found), (f"d = {min(found)}, for want of structure: {lost}",)
+    behind = {d: found[d].loss - found[best].loss for d in found}
+    chosen = min(d for d in found if behind[d].mean() <= standard_error(behind[d]) or d == best)
+    wider = ("wider codes may lose less",) if chosen == max(found) and len(found) > 1 else ()
+    return chosen, (f"d = {chosen}: {_why(chosen, best, found, behind)}", *wider)
+
+
+def _why(chosen: int, best: int, found: dict[int, Costs], behind: dict[int, Array]) -> str:
+    if len(found) == 1:
+        return "the only size that was tried"
+    if chosen == best:
+        smaller = "no smaller one comes within a standard error of it" if best > min(found) else "none is smaller"
+        return f"the code that loses least on held-out rows, {_nats(found[best])}; {smaller}"
+    lead = f"{behind[chosen].mean():.2f} ± {standard_error(behind[chosen]):.2f} nats"
+    return f"the smallest code that is not clearly behind the best (d = {best}, {_nats(found[best])}): it loses {lead} more"
+
+
+def _nats(costs: Costs) -> str:
+    return f"{costs.loss.mean():.2f} nats per row"
+
+
+def _more(point: Point, linear: dict[int, Point]) -> tuple[str, ...]:
+    """What else is to be seen at the size that was chosen."""
+    words = []
+    if point.active_units < point.latent_dim:
+        words.append(f"{point.active_units:.0f} of its {point.latent_dim} dimensions are active")
+    if point.latent_dim in linear:
+        ahead = linear[point.latent_dim].loss - point.loss
+        than = f"{abs(ahead):.2f} nats {'more' if ahead > 0 else 'less'}"
+        words.append(f"as many components of probabilistic PCA lose {than}")
+    if linear and (best := min(linear.values(), key=lambda other: other.loss)).loss + best.error < point.loss:
+        words.append(
+            f"with d = {best.latent_dim} probabilistic PCA loses {point.loss - best.loss:.2f} nats less than this code"
+        )
+    return tuple(words)

@@ -1,0 +1,97 @@
+"""``latente compare`` and ``latente tradeoff``, and another law by ``latente certify``."""
+
+import json
+import shutil
+
+import pytest
+
+import latente as lt
+
+FEW = ("--max-epochs", "2")
+
+
+def test_compare_in_a_process_of_its_own(process, table_csv, tmp_path):
+    out = tmp_path / "models"
+    command = process("compare", table_csv, "-o", out, "--recipes", "autoencoder,beta-vae:beta=2", "--latent-dim", "2", *FEW)
+    said, errors = command.communicate(timeout=120)
+    assert command.returncode == 0, errors
+    assert "completeness C" in said and f"page: {out / 'compare.html'}" in said
+    assert "fitting: beta-vae:beta=2" in errors
+    assert sorted(path.name for path in out.iterdir()) == ["autoencoder", "beta-vae-beta-2", "compare.html", "compare.json"]
+    assert json.loads((out / "compare.json").read_text())["folders"]["beta-vae:beta=2"] == "beta-vae-beta-2"
+    assert lt.load(out / "beta-vae-beta-2/model.safetensors").recipe_.objective.arguments["beta"] == 2
+    assert (out / "autoencoder/certificate.json").exists()
+
+
+def test_tradeoff_in_a_process_of_its_own(process, table_csv, tmp_path):
+    out = tmp_path / "tradeoff"
+    command = process("tradeoff", table_csv, "-o", out, "--dims", "1,2", "--betas", "1,4", "--time-limit", "20", *FEW)
+    said, errors = command.communicate(timeout=120)
+    assert command.returncode == 0, errors
+    assert "← chosen" in said and "noise floor: " in said and f"page: {out / 'tradeoff.html'}" in said
+    assert errors.count("fitting: d = ") == 3
+    assert sorted(path.name for path in out.iterdir()) == ["tradeoff.html", "tradeoff.json"]
+
+
+def test_for_programs_and_in_spanish(latente, pictures_npz, tmp_path):
+    found = latente("tradeoff", pictures_npz, "-o", tmp_path / "t", "--dims", "1", "--betas", "1", "--json", *FEW).json
+    assert found["chosen"] == 1
+    quiet = latente("compare", pictures_npz, "-o", tmp_path / "c", "--lang", "es", "--latent-dim", "2", "-q", *FEW)
+    assert (quiet.code, quiet.out, quiet.err) == (0, "", "")
+    assert "Modelos de pictures, lado a lado" in (tmp_path / "c/compare.html").read_text()
+
+
+def foreign(folder):
+    folder.mkdir()
+    (folder / "thesis.doc").write_text("mine")
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (("compare", "DATA", "--recipes", "vae,vea"), 2, "no recipe called 'vea'"),
+        (("compare", "DATA", "--recipes", "vae,vae"), 2, "'vae' is asked for twice"),
+        (("compare", "DATA", "--recipes", ","), 2, "names no model"),
+        (("compare", "DATA", "--latent-dim", "9"), 2, "latent_dim=9 is above the number of fields that vary, 4"),
+        (("compare", "DATA", "-o", "FOREIGN"), 1, "holds other things, such as 'thesis.doc'"),
+        (("compare", "ONE"), 1, "n_samples=1"),
+        (("compare", "DATA", "--time-limit", "0"), 2, "is not a positive number"),
+        (("tradeoff", "DATA", "--dims", "1,9"), 2, "a code has from 1 to 4 dimensions"),
+        (("tradeoff", "DATA", "--betas", "1,-2"), 2, "is not a positive number"),
+        (("tradeoff", "DATA", "--recipe", "autoencoder"), 2, "has none: take 'vae'"),
+        (("tradeoff", "DATA", "-o", "FOREIGN"), 1, "nothing in it is touched"),
+        (("tradeoff", "ONE"), 1, "n_samples=1"),
+        (("tradeoff", "nowhere.csv"), 1, "there is no file"),
+    ],
+)
+def test_bad_input_is_one_sentence(latente, table_csv, tmp_path, arguments, code, words):
+    (tmp_path / "one.csv").write_text("\n".join(table_csv.read_text().splitlines()[:2]) + "\n")
+    where = {"DATA": table_csv, "FOREIGN": tmp_path / "other", "ONE": tmp_path / "one.csv"}
+    foreign(tmp_path / "other")
+    default = () if "-o" in arguments else ("-o", tmp_path / "out")
+    ended = latente(*(where.get(argument, argument) for argument in arguments), *default)
+    assert ended.code == code
+    assert words in " ".join(ended.err.split())
+    assert not (tmp_path / "out").exists()
+
+
+def test_another_law(latente, table_csv, table_run, tmp_path):
+    run = shutil.copytree(table_run, tmp_path / "run")
+    ended = latente("certify", run, table_csv, "--law", "nearest")
+    assert ended.code == 0
+    assert "stores codes of training rows" in ended.err and "completeness C" in ended.out
+    vae = lt.load(run / "model.safetensors")
+    assert vae.law_.name == "nearest" and vae.codec_.container == lt.load(table_run / "model.safetensors").codec_.container
+    assert latente("certify", run, "--law", "flow").code == 2
+    assert "no law of codes called 'folw'" in latente("certify", run, table_csv, "--law", "folw").sentence
+
+
+@pytest.mark.slow
+def test_what_every_law_would_reach(latente, table_csv, table_run, tmp_path):
+    run = shutil.copytree(table_run, tmp_path / "run")
+    before = (run / "model.safetensors").read_bytes()
+    every = latente("certify", run, table_csv, "--law", "all", "--json").json
+    assert [law["name"] for law in every["laws"]] == ["auto", "prior", "gaussian", "mixture", "flow", "nearest"]
+    assert "stores codes of rows" in latente("certify", run, table_csv, "--law", "all").out
+    assert (run / "model.safetensors").read_bytes() == before

@@ -1,0 +1,111 @@
+"""Laws swapped: another law of the codes, in the model, in its file and in the certificate."""
+
+from __future__ import annotations
+
+import copy
+import json
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+
+import latente as lt
+from latente.studies.law_comparison import LawComparison
+
+
+@pytest.fixture(scope="module")
+def vae(table: NDArray[np.float64]) -> lt.VAE:
+    return lt.VAE(latent_dim=3, max_epochs=12, random_state=0, validation_fraction=0.25).fit(table[:, :8])
+
+
+@pytest.fixture(scope="module")
+def found(vae: lt.VAE) -> LawComparison:
+    return lt.compare_laws(vae, ["prior", "gaussian", "mixture", "nearest"])
+
+
+def test_each_law_with_its_figures(vae: lt.VAE, found: LawComparison) -> None:
+    certificate = vae.certificate()
+    prior = found["prior"]
+    assert prior.rate.value == pytest.approx(certificate["rate"].value, abs=0.15), "the prior's own rate"
+    assert prior.loss.value == pytest.approx(certificate["loss"].value, abs=0.3)
+    assert prior.completeness.value == pytest.approx(certificate["completeness_prior"].value, abs=0.1)
+    assert found["mixture"].density.value > prior.density.value
+    for law in found.laws:
+        assert law.rate.value + law.density.value == pytest.approx(prior.rate.value + prior.density.value, abs=1e-6)
+    assert [law.stores_codes for law in found.laws] == [False, False, False, True]
+
+
+def test_in_words_and_as_plain_values(found: LawComparison) -> None:
+    assert "stores codes of rows" in str(found).splitlines()[-1]
+    assert json.loads(json.dumps(found.to_dict(), allow_nan=False))["laws"][0]["name"] == "prior"
+    assert found.to_frame().column_names == ["law", "completeness", "density", "rate", "loss", "stores_codes"]
+    assert found._repr_html_().count("<tr>") == 5
+
+
+def test_the_same_each_time_and_the_model_stays(vae: lt.VAE, found: LawComparison) -> None:
+    before = vae.law_
+    assert lt.compare_laws(vae, ["prior", "gaussian", "mixture", "nearest"]).to_dict() == found.to_dict()
+    assert vae.law_ is before
+
+
+@pytest.mark.parametrize("law", ["gaussian", "mixture", "prior", "nearest"])
+def test_another_law_is_kept_in_the_file(vae: lt.VAE, law: str, tmp_path: Path) -> None:
+    other = copy.deepcopy(vae)
+    other._at_hand = vae._at_hand
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", lt.LatenteWarning)
+        assert other.refit_law(law) is other
+    again = lt.load(other.save(tmp_path / "m.safetensors"))
+    assert again.law_.name == {"prior": "gaussian"}.get(law, law)
+    assert np.array_equal(again.sample(20), other.sample(20))
+    if law == "prior":
+        assert torch.equal(again.law_.means, torch.zeros(1, 3, dtype=torch.float64))
+
+
+def test_the_certificate_goes_by_it(vae: lt.VAE) -> None:
+    other = copy.deepcopy(vae)
+    other._at_hand = vae._at_hand
+    far = other.refit_law("prior").certificate()
+    assert far["completeness_law"].value == pytest.approx(far["completeness_prior"].value, abs=0.1)
+    assert far["prior_mismatch"].value == pytest.approx(0, abs=1e-6)
+    assert vae.certificate()["prior_mismatch"].value != 0
+
+
+def test_what_stores_codes_says_so_until_it_is_replaced(vae: lt.VAE) -> None:
+    other = copy.deepcopy(vae)
+    other._at_hand = vae._at_hand
+    with pytest.warns(lt.LatenteWarning, match="stores codes of training rows"):
+        other.refit_law("nearest")
+    assert any("stores codes" in note for note in other.notes_)
+    other.refit_law("gaussian")
+    assert not any("stores codes" in note for note in other.notes_)
+
+
+def test_after_loading_it_asks_for_the_rows(vae: lt.VAE, table: NDArray[np.float64], tmp_path: Path) -> None:
+    loaded = lt.load(vae.save(tmp_path / "m.safetensors"))
+    with pytest.raises(lt.DataError, match="pass what the model was fitted on as train="):
+        loaded.refit_law("mixture")
+    with pytest.raises(lt.DataError, match="are not the 569 rows"):
+        loaded.refit_law("mixture", train=table[:500, :8])
+    loaded.refit_law("gaussian", train=table[:, :8])
+    again = copy.deepcopy(vae)
+    again._at_hand = vae._at_hand
+    np.testing.assert_allclose(loaded.law_.means, again.refit_law("gaussian").law_.means, atol=1e-5)
+    assert lt.compare_laws(loaded, ["gaussian"], train=table[:, :8]).laws[0].completeness.known
+
+
+def test_what_is_no_law(vae: lt.VAE) -> None:
+    with pytest.raises(lt.ModelError, match="no law of codes called 'normal'"):
+        vae.refit_law("normal")
+    with pytest.raises(lt.ModelError, match="no law of codes called 'normal'"):
+        lt.compare_laws(vae, ["gaussian", "normal"])
+
+
+def test_an_autoencoder_has_no_rate_and_one_dimension_no_flow(table: NDArray[np.float64]) -> None:
+    plain = lt.Autoencoder(latent_dim=1, max_epochs=3, random_state=0).fit(table[:, :4])
+    found = lt.compare_laws(plain, ["gaussian", "flow"])
+    assert not found["gaussian"].rate.known and found["gaussian"].density.known
+    assert found.notes == ("flow: a flow is a law of codes of at least 2 dimensions, and these have 1",)
