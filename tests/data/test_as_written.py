@@ -286,6 +286,7 @@ def test_large_whole_numbers_that_differ_name_rows(tmp_path: Path) -> None:
                               "x": [str(i % 5) for i in range(N)]})  # fmt: skip
     codec = codec_of(path)
     assert codec.kinds[:2] == ("identifier", "identifier") and codec.dtypes[:2] == ("Int64", "String")
+    assert back(path)["id"].to_pylist() == [2**60 + 3 * i for i in range(N)]
     drawn = codec.decode(codec.encode(read(path)).x[:2], names_from=0)
     assert drawn["id"].to_pylist() == [2**60 + 3 * N - 2, 2**60 + 3 * N - 1] and drawn["long"].to_pylist()[0] == f"{10**25 + N}"
 

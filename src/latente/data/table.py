@@ -312,7 +312,7 @@ class TableCodec(Stored):
         empty = set(np.flatnonzero(np.isnan(self.center))) - set(new)
         if isinstance(seen, Table):
             for column, position in enumerate(self._positions(seen)):
-                columns[column] = _kept(columns[column], seen, int(position))
+                columns[column] = _kept(columns[column], seen, int(position), numpy_dtype(self.dtypes[column]))
                 empty -= {column} if (columns[column] == columns[column]).any() else set()
         named = {name: columns[column] for column, name in enumerate(self.names)}
         left = {self.names[column]: hole for column, hole in holes.items() if hole.any()}
@@ -453,16 +453,16 @@ def _joined(parts: list[tuple[Any, Array]], width: int) -> Array:
     return joined
 
 
-def _kept(filled: Array, seen: Table, column: int) -> Array:
-    """A decoded column, with what was seen in its place."""
+def _kept(filled: Array, seen: Table, column: int, dtype: np.dtype[Any]) -> Array:
+    """A decoded column of a type, with what was seen in its place."""
     values, texts = seen.values[:, column], seen.levels.get(column)
     there = ~np.isnan(values)
     if texts is None:
         own = values if filled.dtype.kind in "fO" else np.where(there, values, 0)
         return np.where(there, own.astype(filled.dtype), filled)
-    if filled.dtype.kind != "O":
-        lookup = np.append(_exact(texts, filled.dtype), filled.dtype.type(0))
-        return np.where(there, lookup[np.where(there, values, len(texts)).astype(np.intp)], filled)
+    if dtype.kind != "O":
+        numbers = np.append(_exact(texts, dtype), dtype.type(0))[np.where(there, values, len(texts)).astype(np.intp)]
+        return numbers if there.all() else np.where(there, numbers, filled)
     column_of_text = np.array([*texts, None], object)[np.where(there, values, len(texts)).astype(np.intp)]
     return np.where(there, column_of_text, filled)
 
