@@ -41,7 +41,7 @@ class Texts:
         """A text, filled in.
 
         >>> texts("es")("figure.rebuilt")
-        'reconstruido'
+        'rehecho'
         """
         return self.entries[key].format(**values)
 
