@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from latente.estimator import VAE, Autoencoder, load
     from latente.model.parts import Part, choose
     from latente.recipes import Recipe, recipe, recipes
+    from latente.report.report import write_report
     from latente.studies.comparison import compare
     from latente.studies.law_comparison import compare_laws
     from latente.studies.tradeoff import tradeoff
@@ -31,6 +32,7 @@ _ROOMS = {
     "studies.comparison": ("compare",),
     "studies.law_comparison": ("compare_laws",),
     "studies.tradeoff": ("tradeoff",),
+    "report.report": ("write_report",),
 }
 _ROOM_OF = {name: room for room, names in _ROOMS.items() for name in names}
 
@@ -53,6 +55,7 @@ __all__ = [
     "recipe",
     "recipes",
     "tradeoff",
+    "write_report",
 ]
 
 

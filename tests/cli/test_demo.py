@@ -8,13 +8,17 @@ from latente.cli import demo
 @pytest.mark.slow
 def test_demo_compares_both_models_in_words_and_on_a_picture(latente, tmp_path, monkeypatch):
     monkeypatch.setitem(demo.FITTED, "max_epochs", 10)
-    ended = latente("demo", "-o", tmp_path / "demo", "--seed", "1")
+    ended = latente("demo", "-o", tmp_path / "demo", "--seed", "1", "--lang", "es")
     assert ended.code == 0, ended.err
     for words in ("Autoencoder", "Variational autoencoder", "nats or more", "Look at", "latente sample", "rarest digit"):
         assert words in ended.out
     for run in ("autoencoder", "vae"):
         assert (tmp_path / "demo" / run / "model.safetensors").exists()
         assert (tmp_path / "demo" / run / "figures/samples.png").exists()
+        assert (tmp_path / "demo" / run / "certificate.json").exists()
+    assert str(tmp_path / "demo/report.html") in ended.out
+    page = (tmp_path / "demo/report.html").read_text(encoding="utf-8")
+    assert "Qué añade un VAE a un autoencoder" in page and "Cuánto vale el espacio latente" in page
     assert (tmp_path / "demo/demo.png").read_bytes().startswith(b"\x89PNG")
 
 

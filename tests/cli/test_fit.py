@@ -18,12 +18,37 @@ def test_fit_writes_a_run_folder_with_figures(latente, table_csv, tmp_path):
     files = sorted(str(path.relative_to(tmp_path / "run")) for path in (tmp_path / "run").rglob("*") if path.is_file())
     names = ("latent_map", "reconstructions", "samples", "training_curve")
     drawn = (f"figures/{name}.png" for name in names)
-    assert files == ["certificate.json", *drawn, "history.csv", "metrics.json", "model.safetensors"]
+    assert files == ["certificate.json", *drawn, "history.csv", "metrics.json", "model.safetensors", "report.html"]
     assert lt.load(tmp_path / "run/model.safetensors").n_features_in_ == 4
     with open(tmp_path / "run/history.csv") as file:
         history = list(csv.DictReader(file))
     assert [row["epoch"] for row in history] == ["1", "2", "3"]
     assert {"train_rate", "held_out_distortion"} <= set(history[0])
+
+
+MAP = {"en": "The map of the codes", "es": "El mapa de los códigos"}
+
+
+@pytest.mark.parametrize(("options", "locale", "title"), [
+    ((), "es_ES.UTF-8", MAP["es"]), (("--lang", "en"), "es_ES.UTF-8", MAP["en"]), ((), "C", MAP["en"])
+])  # fmt: skip
+def test_the_report_speaks_as_asked_or_as_the_locale(latente, table_csv, tmp_path, monkeypatch, options, locale, title):
+    monkeypatch.setenv("LC_ALL", locale)
+    ended = latente("fit", table_csv, "-o", tmp_path / "run", "--max-epochs", "1", "--no-certificate", *options)
+    assert f"report: {tmp_path / 'run/report.html'}" in ended.out
+    assert title in (tmp_path / "run/report.html").read_text(encoding="utf-8")
+
+
+def test_a_report_that_fails_does_not_cost_the_model(latente, table_csv, tmp_path, monkeypatch):
+    def broken(*_, **__):
+        raise ZeroDivisionError("no luck")
+
+    monkeypatch.setattr("latente.report.report.write_report", broken)
+    ended = latente("fit", table_csv, "-o", tmp_path / "run", "--max-epochs", "1", "--no-certificate", "--json")
+    assert ended.code == 0
+    assert "warning: the report could not be made (ZeroDivisionError: no luck); the model is saved" in ended.err
+    assert "report" not in ended.json["paths"]
+    assert (tmp_path / "run/model.safetensors").exists()
 
 
 def test_json_is_one_object_with_figures_and_paths(latente, table_csv, tmp_path):
@@ -107,6 +132,7 @@ WRONG = {
     "device": ("tpu",),
     "precision": ("float16",),
     "seed": ("-1", "x"),
+    "lang": ("de", ""),
     "recipe": ("nope", "beta-vae:gamma=1", "beta-vae:beta", "beta-vae:beta=abc", "beta-vae:beta=-1", ":", "iwae:samples=2.5"),
     "likelihood": ("nope", "elbo", "normal:sigma=-1", "normal:width=2"),
 }

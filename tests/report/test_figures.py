@@ -1,6 +1,7 @@
 """Every figure: the panels it promises, on good and on poor input, and no trace left in matplotlib."""
 
 import os
+import re
 import warnings
 
 import matplotlib as mpl
@@ -14,6 +15,7 @@ from PIL import Image
 from latente.errors import StorageError
 from latente.report import figures
 from latente.report.drawing import maps, sheets, style, tables
+from latente.report.texts import speaking
 
 rng = np.random.default_rng(0)
 TABLE = rng.normal(size=(60, 4))
@@ -287,3 +289,84 @@ def test_settings_stay_as_they_were_and_do_not_matter():
 def test_pyplot_keeps_no_figure():
     drawn(figures.latent_map(PAIR))
     assert not Gcf.figs
+
+
+DAYS = np.datetime64("2020-01-01", "s") + np.arange(60).astype("timedelta64[D]")
+MIXED = {
+    "number": TABLE[:, 0],
+    "$x^2 $ <b>": np.where(TABLE[:, 1] > 1, np.nan, TABLE[:, 1]),
+    "day": np.where(TABLE[:, 2] > 1, np.datetime64("NaT"), DAYS),
+    "text": np.array(["a", "b", None], object)[np.arange(60) % 3],
+    "nothing": np.full(60, None, object),
+}
+
+
+@pytest.mark.parametrize("rows", [60, 1, 0])
+def test_columns_of_every_kind_are_drawn(rows):
+    table = {name: column[:rows] for name, column in MIXED.items()}
+    for panels in (figures.reconstructions(table, table), figures.samples(table, table), figures.samples(table)):
+        assert [panel.get_title(loc="left") for panel in panels] == list(MIXED)
+        drawn(panels)
+
+
+def test_levels_are_compared_by_how_often_they_occur():
+    even, odd = np.array(["a", "b"] * 10, object), np.array(["a", "a", "a", "b"] * 5, object)
+    assert tables.level_gap(even, even) == 0
+    assert tables.level_gap(even, odd) == pytest.approx(0.25)
+    assert tables.level_gap(even, np.array(["c"], object)) == 1
+    assert tables.rebuilt_right(odd, even) == (0.75, 0.75)
+
+
+def test_many_levels_share_the_last_bar():
+    many = np.array([f"{k:02d}" for k in range(20)], object)
+    (panel,) = figures.samples({"town": many}, {"town": many})
+    assert [text.get_text() for text in panel.get_yticklabels()][-1] == "other"
+
+
+def test_the_law_is_inside_the_map():
+    wide = (np.zeros((1, 2)), np.diag([25.0, 1.0])[None], np.ones(1))
+    panel = figures.latent_map(PAIR, law=wide)
+    assert panel.get_xlim()[0] < -5 * 2.448 and panel.get_xlim()[1] > 5 * 2.448
+
+
+def test_each_colour_has_its_own_map():
+    panels = figures.latent_maps(PAIR, {"one": TABLE[:, 2], "two": np.arange(60) % 3, "three": TABLE[:, 3]})
+    assert [panel.get_title(loc="left") for panel in panels] == ["one", "two", "three"]
+    drawn(panels)
+
+
+@pytest.mark.parametrize("dimensions", [1, 2])
+def test_holes_are_marked(dimensions):
+    codes = TABLE[:, :dimensions]
+    panels = figures.posterior_against_law(
+        codes, 0.1 + 0 * codes, {"a": (codes, codes[:, 0] > 1), "b": (codes, codes[:, 0] > 9)}
+    )
+    assert len(panels) == 2
+    drawn(panels)
+
+
+def test_a_code_of_one_dimension_has_a_line():
+    panel = figures.code_line(TABLE[:, 0], np.where(TABLE[:, 0] > 0, "high", "low"), axis_names=("z", "text"))
+    assert [text.get_text() for text in panel.get_yticklabels()] == ["low", "high"]
+    drawn(panel)
+
+
+def test_pictures_on_the_way_and_beside_each_other():
+    panel = figures.walk(PICTURES[0], PICTURES[1:4], PICTURES[4])
+    assert panel.images[0].get_array().shape == (8, 5 * 6 + 4, 4)
+    drawn(panel)
+    drawn(figures.real_beside_generated(PICTURES, PICTURES[:5]))
+
+
+def test_figures_of_a_space_are_intervals():
+    panel = figures.space_measures([("C", 0.5, 0.4, 0.6), (" PCA", 0.4, np.nan, np.nan), ("K", np.nan, np.nan, np.nan)])
+    assert [text.get_text() for text in panel.get_yticklabels()] == ["C", "PCA"]
+    drawn(panel)
+
+
+def test_figures_speak_spanish_where_that_is_spoken():
+    with speaking("es"):
+        (panel,) = figures.samples(TABLE[:, :1], TABLE[:, :1])
+        assert "generados" in figures.vector(panel)[0]
+        assert re.search(r">0,\d+<", figures.vector(figures.latent_map(PAIR / 3))[0])
+    assert re.search(r">0\.\d+<", figures.vector(figures.latent_map(PAIR / 3))[0])

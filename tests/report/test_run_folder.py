@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 
 import latente as lt
-from latente.data import read
-from latente.report import run_folder
-from latente.report.run_folder import best_explained, claim, law_on, most_telling, some_rows, write_run
+from latente.model.laws import FlowLaw
+from latente.report import run_folder, scenes
+from latente.report.run_folder import claim, write_run
+from latente.report.shown import Shown, explained, law_on, most_telling
 
 
 @pytest.fixture(scope="module")
@@ -42,10 +43,10 @@ def test_tables_of_any_container(one_dimension, table, tmp_path, container):
 def test_a_figure_that_fails_does_not_cost_the_model(fitted_table, table, tmp_path, monkeypatch):
     write_run(fitted_table, table, tmp_path / "run")
 
-    def broken(vae, data):
+    def broken(shown):
         raise ZeroDivisionError("no luck")
 
-    monkeypatch.setitem(run_folder.DRAWINGS, "samples", broken)
+    monkeypatch.setitem(scenes.SCENES, "samples", broken)
     with pytest.warns(lt.LatenteWarning, match=r"samples.png could not be drawn \(ZeroDivisionError: no luck\)"):
         paths = write_run(fitted_table, table, tmp_path / "run")
     assert "samples" not in paths
@@ -54,10 +55,10 @@ def test_a_figure_that_fails_does_not_cost_the_model(fitted_table, table, tmp_pa
 
 
 def test_the_model_is_written_before_any_figure(fitted_table, table, tmp_path, monkeypatch):
-    def stopped(vae, data):
+    def stopped(shown):
         raise KeyboardInterrupt
 
-    monkeypatch.setitem(run_folder.DRAWINGS, "reconstructions", stopped)
+    monkeypatch.setitem(scenes.SCENES, "reconstructions", stopped)
     with pytest.raises(KeyboardInterrupt):
         write_run(fitted_table, table, tmp_path / "run")
     assert lt.load(tmp_path / "run/model.safetensors").latent_dim_ == fitted_table.latent_dim_
@@ -76,14 +77,19 @@ def test_only_a_new_folder_or_a_run_can_be_claimed(tmp_path):
             claim(tmp_path / bad)
 
 
-def test_some_rows_are_drawn_by_the_seed():
-    data = read(np.arange(6000.0).reshape(3000, 2))
-    first, again, other = (some_rows(data, seed).values for seed in (1, 1, 2))
-    assert len(first) == 2000
+def test_what_an_earlier_model_left_is_not_kept(fitted_table, table, tmp_path):
+    paths = write_run(fitted_table, table, tmp_path)
+    for name in (run_folder.REPORT, run_folder.CERTIFICATE):
+        (tmp_path / name).write_text("of another model")
+    assert list(write_run(fitted_table, None, tmp_path)) == ["model", "history", "metrics"]
+    assert not any(paths[name].exists() for name in run_folder.DRAWN)
+    assert not (tmp_path / run_folder.REPORT).exists() and not (tmp_path / run_folder.CERTIFICATE).exists()
+
+
+def test_rows_are_drawn_by_the_seed(fitted_table, table):
+    first, again = (Shown(fitted_table, table).numbers for _ in range(2))
     assert np.array_equal(first, again)
-    assert not np.array_equal(first, other)
-    pictures = read(np.zeros((30, 4, 4)))
-    assert len(some_rows(pictures, 0, most=7)) == 7
+    assert not np.array_equal(first, np.sort(first))
 
 
 def test_the_law_on_two_dimensions_is_the_marginal_of_the_whole(fitted_table):
@@ -103,14 +109,22 @@ def test_the_most_telling_dimensions_are_those_that_explain_the_rows():
     assert most_telling(codes, rows) == [0, 2]
 
 
-def test_the_colour_is_the_measure_that_follows_the_map():
+def test_what_a_map_explains_of_a_measure():
     rng = np.random.default_rng(0)
     codes = rng.normal(size=(300, 2))
-    measures = {"noise": rng.normal(size=300), "tilted": codes @ [2.0, 1.0] + 5, "constant": np.ones(300)}
-    measures["tilted"][:10] = np.nan
-    name, share = best_explained(codes, measures)
-    assert name == "tilted"
-    assert share > 0.99
+    tilted = codes @ [2.0, 1.0] + 5
+    tilted[:10] = np.nan
+    assert explained(codes, tilted) > 0.99
+    assert explained(codes, np.square(codes).sum(1)) > 0.99
+    assert explained(codes, np.where(codes[:, 0] > 0, "a", "b")) > 0.5
+    assert abs(explained(codes, rng.normal(size=300))) < 0.1
+    assert explained(codes, np.ones(300)) == explained(codes, np.full(300, np.nan)) == -np.inf
+
+
+def test_a_law_that_is_no_mixture_is_drawn_as_one():
+    means, covariances, weights = law_on(FlowLaw(3, layers=2, width=8), [0, 2])
+    assert means.shape[1:] == (2,) and covariances.shape[1:] == (2, 2)
+    assert weights.sum() == pytest.approx(1)
 
 
 def test_history_of_no_epoch_is_a_header():

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from latente.cli.console import Console
-from latente.cli.options import Json, Quiet, Seed
+from latente.cli.options import Json, Lang, Quiet, Seed
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from numpy.typing import NDArray
 
+    from latente.certificate import Certificate
     from latente.estimator import VAE
+    from latente.report.page import Section
+    from latente.report.texts import Texts
 
-Folder = Annotated[str, typer.Option("--out", "-o", metavar="FOLDER", help="Where the two runs and the picture go.")]
+Folder = Annotated[str, typer.Option("--out", "-o", metavar="FOLDER", help="Where the two runs and the report go.")]
 
 FITTED: dict[str, Any] = {"latent_dim": 2, "max_epochs": 60, "batch_size": 128, "learning_rate": 5e-3}
 """Two dimensions, so that the whole space can be drawn; the rest, so that it takes seconds."""
@@ -56,6 +60,7 @@ class Compared:
         nats: log-likelihood: of a VAE a bound of log p(x), of an autoencoder log p(x|z) given the digit's own code.
         reached: share of the codes within the circle that holds 95% of N(0, I).
         counts: how often each digit comes up in the draws, each being taken for the nearest one seen.
+        certificate: what its space of codes is worth.
     """
 
     vae: VAE
@@ -66,36 +71,47 @@ class Compared:
     nats: float
     reached: float
     counts: list[int]
+    certificate: Certificate
 
     def figures(self) -> dict[str, Any]:
         """What was measured, plain values only."""
-        return {**self.vae.figures_, "error": self.error, "nats": self.nats, "reached": self.reached, "counts": self.counts}
+        own = {"error": self.error, "nats": self.nats, "reached": self.reached, "counts": self.counts}
+        return {**self.vae.figures_, **own, "certificate": self.certificate.to_dict()}
 
 
-def demo(out: Folder = "latente-demo", seed: Seed = 0, json: Json = False, quiet: Quiet = False) -> None:
+def demo(out: Folder = "latente-demo", seed: Seed = 0, lang: Lang = None, json: Json = False, quiet: Quiet = False) -> None:
     """An autoencoder beside a VAE, on 1,797 handwritten digits.
 
-    Both are given two numbers a digit, so that the whole space of codes can be drawn.
+    Both are given two numbers a digit, so that the whole space of codes can be drawn. It ends in a report, one HTML file.
 
     \b
     Example:
       latente demo
     """
-    from latente.report.run_folder import claim, write_run
+    from latente.report.run_folder import REPORT, claim
+    from latente.report.texts import language, speaking
 
     console, folder, digits = Console(json, quiet), Path(out), Digits.load()
     for recipe in NAMES:
         claim(folder / recipe)  # before anything is computed
     models: dict[str, Compared] = {}
-    paths: dict[str, Any] = {"picture": folder / "demo.png"}
-    with console.hearing_warnings():
+    paths: dict[str, Any] = {"picture": folder / "demo.png", "report": folder / REPORT}
+    with console.hearing_warnings(), speaking(lang or language()) as say:
         for recipe, name in NAMES.items():
             console.say(f"fitting: {name.lower()}")
             models[recipe] = fitted(recipe, digits, seed, console)
-            paths[recipe] = write_run(models[recipe].vae, digits.seen, folder / recipe)
-        draw(models, digits, paths["picture"])
+            paths[recipe] = written(models[recipe], digits, folder / recipe)
+        panels = draw(models, digits, paths["picture"], say)
+        write_demo_page(models, digits, panels, folder, say)
     tell(console, models, folder)
     console.report({"folder": folder, "paths": paths, "models": {name: model.figures() for name, model in models.items()}})
+
+
+def written(model: Compared, digits: Digits, folder: Path) -> dict[str, Path]:
+    """The run folder of one of the two."""
+    from latente.report.run_folder import write_certificate, write_run
+
+    return {**write_run(model.vae, digits.seen, folder), "certificate": write_certificate(model.certificate, folder)}
 
 
 def fitted(recipe: str, digits: Digits, seed: int, console: Console) -> Compared:
@@ -112,7 +128,8 @@ def fitted(recipe: str, digits: Digits, seed: int, console: Console) -> Compared
     drawn = vae.sample(DRAWS, law="prior", noise=False)
     error = float(np.sqrt(np.square(rebuilt - digits.unseen).mean()))
     reached = float((np.square(codes).sum(axis=1) < CIRCLE).mean())
-    return Compared(vae, codes, rebuilt, drawn, error, vae.score(digits.unseen), reached, counted(drawn, digits))
+    found = error, vae.score(digits.unseen), reached, counted(drawn, digits)
+    return Compared(vae, codes, rebuilt, drawn, *found, vae.certificate())
 
 
 def counted(drawn: NDArray[Any], digits: Digits) -> list[int]:
@@ -125,26 +142,61 @@ def counted(drawn: NDArray[Any], digits: Digits) -> list[int]:
     return [int(count) for count in found]
 
 
-def draw(models: dict[str, Compared], digits: Digits, path: Path) -> Path:
-    """Both models on one picture."""
+def draw(models: dict[str, Compared], digits: Digits, path: Path, say: Texts) -> list[Axes]:
+    """Both models on one picture, which is saved."""
     import numpy as np
 
     from latente.report import figures
 
     standard = (np.zeros((1, 2)), np.eye(2)[None], np.ones(1))
-    sides = [figures.Side(m.rebuilt, m.drawn, m.codes, captions(m)) for m in models.values()]
-    titles = (NAMES["autoencoder"], NAMES["vae"])
+    sides = [figures.Side(m.rebuilt, m.drawn, m.codes, captions(m, say)) for m in models.values()]
+    titles = (say("demo.autoencoder"), say("demo.vae"))
     panels = figures.ae_beside_vae(digits.unseen, sides[0], sides[1], digits.unseen_classes, law=standard, titles=titles)
-    return figures.save(panels, path)
+    figures.save(panels, path)
+    return panels
 
 
-def captions(model: Compared) -> tuple[str, str, str]:
+def captions(model: Compared, say: Texts) -> tuple[str, str, str]:
     """What stands over the three panels of a model."""
-    return (
-        f"unseen digits, from 2 numbers each: off by {model.error:.1f} of 16 greys",
-        f"drawn from N(0, I): the rarest digit, {min(model.counts)} times in {DRAWS:,}",
-        f"codes of unseen digits: {model.reached:.0%} where 95% of N(0, I) is (dashed)",
-    )
+    told = {
+        "error": say.amount(f"{model.error:.1f}"),
+        "rarest": min(model.counts),
+        "draws": say.amount(f"{DRAWS:,}"),
+        "reached": f"{model.reached:.0%}",
+    }
+    return say("demo.rebuilt", **told), say("demo.drawn", **told), say("demo.mapped", **told)
+
+
+def write_demo_page(models: dict[str, Compared], digits: Digits, panels: list[Axes], folder: Path, say: Texts) -> Path:
+    """The report of the VAE, with the autoencoder beside it on top."""
+    from latente.report.page import write_page
+    from latente.report.report import report
+    from latente.report.run_folder import REPORT
+    from latente.report.shown import Shown
+
+    vae = models["vae"]
+    shown = Shown(vae.vae, digits.seen, colours={say("demo.digit"): digits.seen_classes})
+    page = report(shown, lang=say.lang, certificate=vae.certificate, run=folder / "vae", source="DATA")
+    sections = [beside(models, panels, say), *page.sections]
+    return write_page(replace(page, title=say("demo.title"), lead=say("demo.lead"), top=(), sections=sections), folder / REPORT)
+
+
+def beside(models: dict[str, Compared], panels: list[Axes], say: Texts) -> Section:
+    """Both models, in a picture and in figures."""
+    from latente.certificate.certificate import shown
+    from latente.report.page import Grid, Paragraph, Section, picture
+
+    rows = {
+        "error": [f"{m.error:.2f}" for m in models.values()],
+        "reached": [f"{m.reached:.0%}" for m in models.values()],
+        "rarest": [str(min(m.counts)) for m in models.values()],
+        **{name: [shown(m.certificate[name]) for m in models.values()] for name in ("completeness", "continuity")},
+    }
+    cells = [(say(f"demo.row_{name}"), *(say.amount(value) for value in values)) for name, values in rows.items()]
+    head = ("", say("demo.autoencoder"), say("demo.vae"))
+    table = Grid(say("demo.table"), head, cells, frozenset({1, 2}))
+    drawn = picture(panels, say("demo.alt"), say("demo.caption"))
+    return Section(say("demo.section"), [Paragraph(say("demo.text")), drawn, table, Paragraph(say("demo.then"))])
 
 
 def tell(console: Console, models: dict[str, Compared], folder: Path) -> None:
@@ -162,8 +214,9 @@ def tell(console: Console, models: dict[str, Compared], folder: Path) -> None:
     console.say("")
     console.table(("", *NAMES.values()), [[name, *values] for name, values in rows.items()])
     console.say(
-        f"\nLook at {folder / 'demo.png'}: both rebuild digits. But the autoencoder puts codes where it likes, and what lies\n"
-        "outside the dashed circle is never drawn; the VAE's codes fill the circle that new codes are drawn from.\n\n"
+        f"\nLook at {folder / 'report.html'} in a browser: both rebuild digits. But the autoencoder puts codes where\n"
+        "it likes, and what lies outside the dashed circle is never drawn; the VAE's codes fill the circle that new codes are\n"
+        "drawn from.\n\n"
         f"models and figures  {', '.join(str(folder / name) for name in NAMES)}\n"
         f"what a model is     latente info {folder / 'vae'}\n"
         f"new digits          latente sample {folder / 'vae'} -n 100 -o new-digits\n"

@@ -32,7 +32,7 @@ from latente.report.drawing.style import THEME
 from latente.report.texts import Texts, texts
 from latente.version import __version__
 
-RESOLUTION = 180  # dots per inch of what is drawn as pixels within a figure
+RESOLUTION = 144  # dots per inch of what is drawn as pixels within a figure
 
 
 @dataclass(frozen=True)
@@ -184,7 +184,8 @@ def photograph(png: bytes, alt: str, caption: str = "", wide: int = 0) -> Pictur
 def _embedded(svg: str, alt: str) -> str:
     """An SVG file as an element of a page: named, themed, and with ids of its own."""
     body = re.sub(r"<!--.*?-->|<metadata>.*?</metadata>|<style.*?</style>", "", svg[svg.index("<svg") :], flags=re.DOTALL)
-    body = body.replace("xlink:href", "href")
+    body = body.replace("xlink:href", "href").replace("image-rendering:crisp-edges;image-rendering:pixelated", "")
+    body = re.sub(r' d="([^"]+)"', lambda path: re.sub(r"(\.\d\d)\d+", r"\1", path[0]), body)  # a hundredth of a point will do
     head, _, rest = body.partition(">")
     box = re.search(r'viewBox="[-0-9. ]+"', head)
     name = Markup('<svg {} role="img" aria-label="{}">').format(Markup(box.group() if box else ""), alt)

@@ -41,7 +41,7 @@ class Texts:
         """A text, filled in.
 
         >>> texts("es")("figure.rebuilt")
-        'reconstruido'
+        'rehecho'
         """
         return self.entries[key].format(**values)
 
@@ -74,7 +74,7 @@ class Texts:
 
     def _piecewise(self, sentence: str, between: str) -> str:
         """A sentence made of some that are in the catalogue; empty where one is not."""
-        parts = [self._form(part) for part in sentence.split(between)]
+        parts = [self._form(part) or ("" if re.search(r"[^\W\d_]", part) else part) for part in sentence.split(between)]
         return between.join(parts) if len(parts) > 1 and all(parts) else ""
 
 

@@ -61,7 +61,7 @@ def reach(law: Law) -> tuple[Array, Array]:
 
 def contours(panel: Axes, law: Law) -> None:
     """The regions that hold 50, 80 and 95% of a Gaussian mixture, faint, under the points; the edge of the last, over them."""
-    x, y = np.linspace(*panel.get_xlim(), 300), np.linspace(*panel.get_ylim(), 300)
+    x, y = np.linspace(*panel.get_xlim(), 150), np.linspace(*panel.get_ylim(), 150)
     density = mixture_density(law, np.stack(np.meshgrid(x, y), axis=-1))
     highest_first = np.sort(density, axis=None)[::-1]
     held = np.cumsum(highest_first) / max(float(highest_first.sum()), np.finfo(float).tiny)
@@ -149,12 +149,12 @@ def class_legend(panel: Axes, names: Sequence[str], title: str) -> None:
 
 def cloud(panel: Axes, means: Array, deviations: Array) -> Axes:
     """The density of many normals ``[N, 2]`` together, as a shade over the panel."""
-    x, y = (np.linspace(*ends, 160) for ends in (panel.get_xlim(), panel.get_ylim()))
+    x, y = (np.linspace(*ends, 120) for ends in (panel.get_xlim(), panel.get_ylim()))
     density = normals(y, means[:, 1], deviations[:, 1]).T @ normals(x, means[:, 0], deviations[:, 0])
     shade = np.empty((*density.shape, 4))
     shade[..., :3] = to_rgb(MADE)
     shade[..., 3] = 0.85 * np.sqrt(density / max(float(density.max()), np.finfo(float).tiny))
-    panel.imshow(shade, extent=(x[0], x[-1], y[0], y[-1]), origin="lower", aspect="auto", interpolation="bilinear", zorder=1)
+    panel.imshow(shade, extent=(x[0], x[-1], y[0], y[-1]), origin="lower", aspect="auto", interpolation="none", zorder=1)
     return panel
 
 

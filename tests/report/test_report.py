@@ -1,0 +1,156 @@
+"""The report of every kind of data and model: complete, escaped, in both languages, and never lost to one of its parts."""
+
+import re
+import warnings
+
+import numpy as np
+import pytest
+import torch
+
+import latente as lt
+from latente.report import scenes
+from latente.report.report import write_report
+from latente.report.shown import Shown
+from latente.report.texts import texts
+from tests.report.test_page import Read
+
+EVIL = "<script>alert('a')</script>"
+PARTS = ("data", "training", "rebuilt", "map", "density", "walk", "samples", "certificate_part", "next")
+
+
+def quietly(vae, data):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", lt.LatenteWarning)  # so short a fit finds next to nothing
+        return vae.fit(data)
+
+
+def written(vae, data, path, **how):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        warnings.simplefilter("ignore", DeprecationWarning)  # of torch's own
+        html = write_report(vae, data, path / "report.html", **how).read_text(encoding="utf-8")
+    return html, Read(html)
+
+
+def complete(html, read, lang="en"):
+    """All parts are there, none failed, and nothing is asked for."""
+    say = texts(lang)
+    assert say("page.failed", why="").split(":")[0] not in read.text
+    assert [read.text.count(say(f"{name}.title")) for name in PARTS] == [1] * len(PARTS)
+    assert not read.open
+    assert not read.all("script", "link", "iframe")
+    assert not re.search(r"(src|href)=\"?(https?:|//)|url\((?!#)", html)
+    assert all(svg["aria-label"] for svg in read.all("svg"))
+    return True
+
+
+@pytest.fixture(scope="module")
+def mixed():
+    """80 rows: numbers with holes, texts, dates, a constant column and one that names rows, with evil names and texts."""
+    pandas = pytest.importorskip("pandas")
+    rng = np.random.default_rng(0)
+    place = rng.normal(size=80)
+    return pandas.DataFrame({
+        EVIL: place + 0.1 * rng.normal(size=80),
+        "$price$ & tax": np.where(rng.random(80) < 0.2, np.nan, 3 * place),
+        "colour": np.where(place > 0, EVIL, "blue"),
+        "town": np.array(["a", "b", "c", None], object)[rng.integers(0, 4, 80)],
+        "day": pandas.Timestamp("2020-01-01") + pandas.to_timedelta((100 * place).round(), "D"),
+        "same": 7.5,
+        "name": [f"row {k}" for k in range(80)],
+    })  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def fitted_mixed(mixed):
+    return quietly(lt.VAE(max_epochs=3, latent_dim=3, random_state=0), mixed)
+
+
+@pytest.mark.parametrize("lang", ["en", "es"])
+def test_a_mixed_table(fitted_mixed, mixed, tmp_path, lang):
+    html, read = written(fitted_mixed, mixed, tmp_path, lang=lang, certificate=None, source=f"{EVIL}.csv", run=f"run {EVIL}")
+    assert complete(html, read, lang)
+    assert read.all("html")[0]["lang"] == lang
+    assert read.text.count(EVIL) > 10
+    assert "$price$ & tax" in read.text
+    assert texts(lang)("kind.constant") in read.text and texts(lang)("kind.identifier") in read.text
+    assert "2020-" in read.text
+    assert "latente impute" in read.text
+    assert "NaT" not in read.text and "None" not in read.text
+
+
+def test_a_table_of_numbers_with_its_certificate(fitted_table, table, tmp_path):
+    html, read = written(fitted_table, table, tmp_path, source="cells.csv", run="cells")
+    assert complete(html, read)
+    assert "cells.csv: report of its latent space" in read.text
+    assert "completeness C" in read.text and "prior holes" in read.text
+    assert "latente sample cells -n 1000" in read.text
+    assert "latente impute" not in read.text
+    assert len(html) < 2_500_000
+
+
+def test_pictures_with_what_is_known_of_them(fitted_digits, digits, tmp_path):
+    known = {"which <i>": np.arange(len(digits)) % 10}
+    html, read = written(fitted_digits, digits, tmp_path, lang="es", colours=known, certificate=None)
+    assert complete(html, read, "es")
+    assert "which <i>" in read.text
+    assert "8 × 8 píxeles" in read.text
+
+
+def test_an_autoencoder_says_that_it_has_no_density(digits, tmp_path):
+    ae = lt.Autoencoder(max_epochs=2, latent_dim=2, random_state=0).fit(digits[:200])
+    html, read = written(ae, digits[:200], tmp_path, certificate=None)
+    assert complete(html, read)
+    assert texts()("density.none") in read.text
+
+
+@pytest.mark.parametrize("target", ["numbers", "mixed"])
+def test_a_code_of_one_dimension(table, mixed, tmp_path, target):
+    data = table[:, :4] if target == "numbers" else mixed
+    vae = quietly(lt.VAE(max_epochs=2, latent_dim=1, random_state=0), data)
+    assert complete(*written(vae, data, tmp_path, certificate=None))
+
+
+def test_without_held_out_rows_the_certificate_says_why(table, tmp_path):
+    vae = lt.VAE(max_epochs=2, validation_fraction=0, random_state=0).fit(table[:, :3])
+    html, read = written(vae, table[:, :3], tmp_path, lang="es")
+    assert complete(html, read, "es")
+    assert texts("es")("certificate_part.no_held_out") in read.text
+    assert texts("es")("data.all_rows", rows=len(table)) in read.text
+
+
+def test_a_part_that_fails_leaves_the_others(fitted_table, table, tmp_path, monkeypatch):
+    def broken(shown):
+        raise ZeroDivisionError("no luck")
+
+    monkeypatch.setitem(scenes.SCENES, "reconstructions", broken)
+    read = Read(write_report(fitted_table, table, tmp_path / "r.html", certificate=None).read_text())
+    assert "This part could not be made: ZeroDivisionError: no luck." in read.text
+    assert texts()("samples.title") in read.text
+
+
+def test_of_many_rows_some_are_shown():
+    rows = np.random.default_rng(0).normal(size=(9000, 2)) @ np.array([[1, 2, 0.5], [0, 1, -1]])
+    vae = lt.VAE(max_epochs=1, latent_dim=2, random_state=0).fit(rows)
+    shown = Shown(vae, rows, {"place": np.arange(9000)})
+    assert len(shown.data) == 2000
+    assert np.array_equal(rows[shown.numbers], shown.data.values)
+    assert np.array_equal(shown.given["place"], shown.numbers)
+
+
+def test_holes_are_where_no_code_is(fitted_table, table):
+    shown = Shown(fitted_table, table)
+    far = 50 * np.ones((5, fitted_table.latent_dim_), np.float32)
+    assert shown.holes(torch.from_numpy(far)).all()
+    assert shown.holes(shown.posterior.loc).mean() < 0.05
+
+
+def test_the_same_report_is_the_same_file(fitted_digits, digits, tmp_path):
+    paths = [write_report(fitted_digits, digits, tmp_path / f"{k}.html", certificate=None) for k in range(2)]
+    assert paths[0].read_bytes() == paths[1].read_bytes()
+
+
+def test_it_is_public_and_refuses_other_languages(fitted_table, table, tmp_path):
+    with pytest.raises(lt.ModelError, match="no texts"):
+        lt.write_report(fitted_table, table, tmp_path / "r.html", lang="xx", certificate=None)
+    assert not list(tmp_path.iterdir())

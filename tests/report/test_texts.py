@@ -1,0 +1,121 @@
+"""The catalogues: the same keys and the same places in both languages, and a form for what the library says."""
+
+import json
+import re
+from dataclasses import fields
+from importlib.resources import files
+
+import numpy as np
+import pytest
+
+import latente as lt
+from latente.certificate import Estimate
+from latente.certificate.certificate import LINES
+from latente.certificate.verdicts import verdicts
+from latente.data import read
+from latente.data.codecs import fit_codec
+from latente.report.texts import language, speaking, texts, word
+
+SPANISH = json.loads((files("latente.report") / "catalogue" / "es.json").read_text("utf-8"))
+
+
+def places(text: str) -> set[str]:
+    return set(re.findall(r"\{(\w+)\}", text.replace("{{", "").replace("}}", "")))
+
+
+def test_both_languages_have_the_same_keys_and_places():
+    english, spanish = texts("en").entries, texts("es").entries
+    assert english.keys() == spanish.keys()
+    assert {key: places(text) for key, text in english.items()} == {key: places(text) for key, text in spanish.items()}
+    assert all(text.strip() for text in [*english.values(), *spanish.values()])
+
+
+def test_every_figure_of_the_certificate_has_a_line_in_spanish():
+    assert SPANISH["certificate"].keys() == LINES.keys()
+
+
+@pytest.mark.parametrize(("english", "form"), SPANISH["said"])
+def test_a_sentence_keeps_what_is_filled_in(english, form):
+    assert places(english) == places(form)
+    filled = english.format(**{name: f"<{name}>" for name in places(english)})
+    assert texts("es").said(filled) == form.format(**{name: f"<{name}>" for name in places(english)})
+
+
+def test_what_is_said_in_english_stays():
+    assert texts("en").said("a running number") == "a running number"
+
+
+ALIKE = "rows and rows of shuffled columns are nearly alike (contrast 0.02, of which it takes 0.1): "
+GRAVE = {
+    "no structure found": {
+        "completeness": Estimate(np.nan, reason=f"{ALIKE}there is no structure to be complete in"),
+        "gain": Estimate(-0.1, -0.3, 0.1),
+    },
+    "collapsed": {"mutual_information": Estimate(0.01), "active_units": Estimate(0.0), "completeness": Estimate(0.0, 0.0, 0.0)},
+    "copies rows": {"copying": Estimate(-9.0), "nearer_to_training": Estimate(0.8, 0.7, 0.9), "exact_copies": Estimate(0.1)},
+    "holes": {
+        "prior_holes": Estimate(0.5, 0.4, 0.6),
+        "completeness": Estimate(0.2, 0.1, 0.3),
+        "completeness_ceiling": Estimate(0.9, 0.8, 1.0),
+        "mutual_information": Estimate(2.0),
+    },
+    "overfits": {"gap": Estimate(2.0, 1.0, 3.0), "gain": Estimate(1.0, 0.5, 1.5), "mutual_information": Estimate(2.0)},
+    "no better than PCA": {
+        "information_kept": Estimate(0.4),
+        "information_kept_pca": Estimate(0.5),
+        "completeness": Estimate(0.2),
+        "completeness_pca": Estimate(0.3),
+    },
+}
+
+
+@pytest.mark.parametrize("name", GRAVE)
+def test_every_verdict_has_a_spanish_form(name):
+    found = {verdict.name: verdict for verdict in verdicts(GRAVE[name])}
+    assert name in found
+    for field in fields(found[name]):
+        said = getattr(found[name], field.name)
+        assert texts("es").said(said) != said
+
+
+def test_reasons_and_notes_of_a_table_have_a_spanish_form():
+    pandas = pytest.importorskip("pandas")
+    rng, n = np.random.default_rng(0), 60
+    table = {
+        "whole": rng.integers(0, 5, n),
+        "counted": rng.integers(0, 500, n),
+        "free": rng.normal(size=n),
+        "step": rng.integers(1, 99, n) / 4,
+        "often": np.where(rng.random(n) < 0.5, 0.0, rng.normal(size=n)),
+        "text": rng.choice(["a", "b", "c"], n),
+        "two": rng.choice(["a", "b"], n),
+        "bit": rng.integers(0, 2, n),
+        "id": np.arange(n),
+        "name": [f"row {k}" for k in range(n)],
+        "same": ["x"] * n,
+        "none": [np.nan] * n,
+        "day": pandas.date_range("2020-01-01", periods=n),
+    }
+    codec = fit_codec(read(pandas.DataFrame(table)))
+    for said in (*codec.reasons, *codec.notes):
+        assert texts("es").said(said) != said
+    for kind in codec.kinds:
+        assert texts("es")(f"kind.{kind}")
+
+
+def test_numbers_are_written_as_the_language_does():
+    assert texts("es").amount("0.5 [-1,000.25, 2]") == "0,5 [−1\u202f000,25; 2]"
+    assert texts("en").amount("0.5 [-1,000.25, 2]") == "0.5 [−1,000.25, 2]"
+
+
+def test_the_language_is_that_of_the_locale():
+    assert language({"LC_MESSAGES": "es", "LANG": "en_GB.UTF-8"}) == "es"
+    assert language({"LANG": "est_EE.UTF-8"}) == "en"
+
+
+def test_figures_speak_the_language_that_is_set_and_english_again():
+    with speaking("es"):
+        assert word("rebuilt") == "rehecho"
+    assert word("rebuilt") == "rebuilt"
+    with pytest.raises(lt.ModelError, match="there are no texts in 'xx'"):
+        texts("xx")
