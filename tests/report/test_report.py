@@ -56,6 +56,7 @@ def mixed():
         "colour": np.where(place > 0, EVIL, "blue"),
         "town": np.array(["a", "b", "c", None], object)[rng.integers(0, 4, 80)],
         "day": pandas.Timestamp("2020-01-01") + pandas.to_timedelta((100 * place).round(), "D"),
+        "took": pandas.to_timedelta((60 * (place + 4)).round(), "min"),
         "same": 7.5,
         "name": [f"row {k}" for k in range(80)],
     })  # fmt: skip
@@ -74,7 +75,7 @@ def test_a_mixed_table(fitted_mixed, mixed, tmp_path, lang):
     assert read.text.count(EVIL) > 10
     assert "$price$ & tax" in read.text
     assert texts(lang)("kind.constant") in read.text and texts(lang)("kind.identifier") in read.text
-    assert "2020-" in read.text
+    assert "2020-" in read.text and "took (h)" in read.text and re.search(r"\b\d:\d\d:00", read.text)
     assert "latente impute" in read.text
     assert "NaT" not in read.text and "None" not in read.text
 

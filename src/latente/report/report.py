@@ -202,11 +202,16 @@ class _Report:
         """What each column was taken for."""
         codec = self.codec
         rows = [
-            (name, self.say(f"kind.{kind}"), self.sentence(reason), self.number(missing, ".1%") if missing else NOTHING)
+            (name, self.kind(kind), self.sentence(reason), self.number(missing, ".1%") if missing else NOTHING)
             for name, kind, reason, missing in zip(codec.names, codec.kinds, codec.reasons, codec.missing, strict=True)
         ]
         head = [self.say(f"data.{name}") for name in ("column", "kind", "because", "missing")]
         return Grid(self.say("data.caption", count=len(rows)), head, rows, frozenset({3}), tall=len(rows) > 24)
+
+    def kind(self, kind: str) -> str:
+        """A kind of column; one that the catalogue does not know as it is."""
+        key = f"kind.{kind}"
+        return self.say(key) if key in self.say.entries else kind
 
     # -- how training went ------------------------------------------------------------------------------------------
 
@@ -252,7 +257,7 @@ class _Report:
         cells = [
             (label, *(self.cell(columns[name][k]) for name in names)) for label, (columns, k) in zip(labels, rows, strict=True)
         ]
-        texts_ = {name for name in names if rows and rows[0][0][name].dtype.kind in "OM"}
+        texts_ = {name for name in names if rows and rows[0][0][name].dtype.kind in "OMm"}
         numbers = frozenset(k for k, name in enumerate(names, 1) if name not in texts_)
         return Grid(said, ["", *names], cells, numbers)
 
@@ -263,12 +268,14 @@ class _Report:
 
     def cell(self, value: Any) -> str:
         """A value in a table."""
-        if value is None or (isinstance(value, (np.datetime64, float)) and value != value):
+        if value is None or value != value:
             return NOTHING
         if isinstance(value, str):
             return value if len(value) <= 40 else f"{value[:39]}…"
         if isinstance(value, np.datetime64):
             return str(value).replace("T00:00:00", "").replace("T", " ")
+        if isinstance(value, np.timedelta64):
+            return str(value.astype("timedelta64[s]").item())
         whole = float(value).is_integer() and abs(value) < 1e12
         return self.number(float(value), ".0f" if whole else ".4g")
 

@@ -225,19 +225,23 @@ def taken(data: Table | Images, rows: Array | Sequence[int]) -> Table | Images:
 
 
 def columns_of(table: Any, names: Sequence[str]) -> Columns:
-    """Columns by name: numbers, dates as datetime64, texts with None where nothing was seen."""
+    """Columns by name: numbers, dates as datetime64, times and durations as timedelta64, texts with None where nothing was
+    seen.
+    """
     return {name: column_of(table, table.names.index(name)) for name in names}
 
 
 def column_of(table: Table, place: int) -> Array:
     """One column."""
     values, texts = table.values[:, place], table.levels.get(place)
-    seen = ~np.isnan(values)
+    seen, kind = ~np.isnan(values), kind_of(table.dtypes[place])
     if texts is not None:
         return np.array([*texts, None], dtype=object)[np.where(seen, values, len(texts)).astype(np.intp)]
-    if kind_of(table.dtypes[place]) == "calendar":
-        return np.where(seen, np.where(seen, values, 0).astype("datetime64[s]"), np.datetime64("NaT", "s"))
-    return values
+    if not kind:
+        return values
+    found: Array = np.where(seen, values, 0).astype("datetime64[s]" if kind == "calendar" else "timedelta64[s]")
+    found[~seen] = "NaT"
+    return found
 
 
 def channels_last(pixels: Array) -> Array:
@@ -246,9 +250,11 @@ def channels_last(pixels: Array) -> Array:
 
 
 def colour_of(column: Array) -> Array:
-    """A column as the colours of a map: dates as years, an empty text where nothing was seen."""
+    """A column as the colours of a map: dates as years, times and durations in hours, "" for a text that was not seen."""
     if column.dtype.kind == "M":
         return np.where(np.isnat(column), np.nan, 1970 + column.astype("datetime64[s]").astype(float) / 31_556_952)
+    if column.dtype.kind == "m":
+        return np.where(np.isnat(column), np.nan, column.astype(float) / 3600)
     return np.array(["" if text is None else text for text in column]) if column.dtype == object else column.astype(float)
 
 

@@ -22,10 +22,12 @@ def is_levels(values: Array) -> bool:
 
 
 def numbers(values: Array) -> Array:
-    """A column of numbers or dates as floats; dates are days since 1970, as matplotlib has them."""
+    """A column as floats: dates are days since 1970, as matplotlib has them, times and durations hours."""
     if values.dtype.kind == "M":
         days = values.astype("datetime64[s]").astype(float) / 86400
         return np.where(np.isnat(values), np.nan, days)
+    if values.dtype.kind == "m":
+        return np.where(np.isnat(values), np.nan, values.astype("timedelta64[s]").astype(float) / 3600)
     return values.astype(float)
 
 

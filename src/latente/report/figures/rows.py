@@ -159,7 +159,7 @@ def _empty(table: Columns) -> Columns:
 def _paired(first: Columns, second: Columns, names: Sequence[str] | None) -> dict[str, tuple[Array, Array]]:
     """Both of each column."""
     return {
-        name: (column, other)
+        f"{name} (h)" if column.dtype.kind == "m" else name: (column, other)
         for (name, column), other in zip(_by_name(first, names).items(), _by_name(second, names).values(), strict=True)
     }
 
