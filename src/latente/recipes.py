@@ -341,13 +341,13 @@ def row_law(composer: Composer) -> Composer | None:
     # On few rows dropout changes held-out loss by less than its error, and how much is learnt by heart. The more is missing,
     # the more is there to fill in, which takes columns told of any others; whole rows come out best where all are in one order.
     missing = sum(field.missing for field in composer.fields) / len(composer.fields)
-    few = composer.n_rows < SMALL_DATA
+    few, any_order = composer.n_rows < SMALL_DATA, min(0.6, max(0.1, 4 * missing))
     likelihood = choose(
         "autoregressive",
         width=64 if few else 128,
         dropout=0.3 if few else 0.0,
-        any_order=min(0.6, max(0.1, 4 * missing)),
-        least_told=1 - max(0.4, min(1.0, 2 * missing)) if missing else 0.0,
+        any_order=any_order,
+        least_told=1 - max(0.4, min(1.0, 2 * missing)) if any_order > 0.1 else 0.0,
     )
     return replace(composer, recipe=replace(ROW_LAW, likelihood=likelihood), latent_dim=0, hidden=())
 
