@@ -1,0 +1,3 @@
+import { packInPage } from "./engine";
+
+void packInPage();
