@@ -98,7 +98,7 @@ export interface LatentModel {
   points: Points | null;
   /** Figures of the certificate: value, low, high (null where unknown) and the reason why it is unknown. */
   certificate: Record<string, { value: number | null; low: number | null; high: number | null; reason: string }>;
-  /** What `latente fit` measured, as far as it is known: loss, distortion, rate in nats per held-out row, … */
+  /** What `latente fit` measured, as far as it is known: loss, distortion, rate in nats per held-out row, …; `variance_kept` is a share. */
   figures: Record<string, number | null>;
   multiplyAdds: number;
   /** Whether the decoder is in the page. Where not, `decode`, `means` and `encode` throw a PackError, and `decodeSoon` asks the server. */
@@ -111,6 +111,8 @@ export interface LatentModel {
   means(z: Float32Array): Float64Array;
   /** q(z | x): mean and standard deviation (0 for a point mass) of a row or picture in the user's units. */
   encode(input: EncodeInput): { mean: Float32Array; sd: Float32Array };
+  /** The same, by the server where the encoder is not in the page; null as in `decodeSoon`. */
+  encodeSoon(input: EncodeInput): Promise<{ mean: Float32Array; sd: Float32Array } | null>;
   /** A draw from the law fitted to the codes, or from the prior N(0, I). */
   sample(law: "law" | "prior", random: () => number): Float32Array;
   /** The exported plane of a pair, or one made now: its law is exact, its posterior is counted from points where there are any. */
