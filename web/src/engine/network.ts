@@ -207,31 +207,39 @@ function convTranspose(spec: Extract<OpSpec, { op: "conv-transpose" }>, block: B
   const bias = block.floats(spec.bias);
   const [height, width] = spec.crop;
   const out = new Float64Array(height * width * outputs);
+  let rows: Tap[][] = [];
+  let columns: Tap[][] = [];
   return (state) => {
-    for (let y = 0, at = 0; y < height; y++) {
-      const rows = taps(y, side, spec.stride, spec.padding, state.height);
+    if (!rows.length) {
+      rows = taps(height, side, spec.stride, spec.padding, state.height);
+      columns = taps(width, side, spec.stride, spec.padding, state.width);
+    }
+    for (let y = 0, at = 0; y < height; y++)
       for (let x = 0; x < width; x++, at += outputs) {
         for (let o = 0; o < outputs; o++) out[at + o] = bias[o];
-        for (const [ky, iy] of rows)
-          for (const [kx, ix] of taps(x, side, spec.stride, spec.padding, state.width)) {
-            const tap = (ky * side + kx) * outputs * inputs;
-            const from = (iy * state.width + ix) * inputs;
+        for (const row of rows[y])
+          for (const column of columns[x]) {
+            const tap = (row.k * side + column.k) * outputs * inputs;
+            const from = (row.from * state.width + column.from) * inputs;
             for (let o = 0; o < outputs; o++) out[at + o] += dot(weight, tap + o * inputs, state.h, from, inputs);
           }
       }
-    }
     Object.assign(state, { h: out, channels: outputs, height, width });
   };
 }
 
-/** Which weights meet which place that came in, at a place that goes out. */
-function taps(place: number, side: number, stride: number, padding: number, size: number): [number, number][] {
-  const found: [number, number][] = [];
-  for (let k = 0; k < side; k++) {
-    const from = (place + padding - k) / stride;
-    if (Number.isInteger(from) && from >= 0 && from < size) found.push([k, from]);
-  }
-  return found;
+interface Tap {
+  /** Which weight meets the place `from` that came in. */
+  k: number;
+  from: number;
+}
+
+/** For each place that goes out along one side. */
+function taps(places: number, side: number, stride: number, padding: number, size: number): Tap[][] {
+  const all = Array.from({ length: side }, (_, k) => k);
+  return Array.from({ length: places }, (_, place) =>
+    all.map((k) => ({ k, from: (place + padding - k) / stride })).filter(({ from }) => Number.isInteger(from) && from >= 0 && from < size),
+  );
 }
 
 function reordered(w: Float32Array, a: number, b: number, taps: number, to: (a: number, b: number, tap: number) => number): Float32Array {
