@@ -86,14 +86,13 @@ def _kept_certificate(folder: Path) -> Certificate | None:
         return None
 
 
-def export(path: str | Path, title: str, models: Sequence[Subject], lesson: Lesson | None = None) -> Path:
-    """Write one offline file, whole or not at all.
+def export(path: str | Path, content: bytes) -> Path:
+    """Write a pack as one offline file, whole or not at all.
 
     Raises:
         StorageError: it can't be written there.
-        DataError: the models are not of the same columns.
     """
-    return write_text(path, page(pack(title, models, lesson)))
+    return write_text(path, page(content))
 
 
 def lesson_models(data: Any, seed: int = 0) -> Lesson:
@@ -145,4 +144,4 @@ def demo_page(
         subject(model, data=data, with_rows=True, certificate=certificate, labels={"digit": labels})
         for model, certificate in zip((vae, autoencoder), certificates, strict=True)
     ]
-    return export(path, "latente demo", models, lesson_models(data, seed))
+    return export(path, pack("latente demo", models, lesson_models(data, seed)))

@@ -7,6 +7,7 @@ weights, which were learnt from the rows. What the weights give away is measured
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -97,6 +98,13 @@ def pack(title: str, models: Sequence[Subject], lesson: Lesson | None = None, se
     return block.bytes(header)
 
 
+def header_of(content: bytes) -> dict[str, Any]:
+    """What stands before the arrays of a pack."""
+    length = int.from_bytes(content[12:16], "little")
+    header: dict[str, Any] = json.loads(content[16 : 16 + length])
+    return header
+
+
 def check_same_input(first: VAE, second: VAE) -> None:
     """Two models stand side by side only where a row of one is a row of the other.
 
@@ -119,6 +127,8 @@ def _columns(codec: TableCodec) -> list[tuple[str, str, tuple[str, ...]]]:
 def _model(subject: Subject, block: Block, notes: list[str], served: bool) -> dict[str, Any]:
     vae, survey = subject.vae, subject.survey
     model = vae.model_
+    if not survey.measured:
+        notes.append(f"{vae.recipe_.name}: where codes lie was not measured, for no rows were at hand")
     computed, cost = _computed(vae, block, notes, served)
     return {
         "recipe": vae.recipe_.name,
