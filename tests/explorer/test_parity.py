@@ -68,10 +68,8 @@ def answers(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
 def as_given(codec: Any, data: Any) -> list[list[Any]]:
     """Rows as a person would type them; pictures [H, W, C] from 0 to 1."""
     if not isinstance(codec, TableCodec):
-        return [
-            ((picture - codec.low) / (codec.high - codec.low)).astype(np.float32).ravel().tolist()
-            for picture in data.astype(float)
-        ]
+        scaled = (data.astype(float) - codec.low) / (codec.high - codec.low)
+        return scaled.astype(np.float32).reshape(len(data), -1).tolist()
     table = pd.DataFrame(data) if isinstance(data, np.ndarray) else data
     columns = [[_typed(value) for value in table.iloc[:, column]] for column in kept(codec)]
     return [list(row) for row in zip(*columns, strict=True)]
@@ -159,10 +157,8 @@ def test_texts_are_what_can_be(answers: Answers) -> None:
     possible = pd.DataFrame(codec.decode(x, possible=True))
     for f, column in enumerate(kept(codec)):
         texts = [row[f] for row in answers.told["texts"]]
-        agree = [
-            text == value
-            for text, value in zip(texts, as_texts(codec, int(column), possible.iloc[:, column], texts), strict=True)
-        ]
+        expected = as_texts(codec, int(column), possible.iloc[:, column], texts)
+        agree = [text == value for text, value in zip(texts, expected, strict=True)]
         assert np.mean(agree) > 0.99, (codec.names[column], [t for t, ok in zip(texts, agree, strict=True) if not ok][:5])
 
 

@@ -180,7 +180,7 @@ class Networks:
 
         async def listen(scope: anyio.CancelScope) -> None:
             nonlocal asked
-            with suppress(WebSocketDisconnect, ValueError, KeyError):
+            with suppress(WebSocketDisconnect, ValueError, LookupError, TypeError):
                 while True:
                     request = json.loads(await ws.receive_text())
                     newest[f"{request['model']} {request['network']}"] = request
