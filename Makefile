@@ -3,12 +3,14 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help demo test bench format
+.PHONY: help demo test bench format web test-web web-fixtures
 
 help:
 	@echo "make demo     set up, then: digits, an autoencoder beside a VAE, and their figures"
 	@echo "make test     set up, then everything that a change must pass"
 	@echo "make bench    set up with the libraries to compare with, then speed and quality"
+	@echo "make web      build the explorer's page from web/ (needs Node 20.19 or newer, and npm)"
+	@echo "make test-web install what the page's tests need, then types, forward pass against Python, and a real browser"
 	@echo "make format   order imports and lay out the code"
 
 demo: $(VENV)/.core
@@ -27,6 +29,31 @@ bench: $(VENV)/.bench
 	$(BIN)/python -m benchmarks.speed
 	$(BIN)/python -m benchmarks.quality
 	$(BIN)/python -m benchmarks.scale
+
+WEB_STAMP := web/node_modules/.installed
+PAGE := src/latente/explorer/static/explorer.html
+
+web: $(WEB_STAMP)
+	cd web && npm run --silent build
+
+# Example packs for working on the page: web/fixtures/*.html and *.pack, from data that come with scikit-learn.
+web-fixtures: $(VENV)/.dev
+	$(BIN)/python -m benchmarks.explorer --fixtures web/fixtures
+
+# What is in the package must be what web/ builds, byte for byte.
+test-web: $(VENV)/.dev $(WEB_STAMP)
+	cd web && npm run --silent typecheck && npm test --silent && npm run --silent build:engine
+	LATENTE_WEB=1 $(BIN)/pytest tests/explorer/test_parity.py
+	cd web && npm run --silent build -- --outDir build/page
+	cmp web/build/page/explorer.html $(PAGE) || { echo "the committed page is not what web/ builds: run make web"; exit 1; }
+	command -v chromium >/dev/null || { \
+	  as_root=$$([ "$$(id -u)" = 0 ] || echo sudo); $$as_root apt-get update -q && $$as_root apt-get install -y -q chromium; }
+	$(MAKE) web-fixtures
+	cd web && npm run --silent e2e
+
+$(WEB_STAMP): web/package.json web/package-lock.json
+	cd web && npm ci
+	touch $@
 
 format: $(VENV)/.dev
 	$(BIN)/ruff check --fix-only

@@ -17,6 +17,7 @@ from latente.version import __version__
 if TYPE_CHECKING:
     from latente.errors import DataError, LatenteError, LatenteWarning, ModelError, StorageError, TrainingError
     from latente.estimator import VAE, Autoencoder, load
+    from latente.explorer.notebook import explore
     from latente.model.parts import Part, choose
     from latente.recipes import Recipe, recipe, recipes
     from latente.report.report import write_report
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 _ROOMS = {
     "errors": ("DataError", "LatenteError", "LatenteWarning", "ModelError", "StorageError", "TrainingError"),
+    "explorer.notebook": ("explore",),
     "estimator": ("VAE", "Autoencoder", "load"),
     "model.parts": ("Part", "choose"),
     "recipes": ("Recipe", "recipe", "recipes"),
@@ -51,6 +53,7 @@ __all__ = [
     "choose",
     "compare",
     "compare_laws",
+    "explore",
     "load",
     "recipe",
     "recipes",

@@ -18,6 +18,8 @@ from latente.cli import (
     demo,
     denoise,
     encode,
+    explore,
+    export,
     fit,
     impute,
     info,
@@ -44,6 +46,8 @@ for command in (
     certify.certify,
     compare.compare,
     tradeoff.tradeoff,
+    explore.explore,
+    export.export,
     info.info,
     recipes.recipes,
 ):

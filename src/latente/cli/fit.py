@@ -215,12 +215,24 @@ def written(
     shown = Shown(vae, rows) if writes.figures else None
     with speaking(writes.lang or language()) as say:
         paths = write_run(vae, shown, folder)
+    paths |= surveyed(vae, folder, console)
     certificate = certified(vae, console, heard) if writes.certificate else None
     if certificate is not None:
         paths["certificate"] = write_certificate(certificate, folder)
     if shown is not None:
         paths |= reported(shown, folder, console, lang=say.lang, certificate=certificate, source=source)
     return paths, certificate
+
+
+def surveyed(vae: VAE, folder: Path, console: Console) -> dict[str, Path]:
+    """Leave in the run folder what the rows tell of the space, for a page that is exported when they are no longer at hand."""
+    from latente.explorer.survey import Survey
+
+    try:
+        return {"survey": Survey.of(vae).save(folder)}
+    except Exception as error:  # whatever it stumbles over, the model is there and of use
+        console.remark(f"the space could not be surveyed ({type(error).__name__}: {error}); the model is saved", "warning")
+        return {}
 
 
 def certified(vae: VAE, console: Console, heard: list[str]) -> Certificate | None:

@@ -1,40 +1,43 @@
 /**
- * What the page and the forward pass agree on. A page is one JSON document ("pack") plus one block of float32 and integer
- * tensors; `openPack` turns both into models that decode and encode in the user's units, and into the layers of the map.
- * Nothing here knows of the DOM, so that the same code runs in Node for the tests against Python.
+ * What the page and the forward pass agree on. A page is one JSON document ("pack") plus one block of tensors; `openPack` turns
+ * both into models that decode and encode in the user's units, and into the layers of the map. Nothing here knows of the DOM, so
+ * that the same code runs in Node for the tests against Python.
  */
 
 /** Kinds of field, as in latente.rows.Field. */
 export type Kind = "real" | "positive" | "count" | "integer" | "ordinal" | "binary" | "categorical" | "date" | "image";
 
-/** The law of one decoded column: a histogram over the column's own cells or a bell curve, in the user's units. */
+/** A histogram of one column in the user's units. */
 export interface FieldLaw {
-  /** Ends of each bin, equal where it is one value; labels in place of numbers for levels. */
+  /** Ends of each bin, equal where it is one value; the places 0, 1, … of the levels where there are labels. */
   low: Float64Array;
   high: Float64Array;
   labels: string[] | null;
-  /** They add up to 1. */
+  /** They add up to 1; all 0 where nothing is known. */
   probability: Float64Array;
 }
 
 export interface DecodedField {
   name: string;
   kind: Kind;
-  /** Mean, or most likely level, as the user writes it ("1,2", "2024-03-05", "Private"). */
+  /** Mean, or most likely level, as it can stand in the user's data: on its grid, within its bounds ("1.25", "2024-03-05", "Private"). */
   text: string;
-  /** The number behind it in the user's units; null for a level or a constant text. */
+  /** The mean in the user's units, neither rounded nor cut; dates in seconds since 1970; null for a level. */
   value: number | null;
+  /** Over the same bins as this column's in `Pack.population`. */
   law: FieldLaw;
 }
 
 export interface DecodedRow {
   type: "row";
+  /** Columns that vary, in the order of `Pack.input.fields`. */
   fields: DecodedField[];
 }
 
 export interface DecodedImage {
   type: "image";
-  channels: 1 | 3;
+  /** 1 or 3, seldom others: draw the first one or three. */
+  channels: number;
   height: number;
   width: number;
   /** [H, W, C], from 0 to 1 (of the range that the pictures have). */
@@ -43,66 +46,121 @@ export interface DecodedImage {
 
 export type Decoded = DecodedRow | DecodedImage;
 
-/** A plane through the space of codes: z = origin + u * across + v * up. */
+/** A plane through the space of codes: z = origin + u * across + v * up. For d = 1, `up` is 0. */
 export interface Plane {
-  name: string;
+  kind: "whole" | "pair" | "principal" | "own";
+  /** Of a pair (and of the whole, where d is 1 or 2) the places of its dimensions; null otherwise. */
+  dimensions: [number, number] | null;
   origin: Float32Array;
   across: Float32Array;
   up: Float32Array;
   /** Range of (u, v) that holds the codes: [uMin, uMax, vMin, vMax]. */
   range: [number, number, number, number];
-  /** Density of the aggregated posterior and of the law in the plane's coordinates, [side, side] row by row from vMin. */
+  /**
+   * Densities in the plane's coordinates (of codes projected onto it), [side, side], row by row from vMin, at the middles of
+   * the cells. `posterior` is the aggregated posterior, null where no rows were there to measure it; `law` is what new codes are
+   * drawn from, fitted to the codes; `prior` is N(0, I), null for a model without one (an autoencoder: draw N(0, I) yourself).
+   */
   side: number;
-  posterior: Float32Array;
+  posterior: Float32Array | null;
   law: Float32Array;
+  prior: Float32Array | null;
 }
 
 /** Codes of real rows; only where they were exported on purpose, or on the served page. */
 export interface Points {
   count: number;
-  codes: Float32Array; // [count, d]
-  /** Columns to colour by, each [count]; NaN where unknown. */
+  codes: Float32Array; // [count, d], to a 65,535th of their range
+  /** Columns to colour by, each [count]; NaN where unknown; places of levels where there are labels. */
   columns: { name: string; labels: string[] | null; values: Float32Array }[];
-  /** The rows as text, in the order of the codes; null where they are not in the page. */
+  /** The row as text; null where only codes are in the page, or rows are pictures. */
   row(index: number): { name: string; text: string }[] | null;
+  /** The row or picture itself, as `encode` takes it; null where only codes are in the page. */
+  input(index: number): EncodeInput | null;
 }
 
 export interface LatentModel {
   /** "vae", "autoencoder", … and a title in the reader's words comes from the texts. */
   recipe: string;
-  /** beta of the objective, where it has one. */
+  /** beta of the objective, where it has one; 0 for an autoencoder. */
   beta: number | null;
+  /** Whether a row has a distribution over codes, and not one code. */
+  stochastic: boolean;
   d: number;
   dimensionNames: string[];
-  /** Most telling first. */
+  /** Most telling first; dimensions that tell nothing are not among them. */
   active: number[];
+  /** For each dimension: standard deviation of the codes (a slider goes from centre - 3 spread to centre + 3 spread). */
+  centre: Float32Array;
+  spread: Float32Array;
+  /** The exported ones, the one to begin with first. */
   planes: Plane[];
   points: Points | null;
   /** Figures of the certificate: value, low, high (null where unknown) and the reason why it is unknown. */
   certificate: Record<string, { value: number | null; low: number | null; high: number | null; reason: string }>;
-  /** The distribution means of p(x | z), in the user's units. */
+  /** What `latente fit` measured, as far as it is known: loss, distortion, rate in nats per held-out row, …; `variance_kept` is a share. */
+  figures: Record<string, number | null>;
+  multiplyAdds: number;
+  /** Whether the decoder is in the page. Where not, `decode`, `means` and `encode` throw a PackError, and `decodeSoon` asks the server. */
+  inPage: boolean;
+  /** Means of p(x | z), in the user's units. */
   decode(z: Float32Array): Decoded;
-  /** Raw decoder means [F] in encoded units, for local stretch and distances. */
-  means(z: Float32Array): Float32Array;
+  /** The same, by the server where the model is too large for the page. Null where a newer request has come in, or there is no server. */
+  decodeSoon(z: Float32Array): Promise<Decoded | null>;
+  /** Means of p(x | z) in encoded units, [F] (of levels the probability of each: [F'] is longer then), for stretch and distances. */
+  means(z: Float32Array): Float64Array;
   /** q(z | x): mean and standard deviation (0 for a point mass) of a row or picture in the user's units. */
   encode(input: EncodeInput): { mean: Float32Array; sd: Float32Array };
-  /** A draw from the law fitted to the codes, or from the prior. */
+  /** The same, by the server where the encoder is not in the page; null as in `decodeSoon`. */
+  encodeSoon(input: EncodeInput): Promise<{ mean: Float32Array; sd: Float32Array } | null>;
+  /** A draw from the law fitted to the codes, or from the prior N(0, I). */
   sample(law: "law" | "prior", random: () => number): Float32Array;
+  /** The exported plane of a pair, or one made now: its law is exact, its posterior is counted from points where there are any. */
+  pair(i: number, j: number): Plane;
+  /** The plane through three codes that are not on one line; null where they are. */
+  through(a: Float32Array, b: Float32Array, c: Float32Array): Plane | null;
 }
 
+/** A picture [H, W, C] from 0 to 1, or values in the order of `Pack.input.fields`: numbers, texts of levels and dates; null is "not seen". */
 export type EncodeInput = { type: "image"; pixels: Float32Array } | { type: "row"; values: (number | string | null)[] };
+
+export interface InputField {
+  name: string;
+  kind: Kind;
+  low: number;
+  high: number;
+  /** Values are multiples of it above `low`; 0 where they are continuous. */
+  step: number;
+  labels: string[] | null;
+}
 
 export interface Pack {
   title: string;
+  /** How many rows the model was fitted on. */
   rows: number;
+  /** Whether `latente explore` serves this page (then `decodeSoon` can ask it). */
+  served: boolean;
+  /** Whether rows, and not only what was learnt from them, are in the page. */
+  holdsRows: boolean;
+  /** What a person should know of this page, in English: a law that was approximated, a model that is too large, … */
+  notes: string[];
   /** What an input may be: fields with their range or levels, for the editor; the picture's shape. */
-  input:
-    | { type: "image"; channels: 1 | 3; height: number; width: number }
-    | { type: "row"; fields: { name: string; kind: Kind; low: number; high: number; step: number; labels: string[] | null }[] };
-  /** The distribution of each column over all rows, to stand behind a decoded row's. */
+  input: { type: "image"; channels: number; height: number; width: number } | { type: "row"; fields: InputField[] };
+  /** The distribution of each column over all rows, to stand behind a decoded row's; [] for pictures. */
   population: FieldLaw[];
   /** The main model first; a second one to compare with where there is. */
   models: LatentModel[];
-  /** Small models for the lesson: at several d and at several beta. */
+  /** Small models for the lesson: autoencoders by d, and models of one d by beta (the first is an autoencoder, beta 0). */
   lesson: { squeeze: LatentModel[]; regularisation: LatentModel[] } | null;
+}
+
+/** A pack that can't be opened or used; the message is a sentence in English, `code` is what texts are chosen by. */
+export class PackError extends Error {
+  constructor(
+    readonly code: "missing" | "damaged" | "newer" | "too-large" | "unsupported" | "input",
+    message: string,
+  ) {
+    super(message);
+    this.name = "PackError";
+  }
 }

@@ -1,0 +1,87 @@
+"""``latente export``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from latente.cli.console import Console
+from latente.cli.failures import Misused
+from latente.cli.options import Json, Quiet, Run
+
+Page = Annotated[str, typer.Argument(metavar="PAGE", help="The file to write, such as page.html.")]
+Compared = Annotated[
+    str,
+    typer.Option("--compare", metavar="RUN2", help="A second model, of the same columns, to stand beside.", show_default=False),
+]
+Measured = Annotated[
+    str,
+    typer.Option(
+        "--data",
+        metavar="DATA",
+        help="Rows by which it is measured where codes lie; none of them is written.",
+        show_default="as 'latente fit' measured it",
+    ),
+]
+Written = Annotated[
+    str,
+    typer.Option(
+        "--with-rows",
+        metavar="DATA",
+        help="Rows to put into the page with their codes: anyone who has the file can read them.",
+        show_default="no rows",
+    ),
+]
+
+
+def export(
+    run: Run,
+    page: Page,
+    data: Measured = "",
+    with_rows: Written = "",
+    compare: Compared = "",
+    json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Write a latent space as one offline page: the decoder answers in it, and it asks for nothing from anywhere.
+
+    No row is in it, unless --with-rows puts it there. What it tells all the same: names of columns, the levels of texts,
+    smallest, largest and repeated values, histograms of each column, densities of the codes, and what the decoder has learnt.
+
+    \b
+    Example:
+      latente export wine-vae wine.html
+      latente export wine-vae wine.html --with-rows wine.csv
+    """
+    console = Console(json, quiet)
+    if data and with_rows:
+        raise Misused("--data and --with-rows both name rows: give one of them")
+    from latente.explorer.export import export as write
+    from latente.explorer.pack import header_of, pack
+
+    if with_rows:
+        console.remark(f"the rows of {with_rows} and their codes can be read by anyone who has {page}", "warning")
+    models = subjects([run, compare] if compare else [run], data or with_rows, bool(with_rows))
+    content = pack(name_of(run), models)
+    path = write(page, content)
+    notes = header_of(content)["notes"]
+    for note in notes:
+        console.remark(note)
+    size = path.stat().st_size
+    console.say(f"the latent space of {run} in {path}: {size / 1e6:.1f} MB, opens in any browser, without a network")
+    console.report({"out": path, "bytes": size, "with_rows": bool(with_rows), "notes": notes})
+
+
+def subjects(runs: list[str], data: str, with_rows: bool) -> list[Any]:
+    """The models of some runs, with what is known of them."""
+    from latente.cli.tasks import open_model
+    from latente.explorer.export import subject
+
+    return [subject(open_model(run), run, data or None, with_rows) for run in runs]
+
+
+def name_of(run: str) -> str:
+    """What a page is called: after its run."""
+    return Path(run).resolve().name.removesuffix(".safetensors")

@@ -1,0 +1,147 @@
+"""One offline file: the page with a pack in it. It asks for nothing from anywhere."""
+
+from __future__ import annotations
+
+import html
+import warnings
+from collections.abc import Mapping, Sequence
+from importlib import resources
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from latente.errors import LatenteError, LatenteWarning, StorageError
+from latente.explorer.block import as_text
+from latente.explorer.pack import Lesson, Subject, pack, rows_of
+from latente.explorer.survey import Survey
+from latente.files import write_text
+
+if TYPE_CHECKING:
+    from latente.certificate import Certificate
+    from latente.estimator import VAE
+    from latente.training.loop import Training
+
+PLACE = "<!--latente-pack-->"
+NO_REQUEST = "connect-src 'none'"
+SQUEEZED = (1, 2, 4, 8)  # dimensions of the lesson's autoencoders
+BETAS = (0.05, 0.3, 1.0, 2.0, 8.0)  # from nearly an autoencoder to a code that says nothing
+SMALL: dict[str, Any] = {"hidden": (64,), "max_epochs": 60, "batch_size": 128, "learning_rate": 1e-2, "early_stopping": False}
+FEW = 0.01  # held out: with so few, a fit on small data has no trials to choose from, which take most of its time
+LESSON_SIDE = 32
+
+
+def page(content: bytes, socket: str = "") -> str:
+    """The page with a pack in it.
+
+    Args:
+        content: the pack.
+        socket: where the server's socket is; the only address that the page may then speak to.
+
+    Raises:
+        StorageError: this installation lacks the page.
+    """
+    try:
+        template = (resources.files("latente.explorer") / "static" / "explorer.html").read_text(encoding="utf-8")
+    except OSError as error:
+        raise StorageError("the explorer's page is missing from this installation: 'make web' builds it") from error
+    before, found, after = template.partition(PLACE)
+    if not found:
+        raise StorageError("the explorer's page in this installation has no place for a model: 'make web' builds it anew")
+    if socket:
+        before = before.replace(NO_REQUEST, f"connect-src {html.escape(socket)}", 1)
+    return f'{before}<script type="application/x-latente-pack">{as_text(content)}</script>{after}'
+
+
+def subject(
+    vae: VAE,
+    run: str | Path | None = None,
+    data: Any = None,
+    with_rows: bool = False,
+    certificate: Certificate | None = None,
+    labels: Mapping[str, Sequence[Any]] | None = None,
+) -> Subject:
+    """A model with what is known of it: from rows that are given, from its run folder, or from rows still in memory.
+
+    Args:
+        vae: the fitted estimator.
+        run: its run folder, with the survey and the certificate that a fit left there.
+        data: rows, as ``fit`` takes them.
+        with_rows: whether these rows and their codes are to be in the page.
+        certificate: of the model.
+        labels: what else to colour rows by.
+    """
+    rows = None if data is None else rows_of(vae, data)
+    folder = Path(run) if run is not None and Path(run).is_dir() else None
+    survey = None if rows is not None or folder is None else Survey.load(folder, vae)
+    certificate = certificate or (folder and _kept_certificate(folder)) or None
+    return Subject(vae, survey or Survey.of(vae, rows), certificate, rows if with_rows else None, labels or {})
+
+
+def _kept_certificate(folder: Path) -> Certificate | None:
+    """The certificate in a run folder, if there is one that can be read."""
+    from latente.report.run_folder import read_certificate
+
+    try:
+        return read_certificate(folder)
+    except LatenteError:
+        return None
+
+
+def export(path: str | Path, content: bytes) -> Path:
+    """Write a pack as one offline file, whole or not at all.
+
+    Raises:
+        StorageError: it can't be written there.
+    """
+    return write_text(path, page(content))
+
+
+def lesson_models(data: Any, seed: int = 0) -> Lesson:
+    """Small models of pictures or of a table: autoencoders with more and more dimensions, and models at growing beta; some
+    seconds for thousands of rows.
+    """
+    from latente.estimator import VAE, Autoencoder
+    from latente.recipes import recipe
+
+    def of(vae: VAE) -> Subject:
+        return Subject(vae.fit(data, observer=_left_as_it_is), Survey.of(vae, side=LESSON_SIDE))
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", LatenteWarning)  # that codes collapse is what the lesson shows
+        squeeze = {d: of(Autoencoder(latent_dim=d, validation_fraction=FEW, random_state=seed, **SMALL)) for d in SQUEEZED}
+        by_beta = [
+            of(VAE(recipe("beta-vae", beta=beta), latent_dim=2, validation_fraction=FEW, random_state=seed, **SMALL))
+            for beta in BETAS
+        ]
+    return Lesson(tuple(squeeze.values()), (squeeze[2], *by_beta))
+
+
+def _left_as_it_is(training: Training) -> None:
+    """Ends a fit after its last epoch, so that a code that collapsed is not mended."""
+    if training.progress >= 1.0:
+        raise KeyboardInterrupt
+
+
+def demo_page(
+    path: str | Path,
+    vae: VAE,
+    autoencoder: VAE,
+    data: Any,
+    labels: Sequence[Any],
+    certificates: tuple[Certificate | None, Certificate | None] = (None, None),
+    seed: int = 0,
+) -> Path:
+    """The page of ``latente demo``: a VAE beside an autoencoder of the same pictures, with the lesson, and with the rows (they
+    are those that come with scikit-learn, and anybody has them).
+
+    Args:
+        path: where to.
+        vae, autoencoder: the two models.
+        data: what they were fitted on. labels: what each row shows.
+        certificates: of the two.
+        seed: of the lesson's models.
+    """
+    models = [
+        subject(model, data=data, with_rows=True, certificate=certificate, labels={"digit": labels})
+        for model, certificate in zip((vae, autoencoder), certificates, strict=True)
+    ]
+    return export(path, pack("latente demo", models, lesson_models(data, seed)))

@@ -1,0 +1,279 @@
+"""From fitted models to a pack: what a page needs to decode, encode, and draw the map. No row is in it unless asked for.
+
+What a pack tells of the rows all the same: the names of columns, the levels of texts (however rare), the smallest and the
+largest value, values that often repeat and the ends of cells, how many rows were in each, densities of the codes, and the
+weights, which were learnt from the rows. What the weights give away is measured by the certificate (copying, membership).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from sklearn.mixture import GaussianMixture
+
+from latente.data import ImageCodec, Images, Table, TableCodec, read
+from latente.data.containers import Array
+from latente.errors import DataError
+from latente.explorer.block import Block
+from latente.explorer.program import Unknown, description, is_exact, multiply_adds, operations
+from latente.explorer.survey import PlaneOf, Survey, posterior_moments
+from latente.explorer.units import in_units, kept, units
+from latente.model.laws import LatentLaw
+from latente.rows import Rows
+from latente.seeding import seeded
+from latente.version import __version__
+
+if TYPE_CHECKING:
+    from latente.certificate import Certificate
+    from latente.estimator import VAE
+
+TOO_LARGE = 30_000_000  # multiply-adds of one row, beyond which a page does not decode by itself
+MOST_WHOLE_ROWS = 20_000
+MOST_COLOURS, COLOUR_BYTES = 32, 2_000_000
+LAW_DRAWS, LAW_COMPONENTS = 10_000, 30
+FIGURES = ("loss", "distortion", "rate", "active_units", "rows", "held_out_rows")
+
+
+@dataclass(frozen=True, eq=False)
+class Subject:
+    """One model of a pack.
+
+    Attributes:
+        vae: the fitted estimator.
+        survey: what rows tell of it. certificate: if there is one.
+        rows: encoded rows whose codes are to be in the pack; None (as is right unless somebody asked for it) puts none there.
+        labels: what else to colour these by: names, and for each row a whole number or a text.
+    """
+
+    vae: VAE
+    survey: Survey
+    certificate: Certificate | None = None
+    rows: Rows | None = None
+    labels: Mapping[str, Sequence[Any]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, eq=False)
+class Lesson:
+    """Small models for the lesson: autoencoders with more and more dimensions, and models of one size at growing beta."""
+
+    squeeze: tuple[Subject, ...]
+    regularisation: tuple[Subject, ...]
+
+
+def pack(title: str, models: Sequence[Subject], lesson: Lesson | None = None, served: bool = False) -> bytes:
+    """A pack of one model, or of two to compare, and of those for the lesson.
+
+    Args:
+        title: what the page is called.
+        models: the main one first.
+        lesson: the small ones.
+        served: whether a server stands behind the page.
+
+    Raises:
+        DataError: the models are of different columns, or of pictures of another size.
+    """
+    block, notes = Block(), list[str]()
+    every = [*models, *(lesson.squeeze + lesson.regularisation if lesson else ())]
+    for other in every[1:]:
+        check_same_input(models[0].vae, other.vae)
+    header = {
+        "title": title,
+        "latente": __version__,
+        "rows": sum(models[0].vae.figures_[name] for name in ("rows", "held_out_rows")),
+        "served": served,
+        "models": [_model(subject, block, notes, served) for subject in models],
+        "lesson": lesson
+        and {
+            "squeeze": [_model(subject, block, notes, False) for subject in lesson.squeeze],
+            "regularisation": [_model(subject, block, notes, False) for subject in lesson.regularisation],
+        },
+        "population": [block.add(shares) for shares in models[0].survey.population],
+        "notes": list(dict.fromkeys(notes)),
+    }
+    return block.bytes(header)
+
+
+def header_of(content: bytes) -> dict[str, Any]:
+    """What stands before the arrays of a pack."""
+    length = int.from_bytes(content[12:16], "little")
+    header: dict[str, Any] = json.loads(content[16 : 16 + length])
+    return header
+
+
+def check_same_input(first: VAE, second: VAE) -> None:
+    """Two models stand side by side only where a row of one is a row of the other.
+
+    Raises:
+        DataError: it is not.
+    """
+    a, b = first.codec_, second.codec_
+    if isinstance(a, ImageCodec) and isinstance(b, ImageCodec):
+        same = a.shape == b.shape
+    else:
+        same = isinstance(a, TableCodec) and isinstance(b, TableCodec) and _columns(a) == _columns(b)
+    if not same:
+        raise DataError("the two models are not of the same columns: fit both on the same data, of the same kinds")
+
+
+def _columns(codec: TableCodec) -> list[tuple[str, str, tuple[str, ...]]]:
+    return [(codec.names[column], codec.kinds[column], codec.levels(column)) for column in kept(codec).tolist()]
+
+
+def _model(subject: Subject, block: Block, notes: list[str], served: bool) -> dict[str, Any]:
+    vae, survey = subject.vae, subject.survey
+    model = vae.model_
+    if not survey.measured:
+        notes.append(f"{vae.recipe_.name}: where codes lie was not measured, for no rows were at hand")
+    computed, cost = _computed(vae, block, notes, served)
+    return {
+        "recipe": vae.recipe_.name,
+        "beta": _beta(vae),
+        "stochastic": model.is_stochastic,
+        "d": model.latent_dim,
+        "names": [f"z{j + 1}" for j in range(model.latent_dim)],
+        "active": list(survey.active),
+        "centre": block.add(survey.centre),
+        "spread": block.add(survey.spread),
+        "planes": [_plane(plane, block) for plane in survey.planes],
+        "law": _law(vae.law_, block, notes, vae.seed_),
+        "units": units(vae.codec_, model.likelihood, block),
+        "multiply_adds": cost,
+        "computed": computed,
+        "points": None if subject.rows is None else _points(subject, subject.rows, block),
+        "certificate": _certificate(subject.certificate),
+        "figures": {**{name: vae.figures_.get(name) for name in FIGURES}, "variance_kept": survey.kept},
+    }
+
+
+def _computed(vae: VAE, block: Block, notes: list[str], served: bool) -> tuple[dict[str, Any], int]:
+    """Encoder, posterior, decoder and likelihood as numbers, and the multiply-adds of decoding one row.
+
+    Networks that the page can't, or is not to, run are None: the server runs them, and the page does the rest.
+    """
+    model = vae.model_
+    found: dict[str, Any] = {"masked": bool(getattr(model.encoder, "masked", True))}
+    cost = 0
+    try:
+        found["likelihood"] = description(model.likelihood, block)
+        cost = multiply_adds(operations(model.decoder, Block())) + int(found["likelihood"].get("cost", 0))
+        if cost > TOO_LARGE:
+            raise Unknown(f"the model is too large for a page ({cost / 1e6:,.0f} million multiply-adds a row)")
+        found["decoder"] = operations(model.decoder, block)
+        found["posterior"], found["encoder"] = description(model.posterior, block), operations(model.encoder, block)
+    except Unknown as error:
+        by = "the server does" if served else "only the page that 'latente explore' serves can, by its server"
+        notes.append(f"{vae.recipe_.name}: {error}; {by if 'likelihood' in found else 'rows are not decoded'}")
+    return dict.fromkeys(("encoder", "posterior", "decoder", "likelihood")) | found, cost
+
+
+def _beta(vae: VAE) -> float | None:
+    """What the rate weighs in the objective; None where that is no one number."""
+    objective = vae.recipe_.objective
+    if objective.name == "reconstruction":
+        return 0.0
+    return float(objective.arguments.get("beta", 1.0)) if objective.name == "elbo" else None
+
+
+def _plane(plane: PlaneOf, block: Block) -> dict[str, Any]:
+    ends = {name: block.add(getattr(plane, name)) for name in ("origin", "across", "up")}
+    posterior = None if plane.posterior is None else block.grid(plane.posterior)
+    return {"kind": plane.kind, "dimensions": plane.dimensions, **ends, "range": plane.range, "posterior": posterior}
+
+
+def _law(law: LatentLaw, block: Block, notes: list[str], seed: int) -> dict[str, Any]:
+    """What new codes are drawn from, and a mixture by which its density is drawn."""
+    if is_exact(law):
+        exact = description(law, block)
+        return {"draws": exact, "density": exact}
+    with seeded(seed):
+        drawn = law.sample(LAW_DRAWS).double().numpy()
+    mixture = GaussianMixture(LAW_COMPONENTS, reg_covar=1e-6, random_state=seed % 2**32, max_iter=60, tol=1e-2).fit(drawn)
+    factors = np.linalg.cholesky(mixture.covariances_)
+    arrays = {"weights": mixture.weights_, "means": mixture.means_, "cholesky": factors}
+    density = {"type": "mixture", **{name: block.add(values, "f8") for name, values in arrays.items()}}
+    notes.append("the law of the codes is a flow: its density on the map is that of a mixture fitted to 10,000 draws")
+    try:
+        return {"draws": description(law, block), "density": density}
+    except Unknown:
+        return {"draws": density, "density": density}
+
+
+def _certificate(certificate: Certificate | None) -> dict[str, Any]:
+    if certificate is None:
+        return {}
+    return {name: figure.to_dict() for name, figure in certificate.figures.items()}
+
+
+# ---------------------------------------------------------------------------------------------------------------- rows
+
+
+def rows_of(vae: VAE, data: Any) -> Rows:
+    """Encoded rows of whatever ``fit`` takes.
+
+    Raises:
+        DataError: they are not of the model's columns.
+    """
+    source: Table | Images = read(data, vae.codec_.feature_names if vae.codec_.named else None)
+    return vae.codec_.encode(source)
+
+
+def _points(subject: Subject, rows: Rows, block: Block) -> dict[str, Any]:
+    """Codes to a 65,535th of their range, columns to colour them by to a 254th, and, unless they are many, the rows."""
+    vae = subject.vae
+    codes = posterior_moments(vae.model_, rows)[0]
+    low, high = codes.min(0), codes.max(0)
+    scaled = (codes - low) / np.where(high > low, high - low, 1.0)
+    whole = len(rows) <= MOST_WHOLE_ROWS
+    most = min(MOST_COLOURS, max(1, COLOUR_BYTES // len(rows)))
+    colours = [*_labels(subject.labels, block), *_colours(vae, rows, block, most)]
+    return {
+        "count": len(rows),
+        "codes": block.add(np.rint(65535 * scaled), "u2"),
+        "low": block.add(low, "f8"),
+        "high": block.add(high, "f8"),
+        "columns": colours[:most],
+        "rows": _whole(vae, rows, block) if whole else None,
+    }
+
+
+def _labels(labels: Mapping[str, Sequence[Any]], block: Block) -> Iterable[dict[str, Any]]:
+    for name, values in labels.items():
+        texts, places = np.unique(np.asarray(values).astype(str), return_inverse=True)
+        yield {"name": name, "labels": texts.tolist(), "values": block.add(places, "u1"), "low": 0, "high": 254}
+
+
+def _colours(vae: VAE, rows: Rows, block: Block, most: int) -> Iterable[dict[str, Any]]:
+    """A table's columns, in 255 steps between the ends of the most of them; the step 255 is "not seen"."""
+    codec = vae.codec_
+    if isinstance(codec, ImageCodec):
+        return
+    values = in_units(codec, rows)
+    for column, seen in list(zip(kept(codec).tolist(), values.T, strict=True))[:most]:
+        labels = list(codec.levels(column)) or None
+        low, high = (0.0, 254.0) if labels else _between(seen)
+        steps = np.rint(254 * (seen - low) / (high - low)).clip(0, 254)
+        if labels and len(labels) > 255:
+            continue
+        coded = block.add(np.where(np.isnan(steps), 255, steps), "u1")
+        yield {"name": codec.names[column], "labels": labels, "values": coded, "low": low, "high": high}
+
+
+def _between(seen: Array) -> tuple[float, float]:
+    """Two values between which nearly all lie: a colour scale that one far value does not spoil."""
+    if np.isnan(seen).all():
+        return 0.0, 1.0
+    low, high = np.nanquantile(seen, (0.005, 0.995))
+    return (float(low), float(high)) if high > low else (float(np.nanmin(seen)), float(np.nanmax(seen)) + 1e-9)
+
+
+def _whole(vae: VAE, rows: Rows, block: Block) -> dict[str, Any]:
+    """The rows themselves: pixels in 8 bits, or values in the user's units with NaN where there is none."""
+    if isinstance(vae.codec_, ImageCodec):
+        pixels = torch.movedim(rows.x, 1, -1).double().numpy()
+        return {"pixels": block.add(np.rint(255 * pixels.clip(0, 1)), "u1")}
+    return {"values": block.add(in_units(vae.codec_, rows), "f8")}

@@ -1,0 +1,211 @@
+"""Parts of a model as operations that the page knows: numbers and their order, no class and no code.
+
+The page keeps one vector ``h`` (of pictures with its shape), the input, and which of its values were seen. What each operation
+does is written in ``web/src/engine/network.ts``; a part that is none of ours has no operations, and is left to the server.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from functools import singledispatch
+from typing import Any
+
+from torch import Tensor, nn
+
+from latente.errors import ModelError
+from latente.explorer.block import Block
+from latente.model.autoregressive import Autoregressive
+from latente.model.cells import CellEmbedding, CellsLikelihood, CellTable, OfCells
+from latente.model.laws import FlowLaw, LatentLaw, MixtureLaw
+from latente.model.likelihoods import Bernoulli, ContinuousBernoulli, Normal, StudentT
+from latente.model.networks.cells import CellsEncoder
+from latente.model.networks.conv import ConvDecoder, ConvEncoder
+from latente.model.networks.mlp import MLPDecoder, MLPEncoder
+from latente.model.parts import Part
+from latente.model.posteriors import DiagonalNormalPosterior, PointMassPosterior
+
+Op = dict[str, Any]
+RELU: Op = {"op": "relu"}
+AGAIN: Op = {"op": "concat-input"}
+
+
+class Unknown(ModelError):
+    """The page can't compute this part."""
+
+
+@singledispatch
+def operations(part: Part, block: Block) -> list[Op]:
+    """What an encoder does to a row, or a decoder to a code.
+
+    Raises:
+        Unknown: the page can't do it.
+    """
+    raise Unknown(f"the page can't compute the part {part.name!r}")
+
+
+@singledispatch
+def description(part: Part, block: Block) -> dict[str, Any]:
+    """A posterior, a likelihood or a law: its name and its numbers.
+
+    Raises:
+        Unknown: the page can't compute it.
+    """
+    raise Unknown(f"the page can't compute the part {part.name!r}")
+
+
+def multiply_adds(ops: Iterable[Op]) -> int:
+    """Of one pass through some operations."""
+    return sum(op.get("cost", 0) for op in ops)
+
+
+def _dense(layer: nn.Linear, block: Block, op: str = "dense") -> Op:
+    return {"op": op, "weight": block.add(layer.weight), "bias": block.add(layer.bias), "cost": layer.weight.numel()}
+
+
+# ------------------------------------------------------------------------------------------------------------ networks
+
+
+@operations.register
+def _(part: MLPEncoder, block: Block) -> list[Op]:
+    ops: list[Op] = [{"op": "concat-mask"}] if part.masked else []
+    for layer in part.layers:
+        ops += [_dense(layer, block), RELU]  # type: ignore[arg-type]
+    return [*ops, AGAIN] if part.linear else ops
+
+
+@operations.register
+def _(part: MLPDecoder, block: Block) -> list[Op]:
+    ops: list[Op] = []
+    for index, layer in enumerate(part.layers):
+        ops += [*([RELU] if index else []), *([AGAIN] if index and part.skip else []), _dense(layer, block)]  # type: ignore[arg-type]
+    return ops if part.linear is None else [*ops, _dense(part.linear, block, "add-linear")]
+
+
+@operations.register
+def _(part: ConvEncoder, block: Block) -> list[Op]:
+    channels, height, width = part.arguments["shape"]
+    ops: list[Op] = [{"op": "concat-mask"}] if part.masked else []
+    ops.append({"op": "picture", "shape": [channels * (2 if part.masked else 1), height, width]})
+    for layer in part.layers:
+        height, width = (height + 1) // 2, (width + 1) // 2
+        ops += [_conv(layer, block, "conv", height * width), RELU]
+    return [*ops, {"op": "flatten"}, _dense(part.last, block), RELU]
+
+
+@operations.register
+def _(part: ConvDecoder, block: Block) -> list[Op]:
+    ops = [_dense(part.first, block), RELU, *([AGAIN] if part.skip else []), _dense(part.second, block)]
+    ops.append({"op": "picture", "shape": list(part.start)})
+    for layer, before, after in zip(part.layers, part.sizes, part.sizes[1:], strict=False):
+        ops += [RELU, {**_conv(layer, block, "conv-transpose", math.prod(before)), "crop": list(after)}]
+    return [*ops, {"op": "flatten"}]
+
+
+def _conv(layer: Any, block: Block, op: str, visits: int) -> Op:
+    """A convolution; a transposed one visits each pixel that comes in, another each that goes out."""
+    numbers = {"weight": block.add(layer.weight), "bias": block.add(layer.bias)}
+    return {"op": op, **numbers, "stride": layer.stride[0], "padding": layer.padding[0], "cost": layer.weight.numel() * visits}
+
+
+@operations.register
+def _(part: CellsEncoder, block: Block) -> list[Op]:
+    embed = {"op": "embed-cells", "cells": _cells(part.cells, block), **_embedding(part.embedding, block)}
+    ops: list[Op] = [{**embed, "numbers": part.numbers.tolist()}]
+    for layer in part.layers:
+        ops += [_dense(layer, block), RELU]  # type: ignore[arg-type]
+    return ops
+
+
+def _cells(table: CellTable, block: Block) -> list[dict[str, Any]]:
+    """For each column the edges between its cells, their middles, and what neighbours have in common (null: nothing)."""
+    columns = []
+    for f, count in enumerate(table.counts):
+        basis: Tensor | None = getattr(table, f"basis_{f}")
+        edges, middles = block.add(table.edges[f, : count - 1]), block.add(table.middle(f))
+        columns.append({"edges": edges, "middle": middles, "basis": None if basis is None else block.add(basis)})
+    return columns
+
+
+def _embedding(embedding: CellEmbedding, block: Block) -> dict[str, Any]:
+    return {"vectors": [block.add(vectors) for vectors in embedding.vectors], "unseen": block.add(embedding.unseen)}
+
+
+# ------------------------------------------------------------------------------------------- posteriors and likelihoods
+
+
+@description.register
+def _(part: DiagonalNormalPosterior, block: Block) -> dict[str, Any]:
+    numbers = {"middle": float(part.middle), "reach": part.reach}
+    return {"type": "normal", "head": _dense(part.head, block), **numbers}
+
+
+@description.register
+def _(part: PointMassPosterior, block: Block) -> dict[str, Any]:
+    return {"type": "point", "head": _dense(part.head, block)}
+
+
+@description.register
+def _(part: Normal, block: Block) -> dict[str, Any]:
+    return {"type": "normal", "sigma": block.add(part.log_sigma.exp().expand(part.size))}
+
+
+@description.register
+def _(part: StudentT, block: Block) -> dict[str, Any]:
+    df = part.lowest_df + nn.functional.softplus(part.excess_df)
+    return {"type": "student-t", "sigma": block.add(part.log_sigma.exp().expand(part.size)), "df": block.add(df)}
+
+
+@description.register
+def _(part: Bernoulli, block: Block) -> dict[str, Any]:
+    return {"type": "bernoulli"}
+
+
+@description.register
+def _(part: ContinuousBernoulli, block: Block) -> dict[str, Any]:
+    return {"type": "continuous-bernoulli"}
+
+
+def _of_cells(part: OfCells, block: Block) -> dict[str, Any]:
+    return {"type": part.name, "cells": _cells(part.cells, block), "nominal": part.nominal}
+
+
+@description.register
+def _(part: CellsLikelihood, block: Block) -> dict[str, Any]:
+    return {**_of_cells(part, block), "base": block.add(part.base)}
+
+
+@description.register
+def _(part: Autoregressive, block: Block) -> dict[str, Any]:
+    layers = [[_dense(layer, block) for layer in _linear(each)] for each in part.blocks]
+    heads = [block.add(head.weight) for head in part.heads]
+    own = {"place": block.add(part.place), "blocks": layers, "heads": heads, "base": [block.add(base) for base in part.base]}
+    return {**_of_cells(part, block), **_embedding(part.embedding, block), **own, "cost": part.repeated}
+
+
+# ---------------------------------------------------------------------------------------------------------------- laws
+
+
+@description.register
+def _(law: MixtureLaw, block: Block) -> dict[str, Any]:
+    names = ("weights", "means", "cholesky")
+    return {"type": "mixture", **{name: block.add(getattr(law, name), "f8") for name in names}}
+
+
+@description.register
+def _(law: FlowLaw, block: Block) -> dict[str, Any]:
+    couplings = [
+        {"kept": kept.tolist(), "moved": moved.tolist(), "layers": [_dense(layer, block) for layer in _linear(net)]}
+        for (kept, moved), net in zip(law.halves, law.nets, strict=True)
+    ]
+    return {"type": "flow", "center": block.add(law.center), "cholesky": block.add(law.cholesky), "couplings": couplings}
+
+
+def _linear(layers: Any) -> list[nn.Linear]:
+    """Of some layers those that have weights."""
+    return [layer for layer in layers if isinstance(layer, nn.Linear)]
+
+
+def is_exact(law: LatentLaw) -> bool:
+    """Whether a law's density in any plane is known, and need not be approximated."""
+    return isinstance(law, MixtureLaw)

@@ -1,0 +1,291 @@
+"""What rows tell of a fitted model's space: which dimensions say something, where codes lie, how columns are spread.
+
+A survey holds sums over rows and no row. ``latente fit`` leaves one in the run folder, so that a page can be exported later
+without the data.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import combinations
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from latente.data.containers import Array
+from latente.errors import StorageError
+from latente.explorer.units import population_of
+from latente.files import read_tensors, write_tensors
+from latente.model.cells import CellFields
+from latente.model.latent_model import LatentModel
+from latente.rows import Rows, levels_of
+from latente.seeding import seeded
+from latente.tasks.reconstruct import decode
+
+if TYPE_CHECKING:
+    from latente.estimator import VAE
+
+FILE, KIND, VERSION = "survey.safetensors", "survey", 1
+MOST_ROWS = 10_000
+SIDE = 64
+PAIRED = 5  # of the most telling dimensions, every two have a plane
+TELLING = 0.02  # share of what the most telling dimension changes, from which one counts as active
+PROBED = 64  # codes at which it is measured what a dimension changes
+OUTER = (0.002, 0.998)  # of the codes, between which a plane's range lies,
+MARGIN = 0.15  # and how much more of it is shown on each side
+UNIT = 3.2  # as far from 0 the prior's planes go at least
+
+
+@dataclass(frozen=True, eq=False)
+class PlaneOf:
+    """A plane z = origin + u across + v up, and where the codes lie in it.
+
+    Attributes:
+        kind: ``"whole"`` (d is 1 or 2), ``"pair"`` or ``"principal"``. dimensions: of the first two kinds, else None.
+        origin, across, up: [d]; the last two of length 1, or ``up`` 0 where d is 1.
+        range: u and v from … to ….
+        posterior: density of the aggregated posterior, projected, [side, side], from the lowest v on; None where unknown.
+    """
+
+    kind: str
+    dimensions: tuple[int, int] | None
+    origin: Array
+    across: Array
+    up: Array
+    range: tuple[float, float, float, float]
+    posterior: Array | None
+
+
+@dataclass(frozen=True, eq=False)
+class Survey:
+    """What rows tell of a model.
+
+    Attributes:
+        model: digest of the model that it is of.
+        active: dimensions that say something, the most telling first.
+        centre, spread: mean and standard deviation of the codes in each dimension, [d].
+        planes: the one to begin with first.
+        population: for each column the shares of its bins (:func:`latente.explorer.units.population_of`).
+        kept: share of the variance of the rows' numbers that decoding their codes gives back; None where unknown.
+        measured: whether rows were there; if not, codes are draws from the fitted law.
+    """
+
+    model: str
+    active: tuple[int, ...]
+    centre: Array
+    spread: Array
+    planes: tuple[PlaneOf, ...]
+    population: tuple[Array, ...]
+    kept: float | None
+    measured: bool
+
+    @classmethod
+    def of(cls, vae: VAE, rows: Rows | None = None, side: int = SIDE) -> Survey:
+        """The survey of a fitted model.
+
+        Args:
+            vae: the model.
+            rows: encoded rows; by default those of the fit that are still in memory, and if there are none, what is known
+                without rows.
+            side: of the grids.
+        """
+        rows = rows if rows is not None else rows_at_hand(vae)
+        mean, sd = _codes(vae, rows)
+        active = tuple(_telling(vae.model_, mean))
+        planes = tuple(_plane(*where, mean, sd, vae.model_, side if rows is not None else 0) for where in _planes(mean, active))
+        population = tuple(population_of(vae.codec_, vae.model_.likelihood, rows))
+        kept = None if rows is None else _kept(vae, rows.spread(MOST_ROWS), mean)
+        return cls(digest(vae.model_), active, mean.mean(0), mean.std(0), planes, population, kept, rows is not None)
+
+    def save(self, folder: str | Path) -> Path:
+        """Write it into a run folder."""
+        tensors = {"centre": self.centre, "spread": self.spread}
+        tensors |= {f"population.{f}": shares for f, shares in enumerate(self.population)}
+        for p, plane in enumerate(self.planes):
+            tensors |= {f"plane.{p}.{name}": getattr(plane, name) for name in ("origin", "across", "up")}
+            tensors |= {} if plane.posterior is None else {f"plane.{p}.posterior": plane.posterior.astype(np.float32)}
+        planes = [{"kind": p.kind, "dimensions": p.dimensions, "range": p.range} for p in self.planes]
+        values = {"model": self.model, "active": self.active, "planes": planes, "kept": self.kept, "measured": self.measured}
+        held = {name: torch.from_numpy(np.ascontiguousarray(array)) for name, array in tensors.items()}
+        return write_tensors(Path(folder) / FILE, KIND, VERSION, values, held)
+
+    @classmethod
+    def load(cls, folder: str | Path, vae: VAE) -> Survey | None:
+        """The survey of a model in a run folder; None where there is none of this model.
+
+        Raises:
+            StorageError: it is damaged.
+        """
+        path = Path(folder) / FILE
+        if not path.is_file():
+            return None
+        values, tensors = read_tensors(path, KIND, VERSION)
+        if values.get("model") != digest(vae.model_):
+            return None
+        try:
+            return cls._from(values, {name: tensor.numpy() for name, tensor in tensors.items()}, vae.latent_dim_)
+        except (KeyError, TypeError, ValueError) as error:
+            raise StorageError(f"{path} is damaged: {error}; remove it, and name the data when you export") from error
+
+    @classmethod
+    def _from(cls, values: dict[str, Any], arrays: dict[str, Array], d: int) -> Survey:
+        def plane(p: int, said: dict[str, Any]) -> PlaneOf:
+            origin, across, up = (arrays[f"plane.{p}.{name}"].reshape(d) for name in ("origin", "across", "up"))
+            dimensions = said["dimensions"] and (int(said["dimensions"][0]), int(said["dimensions"][1]))
+            low, high, bottom, top = map(float, said["range"])
+            posterior = arrays.get(f"plane.{p}.posterior")
+            return PlaneOf(str(said["kind"]), dimensions, origin, across, up, (low, high, bottom, top), posterior)
+
+        planes = tuple(plane(p, said) for p, said in enumerate(values["planes"]))
+        population = tuple(arrays[f"population.{f}"] for f in range(sum(name.startswith("population.") for name in arrays)))
+        active = tuple(int(j) for j in values["active"])
+        if not all(0 <= j < d for j in active):
+            raise ValueError("its dimensions are not those of the model")
+        moments = arrays["centre"].reshape(d), arrays["spread"].reshape(d)
+        kept = None if values["kept"] is None else float(values["kept"])
+        return cls(str(values["model"]), active, *moments, planes, population, kept, bool(values["measured"]))
+
+
+def digest(model: LatentModel) -> str:
+    """By what a survey knows the model that it is of."""
+    found = hashlib.sha256()
+    for name, value in sorted(model.state_dict().items()):
+        found.update(f"{name} {tuple(value.shape)}".encode() + value.detach().cpu().contiguous().numpy().tobytes())
+    return found.hexdigest()
+
+
+def rows_at_hand(vae: VAE) -> Rows | None:
+    """Of the rows that a model was fitted on, those still in memory; None for a model that was loaded."""
+    return vae._at_hand[0] if vae._at_hand else None
+
+
+def _codes(vae: VAE, rows: Rows | None) -> tuple[Array, Array]:
+    """Means and standard deviations of the posteriors of rows, both [N, d]; without rows, draws from the law."""
+    if rows is None:
+        with seeded(vae.seed_):
+            z = vae.law_.sample(MOST_ROWS // 2).double().numpy()
+        return z, np.zeros_like(z)
+    return posterior_moments(vae.model_, rows.spread(MOST_ROWS))
+
+
+@torch.no_grad()
+def posterior_moments(model: LatentModel, rows: Rows, batch: int = 2048) -> tuple[Array, Array]:
+    """Means and standard deviations of q(z|x), both float64 [N, d]; the latter are 0 for a point mass."""
+    parts = [model.encode(part) for part in rows.batches(batch)]
+    mean = torch.cat([q.mean for q in parts])
+    sd = torch.cat([q.stddev for q in parts]) if model.is_stochastic else torch.zeros_like(mean)
+    return mean.double().numpy(), sd.double().numpy()
+
+
+def _kept(vae: VAE, rows: Rows, codes: Array) -> float | None:
+    """Share of the variance of what was seen of the fields of numbers that decoded codes give back."""
+    numbers = [not levels for levels in levels_of(vae.codec_.fields)] or slice(None)
+    decoded = decode(vae.model_, torch.from_numpy(codes).float())[:, numbers]
+    x = rows.x.flatten(1)[:, numbers]
+    seen = torch.ones_like(x, dtype=torch.bool) if rows.mask is None else rows.mask.flatten(1)[:, numbers]
+    count = seen.sum(0).clamp_min(1)
+    spread = ((x - (x * seen).sum(0) / count).square() * seen).sum()
+    return 1 - float(((x - decoded).square() * seen).sum() / spread) if spread > 0 else None
+
+
+@torch.no_grad()
+def _telling(model: LatentModel, codes: Array) -> list[int]:
+    """Dimensions by how much decoded rows change with them, within a standard deviation of the codes."""
+    some = torch.from_numpy(codes[np.linspace(0, len(codes) - 1, min(PROBED, len(codes))).astype(int)]).float()
+    steps = torch.from_numpy(codes.std(0)).float().diag()
+    differences = [_expected(model, some + step) - _expected(model, some - step) for step in steps]
+    change = torch.stack(differences).square().sum(2).mean(1)
+    order = torch.argsort(change, descending=True, stable=True)
+    return [int(j) for j in order if change[j] >= TELLING**2 * change.max()] or [int(order[0])]
+
+
+def _expected(model: LatentModel, z: Tensor) -> Tensor:
+    """What is expected of each field, and of levels their probabilities: [N, F']."""
+    px = model.decode(z.unsqueeze(0))
+    if not isinstance(px, CellFields):
+        return px.mean.squeeze(0)
+    part = px.part
+    each = [torch.softmax(x, -1) if part.nominal[f] else part.expected(f, x).unsqueeze(-1) for f, x in enumerate(px.logits)]
+    return torch.cat(each, -1).squeeze(0)
+
+
+Where = tuple[str, tuple[int, int] | None, Array, Array, Array]
+
+
+def _planes(codes: Array, active: tuple[int, ...]) -> Iterator[Where]:
+    """Kind, dimensions, origin and directions of the planes: the whole space, or pairs of active dimensions and the principal
+    plane, which comes second.
+    """
+    d, origin = codes.shape[1], codes.mean(0)
+    unit = np.eye(d)
+    if d <= 2:
+        yield "whole", (0, d - 1), np.zeros(d), unit[0], unit[1] if d == 2 else np.zeros(1)
+        return
+    several = [*active, *(j for j in range(d) if j not in active)][: max(2, min(PAIRED, len(active)))]
+    first, *others = combinations(several, 2)
+    yield _pair(origin, *first)
+    axes = np.linalg.eigh(np.cov(codes.T))[1][:, ::-1].T
+    across, up = (axis * np.sign(axis[np.abs(axis).argmax()]) for axis in axes[:2])
+    yield "principal", None, origin, across, up
+    for pair in others:
+        yield _pair(origin, *pair)
+
+
+def _pair(centre: Array, i: int, j: int) -> Where:
+    """The plane of two dimensions, in which u and v are their values."""
+    origin, unit = centre.copy(), np.eye(len(centre))
+    origin[[i, j]] = 0.0
+    return "pair", (i, j), origin, unit[i], unit[j]
+
+
+def _plane(
+    kind: str,
+    dimensions: tuple[int, int] | None,
+    origin: Array,
+    across: Array,
+    up: Array,
+    mean: Array,
+    sd: Array,
+    model: LatentModel,
+    side: int,
+) -> PlaneOf:
+    ways = [(mean - origin) @ way for way in (across, up)]
+    spreads = [np.sqrt(np.square(sd) @ np.square(way)) for way in (across, up)]
+    least = UNIT if model.is_stochastic and dimensions is not None else 0.0
+    ends = [_range(way, least) for way in ways]
+    posterior = _density(ways, spreads, ends, side) if side else None
+    return PlaneOf(kind, dimensions, origin, across, up, (*ends[0], *ends[1]), posterior)
+
+
+def _range(way: Array, least: float) -> tuple[float, float]:
+    """Where codes lie along one direction; where there is a prior, at least as far as ``least`` from 0."""
+    low, high = np.quantile(way, OUTER)
+    margin = MARGIN * (high - low) or 1.0
+    return min(float(low - margin), -least or np.inf), max(float(high + margin), least or -np.inf)
+
+
+def _density(ways: list[Array], spreads: list[Array], ends: list[tuple[float, float]], side: int) -> Array:
+    """Mean over rows of the product of two normals, at the middles of the cells, [side, side].
+
+    Each row's normal is as wide as its posterior, widened by half of Scott's bandwidth and to the width of a cell at least, so
+    that a code can hardly be read off. A space of one dimension is the same all along v. Along a direction that is none of the
+    axes, dimensions that vary together within one row's posterior are taken as if they did not.
+    """
+    u, v = (_normals(*each, side) for each in zip(ways, spreads, ends, strict=True))
+    return np.asarray(v.T @ u / len(u))
+
+
+def _normals(way: Array, spread: Array, ends: tuple[float, float], side: int) -> Array:
+    """Densities of rows along one direction at the middles of the cells, [N, side]."""
+    if not way.any():
+        return np.ones((len(way), side))
+    low, high = ends
+    middles = low + (high - low) * (np.arange(side) + 0.5) / side
+    bandwidth = max(0.5 * float(way.std()) * len(way) ** (-1 / 6), (high - low) / side)
+    width = np.sqrt(np.square(spread) + bandwidth**2)[:, None]
+    return np.asarray(np.exp(-0.5 * np.square((middles - way[:, None]) / width)) / (width * np.sqrt(2 * np.pi)))

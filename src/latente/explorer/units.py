@@ -1,0 +1,155 @@
+"""A codec as numbers that the page reads: what each column is in the user's units, and the bins that show its values."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+
+from latente.data import Codec, ImageCodec, TableCodec
+from latente.data.containers import Array, is_moment, numpy_dtype
+from latente.explorer.block import Block
+from latente.model.cells import CellsLikelihood, OfCells
+from latente.model.parts import Part
+from latente.rows import BINARY, Rows
+
+EVEN_BINS, MOST_STEPS = 32, 40
+DIGITS = 3  # of a continuous column's spread, that are worth writing
+
+
+class Bins(NamedTuple):
+    """Ends of a column's bins in the user's units, in rising order; equal where a bin is one value. Levels are 0, 1, …"""
+
+    low: Array
+    high: Array
+
+    def shares(self, values: Array) -> Array:
+        """Of values, NaN where one was not seen, how many are in each bin; they add up to 1."""
+        seen = values[~np.isnan(values)]
+        counts = np.bincount(np.searchsorted((self.high[:-1] + self.low[1:]) / 2, seen, "right"), minlength=len(self.low))
+        return np.asarray(counts / max(1, len(seen)))
+
+
+def bins_of(codec: TableCodec, likelihood: Part) -> list[Bins]:
+    """The bins of each column that the model sees: its cells where the likelihood is one of cells, else even ones."""
+    by_cells = isinstance(likelihood, OfCells)
+    return [_bins(codec, int(column), by_cells) for column in kept(codec)]
+
+
+def _bins(codec: TableCodec, column: int, by_cells: bool) -> Bins:
+    if codec.counts[column] or codec.binary[column]:
+        values = np.arange(float(max(2, codec.counts[column])))
+        return Bins(values, values)
+    if by_cells:
+        low, high, _ = cells_of(codec, column)
+        return Bins(low, high)
+    low, high, step = codec.low[column], codec.high[column], codec.grid[column]
+    if step and (high - low) / step < MOST_STEPS:
+        edges = low + step * (np.arange(round((high - low) / step) + 2) - 0.5)
+    else:
+        edges = np.linspace(low, high, EVEN_BINS + 1)
+    return Bins(edges[:-1], edges[1:])
+
+
+def kept(codec: TableCodec) -> Array:
+    """Places of the columns that the model sees."""
+    return np.flatnonzero(codec.scale > 0.0)
+
+
+def cells_of(codec: TableCodec, column: int) -> tuple[Array, Array, Array]:
+    """Ends of a column's cells in the user's units, and how many rows each was made from."""
+    begin = int(codec.cell_counts[:column].sum())
+    part = slice(begin, begin + int(codec.cell_counts[column]))
+    return codec.cell_low[part], codec.cell_high[part], codec.cell_rows[part]
+
+
+def _often(codec: TableCodec, column: int) -> Array:
+    """Values of a column off any grid that occur again and again: what is one of them, but for rounding, is it exactly."""
+    low, high, _ = cells_of(codec, column)
+    return np.asarray(low[(low == high) & (codec.grid[column] == 0.0)])
+
+
+def in_units(codec: TableCodec, rows: Rows) -> Array:
+    """Encoded rows in the user's units (of levels their places), float64 [N, F]; NaN where a value was not seen."""
+    x = rows.x.numpy().astype(np.float64)
+    values = x if rows.mask is None else np.where(rows.mask.numpy(), x, np.nan)
+    return np.asarray(values * codec.scale[kept(codec)] + codec.center[kept(codec)])
+
+
+def population_of(codec: Codec, likelihood: Part, rows: Rows | None) -> list[Array]:
+    """How the values of each column are spread over its bins: as counted in rows, or as the model file has it; all 0 where
+    neither is there. [] for pictures.
+    """
+    if isinstance(codec, ImageCodec):
+        return []
+    bins = bins_of(codec, likelihood)
+    if rows is not None:
+        return [each.shares(values) for each, values in zip(bins, in_units(codec, rows).T, strict=True)]
+    if isinstance(likelihood, CellsLikelihood):
+        return [torch.softmax(base, 0).double().numpy() for base in torch.split(likelihood.base, likelihood.cells.counts)]
+    return [_from_cells(codec, int(column), each) for column, each in zip(kept(codec), bins, strict=True)]
+
+
+def _from_cells(codec: TableCodec, column: int, bins: Bins) -> Array:
+    """A column's cells in other bins, each cell's rows evenly over it."""
+    low, high, rows = cells_of(codec, column)
+    if not rows.sum():
+        return np.zeros(len(bins.low))
+    slices = (np.arange(64) + 0.5) / 64
+    values = low[:, None] + (high - low)[:, None] * slices
+    index = np.searchsorted((bins.high[:-1] + bins.low[1:]) / 2, values.ravel(), "right")
+    return np.asarray(np.bincount(index, np.repeat(rows / 64, 64), minlength=len(bins.low)) / rows.sum())
+
+
+def units(codec: Codec, likelihood: Part, block: Block) -> dict[str, Any]:
+    """How encoded values become the user's, and the other way round."""
+    if isinstance(codec, ImageCodec):
+        return {"type": "image", "shape": list(codec.shape)}
+    return {"type": "row", "columns": list(_columns(codec, likelihood, block))}
+
+
+def _columns(codec: TableCodec, likelihood: Part, block: Block) -> Iterator[dict[str, Any]]:
+    for column, bins in zip(kept(codec).tolist(), bins_of(codec, likelihood), strict=True):
+        numbers = {name: float(getattr(codec, name)[column]) for name in ("center", "scale", "low", "high")}
+        form, zone = _form(codec, column)
+        yield {
+            "name": codec.names[column],
+            "kind": _kind(codec, column),
+            "form": form,
+            "zone": zone,
+            "labels": list(codec.levels(column)) or None,
+            **numbers,
+            "step": float(codec.grid[column]),
+            "decimals": decimals(float(codec.scale[column]), float(codec.grid[column]), numbers["low"]),
+            "often": block.add(_often(codec, column), "f8"),
+            "low_ends": block.add(bins.low, "f8"),
+            "high_ends": block.add(bins.high, "f8"),
+        }
+
+
+def _kind(codec: TableCodec, column: int) -> str:
+    return BINARY if codec.binary[column] else "date" if codec.kinds[column] == "calendar" else codec.kinds[column]
+
+
+def _form(codec: TableCodec, column: int) -> tuple[str, str | None]:
+    """How a column's values are written, and of moments the time zone."""
+    label = codec.dtypes[column]
+    if codec.counts[column]:
+        return "level", None
+    if is_moment(label):
+        return ("date", None) if label == "Date" else ("moment", label.rstrip(")").partition(",")[2] or None)
+    return {"b": "truth", "i": "whole", "u": "whole"}.get(numpy_dtype(label).kind, "number"), None
+
+
+def decimals(scale: float, step: float, low: float) -> int:
+    """How many decimals are worth writing: those of the step, or three digits of the spread.
+
+    >>> decimals(2.0, 0.05, 1.0), decimals(2.0, 0.0, 1.0), decimals(5000.0, 0.0, 1.0), decimals(2.0, 1.0, 0.5)
+    (2, 2, 0, 1)
+    """
+    if step:
+        return next((d for d in range(10) if all(abs(round(v, d) - v) <= 1e-6 * step for v in (step, low))), 10)
+    return min(15, max(0, DIGITS - 1 - math.floor(math.log10(scale))))

@@ -1,0 +1,5 @@
+import type { Browser } from "playwright-core";
+
+export function launch(): Promise<Browser>;
+export function pageWith(pack: string): string;
+export function page(text: string | null, name: string): string;

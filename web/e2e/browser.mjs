@@ -1,0 +1,42 @@
+/** What the tests and the bench open: the built page with a pack in it, in Debian's Chromium with WebGL in software. */
+
+import { mkdtempSync, readFileSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
+import { gzipSync } from "node:zlib";
+import { chromium } from "playwright-core";
+
+const PAGE = new URL("../build/page/explorer.html", import.meta.url);
+const FIXTURES = new URL("../fixtures/", import.meta.url);
+const folder = mkdtempSync(join(tmpdir(), "explorer-"));
+
+export function launch() {
+  return chromium.launch({
+    executablePath: "/usr/bin/chromium",
+    args: [
+      "--no-sandbox",
+      "--disable-gpu",
+      "--disable-background-networking",
+      "--disable-component-update",
+      "--disable-sync",
+      "--no-first-run",
+      "--use-gl=angle",
+      "--use-angle=swiftshader",
+      "--enable-unsafe-swiftshader",
+    ],
+  });
+}
+
+/** The address of a page that holds the pack of that name, as `latente export` writes it. */
+export function pageWith(pack) {
+  return page(gzipSync(readFileSync(new URL(`${pack}.pack`, FIXTURES))).toString("base64"), pack);
+}
+
+/** The same with any text where the pack is; null for a page without one. */
+export function page(text, name) {
+  const script = text === null ? "" : `<script type="application/x-latente-pack">${text}</script>`;
+  const path = join(folder, `${name}.html`);
+  writeFileSync(path, readFileSync(PAGE, "utf8").replace("<!--latente-pack-->", () => script));
+  return pathToFileURL(path).href;
+}

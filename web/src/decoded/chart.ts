@@ -1,0 +1,59 @@
+import { s } from "../core/dom";
+import type { DecodedField, FieldLaw } from "../engine/types";
+import { rebinned, usualRange } from "./law";
+
+const [WIDTH, HEIGHT] = [120, 26];
+const BINS = 30;
+/** More levels than these are drawn as the most frequent ones. */
+const LEVELS = 14;
+
+/** One column: grey, how it is spread over all rows; in colour, the decoder's law of it here. */
+export class FieldChart {
+  readonly element: SVGElement;
+  private readonly behind = s("path", { class: "population" });
+  private readonly laws: SVGPathElement[];
+  private readonly shares: (law: FieldLaw) => Float64Array;
+
+  constructor(population: FieldLaw, models: number) {
+    this.laws = Array.from({ length: models }, (_, k) => s("path", { class: `law-of-${k}` }));
+    this.element = s(
+      "svg",
+      { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, preserveAspectRatio: "none", class: "field-chart", "aria-hidden": "true" },
+      this.behind,
+      ...this.laws,
+    );
+    this.shares = population.labels ? levels(population) : bins(population);
+    this.behind.setAttribute("d", bars(this.shares(population), 0));
+  }
+
+  show(fields: (DecodedField | undefined)[]): void {
+    fields.forEach((field, k) => field && this.laws[k].setAttribute("d", bars(this.shares(field.law), 1)));
+  }
+}
+
+function levels(population: FieldLaw): (law: FieldLaw) => Float64Array {
+  const most = [...population.probability.keys()]
+    .sort((a, b) => population.probability[b] - population.probability[a])
+    .slice(0, LEVELS)
+    .sort((a, b) => a - b);
+  return (law) => Float64Array.from(most, (level) => law.probability[level]);
+}
+
+function bins(population: FieldLaw): (law: FieldLaw) => Float64Array {
+  const [low, high] = usualRange(population);
+  return (law) => rebinned(law, low, high, BINS);
+}
+
+/** Filled bars (inset 0), or narrower ones in front of them (inset 1), the highest as high as the chart. */
+function bars(shares: Float64Array, inset: number): string {
+  const most = Math.max(...shares) || 1;
+  const width = WIDTH / shares.length;
+  const gap = Math.min(width * 0.1 + inset * width * 0.15, 3);
+  let path = "";
+  shares.forEach((share, i) => {
+    const height = (share / most) * (HEIGHT - 1);
+    if (height > 0.2)
+      path += `M${(i * width + gap).toFixed(1)} ${HEIGHT}v${(-height).toFixed(1)}h${(width - 2 * gap).toFixed(1)}v${height.toFixed(1)}z`;
+  });
+  return path;
+}

@@ -1,0 +1,61 @@
+import type { DecodedField, FieldLaw, Kind } from "../engine/types";
+import { day, fixed, number } from "../texts";
+
+/** The value below which `share` of a column lies. */
+export function quantile(law: FieldLaw, share: number): number {
+  let sum = 0;
+  for (let i = 0; i < law.probability.length; i++) {
+    const next = sum + law.probability[i];
+    if (next >= share && next > sum)
+      return law.low[i] + ((share - sum) / (next - sum)) * (law.high[i] - law.low[i]);
+    sum = next;
+  }
+  return law.high[law.high.length - 1] ?? 0;
+}
+
+/** Where nearly all of a column lies: what a chart or a scale of colours goes from and to. */
+export function usualRange(law: FieldLaw): [number, number] {
+  const [low, high] = [quantile(law, 0.01), quantile(law, 0.99)];
+  return high > low ? [low, high] : [law.low[0] ?? 0, law.high[law.high.length - 1] ?? 1];
+}
+
+/** A number of a column as the reader's language writes it. */
+export function written(kind: Kind, value: number): string {
+  return kind === "date" ? day(value) : number(value, Math.abs(value) >= 1000 ? 4 : 3);
+}
+
+/** The time of a column of days. */
+const MIDNIGHT = /[ T]00:00:00.*$/;
+/** More decimals than these say nothing to a reader. */
+const DECIMALS = 4;
+
+/** A decoded value as the reader's language writes it, with the decimals that the column has. */
+export function said(field: DecodedField): string {
+  if (field.kind === "date") return field.text.replace(MIDNIGHT, "");
+  const plain = /^-?\d+(?:\.(\d+))?$/.exec(field.text);
+  if (field.value === null || !plain) return field.text;
+  return fixed(Number(field.text), Math.min(plain[1]?.length ?? 0, DECIMALS));
+}
+
+/** Shares of a law in `count` equal bins from low to high; what lies beyond falls into the outer ones. */
+export function rebinned(law: FieldLaw, low: number, high: number, count: number): Float64Array {
+  const bins = new Float64Array(count);
+  const place = (value: number) => ((value - low) / (high - low || 1)) * count;
+  const clamp = (index: number) => Math.max(0, Math.min(count - 1, index));
+  for (let i = 0; i < law.probability.length; i++) {
+    const share = law.probability[i];
+    if (!share) continue;
+    const [from, to] = [place(law.low[i]), place(law.high[i])];
+    if (to - from < 1e-9) {
+      bins[clamp(Math.floor(from))] += share;
+      continue;
+    }
+    const [first, last] = [clamp(Math.floor(from)), clamp(Math.ceil(to) - 1)];
+    for (let bin = first; bin <= last; bin++) {
+      const start = bin === first ? from : bin;
+      const end = bin === last ? to : bin + 1;
+      bins[bin] += (share * (end - start)) / (to - from);
+    }
+  }
+  return bins;
+}

@@ -1,0 +1,28 @@
+import type { Vector } from "../core/linear";
+import type { LatentModel } from "../engine/types";
+
+export interface Neighbour {
+  row: number;
+  /** In standard deviations of the law, dimension by dimension. */
+  distance: number;
+}
+
+/** The rows whose codes are nearest to z. A dimension counts by its own spread, so that an idle one doesn't decide. */
+export function nearestRows(model: LatentModel, z: Vector, count: number): Neighbour[] {
+  const points = model.points;
+  if (!points) return [];
+  const d = model.d;
+  const weight = Float64Array.from(model.spread, (value) => 1 / Math.max(value, 1e-6) ** 2);
+  const found: Neighbour[] = [];
+  let worst = Infinity;
+  for (let row = 0; row < points.count; row++) {
+    let sum = 0;
+    for (let i = 0, at = row * d; i < d && sum < worst; i++, at++) sum += (points.codes[at] - z[i]) ** 2 * weight[i];
+    if (sum >= worst) continue;
+    const place = found.findIndex((other) => other.distance > sum);
+    found.splice(place < 0 ? found.length : place, 0, { row, distance: sum });
+    if (found.length > count) found.pop();
+    if (found.length === count) worst = found[count - 1].distance;
+  }
+  return found.map(({ row, distance }) => ({ row, distance: Math.sqrt(distance) }));
+}

@@ -1,0 +1,36 @@
+import type { Explorer } from "../app/explorer";
+import { button, chips } from "../core/controls";
+import { fill, h } from "../core/dom";
+import { Signal, type Scope } from "../core/signal";
+import type { Vector } from "../core/linear";
+import { t } from "../texts";
+import { modelTitle } from "../texts/words";
+import { card } from "./answer";
+
+const DRAWN = 12;
+
+/** Random codes, from the fitted law or from N(0, I), and what they decode to. */
+export function samples(scope: Scope, explorer: Explorer): HTMLElement {
+  const law = new Signal<"law" | "prior">("law");
+  const grids = h("div", { class: "stack grids" });
+  const draw = () =>
+    fill(
+      grids,
+      ...explorer.models.value.map((model) => {
+        const draws = Array.from({ length: DRAWN }, () => model.sample(law.value, explorer.random));
+        const cards = draws.map((z, i) => answer(explorer, model, z, i));
+        const title = explorer.models.value.length > 1 ? h("h3", {}, modelTitle(model)) : null;
+        return h("div", {}, title, h("div", { class: "cards" }, ...cards));
+      }),
+    );
+  scope.watch([explorer.models, law], draw);
+  const options = (["law", "prior"] as const).map((value) => ({ value, text: t(`samples.${value}`), hint: t(`samples.${value}.hint`) }));
+  return h("div", {}, chips(scope, t("samples.from"), options, law), grids, button(t("samples.again"), draw, { class: "primary" }));
+}
+
+function answer(explorer: Explorer, model: Explorer["main"], z: Vector, i: number): HTMLElement {
+  const go = () => explorer.moveTo(z, "sample", model);
+  if (!model.inPage) return button(t("samples.go", { n: i + 1 }), go);
+  const decoded = model.decode(z);
+  return card(decoded, t("samples.go", { n: i + 1 }), go);
+}
