@@ -70,6 +70,8 @@ def frame(holes: bool = False) -> pd.DataFrame:
             "day": pd.to_datetime("2024-01-01") + pd.to_timedelta(random.integers(0, 300, N), "D"),
             "moment": moments,
             "zoned": moments.tz_localize("Europe/Madrid"),
+            "time": (pd.to_timedelta(random.integers(20_000, 80_000, N), "s") + pd.Timestamp("2000-01-01")).time,
+            "lasting": pd.to_timedelta(random.integers(0, 400_000, N), "s"),
             "single": hidden.astype(np.float32),
             "always": 7,
             "number": [f"row {i}" for i in range(N)],
@@ -177,6 +179,26 @@ def mixed_of_normals() -> tuple[lt.VAE, Any]:
 @case
 def autoregressive() -> tuple[lt.VAE, Any]:
     return fitted(frame(), likelihood=lt.choose("autoregressive", width=24))
+
+
+@case
+def hi_vae() -> tuple[lt.VAE, Any]:
+    return fitted(frame(holes=True).assign(ordered=ordered()), "hi-vae")
+
+
+@case
+def hi_vae_of_many_rows() -> tuple[lt.VAE, Any]:
+    return fitted(pd.concat([frame()] * 12, ignore_index=True).drop(columns="number"), "hi-vae")
+
+
+@case
+def hi_vae_of_a_matrix() -> tuple[lt.VAE, Any]:
+    return fitted(numbers(), "hi-vae")
+
+
+def ordered() -> pd.Categorical:
+    places = np.random.default_rng(1).integers(0, 3, N)
+    return pd.Categorical.from_codes(places, ["low", "middle", "high"], ordered=True)
 
 
 @case

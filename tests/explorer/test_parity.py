@@ -5,6 +5,7 @@ Needs Node and the built engine (``make test-web`` builds it); skipped where the
 
 from __future__ import annotations
 
+import datetime
 import json
 import os
 import shutil
@@ -26,6 +27,7 @@ from latente.explorer.units import Bins, bins_of, kept
 from latente.model.autoregressive import AutoregressiveFields
 from latente.model.cells import CellFields
 from latente.model.distributions import ContinuousBernoulliFields, NormalFields, StudentTFields
+from latente.model.heterogeneous import HeterogeneousFields, LevelsLaw
 from tests.explorer.models import CHOICES
 
 ENGINE = Path(__file__).parents[2] / "web" / "build" / "engine.mjs"
@@ -80,7 +82,9 @@ def _typed(value: Any) -> Any:
         return None
     if isinstance(value, pd.Timestamp):
         return str(value.tz_localize(None) if value.tz else value)
-    return value if isinstance(value, str) else float(value)
+    if isinstance(value, datetime.timedelta):
+        return float(value.total_seconds())
+    return str(value) if isinstance(value, (str, datetime.time)) else float(value)
 
 
 def far(found: np.ndarray, expected: np.ndarray, spread: Any = 0.0) -> float:
@@ -99,20 +103,28 @@ def test_means_are_those_of_python(answers: Answers) -> None:
     px = in_double(answers.vae, answers.codes)
     expected = px.mean.squeeze(0).numpy()
     found = answers.found["means"].reshape(CODES, -1)
-    if hasattr(px, "part"):
-        found = of_levels(px.part, found)
+    found = of_levels(level_counts(px, expected.shape[1]), found)
     assert far(found, expected, 1e-3) < CLOSE
     print(f"\nmeans against double precision: {far(found, expected, 1e-3):.1e}")
 
 
-def of_levels(part: Any, found: np.ndarray) -> np.ndarray:
+def level_counts(px: Any, size: int) -> list[int]:
+    """Of each field how many levels it has, 0 for numbers."""
+    if isinstance(px, HeterogeneousFields):
+        laws = [law for law in px.part.each for _ in range(law.size)]
+        each = [len(law.values) if isinstance(law, LevelsLaw) and law.nominal else 0 for law in laws]
+        return [each[place] for place in px.part.order.tolist()]
+    part = getattr(px, "part", None)
+    return [count * nominal for count, nominal in zip(part.cells.counts, part.nominal, strict=True)] if part else [0] * size
+
+
+def of_levels(counts: list[int], found: np.ndarray) -> np.ndarray:
     """In place of the probabilities of levels the most likely one."""
     columns, at = [], 0
-    for f, nominal in enumerate(part.nominal):
-        width = part.cells.counts[f] if nominal else 1
-        values = found[:, at : at + width]
-        columns.append(values.argmax(1) if nominal else values[:, 0])
-        at += width
+    for count in counts:
+        values = found[:, at : at + max(1, count)]
+        columns.append(values.argmax(1) if count else values[:, 0])
+        at += max(1, count)
     assert at == found.shape[1]
     return np.stack(columns, 1)
 
@@ -136,6 +148,11 @@ def check_column(codec: TableCodec, column: int, expected: pd.Series, found: np.
     if codec.counts[column]:
         same = np.array(texts) == expected.astype(str).to_numpy()
         assert np.isnan(found).all() and same.mean() > 0.995  # single precision may settle a tie otherwise
+    elif label.startswith("Time"):
+        clock = [value.hour * 3600 + value.minute * 60 + value.second + value.microsecond / 1e6 for value in expected]
+        assert far(found.clip(0, 86399.999999), np.array(clock), scale) < CLOSE
+    elif label.startswith("Duration"):
+        assert far(found, expected.dt.total_seconds().to_numpy(), scale) < CLOSE
     elif label.startswith("Date"):
         naive = expected.dt.tz_convert("UTC").dt.tz_localize(None) if expected.dt.tz else expected
         assert far(found, naive.to_numpy().astype("datetime64[us]").astype(np.int64) / 1e6, scale) < CLOSE
@@ -168,6 +185,11 @@ def as_texts(codec: TableCodec, column: int, values: pd.Series, like: list[str])
             naive = value.tz_localize(None) if value.tz else value
             near = abs((pd.Timestamp(text) - naive).total_seconds()) <= 1 + CLOSE * codec.scale[column]
             yield text if near and len(text) > 10 else str(naive)[: len(text)]
+        elif isinstance(value, datetime.time):
+            yield text if text[:5] == str(value)[:5] else str(value)
+        elif isinstance(value, pd.Timedelta):
+            near = abs((pd.Timedelta(text.replace(",", "")) - value).total_seconds()) <= 1 + CLOSE * codec.scale[column]
+            yield text if near else str(value)
         elif isinstance(value, (bool, np.bool_)):
             yield str(bool(value)).lower()
         elif isinstance(value, str) or codec.counts[column]:
@@ -199,6 +221,21 @@ def test_laws_are_those_of_python(answers: Answers) -> None:
     assert np.allclose(np.array(answers.told["population"]), 1, atol=1e-6)
 
 
+@torch.no_grad()
+def test_laws_of_kinds_are_those_that_are_drawn_from(answers: Answers) -> None:
+    vae, some, draws = answers.vae, 4, 20_000
+    if vae.model_.likelihood.name != "heterogeneous":
+        pytest.skip("other laws are compared exactly")
+    bins = bins_of(vae.codec_, vae.model_.likelihood)
+    found = answers.found["laws"].reshape(CODES, sum(len(each.low) for each in bins))[:some]
+    columns = np.split(found, np.cumsum([len(each.low) for each in bins])[:-1], axis=1)
+    drawn = vae.model_.decode(answers.codes[:some].expand(draws, -1, -1)).sample().double().numpy()
+    for f, (column, each, probability) in enumerate(zip(kept(vae.codec_), bins, columns, strict=True)):
+        values = drawn[..., f] * vae.codec_.scale[column] + vae.codec_.center[column]
+        expected = np.stack([each.shares(values[:, code]) for code in range(some)])
+        assert np.abs(probability - expected).max() < 0.03, vae.codec_.names[column]
+
+
 def logits_of(px: Any) -> list[torch.Tensor] | None:
     """Of each column's cells; None where columns have none."""
     if not isinstance(px, AutoregressiveFields):
@@ -214,7 +251,7 @@ def cumulative(px: Any, f: int, bins: Bins, codec: TableCodec, column: int) -> n
     if bins.low[0] == bins.high[0]:
         return 1 - px.mean[0, :, f : f + 1].clamp(0, 1).numpy() + np.zeros(len(x)) if len(x) == 2 else None
     mean = px.mean[0, :, f : f + 1].numpy()
-    if isinstance(px, ContinuousBernoulliFields):
+    if isinstance(px, (ContinuousBernoulliFields, HeterogeneousFields)):
         return None
     sigma = px.log_sigma.exp().expand(px.mean.shape[-1])[f].item()
     if isinstance(px, StudentTFields):

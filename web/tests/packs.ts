@@ -64,6 +64,7 @@ export function linear(options: Options = {}): Uint8Array {
     spread: w.add([1, 2]),
     planes: [{ kind: "whole", dimensions: [0, 1], origin: w.add([0, 0]), across: w.add([1, 0]), up: w.add([0, 1]), range: [-4, 4, -8, 8], posterior: null }],
     law: { draws: law, density: law },
+    prior: { ...law, cholesky: w.add([1, 0, 0, 1], [1, 2, 2], "f8") },
     units: { type: "row", columns: [{ ...column, often: w.add([], [0], "f8"), low_ends: w.add(low, undefined, "f8"), high_ends: w.add(high, undefined, "f8") }] },
     multiply_adds: 2,
     computed: {

@@ -23,6 +23,7 @@ from latente.explorer.block import Block
 from latente.explorer.program import Unknown, description, is_exact, multiply_adds, operations
 from latente.explorer.survey import PlaneOf, Survey, posterior_moments
 from latente.explorer.units import in_units, kept, units
+from latente.model.latent_model import LatentModel
 from latente.model.laws import LatentLaw
 from latente.rows import Rows
 from latente.seeding import seeded
@@ -141,6 +142,7 @@ def _model(subject: Subject, block: Block, notes: list[str], served: bool) -> di
         "spread": block.add(survey.spread),
         "planes": [_plane(plane, block) for plane in survey.planes],
         "law": _law(vae.law_, block, notes, vae.seed_),
+        "prior": _prior(model, block, notes) if model.is_stochastic else None,
         "units": units(vae.codec_, model.likelihood, block),
         "multiply_adds": cost,
         "computed": computed,
@@ -196,11 +198,20 @@ def _law(law: LatentLaw, block: Block, notes: list[str], seed: int) -> dict[str,
     factors = np.linalg.cholesky(mixture.covariances_)
     arrays = {"weights": mixture.weights_, "means": mixture.means_, "cholesky": factors}
     density = {"type": "mixture", **{name: block.add(values, "f8") for name, values in arrays.items()}}
-    notes.append("the law of the codes is a flow: its density on the map is that of a mixture fitted to 10,000 draws")
+    notes.append(f"the law of the codes is {law.name!r}: the map shows a mixture fitted to {LAW_DRAWS:,} draws of it")
     try:
         return {"draws": description(law, block), "density": density}
     except Unknown:
         return {"draws": density, "density": density}
+
+
+def _prior(model: LatentModel, block: Block, notes: list[str]) -> dict[str, Any] | None:
+    """The prior as a mixture; None, and a note, where the page does not know it."""
+    try:
+        return description(model.prior, block)
+    except Unknown as error:
+        notes.append(f"{error}: the map shows no prior")
+        return None
 
 
 def _certificate(certificate: Certificate | None) -> dict[str, Any]:

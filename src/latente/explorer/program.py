@@ -6,17 +6,31 @@ does is written in ``web/src/engine/network.ts``; a part that is none of ours ha
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Iterable
 from functools import singledispatch
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from latente.errors import ModelError
 from latente.explorer.block import Block
 from latente.model.autoregressive import Autoregressive
 from latente.model.cells import CellEmbedding, CellsLikelihood, CellTable, OfCells
+from latente.model.heterogeneous import (
+    BinaryLaw,
+    CountLaw,
+    Heterogeneous,
+    Hurdle,
+    Law,
+    LevelsLaw,
+    LogNormalLaw,
+    NormalLaw,
+    NumberLaw,
+    OrderedLevelsLaw,
+)
 from latente.model.laws import FlowLaw, LatentLaw, MixtureLaw
 from latente.model.likelihoods import Bernoulli, ContinuousBernoulli, Normal, StudentT
 from latente.model.networks.cells import CellsEncoder
@@ -24,6 +38,7 @@ from latente.model.networks.conv import ConvDecoder, ConvEncoder
 from latente.model.networks.mlp import MLPDecoder, MLPEncoder
 from latente.model.parts import Part
 from latente.model.posteriors import DiagonalNormalPosterior, PointMassPosterior
+from latente.model.priors import NormalMixturePrior, StandardNormalPrior
 
 Op = dict[str, Any]
 RELU: Op = {"op": "relu"}
@@ -183,13 +198,78 @@ def _(part: Autoregressive, block: Block) -> dict[str, Any]:
     return {**_of_cells(part, block), **_embedding(part.embedding, block), **own, "cost": part.repeated}
 
 
-# ---------------------------------------------------------------------------------------------------------------- laws
+# -------------------------------------------------------------------------------------------- columns of several kinds
+
+
+@description.register
+def _(part: Heterogeneous, block: Block) -> dict[str, Any]:
+    part = copy.deepcopy(part).double()  # what follows from its numbers is not rounded twice
+    columns: dict[int, dict[str, Any]] = {}
+    begin, places = 0, iter(part.places.tolist())
+    for law in part.each:
+        for g in range(law.size):
+            columns[next(places)] = _column(law, g, begin, block)
+        begin += law.outputs
+    return {"type": part.name, "gain": block.add(part.gain), "columns": [columns[f] for f in range(part.size)]}
+
+
+def _column(law: Law, g: int, begin: int, block: Block) -> dict[str, Any]:
+    """The law of one column of a group; ``begin`` is where the group's part of theta is."""
+    if isinstance(law, Hurdle):
+        atom = {"value": float(law.rest.atom[g]), "base": float(law.base[g]), "theta": begin + law.size + g}
+        return {**_column(law.rest, g, begin, block), "atom": atom}
+    if isinstance(law, OrderedLevelsLaw):
+        thresholds = torch.cat([law.lowest, law.lowest + nn.functional.softplus(law.gaps).cumsum(0)])
+        own = {"law": "ordered", "values": block.add(law.values, "f8"), "thresholds": block.add(thresholds, "f8")}
+        return {**own, "theta": begin, "nominal": law.nominal}
+    if isinstance(law, BinaryLaw):
+        return {"law": "binary", "theta": begin, "base": float(law.base[1] - law.base[0])}
+    if isinstance(law, LevelsLaw):
+        return {"law": "levels", "theta": begin, "base": block.add(law.base, "f8")}
+    if isinstance(law, NumberLaw):
+        return {**_of_numbers(law, g), "theta": begin + g, "atom": None}
+    raise Unknown(f"the page can't compute the law {type(law).__name__!r}")
+
+
+def _of_numbers(law: NumberLaw, g: int) -> dict[str, Any]:
+    ends = {name: float(value) if math.isfinite(value := getattr(law, name)[g]) else None for name in ("low", "high")}
+    recorded = {**ends, **_floats(law, g, "zero", "unit", "step")}
+    if isinstance(law, CountLaw):
+        return {"law": "count", **recorded, **_floats(law, g, "base", "first", "dispersion")}
+    if not isinstance(law, NormalLaw):
+        raise Unknown(f"the page can't compute the law {type(law).__name__!r}")
+    moved = "log-normal" if isinstance(law, LogNormalLaw) else "normal"
+    return {"law": moved, "rounded": not law.density, **recorded, **_floats(law, g, "center", "spread", "log_sigma")}
+
+
+def _floats(law: NumberLaw, g: int, *names: str) -> dict[str, float]:
+    """Some numbers of one column."""
+    return {name: float(getattr(law, name)[g].detach()) for name in names}
+
+
+# ------------------------------------------------------------------------------------------------------ laws of the codes
+
+
+@description.register
+def _(prior: StandardNormalPrior, block: Block) -> dict[str, Any]:
+    d = prior.latent_dim
+    return _mixture(torch.ones(1), torch.zeros(1, d), torch.eye(d).unsqueeze(0), block)
+
+
+@description.register
+def _(prior: NormalMixturePrior, block: Block) -> dict[str, Any]:
+    p = prior(prior.loc)
+    return _mixture(p.log_weights.exp(), p.components.loc, torch.diag_embed(p.components.stddev), block)
+
+
+def _mixture(weights: Tensor, means: Tensor, cholesky: Tensor, block: Block) -> dict[str, Any]:
+    numbers = {"weights": weights, "means": means, "cholesky": cholesky}
+    return {"type": "mixture", **{name: block.add(values, "f8") for name, values in numbers.items()}}
 
 
 @description.register
 def _(law: MixtureLaw, block: Block) -> dict[str, Any]:
-    names = ("weights", "means", "cholesky")
-    return {"type": "mixture", **{name: block.add(getattr(law, name), "f8") for name in names}}
+    return _mixture(law.weights, law.means, law.cholesky, block)
 
 
 @description.register

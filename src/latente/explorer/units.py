@@ -10,13 +10,16 @@ import numpy as np
 import torch
 
 from latente.data import Codec, ImageCodec, TableCodec
-from latente.data.containers import Array, is_moment, numpy_dtype
+from latente.data.containers import Array, numpy_dtype
+from latente.data.moments import parsed
 from latente.explorer.block import Block
 from latente.model.cells import CellsLikelihood, OfCells
 from latente.model.parts import Part
 from latente.rows import BINARY, Rows
 
 EVEN_BINS, MOST_STEPS = 32, 40
+MOMENTS = {"calendar": "date", "time": "real", "duration": "real"}  # kinds that the page has no name for are seconds
+FORMS = {"Date": "date", "Datetime": "moment", "Time": "time", "Duration": "duration"}
 DIGITS = 3  # of a continuous column's spread, that are worth writing
 
 
@@ -88,7 +91,7 @@ def population_of(codec: Codec, likelihood: Part, rows: Rows | None) -> list[Arr
     bins = bins_of(codec, likelihood)
     if rows is not None:
         return [each.shares(values) for each, values in zip(bins, in_units(codec, rows).T, strict=True)]
-    if isinstance(likelihood, CellsLikelihood):
+    if isinstance(likelihood, CellsLikelihood):  # as it began: at the columns' own frequencies
         return [torch.softmax(base, 0).double().numpy() for base in torch.split(likelihood.base, likelihood.cells.counts)]
     return [_from_cells(codec, int(column), each) for column, each in zip(kept(codec), bins, strict=True)]
 
@@ -131,7 +134,9 @@ def _columns(codec: TableCodec, likelihood: Part, block: Block) -> Iterator[dict
 
 
 def _kind(codec: TableCodec, column: int) -> str:
-    return BINARY if codec.binary[column] else "date" if codec.kinds[column] == "calendar" else codec.kinds[column]
+    if codec.binary[column]:
+        return BINARY
+    return MOMENTS.get(codec.kinds[column], codec.kinds[column])
 
 
 def _form(codec: TableCodec, column: int) -> tuple[str, str | None]:
@@ -139,8 +144,8 @@ def _form(codec: TableCodec, column: int) -> tuple[str, str | None]:
     label = codec.dtypes[column]
     if codec.counts[column]:
         return "level", None
-    if is_moment(label):
-        return ("date", None) if label == "Date" else ("moment", label.rstrip(")").partition(",")[2] or None)
+    if moment := parsed(label):
+        return FORMS[moment[0]], moment[2] or None
     return {"b": "truth", "i": "whole", "u": "whole"}.get(numpy_dtype(label).kind, "number"), None
 
 

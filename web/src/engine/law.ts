@@ -152,14 +152,6 @@ function normal2(x: number, y: number, { uu, uv, vv }: Flat): number {
   return Math.exp((-0.5 * (vv * x * x - 2 * uv * x * y + uu * y * y)) / det) / (2 * Math.PI * Math.sqrt(det));
 }
 
-/** N(0, I) in a plane whose directions are of length 1 and at a right angle. */
-export function standardNormal(origin: Direction, across: Direction, up: Direction, range: Range, side: number): Float32Array {
-  const u0 = -along(across, origin);
-  const v0 = -along(up, origin);
-  const single = along(up, up) === 0;
-  return onGrid(range, side, (u, v) => normal1(u - u0, 1) * (single ? 1 : normal1(v - v0, 1)));
-}
-
 function onGrid([left, right, bottom, top]: Range, side: number, density: (u: number, v: number) => number): Float32Array {
   const out = new Float32Array(side * side);
   for (let row = 0, at = 0; row < side; row++)

@@ -2,6 +2,7 @@
 
 import type { Block } from "./block";
 import { Cells, type CellsSpec, argmax } from "./cells";
+import { type HeterogeneousSpec, heterogeneous } from "./heterogeneous";
 import { type DenseSpec, Embedding, dense, dot } from "./network";
 import { normalCdf, studentCdf } from "./special";
 import { PackError } from "./types";
@@ -29,6 +30,7 @@ export type LikelihoodSpec =
   | { type: "student-t"; sigma: number; df: number }
   | { type: "bernoulli" | "continuous-bernoulli" }
   | CellsLikelihoodSpec
+  | HeterogeneousSpec
   | AutoregressiveSpec;
 
 interface CellsLikelihoodSpec {
@@ -67,6 +69,8 @@ export function likelihood(spec: LikelihoodSpec, block: Block): Likelihood {
       return continuous(meanWithinOne, (_, __, t, x) => cdfWithinOne(t, x));
     case "cells":
       return ofCells(spec, block);
+    case "heterogeneous":
+      return heterogeneous(spec, block);
     case "autoregressive":
       return autoregressive(spec, block);
     default:
@@ -85,7 +89,7 @@ function continuous(mean: (t: number) => number, cdf: (f: number, mean: number, 
   };
 }
 
-function sigmoid(t: number): number {
+export function sigmoid(t: number): number {
   return t >= 0 ? 1 / (1 + Math.exp(-t)) : Math.exp(t) / (1 + Math.exp(t));
 }
 
@@ -110,7 +114,7 @@ function ofColumn(cells: Cells, nominal: boolean, probability: Float64Array): Fi
   return { mean: nominal ? argmax(probability) : cells.mean(probability), probability, nominal, cdf };
 }
 
-function expanded(fields: Fielded[]): Float64Array {
+export function expanded(fields: Fielded[]): Float64Array {
   return Float64Array.from(fields.flatMap((field) => (field.nominal && field.probability ? [...field.probability] : [field.mean])));
 }
 

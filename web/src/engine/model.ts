@@ -1,7 +1,7 @@
 /** A model of a pack: codes to rows and rows to codes, in the user's units. */
 
 import type { Block } from "./block";
-import { type Draw, type LawSpec, Mixture, draws } from "./law";
+import { type Draw, type LawSpec, Mixture, type MixtureSpec, draws } from "./law";
 import { type Likelihood, type LikelihoodSpec, likelihood } from "./likelihood";
 import { type DenseSpec, type Given, type Network, type OpSpec, dense, network } from "./network";
 import { type PlaneSpec, type Space, pairOf, plane, planeThrough } from "./planes";
@@ -25,6 +25,8 @@ export interface ModelSpec {
   spread: number;
   planes: PlaneSpec[];
   law: LawSpec;
+  /** Null for a model without one, and where the page does not know it. */
+  prior: MixtureSpec | null;
   units: UnitsSpec;
   multiply_adds: number;
   computed: {
@@ -91,7 +93,8 @@ export class Model implements LatentModel {
     this.inPage = this.decoder !== null && this.likelihood !== null;
     this.drawn = draws(spec.law.draws, block);
     this.points = spec.points && points(spec.points, this.units, block);
-    this.space = { law: new Mixture(spec.law.density, block), stochastic: spec.stochastic, codes: this.points?.codes ?? null, d: spec.d };
+    const prior = spec.prior && new Mixture(spec.prior, block);
+    this.space = { law: new Mixture(spec.law.density, block), prior, codes: this.points?.codes ?? null, d: spec.d };
     this.planes = spec.planes.map((each) => plane(each, this.space, block));
   }
 
@@ -128,7 +131,8 @@ export class Model implements LatentModel {
   }
 
   sample(law: "law" | "prior", random: () => number): Float32Array {
-    return law === "law" ? this.drawn(random) : Float32Array.from({ length: this.d }, () => normalDraw(random));
+    if (law === "law") return this.drawn(random);
+    return this.space.prior?.draw(random) ?? Float32Array.from({ length: this.d }, () => normalDraw(random));
   }
 
   pair(i: number, j: number): Plane {

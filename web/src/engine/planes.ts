@@ -1,7 +1,7 @@
 /** Planes through the space of codes, and the densities in them. */
 
 import type { Block } from "./block";
-import { type Mixture, type Range, along, counted, standardNormal } from "./law";
+import { type Mixture, type Range, along, counted } from "./law";
 import type { Plane } from "./types";
 
 export interface PlaneSpec {
@@ -21,7 +21,7 @@ const UNIT = 3.2; // how far from 0 the prior is shown
 /** What planes of one model have in common. */
 export interface Space {
   law: Mixture;
-  stochastic: boolean;
+  prior: Mixture | null;
   /** Codes of real rows, [count, d], where there are any. */
   codes: Float32Array | null;
   d: number;
@@ -59,9 +59,8 @@ class Mapped implements Plane {
   }
 
   get prior(): Float32Array | null {
-    if (!this.space.stochastic) return null;
-    this.ofPrior ??= standardNormal(this.origin, this.across, this.up, this.range, this.side);
-    return this.ofPrior;
+    this.ofPrior ??= this.space.prior?.grid(this.origin, this.across, this.up, this.range, this.side);
+    return this.ofPrior ?? null;
   }
 
   private counted(): Float32Array | null {
@@ -89,7 +88,7 @@ export function pairOf(i: number, j: number, centre: Float32Array, space: Space)
   const across = new Float32Array(space.d);
   const up = new Float32Array(space.d);
   across[i] = up[j] = 1;
-  return new Mapped(space, "pair", [i, j], origin, across, up, shown(origin, across, up, space, space.stochastic ? UNIT : 0));
+  return new Mapped(space, "pair", [i, j], origin, across, up, shown(origin, across, up, space, space.prior ? UNIT : 0));
 }
 
 /** The plane through three codes; null where they are on one line. */

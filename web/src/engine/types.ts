@@ -4,7 +4,7 @@
  * that the same code runs in Node for the tests against Python.
  */
 
-/** Kinds of field, as in latente.rows.Field. */
+/** Kinds of field, as in latente.rows.Field. Times of day and durations are "real": seconds, whose text says it. */
 export type Kind = "real" | "positive" | "count" | "integer" | "ordinal" | "binary" | "categorical" | "date" | "image";
 
 /** A histogram of one column in the user's units. */
@@ -59,7 +59,8 @@ export interface Plane {
   /**
    * Densities in the plane's coordinates (of codes projected onto it), [side, side], row by row from vMin, at the middles of
    * the cells. `posterior` is the aggregated posterior, null where no rows were there to measure it; `law` is what new codes are
-   * drawn from, fitted to the codes; `prior` is N(0, I), null for a model without one (an autoencoder: draw N(0, I) yourself).
+   * drawn from, fitted to the codes; `prior` is that of the model (mostly N(0, I)), null for one without (an autoencoder: draw
+   * N(0, I) yourself).
    */
   side: number;
   posterior: Float32Array | null;
@@ -113,7 +114,7 @@ export interface LatentModel {
   encode(input: EncodeInput): { mean: Float32Array; sd: Float32Array };
   /** The same, by the server where the encoder is not in the page; null as in `decodeSoon`. */
   encodeSoon(input: EncodeInput): Promise<{ mean: Float32Array; sd: Float32Array } | null>;
-  /** A draw from the law fitted to the codes, or from the prior N(0, I). */
+  /** A draw from the law fitted to the codes, or from the prior; of a model without one, from N(0, I). */
   sample(law: "law" | "prior", random: () => number): Float32Array;
   /** The exported plane of a pair, or one made now: its law is exact, its posterior is counted from points where there are any. */
   pair(i: number, j: number): Plane;

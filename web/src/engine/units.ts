@@ -8,7 +8,7 @@ import { type FieldLaw, type InputField, type Kind, PackError } from "./types";
 export interface ColumnSpec {
   name: string;
   kind: Kind;
-  form: "level" | "truth" | "whole" | "number" | "date" | "moment";
+  form: "level" | "truth" | "whole" | "number" | "date" | "moment" | "time" | "duration";
   zone: string | null;
   labels: string[] | null;
   center: number;
@@ -25,6 +25,7 @@ export interface ColumnSpec {
 const ROUNDING = 1e-5; // of the spread: encoded values are of single precision
 const FARTHEST = 1e9;
 const DAY = 86400;
+const LASTING = /^(-)?(?:(\d+) days?,? *)?(?:(\d+):(\d\d)(?::(\d\d(?:\.\d+)?))?)$/;
 
 export class Column {
   readonly low: Float64Array;
@@ -60,6 +61,8 @@ export class Column {
     if (form === "whole") return String(rint(value) + 0);
     if (form === "date") return new Date(Math.floor(value / DAY) * DAY * 1000).toISOString().slice(0, 10);
     if (form === "moment") return local(value, this.spec.zone);
+    if (form === "time") return new Date(Math.round(value) * 1000).toISOString().slice(11, 19);
+    if (form === "duration") return lasting(value);
     return this.often.includes(value) ? String(value) : value.toFixed(decimals).replace(/^-(0(\.0*)?)$/, "$1");
   }
 
@@ -91,8 +94,7 @@ export class Column {
     }
     const word = String(given).toLowerCase();
     if (form === "truth" && (word === "true" || word === "false")) return Number(word === "true");
-    const dated = typeof given === "string" && (form === "date" || form === "moment");
-    const value = dated ? seconds(given, zone) : Number(given);
+    const value = typeof given === "string" ? said(given, form, zone) : given;
     if (!Number.isFinite(value)) throw new PackError("input", `column ${JSON.stringify(name)} can't hold ${JSON.stringify(given)}`);
     return value;
   }
@@ -123,6 +125,23 @@ export class Column {
     }
     return p;
   }
+}
+
+/** What a text says in a column of its form. */
+function said(text: string, form: ColumnSpec["form"], zone: string | null): number {
+  if (form === "date" || form === "moment") return seconds(text, zone);
+  const parts = form === "time" || form === "duration" ? LASTING.exec(text.trim()) : null;
+  if (!parts) return Number(text);
+  const [days, hours, minutes, rest] = parts.slice(2).map((part) => Number(part ?? 0));
+  return (parts[1] ? -1 : 1) * (DAY * days + 3600 * hours + 60 * minutes + rest);
+}
+
+/** Seconds as "2 days, 3:04:05". */
+function lasting(value: number): string {
+  const whole = Math.abs(Math.round(value));
+  const days = Math.floor(whole / DAY);
+  const clock = new Date((whole % DAY) * 1000).toISOString().slice(11, 19).replace(/^0(?=\d:)/, "");
+  return `${value < 0 && whole ? "-" : ""}${days ? `${days} day${days > 1 ? "s" : ""}, ` : ""}${clock}`;
 }
 
 /** Seconds since 1970 as the clocks of a time zone show them, "2024-03-05 17:30:00". */
