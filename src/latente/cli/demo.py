@@ -95,7 +95,7 @@ def demo(out: Folder = "latente-demo", seed: Seed = 0, lang: Lang = None, json: 
     for recipe in NAMES:
         claim(folder / recipe)  # before anything is computed
     models: dict[str, Compared] = {}
-    paths: dict[str, Any] = {"picture": folder / "demo.png", "report": folder / REPORT}
+    paths: dict[str, Any] = {"picture": folder / "demo.png", "report": folder / REPORT, "explorer": folder / "explorer.html"}
     with console.hearing_warnings(), speaking(lang or language()) as say:
         for recipe, name in NAMES.items():
             console.say(f"fitting: {name.lower()}")
@@ -103,6 +103,8 @@ def demo(out: Folder = "latente-demo", seed: Seed = 0, lang: Lang = None, json: 
             paths[recipe] = written(models[recipe], digits, folder / recipe)
         panels = draw(models, digits, paths["picture"], say)
         write_demo_page(models, digits, panels, folder, say)
+        console.say("fitting: small models for the explorer's lesson")
+        write_explorer(models, digits, seed, paths["explorer"])
     tell(console, models, folder)
     console.report({"folder": folder, "paths": paths, "models": {name: model.figures() for name, model in models.items()}})
 
@@ -181,6 +183,15 @@ def write_demo_page(models: dict[str, Compared], digits: Digits, panels: list[Ax
     return write_page(replace(page, title=say("demo.title"), lead=say("demo.lead"), top=(), sections=sections), folder / REPORT)
 
 
+def write_explorer(models: dict[str, Compared], digits: Digits, seed: int, path: Path) -> Path:
+    """Both models and the lesson in one page that decodes by itself."""
+    from latente.explorer.export import demo_page
+
+    vae, autoencoder = models["vae"], models["autoencoder"]
+    certificates = vae.certificate, autoencoder.certificate
+    return demo_page(path, vae.vae, autoencoder.vae, digits.seen, [*map(int, digits.seen_classes)], certificates, seed)
+
+
 def beside(models: dict[str, Compared], panels: list[Axes], say: Texts) -> Section:
     """Both models, in a picture and in figures."""
     from latente.certificate.certificate import shown
@@ -216,7 +227,7 @@ def tell(console: Console, models: dict[str, Compared], folder: Path) -> None:
     console.say(
         f"\nLook at {folder / 'report.html'} in a browser: both rebuild digits. But the autoencoder puts codes where\n"
         "it likes, and what lies outside the dashed circle is never drawn; the VAE's codes fill the circle that new codes are\n"
-        "drawn from.\n\n"
+        f"drawn from. In {folder / 'explorer.html'} you walk through both, with a lesson of six steps.\n\n"
         f"models and figures  {', '.join(str(folder / name) for name in NAMES)}\n"
         f"what a model is     latente info {folder / 'vae'}\n"
         f"new digits          latente sample {folder / 'vae'} -n 100 -o new-digits\n"
