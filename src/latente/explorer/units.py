@@ -50,8 +50,10 @@ def _bins(codec: TableCodec, column: int, by_cells: bool) -> Bins:
         low, high, _ = cells_of(codec, column)
         return Bins(low, high)
     low, high, step = codec.low[column], codec.high[column], codec.grid[column]
-    if step and (high - low) / step < MOST_STEPS:
-        edges = low + step * (np.arange(round((high - low) / step) + 2) - 0.5)
+    steps = round((high - low) / step) + 1 if step else 0
+    if steps:  # halfway between values that can be
+        count = steps if steps <= MOST_STEPS else EVEN_BINS
+        edges = low + step * (np.rint(np.linspace(0, steps, count + 1)) - 0.5)
     else:
         edges = np.linspace(low, high, EVEN_BINS + 1)
     return Bins(edges[:-1], edges[1:])
