@@ -87,8 +87,8 @@ def test_another_law(latente, table_csv, table_run, tmp_path):
     assert "no law of codes called 'folw'" in latente("certify", run, table_csv, "--law", "folw").sentence
 
 
-@pytest.mark.slow
-def test_what_every_law_would_reach(latente, table_csv, table_run, tmp_path):
+def test_what_every_law_would_reach(latente, table_csv, table_run, tmp_path, monkeypatch):
+    monkeypatch.setattr("latente.model.laws.FLOW_STEPS", 50)
     run = shutil.copytree(table_run, tmp_path / "run")
     before = (run / "model.safetensors").read_bytes()
     every = latente("certify", run, table_csv, "--law", "all", "--json").json

@@ -218,4 +218,4 @@ def test_names_of_ones_own() -> None:
 def test_few_rows_leave_reasons_in_place_of_figures(table: NDArray[np.float64]) -> None:
     found = lt.compare(table[:30, :4], **QUICK)
     assert "completeness C: not known: 10 held-out rows are too few" in "\n".join(found.reading())
-    assert side_by_side.latent_maps(found)[0].get_title(loc="left") == "autoencoder: too few rows to tell holes"
+    assert side_by_side.latent_maps(found)[0].get_title(loc="left") == "autoencoder\ntoo few rows to tell holes"
