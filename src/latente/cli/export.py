@@ -45,7 +45,9 @@ def export(
     json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Write a latent space as one offline page: the decoder answers in it, and it asks for nothing from anywhere.
+    """The walk through a latent space as one offline page.
+
+    The decoder is in it, and it asks for nothing from anywhere.
 
     No row is in it, unless --with-rows puts it there. What it tells all the same: names of columns, the levels of texts,
     smallest, largest and repeated values, histograms of each column, densities of the codes, and what the decoder has learnt.
