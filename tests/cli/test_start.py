@@ -20,6 +20,8 @@ COMMANDS = [
     "certify",
     "compare",
     "tradeoff",
+    "explore",
+    "export",
     "info",
     "recipes",
 ]
