@@ -25,9 +25,10 @@ def explore(
     json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Walk through a latent space in the browser: drag a point, and the decoder answers.
+    """Walk through a latent space in the browser.
 
-    The page is served on this machine only, at an address that nobody can guess, until Ctrl-C.
+    Drag a point, and the decoder answers. The page is served on this machine only, at an address that nobody can guess, until
+    Ctrl-C.
 
     \b
     Example:
