@@ -207,7 +207,15 @@ def test_a_full_disc_leaves_what_was_there(latente, table_run, picture_run, tabl
     assert (run / "model.safetensors").read_bytes() == before
     assert out.read_text() == "mine"
     names = sorted(path.name for path in tmp_path.rglob("*") if path.name != "checkpoint")
-    assert names == ["certificate.json", "history.csv", "metrics.json", "model.safetensors", "out.csv", "run", "survey.safetensors"]
+    assert names == [
+        "certificate.json",
+        "history.csv",
+        "metrics.json",
+        "model.safetensors",
+        "out.csv",
+        "run",
+        "survey.safetensors",
+    ]
 
 
 # ------------------------------------------------------------------------------------------------------------- models

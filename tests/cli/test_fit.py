@@ -18,7 +18,15 @@ def test_fit_writes_a_run_folder_with_figures(latente, table_csv, tmp_path):
     files = sorted(str(path.relative_to(tmp_path / "run")) for path in (tmp_path / "run").rglob("*") if path.is_file())
     names = ("latent_map", "reconstructions", "samples", "training_curve")
     drawn = (f"figures/{name}.png" for name in names)
-    assert files == ["certificate.json", *drawn, "history.csv", "metrics.json", "model.safetensors", "report.html"]
+    assert files == [
+        "certificate.json",
+        *drawn,
+        "history.csv",
+        "metrics.json",
+        "model.safetensors",
+        "report.html",
+        "survey.safetensors",
+    ]
     assert lt.load(tmp_path / "run/model.safetensors").n_features_in_ == 4
     with open(tmp_path / "run/history.csv") as file:
         history = list(csv.DictReader(file))

@@ -25,11 +25,10 @@ def explore(
     json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Walk through a latent space, in a browser.
+    """Walk through a latent space in the browser.
 
-    Drag a point across the map of the codes, and the decoder answers.
-
-    The page is served on this machine only, at an address that nobody can guess, until Ctrl-C.
+    Drag a point, and the decoder answers. The page is served on this machine only, at an address that nobody can guess, until
+    Ctrl-C.
 
     \b
     Example:

@@ -45,12 +45,11 @@ def export(
     json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """The walk through a latent space as one offline page.
+    """Write a latent space as one page that works offline.
 
-    The decoder is in it, and it asks for nothing from anywhere.
-
-    No row is in it, unless --with-rows puts it there. What it tells all the same: names of columns, the levels of texts,
-    smallest, largest and repeated values, histograms of each column, densities of the codes, and what the decoder has learnt.
+    The decoder answers in it, and it asks for nothing from anywhere. No row is in it, unless --with-rows puts it there. What it
+    tells all the same: names of columns, the levels of texts, smallest, largest and repeated values, histograms of each column,
+    densities of the codes, and what the decoder has learnt.
 
     \b
     Example:

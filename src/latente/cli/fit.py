@@ -230,6 +230,8 @@ def surveyed(vae: VAE, folder: Path, console: Console) -> dict[str, Path]:
 
     try:
         return {"survey": Survey.of(vae).save(folder)}
+    except StorageError:
+        raise
     except Exception as error:  # whatever it stumbles over, the model is there and of use
         console.remark(f"the space could not be surveyed ({type(error).__name__}: {error}); the model is saved", "warning")
         return {}

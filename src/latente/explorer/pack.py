@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 TOO_LARGE = 30_000_000  # multiply-adds of one row, beyond which a page does not decode by itself
 MOST_WHOLE_ROWS = 20_000
-MOST_COLOURS, COLOUR_BYTES = 32, 2_000_000
+MOST_COLOURS, COLOUR_BYTES = 32, 1_500_000
 LAW_DRAWS, LAW_COMPONENTS = 10_000, 30
 FIGURES = ("loss", "distortion", "rate", "active_units", "rows", "held_out_rows")
 

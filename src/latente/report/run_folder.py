@@ -6,6 +6,7 @@
         history.csv          a line an epoch
         metrics.json         what was measured in training, and remarks
         certificate.json     what was measured of the latent space
+        survey.safetensors   where codes lie and how columns are spread, for a page of the explorer; no row is in it
         report.html          all of it on one page, with pictures and words
         figures/*.png        reconstructions, samples, latent_map, training_curve
         checkpoint/          while a fit runs: what it needs to go on after a kill
