@@ -359,7 +359,7 @@ def _visits() -> dict[str, list[Any]]:
     }
 
 
-@pytest.mark.parametrize("zone", [None, "Europe/Madrid"])
+@pytest.mark.parametrize("zone", [None, "Europe/Madrid", "America/Mexico_City"])
 @pytest.mark.parametrize("container", ["pandas", "polars", "pyarrow"])
 def test_dates_come_back_as_dates(container: str, zone: str | None) -> None:
     frame = pl.DataFrame(_visits()).with_columns(pl.col("day").cast(pl.Date), pl.col("time").dt.cast_time_unit("ms"))

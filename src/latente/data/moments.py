@@ -47,6 +47,9 @@ def kind_of(label: str) -> str:
 def label_of(series: Any) -> str | None:
     """The label of a narwhals series of dates, times or durations; None of others."""
     kind = type(series.dtype).__name__
+    if kind == "Unknown" and str(getattr(series.to_native(), "dtype", "")).startswith("datetime64["):
+        arrow = series.to_arrow().type  # narwhals does not know zones with an underscore, such as America/Mexico_City
+        return f"Datetime({arrow.unit},{arrow.tz})"
     if kind not in KINDS:
         return None
     if kind == "Date":
