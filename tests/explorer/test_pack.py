@@ -138,7 +138,7 @@ def test_a_part_of_ones_own_is_left_to_the_server() -> None:
     vae, _ = fitted(numbers(), recipe)
     header = header_of(pack("own", [subject(vae)]))
     assert header["models"][0]["computed"]["decoder"] is None
-    assert "'doubling-decoder'" in header["notes"][0]
+    assert "'doubling-decoder'" in header["notes"][0]["en"]
 
 
 def test_what_is_too_large_for_a_page_is_left_to_the_server(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -147,7 +147,7 @@ def test_what_is_too_large_for_a_page_is_left_to_the_server(monkeypatch: pytest.
     header = header_of(pack("large", [subject(vae)], served=True))
     computed = header["models"][0]["computed"]
     assert computed["decoder"] is None and computed["likelihood"]["type"] == "normal"
-    assert "too large" in header["notes"][0] and header["models"][0]["multiply_adds"] > 1000
+    assert "too large" in header["notes"][0]["en"] and header["models"][0]["multiply_adds"] > 1000
 
 
 def test_a_flow_is_drawn_from_and_its_density_is_said_to_be_approximate(plain: tuple[lt.VAE, np.ndarray]) -> None:
@@ -156,7 +156,7 @@ def test_a_flow_is_drawn_from_and_its_density_is_said_to_be_approximate(plain: t
     header = header_of(pack("flow", [subject(vae)]))
     law = header["models"][0]["law"]
     assert law["draws"]["type"] == "flow" and law["density"]["type"] == "mixture"
-    assert any("flow" in note for note in header["notes"])
+    assert any("flow" in note["en"] and "mezcla" in note["es"] for note in header["notes"])
 
 
 # --------------------------------------------------------------------------------------------------------------- survey
@@ -220,7 +220,7 @@ def test_a_damaged_survey_is_refused(plain: tuple[lt.VAE, np.ndarray], tmp_path:
 def test_without_rows_it_is_said_that_nothing_was_measured(plain: tuple[lt.VAE, np.ndarray], tmp_path: Path) -> None:
     loaded = lt.load(plain[0].save(tmp_path / "model.safetensors"))
     header = header_of(pack("loaded", [subject(loaded)]))
-    assert "not measured" in header["notes"][0]
+    assert "not measured" in header["notes"][0]["en"]
     assert all(plane["posterior"] is None for plane in header["models"][0]["planes"])
 
 

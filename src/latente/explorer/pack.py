@@ -25,6 +25,7 @@ from latente.explorer.survey import PlaneOf, Survey, posterior_moments
 from latente.explorer.units import in_units, kept, units
 from latente.model.latent_model import LatentModel
 from latente.model.laws import LatentLaw
+from latente.report.texts import LANGUAGES, texts
 from latente.rows import Rows
 from latente.seeding import seeded
 from latente.version import __version__
@@ -94,7 +95,7 @@ def pack(title: str, models: Sequence[Subject], lesson: Lesson | None = None, se
             "regularisation": [_model(subject, block, notes, False) for subject in lesson.regularisation],
         },
         "population": [block.add(shares) for shares in models[0].survey.population],
-        "notes": list(dict.fromkeys(notes)),
+        "notes": [in_languages(note) for note in dict.fromkeys(notes)],
     }
     return block.bytes(header)
 
@@ -217,7 +218,12 @@ def _prior(model: LatentModel, block: Block, notes: list[str]) -> dict[str, Any]
 def _certificate(certificate: Certificate | None) -> dict[str, Any]:
     if certificate is None:
         return {}
-    return {name: figure.to_dict() for name, figure in certificate.figures.items()}
+    return {name: {**figure.to_dict(), "reason": in_languages(figure.reason)} for name, figure in certificate.figures.items()}
+
+
+def in_languages(sentence: str) -> dict[str, str]:
+    """A sentence of the library in each language that a page can be read in."""
+    return {lang: texts(lang).said(sentence) for lang in LANGUAGES} if sentence else {}
 
 
 # ---------------------------------------------------------------------------------------------------------------- rows

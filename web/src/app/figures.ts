@@ -1,7 +1,7 @@
 import { fill, h } from "../core/dom";
 import type { Scope } from "../core/signal";
 import type { LatentModel } from "../engine/types";
-import { fixed, number, percent, t, type Key } from "../texts";
+import { fixed, number, percent, said, t, type Key } from "../texts";
 import { modelTitle } from "../texts/words";
 import type { Explorer } from "./explorer";
 
@@ -33,13 +33,13 @@ function ofModel(model: LatentModel, named: boolean): HTMLElement {
 
 export function figureText(figure: LatentModel["certificate"][string] | undefined): string {
   if (!figure) return t("figures.unknown");
-  if (figure.value === null) return figure.reason || t("figures.unknown");
+  if (figure.value === null) return said(figure.reason) || t("figures.unknown");
   if (figure.low === null || figure.high === null) return fixed(figure.value);
   return t("figures.interval", { value: fixed(figure.value), low: fixed(figure.low), high: fixed(figure.high) });
 }
 
-/** What the export has to say; it is written in English. */
+/** What the export has to say. */
 function notes({ pack }: Explorer): HTMLElement {
   const rows = h("p", { class: "note" }, t(pack.holdsRows ? "notes.rows" : "notes.noRows"));
-  return h("div", {}, rows, ...pack.notes.map((note) => h("p", { class: "note", lang: "en" }, note)));
+  return h("div", {}, rows, ...pack.notes.map((note) => h("p", { class: "note" }, said(note))));
 }

@@ -80,6 +80,9 @@ export interface Points {
   input(index: number): EncodeInput | null;
 }
 
+/** A sentence by language; {} where there is none to say. */
+export type Said = Record<string, string>;
+
 export interface LatentModel {
   /** "vae", "autoencoder", … and a title in the reader's words comes from the texts. */
   recipe: string;
@@ -98,7 +101,7 @@ export interface LatentModel {
   planes: Plane[];
   points: Points | null;
   /** Figures of the certificate: value, low, high (null where unknown) and the reason why it is unknown. */
-  certificate: Record<string, { value: number | null; low: number | null; high: number | null; reason: string }>;
+  certificate: Record<string, { value: number | null; low: number | null; high: number | null; reason: Said }>;
   /** What `latente fit` measured, as far as it is known: loss, distortion, rate in nats per held-out row, …; `variance_kept` is a share. */
   figures: Record<string, number | null>;
   multiplyAdds: number;
@@ -143,8 +146,8 @@ export interface Pack {
   served: boolean;
   /** Whether rows, and not only what was learnt from them, are in the page. */
   holdsRows: boolean;
-  /** What a person should know of this page, in English: a law that was approximated, a model that is too large, … */
-  notes: string[];
+  /** What a person should know of this page: a law that was approximated, a model that is too large, … */
+  notes: Said[];
   /** What an input may be: fields with their range or levels, for the editor; the picture's shape. */
   input: { type: "image"; channels: number; height: number; width: number } | { type: "row"; fields: InputField[] };
   /** The distribution of each column over all rows, to stand behind a decoded row's; [] for pictures. */

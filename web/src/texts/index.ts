@@ -1,4 +1,5 @@
 import { Signal } from "../core/signal";
+import type { Said } from "../engine/types";
 import { en } from "./en";
 import { es } from "./es";
 
@@ -27,6 +28,11 @@ export function t(key: Key, values: Record<string, string | number> = {}): strin
   return CATALOGUES[language.value][key].replace(/\{(\w+)\}/g, (hole, name: string) =>
     name in values ? (typeof values[name] === "number" ? number(values[name]) : String(values[name])) : hole,
   );
+}
+
+/** A sentence that came with the page, in the reader's language. */
+export function said(sentence: Said): string {
+  return sentence[language.value] ?? sentence.en ?? "";
 }
 
 /** A text about one thing or about many. */
