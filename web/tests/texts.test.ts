@@ -34,6 +34,7 @@ test("numbers are written as the language has them", () => {
   expect(t("row.name", { n: whole(1234) })).toBe("Row 1,234");
   expect([fixed(-0.5), number(0.123456), percent(0.256), percent(0.0123)]).toEqual(["−0.50", "0.123", "26%", "1.2%"]);
   expect(fixed(-0, 0)).toBe("0");
+  expect([fixed(-0.004), percent(-0.0002), percent(-0.02)]).toEqual(["0.00", "0%", "−2%"]);
   language.value = "es";
   expect(fixed(-1234.5, 1)).toBe("−1234,5");
   expect(t("row.name", { n: whole(1234) })).toBe("Fila 1.234");
