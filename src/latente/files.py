@@ -1,8 +1,7 @@
 """Files that are whole or not there, and that can't run code.
 
 What Latente writes is a safetensors file: tensors by name, and in its metadata one JSON text and a digest of everything.
-Reading
-checks all of it before anything is believed.
+Reading checks all of it before anything is believed.
 """
 
 from __future__ import annotations
@@ -39,6 +38,8 @@ def write_atomically(path: str | Path, write: Callable[[BinaryIO], object]) -> P
         StorageError: the disc is full, the folder is read-only, the path is a folder, ...
     """
     path = Path(path)
+    if not path.name:
+        raise StorageError(f"can't write {path}: that is a folder")
     beside: Path | None = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
+import anyio
 import numpy as np
 import pytest
 import torch
@@ -27,6 +28,7 @@ from websockets.sync.client import ClientConnection, connect
 
 import latente as lt
 from latente.explorer.pack import header_of
+from latente.explorer.server import Networks
 from tests.cli.conftest import Latente, Process
 from tests.cli.helpers import QUICK, write_csv
 
@@ -77,6 +79,8 @@ def test_export_refuses_what_can_not_be(
     foreign = latente("export", table_run, out, "--data", rows)
     assert foreign.code == 1 and "none of the columns that are needed is there" in foreign.sentence
     assert latente("export", tmp_path / "nowhere", out).code == 1
+    unnamed = latente("export", table_run, "")
+    assert unnamed.code == 1 and "that is a folder" in unnamed.sentence
     assert not out.exists()
 
 
@@ -290,7 +294,7 @@ def all_from(ws: ClientConnection) -> None:
 
 def test_hostile_messages_end_a_socket_and_not_the_server(served: Served) -> None:
     long = '{"model": 0, "network": "decoder"}' + " " * 5_000_000
-    for message in ("{", "[]", "7", '{"id": 1}', '{"model": [], "network": {}}', long, b"\x00"):
+    for message in ("{", "[]", "7", '{"id": 1}', '{"model": [], "network": {}}', long, b"\x00", "[" * 100_000):
         with connect(served.socket, origin=served.origin) as ws:
             ws.send(message)
             with pytest.raises((ConnectionClosed, TimeoutError)):
@@ -300,7 +304,25 @@ def test_hostile_messages_end_a_socket_and_not_the_server(served: Served) -> Non
         for model, network, x in [*hostile, (1e999, "decoder", [0]), (0, "encoder", [[[0]]]), (0, "decoder", None)]:
             ws.send(json.dumps({"id": 5, "model": model, "network": network, "x": x}))
             assert len(ws.recv(timeout=5)) == 8
+        for number in (10**400, "seven", None):
+            ws.send(json.dumps({"id": number, "model": 0, "network": "decoder", "x": [0]}))
+            assert np.isnan(np.frombuffer(ws.recv(timeout=5), float)).all()
     assert is_alive(served)
+
+
+def test_deep_messages_are_not_an_error_of_ours() -> None:
+    ended = []
+
+    class Deep:
+        async def receive_text(self) -> str:
+            return "[" * 100_000
+
+    async def talk() -> None:
+        await Networks([])._talk(Deep())  # type: ignore[arg-type]
+        ended.append(True)
+
+    anyio.run(talk)
+    assert ended == [True]
 
 
 def test_ctrl_c_ends_it(process: Process, table_run: Path) -> None:

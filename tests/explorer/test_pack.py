@@ -83,6 +83,20 @@ def test_rows_are_in_a_page_where_they_were_asked_for(mixed: tuple[lt.VAE, pd.Da
     assert [column["name"] for column in points["columns"]] == [field.name for field in vae.codec_.fields]
 
 
+def test_few_rows_are_not_measured_for_a_page_without_rows(plain: tuple[lt.VAE, np.ndarray]) -> None:
+    vae, rows = plain
+    for count in (1, 19):  # the mean of one row's code is its code, and the histogram of one row is the row
+        with pytest.raises(DataError, match="at least 20"):
+            pack("few", [subject(vae, data=rows[:count])])
+    assert header_of(pack("enough", [subject(vae, data=rows[:20])]))["models"][0]["points"] is None
+
+
+def test_one_row_can_be_shown(plain: tuple[lt.VAE, np.ndarray]) -> None:
+    vae, rows = plain  # of more dimensions than a plane has
+    header = header_of(pack("one", [subject(vae, data=rows[:1], with_rows=True)]))
+    assert header["models"][0]["points"]["count"] == 1
+
+
 # -------------------------------------------------------------------------------------------------------------- packing
 
 

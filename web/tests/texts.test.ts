@@ -2,6 +2,7 @@ import "./globals";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
+import { figureText } from "../src/app/figures";
 import { CATALOGUES, chosenLanguage, fixed, language, number, percent, t, whole, type Key } from "../src/texts";
 
 const { en, es } = CATALOGUES;
@@ -34,9 +35,18 @@ test("numbers are written as the language has them", () => {
   expect(t("row.name", { n: whole(1234) })).toBe("Row 1,234");
   expect([fixed(-0.5), number(0.123456), percent(0.256), percent(0.0123)]).toEqual(["−0.50", "0.123", "26%", "1.2%"]);
   expect(fixed(-0, 0)).toBe("0");
+  expect([fixed(-0.004), percent(-0.0002), percent(-0.02)]).toEqual(["0.00", "0%", "−2%"]);
   language.value = "es";
   expect(fixed(-1234.5, 1)).toBe("−1234,5");
   expect(t("row.name", { n: whole(1234) })).toBe("Fila 1.234");
+  language.value = "en";
+});
+
+test("a figure that could not be measured is said in the reader's language", () => {
+  const figure = { value: null, low: null, high: null, reason: "there is no structure to be complete in" };
+  language.value = "es";
+  expect([figureText(figure), figureText(undefined)]).toEqual(["sin medir", "sin medir"]);
+  expect(figureText({ ...figure, value: 0.5, low: 0.4, high: 0.6 })).toBe("0,50 (0,40–0,60)");
   language.value = "en";
 });
 

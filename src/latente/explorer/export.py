@@ -9,7 +9,7 @@ from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from latente.errors import LatenteError, LatenteWarning, StorageError
+from latente.errors import DataError, LatenteError, LatenteWarning, StorageError
 from latente.explorer.block import as_text
 from latente.explorer.pack import Lesson, Subject, pack, rows_of
 from latente.explorer.survey import Survey
@@ -25,6 +25,7 @@ NO_REQUEST = "connect-src 'none'"
 SQUEEZED = (1, 2, 4, 8)  # dimensions of the lesson's autoencoders
 BETAS = (0.05, 0.3, 1.0, 2.0, 8.0)  # from nearly an autoencoder to a code that says nothing
 SMALL: dict[str, Any] = {"hidden": (64,), "max_epochs": 60, "batch_size": 128, "learning_rate": 1e-2, "early_stopping": False}
+FEWEST = 20  # rows that may be measured for a page without rows: of fewer, sums tell nearly what each is
 FEW = 0.01  # held out: with so few, a fit on small data has no trials to choose from, which take most of its time
 LESSON_SIDE = 32
 
@@ -68,8 +69,16 @@ def subject(
         with_rows: whether these rows and their codes are to be in the page.
         certificate: of the model.
         labels: what else to colour rows by.
+
+    Raises:
+        DataError: rows are not of the model's columns, or too few to be told of without telling them.
     """
     rows = None if data is None else rows_of(vae, data)
+    if rows is not None and not with_rows and len(rows) < FEWEST:
+        raise DataError(
+            f"measured by {len(rows)} row(s), a page would tell nearly what is in each: "
+            f"give at least {FEWEST}, or ask for a page with rows"
+        )
     folder = Path(run) if run is not None and Path(run).is_dir() else None
     survey = None if rows is not None or folder is None else Survey.load(folder, vae)
     certificate = certificate or (folder and _kept_certificate(folder)) or None

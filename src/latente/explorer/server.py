@@ -180,7 +180,7 @@ class Networks:
 
         async def listen(scope: anyio.CancelScope) -> None:
             nonlocal asked
-            with suppress(WebSocketDisconnect, ValueError, LookupError, TypeError):
+            with suppress(WebSocketDisconnect, ValueError, LookupError, TypeError, RecursionError):
                 while True:
                     request = json.loads(await ws.receive_text())
                     newest[f"{request['model']} {request['network']}"] = request
@@ -200,9 +200,9 @@ class Networks:
 
     def computed(self, request: dict[str, Any]) -> np.ndarray[Any, np.dtype[np.float64]]:
         """The request's number and what the network gives; the number alone where the request can't be answered."""
-        number = request.get("id")
-        number = float(number) if isinstance(number, (int, float)) else math.nan
+        number = math.nan
         try:
+            number = float(request.get("id", math.nan))
             values = self._values(int(request["model"]), request["network"], request["x"], request.get("seen"))
         except (DataError, LookupError, TypeError, ValueError, RuntimeError, OverflowError):
             values = np.empty(0)

@@ -229,7 +229,7 @@ def _planes(codes: Array, active: tuple[int, ...]) -> Iterator[Where]:
     several = [*active, *(j for j in range(d) if j not in active)][: max(2, min(PAIRED, len(active)))]
     first, *others = combinations(several, 2)
     yield _pair(origin, *first)
-    axes = np.linalg.eigh(np.cov(codes.T))[1][:, ::-1].T
+    axes = np.linalg.eigh(np.cov(codes.T, ddof=0))[1][:, ::-1].T
     across, up = (axis * np.sign(axis[np.abs(axis).argmax()]) for axis in axes[:2])
     yield "principal", None, origin, across, up
     for pair in others:

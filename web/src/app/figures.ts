@@ -22,7 +22,8 @@ function ofModel(model: LatentModel, named: boolean): HTMLElement {
   const measured = (name: "completeness" | "continuity") => {
     const figure = model.certificate[name];
     if (!figure) return [];
-    return [h("dt", { title: t(`figures.${name}.hint`) }, t(`figures.${name}`)), h("dd", {}, figureText(figure))];
+    const why = figure.value === null && said(figure.reason);
+    return [h("dt", { title: t(`figures.${name}.hint`) }, t(`figures.${name}`)), h("dd", {}, why || figureText(figure))];
   };
   const fitted = FITTED.flatMap(([name, key, say]) => {
     const value = model.figures[name];
@@ -31,9 +32,9 @@ function ofModel(model: LatentModel, named: boolean): HTMLElement {
   return h("div", {}, named ? h("h3", {}, modelTitle(model)) : null, h("dl", {}, ...measured("completeness"), ...measured("continuity"), ...fitted));
 }
 
+/** In the reader's language, to stand in a sentence. */
 export function figureText(figure: LatentModel["certificate"][string] | undefined): string {
-  if (!figure) return t("figures.unknown");
-  if (figure.value === null) return said(figure.reason) || t("figures.unknown");
+  if (!figure || figure.value === null) return t("figures.unknown");
   if (figure.low === null || figure.high === null) return fixed(figure.value);
   return t("figures.interval", { value: fixed(figure.value), low: fixed(figure.low), high: fixed(figure.high) });
 }

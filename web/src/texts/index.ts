@@ -61,7 +61,8 @@ export function whole(value: number): string {
 }
 
 function format(value: number, options: Intl.NumberFormatOptions): string {
-  return new Intl.NumberFormat(LOCALES[language.value], options).format(value || 0).replace("-", "−");
+  // What rounds to nothing has no sign.
+  return new Intl.NumberFormat(LOCALES[language.value], { signDisplay: "negative", ...options }).format(value || 0).replace("-", "−");
 }
 
 /** Coordinates as in z₁ = 0.52. */
