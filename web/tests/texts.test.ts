@@ -43,7 +43,7 @@ test("numbers are written as the language has them", () => {
 });
 
 test("a figure that could not be measured is said in the reader's language", () => {
-  const figure = { value: null, low: null, high: null, reason: "there is no structure to be complete in" };
+  const figure = { value: null, low: null, high: null, reason: { en: "there is no structure to be complete in" } };
   language.value = "es";
   expect([figureText(figure), figureText(undefined)]).toEqual(["sin medir", "sin medir"]);
   expect(figureText({ ...figure, value: 0.5, low: 0.4, high: 0.6 })).toBe("0,50 (0,40–0,60)");
