@@ -78,8 +78,9 @@ def test_bad_input_is_one_sentence(latente, table_csv, tmp_path, arguments, code
 
 def test_another_law(latente, table_csv, table_run, tmp_path):
     run = shutil.copytree(table_run, tmp_path / "run")
+    (run / "report.html").touch()
     ended = latente("certify", run, table_csv, "--law", "nearest")
-    assert ended.code == 0
+    assert ended.code == 0 and "report.html was made with the law that the model had before" in " ".join(ended.err.split())
     assert "stores codes of training rows" in ended.err and "completeness C" in ended.out
     vae = lt.load(run / "model.safetensors")
     assert vae.law_.name == "nearest" and vae.codec_.container == lt.load(table_run / "model.safetensors").codec_.container

@@ -17,6 +17,7 @@ import pytest
 import latente as lt
 from latente.cli.output import write_csv
 from latente.data import Table, TableCodec, fit_codec, read, restricted_to
+from latente.data.moments import seconds, told
 from latente.errors import DataError
 
 N = 120
@@ -300,3 +301,9 @@ def test_codes_of_digits_and_letters_are_taken_when_said_to_be_codes(tmp_path: P
     vae = lt.VAE(max_epochs=1, random_state=0, kinds={"icd": "categorical"}).fit(path)
     assert set(vae.sample(50)["icd"].to_pylist()) <= {"250", "276", "414", "V57"}
     assert vae.transform(path).shape[0] == N
+
+
+@pytest.mark.parametrize(("value", "words"), [(-600.0, "-0:10:00"), (-93600.0, "-1 day, 2:00:00"), (93600.0, "1 day, 2:00:00")])
+def test_durations_are_told_as_they_are_read(value: float, words: str) -> None:
+    assert told(value, "Duration(us)") == words
+    assert seconds(words, "Duration(us)") == value

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import latente as lt
+from latente.data import fit_codec, read
 from latente.data.identifiers import fresh, is_shape, shape_of
 
 N = 300
@@ -113,3 +115,31 @@ def test_a_whole_number_asked_to_be_a_name_goes_on_and_others_do_not() -> None:
     vae = lt.VAE(max_epochs=1, random_state=0, kinds={"visit": "identifier"}).fit(frame.assign(visit=frame.visit / 2))
     with pytest.raises(lt.DataError, match="'visit'"):
         vae.sample(2, identifiers=True)
+
+
+def codec_and_rows(columns: dict[str, Any]) -> tuple[Any, Any]:
+    table = read(pd.DataFrame({**columns, "size": np.random.default_rng(0).normal(size=N)}))
+    return fit_codec(table), table
+
+
+def test_two_columns_of_uuids_are_drawn_apart() -> None:
+    codec, table = codec_and_rows({name: [str(uuid.uuid4()) for _ in range(N)] for name in ("a", "b")})
+    new = codec.decode(codec.encode(table).x, names_from=0)
+    assert new["a"].nunique() == new["b"].nunique() == N and not set(new["a"]) & set(new["b"])
+
+
+def test_numbers_that_a_type_does_not_hold_are_no_names() -> None:
+    codec, table = codec_and_rows({"id": np.arange(N, dtype=np.int16) + 32767 - N})
+    x = codec.encode(table).x
+    assert codec.decode(x[:1], names_from=0)["id"].tolist() == [32767]
+    with pytest.raises(lt.DataError, match=r"'id' can't name 2 new rows: .* up to 32768, are beyond .* \(int16\)"):
+        codec.decode(x[:2], names_from=0)
+
+
+@pytest.mark.parametrize("dtype", ["int64", "uint16"])
+def test_running_numbers_that_were_seen_keep_their_type(dtype: str) -> None:
+    codec, table = codec_and_rows({"id": np.arange(N, dtype=dtype)})
+    back = codec.decode(codec.encode(table).x, seen=table)
+    assert back["id"].dtype == dtype and back["id"].tolist() == list(range(N))
+    far = replace(table, values=np.where(np.arange(2) == 0, table.values - 5.5, table.values))
+    assert codec.decode(codec.encode(far).x, seen=far)["id"].tolist() == [k - 5.5 for k in range(N)]

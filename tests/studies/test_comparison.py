@@ -167,6 +167,7 @@ def test_the_page(of_mixed: Comparison, lang: str) -> None:
     assert "<b>mid" not in page and "&lt;b&gt;mid" in page
     assert page.count("<svg") == 3
     assert page == comparison_page(of_mixed, lang, "<wine>").html()
+    assert "latente certify &#39;my models/vae&#39;" in comparison_page(of_mixed, lang, folder=Path("my models")).html()
 
 
 def test_the_page_of_pictures(of_pictures: Comparison) -> None:

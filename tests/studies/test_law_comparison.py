@@ -109,3 +109,13 @@ def test_an_autoencoder_has_no_rate_and_one_dimension_no_flow(table: NDArray[np.
     found = lt.compare_laws(plain, ["gaussian", "flow"])
     assert not found["gaussian"].rate.known and found["gaussian"].density.known
     assert found.notes == ("flow: a flow is a law of codes of at least 2 dimensions, and these have 1",)
+
+
+def test_it_is_said_why_a_completeness_is_not_known() -> None:
+    noise = np.random.default_rng(0).normal(size=(200, 3))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", lt.LatenteWarning)
+        vae = lt.VAE(latent_dim=1, max_epochs=2, random_state=0).fit(noise[:, :2])
+    found = lt.compare_laws(vae, ["prior", "gaussian"], train=noise[:150, :2], held_out=noise[150:160, :2])
+    assert found.notes == ("C is not known: 10 held-out rows are too few to compare with; it takes 20",)
+    assert found.notes[0] in str(found)

@@ -144,6 +144,7 @@ def test_the_smallest_size_that_is_not_clearly_behind() -> None:
     assert chosen == 2 and "not clearly behind the best (d = 4" in reasons[0]
     chosen, reasons = choose({1: far, 4: best}, alone)
     assert chosen == 4 and "no smaller one comes within a standard error" in reasons[0] and "wider codes" in reasons[1]
+    assert len(choose({1: far, 4: best}, alone, most=4)[1]) == 1  # there is no wider one
     chosen, reasons = choose({1: far, 4: far}, alone - 8)
     assert chosen == 1 and "want of structure" in reasons[0]
     assert choose({3: best}, alone) == (3, ("d = 3: the only size that was tried",))

@@ -68,6 +68,8 @@ def certify(
         with console.hearing_warnings():
             certificate = measured(run, data, held_out, law) if data else kept(run)
         tell(console, certificate)
+        if law and (Path(run) / "report.html").is_file():
+            console.remark(f"{Path(run) / 'report.html'} was made with the law that the model had before, and stays as it is")
         console.report(certificate.to_dict())
 
 

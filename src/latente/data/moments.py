@@ -175,12 +175,14 @@ def told(value: float, label: str) -> str:
 
     >>> told(86400.0, "Date"), told(30600.0, "Time(us)"), told(93600.0, "Duration(us)"), told(2.5, "Float64")
     ('1970-01-02', '08:30:00', '1 day, 2:00:00', '2.5')
+    >>> told(-600.0, "Duration(us)")
+    '-0:10:00'
     """
     found = parsed(label)
     if found is None or np.isnan(value):
         return f"{value:.15g}" if value == np.rint(value) else f"{value:g}"
     if found[0] == "Duration":
-        return str(datetime.timedelta(seconds=value))
+        return f"{'-' if value < 0 else ''}{datetime.timedelta(seconds=abs(value))}"
     zone = found[2]
     try:
         moment = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC) + datetime.timedelta(seconds=value)

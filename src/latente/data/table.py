@@ -321,8 +321,20 @@ class TableCodec(Stored):
     def _new_names(self, n: int, seed: int) -> dict[int, Array]:
         """For each column that names rows in a known shape, ``n`` names that nobody had."""
         shapes = {column: shape for column, shape in enumerate(self.identifiers) if shape is not None}
-        dtypes = {column: numpy_dtype(self.dtypes[column]) for column in shapes}
-        return {column: np.array(fresh(shape, n, seed)).astype(dtypes[column]) for column, shape in shapes.items()}
+        own = {column: seed * len(self.names) + column for column in shapes}  # or two columns of UUIDs would be the same
+        return {column: self._of_type(column, fresh(shape, n, own[column])) for column, shape in shapes.items()}
+
+    def _of_type(self, column: int, names: list[str]) -> Array:
+        """Names of rows in the type that a column has.
+
+        Raises:
+            DataError: it does not hold such large numbers.
+        """
+        dtype = numpy_dtype(self.dtypes[column])
+        if dtype.kind in "iu" and names and int(names[-1]) > np.iinfo(dtype).max:
+            more = f"the next numbers, up to {names[-1]}, are beyond what its type holds ({dtype.name})"
+            raise DataError(f"column {self.names[column]!r} can't name {len(names):,} new rows: {more}")
+        return np.array(names).astype(dtype)
 
     def _restored(self, x: Array, group: Any, dtype: np.dtype[Any], possible: bool) -> Array:
         """The columns of one type in the user's values."""
@@ -458,6 +470,8 @@ def _kept(filled: Array, seen: Table, column: int, dtype: np.dtype[Any]) -> Arra
     values, texts = seen.values[:, column], seen.levels.get(column)
     there = ~np.isnan(values)
     if texts is None:
+        if filled.dtype.kind == "f" and dtype.kind in "iu" and there.all() and _holds(dtype, values):
+            return values.astype(dtype)  # names of rows: nothing of theirs is filled in
         own = values if filled.dtype.kind in "fO" else np.where(there, values, 0)
         return np.where(there, own.astype(filled.dtype), filled)
     if dtype.kind != "O":
@@ -465,6 +479,12 @@ def _kept(filled: Array, seen: Table, column: int, dtype: np.dtype[Any]) -> Arra
         return numbers if there.all() else np.where(there, numbers, filled)
     column_of_text = np.array([*texts, None], object)[np.where(there, values, len(texts)).astype(np.intp)]
     return np.where(there, column_of_text, filled)
+
+
+def _holds(dtype: np.dtype[Any], values: Array) -> bool:
+    """Whether a type of whole numbers holds values as they are."""
+    ends = np.iinfo(dtype)
+    return bool(((values == np.rint(values)) & (values >= ends.min) & (values <= ends.max)).all())
 
 
 def _exact(texts: tuple[str, ...], dtype: np.dtype[Any]) -> Array:

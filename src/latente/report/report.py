@@ -15,6 +15,7 @@ import numpy as np
 from latente.certificate import Certificate, Estimate
 from latente.certificate.certificate import LINES
 from latente.certificate.certificate import shown as figure_text
+from latente.data import moments
 from latente.errors import LatenteError
 from latente.report import figures, scenes
 from latente.report.drawing.style import Array
@@ -275,7 +276,7 @@ class _Report:
         if isinstance(value, np.datetime64):
             return str(value).replace("T00:00:00", "").replace("T", " ")
         if isinstance(value, np.timedelta64):
-            return str(value.astype("timedelta64[s]").item())
+            return moments.told(float(value.astype("timedelta64[s]").astype(int)), "Duration(s)")
         whole = float(value).is_integer() and abs(value) < 1e12
         return self.number(float(value), ".0f" if whole else ".4g")
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import Any
@@ -180,7 +181,7 @@ def _verdicts(found: Comparison, say: Texts) -> Iterable[Block]:
 
 
 def _commands(found: Comparison, folder: Path | None) -> str:
-    runs = [str((folder or Path()) / folder_name(model)) for model in found.models]
+    runs = [shlex.quote(str((folder or Path()) / folder_name(model))) for model in found.models]
     return "\n".join(f"latente {what} {run}" for run in runs for what in ("certify", "explore"))
 
 

@@ -58,7 +58,7 @@ class LawComparison:
     """Laws of the codes of one model; prints as a table.
 
     Attributes:
-        laws: each with what was measured. notes: those that could not be fitted, and why.
+        laws: each with what was measured. notes: those that could not be fitted, and why; and why a C is not known.
     """
 
     laws: tuple[LawFigures, ...]
@@ -130,6 +130,7 @@ def compare_laws(vae: VAE, laws: Sequence[str] = LAWS, *, train: Any = None, hel
             found.append(ground.measured(name, vae._law(learnt, name)))
         except ModelError as error:
             notes.append(f"{name}: {error}")
+    notes += dict.fromkeys(f"C is not known: {law.completeness.reason}" for law in found if not law.completeness.known)
     return LawComparison(tuple(found), tuple(notes), vae.codec_.container)
 
 

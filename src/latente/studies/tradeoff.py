@@ -219,10 +219,10 @@ def tradeoff(
     sizes, prices = ground.sizes(dims), _prices(betas)
     clock = Clock(time_limit, len(sizes) + len(prices))
     found = {d: ground.fitted(d, 1.0, clock) for d in sizes}
-    chosen, reasons = choose({d: fit.costs for d, fit in found.items()}, ground.alone)
+    chosen, reasons = choose({d: fit.costs for d, fit in found.items()}, ground.alone, ground.fields)
     while isinstance(dims, str) and (wider := ground.wider(chosen, sizes)) is not None:
         sizes, found[wider] = (*sizes, wider), ground.fitted(wider, 1.0, clock)
-        chosen, reasons = choose({d: fit.costs for d, fit in found.items()}, ground.alone)
+        chosen, reasons = choose({d: fit.costs for d, fit in found.items()}, ground.alone, ground.fields)
     at_chosen = [ground.fitted(chosen, beta, clock) for beta in prices if beta != 1.0]
     fits, linear = [*found.values(), *at_chosen], ground.linear(sizes)
     about = {
@@ -309,13 +309,18 @@ class Ground:
         """Rows that were divided."""
         return len(self.train) + len(self.stop) + len(self.judged)
 
+    @property
+    def fields(self) -> int:
+        """The dimensions that a code has at most."""
+        return self.train.x[:1].numel()
+
     def sizes(self, dims: Sequence[int] | str) -> tuple[int, ...]:
         """The sizes to try, in rising order.
 
         Raises:
             ModelError: one is no whole number, or above the number of fields.
         """
-        fields = self.train.x[:1].numel()
+        fields = self.fields
         if isinstance(dims, str):
             if dims != "auto":
                 raise ModelError(f"dims is {dims!r}; it must be 'auto' or a list of sizes of the code")
@@ -329,7 +334,7 @@ class Ground:
 
     def wider(self, chosen: int, sizes: Sequence[int]) -> int | None:
         """A size beyond those tried, where the largest of these was the best one; None where there is none to try."""
-        most = min(self.train.x[:1].numel(), len(self.train) // 4)
+        most = min(self.fields, len(self.train) // 4)
         if chosen < sizes[-1] or len(sizes) >= SIZES + MORE_SIZES or sizes[-1] >= most:
             return None
         return min(most, math.ceil(WIDER * sizes[-1]))
@@ -407,11 +412,12 @@ def _prices(betas: Sequence[float]) -> tuple[float, ...]:
     return tuple(sorted({float(beta) for beta in betas}))
 
 
-def choose(found: dict[int, Costs], alone: Array) -> tuple[int, tuple[str, ...]]:
+def choose(found: dict[int, Costs], alone: Array, most: float = math.inf) -> tuple[int, tuple[str, ...]]:
     """The smallest size whose loss is within one standard error of the best, row against row, and why, in sentences.
 
     Args:
-        found: what each size costs each of the same rows. alone: the loss of independent columns, [N].
+        found: what each size costs each of the same rows. alone: the loss of independent columns, [N]. most: the widest code
+            that there can be.
     """
     best = min(found, key=lambda d: float(found[d].loss.mean()))
     gain = float((alone - found[best].loss).mean())
@@ -420,7 +426,7 @@ def choose(found: dict[int, Costs], alone: Array) -> tuple[int, tuple[str, ...]]
         return min(found), (f"d = {min(found)}, for want of structure: {lost}",)
     behind = {d: found[d].loss - found[best].loss for d in found}
     chosen = min(d for d in found if behind[d].mean() <= standard_error(behind[d]) or d == best)
-    wider = ("wider codes may lose less",) if chosen == max(found) and len(found) > 1 else ()
+    wider = ("wider codes may lose less",) if chosen == max(found) < most and len(found) > 1 else ()
     return chosen, (f"d = {chosen}: {_why(chosen, best, found, behind)}", *wider)
 
 
