@@ -52,6 +52,15 @@ def test_export_writes_one_page_without_rows(latente: Latente, table_run: Path, 
     assert header["models"][0]["certificate"]["continuity"]["value"] is not None or "reason" in str(header)
 
 
+def test_export_says_what_a_page_lacks(latente: Latente, table_run: Path, tmp_path: Path) -> None:
+    ended = latente("export", table_run / "model.safetensors", tmp_path / "page.html", "--json")
+    assert ended.code == 0, ended.err
+    (note,) = ended.json["notes"]
+    assert "not measured" in note and note in " ".join(ended.err.split())
+    header = header_of(pack_in((tmp_path / "page.html").read_text(encoding="utf-8")))
+    assert "no se midió" in header["notes"][0]["es"]
+
+
 def test_export_says_first_that_rows_can_be_read(latente: Latente, table_run: Path, table_csv: Path, tmp_path: Path) -> None:
     ended = latente("export", table_run, tmp_path / "page.html", "--with-rows", table_csv)
     assert ended.code == 0 and "can be read by anyone who has" in ended.err.splitlines()[0]

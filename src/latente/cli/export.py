@@ -67,7 +67,7 @@ def export(
     models = subjects([run, compare] if compare else [run], data or with_rows, bool(with_rows))
     content = pack(name_of(run), models)
     path = write(page, content)
-    notes = header_of(content)["notes"]
+    notes = [note["en"] for note in header_of(content)["notes"]]
     for note in notes:
         console.remark(note)
     size = path.stat().st_size
