@@ -77,9 +77,16 @@ def test_score_rises_with_importance_samples(name: str, table: NDArray[np.float6
     assert bounds == sorted(bounds)
 
 
+def test_a_recipe_of_columns_can_be_fitted_on_pictures(digits: NDArray[np.uint8]) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", lt.LatenteWarning)
+        vae = lt.VAE("hi-vae", random_state=0, max_epochs=2).fit(digits)
+    assert np.isfinite(vae.score_samples(digits[:5])).all() and vae.sample(2).shape == (2, 8, 8)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(5))
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", [name for name in NAMES if name != "hi-vae"])  # which has a law for each column of a table
 def test_digits_without_a_warning(name: str, seed: int, digits: NDArray[np.uint8]) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")

@@ -128,12 +128,11 @@ class ImageCodec(Stored):
     def log_jacobian(self, rows: Rows, densities: Tensor | bool = True) -> Tensor:
         """log |d encoded / d user's unit|, summed over the pixels that were seen, in nats; float64 ``[N]``.
 
-        Added to the log-density of encoded rows it gives that of the user's own values. Nothing where ``densities`` is False:
-        what rows have then are probabilities, which no unit changes.
+        Added to the log-density of encoded rows it gives that of the user's own values. Nothing where
+        ``densities`` (one for all, or [N, pixels]) is False: what is there then are probabilities, which no unit changes.
         """
-        each = -math.log(self.high - self.low) * float(densities)
-        seen = torch.full((len(rows),), self.n_features) if rows.mask is None else rows.mask.cpu().flatten(1).sum(1)
-        return each * seen.double()
+        counted = torch.ones(len(rows), self.n_features) if rows.mask is None else rows.mask.cpu().flatten(1)
+        return -math.log(self.high - self.low) * (counted.double() * torch.as_tensor(densities).double()).sum(1)
 
     def check(self) -> None:
         """Raise StorageError if the attributes, which come from a file, do not fit each other."""
