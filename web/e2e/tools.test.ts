@@ -50,8 +50,7 @@ describe("ways to move the point", () => {
     expect(await guest.picture(PICTURE)).not.toBe(end);
     await page.getByRole("button", { name: "Play" }).click();
     await page.waitForFunction(() => document.querySelector(".panel output")!.textContent === "100%", null, { timeout: 20_000 });
-    await guest.settled();
-    expect(await guest.picture(PICTURE)).toBe(end);
+    await expect.poll(() => guest.picture(PICTURE)).toBe(end);
     await page.getByRole("button", { name: "Remove the walk" }).click();
     expect(await page.getByRole("button", { name: "Play" }).isVisible()).toBe(false);
     await guest.close();

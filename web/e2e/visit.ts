@@ -73,6 +73,9 @@ export class Guest {
   /** No serious or critical finding of axe-core, in the state that the page is in. */
   async isAccessible(state: string): Promise<void> {
     await this.page.evaluate(axe.source);
+    // A colour on its way from one to another is neither: what counts is where it comes to rest.
+    await this.page.evaluate(() => Promise.all(document.getAnimations().map((one) => one.finished.catch(() => one))));
+    await this.settled();
     const found = await this.page.evaluate(async () => {
       const { violations } = await (window as unknown as { axe: typeof axe }).axe.run();
       return violations
