@@ -27,7 +27,6 @@ from latente.data.containers import Array
 MAGIC = b"LATENTE\0"
 VERSION = 1
 ALIGNED = 8
-TYPES = ("f4", "f8", "u1", "u2", "i4")
 
 
 class Block:
@@ -39,7 +38,7 @@ class Block:
         self._data = bytearray()
 
     def add(self, values: Array | Tensor | Any, kind: str = "f4") -> int:
-        """The place of an array, stored as one of :data:`TYPES`."""
+        """The place of an array, stored as ``f4``, ``f8``, ``u1``, ``u2`` or ``i4``: what ``web/src/engine/block.ts`` reads."""
         values = values.detach().to("cpu", torch.float64).numpy() if isinstance(values, Tensor) else np.asarray(values)
         array = np.ascontiguousarray(values.astype(f"<{kind}"))
         content = array.tobytes()
