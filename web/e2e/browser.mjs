@@ -9,6 +9,7 @@ import { chromium } from "playwright-core";
 
 const PAGE = new URL("../build/page/explorer.html", import.meta.url);
 const FIXTURES = new URL("../fixtures/", import.meta.url);
+const HEAD = 16; // bytes of a pack before its header; the last four are the header's length
 const folder = mkdtempSync(join(tmpdir(), "explorer-"));
 
 export function launch() {
@@ -31,6 +32,19 @@ export function launch() {
 /** The address of a page that holds the pack of that name, as `latente export` writes it. */
 export function pageWith(pack) {
   return page(gzipSync(readFileSync(new URL(`${pack}.pack`, FIXTURES))).toString("base64"), pack);
+}
+
+/** The same with another header: what `change` makes of it. */
+export function pageWithHeader(pack, name, change) {
+  const bytes = readFileSync(new URL(`${pack}.pack`, FIXTURES));
+  const start = HEAD + bytes.readUInt32LE(HEAD - 4);
+  const header = JSON.parse(bytes.toString("utf8", HEAD, start));
+  change(header);
+  const text = Buffer.from(JSON.stringify(header));
+  const filled = Buffer.concat([text, Buffer.alloc(-text.length & 7, " ")]);
+  const head = Buffer.from(bytes.subarray(0, HEAD));
+  head.writeUInt32LE(filled.length, HEAD - 4);
+  return page(gzipSync(Buffer.concat([head, filled, bytes.subarray(start)])).toString("base64"), name);
 }
 
 /** The same with any text where the pack is; null for a page without one. */

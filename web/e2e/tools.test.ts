@@ -1,6 +1,6 @@
 import type { Browser } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { launch } from "./browser.mjs";
+import { launch, pageWithHeader } from "./browser.mjs";
 import { Guest } from "./visit";
 
 let browser: Browser;
@@ -137,5 +137,29 @@ describe("ways to move the point", () => {
     await guest.page.getByRole("checkbox", { name: "Two models" }).uncheck();
     expect(await guest.page.locator(".stage").count()).toBe(1);
     await guest.close();
+  });
+
+  test("before a picture is decoded its place has its shape, in the page's own colours", async () => {
+    const far = pageWithHeader("digits", "far", ({ models: [model] }) => {
+      model.computed.decoder = model.computed.encoder = null;
+      model.units.shape = [1, 4, 16];
+    });
+    const grounds = [];
+    for (const theme of ["light", "dark"] as const) {
+      const guest = await Guest.at(browser, far, { theme });
+      const place = guest.page.locator(PICTURE);
+      const { width, height } = (await place.boundingBox())!;
+      expect(width / height).toBeCloseTo(4, 1);
+      const [ground, line] = await place.evaluate((canvas) => {
+        const probe = canvas.parentElement!.appendChild(document.createElement("i"));
+        probe.style.color = "var(--line)";
+        return [getComputedStyle(canvas).backgroundColor, getComputedStyle(probe).color];
+      });
+      expect(ground).toBe(line);
+      grounds.push(ground);
+      expect(await guest.page.locator(".decoded .note").textContent()).toContain("latente explore");
+      await guest.close();
+    }
+    expect(new Set(grounds).size).toBe(2);
   });
 });

@@ -22,7 +22,8 @@ export function decodedView(scope: Scope, explorer: Explorer): HTMLElement {
   scope.add(() => clearTimeout(timer));
 
   scope.build(explorer.models, () => {
-    show = explorer.pack.input.type === "image" ? pictures(body, explorer.models.value) : rows(body, explorer);
+    const { input } = explorer.pack;
+    show = input.type === "image" ? pictures(body, explorer.models.value, input) : rows(body, explorer);
   });
   scope.watch([explorer.models, explorer.codes], () => {
     const answer = (decoded: Decoded[]) => {
@@ -51,8 +52,11 @@ function ask(explorer: Explorer, answer: (decoded: Decoded[]) => void, wait: (wo
   );
 }
 
-function pictures(body: HTMLElement, models: LatentModel[]): (decoded: Decoded[]) => void {
-  const canvases = models.map((model) => h("canvas", { class: "pixels", role: "img", "aria-label": t("decoded.picture", { model: modelTitle(model) }) }));
+/** Canvases have the pictures' shape before there is one to show: nothing jumps when the server answers. */
+function pictures(body: HTMLElement, models: LatentModel[], { width, height }: { width: number; height: number }): (decoded: Decoded[]) => void {
+  const canvases = models.map((model) =>
+    h("canvas", { class: "pixels", width, height, role: "img", "aria-label": t("decoded.picture", { model: modelTitle(model) }) }),
+  );
   fill(
     body,
     ...canvases.map((canvas, i) =>
