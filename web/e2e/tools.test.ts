@@ -36,6 +36,30 @@ describe("ways to move the point", () => {
     await guest.close();
   });
 
+  test("sliders say where the point is wherever the map lets it go, of a collapsed model, too", async () => {
+    const guest = await Guest.open(browser, "digits");
+    const { page } = guest;
+    await guest.step(6);
+    await page.locator(".step input[type=range]").focus();
+    await page.keyboard.press("End");
+    const [low, high] = await page.locator(".sliders input").first().evaluate((input: HTMLInputElement) => [Number(input.min), Number(input.max)]);
+    expect(low).toBeLessThan(-3);
+    expect(high).toBeGreaterThan(3);
+    for (const out of [0, 3]) {
+      for (let i = 0; i < out; i++) await page.getByRole("button", { name: "Zoom out" }).click();
+      for (const corner of [[0.02, 0.03], [0.98, 0.97]] as [number, number][]) {
+        await guest.drag([0.5, 0.5], corner);
+        const place = (await page.locator(".place").textContent())!;
+        const names = await page.locator(".sliders .slider > span").allTextContents();
+        const said = await page.locator(".sliders output").allTextContents();
+        const code = place.slice(1, place.indexOf(")")).split("; ");
+        expect(said).toEqual(names.map((name) => code[Number(name.slice(1)) - 1]));
+        expect(Math.abs(Number(code[0].replace("−", "-")))).toBeGreaterThan(3);
+      }
+    }
+    await guest.close();
+  });
+
   test.each(["no-preference", "reduce"] as const)("a walk from end to end, motion: %s", async (motion) => {
     const guest = await Guest.open(browser, "digits", { motion });
     const { page } = guest;

@@ -8,6 +8,8 @@ import { look } from "../src/map/points";
 import { disc } from "../src/map/points-cpu";
 import { shuffled } from "../src/map/shuffle";
 import { seeded } from "../src/core/random";
+import { reachOf } from "../src/tools/sliders";
+import { model, plane } from "./fake";
 
 describe("colours", () => {
   const luminance = ([r, g, b]: Rgb) => 0.2126 * r + 0.7152 * g + 0.0722 * b;
@@ -116,5 +118,15 @@ describe("the map", () => {
 
   test("a shuffled order has each row once", () => {
     expect([...shuffled(100, seeded(1))].sort((a, b) => a - b)).toEqual([...Array(100).keys()]);
+  });
+});
+
+describe("sliders", () => {
+  test("go as far as the codes, and as far as the planes", () => {
+    const collapsed = model({ centre: Float32Array.of(0.5, 0), spread: Float32Array.of(0.01, 2) });
+    expect(reachOf(collapsed, 0)).toEqual([-4, 4]);
+    expect(reachOf(collapsed, 1)).toEqual([-6, 6]);
+    const slanted = { ...plane(), across: Float32Array.of(0.6, 0.8), up: Float32Array.of(-0.8, 0.6) };
+    expect(reachOf(model({ planes: [slanted] }), 0)).toEqual([expect.closeTo(-5.6), expect.closeTo(5.6)]);
   });
 });

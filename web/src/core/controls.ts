@@ -64,18 +64,22 @@ export class Slider {
     this.element = h("label", { class: "slider" }, h("span", {}, label), this.input, this.output);
   }
 
+  /** A value beyond the ends moves them: a slider never shows another number than the one it is given. */
   set value(value: number) {
+    if (value < Number(this.input.min)) this.input.min = String(value);
+    if (value > Number(this.input.max)) this.input.max = String(value);
     this.input.value = String(value);
-    this.show();
+    this.show(value);
   }
 
   private answer(moved: (value: number) => void): void {
-    this.show();
-    moved(Number(this.input.value));
+    const value = Number(this.input.value);
+    this.show(value);
+    moved(value);
   }
 
-  private show(): void {
-    const text = this.say(Number(this.input.value));
+  private show(value: number): void {
+    const text = this.say(value);
     this.output.textContent = text;
     this.input.setAttribute("aria-valuetext", text);
   }

@@ -94,7 +94,7 @@ export interface LatentModel {
   dimensionNames: string[];
   /** Most telling first; dimensions that tell nothing are not among them. */
   active: number[];
-  /** For each dimension: standard deviation of the codes (a slider goes from centre - 3 spread to centre + 3 spread). */
+  /** For each dimension: mean and standard deviation of the codes. */
   centre: Float32Array;
   spread: Float32Array;
   /** The exported ones, the one to begin with first. */
