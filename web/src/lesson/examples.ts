@@ -53,7 +53,10 @@ function differences(pack: Pack, input: EncodeInput, decoded: Decoded): number[]
   });
 }
 
-/** The error that learning goes down: squared differences of pixels, summed; for tables that of each column in its usual range. */
+/**
+ * An error that anybody can picture: squared differences of pixels, summed; for tables that of each column in its usual range.
+ * Training goes down -log p(x | z), of which the page has no figure; both fall where the decoder comes nearer to the row.
+ */
 export function squaredError(pack: Pack, input: EncodeInput, decoded: Decoded): number {
   return differences(pack, input, decoded).reduce((sum, value) => sum + value * value, 0);
 }

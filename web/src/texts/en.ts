@@ -209,11 +209,11 @@ export const en = {
   "lesson.4.do.1": "2. Sample a point",
   "lesson.4.do.2": "3. Decode and measure the error",
   "lesson.4.do.3": "4. Propagate the error back",
-  "lesson.4.encoded": "Middle {mean}, spread {sd}. Being this far from N(0, I) costs {rate} nats.",
+  "lesson.4.encoded": "Middle {mean}, spread {sd}. Being this far from N(0, I) costs a plain VAE {rate} nats.",
   "lesson.4.sampled": "Middle + spread × {noise}, which was drawn at random, gives {z}.",
-  "lesson.4.measured": "Error of the decoded row: {error} (squared). Cost of the cloud: {rate} nats. Training makes both small together.",
+  "lesson.4.measured": "The decoded row is off by {error} (squared differences, summed). Training counts the error in nats, as −log p(row | point): the larger, the less likely the decoder finds the row. It makes this and the cost of the cloud, {rate} nats, small together.",
   "lesson.4.propagated":
-    "The error falls fastest along {pull}: the arrow. A small step that way takes it from {before} to {after}. The same pull goes on, back through every weight of both networks.",
+    "The squared error falls fastest along {pull}: the arrow. A small step that way takes it from {before} to {after}. In training −log p and the cost of the cloud pull together, back through every weight of both networks.",
   "lesson.4.answer":
     "That was one row, once. As the point is drawn anew each time, all of the cloud must decode to this row: so neighbours decode alike. And as clouds cost more the farther they are from N(0, I), they lie close together: so few holes remain.",
   "lesson.4.missing": "This file has no variational autoencoder that decodes in the page.",

@@ -211,11 +211,11 @@ export const es: Record<keyof typeof en, string> = {
   "lesson.4.do.1": "2. Sortear un punto",
   "lesson.4.do.2": "3. Decodificar y medir el error",
   "lesson.4.do.3": "4. Propagar el error hacia atrás",
-  "lesson.4.encoded": "Centro {mean}, dispersión {sd}. Estar así de lejos de N(0, I) cuesta {rate} nats.",
+  "lesson.4.encoded": "Centro {mean}, dispersión {sd}. Estar así de lejos de N(0, I) le cuesta a un VAE corriente {rate} nats.",
   "lesson.4.sampled": "Centro + dispersión × {noise}, que salió al azar, da {z}.",
-  "lesson.4.measured": "Error de la fila decodificada: {error} (al cuadrado). Coste de la nube: {rate} nats. El entrenamiento reduce los dos a la vez.",
+  "lesson.4.measured": "La fila decodificada se aparta en {error} (suma de diferencias al cuadrado). El entrenamiento cuenta el error en nats, como −log p(fila | punto): es mayor cuanto menos probable ve el decoder la fila. Reduce a la vez este error y el coste de la nube, {rate} nats.",
   "lesson.4.propagated":
-    "El error baja más deprisa en la dirección {pull}: la flecha. Un paso pequeño hacia allí lo lleva de {before} a {after}. El mismo tirón sigue hacia atrás por todos los pesos de las dos redes.",
+    "El error al cuadrado baja más deprisa en la dirección {pull}: la flecha. Un paso pequeño hacia allí lo lleva de {before} a {after}. En el entrenamiento tiran a la vez −log p y el coste de la nube, hacia atrás por todos los pesos de las dos redes.",
   "lesson.4.answer":
     "Eso fue una fila, una vez. Como el punto se sortea cada vez, toda la nube tiene que decodificarse en esta fila: por eso los vecinos se decodifican parecido. Y como las nubes cuestan más cuanto más lejos están de N(0, I), quedan juntas: por eso hay pocos huecos.",
   "lesson.4.missing": "Este archivo no tiene un autoencoder variacional que se decodifique en la página.",
