@@ -7,6 +7,7 @@ import gzip
 import http.client
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -16,13 +17,14 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 import anyio
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
@@ -53,12 +55,29 @@ def test_export_writes_one_page_without_rows(latente: Latente, table_run: Path, 
 
 
 def test_export_says_what_a_page_lacks(latente: Latente, table_run: Path, tmp_path: Path) -> None:
-    ended = latente("export", table_run / "model.safetensors", tmp_path / "page.html", "--json")
+    alone = shutil.copy(table_run / "model.safetensors", tmp_path / "alone.safetensors")
+    ended = latente("export", alone, tmp_path / "page.html", "--json")
     assert ended.code == 0, ended.err
     (note,) = ended.json["notes"]
     assert "not measured" in note and note in " ".join(ended.err.split())
     header = header_of(pack_in((tmp_path / "page.html").read_text(encoding="utf-8")))
     assert "no se midió" in header["notes"][0]["es"]
+
+
+def test_a_model_file_brings_what_lies_beside_it_if_it_is_its_own(
+    latente: Latente, table_run: Path, numbers: NDArray[np.float64], tmp_path: Path
+) -> None:
+    def exported(model: Path) -> tuple[list[str], dict[str, Any]]:
+        ended = latente("export", model, tmp_path / "page.html", "--json")
+        assert ended.code == 0, ended.err
+        header = header_of(pack_in((tmp_path / "page.html").read_text(encoding="utf-8")))
+        return ended.json["notes"], header["models"][0]
+
+    assert exported(table_run / "model.safetensors") == exported(table_run)
+    other = shutil.copytree(table_run, tmp_path / "other")
+    lt.VAE(latent_dim=2, max_epochs=1, random_state=1).fit(numbers).save(other / "another.safetensors")
+    notes, model = exported(other / "another.safetensors")
+    assert "not measured" in notes[0] and model["certificate"] == {} and model["planes"][0]["posterior"] is None
 
 
 def test_export_says_first_that_rows_can_be_read(latente: Latente, table_run: Path, table_csv: Path, tmp_path: Path) -> None:

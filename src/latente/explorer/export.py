@@ -64,7 +64,8 @@ def subject(
 
     Args:
         vae: the fitted estimator.
-        run: its run folder, with the survey and the certificate that a fit left there.
+        run: its run folder, with the survey and the certificate that a fit left there, or its file; what lies beside a file is
+            taken if the survey is of this model.
         data: rows, as ``fit`` takes them.
         with_rows: whether these rows and their codes are to be in the page.
         certificate: of the model.
@@ -79,9 +80,11 @@ def subject(
             f"measured by {len(rows)} row(s), a page would tell nearly what is in each: "
             f"give at least {FEWEST}, or ask for a page with rows"
         )
-    folder = Path(run) if run is not None and Path(run).is_dir() else None
-    survey = None if rows is not None or folder is None else Survey.load(folder, vae)
-    certificate = certificate or (folder and _kept_certificate(folder)) or None
+    survey = None
+    if run is not None:
+        folder = Path(run) if Path(run).is_dir() else Path(run).parent
+        survey = None if rows is not None else Survey.load(folder, vae)
+        certificate = certificate or (_kept_certificate(folder) if survey or Path(run).is_dir() else None)
     return Subject(vae, survey or Survey.of(vae, rows), certificate, rows if with_rows else None, labels or {})
 
 
