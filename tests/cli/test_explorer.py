@@ -80,6 +80,14 @@ def test_a_model_file_brings_what_lies_beside_it_if_it_is_its_own(
     assert "not measured" in notes[0] and model["certificate"] == {} and model["planes"][0]["posterior"] is None
 
 
+def test_export_says_that_a_page_of_few_rows_tells_them(latente: Latente, numbers: NDArray[np.float64], tmp_path: Path) -> None:
+    few = write_csv(tmp_path / "few.csv", numbers[:12])
+    assert latente("fit", few, "-o", tmp_path / "few", *QUICK).code == 0
+    ended = latente("export", tmp_path / "few", tmp_path / "page.html", "--json")
+    assert ended.code == 0 and "fitted on so few rows (12)" in " ".join(ended.err.split())
+    assert any("so few rows" in note for note in ended.json["notes"])
+
+
 def test_export_says_first_that_rows_can_be_read(latente: Latente, table_run: Path, table_csv: Path, tmp_path: Path) -> None:
     ended = latente("export", table_run, tmp_path / "page.html", "--with-rows", table_csv)
     assert ended.code == 0 and "can be read by anyone who has" in ended.err.splitlines()[0]

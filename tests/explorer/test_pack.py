@@ -91,6 +91,15 @@ def test_few_rows_are_not_measured_for_a_page_without_rows(plain: tuple[lt.VAE, 
     assert header_of(pack("enough", [subject(vae, data=rows[:20])]))["models"][0]["points"] is None
 
 
+def test_of_a_model_of_few_rows_a_page_says_that_it_tells_them() -> None:
+    few, rows = fitted(numbers()[:19])
+    (note,) = header_of(pack("few", [subject(few), subject(fitted(numbers())[0])]))["notes"]
+    assert note["en"] == "vae: fitted on so few rows (19) that the page tells nearly what is in each of them"
+    assert "tan pocas filas (19)" in note["es"]
+    assert header_of(pack("shown", [subject(few, data=rows, with_rows=True)]))["notes"] == []  # that is said of the rows
+    assert header_of(pack("enough", [subject(fitted(numbers()[:20])[0])]))["notes"] == []
+
+
 def test_one_row_can_be_shown(plain: tuple[lt.VAE, np.ndarray]) -> None:
     vae, rows = plain  # of more dimensions than a plane has
     header = header_of(pack("one", [subject(vae, data=rows[:1], with_rows=True)]))

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from latente.errors import DataError, LatenteError, LatenteWarning, StorageError
 from latente.explorer.block import as_text
-from latente.explorer.pack import Lesson, Subject, pack, rows_of
+from latente.explorer.pack import FEWEST, Lesson, Subject, pack, rows_of
 from latente.explorer.survey import Survey
 from latente.files import write_text
 
@@ -25,7 +25,6 @@ NO_REQUEST = "connect-src 'none'"
 SQUEEZED = (1, 2, 4, 8)  # dimensions of the lesson's autoencoders
 BETAS = (0.05, 0.3, 1.0, 2.0, 8.0)  # from nearly an autoencoder to a code that says nothing
 SMALL: dict[str, Any] = {"hidden": (64,), "max_epochs": 60, "batch_size": 128, "learning_rate": 1e-2, "early_stopping": False}
-FEWEST = 20  # rows that may be measured for a page without rows: of fewer, sums tell nearly what each is
 FEW = 0.01  # held out: with so few, a fit on small data has no trials to choose from, which take most of its time
 LESSON_SIDE = 32
 

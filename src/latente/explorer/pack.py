@@ -38,6 +38,11 @@ TOO_LARGE = 30_000_000  # multiply-adds of one row, beyond which a page does not
 MOST_WHOLE_ROWS = 20_000
 MOST_COLOURS, COLOUR_BYTES = 32, 1_500_000
 LAW_DRAWS, LAW_COMPONENTS = 10_000, 30
+FEWEST = 20  # rows that a page without rows may be measured by, and tell of unsaid: of fewer, sums tell nearly what each is
+TOLD_OF_FEW = {
+    "en": "{recipe}: fitted on so few rows ({n}) that the page tells nearly what is in each of them",
+    "es": "{recipe}: ajustado con tan pocas filas ({n}) que la página dice casi lo que contiene cada una",
+}
 FIGURES = ("loss", "distortion", "rate", "active_units", "rows", "held_out_rows")
 
 
@@ -86,7 +91,7 @@ def pack(title: str, models: Sequence[Subject], lesson: Lesson | None = None, se
     header = {
         "title": title,
         "latente": __version__,
-        "rows": sum(models[0].vae.figures_[name] for name in ("rows", "held_out_rows")),
+        "rows": fitted_on(models[0].vae),
         "served": served,
         "models": [_model(subject, block, notes, served) for subject in models],
         "lesson": lesson
@@ -95,9 +100,21 @@ def pack(title: str, models: Sequence[Subject], lesson: Lesson | None = None, se
             "regularisation": [_model(subject, block, notes, False) for subject in lesson.regularisation],
         },
         "population": [block.add(shares) for shares in models[0].survey.population],
-        "notes": [in_languages(note) for note in dict.fromkeys(notes)],
+        "notes": [*(in_languages(note) for note in dict.fromkeys(notes)), *_told_of_few(models)],
     }
     return block.bytes(header)
+
+
+def fitted_on(vae: VAE) -> int:
+    """How many rows a model was fitted on, those that were held out included."""
+    return int(vae.figures_["rows"] + vae.figures_["held_out_rows"])
+
+
+def _told_of_few(models: Sequence[Subject]) -> Iterable[dict[str, str]]:
+    """What is to be known of models whose rows are not in the page, and are so few that what was learnt tells them."""
+    for vae in (model.vae for model in models if model.rows is None):
+        if (n := fitted_on(vae)) < FEWEST:
+            yield {lang: told.format(recipe=vae.recipe_.name, n=n) for lang, told in TOLD_OF_FEW.items()}
 
 
 def header_of(content: bytes) -> dict[str, Any]:
