@@ -81,9 +81,10 @@ def measured(run: str, data: str, held_out: str, law: str = "") -> Certificate:
     from latente.report.run_folder import write_certificate
 
     vae = open_model(run)
+    rows = vae._read(data)
     if law:
-        vae.refit_law(law, train=data)
-    certificate = vae.certificate(held_out or None, train=data)
+        vae.refit_law(law, train=rows)
+    certificate = vae.certificate(held_out or None, train=rows)
     if law:
         _write_law(vae, model_file(run))
     if Path(run).is_dir():
