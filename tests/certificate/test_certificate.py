@@ -45,6 +45,11 @@ def test_as_plain_values_and_back(certificate: Certificate) -> None:
     assert str(again) == str(certificate)
 
 
+def test_a_figure_that_is_not_there_is_told_from_those_that_are(certificate: Certificate) -> None:
+    with pytest.raises(KeyError, match="no figure called 'C'; there are .*completeness, "):
+        certificate["C"]
+
+
 def test_in_words(certificate: Certificate) -> None:
     text = str(certificate)
     assert text.startswith("Latent certificate of vae, ")

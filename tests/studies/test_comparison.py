@@ -110,6 +110,11 @@ def test_in_words_and_as_plain_values(of_numbers: Comparison) -> None:
     assert of_numbers._repr_html_().count("<tr>") == len(of_numbers.lines()) + 1
 
 
+def test_a_model_that_is_not_there_is_told_from_those_that_are(of_numbers: Comparison) -> None:
+    with pytest.raises(KeyError, match=f"no model here called 'vea'; there are {', '.join(of_numbers.models)}"):
+        of_numbers["vea"]
+
+
 def test_every_model_decodes_the_same_places(of_numbers: Comparison) -> None:
     scene = of_numbers.scene
     assert scene.places.shape == (2000, 3)

@@ -78,6 +78,13 @@ def test_as_words_frames_and_plain_values(linear: Tradeoff) -> None:
     assert linear._repr_html_().count("<tr>") == len(linear.points) + 1
 
 
+def test_a_model_that_is_not_there_is_told_from_those_that_are(linear: Tradeoff) -> None:
+    with pytest.raises(
+        KeyError, match="no model here called 'PCA'; there are sigma-vae, probabilistic PCA, independent columns"
+    ):
+        linear.of("PCA")
+
+
 def test_the_figure_marks_what_was_chosen(linear: Tradeoff) -> None:
     panel = rate_distortion(linear)
     labels = [text.get_text() for text in panel.get_legend().get_texts()]

@@ -19,7 +19,7 @@ from latente.certificate.estimates import Array
 from latente.certificate.subjects import Modelled, indicators
 from latente.data import Codec, ImageCodec, fit_codec, frame, read
 from latente.data.sources import to_channels_first
-from latente.errors import DataError, ModelError
+from latente.errors import DataError, ModelError, entry
 from latente.estimator import VAE
 from latente.recipes import Recipe
 from latente.recipes import recipe as find_recipe
@@ -102,7 +102,7 @@ class Comparison:
 
     def __getitem__(self, name: str) -> VAE:
         """A model by its name."""
-        return self.models[name]
+        return entry(self.models, name, "model here")
 
     def figures(self, name: str) -> dict[str, Estimate]:
         """What was measured of a model."""

@@ -21,7 +21,7 @@ import torch
 from latente.certificate.estimates import Array, Estimate, standard_error, unknown
 from latente.certificate.information import Costs
 from latente.data import fit_codec, frame, read
-from latente.errors import DataError, ModelError
+from latente.errors import DataError, ModelError, entry
 from latente.estimator import VAE, field_resolution
 from latente.model.likelihoods import LOG_SIGMA_FLOOR, Likelihood
 from latente.recipes import Composer, Recipe
@@ -106,7 +106,8 @@ class Tradeoff:
     container: str = field(default="pyarrow", repr=False)
 
     def of(self, model: str) -> tuple[Point, ...]:
-        """The points of one model."""
+        """The points of one model: the recipe's, "probabilistic PCA" (none where it is not defined), "independent columns"."""
+        entry(dict.fromkeys((self.about["recipe"], LINEAR, COLUMNS)), model, "model here")
         return tuple(point for point in self.points if point.model == model)
 
     @property
