@@ -10,7 +10,6 @@ import typer
 
 from latente.cli import options
 from latente.cli.console import Console
-from latente.cli.failures import Misused
 from latente.cli.fit import Device, Hidden, KindsOfColumns, LatentDim, MaxEpochs, TimeLimit, stem
 from latente.cli.options import AUTO, Data, Json, Lang, Quiet, Seed, named
 
@@ -54,12 +53,10 @@ def compare(
       latente compare wine.csv --recipes autoencoder,vae,beta-vae:beta=4 --latent-dim 2 -o wine-models
     """
     chosen = asked(recipes)
-    from latente.report.study_pages import COMPARE, claim_study, folder_name, write_comparison
+    from latente.report.study_pages import COMPARE, claim_study, write_comparison
     from latente.report.texts import language
     from latente.studies.comparison import compare as made
 
-    if len({folder_name(name) for name in chosen}) < len(chosen):
-        raise Misused(f"--recipes {recipes}: two of them would have the same folder; leave one out")
     console, folder = Console(json, quiet), Path(out or f"{stem(data)}-compare")
     claim_study(folder, COMPARE)
     with console.hearing_warnings():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from numbers import Real
 from typing import Any
@@ -271,13 +271,13 @@ def named(recipes: Sequence[Chosen] | Mapping[str, Chosen]) -> dict[str, Recipe]
         recipe = find_recipe(chosen) if isinstance(chosen, str) else chosen
         if not isinstance(recipe, Recipe):
             raise ModelError(f"a recipe is a name or a Recipe, not {recipe!r}")
-        found[_free(str(name or recipe.name), found)] = recipe
+        found[free(str(name or recipe.name), found)] = recipe
     if not found:
         raise ModelError("there is nothing to compare: name at least one recipe, such as 'vae'")
     return found
 
 
-def _free(name: str, taken: Mapping[str, Any]) -> str:
+def free(name: str, taken: Collection[str]) -> str:
     """The name, with a number where it is taken."""
     tries = (name, *(f"{name}-{number}" for number in range(2, len(taken) + 2)))
     return next(free for free in tries if free not in taken)
