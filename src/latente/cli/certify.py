@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from latente.cli.console import Console
 from latente.cli.failures import Misused
+from latente.cli.fit import reported
 from latente.cli.options import Json, Quiet, Run
 
 if TYPE_CHECKING:
@@ -66,18 +67,16 @@ def certify(
         tell_laws(console, run, data, held_out)
     else:
         with console.hearing_warnings():
-            certificate = measured(run, data, held_out, law) if data else kept(run)
+            certificate = measured(console, run, data, held_out, law) if data else kept(run)
         tell(console, certificate)
-        if law and (Path(run) / "report.html").is_file():
-            console.remark(f"{Path(run) / 'report.html'} was made with the law that the model had before, and stays as it is")
         console.report(certificate.to_dict())
 
 
-def measured(run: str, data: str, held_out: str, law: str = "") -> Certificate:
+def measured(console: Console, run: str, data: str, held_out: str, law: str = "") -> Certificate:
     """The certificate of a model, measured now, and left in the run folder where there is one; with another law, that is left
-    in the model, too.
+    in the model, and what was drawn with the law before is drawn anew.
     """
-    from latente.cli.tasks import model_file, open_model
+    from latente.cli.tasks import open_model
     from latente.report.run_folder import write_certificate
 
     vae = open_model(run)
@@ -86,19 +85,35 @@ def measured(run: str, data: str, held_out: str, law: str = "") -> Certificate:
         vae.refit_law(law, train=rows)
     certificate = vae.certificate(held_out or None, train=rows)
     if law:
-        _write_law(vae, model_file(run))
-    if Path(run).is_dir():
+        _write_law(console, vae, rows, certificate, run, data)
+    elif Path(run).is_dir():
         write_certificate(certificate, Path(run))
     return certificate
 
 
-def _write_law(vae: VAE, path: Path) -> None:
-    """Write the model again with its other law; its frames stay of the kind that it was fitted on."""
+def _write_law(console: Console, vae: VAE, rows: Any, certificate: Certificate, run: str, data: str) -> None:
+    """Write the model again with its other law, and what the run folder tells of it: the certificate, and figures and report
+    where there is one, in its language. The model's frames stay of the kind that it was fitted on.
+    """
+    from latente.cli.tasks import model_file
     from latente.estimator import load
+    from latente.report.page import language_of
+    from latente.report.run_folder import REPORT, write_certificate, write_run
+    from latente.report.shown import Shown
+    from latente.report.texts import speaking
 
-    whole = load(path)
+    whole, folder = load(model_file(run)), Path(run)
     whole.law_, whole.notes_ = vae.law_, vae.notes_
-    whole.save(path)
+    if not folder.is_dir():
+        whole.save(folder)
+        return
+    lang = language_of(folder / REPORT)
+    shown = Shown(vae, rows) if lang else None
+    with speaking(lang or "en"):
+        write_run(whole, shown, folder)
+    write_certificate(certificate, folder)
+    if shown is not None:
+        reported(shown, folder, console, lang=lang, certificate=certificate, source=data)
 
 
 def tell_laws(console: Console, run: str, data: str, held_out: str) -> None:

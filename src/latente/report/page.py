@@ -29,7 +29,7 @@ from latente.errors import LatenteError
 from latente.files import write_text
 from latente.report import figures
 from latente.report.drawing.style import THEME
-from latente.report.texts import Texts, texts
+from latente.report.texts import LANGUAGES, Texts, language, texts
 from latente.version import __version__
 
 RESOLUTION = 144  # dots per inch of what is drawn as pixels within a figure
@@ -150,6 +150,14 @@ def write_page(page: Page, path: str | Path) -> Path:
         StorageError: it can't be written.
     """
     return write_text(path, page.html())
+
+
+def language_of(path: Path) -> str:
+    """The language of a page that lies there; empty where there is none."""
+    if not path.is_file():
+        return ""
+    found = re.search(f'<html lang="({"|".join(LANGUAGES)})"', path.read_text(encoding="utf-8", errors="replace"))
+    return found[1] if found else language()
 
 
 def guarded(title: str, blocks: Callable[[], Iterable[Block]], say: Texts, short: str = "") -> Section:
