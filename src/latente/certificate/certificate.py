@@ -72,7 +72,7 @@ class Certificate:
     """What was measured of a latent space.
 
     Attributes:
-        about: recipe, dimensions of the code, numbers of rows; plain values.
+        about: recipe, dimensions of the code, numbers of rows, a digest of the model; plain values.
         figures: by name, in the order in which they are shown.
         verdicts: what they amount to, the gravest first; none is good news.
     """

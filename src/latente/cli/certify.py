@@ -133,8 +133,8 @@ def kept(run: str) -> Certificate:
     from latente.cli.tasks import model_file
     from latente.report.run_folder import read_certificate
 
-    model_file(run)  # says what is wrong where there is no run
-    return read_certificate(Path(run) if Path(run).is_dir() else Path(run).parent)
+    model = model_file(run)
+    return read_certificate(model.parent, model)
 
 
 def tell(console: Console, certificate: Certificate) -> None:
