@@ -67,6 +67,13 @@ def test_impute_fills_the_holes_and_nothing_else(latente, run: Path, people: Pat
         assert after["age"] and (not before["age"] or before["age"] == after["age"])
 
 
+def test_a_column_that_is_left_out_of_the_model_may_be_missing(latente, run: Path, people: Path, tmp_path: Path) -> None:
+    bare = tmp_path / "bare.csv"
+    bare.write_text("\n".join(line.rpartition(",")[0] for line in people.read_text().splitlines()) + "\n")
+    for command in ("encode", "impute", "anomalies", "reconstruct"):
+        assert latente(command, run, bare).out == latente(command, run, people).out, command
+
+
 @pytest.mark.parametrize(
     ("given", "code", "words"),
     [
