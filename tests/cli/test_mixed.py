@@ -97,6 +97,18 @@ def test_levels_that_nobody_saw(latente, run: Path, tmp_path: Path) -> None:
     assert latente("impute", run, data, "--unknown", "drop").code == 2
 
 
+@pytest.mark.parametrize("more", [(), ("--law", "all")], ids=["the certificate", "all laws"])
+def test_held_out_rows_with_levels_that_nobody_saw(latente, run: Path, people: Path, tmp_path: Path, more: tuple[str]) -> None:
+    other = tmp_path / "other.csv"
+    other.write_text("".join(people.read_text().splitlines(keepends=True)[:60]) + "10115,Other,40,2024-05-17\n")
+    command = ("certify", run, people, "--held-out", other, *more, "--json")
+    ended = latente(*command)
+    assert ended.code == 1 and "'Other'; leave them empty (= not seen), have them taken so by" in ended.sentence
+    assert "(--unknown missing)" in ended.sentence
+    ended = latente(*command, "--unknown", "missing")
+    assert ended.code == 0 and ended.json and "'sex': 'Other' (1)" in ended.err
+
+
 def test_new_rows_have_names_on_request(latente, tmp_path: Path) -> None:
     data, out = tmp_path / "t.csv", tmp_path / "new.csv"
     data.write_text("id,key,kind\n" + "".join(f"{i},AB-{i:04d},{'xyz'[i % 3]}\n" for i in range(1, 121)))

@@ -10,7 +10,7 @@ import typer
 from latente.cli.console import Console
 from latente.cli.failures import Misused
 from latente.cli.fit import reported
-from latente.cli.options import Json, Quiet, Run
+from latente.cli.options import Json, Quiet, Run, Unknown, UnknownLevels
 
 if TYPE_CHECKING:
     from latente.certificate import Certificate
@@ -45,7 +45,13 @@ Law = Annotated[
 
 
 def certify(
-    run: Run, data: FittedOn = "", held_out: HeldOut = "", law: Law = "", json: Json = False, quiet: Quiet = False
+    run: Run,
+    data: FittedOn = "",
+    held_out: HeldOut = "",
+    law: Law = "",
+    unknown: UnknownLevels = Unknown.error,
+    json: Json = False,
+    quiet: Quiet = False,
 ) -> None:
     """Measure a latent space, and say what is wrong with it.
 
@@ -64,22 +70,22 @@ def certify(
     if law and not data:
         raise Misused("--law needs DATA, too: the rows that the model was fitted on, whose codes the law is fitted to")
     if law == EVERY:
-        tell_laws(console, run, data, held_out)
+        tell_laws(console, run, data, held_out, unknown)
     else:
         with console.hearing_warnings():
-            certificate = measured(console, run, data, held_out, law) if data else kept(run)
+            certificate = measured(console, run, data, held_out, law, unknown) if data else kept(run)
         tell(console, certificate)
         console.report(certificate.to_dict())
 
 
-def measured(console: Console, run: str, data: str, held_out: str, law: str = "") -> Certificate:
+def measured(console: Console, run: str, data: str, held_out: str, law: str, unknown: str) -> Certificate:
     """The certificate of a model, measured now, and left in the run folder where there is one; with another law, that is left
     in the model, and what was drawn with the law before is drawn anew.
     """
     from latente.cli.tasks import open_model
     from latente.report.run_folder import write_certificate
 
-    vae = open_model(run)
+    vae = open_model(run, unknown)
     rows = vae._read(data)
     if law:
         vae.refit_law(law, train=rows)
@@ -116,12 +122,13 @@ def _write_law(console: Console, vae: VAE, rows: Any, certificate: Certificate, 
         reported(shown, folder, console, lang=lang, certificate=certificate, source=data)
 
 
-def tell_laws(console: Console, run: str, data: str, held_out: str) -> None:
+def tell_laws(console: Console, run: str, data: str, held_out: str, unknown: str) -> None:
     """What each law of the codes would reach; the model stays as it is."""
     from latente.cli.tasks import open_model
     from latente.studies.law_comparison import HEADER, compare_laws
 
-    found = compare_laws(open_model(run), train=data, held_out=held_out or None)
+    with console.hearing_warnings():
+        found = compare_laws(open_model(run, unknown), train=data, held_out=held_out or None)
     console.table(HEADER, found.lines(), title="Laws of the codes, by held-out rows; rate and loss as if each were the prior")
     for note in found.notes:
         console.remark(note)

@@ -571,7 +571,7 @@ def _tell_unknown(strange: list[tuple[str, dict[str, int]]], unknown: str) -> No
         name, texts = strange[0]
         raise DataError(
             f"column {name!r} holds levels that the model was not fitted on: {_some(map(repr, texts))}; leave them empty "
-            "(= not seen), have them taken so by unknown='missing', or fit on rows that have them"
+            "(= not seen), have them taken so by unknown='missing' (--unknown missing), or fit on rows that have them"
         )
     told = (f"{name!r}: {_some(f'{text!r} ({count})' for text, count in texts.items())}" for name, texts in strange)
     warnings.warn(
