@@ -323,7 +323,7 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         """What new rows give away of those that were learnt from."""
         held_out = held_out.spread(privacy.M)
         drawn = generation.sample(self.generator_, None, len(held_out), self.seed_, True)[0]
-        as_given = self.codec_.encode(read(self.codec_.decode(drawn, possible=True)))
+        as_given = self._rows(self.codec_.decode(drawn, possible=True))
         scores = [log_likelihood(self.generator_, rows, self.seed_) for rows in (train.spread(len(held_out)), held_out)]
         return privacy.privacy(self.codec_.fields, train, held_out, as_given, (scores[0], scores[1]), self.seed_)
 

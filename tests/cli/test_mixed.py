@@ -97,6 +97,20 @@ def test_levels_that_nobody_saw(latente, run: Path, tmp_path: Path) -> None:
     assert latente("impute", run, data, "--unknown", "drop").code == 2
 
 
+def test_codes_that_are_mostly_numbers_are_read_alike_by_all(latente, tmp_path: Path) -> None:
+    data = tmp_path / "codes.csv"
+    data.write_text("code,x\n" + "".join(f"{'B' if i % 50 == 7 else i % 4},{i % 7}.5\n" for i in range(200)))
+    folder = tmp_path / "codes"
+    ended = latente("fit", data, "-o", folder, "--max-epochs", "1", "--kinds", "code=categorical")
+    assert ended.code == 0 and "could not be" not in ended.err, ended.err
+    for command in (("encode",), ("interpolate", "0", "7"), ("impute",), ("certify",)):
+        ended = latente(command[0], folder, data, *command[1:])
+        assert ended.code == 0, ended.err
+    few = ("--kinds", "code=categorical", "--max-epochs", "1", "-o")
+    assert latente("compare", data, "--recipes", "vae", *few, tmp_path / "compare").code == 0
+    assert latente("tradeoff", data, "--dims", "1", "--betas", "1", *few, tmp_path / "tradeoff").code == 0
+
+
 @pytest.mark.parametrize("more", [(), ("--law", "all")], ids=["the certificate", "all laws"])
 def test_held_out_rows_with_levels_that_nobody_saw(latente, run: Path, people: Path, tmp_path: Path, more: tuple[str]) -> None:
     other = tmp_path / "other.csv"

@@ -20,7 +20,7 @@ from latente.certificate.subjects import Modelled, indicators
 from latente.data import Codec, ImageCodec, fit_codec, frame, read
 from latente.data.sources import to_channels_first
 from latente.errors import DataError, ModelError, entry
-from latente.estimator import VAE
+from latente.estimator import VAE, text_columns
 from latente.recipes import Recipe
 from latente.recipes import recipe as find_recipe
 from latente.rows import Rows, levels_of
@@ -239,7 +239,7 @@ def compare(
     chosen = named(recipes)
     if time_limit is not None and not (isinstance(time_limit, Real) and 0 < time_limit < math.inf):
         raise ModelError(f"time_limit is {time_limit!r}; it must be None or a positive number of seconds")
-    rows, seed = read(data), seed_of(random_state)
+    rows, seed = read(data, texts=text_columns(parameters.get("kinds"))), seed_of(random_state)
     share = None if time_limit is None else float(time_limit) / len(chosen)
     common = {"validation_fraction": held_out_share(len(rows), JUDGED), **parameters}
     common |= {"time_limit": share, "random_state": seed, "verbose": verbose}

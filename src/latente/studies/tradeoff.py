@@ -22,7 +22,7 @@ from latente.certificate.estimates import Array, Estimate, standard_error, unkno
 from latente.certificate.information import Costs
 from latente.data import fit_codec, frame, read
 from latente.errors import DataError, ModelError, entry
-from latente.estimator import VAE, field_resolution
+from latente.estimator import VAE, field_resolution, text_columns
 from latente.model.likelihoods import LOG_SIGMA_FLOOR, Likelihood
 from latente.recipes import Composer, Recipe
 from latente.rows import Rows
@@ -287,7 +287,7 @@ class Ground:
     @classmethod
     def laid(cls, data: Any, recipe: str | Recipe, told: Callable[[str], None], **parameters: Any) -> Ground:
         """Read, encode and divide the rows."""
-        rows = read(data)
+        rows = read(data, texts=text_columns(parameters.get("kinds")))
         vae = VAE(recipe, **{"validation_fraction": held_out_share(len(rows), JUDGED_AND_STOPPED), **parameters})
         vae._check_parameters()
         vae.seed_ = seed_of(vae.random_state)
