@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -34,7 +33,7 @@ def compare(
     latent_dim: LatentDim = AUTO,
     hidden: Hidden = AUTO,
     max_epochs: MaxEpochs = AUTO,
-    time_limit: TimeLimit = AUTO,
+    time_limit: TimeLimit = None,
     device: Device = AUTO,
     kinds: KindsOfColumns = None,
     seed: Seed = 0,
@@ -61,10 +60,8 @@ def compare(
     claim_study(folder, COMPARE)
     with console.hearing_warnings():
         found = made(
-            data, chosen, latent_dim=latent_dim, time_limit=None if time_limit == AUTO else time_limit, random_state=seed,
-            verbose=int(console.shows_progress and sys.stderr.isatty()),
-            told=lambda fit: console.remark(fit, "fitting"), hidden=hidden, max_epochs=max_epochs, device=device,
-            kinds=options.pairs(kinds or [], "COLUMN=KIND, such as zip=categorical") or None,
+            data, chosen, latent_dim=latent_dim, time_limit=time_limit, random_state=seed, hidden=hidden,
+            max_epochs=max_epochs, device=device, kinds=options.kinds(kinds), **console.told_of_fits(),
         )  # fmt: skip
         paths = write_comparison(found, folder, str(lang or language()), stem(data))
     console.table(found.header, found.lines(), title=found.title)
