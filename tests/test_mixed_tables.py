@@ -279,7 +279,7 @@ def test_rows_given_some_of_their_columns(vae: lt.VAE, law: str) -> None:
         ({"age": 3}, "the column 'age', which is not there"),
         ({"size": (5, 1)}, "can't be from 5 to 1"),
         ({"size": (100, 200)}, "was only ever from"),
-        ({"size": "tall"}, "holds numbers: ask for one"),
+        ({"size": "tall"}, "holds numbers, and 'tall' is none: ask for one"),
         ({"name": "somebody 1"}, "is left out of the model"),
     ],
 )
@@ -386,7 +386,7 @@ def test_dates_in_a_file_and_given(tmp_path: Path) -> None:
     assert [field["kind"] for field in vae.fields_] == ["calendar", "calendar", "binary"]
     drawn = vae.sample(30, given={"day": ("2021-03-01", None)})
     assert min(column(drawn, "day")).isoformat() >= "2021-03-01" and set(column(drawn, "year")) == {"y2021"}
-    with pytest.raises(lt.DataError, match="'day' holds dates: ask for one"):
+    with pytest.raises(lt.DataError, match="'day' holds dates, such as 2021-03-01, and 'soon' is none: ask for one"):
         vae.sample(5, given={"day": "soon"})
 
 

@@ -6,6 +6,11 @@ also a :class:`ValueError`, so that code which knows nothing of Latente (scikit-
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import TypeVar
+
+Thing = TypeVar("Thing")
+
 
 class LatenteError(Exception):
     """Base of all errors that Latente raises on purpose."""
@@ -29,3 +34,18 @@ class TrainingError(LatenteError, RuntimeError):
 
 class LatenteWarning(UserWarning):
     """Something that went well enough to go on, and that a person should know."""
+
+
+def entry(things: Mapping[str, Thing], name: str, what: str) -> Thing:
+    """One of several things by its name; ``what`` is what one of them is.
+
+    Raises:
+        KeyError: there is none of that name; it says which there are.
+
+    >>> entry({"vae": 1, "iwae": 2}, "vea", "model")
+    Traceback (most recent call last):
+    KeyError: "there is no model called 'vea'; there are vae, iwae"
+    """
+    if name not in things:
+        raise KeyError(f"there is no {what} called {name!r}; there are {', '.join(things)}")
+    return things[name]

@@ -323,7 +323,7 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         """What new rows give away of those that were learnt from."""
         held_out = held_out.spread(privacy.M)
         drawn = generation.sample(self.generator_, None, len(held_out), self.seed_, True)[0]
-        as_given = self.codec_.encode(read(self.codec_.decode(drawn, possible=True)))
+        as_given = self._rows(self.codec_.decode(drawn, possible=True))
         scores = [log_likelihood(self.generator_, rows, self.seed_) for rows in (train.spread(len(held_out)), held_out)]
         return privacy.privacy(self.codec_.fields, train, held_out, as_given, (scores[0], scores[1]), self.seed_)
 
@@ -576,7 +576,7 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
             DataError: rows are missing, or ``train`` is not what the model was fitted on.
             ModelError: there is no such law.
         """
-        self.law_ = self._law(self._learnt(train), law)
+        self.law_ = self._law(self._parts(train)[0], law)
         self.notes_ = [note for note in self.notes_ if note != STORES_CODES]
         if isinstance(self.law_, NearestLaw):
             self.notes_.append(STORES_CODES)
@@ -585,26 +585,26 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
 
     def _learnt_and_others(self, train: Any, held_out: Any) -> tuple[Rows, Rows]:
         """Rows that were learnt from and rows that were not, as :meth:`certificate` takes them."""
-        learnt, others = self._learnt(train, whole=held_out is None), None
+        learnt, others = self._parts(train, whole=held_out is None)
         if held_out is not None:
             others = self._rows(held_out)
-        elif train is not None:
-            others = self._divided_again(self._rows(train))[1]
-        elif self._at_hand:
-            others = self._at_hand[1]
         if others is None:
             raise DataError("no rows were held out in the fit: pass rows that the model has not seen as held_out=…")
         return learnt, others[seen_rows(others)]
 
-    def _learnt(self, train: Any, whole: bool = True) -> Rows:
-        """The rows that were learnt from: those at hand, or ``train``; of the ``whole`` data of the fit that part."""
+    def _parts(self, train: Any, whole: bool = True) -> tuple[Rows, Rows | None]:
+        """The rows that were learnt from and those that the fit held out: those at hand, or ``train``, divided again where it
+        is the ``whole`` data of the fit.
+        """
         check_is_fitted(self, "model_")
-        learnt = self._at_hand[0] if self._at_hand else None
+        parts = self._at_hand
         if train is not None:
-            learnt = self._divided_again(self._rows(train))[0] if whole else self._rows(train)
-        if learnt is None:
+            rows = self._rows(train)
+            parts = self._divided_again(rows) if whole else (rows, None)
+        if parts is None:
             raise DataError("the rows of the fit are no longer at hand: pass what the model was fitted on as train=…")
-        return learnt[seen_rows(learnt)]
+        learnt, others = parts
+        return learnt[seen_rows(learnt)], others
 
     def _divided_again(self, rows: Rows) -> tuple[Rows, Rows | None]:
         """The rows of the fit in the two parts that it made of them; the scores of the held-out ones show that it is so."""

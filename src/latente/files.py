@@ -83,7 +83,7 @@ def write_tensors(path: str | Path, kind: str, version: int, values: Mapping[str
     """
     held = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
     text = json.dumps(values)
-    metadata = {"kind": kind, "version": str(version), "values": text, "sha256": _digest(text, held)}
+    metadata = {"kind": kind, "version": str(version), "values": text, "sha256": digest(text, held)}
     return write_atomically(path, lambda file: file.write(serialise(held, metadata)))
 
 
@@ -104,7 +104,7 @@ def read_tensors(path: str | Path, kind: str, version: int) -> tuple[dict[str, A
     _check_version(metadata.get("version", ""), version, path)
     try:
         tensors = parse(content)
-        intact = _digest(metadata["values"], tensors) == metadata["sha256"]
+        intact = digest(metadata["values"], tensors) == metadata["sha256"]
         values = json.loads(metadata["values"])
     except (SafetensorError, KeyError, ValueError, RecursionError) as error:
         raise StorageError(f"{path} is damaged: {error}") from error
@@ -137,11 +137,12 @@ def _check_version(found: str, known: int, path: Path) -> None:
         )
 
 
-def _digest(text: str, tensors: Mapping[str, Tensor]) -> str:
-    digest = hashlib.sha256(text.encode())
+def digest(text: str, tensors: Mapping[str, Tensor]) -> str:
+    """A checksum of a text and of tensors by name, which lie on the processor."""
+    found = hashlib.sha256(text.encode())
     for name in sorted(tensors):
         value = tensors[name]
-        digest.update(f"{name} {value.dtype} {tuple(value.shape)}".encode())
+        found.update(f"{name} {value.dtype} {tuple(value.shape)}".encode())
         if math.prod(value.shape):
-            digest.update(value.reshape(-1).view(torch.uint8).numpy().data)
-    return digest.hexdigest()
+            found.update(value.reshape(-1).view(torch.uint8).numpy().data)
+    return found.hexdigest()

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from latente.data import Codec, codec_from_state
 from latente.errors import ModelError, StorageError
-from latente.files import read_tensors, write_tensors
+from latente.files import digest, read_tensors, write_tensors
 from latente.model.latent_model import LatentModel
 from latente.model.laws import LatentLaw
 from latente.model.parts import Choice, Part, build
@@ -27,6 +27,7 @@ from latente.version import __version__
 
 KIND = "model"
 VERSION = 2
+WEIGHTS = ("model.", "generator.", "law.")  # what the names of tensors of trained parts begin with
 
 
 @dataclass
@@ -74,9 +75,7 @@ def save(fitted: Fitted, path: str | Path) -> Path:
         "settings": fitted.settings,
     }
     tensors = {
-        **_named("model", fitted.model),
-        **({} if fitted.generator is fitted.model else _named("generator", fitted.generator)),
-        **_named("law", fitted.law),
+        **_weights(fitted.model, fitted.law, fitted.generator),
         **{f"codec.{name}": torch.from_numpy(np.ascontiguousarray(value)) for name, value in arrays.items()},
         "calibration.scores": torch.from_numpy(fitted.calibration.scores),
         "calibration.surprise": torch.from_numpy(fitted.calibration.surprise),
@@ -121,6 +120,26 @@ def load(path: str | Path, parts: Iterable[type[Part]] = ()) -> Fitted:
         raise StorageError(f"{path} does not describe a model that this Latente ({__version__}) can make: {error}") from error
 
 
+def identity(model: LatentModel, law: LatentLaw, generator: LatentModel) -> str:
+    """By what it is told whether something was measured of a model: a digest of its weights and of those of its laws."""
+    return digest("", {name: value.detach().cpu().contiguous() for name, value in _weights(model, law, generator).items()})
+
+
+def identity_in(path: str | Path) -> str:
+    """:func:`identity` of the model in a file.
+
+    Raises:
+        StorageError: there is none, or it is damaged.
+    """
+    _, tensors = read_tensors(path, KIND, VERSION)
+    return digest("", {name: value for name, value in tensors.items() if name.startswith(WEIGHTS)})
+
+
+def _weights(model: LatentModel, law: LatentLaw, generator: LatentModel) -> dict[str, Tensor]:
+    own = {} if generator is model else _named("generator", generator)
+    return {**_named("model", model), **own, **_named("law", law)}
+
+
 def _named(prefix: str, module: nn.Module) -> dict[str, Tensor]:
     return {f"{prefix}.{name}": value for name, value in module.state_dict().items()}
 
@@ -135,7 +154,7 @@ def _fill(module: nn.Module, state: dict[str, Tensor]) -> None:
 
 def _refuse_not_finite(tensors: dict[str, Tensor], path: str | Path) -> None:
     for name, value in tensors.items():
-        weights = name.startswith(("model.", "generator.", "law.")) and value.is_floating_point()
+        weights = name.startswith(WEIGHTS) and value.is_floating_point()
         if weights and not bool(torch.isfinite(value).all()):
             raise StorageError(
                 f"{path}: {name.partition('.')[2]} holds values that are not finite; the model would answer nothing else"

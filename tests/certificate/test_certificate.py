@@ -6,7 +6,9 @@ import copy
 import json
 import math
 import pickle
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -41,6 +43,11 @@ def test_as_plain_values_and_back(certificate: Certificate) -> None:
     again = Certificate.from_dict(json.loads(certificate.to_json()))
     assert again.to_dict() == values
     assert str(again) == str(certificate)
+
+
+def test_a_figure_that_is_not_there_is_told_from_those_that_are(certificate: Certificate) -> None:
+    with pytest.raises(KeyError, match="no figure called 'C'; there are .*completeness, "):
+        certificate["C"]
 
 
 def test_in_words(certificate: Certificate) -> None:
@@ -107,6 +114,22 @@ def test_rows_stay_in_memory_and_go_nowhere(fitted_table: lt.VAE, table: NDArray
         loaded.certificate(train=table[::-1])
     with pytest.raises(lt.DataError, match="are not the 569 rows"):
         loaded.certificate(train=table[:500])
+
+
+def test_rows_of_the_fit_are_encoded_and_scored_once(
+    fitted_table: lt.VAE, table: NDArray[np.float64], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls: list[str] = []
+
+    def counted(name: str, method: Any, *arguments: Any) -> Any:
+        calls.append(name)
+        return method(*arguments)
+
+    for name in ("_encoded", "_scores"):
+        monkeypatch.setattr(fitted_table, name, partial(counted, name, getattr(fitted_table, name)))
+    learnt, others = fitted_table._learnt_and_others(table, None)
+    assert calls == ["_encoded", "_scores"]
+    assert (len(learnt), len(others)) == (512, 57)
 
 
 def test_rows_of_ones_own(fitted_table: lt.VAE, table: NDArray[np.float64]) -> None:

@@ -46,6 +46,7 @@ def test_nothing_is_said_of_a_good_model() -> None:
         ("overfits", {"gain": unknown(""), "membership": Estimate(0.7, 0.65, 0.75)}),
         ("no better than PCA", {"information_kept": Estimate(0.7), "completeness_pca": Estimate(0.8)}),
         ("no better than PCA", {"information_kept": Estimate(0.7), "completeness": unknown("too few rows")}),
+        ("keeps less than PCA", {"information_kept": Estimate(0.2, 0.1, 0.3)}),
         ("no structure found", {"completeness": NO_CONTRAST, "gain": Estimate(0.01, -0.02, 0.04)}),
     ],
 )  # fmt: skip
@@ -62,12 +63,13 @@ def test_a_verdict_and_its_evidence(name: str, changed: dict[str, Estimate]) -> 
         {"copying": Estimate(-8.0, -9.0, -7.0)},
         {"nearer_to_training": Estimate(0.9, 0.88, 0.92)},
         {"gap": Estimate(5.0, -1.0, 11.0)},
-        {"information_kept": Estimate(0.7)},
+        {"information_kept": Estimate(0.7, 0.69, 0.71)},
+        {"information_kept": Estimate(0.5, 0.1, 0.9)},
         {"completeness": NO_CONTRAST},
         {"completeness": unknown("9 held-out rows are too few"), "continuity": unknown("9 held-out rows are too few")},
         {name: unknown("an autoencoder has none") for name in ("prior_holes", "mutual_information", "gain")},
     ],
-    ids=["crowds", "no C_T", "by chance", "C above PCA", "gains", "few rows", "autoencoder"],
+    ids=["crowds", "no C_T", "by chance", "C above PCA", "far less by chance", "gains", "few rows", "autoencoder"],
 )  # fmt: skip
 def test_half_the_evidence_is_none(changed: dict[str, Estimate]) -> None:
     assert verdicts({**GOOD, **changed}) == ()

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import latente as lt
+from latente.storage import identity_in
 from tests.cli.helpers import write_csv
 
 
@@ -26,7 +27,8 @@ def test_fit_leaves_the_certificate_in_the_run(latente, run):
     _data, folder, ended = run
     assert "space: completeness " in ended.out
     kept = json.loads((folder / "certificate.json").read_text())
-    assert kept["about"] == {"recipe": "vae", "latent_dim": 2, "rows": 360, "held_out_rows": 40, "repeated_rows_left_out": 0}
+    sizes = {"rows": 360, "held_out_rows": 40, "repeated_rows_left_out": 0}
+    assert kept["about"] == {"recipe": "vae", "latent_dim": 2, **sizes, "model": identity_in(folder / "model.safetensors")}
     shown = latente("certify", folder)
     assert shown.code == 0
     assert "completeness C" in shown.out and "continuity K" in shown.out
@@ -63,6 +65,21 @@ def test_where_there_is_none(latente, run, tmp_path):
     (copy / "certificate.json").unlink()
     assert "name the data that the model was fitted on" in latente("certify", copy).sentence
     assert "there is no run folder" in latente("certify", tmp_path / "nowhere").sentence
+
+
+def test_that_of_another_model_is_not_believed(latente, run, tmp_path):
+    data, folder, _ = run
+    other = tmp_path / "other"
+    assert latente("fit", data, "-o", other, "--max-epochs", "1", "--no-figures", "--seed", "1").code == 0
+    kept = json.loads((folder / "certificate.json").read_text())
+    (other / "certificate.json").write_text(json.dumps(kept))
+    refused = latente("certify", other)
+    assert refused.code == 1 and "is of another model than" in refused.sentence and "name the data" in refused.sentence
+    kept["about"].pop("model")
+    (other / "certificate.json").write_text(json.dumps(kept))
+    assert latente("certify", other, "--json").json == kept, "of an earlier Latente, which did not say of what it is"
+    assert latente("certify", other, data, "--json").json == latente("certify", other, "--json").json
+    assert latente("certify", other, data, "--law", "gaussian", "--json").json == latente("certify", other, "--json").json
 
 
 def test_without_one(latente, run, tmp_path):

@@ -67,6 +67,13 @@ def test_impute_fills_the_holes_and_nothing_else(latente, run: Path, people: Pat
         assert after["age"] and (not before["age"] or before["age"] == after["age"])
 
 
+def test_a_column_that_is_left_out_of_the_model_may_be_missing(latente, run: Path, people: Path, tmp_path: Path) -> None:
+    bare = tmp_path / "bare.csv"
+    bare.write_text("\n".join(line.rpartition(",")[0] for line in people.read_text().splitlines()) + "\n")
+    for command in ("encode", "impute", "anomalies", "reconstruct"):
+        assert latente(command, run, bare).out == latente(command, run, people).out, command
+
+
 @pytest.mark.parametrize(
     ("given", "code", "words"),
     [
@@ -88,6 +95,32 @@ def test_levels_that_nobody_saw(latente, run: Path, tmp_path: Path) -> None:
     ended = latente("impute", run, data, "--unknown", "missing", "-o", tmp_path / "out.csv")
     assert ended.code == 0 and "warning: levels" in ended.err and "'sex': 'Other' (1)" in ended.err
     assert latente("impute", run, data, "--unknown", "drop").code == 2
+
+
+def test_codes_that_are_mostly_numbers_are_read_alike_by_all(latente, tmp_path: Path) -> None:
+    data = tmp_path / "codes.csv"
+    data.write_text("code,x\n" + "".join(f"{'B' if i % 50 == 7 else i % 4},{i % 7}.5\n" for i in range(200)))
+    folder = tmp_path / "codes"
+    ended = latente("fit", data, "-o", folder, "--max-epochs", "1", "--kinds", "code=categorical")
+    assert ended.code == 0 and "could not be" not in ended.err, ended.err
+    for command in (("encode",), ("interpolate", "0", "7"), ("impute",), ("certify",)):
+        ended = latente(command[0], folder, data, *command[1:])
+        assert ended.code == 0, ended.err
+    few = ("--kinds", "code=categorical", "--max-epochs", "1", "-o")
+    assert latente("compare", data, "--recipes", "vae", *few, tmp_path / "compare").code == 0
+    assert latente("tradeoff", data, "--dims", "1", "--betas", "1", *few, tmp_path / "tradeoff").code == 0
+
+
+@pytest.mark.parametrize("more", [(), ("--law", "all")], ids=["the certificate", "all laws"])
+def test_held_out_rows_with_levels_that_nobody_saw(latente, run: Path, people: Path, tmp_path: Path, more: tuple[str]) -> None:
+    other = tmp_path / "other.csv"
+    other.write_text("".join(people.read_text().splitlines(keepends=True)[:60]) + "10115,Other,40,2024-05-17\n")
+    command = ("certify", run, people, "--held-out", other, *more, "--json")
+    ended = latente(*command)
+    assert ended.code == 1 and "'Other'; leave them empty (= not seen), have them taken so by" in ended.sentence
+    assert "(--unknown missing)" in ended.sentence
+    ended = latente(*command, "--unknown", "missing")
+    assert ended.code == 0 and ended.json and "'sex': 'Other' (1)" in ended.err
 
 
 def test_new_rows_have_names_on_request(latente, tmp_path: Path) -> None:

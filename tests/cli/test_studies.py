@@ -78,14 +78,24 @@ def test_bad_input_is_one_sentence(latente, table_csv, tmp_path, arguments, code
 
 def test_another_law(latente, table_csv, table_run, tmp_path):
     run = shutil.copytree(table_run, tmp_path / "run")
-    (run / "report.html").touch()
     ended = latente("certify", run, table_csv, "--law", "nearest")
-    assert ended.code == 0 and "report.html was made with the law that the model had before" in " ".join(ended.err.split())
+    assert ended.code == 0 and not (run / "report.html").exists() and not (run / "figures").exists()
     assert "stores codes of training rows" in ended.err and "completeness C" in ended.out
     vae = lt.load(run / "model.safetensors")
     assert vae.law_.name == "nearest" and vae.codec_.container == lt.load(table_run / "model.safetensors").codec_.container
     assert latente("certify", run, "--law", "flow").code == 2
     assert "no law of codes called 'folw'" in latente("certify", run, table_csv, "--law", "folw").sentence
+
+
+def test_the_report_is_written_anew_with_another_law(latente, table_csv, table_run, tmp_path):
+    run = tmp_path / "run"
+    assert latente("fit", table_csv, "-o", run, "--max-epochs", "2", "--lang", "es").code == 0
+    before = {path.name: path.read_bytes() for path in (run / "report.html", run / "figures/latent_map.png")}
+    assert latente("certify", run, table_csv, "--law", "nearest", "-q").code == 0
+    report = (run / "report.html").read_text()
+    assert '<html lang="es">' in report and "guarda con el modelo códigos" in report
+    assert before["latent_map.png"] != (run / "figures/latent_map.png").read_bytes()
+    assert any("stores codes" in note for note in json.loads((run / "metrics.json").read_text())["notes"])
 
 
 def test_what_every_law_would_reach(latente, table_csv, table_run, tmp_path, monkeypatch):

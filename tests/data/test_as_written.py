@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import datetime
+import math
 from pathlib import Path
 from typing import Any
 
@@ -114,6 +115,8 @@ def test_new_rows_have_them_too() -> None:
         ("wait", (datetime.timedelta(hours=1), 7200), (3600, 7200)),
         ("at", ("2021-03-01", "2021-03-01 12:00"), (1614553200, 1614596400)),
         ("at", ("2021-03-01T00:00Z", datetime.datetime(2021, 3, 1, 12)), (1614556800, 1614596400)),
+        ("at", ("2021-03-01 0:00", "2021-03-01T9:30:15"), (1614553200, 1614587415)),
+        ("time", ("9:00", "10:00"), (32400, 36000)),
         ("day", (datetime.date(2021, 3, 2), "2021-03"), None),
     ],
 )
@@ -136,10 +139,27 @@ def test_what_can_not_be_given_is_told_in_dates() -> None:
     codec = codec_of(pl.DataFrame(moments()))
     with pytest.raises(DataError, match="from 2030-01-01 to 2030-01-01, and was only ever from 2021-03-01 to 2021-05-28"):
         restricted_to(codec, {"day": "2030-01-01"})
-    with pytest.raises(DataError, match="'time' holds times of day: ask for one"):
+    with pytest.raises(DataError, match="'time' holds times of day, such as 09:30, and 'noon' is none: ask for one"):
         restricted_to(codec, {"time": "noon"})
     with pytest.raises(DataError, match="'wait' held durations when the model was fitted, and holds something else now"):
         codec.encode(read(pl.DataFrame(moments()).with_columns(wait=pl.lit(3.0))))
+
+
+@pytest.mark.parametrize(
+    ("column", "wanted"),
+    [
+        ("size", "nan"),
+        ("size", (1.0, math.nan)),
+        ("size", [[1.0]]),
+        ("day", np.datetime64("NaT")),
+        ("wait", pd.NaT),
+        ("time", "9:0"),
+    ],
+)
+def test_a_hole_can_not_be_asked_for(column: str, wanted: Any) -> None:
+    codec = codec_of(pl.DataFrame({**moments(), "size": np.linspace(0.0, 1.0, len(moments()["day"]))}))
+    with pytest.raises(DataError, match=f"given: '{column}' holds .* is none: ask for one, for a list of them, or for"):
+        restricted_to(codec, {column: wanted})
 
 
 def test_a_constant_date_is_told_as_one() -> None:

@@ -95,6 +95,23 @@ def test_new_rows_have_names_on_request(kind: Any, tmp_path: Path) -> None:
     assert pl.DataFrame(empty if kind is not pa.table else pl.from_arrow(empty))["key"].null_count() == 5
 
 
+@pytest.mark.parametrize("kind", [pd.DataFrame, pl.DataFrame, pa.table])
+def test_rows_need_no_names_for_what_does_not_go_by_them(kind: Any) -> None:
+    named = {**rows(), "place": ["here"] * N}
+    vae = lt.VAE(max_epochs=1, random_state=0).fit(kind(named))
+    bare = {name: named[name] for name in ("size", "kind")}
+    assert np.array_equal(vae.transform(kind(bare)), vae.transform(kind(named)))
+    assert np.array_equal(vae.score_samples(kind(bare)), vae.score_samples(kind(named)))
+    whole = vae.impute(kind({"key": named["key"][:3], "size": [0.5, None, 1.0], "kind": ["bee", "ant", None]}))
+    whole = pl.DataFrame(whole) if kind is not pa.table else pl.from_arrow(whole)
+    assert isinstance(whole, pl.DataFrame) and whole.columns == list(named)
+    assert whole["id"].null_count() == whole["ticket"].null_count() == 3
+    assert whole["key"].to_list() == named["key"][:3] and whole["place"].to_list() == ["here"] * 3
+    assert whole["size"].to_list()[::2] == [0.5, 1.0] and whole["kind"].to_list()[:2] == ["bee", "ant"]
+    with pytest.raises(lt.DataError, match="columns that the model was fitted on are missing: 'kind'"):
+        vae.transform(kind({"id": named["id"], "size": named["size"]}))
+
+
 def test_what_has_no_shape_is_said() -> None:
     generator = np.random.default_rng(0)
     names = ["".join(generator.choice(list("aeioumnrst"), generator.integers(4, 9))) + str(i) * (i % 2) for i in range(N)]

@@ -134,6 +134,14 @@ def test_draws_can_be_and_have_the_mean(column: Column) -> None:
     assert float(drawn.mean()) == pytest.approx(mean, abs=0.15 * max(1.0, float(drawn.std())))
 
 
+def test_nothing_is_drawn_again_once_no_value_is_the_one_that_repeats(monkeypatch: pytest.MonkeyPatch) -> None:
+    law, draws = law_of(ATOM["count at 3"]), iter([2.0, 2.0, 4.0])
+    assert isinstance(law, Hurdle)
+    monkeypatch.setattr(law.rest, "sample", lambda theta: torch.full_like(theta, next(draws)))
+    assert set(law.sample(theta_of(law, 100)).flatten().tolist()) == {2.0, 4.0}
+    assert next(draws, None) is None
+
+
 def test_they_are_what_scipy_has() -> None:
     x = np.array([-2.0, 0.0, 4.0])
     values = torch.tensor(x).unsqueeze(1)

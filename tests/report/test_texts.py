@@ -66,6 +66,12 @@ GRAVE = {
         "completeness": Estimate(0.2),
         "completeness_pca": Estimate(0.3),
     },
+    "keeps less than PCA": {
+        "information_kept": Estimate(0.2, 0.1, 0.3),
+        "information_kept_pca": Estimate(0.5, 0.4, 0.6),
+        "completeness": Estimate(0.6),
+        "completeness_pca": Estimate(0.3),
+    },
 }
 
 

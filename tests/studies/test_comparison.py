@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -110,6 +111,11 @@ def test_in_words_and_as_plain_values(of_numbers: Comparison) -> None:
     assert of_numbers._repr_html_().count("<tr>") == len(of_numbers.lines()) + 1
 
 
+def test_a_model_that_is_not_there_is_told_from_those_that_are(of_numbers: Comparison) -> None:
+    with pytest.raises(KeyError, match=f"no model here called 'vea'; there are {', '.join(of_numbers.models)}"):
+        of_numbers["vea"]
+
+
 def test_every_model_decodes_the_same_places(of_numbers: Comparison) -> None:
     scene = of_numbers.scene
     assert scene.places.shape == (2000, 3)
@@ -192,6 +198,18 @@ def test_the_folder_has_a_run_for_each_model(of_pictures: Comparison, tmp_path: 
     with pytest.raises(lt.StorageError, match="is a file; a study needs a folder"):
         claim_study(tmp_path / "out/notes.txt", ())
     assert folder_name("../x:y=1") == "x-y-1"
+
+
+def test_two_names_that_differ_in_signs_alone_have_two_folders(of_pictures: Comparison, tmp_path: Path) -> None:
+    names = ("mild:beta=2", "mild beta 2", "compare.json")
+    models = dict(zip(names, of_pictures.models.values(), strict=True))
+    certificates = dict(zip(names, of_pictures.certificates.values(), strict=True))
+    scene = replace(of_pictures.scene, views=dict(zip(names, of_pictures.scene.views.values(), strict=True)))
+    paths = write_comparison(replace(of_pictures, models=models, certificates=certificates, scene=scene), tmp_path / "out")
+    assert [paths[name].name for name in names] == ["mild-beta-2", "mild-beta-2-2", "compare.json-2"]
+    for name, vae in models.items():
+        assert np.array_equal(lt.load(paths[name] / "model.safetensors").sample(2), vae.sample(2))
+    assert f"latente explore {paths['mild beta 2']}" in paths["page"].read_text()
 
 
 def test_what_can_not_be_compared(table: NDArray[np.float64]) -> None:

@@ -45,6 +45,11 @@ def test_in_words_and_as_plain_values(found: LawComparison) -> None:
     assert found._repr_html_().count("<tr>") == 5
 
 
+def test_a_law_that_is_not_there_is_told_from_those_that_are(found: LawComparison) -> None:
+    with pytest.raises(KeyError, match="no law here called 'flow'; there are prior, gaussian, mixture, nearest"):
+        found["flow"]
+
+
 def test_the_same_each_time_and_the_model_stays(vae: lt.VAE, found: LawComparison) -> None:
     before = vae.law_
     assert lt.compare_laws(vae, ["prior", "gaussian", "mixture", "nearest"]).to_dict() == found.to_dict()

@@ -78,6 +78,13 @@ def test_as_words_frames_and_plain_values(linear: Tradeoff) -> None:
     assert linear._repr_html_().count("<tr>") == len(linear.points) + 1
 
 
+def test_a_model_that_is_not_there_is_told_from_those_that_are(linear: Tradeoff) -> None:
+    with pytest.raises(
+        KeyError, match="no model here called 'PCA'; there are sigma-vae, probabilistic PCA, independent columns"
+    ):
+        linear.of("PCA")
+
+
 def test_the_figure_marks_what_was_chosen(linear: Tradeoff) -> None:
     panel = rate_distortion(linear)
     labels = [text.get_text() for text in panel.get_legend().get_texts()]
@@ -103,6 +110,14 @@ def test_the_same_seed_gives_the_same_points(rows: NDArray[np.float64]) -> None:
     found = [lt.tradeoff(rows[:200], dims=[1, 2], betas=[2.0], **QUICK) for _ in range(2)]
     assert without_seconds(found[0]) == without_seconds(found[1])
     assert found[0].about["seed"] == 0
+
+
+def test_rows_are_counted_as_they_are_used(rows: NDArray[np.float64], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("latente.studies.tradeoff.MOST_JUDGED", 20)
+    found = lt.tradeoff(rows[:300], dims=[1], betas=[1.0], validation_fraction=0.2, **QUICK)
+    counts = {name: count for name, count in found.about.items() if name.endswith("rows")}
+    assert counts == {"rows": 300, "training_rows": 240, "stopping_rows": 30, "judged_rows": 20}
+    assert found.title.endswith("nats per held-out row (20 of 300)")
 
 
 def test_a_mixed_table_has_no_pca_in_nats_and_says_why() -> None:

@@ -11,6 +11,7 @@ from typing import Any
 
 from latente.certificate.estimates import Estimate
 from latente.certificate.verdicts import Verdict
+from latente.errors import entry
 
 LINES: dict[str, tuple[str, str]] = {
     "completeness": (
@@ -71,7 +72,7 @@ class Certificate:
     """What was measured of a latent space.
 
     Attributes:
-        about: recipe, dimensions of the code, numbers of rows; plain values.
+        about: recipe, dimensions of the code, numbers of rows, a digest of the model; plain values.
         figures: by name, in the order in which they are shown.
         verdicts: what they amount to, the gravest first; none is good news.
     """
@@ -82,7 +83,7 @@ class Certificate:
 
     def __getitem__(self, name: str) -> Estimate:
         """A figure by its name."""
-        return self.figures[name]
+        return entry(self.figures, name, "figure")
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values that JSON can hold; a figure is ``{"value", "low", "high", "reason"}``, None where there is none."""

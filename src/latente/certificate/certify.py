@@ -31,6 +31,7 @@ from latente.model.latent_model import LatentModel
 from latente.model.laws import LatentLaw
 from latente.rows import CATEGORICAL, Field, Rows, levels_of
 from latente.seeding import seeded
+from latente.storage import identity
 from latente.tasks.generation import sample
 from latente.tasks.reconstruct import reconstruct
 from latente.training.diagnosis import active_units
@@ -82,6 +83,7 @@ def certify(
         "rows": len(train),
         "held_out_rows": len(held_out),
         "repeated_rows_left_out": len(train) + len(held_out) - len(stage.train) - len(stage.everyone),
+        "model": identity(model, law, generator or model),
     }
     return Certificate(about, figures, verdicts(figures))
 

@@ -11,6 +11,7 @@ from sklearn.neighbors import NearestNeighbors
 from torch import Tensor
 
 from latente.certificate.estimates import LEAST_CONTRAST, LEAST_ROWS, Array, Estimate, bootstrapped, unknown
+from latente.model.laws import factor, whitened
 
 RHO = 0.9
 CURVE = (0.95, 0.8)  # beside it
@@ -25,19 +26,21 @@ class Moments:
 
     @classmethod
     def of(cls, z: Tensor) -> Moments:
-        """Of codes [N, d], N from 2; a ridge far below their spread keeps unused directions from dividing by 0."""
+        """Of codes [N, d], N from 2."""
         z = z.double()
-        covariance = torch.cov(z.T).reshape(z.shape[1], z.shape[1])
-        ridge = 1e-9 * covariance.diagonal().mean().clamp_min(1e-12)
-        return cls(z.mean(0), torch.linalg.cholesky(covariance + ridge * torch.eye(z.shape[1], dtype=z.dtype)))
+        return cls(z.mean(0), factor(z))
 
     def draw(self, n: int) -> Tensor:
         """Codes [n, d] of the normal law with these moments: the simple law that is the same for every model."""
         return self._placed(torch.randn(n, len(self.mean), dtype=torch.float64))
 
+    def whitened(self, z: Tensor) -> Tensor:
+        """Codes [N, d] as they are where these moments are 0 and I."""
+        return whitened(z, self.mean, self.cholesky)
+
     def neighbours(self, z: Tensor, rho: float = RHO) -> Tensor:
         """z' = m + L (rho L^-1 (z - m) + sqrt(1 - rho^2) eps), [N, d]: as the moments stay, "near" has no scale."""
-        white = torch.linalg.solve_triangular(self.cholesky, (z.double() - self.mean).T, upper=False).T
+        white = self.whitened(z)
         return self._placed(rho * white + math.sqrt(1 - rho * rho) * torch.randn_like(white))
 
     def _placed(self, white: Tensor) -> Tensor:

@@ -12,6 +12,7 @@ LEAST_INFORMATION = 0.1  # nats
 MOST_HOLES = 0.1
 MOST_SHORT_OF_CEILING = 0.2
 COPYING = -3.0  # standard errors
+FAR_LESS = 0.75  # of the variance that as many principal components keep
 NOT_CARRIED_OVER = 0.1  # share of what was gained over independent columns
 
 
@@ -112,19 +113,27 @@ def overfits(figures: Figures) -> Verdict | None:
     return Verdict("overfits", evidence, "more rows, a smaller model, early stopping, dropout or a higher beta")
 
 
-def no_better_than_pca(figures: Figures) -> Verdict | None:
-    """As many principal components keep as much, and their space is as complete."""
+def behind_pca(figures: Figures) -> Verdict | None:
+    """As many principal components keep as much, and their space is as complete; or they keep far more, though it is not."""
     kept, of_pca = _of(figures, "information_kept"), _of(figures, "information_kept_pca")
     reached, by_pca = _of(figures, "completeness"), _of(figures, "completeness_pca")
     empty = no_structure(figures) or collapsed(figures)  # which says it all
-    if empty or not kept.value <= of_pca.value or reached.value > by_pca.value:
+    if empty or not kept.value <= of_pca.value:
         return None
     evidence = f"{kept.value:.0%} of the variance is kept, by as many principal components {of_pca.value:.0%}"
     evidence += f"; C = {reached.value:.2f} against {by_pca.value:.2f}" if reached.known else ""
-    return Verdict("no better than PCA", evidence, "use PCA, or train longer, with more rows or a wider model")
+    if not reached.value > by_pca.value:
+        return Verdict("no better than PCA", evidence, "use PCA, or train longer, with more rows or a wider model")
+    if not (kept.high < of_pca.low and kept.value < FAR_LESS * of_pca.value):
+        return None
+    remedy = (
+        "rows of random codes are at least as like real ones as those of PCA, but a code says less of its row: for codes and "
+        "reconstructions use PCA, or a lower beta, longer training or a wider model"
+    )
+    return Verdict("keeps less than PCA", evidence, remedy)
 
 
-RULES: tuple[Rule, ...] = (no_structure, collapsed, copies, holes, overfits, no_better_than_pca)
+RULES: tuple[Rule, ...] = (no_structure, collapsed, copies, holes, overfits, behind_pca)
 UNMEASURED = Estimate(float("nan"), reason="not measured")
 
 

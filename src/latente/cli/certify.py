@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from latente.cli.console import Console
 from latente.cli.failures import Misused
-from latente.cli.options import Json, Quiet, Run
+from latente.cli.fit import reported
+from latente.cli.options import Json, Quiet, Run, Unknown, UnknownLevels
 
 if TYPE_CHECKING:
     from latente.certificate import Certificate
@@ -44,7 +45,13 @@ Law = Annotated[
 
 
 def certify(
-    run: Run, data: FittedOn = "", held_out: HeldOut = "", law: Law = "", json: Json = False, quiet: Quiet = False
+    run: Run,
+    data: FittedOn = "",
+    held_out: HeldOut = "",
+    law: Law = "",
+    unknown: UnknownLevels = Unknown.error,
+    json: Json = False,
+    quiet: Quiet = False,
 ) -> None:
     """Measure a latent space, and say what is wrong with it.
 
@@ -63,49 +70,65 @@ def certify(
     if law and not data:
         raise Misused("--law needs DATA, too: the rows that the model was fitted on, whose codes the law is fitted to")
     if law == EVERY:
-        tell_laws(console, run, data, held_out)
+        tell_laws(console, run, data, held_out, unknown)
     else:
         with console.hearing_warnings():
-            certificate = measured(run, data, held_out, law) if data else kept(run)
+            certificate = measured(console, run, data, held_out, law, unknown) if data else kept(run)
         tell(console, certificate)
-        if law and (Path(run) / "report.html").is_file():
-            console.remark(f"{Path(run) / 'report.html'} was made with the law that the model had before, and stays as it is")
         console.report(certificate.to_dict())
 
 
-def measured(run: str, data: str, held_out: str, law: str = "") -> Certificate:
+def measured(console: Console, run: str, data: str, held_out: str, law: str, unknown: str) -> Certificate:
     """The certificate of a model, measured now, and left in the run folder where there is one; with another law, that is left
-    in the model, too.
+    in the model, and what was drawn with the law before is drawn anew.
     """
-    from latente.cli.tasks import model_file, open_model
+    from latente.cli.tasks import open_model
     from latente.report.run_folder import write_certificate
 
-    vae = open_model(run)
+    vae = open_model(run, unknown)
+    rows = vae._read(data)
     if law:
-        vae.refit_law(law, train=data)
-    certificate = vae.certificate(held_out or None, train=data)
+        vae.refit_law(law, train=rows)
+    certificate = vae.certificate(held_out or None, train=rows)
     if law:
-        _write_law(vae, model_file(run))
-    if Path(run).is_dir():
+        _write_law(console, vae, rows, certificate, run, data)
+    elif Path(run).is_dir():
         write_certificate(certificate, Path(run))
     return certificate
 
 
-def _write_law(vae: VAE, path: Path) -> None:
-    """Write the model again with its other law; its frames stay of the kind that it was fitted on."""
+def _write_law(console: Console, vae: VAE, rows: Any, certificate: Certificate, run: str, data: str) -> None:
+    """Write the model again with its other law, and what the run folder tells of it: the certificate, and figures and report
+    where there is one, in its language. The model's frames stay of the kind that it was fitted on.
+    """
+    from latente.cli.tasks import model_file
     from latente.estimator import load
+    from latente.report.page import language_of
+    from latente.report.run_folder import REPORT, write_certificate, write_run
+    from latente.report.shown import Shown
+    from latente.report.texts import speaking
 
-    whole = load(path)
+    whole, folder = load(model_file(run)), Path(run)
     whole.law_, whole.notes_ = vae.law_, vae.notes_
-    whole.save(path)
+    if not folder.is_dir():
+        whole.save(folder)
+        return
+    lang = language_of(folder / REPORT)
+    shown = Shown(vae, rows) if lang else None
+    with speaking(lang or "en"):
+        write_run(whole, shown, folder)
+    write_certificate(certificate, folder)
+    if shown is not None:
+        reported(shown, folder, console, lang=lang, certificate=certificate, source=data)
 
 
-def tell_laws(console: Console, run: str, data: str, held_out: str) -> None:
+def tell_laws(console: Console, run: str, data: str, held_out: str, unknown: str) -> None:
     """What each law of the codes would reach; the model stays as it is."""
     from latente.cli.tasks import open_model
     from latente.studies.law_comparison import HEADER, compare_laws
 
-    found = compare_laws(open_model(run), train=data, held_out=held_out or None)
+    with console.hearing_warnings():
+        found = compare_laws(open_model(run, unknown), train=data, held_out=held_out or None)
     console.table(HEADER, found.lines(), title="Laws of the codes, by held-out rows; rate and loss as if each were the prior")
     for note in found.notes:
         console.remark(note)
@@ -117,8 +140,8 @@ def kept(run: str) -> Certificate:
     from latente.cli.tasks import model_file
     from latente.report.run_folder import read_certificate
 
-    model_file(run)  # says what is wrong where there is no run
-    return read_certificate(Path(run) if Path(run).is_dir() else Path(run).parent)
+    model = model_file(run)
+    return read_certificate(model.parent, model)
 
 
 def tell(console: Console, certificate: Certificate) -> None:

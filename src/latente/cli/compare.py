@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -10,7 +9,6 @@ import typer
 
 from latente.cli import options
 from latente.cli.console import Console
-from latente.cli.failures import Misused
 from latente.cli.fit import Device, Hidden, KindsOfColumns, LatentDim, MaxEpochs, TimeLimit, stem
 from latente.cli.options import AUTO, Data, Json, Lang, Quiet, Seed, named
 
@@ -35,7 +33,7 @@ def compare(
     latent_dim: LatentDim = AUTO,
     hidden: Hidden = AUTO,
     max_epochs: MaxEpochs = AUTO,
-    time_limit: TimeLimit = AUTO,
+    time_limit: TimeLimit = None,
     device: Device = AUTO,
     kinds: KindsOfColumns = None,
     seed: Seed = 0,
@@ -54,20 +52,16 @@ def compare(
       latente compare wine.csv --recipes autoencoder,vae,beta-vae:beta=4 --latent-dim 2 -o wine-models
     """
     chosen = asked(recipes)
-    from latente.report.study_pages import COMPARE, claim_study, folder_name, write_comparison
+    from latente.report.study_pages import COMPARE, claim_study, write_comparison
     from latente.report.texts import language
     from latente.studies.comparison import compare as made
 
-    if len({folder_name(name) for name in chosen}) < len(chosen):
-        raise Misused(f"--recipes {recipes}: two of them would have the same folder; leave one out")
     console, folder = Console(json, quiet), Path(out or f"{stem(data)}-compare")
     claim_study(folder, COMPARE)
     with console.hearing_warnings():
         found = made(
-            data, chosen, latent_dim=latent_dim, time_limit=None if time_limit == AUTO else time_limit, random_state=seed,
-            verbose=int(console.shows_progress and sys.stderr.isatty()),
-            told=lambda fit: console.remark(fit, "fitting"), hidden=hidden, max_epochs=max_epochs, device=device,
-            kinds=options.pairs(kinds or [], "COLUMN=KIND, such as zip=categorical") or None,
+            data, chosen, latent_dim=latent_dim, time_limit=time_limit, random_state=seed, hidden=hidden,
+            max_epochs=max_epochs, device=device, kinds=options.kinds(kinds), **console.told_of_fits(),
         )  # fmt: skip
         paths = write_comparison(found, folder, str(lang or language()), stem(data))
     console.table(found.header, found.lines(), title=found.title)

@@ -33,6 +33,11 @@ class Console:
         """Whether a bar, or lines in a pipe, should tell how far things are."""
         return not (self.json or self.quiet)
 
+    def told_of_fits(self) -> dict[str, Any]:
+        """How a study tells of its fits: a line before each, and a bar where there is a terminal."""
+        bar = self.shows_progress and sys.stderr.isatty()
+        return {"verbose": int(bar), "told": lambda fit: self.remark(fit, "fitting")}
+
     def say(self, text: str) -> None:
         """A result in words, on stdout."""
         if not (self.json or self.quiet):

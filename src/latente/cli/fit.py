@@ -64,7 +64,7 @@ MaxEpochs = Annotated[
 TimeLimit = Annotated[
     Any,
     typer.Option(
-        "--time-limit", parser=options.positive, metavar="SECONDS", help="Train no longer than this.", show_default="no limit"
+        "--time-limit", parser=options.limit, metavar="SECONDS", help="Train no longer than this.", show_default="no limit"
     ),
 ]
 BatchSize = Annotated[Any, typer.Option("--batch-size", parser=options.whole, metavar="N", help="Rows in a step.")]
@@ -100,7 +100,7 @@ def fit(
     hidden: Hidden = AUTO,
     likelihood: LikelihoodText = AUTO,
     max_epochs: MaxEpochs = AUTO,
-    time_limit: TimeLimit = AUTO,
+    time_limit: TimeLimit = None,
     batch_size: BatchSize = AUTO,
     learning_rate: LearningRate = AUTO,
     device: Device = AUTO,
@@ -138,13 +138,13 @@ def fit(
         hidden,
         AUTO if noise == AUTO else choose(noise, **noise_arguments),
         max_epochs,
-        None if time_limit == AUTO else time_limit,
+        time_limit,
         batch_size,
         learning_rate,
         device=device,
         precision=str(precision),
         random_state=seed,
-        kinds=options.pairs(kinds or [], "COLUMN=KIND, such as zip=categorical") or None,
+        kinds=options.kinds(kinds),
     )
     folder = Path(out or f"{stem(data)}-{name}")
     console, writes = Console(json, quiet), Writes(figures, certificate, lang)

@@ -33,12 +33,10 @@ def interpolate(
       latente interpolate faces-vae faces 0 17 --steps 9 -o way.npz
     """
     from latente.cli.tasks import Task
-    from latente.data import read
     from latente.report.shown import taken
 
     task = Task(run, out, Console(json, quiet), unknown=unknown)
-    codec = task.vae.codec_
-    rows = read(data, codec.feature_names if codec.named else None)
+    rows = task.vae._read(data)
     for name, number in (("A", a), ("B", b)):
         if number >= len(rows):
             raise Misused(f"{name} is {number}, and the rows of {data} are numbered from 0 to {len(rows) - 1}")

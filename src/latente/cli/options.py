@@ -103,6 +103,11 @@ def positive(text: str) -> float | str:
     return value
 
 
+def limit(text: str) -> float | None:
+    """A positive number, or ``auto`` for none."""
+    return None if text == AUTO else float(positive(text))
+
+
 def widths(text: str) -> tuple[int, ...] | str:
     """``auto`` or widths of layers.
 
@@ -156,6 +161,11 @@ def conditions(texts: list[str]) -> dict[str, Any]:
     {'sex': 'Female', 'age': ('30', '40'), 'work': ['State', 'Private'], 'gain': ('1', None)}
     """
     return {name: _condition(value) for name, value in pairs(texts, "COLUMN=VALUE, such as age=30..40").items()}
+
+
+def kinds(texts: list[str] | None) -> dict[str, str] | None:
+    """What each ``COLUMN=KIND`` says; None where nothing is said."""
+    return pairs(texts or [], "COLUMN=KIND, such as zip=categorical") or None
 
 
 def pairs(texts: list[str], form: str) -> dict[str, str]:

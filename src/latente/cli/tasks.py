@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from latente.estimator import VAE
 
 
-def open_model(run: str) -> VAE:
-    """The model of a run folder, or of a file.
+def open_model(run: str, unknown: str = "") -> VAE:
+    """The model of a run folder, or of a file; ``unknown`` is what texts are that it was not fitted on, if not as it says.
 
     Raises:
         StorageError: there is none, or it can't be read.
@@ -25,6 +25,7 @@ def open_model(run: str) -> VAE:
     from latente.estimator import load
 
     vae = load(path)
+    vae.unknown = str(unknown) or vae.unknown
     if vae.codec_.kind == "table":  # what comes out goes to a file: no frame of a package that may not be installed here
         vae.codec_ = replace(vae.codec_, container="pyarrow")
     else:
@@ -80,8 +81,7 @@ class Task:
         self.destination, self.console = Destination.of(out), console
         if self.destination.path is None and console.json:
             raise Misused("--json needs -o FILE: without it, the rows themselves go to stdout")
-        self.vae = open_model(run)
-        self.vae.unknown = str(unknown)
+        self.vae = open_model(run, unknown)
         console.hear_warnings()
         self.pictures = makes_pictures(self.vae) and not numbers
         self.destination = (

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -32,7 +31,7 @@ def tradeoff(
     betas: Betas = "0.25,0.5,1,2,4,8",
     hidden: Hidden = AUTO,
     max_epochs: MaxEpochs = AUTO,
-    time_limit: TimeLimit = AUTO,
+    time_limit: TimeLimit = None,
     device: Device = AUTO,
     kinds: KindsOfColumns = None,
     seed: Seed = 0,
@@ -62,10 +61,8 @@ def tradeoff(
     claim_study(folder, TRADEOFF)
     with console.hearing_warnings():
         found = made(
-            data, model, dims=dims, betas=betas, time_limit=None if time_limit == AUTO else time_limit,
-            random_state=seed, verbose=int(console.shows_progress and sys.stderr.isatty()),
-            told=lambda fit: console.remark(fit, "fitting"), hidden=hidden, max_epochs=max_epochs, device=device,
-            kinds=options.pairs(kinds or [], "COLUMN=KIND, such as zip=categorical") or None,
+            data, model, dims=dims, betas=betas, time_limit=time_limit, random_state=seed, hidden=hidden,
+            max_epochs=max_epochs, device=device, kinds=options.kinds(kinds), **console.told_of_fits(),
         )  # fmt: skip
         paths = write_tradeoff(found, folder, str(lang or language()), stem(data))
     console.table(HEADER, found.lines(), title=found.title)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from latente.data.files import quoted
-from latente.data.moments import MOMENTS, is_moment, kind_of, seconds, told
+from latente.data.moments import EXAMPLES, MOMENTS, is_moment, kind_of, seconds, told
 from latente.data.table import TableCodec
 from latente.errors import DataError
 
@@ -60,11 +61,16 @@ def _as_level(value: Any, levels: tuple[str, ...]) -> str:
 
 
 def _number(value: Any, label: str) -> float:
-    """A number; of a boolean, what people call it will do; of dates and times, seconds."""
-    if is_moment(label):
-        return seconds(value, label)
+    """A number; of a boolean, what people call it will do; of dates and times, seconds.
+
+    Raises:
+        ValueError: it is none, or a hole.
+    """
     word = str(value).lower()
-    return WORDS[word] if word in WORDS else float(value)
+    number = seconds(value, label) if is_moment(label) else WORDS[word] if word in WORDS else float(value)
+    if math.isnan(number):
+        raise ValueError(value)
+    return number
 
 
 def _of_numbers(codec: TableCodec, column: int, wanted: Any) -> Intervals:
@@ -83,9 +89,11 @@ def _bounds(name: str, label: str, ends: Any, low: float, high: float) -> tuple[
     try:
         bottom, top = (at_ends if end is None else _number(end, label) for end, at_ends in zip(ends, (low, high), strict=True))
     except (TypeError, ValueError) as error:
+        kind = kind_of(label)
+        kinds = f"{MOMENTS[kind]}, such as {EXAMPLES[kind]}" if kind else "numbers"
+        asked = ends[0] if len(ends) == 2 and ends[0] is ends[1] else ends
         raise DataError(
-            f"given: {name!r} holds {MOMENTS.get(kind_of(label), 'numbers')}: ask for one, for a list of them, or for "
-            "(lowest, highest)"
+            f"given: {name!r} holds {kinds}, and {asked!r} is none: ask for one, for a list of them, or for (lowest, highest)"
         ) from error
     asked, known = (" to ".join(told(end, label) for end in pair) for pair in ((bottom, top), (low, high)))
     if not bottom <= top:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import math
 import re
 from typing import Any
 
@@ -14,8 +15,10 @@ from latente.errors import DataError
 UNITS = {"s": 1, "ms": 1_000, "us": 1_000_000, "ns": 1_000_000_000}
 KINDS = {"Date": "calendar", "Datetime": "calendar", "Time": "time", "Duration": "duration"}
 MOMENTS = {"calendar": "dates", "time": "times of day", "duration": "durations"}
+EXAMPLES = {"calendar": "2021-03-01", "time": "09:30", "duration": "1 day, 2:30:00"}
 
 _LABEL = re.compile(r"(Date)|(Datetime)\((s|ms|us|ns),([\w/+:-]*)\)|(Time|Duration)\((s|ms|us|ns)\)")
+_HOUR = re.compile(r"(?<![^ T])(\d):")  # of one digit, where a time begins
 _DURATION = re.compile(r"(-)?(?:(\d+) days?,? *)?(?:(\d+):(\d\d)(?::(\d\d(?:\.\d+)?))?)?")
 
 
@@ -121,7 +124,7 @@ def seconds(value: Any, label: str) -> float:
     Raises:
         ValueError: it is nothing of the kind.
 
-    >>> seconds("1970-01-02", "Date"), seconds("08:30", "Time(us)"), seconds("1 day 2:00", "Duration(us)")
+    >>> seconds("1970-01-02", "Date"), seconds("8:30", "Time(us)"), seconds("1 day 2:00", "Duration(us)")
     (86400.0, 30600.0, 93600.0)
     >>> seconds("2021-07-01", "Datetime(us,Europe/Madrid)") - seconds("2021-07-01", "Datetime(us,)")
     -7200.0
@@ -129,6 +132,7 @@ def seconds(value: Any, label: str) -> float:
     found = parsed(label)
     assert found is not None
     kind, _, zone = found
+    value = _HOUR.sub(r"0\1:", value) if isinstance(value, str) and kind != "Duration" else value
     if kind == "Duration":
         return _duration(value)
     return _time(value) if kind == "Time" else _date(value, zone)
@@ -147,7 +151,8 @@ def _date(value: Any, zone: str) -> float:
         return (aware - datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)).total_seconds()
     if isinstance(value, datetime.date) and zone:
         return _date(datetime.datetime(value.year, value.month, value.day), zone)
-    return float(np.datetime64(value, "us").astype(np.int64)) / 1e6
+    moment = np.datetime64(value, "us")
+    return math.nan if np.isnat(moment) else float(moment.astype(np.int64)) / 1e6
 
 
 def _time(value: Any) -> float:

@@ -218,7 +218,7 @@ class TableCodec(Stored):
         """Rows ``[N, len(fields)]`` of a table; columns are matched by name where both tables have names.
 
         Args:
-            data: the rows.
+            data: the rows; of columns with names, those that are left out of the model need not be there.
             unknown: what a level is that the codec was not fitted on: ``"error"``, or ``"missing"`` for "not seen", with a
                 warning that names it.
 
@@ -254,13 +254,13 @@ class TableCodec(Stored):
         return values
 
     def _positions(self, table: Table) -> Array:
-        """Where each of the codec's columns stands in a table."""
+        """Where each of the codec's columns stands in a table; -1 where one is not there that the model does not need."""
         if table.named and self.named:
             positions = {name: position for position, name in enumerate(table.names)}
-            missing = [name for name in self.names if name not in positions]
+            missing = [name for name in (self.names[column] for column in self._kept) if name not in positions]
             if missing:
                 raise DataError(f"columns that the model was fitted on are missing: {quoted(missing)}")
-            return np.array([positions[name] for name in self.names])
+            return np.array([positions.get(name, -1) for name in self.names])
         if len(table.names) != self.n_features:
             raise DataError(f"X has {len(table.names)} features, but VAE is expecting {self.n_features} features as input.")
         return np.arange(self.n_features)
@@ -311,7 +311,8 @@ class TableCodec(Stored):
         columns |= new
         empty = set(np.flatnonzero(np.isnan(self.center))) - set(new)
         if isinstance(seen, Table):
-            for column, position in enumerate(self._positions(seen)):
+            there = ((column, position) for column, position in enumerate(self._positions(seen)) if position >= 0)
+            for column, position in there:
                 columns[column] = _kept(columns[column], seen, int(position), numpy_dtype(self.dtypes[column]))
                 empty -= {column} if (columns[column] == columns[column]).any() else set()
         named = {name: columns[column] for column, name in enumerate(self.names)}
@@ -570,7 +571,7 @@ def _tell_unknown(strange: list[tuple[str, dict[str, int]]], unknown: str) -> No
         name, texts = strange[0]
         raise DataError(
             f"column {name!r} holds levels that the model was not fitted on: {_some(map(repr, texts))}; leave them empty "
-            "(= not seen), have them taken so by unknown='missing', or fit on rows that have them"
+            "(= not seen), have them taken so by unknown='missing' (--unknown missing), or fit on rows that have them"
         )
     told = (f"{name!r}: {_some(f'{text!r} ({count})' for text, count in texts.items())}" for name, texts in strange)
     warnings.warn(

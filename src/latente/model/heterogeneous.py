@@ -456,7 +456,10 @@ class Hurdle(Law):
         rest, logit, _ = self._split(theta)
         drawn = self.rest.sample(rest)
         for _ in range(0 if self.density else ATTEMPTS):
-            drawn = torch.where(self.is_atom(drawn), self.rest.sample(rest), drawn)
+            again = self.is_atom(drawn)
+            if not bool(again.any()):
+                break
+            drawn = torch.where(again, self.rest.sample(rest), drawn)
         return torch.where(torch.rand_like(logit) < torch.sigmoid(logit), self.rest.atom, drawn)
 
     def mean(self, theta: Tensor) -> Tensor:

@@ -31,6 +31,22 @@ WIDEST = 0.9  # variance of a kernel in whitened codes, whose own is 1
 VALUES_AT_ONCE = 20_000_000
 
 
+def factor(z: Tensor) -> Tensor:
+    """Cholesky factor [d, d] of the covariance of codes [N, d], N from 2; a ridge far below their spread keeps unused
+    directions from dividing by 0.
+    """
+    covariance = torch.cov(z.T).reshape(z.shape[1], z.shape[1])
+    ridge = 1e-9 * covariance.diagonal().mean().clamp_min(1e-12)
+    lower: Tensor = torch.linalg.cholesky(covariance + ridge * torch.eye(z.shape[1], dtype=z.dtype))
+    return lower
+
+
+def whitened(z: Tensor, center: Tensor, cholesky: Tensor) -> Tensor:
+    """L^-1 (z - m) of codes [N, d]: with the mean and the factor of their own, of mean 0 and covariance I."""
+    white: Tensor = torch.linalg.solve_triangular(cholesky, (z.to(cholesky.dtype) - center).T, upper=False).T
+    return white
+
+
 class LatentLaw(Part):
     """A law over codes: ``fit``, ``sample``, ``log_prob``; what is fitted is in buffers."""
 
@@ -138,8 +154,7 @@ class FlowLaw(LatentLaw):
         return self.requires_grad_(False)
 
     def log_prob(self, z: Tensor) -> Tensor:
-        flat = z.reshape(-1, z.shape[-1]).to(self.center.dtype)
-        u = torch.linalg.solve_triangular(self.cholesky, (flat - self.center).T, upper=False).T
+        u = whitened(z.reshape(-1, z.shape[-1]), self.center, self.cholesky)
         log_det = -self.cholesky.diagonal().log().sum()
         for (kept, moved), net in zip(self.halves, self.nets, strict=True):
             shift, log_scale = _shift_and_scale(net, u[:, kept])
@@ -189,9 +204,9 @@ class NearestLaw(LatentLaw):
         """The width of all kernels is the one under which codes that are left out are most likely."""
         z = z.double().cpu()
         self.center = z.mean(0)
-        self.cholesky = _factor(z)
+        self.cholesky = factor(z)
         with seeded(seed):
-            u = self._whitened(z[torch.randperm(len(z))[: len(self.stored)]])
+            u = whitened(z[torch.randperm(len(z))[: len(self.stored)]], self.center, self.cholesky)
         self.arguments["codes"] = len(u)
         reach = _reach(u, min(self.neighbours, len(u) - 1))
         candidates = [(width * reach).square().clamp(1e-12, WIDEST) for width in WIDTHS]
@@ -199,12 +214,8 @@ class NearestLaw(LatentLaw):
         self.stored = u * (1 - self.variance.mean()).sqrt()
         return self
 
-    def _whitened(self, z: Tensor) -> Tensor:
-        white: Tensor = torch.linalg.solve_triangular(self.cholesky, (z.double() - self.center).T, upper=False).T
-        return white
-
     def log_prob(self, z: Tensor) -> Tensor:
-        flat = self._whitened(z.reshape(-1, z.shape[-1]))
+        flat = whitened(z.reshape(-1, z.shape[-1]), self.center, self.cholesky)
         parts = [torch.logsumexp(part, 1) for part in _kernels(flat, self.stored, self.variance)]
         log_det = self.cholesky.diagonal().log().sum()
         value: Tensor = torch.cat(parts) - math.log(len(self.stored)) - log_det
@@ -217,14 +228,6 @@ class NearestLaw(LatentLaw):
         u = self.stored[chosen] + self.variance[chosen].sqrt().unsqueeze(1) * noise
         drawn: Tensor = u @ self.cholesky.T + self.center
         return drawn
-
-
-def _factor(z: Tensor) -> Tensor:
-    """Cholesky factor of the covariance of codes [N, d], with a ridge for directions that they do not use."""
-    covariance = torch.cov(z.T).reshape(z.shape[1], z.shape[1])
-    ridge = 1e-9 * covariance.diagonal().mean().clamp_min(1e-12)
-    factor: Tensor = torch.linalg.cholesky(covariance + ridge * torch.eye(z.shape[1], dtype=z.dtype))
-    return factor
 
 
 def _reach(u: Tensor, k: int) -> Tensor:

@@ -1,7 +1,7 @@
 """A page: one HTML file that asks for nothing from anywhere, from headings, sentences, pictures and tables.
 
 A page is data: sections of blocks, in order. What a user's data holds (names of columns, texts of cells, names of files) is
-escaped where it is written; only :func:`picture` and :func:`photograph` make markup, from what matplotlib and Pillow draw.
+escaped where it is written; only :func:`picture` makes markup, from what matplotlib draws.
 
 >>> page = Page("Wine", [Section("What went in", [Paragraph("178 rows"), Grid("Columns", ["name"], [["alcohol"]])])])
 >>> "<h2" in page.html() and "://" not in page.html()
@@ -10,7 +10,6 @@ True
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import importlib.resources
 import re
@@ -29,7 +28,7 @@ from latente.errors import LatenteError
 from latente.files import write_text
 from latente.report import figures
 from latente.report.drawing.style import THEME
-from latente.report.texts import Texts, texts
+from latente.report.texts import LANGUAGES, Texts, language, texts
 from latente.version import __version__
 
 RESOLUTION = 144  # dots per inch of what is drawn as pixels within a figure
@@ -92,10 +91,10 @@ class Grid:
 
 @dataclass(frozen=True)
 class Picture:
-    """A drawing; made by :func:`picture` or :func:`photograph`.
+    """A drawing; made by :func:`picture`.
 
     Attributes:
-        markup: an ``<svg>`` or ``<img>`` element that names ``alt`` already.
+        markup: an ``<svg>`` element that names ``alt`` already.
         caption: below it.
         wide: the least width at which it can be read, in CSS pixels; on narrower screens it is scrolled.
         most: the width that it does not grow beyond, in CSS pixels.
@@ -152,6 +151,14 @@ def write_page(page: Page, path: str | Path) -> Path:
     return write_text(path, page.html())
 
 
+def language_of(path: Path) -> str:
+    """The language of a page that lies there; empty where there is none."""
+    if not path.is_file():
+        return ""
+    found = re.search(f'<html lang="({"|".join(LANGUAGES)})"', path.read_text(encoding="utf-8", errors="replace"))
+    return found[1] if found else language()
+
+
 def guarded(title: str, blocks: Callable[[], Iterable[Block]], say: Texts, short: str = "") -> Section:
     """A section, or where it can't be made the same heading over the reason: no page is lost to one of its parts."""
     made: list[Block] = []
@@ -173,12 +180,6 @@ def picture(drawn: Axes | Sequence[Axes] | Figure, alt: str, caption: str = "", 
     """
     markup, breadth = figures.vector(drawn, RESOLUTION)
     return Picture(Markup(_embedded(markup, alt)), caption, wide or min(720, round(60 * breadth)), round(105 * breadth))
-
-
-def photograph(png: bytes, alt: str, caption: str = "", wide: int = 0) -> Picture:
-    """A PNG file as it is."""
-    source = f"data:image/png;base64,{base64.b64encode(png).decode()}"
-    return Picture(Markup('<img src="{}" alt="{}">').format(source, alt), caption, wide)
 
 
 def _embedded(svg: str, alt: str) -> str:

@@ -28,6 +28,7 @@ from latente.certificate import Certificate
 from latente.errors import LatenteError, LatenteWarning, StorageError
 from latente.files import write_text
 from latente.report.shown import Shown
+from latente.storage import identity_in
 from latente.version import __version__
 
 if TYPE_CHECKING:
@@ -97,19 +98,28 @@ def write_certificate(certificate: Certificate, folder: Path) -> Path:
     return write_text(folder / CERTIFICATE, certificate.to_json())
 
 
-def read_certificate(folder: Path) -> Certificate:
+def read_certificate(folder: Path, model: Path | None = None) -> Certificate:
     """The certificate of a run folder.
 
+    Args:
+        folder: the run.
+        model: the file of the model that it is to be of; by default that in the folder.
+
     Raises:
-        StorageError: there is none, or it can't be read.
+        StorageError: there is none, it can't be read, or it is of another model; one that does not say of which is believed.
     """
     path = folder / CERTIFICATE
     try:
-        return Certificate.from_dict(json.loads(path.read_text(encoding="utf-8")))
+        found = Certificate.from_dict(json.loads(path.read_text(encoding="utf-8")))
+        known = found.about.get("model")
     except FileNotFoundError as error:
         raise StorageError(f"there is no {CERTIFICATE} in {folder}: name the data that the model was fitted on") from error
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise StorageError(f"{path} can't be read: {error}; name the data that the model was fitted on") from error
+    model = model or folder / MODEL
+    if known is not None and known != identity_in(model):
+        raise StorageError(f"{path} is of another model than {model}: name the data that this one was fitted on")
+    return found
 
 
 def _drawn(name: str, shown: Shown, path: Path) -> bool:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from latente.certificate import information
-from latente.data import Images, Table, read
+from latente.data import Images, Table
 from latente.data.moments import kind_of
 from latente.data.sources import to_channels_first
 from latente.errors import DataError
@@ -52,7 +52,7 @@ class Shown:
     """
 
     def __init__(self, vae: VAE, data: Any, colours: Mapping[str, Sequence[Any] | Array] | None = None) -> None:
-        every = read(data)
+        every = vae._read(data)
         rows = np.random.default_rng(vae.seed_).permutation(len(every))[:DRAWN_ROWS]
         self.vae, self.total, self.numbers = vae, len(every), rows
         self.data = taken(every, rows)
@@ -73,7 +73,7 @@ class Shown:
         """What the estimator takes or gives back: a table's columns by name, or pictures ``[N, H, W]`` or ``[N, H, W, C]``."""
         codec: Any = self.vae.codec_
         if codec.kind == "table":
-            return columns_of(read(result), self.names)
+            return columns_of(self.vae._read(result), self.names)
         if isinstance(result, Images):
             return channels_last(result.pixels)
         return channels_last(to_channels_first(np.asarray(result), codec.layout))

@@ -29,7 +29,7 @@ from latente.report.drawing import tables
 from latente.report.page import Block, Code, Grid, Listing, Page, Paragraph, Section, guarded, picture, write_page
 from latente.report.run_folder import claim, is_run, write_certificate, write_run
 from latente.report.texts import Texts, speaking
-from latente.studies.comparison import HOLES, Comparison
+from latente.studies.comparison import HOLES, Comparison, free
 from latente.studies.tradeoff import HEADER, Tradeoff
 
 COMPARE, TRADEOFF = ("compare.html", "compare.json"), ("tradeoff.html", "tradeoff.json")
@@ -69,6 +69,18 @@ def folder_name(model: str) -> str:
     return re.sub(r"[^\w.]+", "-", model).strip("-.") or "model"
 
 
+def run_folders(models: Iterable[str]) -> dict[str, str]:
+    """What the run folder of each model is called; of two with one name, the second gets a number.
+
+    >>> run_folders(["mild:beta=2", "mild beta 2"])
+    {'mild:beta=2': 'mild-beta-2', 'mild beta 2': 'mild-beta-2-2'}
+    """
+    found: dict[str, str] = {}
+    for model in models:
+        found[model] = free(folder_name(model), {*COMPARE, *found.values()})
+    return found
+
+
 def write_comparison(found: Comparison, folder: str | Path, lang: str = "en", name: str = "") -> dict[str, Path]:
     """Write a comparison: the page, its figures for programs, and the run folder of each model.
 
@@ -80,12 +92,12 @@ def write_comparison(found: Comparison, folder: str | Path, lang: str = "en", na
         StorageError: it can't be written there.
     """
     folder = claim_study(folder, COMPARE)
-    paths = {}
+    folders = run_folders(found.models)
+    paths = {model: folder / name for model, name in folders.items()}
     for model, vae in found.models.items():
-        paths[model] = folder / folder_name(model)
         write_run(vae, None, paths[model])
         write_certificate(found.certificates[model], paths[model])
-    values = {**found.to_dict(), "folders": {model: path.name for model, path in paths.items()}}
+    values = {**found.to_dict(), "folders": folders}
     paths["json"] = _write_json(values, folder / COMPARE[1])
     paths["page"] = write_page(comparison_page(found, lang, name, folder), folder / COMPARE[0])
     return paths
@@ -181,7 +193,7 @@ def _verdicts(found: Comparison, say: Texts) -> Iterable[Block]:
 
 
 def _commands(found: Comparison, folder: Path | None) -> str:
-    runs = [shlex.quote(str((folder or Path()) / folder_name(model))) for model in found.models]
+    runs = [shlex.quote(str((folder or Path()) / name)) for name in run_folders(found.models).values()]
     return "\n".join(f"latente {what} {run}" for run in runs for what in ("certify", "explore"))
 
 

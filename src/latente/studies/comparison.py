@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from numbers import Real
 from typing import Any
@@ -19,8 +19,8 @@ from latente.certificate.estimates import Array
 from latente.certificate.subjects import Modelled, indicators
 from latente.data import Codec, ImageCodec, fit_codec, frame, read
 from latente.data.sources import to_channels_first
-from latente.errors import DataError, ModelError
-from latente.estimator import VAE
+from latente.errors import DataError, ModelError, entry
+from latente.estimator import VAE, text_columns
 from latente.recipes import Recipe
 from latente.recipes import recipe as find_recipe
 from latente.rows import Rows, levels_of
@@ -102,7 +102,7 @@ class Comparison:
 
     def __getitem__(self, name: str) -> VAE:
         """A model by its name."""
-        return self.models[name]
+        return entry(self.models, name, "model here")
 
     def figures(self, name: str) -> dict[str, Estimate]:
         """What was measured of a model."""
@@ -239,7 +239,7 @@ def compare(
     chosen = named(recipes)
     if time_limit is not None and not (isinstance(time_limit, Real) and 0 < time_limit < math.inf):
         raise ModelError(f"time_limit is {time_limit!r}; it must be None or a positive number of seconds")
-    rows, seed = read(data), seed_of(random_state)
+    rows, seed = read(data, texts=text_columns(parameters.get("kinds"))), seed_of(random_state)
     share = None if time_limit is None else float(time_limit) / len(chosen)
     common = {"validation_fraction": held_out_share(len(rows), JUDGED), **parameters}
     common |= {"time_limit": share, "random_state": seed, "verbose": verbose}
@@ -271,13 +271,13 @@ def named(recipes: Sequence[Chosen] | Mapping[str, Chosen]) -> dict[str, Recipe]
         recipe = find_recipe(chosen) if isinstance(chosen, str) else chosen
         if not isinstance(recipe, Recipe):
             raise ModelError(f"a recipe is a name or a Recipe, not {recipe!r}")
-        found[_free(str(name or recipe.name), found)] = recipe
+        found[free(str(name or recipe.name), found)] = recipe
     if not found:
         raise ModelError("there is nothing to compare: name at least one recipe, such as 'vae'")
     return found
 
 
-def _free(name: str, taken: Mapping[str, Any]) -> str:
+def free(name: str, taken: Collection[str]) -> str:
     """The name, with a number where it is taken."""
     tries = (name, *(f"{name}-{number}" for number in range(2, len(taken) + 2)))
     return next(free for free in tries if free not in taken)

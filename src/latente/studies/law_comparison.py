@@ -15,7 +15,7 @@ from latente.certificate.estimates import Array, mean_of, unknown
 from latente.certificate.information import Costs
 from latente.certificate.subjects import Modelled
 from latente.data import frame
-from latente.errors import ModelError
+from latente.errors import ModelError, entry
 from latente.estimator import VAE
 from latente.model.laws import LAWS, LatentLaw, NearestLaw
 from latente.rows import Rows
@@ -67,7 +67,7 @@ class LawComparison:
 
     def __getitem__(self, name: str) -> LawFigures:
         """A law by the name by which it was asked for."""
-        return next(law for law in self.laws if law.name == name)
+        return entry({law.name: law for law in self.laws}, name, "law here")
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values that JSON can hold."""

@@ -36,8 +36,7 @@ class Places:
 
     def of(self, z: Tensor) -> Tensor:
         """Where codes [N, d] are, [N, d]."""
-        white = torch.linalg.solve_triangular(self.moments.cholesky, (z.double() - self.moments.mean).T, upper=False).T
-        placed: Tensor = white @ self.turn
+        placed: Tensor = self.moments.whitened(z) @ self.turn
         return placed
 
     def codes(self, places: Tensor) -> Tensor:

@@ -21,8 +21,8 @@ import torch
 from latente.certificate.estimates import Array, Estimate, standard_error, unknown
 from latente.certificate.information import Costs
 from latente.data import fit_codec, frame, read
-from latente.errors import DataError, ModelError
-from latente.estimator import VAE, field_resolution
+from latente.errors import DataError, ModelError, entry
+from latente.estimator import VAE, field_resolution, text_columns
 from latente.model.likelihoods import LOG_SIGMA_FLOOR, Likelihood
 from latente.recipes import Composer, Recipe
 from latente.rows import Rows
@@ -90,7 +90,8 @@ class Tradeoff:
     """A rate-distortion curve, and the size of the code that it speaks for. Prints as a table.
 
     Attributes:
-        about: recipe, numbers of rows, seed; plain values.
+        about: recipe, seed, numbers of rows: all that were divided, and how many of them trained, stopped and judged the fits;
+            plain values.
         points: what was measured: sizes at beta = 1, betas at the size chosen, probabilistic PCA, independent columns.
         chosen: the size. reasons: why, in sentences.
         floor: distortion below which a code records what only one field knows; NaN with its reason where that is not defined.
@@ -106,7 +107,8 @@ class Tradeoff:
     container: str = field(default="pyarrow", repr=False)
 
     def of(self, model: str) -> tuple[Point, ...]:
-        """The points of one model."""
+        """The points of one model: the recipe's, "probabilistic PCA" (none where it is not defined), "independent columns"."""
+        entry(dict.fromkeys((self.about["recipe"], LINEAR, COLUMNS)), model, "model here")
         return tuple(point for point in self.points if point.model == model)
 
     @property
@@ -226,7 +228,8 @@ def tradeoff(
     at_chosen = [ground.fitted(chosen, beta, clock) for beta in prices if beta != 1.0]
     fits, linear = [*found.values(), *at_chosen], ground.linear(sizes)
     about = {
-        "recipe": ground.recipe.name, "rows": ground.count, "judged_rows": len(ground.judged), "seed": ground.vae.seed_,
+        "recipe": ground.recipe.name, "rows": ground.count, "training_rows": len(ground.train),
+        "stopping_rows": len(ground.stop), "judged_rows": len(ground.judged), "seed": ground.vae.seed_,
         "seconds": time.perf_counter() - begin,
     }  # fmt: skip
     points = (*(fit.point for fit in fits), *linear, ground.reference())
@@ -264,7 +267,8 @@ class Ground:
 
     Attributes:
         vae: holds the parameters; it is not fitted. composer, settings: of a fit with the estimated size.
-        train, stop, judged: rows to learn from, rows that say when to stop, rows to judge by.
+        train, stop, judged: rows to learn from, rows that say when to stop, rows to judge by, at most 5,000.
+        count: rows that were divided.
         resolution: smallest recorded step of each field, [F].
     """
 
@@ -274,6 +278,7 @@ class Ground:
     train: Rows
     stop: Rows
     judged: Rows
+    count: int
     resolution: torch.Tensor
     container: str
     data_notes: tuple[str, ...]
@@ -282,7 +287,7 @@ class Ground:
     @classmethod
     def laid(cls, data: Any, recipe: str | Recipe, told: Callable[[str], None], **parameters: Any) -> Ground:
         """Read, encode and divide the rows."""
-        rows = read(data)
+        rows = read(data, texts=text_columns(parameters.get("kinds")))
         vae = VAE(recipe, **{"validation_fraction": held_out_share(len(rows), JUDGED_AND_STOPPED), **parameters})
         vae._check_parameters()
         vae.seed_ = seed_of(vae.random_state)
@@ -296,18 +301,14 @@ class Ground:
             raise ModelError(f"a trade-off varies beta, the price of the rate; {composer.recipe.name!r} has none: take 'vae'")
         half = len(held_out) // 2
         stop, judged = held_out[:half], held_out[half:].spread(MOST_JUDGED)
-        settings, notes = vae._settings(train, composer), codec.notes
-        return cls(vae, composer, settings, train, stop, judged, field_resolution(codec), rows.container, tuple(notes), told)
+        parts, count = (train, stop, judged), len(train) + len(held_out)
+        settings, resolution, notes = vae._settings(train, composer), field_resolution(codec), tuple(codec.notes)
+        return cls(vae, composer, settings, *parts, count, resolution, rows.container, notes, told)
 
     @property
     def recipe(self) -> Recipe:
         """Of the model."""
         return self.composer.recipe
-
-    @property
-    def count(self) -> int:
-        """Rows that were divided."""
-        return len(self.train) + len(self.stop) + len(self.judged)
 
     @property
     def fields(self) -> int:
