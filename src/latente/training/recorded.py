@@ -74,6 +74,11 @@ class Call:
 class _Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Notes every kernel call, and keeps every tensor, so that no storage is used twice while it is on."""
 
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        """Nothing here is compiled; to be left out of it, torch would first import its compiler, which takes over a second."""
+        return False
+
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.calls: list[Call] = []
