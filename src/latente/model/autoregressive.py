@@ -126,6 +126,24 @@ class AutoregressiveFields(FieldsDistribution):
         return torch.stack(values, -1)
 
 
+class RowDropout(nn.Module):
+    """Dropout of the same units for all columns of a row, as for all steps of a sequence (Gal and Ghahramani 2016).
+
+    With units of its own for each column, to draw them took a third of a step on small tables.
+    """
+
+    def __init__(self, share: float) -> None:
+        super().__init__()
+        self.share = share
+
+    def forward(self, h: Tensor) -> Tensor:
+        """Of [..., F, W], in training."""
+        if not self.training or not self.share:
+            return h
+        kept = torch.rand(*h.shape[:-2], 1, h.shape[-1], dtype=h.dtype, device=h.device) >= self.share
+        return h * (kept / (1 - self.share))
+
+
 @register
 class Autoregressive(OfCells):
     """Columns of numbers and levels, cut into cells, one after the other.
@@ -159,12 +177,13 @@ class Autoregressive(OfCells):
         least_told: float = 0.0,
     ) -> None:
         super().__init__(shape, cells, levels)
-        self.width, self.dropout, self.any_order, self.least_told = width, dropout, any_order, least_told
+        self.width, self.any_order, self.least_told = width, any_order, least_told
         scale = 1 / math.sqrt(self.size)
         self.embedding = CellEmbedding(self.cells, width, scale)
         self.place = nn.Parameter(0.1 * torch.randn(self.size, width))
+        self.dropped = RowDropout(dropout)
         self.blocks = nn.ModuleList(
-            nn.Sequential(nn.ReLU(), nn.Linear(width, width), nn.ReLU(), nn.Dropout(dropout), nn.Linear(width, width))
+            nn.Sequential(nn.ReLU(), nn.Linear(width, width), nn.ReLU(), RowDropout(dropout), nn.Linear(width, width))
             for _ in range(blocks)
         )
         self.heads = nn.ModuleList(nn.Linear(width, rank, bias=False) for rank in self.cells.ranks)
@@ -267,4 +286,5 @@ class Autoregressive(OfCells):
     def _network(self, h: Tensor) -> Tensor:
         for block in self.blocks:
             h = h + block(h)
-        return F.dropout(torch.relu(h), self.dropout, self.training)
+        value: Tensor = self.dropped(torch.relu(h))
+        return value
