@@ -24,7 +24,7 @@ from latente.seeding import seeded
 
 CANDIDATES = (1, 2, 5, 10, 20, 30)
 MOST_CODES = 10_000
-FLOW_STEPS, FLOW_BATCH, FLOW_RATE = 2000, 512, 2e-3
+FLOW_STEPS, FLOW_BATCH, FLOW_RATE = 600, 512, 1e-2
 STORED, JUDGED = 5000, 1000
 WIDTHS = (0.1, 0.2, 0.4, 0.6, 0.8, 1.0, 1.3)  # of kernels, in distances to the k-th neighbour
 WIDEST = 0.9  # variance of a kernel in whitened codes, whose own is 1
@@ -139,7 +139,7 @@ class FlowLaw(LatentLaw):
         self.cholesky.copy_(torch.linalg.cholesky(torch.cov(z.T) + ridge))
         held = max(1, len(z) // 10)
         best, weights = math.inf, self.state_dict()
-        optimiser = torch.optim.Adam(self.nets.parameters(), lr=FLOW_RATE)
+        optimiser = torch.optim.Adam(self.nets.parameters(), lr=FLOW_RATE, fused=True)
         with seeded(seed), torch.enable_grad():
             for step in range(FLOW_STEPS):
                 batch = z[held:][torch.randint(len(z) - held, (FLOW_BATCH,))]
