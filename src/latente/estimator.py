@@ -165,7 +165,8 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         resolution = field_resolution(codec)
         checkpoints = self._checkpoints(checkpoint, resume, checkpoint_every, train, composer)
         with progress_bar(self.verbose > 0) as shown:
-            fitting = Fit(composer, train, held_out, resolution, settings, checkpoints, _both(shown, observer))
+            trials = defaults.trials(mixed(composer.fields))
+            fitting = Fit(composer, train, held_out, resolution, settings, checkpoints, _both(shown, observer), trials)
             own = row_law(composer)
             outcome = fitting.run() if own is None else self._fit_both(fitting, own)
         self._keep(codec, composer, outcome, train, held_out, settings)
@@ -223,18 +224,18 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         return Composer(recipe, codec.fields, len(train), d, hidden, train.mask is not None)
 
     def _settings(self, train: Rows, composer: Composer) -> Settings:
-        batch, rate = self._batch(len(train)), Settings.learning_rate
+        n, batch = len(train), self._batch(len(train))
+        pace = defaults.mixed_pace(n) if mixed(composer.fields) else defaults.Pace(1, Settings.learning_rate, 1.0)
         epochs: int | None = None if self.max_epochs == "auto" else int(self.max_epochs)
         if epochs is None and self.time_limit is None:
-            epochs = defaults.epochs(len(train), batch)
-        if mixed(composer.fields):
-            batch, rate = batch * (defaults.CELLS_BATCHES if self.batch_size == "auto" else 1), defaults.CELLS_RATE
+            epochs = round(pace.share * defaults.epochs(n, batch))
+        batch *= pace.batches if self.batch_size == "auto" else 1
         device = defaults.device(self.device)
         work = batch * composer.multiply_adds()
         return Settings(
             epochs=epochs,
             batch_size=batch,
-            learning_rate=rate if self.learning_rate == "auto" else float(self.learning_rate),
+            learning_rate=pace.rate if self.learning_rate == "auto" else float(self.learning_rate),
             time_limit=self.time_limit,
             patience=Settings.patience if self.early_stopping else None,
             device=device,
@@ -257,11 +258,14 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         assert own.recipe.likelihood is not None
         any_order = own.recipe.likelihood.arguments["any_order"]
         epochs = defaults.row_law_epochs(own.n_rows, batch, fitting.held_out is not None, any_order)
+        work = batch * own.multiply_adds()
         settings = replace(
             fitting.settings,
+            precision=defaults.precision(self.precision, fitting.settings.device, work),
+            threads=defaults.threads(work),
             batch_size=batch,
             epochs=epochs if self.max_epochs == "auto" else min(epochs, int(self.max_epochs)),
-            learning_rate=defaults.ROW_LAW_RATE,
+            learning_rate=defaults.row_law_rate(own.n_rows),
             patience=fitting.settings.patience and defaults.ROW_LAW_PATIENCE,
         )
         run = replace(fitting, make=own, settings=settings).plain(ROW_LAW_STAGE, "law of the rows")

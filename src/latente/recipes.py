@@ -294,27 +294,31 @@ class Composer:
         return Learner(model, objective, schedule, parts, corruption)
 
     def multiply_adds(self) -> int:
-        """Multiply-adds of one row's forward pass."""
-        with torch.device("meta"):
-            model = self().model
+        """Multiply-adds of one row's forward pass.
+
+        A row goes through a model that is made for this alone: torch's "meta" device, which would only keep account, takes a
+        second to be imported.
+        """
+        with torch.random.fork_rng([]), torch.no_grad():
+            model = self().model.eval()
             row = Rows(torch.zeros(1, *row_shape(self.fields)))
-        counts = [module.weight.numel() for module in model.modules() if isinstance(module, nn.Linear)]
+            counts = [module.weight.numel() for module in model.modules() if isinstance(module, nn.Linear)]
 
-        def count(layer: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
-            turned = isinstance(layer, nn.ConvTranspose2d)  # it visits each pixel that comes in, not each that goes out
-            counts.append(layer.weight.numel() * (inputs[0] if turned else output)[0, 0].numel())  # type: ignore[operator]
+            def count(layer: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
+                turned = isinstance(layer, nn.ConvTranspose2d)  # it visits each pixel that comes in, not each that goes out
+                counts.append(layer.weight.numel() * (inputs[0] if turned else output)[0, 0].numel())  # type: ignore[operator]
 
-        for module in model.modules():
-            if isinstance(module, (nn.Conv2d, nn.ConvTranspose2d)):
-                module.register_forward_hook(count)
-        model.encode(row)
-        model.decode(torch.zeros(1, 1, self.latent_dim, device="meta"))
+            for module in model.modules():
+                if isinstance(module, (nn.Conv2d, nn.ConvTranspose2d)):
+                    module.register_forward_hook(count)
+            model.encode(row)
+            model.decode(torch.zeros(1, 1, self.latent_dim))
         return sum(counts) + int(model.likelihood.repeated)  # type: ignore[arg-type]
 
     def sizes(self, remedy: Remedy = Remedy()) -> dict[str, Any]:
         """What the data decides, by the names that parts ask for."""
         shape, levels = row_shape(self.fields), levels_of(self.fields)
-        hidden = widths(math.prod(shape), self.n_rows) if self.hidden is None else self.hidden
+        hidden = widths(math.prod(shape), self.n_rows, mixed(self.fields)) if self.hidden is None else self.hidden
         return {
             "shape": shape,
             "latent_dim": self.latent_dim,
@@ -367,10 +371,12 @@ def mixed(fields: tuple[Field, ...]) -> bool:
     return all(field.cells for field in fields) and not (kinds <= MEASURES or kinds == {BINARY})
 
 
-def widths(fields: int, n_rows: int) -> tuple[int, ...]:
-    """Two layers, four times as wide as a row, between 64 and 512; at most 128 for fewer than 2,000 rows."""
-    widest = 128 if n_rows < SMALL_DATA else 512
-    width = min(widest, max(64, 2 ** math.ceil(math.log2(4 * fields))))
+def widths(fields: int, n_rows: int, mixed: bool = False) -> tuple[int, ...]:
+    """Two layers, four times as wide as a row, between 64 and 512; at most 128 for fewer than 2,000 rows, and at least that for
+    more where columns are mixed, each of which takes many numbers to describe.
+    """
+    least, widest = (64, 128) if n_rows < SMALL_DATA else (128 if mixed else 64, 512)
+    width = min(widest, max(least, 2 ** math.ceil(math.log2(4 * fields))))
     return (width, width)
 
 

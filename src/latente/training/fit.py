@@ -14,10 +14,10 @@ from latente.model.linear_start import start
 from latente.rows import Rows
 from latente.seeding import seeded
 from latente.training.checkpoint import Checkpoints
+from latente.training.defaults import TRIALS
 from latente.training.diagnosis import SMALL_DATA, Diagnosis, diagnose, linear_baseline
 from latente.training.loop import Learner, Settings, Training, evaluate
 
-TRIALS = 3
 TRIAL_SHARE = 0.2
 LEAST_TO_CHOOSE_BY = 20
 
@@ -82,6 +82,7 @@ class Fit:
         settings: of each run.
         checkpoints: where to keep them, or None.
         observer: called after each epoch.
+        trials: how many short runs are compared on small data.
     """
 
     make: MakesLearners
@@ -91,6 +92,7 @@ class Fit:
     settings: Settings
     checkpoints: Checkpoints | None = None
     observer: Observer = lambda training: None
+    trials: int = TRIALS
     interrupted: bool = False
 
     def run(self) -> Outcome:
@@ -116,9 +118,9 @@ class Fit:
         return run
 
     def _main_run(self) -> Training:
-        """On small data the best of three short trials goes on, where enough rows are held out to tell which it is."""
+        """On small data the best of some short trials goes on, where enough rows are held out to tell which it is."""
         held_out = 0 if self.held_out is None else len(self.held_out)
-        trials = TRIALS if len(self.train) < SMALL_DATA and held_out >= LEAST_TO_CHOOSE_BY else 1
+        trials = self.trials if len(self.train) < SMALL_DATA and held_out >= LEAST_TO_CHOOSE_BY else 1
         runs = [self._training(stage, self._share(trials)) for stage in range(trials)]
         if trials == 1:
             return self._run(runs[0])
