@@ -80,6 +80,13 @@ def test_a_model_file_brings_what_lies_beside_it_if_it_is_its_own(
     assert "not measured" in notes[0] and model["certificate"] == {} and model["planes"][0]["posterior"] is None
 
 
+def test_a_certificate_that_is_left_out_is_named(latente: Latente, table_run: Path, tmp_path: Path) -> None:
+    other = Path(shutil.copytree(table_run, tmp_path / "other"))
+    (other / "certificate.json").write_text("{", encoding="utf-8")
+    ended = latente("export", other, tmp_path / "page.html")
+    assert ended.code == 0 and "the page has no certificate" in " ".join(ended.err.split())
+
+
 def test_export_says_that_a_page_of_few_rows_tells_them(latente: Latente, numbers: NDArray[np.float64], tmp_path: Path) -> None:
     few = write_csv(tmp_path / "few.csv", numbers[:12])
     assert latente("fit", few, "-o", tmp_path / "few", *QUICK).code == 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import copy
 import gzip
 import itertools
 import re
@@ -19,7 +20,7 @@ import latente as lt
 from latente.errors import DataError, StorageError
 from latente.explorer.block import Block
 from latente.explorer.export import Subject, demo_page, export, page, subject
-from latente.explorer.pack import header_of, pack
+from latente.explorer.pack import header_of, pack, rows_of
 from latente.explorer.survey import Survey
 from latente.model.laws import FlowLaw
 from latente.model.parts import Part
@@ -224,6 +225,17 @@ def test_a_survey_comes_back_from_its_folder(mixed: tuple[lt.VAE, pd.DataFrame],
     for shares, others in zip(found.population, survey.population, strict=True):
         assert np.allclose(shares, others) and shares.sum() == pytest.approx(1)
     assert pack("same", [Subject(vae, found)]) is not None
+
+
+def test_rows_with_categories_that_are_unknown_are_read_as_the_model_reads_them(mixed: tuple[lt.VAE, pd.DataFrame]) -> None:
+    vae, rows = mixed
+    levels = next(field.name for field in vae.codec_.fields if field.levels)
+    odd = rows.assign(**{levels: "of no row"})
+    with pytest.raises(DataError):
+        rows_of(vae, odd)
+    with pytest.warns(lt.LatenteWarning, match="of no row"):
+        encoded = rows_of(copy.copy(vae).set_params(unknown="missing"), odd)
+    assert encoded.mask is not None and not encoded.mask.all()
 
 
 def test_the_survey_of_another_model_is_not_taken(mixed: tuple[lt.VAE, pd.DataFrame], tmp_path: Path) -> None:

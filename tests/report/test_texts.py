@@ -41,6 +41,12 @@ def test_a_sentence_keeps_what_is_filled_in(english, form):
     assert texts("es").said(filled) == form.format(**{name: f"<{name}>" for name in places(english)})
 
 
+def test_several_values_in_a_sentence_are_told_apart():
+    assert texts("es").said("'x' or 'y' or 'z'") == "'x' or 'y' or 'z'"  # no sentence of two quotes
+    assert texts("es").said("'yes' or 'no'; 'a' or 'b'") == "'yes' o 'no'; 'a' o 'b'"
+    assert texts("es").said("a and 3 more") == "a y 3 más"
+
+
 def test_what_is_said_in_english_stays():
     assert texts("en").said("a running number") == "a running number"
 

@@ -41,7 +41,8 @@ def explore(
         raise LatenteError(f"'latente explore' needs {error.name}: pip install 'latente[explore]'") from error
     from latente.explorer.pack import pack
 
-    models = subjects([run, compare] if compare else [run], data, bool(data))
+    with console.hearing_warnings():
+        models = subjects([run, compare] if compare else [run], data, bool(data))
 
     def ready(address: str) -> None:
         console.say(f"{address}\nCtrl-C ends it")

@@ -64,7 +64,8 @@ def export(
 
     if with_rows:
         console.remark(f"the rows of {with_rows} and their codes can be read by anyone who has {page}", "warning")
-    models = subjects([run, compare] if compare else [run], data or with_rows, bool(with_rows))
+    with console.hearing_warnings() as warned:
+        models = subjects([run, compare] if compare else [run], data or with_rows, bool(with_rows))
     content = pack(name_of(run), models)
     path = write(page, content)
     notes = [note["en"] for note in header_of(content)["notes"]]
@@ -72,7 +73,7 @@ def export(
         console.remark(note)
     size = path.stat().st_size
     console.say(f"the latent space of {run} in {path}: {size / 1e6:.1f} MB, opens in any browser, without a network")
-    console.report({"out": path, "bytes": size, "with_rows": bool(with_rows), "notes": notes})
+    console.report({"out": path, "bytes": size, "with_rows": bool(with_rows), "notes": [*warned, *notes]})
 
 
 def subjects(runs: list[str], data: str, with_rows: bool) -> list[Any]:

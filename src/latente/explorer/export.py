@@ -88,12 +88,15 @@ def subject(
 
 
 def _kept_certificate(folder: Path) -> Certificate | None:
-    """The certificate in a run folder, if there is one that can be read."""
-    from latente.report.run_folder import read_certificate
+    """The certificate in a run folder, if there is one; what can't be read, or is of another model, is left out and named."""
+    from latente.report.run_folder import CERTIFICATE, read_certificate
 
+    if not (folder / CERTIFICATE).exists():
+        return None
     try:
         return read_certificate(folder)
-    except LatenteError:
+    except LatenteError as error:
+        warnings.warn(f"the page has no certificate: {error}", LatenteWarning, stacklevel=2)
         return None
 
 

@@ -252,8 +252,9 @@ def rows_of(vae: VAE, data: Any) -> Rows:
     Raises:
         DataError: they are not of the model's columns.
     """
-    source: Table | Images = read(data, vae.codec_.feature_names if vae.codec_.named else None)
-    return vae.codec_.encode(source)
+    codec = vae.codec_
+    source: Table | Images = read(data, codec.feature_names if codec.named else None, codec.text_names)
+    return codec.encode(source, vae.unknown)
 
 
 def _points(subject: Subject, rows: Rows, block: Block) -> dict[str, Any]:

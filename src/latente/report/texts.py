@@ -152,7 +152,17 @@ def _flat(entries: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, s
             yield from _flat(value, f"{prefix}{key}.")
 
 
+COUNTS = ("n", "d", "m", "row", "rows", "draws")
+
+
 def _pattern(template: str) -> re.Pattern[str]:
-    """What finds the sentences that a template with ``{names}`` makes, and the values in them."""
+    """What finds the sentences that a template with ``{names}`` makes, and the values in them.
+
+    What stands in quotes holds none, and a count no space: so several values in a sentence are told apart.
+    """
     parts = re.split(r"\{(\w+)\}", template)
-    return re.compile("".join(f"(?P<{part}>.+?)" if k % 2 else re.escape(part) for k, part in enumerate(parts)), re.DOTALL)
+    found = [re.escape(parts[0])]
+    for before, name, after in zip(parts[::2], parts[1::2], parts[2::2], strict=False):
+        value = "[^']+" if before.endswith("'") and after.startswith("'") else r"\S+?" if name in COUNTS else ".+?"
+        found += [f"(?P<{name}>{value})", re.escape(after)]
+    return re.compile("".join(found), re.DOTALL)
