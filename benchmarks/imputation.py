@@ -11,7 +11,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -139,7 +138,6 @@ def _through_indicators(case: Holed, impute: Callable[[NDArray[np.float64]], NDA
 
 METHODS: dict[str, Callable[[Holed, int], Filled]] = {
     "Latente": by_latente,
-    "Latente, miwae": partial(by_latente, recipe="miwae"),
     "mean / mode": by_means,
     "5 near rows": by_neighbours,
     "forests": by_forests,
