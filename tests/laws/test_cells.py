@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 import latente.recipes  # noqa: F401  (registers every part)
 from latente.data.cells import MOST_CELLS, cut
-from latente.model.autoregressive import Autoregressive
+from latente.model.autoregressive import Autoregressive, RowDropout
 from latente.model.cells import CellsLikelihood, CellTable, OfCells
 from latente.rows import Cells, Rows
 from latente.seeding import seeded
@@ -206,3 +206,13 @@ def test_the_extremes_of_very_many_values_are_kept() -> None:
     low, high, rows = cut(values, 0.0)
     assert low[0] == values.min() and high[-1] == 1e6
     assert rows.sum() == pytest.approx(150_000)
+
+
+def test_dropout_leaves_out_the_same_units_for_all_columns_of_a_row() -> None:
+    layer, h = RowDropout(0.4), torch.ones(2, 300, 5, 7)
+    with seeded(0):
+        dropped = layer(h)
+    assert torch.equal(dropped, dropped[:, :, :1].expand_as(dropped))
+    assert dropped.unique().tolist() == pytest.approx([0.0, 1 / 0.6])
+    assert float(dropped.mean()) == pytest.approx(1.0, abs=0.05)
+    assert layer.eval()(h) is h

@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
+from sklearn.datasets import make_s_curve
 
 import latente as lt
 from latente.training import defaults
@@ -227,6 +228,15 @@ def test_defaults() -> None:
     assert defaults.device("cpu") == "cpu"
     assert defaults.threads(1000) == 1
     assert defaults.threads(10**9) is None
+    assert [defaults.trials(mixed) for mixed in (False, True)] == [3, 1]
+    assert defaults.mixed_pace(500).share == 1 > defaults.mixed_pace(5000).share
+    assert defaults.row_law_epochs(10_000, 100, True, 0.1) == 12 and defaults.row_law_epochs(10_000, 100, False, 0.1) == 4
+
+
+def test_a_code_nearly_as_wide_as_a_row_follows_a_surface_in_space() -> None:
+    rows = make_s_curve(3000, noise=0.05, random_state=20)[0]
+    vae = lt.VAE(latent_dim=2, random_state=20).fit(rows)
+    assert np.square(vae.reconstruct(rows) - rows).sum() < 0.15 * np.square(rows - rows.mean(0)).sum()
 
 
 @pytest.mark.slow

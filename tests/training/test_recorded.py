@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Callable, Sequence
 from functools import partial
 
@@ -126,3 +128,14 @@ def test_every_recipe_is_recorded_and_learns_the_same(recipe: str, holes: bool, 
     assert loops.recorded > 0
     without = loops.weights(False, recipe, rows)
     assert torch.allclose(with_recordings, without, rtol=1e-3, atol=1e-4)
+
+
+def test_a_fit_does_not_import_a_compiler() -> None:
+    """Which takes over a second."""
+    program = (
+        "import sys, numpy as np, latente as lt;"
+        "lt.VAE(max_epochs=1, latent_dim=2).fit(np.random.default_rng(0).normal(size=(80, 5)));"
+        "print('torch._dynamo' in sys.modules)"
+    )
+    ended = subprocess.run([sys.executable, "-W", "ignore", "-c", program], check=True, capture_output=True, text=True)
+    assert ended.stdout.strip() == "False"

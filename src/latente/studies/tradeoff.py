@@ -209,7 +209,7 @@ def tradeoff(
         ModelError: a size above the number of fields, a beta that is not positive, an objective without a rate.
 
     >>> import numpy as np
-    >>> rows = np.random.default_rng(0).normal(size=(200, 2)) @ np.array([[1, 2, 0.5], [0, 1, -1]])
+    >>> rows = np.random.default_rng(0).normal(size=(200, 2)) @ np.array([[1, 2, 0.5, 1], [0, 1, -1, 1]])
     >>> found = tradeoff(rows, dims=[1, 2], betas=[1, 4], max_epochs=5, random_state=0)
     >>> [(point.latent_dim, point.beta) for point in found.of("vae")]
     [(1, 1.0), (2, 1.0), (2, 4.0)]
