@@ -1,4 +1,4 @@
-"""What "auto" means for mixed tables, against what else was tried: held-out loss of the fits, and processor seconds.
+"""What "auto" means for training, against what else was tried: held-out loss of the fits, and processor seconds.
 
 Judged by the rows that `fit` holds out, of splits by seeds that no other benchmark uses, so that defaults can be chosen here
 and be judged elsewhere. Loss is that of the VAE (−ELBO) or of the law of the rows, nats per row; a variant's difference from
@@ -22,6 +22,7 @@ from sklearn.datasets import load_breast_cancer, load_diabetes, make_s_curve, ma
 
 import latente as lt
 from benchmarks import data
+from benchmarks.certificate import blobs, digits, sines
 from benchmarks.common import options, show
 from latente.recipes import Composer
 from latente.training import defaults
@@ -41,6 +42,10 @@ ROW_LAW: dict[str, Variant] = {
     "32 sqrt(n) steps at 3e-3": {"ROW_LAW_STEPS": 32, "row_law_rate": lambda n: 3e-3},
     "16 sqrt(n) steps at 5e-3": {"ROW_LAW_STEPS": 16, "row_law_rate": lambda n: 5e-3},
     "8 sqrt(n) steps at 1e-2": {"ROW_LAW_STEPS": 8, "row_law_rate": lambda n: 1e-2},
+}
+BATCHES: dict[str, Variant] = {
+    "defaults": {},
+    "batches of N / 64": {"batch_size": lambda n, mixed=False, size=defaults.batch_size: size(n, True)},
 }
 TRIALS: dict[str, Variant] = {"defaults": {}, "one trial": {"trials": lambda mixed: 1}}
 
@@ -85,6 +90,13 @@ def standardised(x: NDArray[Any]) -> Callable[[int], NDArray[Any]]:
     return lambda seed: x[np.random.default_rng(seed).permutation(len(x))[: 4 * len(x) // 5]]
 
 
+def anomalies(name: str) -> Callable[[int], NDArray[Any]]:
+    """The measures of a set of ADBench, at most 6,000 rows of it."""
+    x = np.load(data.path(f"adbench/{name}.npz"))["X"].astype(float)
+    x = x[:, x.std(0) > 0]
+    return lambda seed: standardised(x)(seed)[:6000]
+
+
 def manifolds(seeds: int) -> None:
     """What a code of two dimensions keeps of surfaces in space, as it is and with a noise level for each column."""
     surfaces = {"swiss roll": partial(make_swiss_roll, noise=0.5), "S": partial(make_s_curve, noise=0.05)}
@@ -115,6 +127,10 @@ def main() -> None:
         compared(name, table(name), ROW_LAW, "row_law_loss", asked.seeds)
     for name, load in (("breast cancer", load_breast_cancer), ("diabetes", load_diabetes)):
         compared(name, standardised(load().data), TRIALS, "loss", asked.seeds)
+    for name in ("annthyroid", "mammography", "satellite", "shuttle"):
+        compared(name, anomalies(name), BATCHES, "loss", asked.seeds)
+    for name, made in (("digits", digits), ("waves", sines), ("blobs", blobs)):
+        compared(name, made, BATCHES, "loss", asked.seeds)
     manifolds(asked.seeds)
 
 

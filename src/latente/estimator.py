@@ -224,8 +224,9 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         return Composer(recipe, codec.fields, len(train), d, hidden, train.mask is not None)
 
     def _settings(self, train: Rows, composer: Composer) -> Settings:
-        n, batch = len(train), self._batch(len(train))
-        pace = defaults.mixed_pace(n) if mixed(composer.fields) else defaults.Pace(1, Settings.learning_rate, 1.0)
+        of_mixed = mixed(composer.fields)
+        n, batch = len(train), self._batch(len(train), of_mixed)
+        pace = defaults.mixed_pace(n) if of_mixed else defaults.Pace(1, Settings.learning_rate, 1.0)
         epochs: int | None = None if self.max_epochs == "auto" else int(self.max_epochs)
         if epochs is None and self.time_limit is None:
             epochs = round(pace.share * defaults.epochs(n, batch))
@@ -244,8 +245,8 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
             seed=self.seed_,
         )
 
-    def _batch(self, n: int) -> int:
-        return defaults.batch_size(n) if self.batch_size == "auto" else int(self.batch_size)
+    def _batch(self, n: int, mixed: bool) -> int:
+        return defaults.batch_size(n, mixed) if self.batch_size == "auto" else int(self.batch_size)
 
     def _fit_both(self, fitting: Fit, own: Composer) -> Outcome:
         """The model, and then a law of their own for the rows of a mixed table; each has half of the time."""
@@ -254,7 +255,7 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         outcome = fitting.run()
         if fitting.interrupted:
             return outcome
-        batch = self._batch(own.n_rows)
+        batch = self._batch(own.n_rows, mixed=True)
         assert own.recipe.likelihood is not None
         any_order = own.recipe.likelihood.arguments["any_order"]
         epochs = defaults.row_law_epochs(own.n_rows, batch, fitting.held_out is not None, any_order)

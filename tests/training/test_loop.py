@@ -220,7 +220,8 @@ def test_unused_units_are_dropped_where_the_dimension_was_not_asked_for() -> Non
 
 
 def test_defaults() -> None:
-    assert [defaults.batch_size(n) for n in (1, 100, 2000, 20_000, 10**6)] == [32, 32, 32, 256, 1024]
+    assert [defaults.batch_size(n) for n in (1, 100, 2000, 6000, 20_000, 10**6)] == [32, 32, 64, 256, 256, 1024]
+    assert [defaults.batch_size(n, mixed=True) for n in (100, 6000, 20_000, 10**6)] == [32, 64, 256, 1024]
     assert defaults.epochs(50, 32) * 2 == pytest.approx(300, abs=60)
     assert defaults.epochs(10**6, 1024) == 10
     assert defaults.precision("float32", "cpu", 10**9) == "float32"

@@ -9,11 +9,13 @@ import torch
 
 from latente.errors import ModelError
 
-# What mixed tables are trained by was chosen by held-out rows of fits: `python -m benchmarks.defaults` has what else was tried.
+# Batches, and what mixed tables are trained by, were chosen by held-out rows of fits: `python -m benchmarks.defaults` has what
+# else was tried.
 TRIALS = 3
 FEW_ROWS = 2000
 ROW_LAW_STEPS, MOST_ROW_LAW_STEPS, ROW_LAW_PATIENCE = 12, 3000, 0.15
 MOST_STEPS, LEAST_STEPS = 6000, 200
+LARGEST_SMALL_BATCH = 256
 SHARED_FROM = 5_000_000  # multiply-adds of a step from which a second thread is worth its barriers
 BFLOAT16_PAYS_FROM = 10_000_000  # multiply-adds of a step from which bfloat16 products are faster than float32, casts included
 
@@ -25,9 +27,12 @@ def trials(mixed: bool) -> int:
     return 1 if mixed else TRIALS
 
 
-def batch_size(n: int) -> int:
-    """A power of two near N / 64, from 32 to 1024: many steps on small data, few slow ones on large."""
-    return int(min(1024, max(32, 2 ** math.floor(math.log2(max(n, 1) / 64)))) if n >= 64 else 32)
+def batch_size(n: int, mixed: bool = False) -> int:
+    """A power of two, from 32 to 1024: near N / 16 up to 256, for a step of a few small layers costs little more with more rows
+    in it; then near N / 64, so that large data gets many steps. Where columns are mixed, N / 64 (see :func:`mixed_pace`).
+    """
+    wanted = n / 64 if mixed else max(n / 64, min(LARGEST_SMALL_BATCH, n / 16))
+    return int(min(1024, max(32, 2 ** math.floor(math.log2(max(wanted, 1))))))
 
 
 def epochs(n: int, batch: int) -> int:
