@@ -14,6 +14,7 @@ import pandas as pd
 import polars as pl
 import pyarrow as pa
 import pytest
+import torch
 
 import latente as lt
 from latente.cli.output import write_csv
@@ -327,3 +328,23 @@ def test_codes_of_digits_and_letters_are_taken_when_said_to_be_codes(tmp_path: P
 def test_durations_are_told_as_they_are_read(value: float, words: str) -> None:
     assert told(value, "Duration(us)") == words
     assert seconds(words, "Duration(us)") == value
+
+
+# -- values of a grid --------------------------------------------------------
+
+
+@pytest.mark.parametrize("power", [-14, -9, -3, -2, -1, 0, 2, 8])
+def test_values_of_a_grid_are_what_would_be_written(power: int) -> None:
+    """Neither 86.8399999999, nor 101500000000.00002, nor three values of a column whose unit is tiny."""
+    written_as = [float(f"{k}e{power}") for k in np.random.default_rng(0).gamma(2, 3000, 2000).astype(int)]
+    table = read(pl.DataFrame({"x": written_as, "kind": ["a", "b"] * 1000}))
+    codec = fit_codec(table)
+    near = codec.encode(table).x + torch.tensor([0.2, 0.0]) * codec.grid[0] / codec.scale[0]
+    assert codec.decode(near, possible=True)["x"].to_list() == written_as
+
+
+def test_steps_that_are_no_decimals_are_kept() -> None:
+    thirds = [k / 3 for k in range(0, 900, 7)] * 2
+    table = read(pl.DataFrame({"x": thirds, "kind": ["a", "b"] * 129}))
+    codec = fit_codec(table)
+    np.testing.assert_allclose(codec.decode(codec.encode(table).x, possible=True)["x"], thirds, rtol=1e-15, atol=1e-15)
