@@ -459,7 +459,7 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
             raise ModelError("only rows of a table are drawn with holes, and these are pictures")
         missing = torch.tensor([field.missing for field in self.codec_.fields])
         drawn, mask = generation.sample(model, codes, n, seed, noise, missing)
-        return self._given_back(drawn, mask=mask, **how)
+        return self._given_back(drawn, mask=None if mask is None else self.codec_.with_holes(mask, seed), **how)
 
     def _names_from(self, seed: int) -> int:
         """The seed of new names for rows; columns that can't have any are told."""

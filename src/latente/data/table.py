@@ -282,7 +282,7 @@ class TableCodec(Stored):
             container: ``"numpy"``, ``"torch"``, ``"pandas"``, ``"polars"`` or ``"pyarrow"``; as it came in where None.
             seen: the same rows as they came in; what they hold stays, and ``x`` only fills in what they lack.
             possible: keep to what can be: no value beyond the smallest and the largest, none off the grid of the record.
-            mask: bool ``[N, len(fields)]``, False where a hole is to be left; None leaves none.
+            mask: bool ``[N, n_features]``, False where a hole is to be left; None leaves none.
             names_from: a seed, to give each row a name that nobody had in the columns that name rows; None leaves them empty.
 
         Returns:
@@ -295,7 +295,7 @@ class TableCodec(Stored):
         container = container or self.container
         x = self._with_left_out(encoded(x, self.shape))
         parts = [(group, self._restored(x, group, dtype, possible)) for dtype, group in self._groups]
-        holes = {} if mask is None else dict(zip(self._kept.tolist(), (~mask).numpy().T, strict=True))
+        holes = {} if mask is None else {column: hole for column, hole in enumerate((~mask).numpy().T) if hole.any()}
         new = {} if names_from is None else self._new_names(len(x), names_from)
         if container in ARRAYS:
             joined = _joined(parts, self.n_features)
@@ -319,6 +319,17 @@ class TableCodec(Stored):
         left = {self.names[column]: hole for column, hole in holes.items() if hole.any()}
         nothing = {self.names[column] for column in empty}
         return to_frame(named, tuple(dtypes.values()), nothing, container, self.integer_names, left)
+
+    def with_holes(self, seen: Tensor, seed: int) -> Tensor:
+        """Which values of new rows are there, bool ``[N, n_features]``, by which of the model's are, ``[N, len(fields)]``.
+
+        Of columns of one value only, of which the model knows nothing, as many are there as in the rows fitted on.
+        """
+        alone = np.flatnonzero((self.scale == 0.0) & ~np.isnan(self.center))
+        whole = np.ones((len(seen), self.n_features), bool)
+        whole[:, self._kept] = seen.numpy()
+        whole[:, alone] = np.random.default_rng(seed).random((len(seen), len(alone))) >= self.missing[alone]
+        return torch.from_numpy(whole)
 
     def _keep(self, columns: dict[int, Array], seen: Table, empty: set[int]) -> dict[int, int]:
         """Put what was seen into decoded columns. Those of ``empty``, in which nothing is filled in, become what came, of the
