@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -277,6 +278,7 @@ def test_rows_given_some_of_their_columns(vae: lt.VAE, law: str) -> None:
     [
         ({"kind": "dog"}, "'kind' is never 'dog'; it is one of 'ant', 'bee', 'cat'"),
         ({"age": 3}, "the column 'age', which is not there"),
+        ({"kind": []}, "no value is asked for of 'kind'"),
         ({"size": (5, 1)}, "can't be from 5 to 1"),
         ({"size": (100, 200)}, "was only ever from"),
         ({"size": "tall"}, "holds numbers, and 'tall' is none: ask for one"),
@@ -293,6 +295,19 @@ def test_new_rows_have_holes_on_request() -> None:
     whole, holed = vae.sample(400), vae.sample(4000, holes=True)
     assert not whole[["kind", "colour", "size", "vote"]].isna().any().any()
     assert holed["kind"].isna().mean() == pytest.approx(0.3, abs=0.1) and not holed["vote"].isna().any()
+
+
+@pytest.mark.parametrize("kind", [pd.DataFrame, pl.DataFrame, pa.table])
+def test_columns_of_one_value_have_holes_on_request_too(kind: Any) -> None:
+    """The model knows nothing of them, but they were not always seen."""
+    some = {"five": [5, None, None] * 100, "word": ["x", "x", None] * 100, "day": [None, date(2024, 5, 17)] * 150}
+    source = kind({**some, "whole": [1] * 300, "size": [i % 7 + 0.5 for i in range(300)], "c": ["a", "b"] * 150})
+    vae = lt.VAE(max_epochs=1, random_state=0).fit(source)
+    holed, again, whole = (nw.from_native(vae.sample(2000, holes=holes), eager_only=True) for holes in (True, True, False))
+    shares = {name: holed[name].null_count() / 2000 for name in (*some, "whole", "size")}
+    assert shares == pytest.approx({"five": 2 / 3, "word": 1 / 3, "day": 1 / 2, "whole": 0, "size": 0}, abs=0.05)
+    assert set(holed["five"].drop_nulls().to_list()) == {5} and not any(column.null_count() for column in whole.iter_columns())
+    assert holed["five"].is_null().to_list() == again["five"].is_null().to_list()
 
 
 def test_a_number_that_repeats_beside_a_continuous_rest_keeps_its_share() -> None:

@@ -385,8 +385,10 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
             draws: None fills in what is expected given the rest of the row (of a column of text, its most likely value). A
                 number gives a list of so many completions, each drawn from what is plausible given the rest: use these
                 where the spread matters, as in multiple imputation.
-            intervals: a share, such as .9: gives two tables, of the lower and of the upper ends of intervals in each of which
-                the value lies with this probability; what was seen is in both.
+            intervals: a share, such as .9: gives two tables, of the lower and of the upper ends of the narrowest intervals in
+                each of which the value lies with at least this probability; what was seen is in both. Of few values the
+                probability may be well above it, and where nearly all is one value (0 of a gain), both ends are that value,
+                though the mean is not. Of texts they are ends in alphabetical order, or in that of an ordered category.
             random_state: a seed of the draws; by default that of the fit.
 
         The model takes holes to be there at random given what was seen; where a value is missing because of what it is, so
@@ -458,7 +460,7 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
             raise ModelError("only rows of a table are drawn with holes, and these are pictures")
         missing = torch.tensor([field.missing for field in self.codec_.fields])
         drawn, mask = generation.sample(model, codes, n, seed, noise, missing)
-        return self._given_back(drawn, mask=mask, **how)
+        return self._given_back(drawn, mask=None if mask is None else self.codec_.with_holes(mask, seed), **how)
 
     def _names_from(self, seed: int) -> int:
         """The seed of new names for rows; columns that can't have any are told."""

@@ -14,6 +14,8 @@ import pandas as pd
 import polars as pl
 import pyarrow as pa
 import pytest
+import torch
+from polars.testing import assert_frame_equal
 
 import latente as lt
 from latente.cli.output import write_csv
@@ -297,7 +299,7 @@ def test_large_whole_numbers_come_back_exactly(container: str, tmp_path: Path) -
     codec = codec_of(source)
     decoded = nw.from_native(codec.decode(codec.encode(read(source)).x), eager_only=True)
     assert decoded["big"].to_list() == columns["big"] and str(decoded["big"].dtype) == "Int64"
-    assert codec.kinds[0] == "categorical"
+    assert (codec.kinds[0], codec.reasons[0]) == ("categorical", "7 different numbers")
     kept = nw.from_native(back(source), eager_only=True)
     assert kept["big"].to_list() == columns["big"]
 
@@ -327,3 +329,64 @@ def test_codes_of_digits_and_letters_are_taken_when_said_to_be_codes(tmp_path: P
 def test_durations_are_told_as_they_are_read(value: float, words: str) -> None:
     assert told(value, "Duration(us)") == words
     assert seconds(words, "Duration(us)") == value
+
+
+# -- values of a grid, and columns of which nothing is filled in --------------------------------------------------------
+
+
+@pytest.mark.parametrize("power", [-14, -9, -3, -2, -1, 0, 2, 8])
+def test_values_of_a_grid_are_what_would_be_written(power: int) -> None:
+    """Neither 86.8399999999, nor 101500000000.00002, nor three values of a column whose unit is tiny."""
+    written_as = [float(f"{k}e{power}") for k in np.random.default_rng(0).gamma(2, 3000, 2000).astype(int)]
+    table = read(pl.DataFrame({"x": written_as, "kind": ["a", "b"] * 1000}))
+    codec = fit_codec(table)
+    near = codec.encode(table).x + torch.tensor([0.2, 0.0]) * codec.grid[0] / codec.scale[0]
+    assert codec.decode(near, possible=True)["x"].to_list() == written_as
+
+
+def test_steps_that_are_no_decimals_are_kept() -> None:
+    thirds = [k / 3 for k in range(0, 900, 7)] * 2
+    table = read(pl.DataFrame({"x": thirds, "kind": ["a", "b"] * 129}))
+    codec = fit_codec(table)
+    np.testing.assert_allclose(codec.decode(codec.encode(table).x, possible=True)["x"], thirds, rtol=1e-15, atol=1e-15)
+
+
+CONTAINERS = {
+    "pandas": lambda columns: pd.DataFrame({**columns, "big": pd.array(columns["big"], dtype="Int64")}),
+    "pandas on pyarrow": lambda columns: pd.DataFrame({**columns, "big": pd.array(columns["big"], dtype="int64[pyarrow]")}),
+    "polars": pl.DataFrame,
+    "pyarrow": pa.table,
+}
+
+
+@pytest.mark.parametrize("container", CONTAINERS)
+@pytest.mark.parametrize("different", [7, N])
+def test_large_whole_numbers_with_holes_stay_what_they_are(container: str, different: int) -> None:
+    """As categories, and as names of rows, of which nothing is filled in."""
+    big = [None if i % 11 == 0 else 2**60 + 3 * (i % different) for i in range(N)]
+    source = CONTAINERS[container]({"big": big, "x": [i % 5 + 0.5 for i in range(N)]})
+    vae = lt.VAE(max_epochs=1, random_state=0).fit(source)
+    whole, drawn = (nw.from_native(rows, eager_only=True)["big"] for rows in (vae.impute(source), vae.sample(99, holes=True)))
+    kept = [found for found, seen in zip(whole.to_list(), big, strict=True) if seen is not None]
+    assert kept == [seen for seen in big if seen is not None] and str(whole.dtype) == str(drawn.dtype) == "Int64"
+    assert whole.null_count() == (0 if different == 7 else big.count(None))
+    assert {value for value in drawn.to_list() if isinstance(value, int)} <= set(big)
+
+
+@pytest.mark.parametrize("kind", [pd.DataFrame, pl.DataFrame])
+def test_names_of_new_rows_come_back_as_they_came(kind: Any) -> None:
+    columns = {"id": list(range(N)), "name": [f"A-{i}" for i in range(N)], "x": [i % 5 + 0.5 for i in range(N)]}
+    vae = lt.VAE(max_epochs=1, random_state=0).fit(kind({**columns, "kind": ["a", "b"] * (N // 2)}))
+    for own in ({"id": ["p", "q"], "name": [7, 8]}, {"id": [0.5, 2.0], "name": ["A", None]}, {"id": [3, 4], "name": ["", "B"]}):
+        new = kind({**own, "x": [0.5, None], "kind": ["a", None]})
+        found = vae.impute(new)
+        assert_frame_equal(pl.DataFrame(found)[:, :2], pl.DataFrame(new)[:, :2])
+
+
+def test_a_column_of_one_value_that_holds_others_now() -> None:
+    columns = {"five": [5, None] * (N // 2), "word": ["x"] * N, "x": [i % 5 + 0.5 for i in range(N)]}
+    vae = lt.VAE(max_epochs=1, random_state=0).fit(pl.DataFrame(columns))
+    new = pl.DataFrame({"five": [7, None], "word": [1.5, None], "x": [0.5, None]})
+    assert vae.impute(new)[:, :2].to_dict(as_series=False) == {"five": [7, 5], "word": ["1.5", "x"]}
+    with pytest.raises(DataError, match=r"hold text now: 'five' \(such as 'so'\)"):
+        vae.impute(new.with_columns(five=pl.Series(["so", None])))

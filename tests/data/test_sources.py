@@ -217,6 +217,8 @@ def test_categories_keep_only_what_occurs() -> None:
 def test_a_text_among_numbers_is_a_slip_and_is_named() -> None:
     with pytest.raises(DataError, match=r"columns of numbers that hold text, too: 'a' \(such as '4O'\)"):
         read(pd.DataFrame({"a": ["1", "2", "3", "4O"]}))
+    with pytest.raises(DataError, match=r"kinds=\{'my a': 'categorical'\} \(--kinds 'my a=categorical'\)"):
+        read(pd.DataFrame({"my a": ["1", "2", "3", "4O"]}))
 
 
 def test_text_in_files_has_no_blanks_around_it(tmp_path: Path) -> None:

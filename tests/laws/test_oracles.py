@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
-from scipy.stats import multivariate_normal
+from scipy.stats import multivariate_normal, norm
 
 import latente as lt
 from latente.seeding import seeded
@@ -126,3 +126,17 @@ def test_training_starts_at_the_linear_model(rows: NDArray[np.float64]) -> None:
 
     exact = PCA(D).fit(x.x.numpy()).score(x.x.numpy())
     assert exact - 0.5 < elbo <= exact + 0.02
+
+
+def test_intervals_are_those_of_the_exact_conditional_law(fitted: lt.VAE, rows: NDArray[np.float64]) -> None:
+    """One column hidden: given the others it is normal, with a known mean and standard deviation."""
+    covariance, holed = covariance_of(fitted), rows[:300].copy()
+    holed[:, 2] = np.nan
+    seen = np.arange(F) != 2
+    slopes = np.linalg.solve(covariance[np.ix_(seen, seen)], covariance[seen, 2])
+    center = rows[:, 2].mean() + (rows[:300, seen] - rows[:, seen].mean(0)) @ slopes
+    deviation = np.sqrt(covariance[2, 2] - covariance[2, seen] @ slopes)
+    low, high = (ends[:, 2] for ends in fitted.impute(holed, intervals=0.9))
+    held = norm.cdf((high - center) / deviation) - norm.cdf((low - center) / deviation)
+    assert held.mean() == pytest.approx(0.9, abs=0.02)
+    assert (high - low).mean() / deviation == pytest.approx(2 * norm.ppf(0.95), rel=0.05)

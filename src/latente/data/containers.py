@@ -219,11 +219,24 @@ def _with_new(categories: tuple[str, ...], series: Any) -> tuple[str, ...]:
 def _with_holes(table: Any, holes: Mapping[str, Array], container: Any) -> Any:
     import narwhals as nw
 
+    if container == "pandas":  # whose own whole numbers and booleans can't be missing: as decimals, large ones would be others
+        native = table.to_native()
+        return nw.from_native(native.assign(**{name: _nullable(native[name]).mask(hole) for name, hole in holes.items()}))
     hidden = [
         table[name].zip_with(nw.new_series(name, ~hole, nw.Boolean, backend=container), _nothing_like(table[name]))
         for name, hole in holes.items()
     ]
     return table.with_columns(*hidden)
+
+
+def _nullable(series: Any) -> Any:
+    """A series of pandas, of a type in which values can be missing."""
+    whole = series.dtype in _FRAME_NAMES and series.dtype.kind != "f"
+    return series.astype(_nullable_name(series.dtype)) if whole else series
+
+
+def _nullable_name(dtype: np.dtype[Any]) -> str:
+    return _FRAME_NAMES[dtype].replace("Boolean", "boolean")
 
 
 def _nothing_like(series: Any) -> Any:
@@ -259,7 +272,7 @@ def _pandas_dtype(label: str, empty: bool) -> str:
     if backing == "pyarrow]":
         return f"{dtype.name}[pyarrow]"
     if backing or (empty and dtype.kind != "f"):
-        return _FRAME_NAMES[dtype].replace("Boolean", "boolean")
+        return _nullable_name(dtype)
     return ""
 
 

@@ -99,6 +99,8 @@ def recorded_resolution(ordered: Array, scale: Array) -> Array:
     return np.where(np.isfinite(smallest) & (smallest >= CONTINUOUS), smallest, 0.0)
 
 
+DIGITS = 6  # below a step: it need not be a power of ten
+LAST_BITS = 8 * np.finfo(float).eps
 OFF_GRID = 1e-3  # share of a step by which a value may miss a multiple of it, for decimals are not exact in binary
 
 
@@ -114,17 +116,32 @@ def recorded_grid(ordered: Array, low: Array, step: Array) -> Array:
 
 
 def _divides(ordered: Array, low: Array, step: Array) -> Array:
-    """The step where every value is a multiple of it above ``low``; 0 where not, or where it is 0."""
+    """The step where every value is a multiple of it above ``low``; 0 where not, or where it is 0.
+
+    It is told again by the widest distance: as the difference of two large decimals, .01 is off by as much as they are rounded,
+    and 10,000 steps by 10,000 times that.
+    """
     multiple = (ordered - low) / np.where(step > 0.0, step, 1.0)
     off = np.nanmax(np.abs(multiple - np.rint(multiple)), axis=0, initial=0.0)
-    return np.where((step > 0.0) & (off < OFF_GRID) & (np.nanmax(multiple, axis=0, initial=0.0) < 1e9), step, 0.0)
+    widest, most = np.nanmax(ordered - low, axis=0, initial=0.0), np.rint(np.nanmax(multiple, axis=0, initial=0.0))
+    return np.where((step > 0.0) & (off < OFF_GRID) & (most < 1e9) & (most > 0), widest / np.maximum(most, 1.0), 0.0)
 
 
 def on_grid(values: Array, low: Array, high: Array, grid: Array) -> Array:
     """Values ``[N, F]`` within bounds, and where there is a grid, at its nearest point."""
     step = np.where(grid > 0.0, grid, 1.0)
-    nearest = np.where(grid > 0.0, np.round(low + np.rint((values - low) / step) * step, 10), values)
+    nearest = np.where(grid > 0.0, _in_decimals(low + np.rint((values - low) / step) * step, step), values)
     return np.asarray(np.where(np.isnan(low), values, np.clip(nearest, low, high))).astype(values.dtype)
+
+
+def _in_decimals(values: Array, step: Array) -> Array:
+    """Values with a few digits below a step, where that is all there is but for rounding: 0.3 in place of 0.1 + 0.2."""
+    places = DIGITS - np.floor(np.log10(step))
+    with np.errstate(over="ignore", invalid="ignore"):  # of values as large as can be, which then stay
+        power = 10.0 ** np.abs(places)  # exact, as its inverse is not
+        short = np.where(places > 0, np.rint(values * power) / power, np.rint(values / power) * power)
+        rounding = LAST_BITS * np.abs(values).max(0, initial=0.0)
+        return np.asarray(np.where(np.abs(short - values) <= rounding, short, values))
 
 
 def far_values(values: Array, ordered: Array, low: Array, high: Array) -> Iterator[tuple[int, int, float]]:

@@ -49,7 +49,9 @@ def _of_levels(codec: TableCodec, column: int, wanted: Any) -> Intervals:
         raise DataError(f"given: {codec.names[column]!r} has levels and no range: ask for one, or for a list of them")
     texts = [_as_level(value, levels) for value in (wanted if isinstance(wanted, (list, set)) else [wanted])]
     unknown = [text for text in texts if text not in levels]
-    if unknown or not texts:
+    if not texts:
+        raise DataError(f"given: no value is asked for of {codec.names[column]!r}")
+    if unknown:
         raise DataError(f"given: {codec.names[column]!r} is never {quoted(unknown)}; it is one of {quoted(list(levels))}")
     return [(float(levels.index(text)), float(levels.index(text))) for text in texts]
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from latente.data.containers import Array, categories_of
+from latente.data.containers import Array, categories_of, numpy_dtype
 from latente.data.fields import Summary
 from latente.data.files import quoted
 from latente.data.moments import MOMENTS, kind_of, told
@@ -88,16 +88,17 @@ def _refuse_unlike(name: str, kind: str, values: Array) -> None:
 def _of_text(table: Table, column: int) -> Kind:
     texts, codes = table.levels[column], table.values[:, column]
     seen = int((~np.isnan(codes)).sum())
+    what = "texts" if numpy_dtype(table.dtypes[column]).kind == "O" else "numbers"  # large ones, or those that are codes
     if len(texts) == 1:
         return Kind("constant", f"always {texts[0]!r}")
     if not categories_of(table.dtypes[column]) and len(texts) > max(FEW_LEVELS, MOST_DISTINCT * seen):
         words = sum(len(text.split()) for text in texts) / len(texts)
-        return Kind("text" if words >= WORDS else "identifier", f"{len(texts)} different texts in {seen} rows")
+        return Kind("text" if words >= WORDS else "identifier", f"{len(texts)} different {what} in {seen} rows")
     if len(texts) == 2:
         return Kind("binary", f"{texts[0]!r} or {texts[1]!r}")
     if categories_of(table.dtypes[column]):
         return Kind("ordinal", f"{len(texts)} categories in an order")
-    return Kind("categorical", f"{len(texts)} different texts")
+    return Kind("categorical", f"{len(texts)} different {what}")
 
 
 def _of_numbers(table: Table, column: int, summary: Summary, ordered: Array, grid: Array) -> Kind:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -291,7 +292,8 @@ def _refuse_other_kinds(series: list[Any], texts: Mapping[int, tuple[Array, tupl
         )
     if mixed:
         remedy = "correct these values, leave them empty where nothing was recorded, or say that they are codes"
-        hint = f"kinds={{{str(next(iter(mixed)))!r}: 'categorical'}}"
+        first = str(next(iter(mixed)))
+        hint = f"kinds={{{first!r}: 'categorical'}} (--kinds {shlex.quote(f'{first}=categorical')})"
         named = ", ".join(f"{name!r} (such as {example[:40]!r})" for name, example in mixed.items())
         raise DataError(f"columns of numbers that hold text, too: {named}; {remedy}, by {hint}")
 

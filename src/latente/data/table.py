@@ -282,7 +282,7 @@ class TableCodec(Stored):
             container: ``"numpy"``, ``"torch"``, ``"pandas"``, ``"polars"`` or ``"pyarrow"``; as it came in where None.
             seen: the same rows as they came in; what they hold stays, and ``x`` only fills in what they lack.
             possible: keep to what can be: no value beyond the smallest and the largest, none off the grid of the record.
-            mask: bool ``[N, len(fields)]``, False where a hole is to be left; None leaves none.
+            mask: bool ``[N, n_features]``, False where a hole is to be left; None leaves none.
             names_from: a seed, to give each row a name that nobody had in the columns that name rows; None leaves them empty.
 
         Returns:
@@ -295,7 +295,7 @@ class TableCodec(Stored):
         container = container or self.container
         x = self._with_left_out(encoded(x, self.shape))
         parts = [(group, self._restored(x, group, dtype, possible)) for dtype, group in self._groups]
-        holes = {} if mask is None else dict(zip(self._kept.tolist(), (~mask).numpy().T, strict=True))
+        holes = {} if mask is None else {column: hole for column, hole in enumerate((~mask).numpy().T) if hole.any()}
         new = {} if names_from is None else self._new_names(len(x), names_from)
         if container in ARRAYS:
             joined = _joined(parts, self.n_features)
@@ -309,15 +309,39 @@ class TableCodec(Stored):
         everywhere = np.arange(self.n_features)
         columns = {int(c): values for group, part in parts for c, values in zip(everywhere[group], part.T, strict=True)}
         columns |= new
-        empty = set(np.flatnonzero(np.isnan(self.center))) - set(new)
+        empty, dtypes = set(np.flatnonzero(np.isnan(self.center)).tolist()) - set(new), dict(enumerate(self.dtypes))
         if isinstance(seen, Table):
-            there = ((column, position) for column, position in enumerate(self._positions(seen)) if position >= 0)
-            for column, position in there:
-                columns[column] = _kept(columns[column], seen, int(position), numpy_dtype(self.dtypes[column]))
-                empty -= {column} if (columns[column] == columns[column]).any() else set()
+            came = self._keep(columns, seen, empty)
+            holes |= {column: np.isnan(seen.values[:, place]) for column, place in came.items()}
+            dtypes |= {column: seen.dtypes[place] for column, place in came.items()}
+            empty -= set(came)
         named = {name: columns[column] for column, name in enumerate(self.names)}
         left = {self.names[column]: hole for column, hole in holes.items() if hole.any()}
-        return to_frame(named, self.dtypes, {self.names[column] for column in empty}, container, self.integer_names, left)
+        nothing = {self.names[column] for column in empty}
+        return to_frame(named, tuple(dtypes.values()), nothing, container, self.integer_names, left)
+
+    def with_holes(self, seen: Tensor, seed: int) -> Tensor:
+        """Which values of new rows are there, bool ``[N, n_features]``, by which of the model's are, ``[N, len(fields)]``.
+
+        Of columns of one value only, of which the model knows nothing, as many are there as in the rows fitted on.
+        """
+        alone = np.flatnonzero((self.scale == 0.0) & ~np.isnan(self.center))
+        whole = np.ones((len(seen), self.n_features), bool)
+        whole[:, self._kept] = seen.numpy()
+        whole[:, alone] = np.random.default_rng(seed).random((len(seen), len(alone))) >= self.missing[alone]
+        return torch.from_numpy(whole)
+
+    def _keep(self, columns: dict[int, Array], seen: Table, empty: set[int]) -> dict[int, int]:
+        """Put what was seen into decoded columns. Those of ``empty``, in which nothing is filled in, become what came, of the
+        type that came: these, and where they stand in ``seen``.
+        """
+        came = {}
+        for column, place in enumerate(self._positions(seen).tolist()):
+            if place >= 0 and column not in empty:
+                columns[column] = _kept(self.names[column], columns[column], seen, place, numpy_dtype(self.dtypes[column]))
+            elif place >= 0 and not np.isnan(seen.values[:, place]).all():
+                columns[column], came[column] = _as_it_came(seen, place), place
+        return came
 
     def _new_names(self, n: int, seed: int) -> dict[int, Array]:
         """For each column that names rows in a known shape, ``n`` names that nobody had."""
@@ -466,26 +490,31 @@ def _joined(parts: list[tuple[Any, Array]], width: int) -> Array:
     return joined
 
 
-def _kept(filled: Array, seen: Table, column: int, dtype: np.dtype[Any]) -> Array:
+def _kept(name: str, filled: Array, seen: Table, column: int, dtype: np.dtype[Any]) -> Array:
     """A decoded column of a type, with what was seen in its place."""
     values, texts = seen.values[:, column], seen.levels.get(column)
     there = ~np.isnan(values)
+    if dtype.kind == "O":
+        texts, codes = (texts, values) if texts is not None else _as_texts(values)
+        return np.where(there, _leveled(np.array([*texts, None], object), codes), filled)
+    if texts is not None:
+        _as_numbers(name, values, texts)  # or an error that says which text is none
+        return np.where(there, _leveled(np.append(_exact(texts, dtype), dtype.type(0)), values), filled)
+    own = values if filled.dtype.kind == "f" else np.where(there, values, 0)
+    return np.where(there, own.astype(filled.dtype), filled)
+
+
+def _as_it_came(table: Table, column: int) -> Array:
+    """A column's values in its own type; where there is none, of whole numbers 0."""
+    values, texts, dtype = table.values[:, column], table.levels.get(column), numpy_dtype(table.dtypes[column])
     if texts is None:
-        if filled.dtype.kind == "f" and dtype.kind in "iu" and there.all() and _holds(dtype, values):
-            return values.astype(dtype)  # names of rows: nothing of theirs is filled in
-        own = values if filled.dtype.kind in "fO" else np.where(there, values, 0)
-        return np.where(there, own.astype(filled.dtype), filled)
-    if dtype.kind != "O":
-        numbers = np.append(_exact(texts, dtype), dtype.type(0))[np.where(there, values, len(texts)).astype(np.intp)]
-        return numbers if there.all() else np.where(there, numbers, filled)
-    column_of_text = np.array([*texts, None], object)[np.where(there, values, len(texts)).astype(np.intp)]
-    return np.where(there, column_of_text, filled)
+        return values.astype(dtype) if dtype.kind == "f" else np.nan_to_num(values).astype(dtype)
+    return _leveled(np.array([*texts, None], object) if dtype.kind == "O" else np.append(_exact(texts, dtype), 0), values)
 
 
-def _holds(dtype: np.dtype[Any], values: Array) -> bool:
-    """Whether a type of whole numbers holds values as they are."""
-    ends = np.iinfo(dtype)
-    return bool(((values == np.rint(values)) & (values >= ends.min) & (values <= ends.max)).all())
+def _leveled(levels: Array, codes: Array) -> Array:
+    """The level of each code; the last one where there is no code."""
+    return np.asarray(levels[np.where(np.isnan(codes), len(levels) - 1, codes).astype(np.intp)])
 
 
 def _exact(texts: tuple[str, ...], dtype: np.dtype[Any]) -> Array:

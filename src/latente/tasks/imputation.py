@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import torch
@@ -18,7 +19,9 @@ IMPORTANCE_SAMPLES = 256
 MORE_SAMPLES = 2048  # for rows of which a few codes have all the weight
 LEAST_EFFECTIVE = 50.0
 PLAIN_SAMPLES = 128  # of a model without a code: all weigh the same
+PLAIN_SAMPLES_OF_BOUNDS = 256  # the ends of an interval are told by the few draws that lie there
 VALUES_AT_ONCE = 1_000_000
+ROUNDING = 1e-6  # of sums and differences in single precision
 
 # From a law over the fields of B rows and the weights [K, B] of its codes to some number R of values for each field, [R, B, F].
 Finish = Callable[[Conditioned, Tensor], Tensor]
@@ -53,35 +56,61 @@ def drawn(model: LatentModel, rows: Rows, draws: int, seed: int) -> list[Tensor]
 
 @torch.no_grad()
 def bounds(model: LatentModel, rows: Rows, share: float, seed: int) -> tuple[Tensor, Tensor]:
-    """Rows [N, F] whose holes hold the lower, and the upper, end of the interval in the middle of p(missing | seen) that holds
-    this share of it.
+    """Rows [N, F] whose holes hold the lower, and the upper, end of the narrowest interval that holds this share of
+    p(missing | seen), as :func:`narrowest` finds it.
     """
 
-    def quantiles(law: Conditioned, weights: Tensor) -> Tensor:
-        values, order = law.sample().sort(0)
-        reached = weights.unsqueeze(-1).expand_as(values).gather(0, order).cumsum(0)
-        levels = ((1 - share) / 2, (1 + share) / 2)
-        places = torch.stack([(reached < level).sum(0) for level in levels]).clamp(max=len(values) - 1)
-        return values.gather(0, places)
+    def ends(law: Conditioned, weights: Tensor) -> Tensor:
+        return narrowest(law.sample(), weights, share)
 
-    low, high = _filled(model, rows, seed, 2, quantiles)
+    low, high = _filled(model, rows, seed, 2, ends, PLAIN_SAMPLES_OF_BOUNDS)
     return low, high
 
 
-def _filled(model: LatentModel, rows: Rows, seed: int, results: int, finish: Finish) -> Tensor:
-    """So many results for each row, [results, N, F], by ``finish`` where the row has a hole."""
+def narrowest(values: Tensor, weights: Tensor, share: float) -> Tensor:
+    """The lower and the upper ends of the narrowest intervals that hold at least a share of the law of weighted draws
+    (Chen and Shao 1999), [2, B, F]; of equally narrow ones, that which holds most.
+
+    What is cut off need not be alike at both ends. On few values, each tail by itself would be rounded up to whole values: of
+    a column of 0 and 1 of which .93 are 0, [0, 0] holds 93%, and what lies between the tails of 5%, [0, 1], all.
+
+    Args:
+        values: [K, B, F].
+        weights: of the draws, [K, B]; of each row they sum to 1.
+        share: of the law.
+    """
+    x, order = values.permute(1, 2, 0).contiguous().sort(-1)
+    reached = weights.T.unsqueeze(1).expand_as(x).gather(-1, order).cumsum(-1)
+    # Between neighbours of n draws lies 1 / (n + 1) of the law on average: the draw at the lower end holds nothing, and the
+    # others a little less than 1 / n each. What is the narrowest on a few draws would hold less than is asked for otherwise.
+    needed = share * (1 + weights.square().sum(0)).view(-1, 1, 1)  # n is the effective sample size
+    last = torch.searchsorted(reached, reached + needed - ROUNDING)
+    whole = torch.arange(x.shape[-1]) == 0  # from the lowest to the highest, where no other holds enough
+    possible, last = (last < x.shape[-1]) | whole, last.clamp(max=x.shape[-1] - 1)
+    width = torch.where(possible, x.gather(-1, last) - x, math.inf)
+    as_narrow = width <= width.amin(-1, keepdim=True) + ROUNDING * (x.abs() + x.gather(-1, last).abs())
+    last = torch.searchsorted(x, x.gather(-1, last), right=True) - 1  # draws of the same value are within, too
+    held = (reached.gather(-1, last) - reached).masked_fill(~as_narrow, -1.0)
+    first = held.argmax(-1, keepdim=True)
+    return torch.cat([x.gather(-1, first), x.gather(-1, last.gather(-1, first))], -1).permute(2, 0, 1)
+
+
+def _filled(model: LatentModel, rows: Rows, seed: int, results: int, finish: Finish, plain: int = PLAIN_SAMPLES) -> Tensor:
+    """So many results for each row, [results, N, F], by ``finish`` where the row has a hole; from ``plain`` draws of a
+    model without a code.
+    """
     filled = rows.x.flatten(1).repeat(results, 1, 1)
     holed = torch.nonzero(_lacking(rows)).squeeze(1)
     if len(holed):
         some = rows[holed]
-        filled[:, holed] = _completed(some, _finished(model, some, seed, finish))
+        filled[:, holed] = _completed(some, _finished(model, some, seed, finish, plain))
     return filled
 
 
-def _finished(model: LatentModel, rows: Rows, seed: int, finish: Finish) -> Tensor:
+def _finished(model: LatentModel, rows: Rows, seed: int, finish: Finish, plain: int) -> Tensor:
     """What ``finish`` makes of each row's codes; of more codes where few have all the weight."""
     wide = model.latent_dim + rows.x[:1].numel()
-    samples = IMPORTANCE_SAMPLES if model.latent_dim else PLAIN_SAMPLES
+    samples = IMPORTANCE_SAMPLES if model.latent_dim else plain
     noise = shared_noise(seed, samples, wide, torch.float32)
     with seeded(seed):
         parts, sizes = zip(
