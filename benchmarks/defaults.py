@@ -43,8 +43,9 @@ ROW_LAW: dict[str, Variant] = {
     "16 sqrt(n) steps at 5e-3": {"ROW_LAW_STEPS": 16, "row_law_rate": lambda n: 5e-3},
     "8 sqrt(n) steps at 1e-2": {"ROW_LAW_STEPS": 8, "row_law_rate": lambda n: 1e-2},
 }
-BATCHES: dict[str, Variant] = {
+SMALL: dict[str, Variant] = {
     "defaults": {},
+    "one start": {"starts": lambda n, chosen: 1},
     "batches of N / 64": {"batch_size": lambda n, mixed=False, size=defaults.batch_size: size(n, True)},
 }
 TRIALS: dict[str, Variant] = {"defaults": {}, "one trial": {"trials": lambda mixed: 1}}
@@ -128,9 +129,9 @@ def main() -> None:
     for name, load in (("breast cancer", load_breast_cancer), ("diabetes", load_diabetes)):
         compared(name, standardised(load().data), TRIALS, "loss", asked.seeds)
     for name in ("annthyroid", "mammography", "satellite", "shuttle"):
-        compared(name, anomalies(name), BATCHES, "loss", asked.seeds)
+        compared(name, anomalies(name), SMALL, "loss", asked.seeds)
     for name, made in (("digits", digits), ("waves", sines), ("blobs", blobs)):
-        compared(name, made, BATCHES, "loss", asked.seeds)
+        compared(name, made, SMALL, "loss", asked.seeds)
     manifolds(asked.seeds)
 
 

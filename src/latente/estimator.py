@@ -166,7 +166,9 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         checkpoints = self._checkpoints(checkpoint, resume, checkpoint_every, train, composer)
         with progress_bar(self.verbose > 0) as shown:
             trials = defaults.trials(mixed(composer.fields))
-            fitting = Fit(composer, train, held_out, resolution, settings, checkpoints, _both(shown, observer), trials)
+            starts = defaults.starts(len(train), self.max_epochs != "auto" or self.time_limit is not None)
+            shown = _both(shown, observer)
+            fitting = Fit(composer, train, held_out, resolution, settings, checkpoints, shown, trials, starts)
             own = row_law(composer)
             outcome = fitting.run() if own is None else self._fit_both(fitting, own)
         self._keep(codec, composer, outcome, train, held_out, settings)

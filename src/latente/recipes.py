@@ -336,7 +336,7 @@ class Composer:
             "channels": channels(shape) if len(shape) == 3 else (),
             "masked": self.masked,
             "dropout": 0.1 if self.n_rows < SMALL_DATA and self.hidden is None else 0.0,
-            "linear": self.hidden is None and not levels and not self.roomy,
+            "linear": remedy.linear and self.hidden is None and not levels and not self.roomy,
             "skip": remedy.skip,
             "levels": levels,
             "holes": tuple(field.missing > 0 for field in self.fields),

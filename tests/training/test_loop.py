@@ -230,6 +230,7 @@ def test_defaults() -> None:
     assert defaults.threads(1000) == 1
     assert defaults.threads(10**9) is None
     assert [defaults.trials(mixed) for mixed in (False, True)] == [3, 1]
+    assert [defaults.starts(n, chosen) for n, chosen in ((5000, False), (20_000, False), (5000, True))] == [2, 1, 1]
     assert defaults.mixed_pace(500).share == 1 > defaults.mixed_pace(5000).share
     assert defaults.row_law_epochs(10_000, 100, True, 0.1) == 12 and defaults.row_law_epochs(10_000, 100, False, 0.1) == 4
 
@@ -283,3 +284,47 @@ def test_numpys_generator_is_left_alone(table: NDArray[np.float64]) -> None:
         warnings.simplefilter("ignore", lt.LatenteWarning)
         lt.VAE(max_epochs=1, hidden=(8,), latent_dim=2, random_state=0).fit(wide)
     assert np.random.get_state()[2] == before  # noqa: NPY002
+
+
+def waves(n: int) -> NDArray[np.float64]:
+    """Of 16 points, with a frequency and a phase of their own: two degrees of freedom, which no plane holds."""
+    rng = np.random.default_rng(0)
+    frequency, phase = rng.uniform(1, 2, (n, 1)), rng.uniform(0, 2 * np.pi, (n, 1))
+    return np.sin(2 * np.pi * frequency * np.linspace(0, 1, 16) + phase) + 0.05 * rng.normal(size=(n, 16))
+
+
+def test_the_better_of_two_starts_is_kept_and_taken_up_again(tmp_path: Path) -> None:
+    x, best = waves(400), dict[str, float]()
+
+    def note(training: Training) -> None:
+        best[training.label] = training.at.best_value
+
+    whole = lt.VAE(latent_dim=4, random_state=0).fit(x, observer=note)
+    assert min(record["held_out_objective"] for record in whole.history_) == min(best["training"], best["another start"])
+    assert (whole.model_.decoder.linear is None) == (best["another start"] < best["training"])
+
+    def stop(training: Training) -> None:
+        if training.label == "another start" and training.at.epoch == 3:
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        lt.VAE(latent_dim=4, random_state=0).fit(x, checkpoint=tmp_path, observer=stop, checkpoint_every=0.0)
+    resumed = lt.VAE(latent_dim=4, random_state=0).fit(x, checkpoint=tmp_path, resume=True)
+    assert torch.equal(weights(resumed), weights(whole))
+
+
+@pytest.mark.parametrize("asked", [{"max_epochs": 5}, {"time_limit": 0.5}, {"hidden": (16,)}, {"validation_fraction": 0.02}])
+def test_one_start_where_more_was_not_asked_for_or_none_can_choose(asked: dict[str, object]) -> None:
+    labels = set[str]()
+    lt.VAE(latent_dim=4, random_state=0, **asked).fit(waves(300), observer=lambda training: labels.add(training.label))
+    assert "another start" not in labels
+
+
+def test_a_second_start_that_is_interrupted_leaves_the_first() -> None:
+    def interrupt(training: Training) -> None:
+        if training.label == "another start" and training.at.epoch == 2:
+            raise KeyboardInterrupt
+
+    vae = lt.VAE(latent_dim=4, random_state=0).fit(waves(300), observer=interrupt)
+    assert vae.model_.decoder.linear is not None
+    assert vae.figures_["finished"] == "interrupted"

@@ -16,6 +16,7 @@ FEW_ROWS = 2000
 ROW_LAW_STEPS, MOST_ROW_LAW_STEPS, ROW_LAW_PATIENCE = 12, 3000, 0.15
 MOST_STEPS, LEAST_STEPS = 6000, 200
 LARGEST_SMALL_BATCH = 256
+FEW_ENOUGH_TO_START_AGAIN = 16_384
 SHARED_FROM = 5_000_000  # multiply-adds of a step from which a second thread is worth its barriers
 BFLOAT16_PAYS_FROM = 10_000_000  # multiply-adds of a step from which bfloat16 products are faster than float32, casts included
 
@@ -25,6 +26,11 @@ def trials(mixed: bool) -> int:
     the first (``benchmarks.defaults``), and three times a start costs as much as the run.
     """
     return 1 if mixed else TRIALS
+
+
+def starts(n: int, chosen: bool) -> int:
+    """Two whole runs are compared where rows are few enough for seconds to do; not where the length of a run was ``chosen``."""
+    return 1 if chosen or n >= FEW_ENOUGH_TO_START_AGAIN else 2
 
 
 def batch_size(n: int, mixed: bool = False) -> int:
