@@ -66,7 +66,8 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         hidden: widths of the encoder's layers, mirrored in the decoder.
         likelihood: "normal", "student-t", "bernoulli", "continuous-bernoulli", or a part with arguments
             (``latente.choose("normal", sigma=1.0)``).
-        max_epochs, time_limit, batch_size, learning_rate: of the training; ``time_limit`` in seconds.
+        max_epochs, time_limit, batch_size, learning_rate: of the training; ``time_limit`` in seconds. Where neither of the
+            first two is given, fewer than 16,384 rows of numbers are trained from two starts, and the better model is kept.
         early_stopping: stop where held-out rows get no better; the best weights are kept either way.
         validation_fraction: share of the rows that is held out, for judging and for calibrating anomaly scores; 0 holds out
         none.
