@@ -45,7 +45,7 @@ ROW_LAW: dict[str, Variant] = {
 }
 SMALL: dict[str, Variant] = {
     "defaults": {},
-    "one start": {"starts": lambda n, chosen: 1},
+    "one start": {"starts": lambda n, chosen, holes: 1},
     "batches of N / 64": {"batch_size": lambda n, mixed=False, size=defaults.batch_size: size(n, True)},
 }
 TRIALS: dict[str, Variant] = {"defaults": {}, "one trial": {"trials": lambda mixed: 1}}

@@ -67,7 +67,8 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         likelihood: "normal", "student-t", "bernoulli", "continuous-bernoulli", or a part with arguments
             (``latente.choose("normal", sigma=1.0)``).
         max_epochs, time_limit, batch_size, learning_rate: of the training; ``time_limit`` in seconds. Where neither of the
-            first two is given, fewer than 16,384 rows of numbers are trained from two starts, and the better model is kept.
+            first two is given, fewer than 16,384 rows of numbers without holes are trained from two starts, and the better
+            model is kept.
         early_stopping: stop where held-out rows get no better; the best weights are kept either way.
         validation_fraction: share of the rows that is held out, for judging and for calibrating anomaly scores; 0 holds out
         none.
@@ -167,7 +168,8 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         checkpoints = self._checkpoints(checkpoint, resume, checkpoint_every, train, composer)
         with progress_bar(self.verbose > 0) as shown:
             trials = defaults.trials(mixed(composer.fields))
-            starts = defaults.starts(len(train), self.max_epochs != "auto" or self.time_limit is not None)
+            chosen = self.max_epochs != "auto" or self.time_limit is not None
+            starts = defaults.starts(len(train), chosen, train.mask is not None)
             shown = _both(shown, observer)
             fitting = Fit(composer, train, held_out, resolution, settings, checkpoints, shown, trials, starts)
             own = row_law(composer)
