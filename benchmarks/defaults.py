@@ -34,14 +34,15 @@ VAE: dict[str, Variant] = {
     "defaults": {},
     "one batch, 4e-3": {"mixed_pace": lambda n: defaults.Pace(1, 4e-3, 1.0)},
     "two batches, 6e-3": {"mixed_pace": lambda n: defaults.Pace(2, 6e-3, 1.0)},
+    "four batches, 1e-2": {"mixed_pace": lambda n: defaults.Pace(4, 1e-2, 1.0)},
     "two batches, 1e-2, half of the epochs": {"mixed_pace": lambda n: defaults.Pace(2, 1e-2, 0.5)},
     "three trials": {"trials": lambda mixed: 3},
 }
 ROW_LAW: dict[str, Variant] = {
     "defaults": {},
-    "32 sqrt(n) steps at 3e-3": {"ROW_LAW_STEPS": 32, "row_law_rate": lambda n: 3e-3},
-    "16 sqrt(n) steps at 5e-3": {"ROW_LAW_STEPS": 16, "row_law_rate": lambda n: 5e-3},
-    "8 sqrt(n) steps at 1e-2": {"ROW_LAW_STEPS": 8, "row_law_rate": lambda n: 1e-2},
+    "one batch, 5e-3": {"row_law_pace": lambda n: defaults.Pace(1, 5e-3, 1.0)},
+    "two batches, 1e-2": {"row_law_pace": lambda n: defaults.Pace(2, 1e-2, 1.0)},
+    "four batches, 1e-2": {"row_law_pace": lambda n: defaults.Pace(4, 1e-2, 1.0)},
 }
 SMALL: dict[str, Variant] = {
     "defaults": {},

@@ -260,18 +260,20 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         outcome = fitting.run()
         if fitting.interrupted:
             return outcome
-        batch = self._batch(own.n_rows, mixed=True)
+        batch, pace = self._batch(own.n_rows, mixed=True), defaults.row_law_pace(own.n_rows)
         assert own.recipe.likelihood is not None
         any_order = own.recipe.likelihood.arguments["any_order"]
         epochs = defaults.row_law_epochs(own.n_rows, batch, fitting.held_out is not None, any_order)
+        epochs = epochs if self.max_epochs == "auto" else min(epochs, int(self.max_epochs))
+        batch *= pace.batches if self.batch_size == "auto" else 1
         work = batch * own.multiply_adds()
         settings = replace(
             fitting.settings,
             precision=defaults.precision(self.precision, fitting.settings.device, work),
             threads=defaults.threads(work),
             batch_size=batch,
-            epochs=epochs if self.max_epochs == "auto" else min(epochs, int(self.max_epochs)),
-            learning_rate=defaults.row_law_rate(own.n_rows),
+            epochs=epochs,
+            learning_rate=pace.rate,
             patience=fitting.settings.patience and defaults.ROW_LAW_PATIENCE,
         )
         run = replace(fitting, make=own, settings=settings).plain(ROW_LAW_STAGE, "law of the rows")

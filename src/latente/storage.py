@@ -26,7 +26,7 @@ from latente.training.calibration import Calibration
 from latente.version import __version__
 
 KIND = "model"
-VERSION = 2
+VERSION = 3
 WEIGHTS = ("model.", "generator.", "law.")  # what the names of tensors of trained parts begin with
 
 

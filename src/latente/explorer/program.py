@@ -136,14 +136,15 @@ def _cells(table: CellTable, block: Block) -> list[dict[str, Any]]:
     """For each column the edges between its cells, their middles, and what neighbours have in common (null: nothing)."""
     columns = []
     for f, count in enumerate(table.counts):
-        basis: Tensor | None = getattr(table, f"basis_{f}")
+        basis = table.basis(f)
         edges, middles = block.add(table.edges[f, : count - 1]), block.add(table.middle(f))
         columns.append({"edges": edges, "middle": middles, "basis": None if basis is None else block.add(basis)})
     return columns
 
 
 def _embedding(embedding: CellEmbedding, block: Block) -> dict[str, Any]:
-    return {"vectors": [block.add(vectors) for vectors in embedding.vectors], "unseen": block.add(embedding.unseen)}
+    vectors = [block.add(embedding.coefficients(f).T) for f in range(len(embedding.cells))]
+    return {"vectors": vectors, "unseen": block.add(embedding.unseen)}
 
 
 # ------------------------------------------------------------------------------------------- posteriors and likelihoods
@@ -182,20 +183,21 @@ def _(part: ContinuousBernoulli, block: Block) -> dict[str, Any]:
 
 
 def _of_cells(part: OfCells, block: Block) -> dict[str, Any]:
-    return {"type": part.name, "cells": _cells(part.cells, block), "nominal": part.nominal}
+    bases = [block.add(part.base_of(f)) for f in range(part.size)]
+    return {"type": part.name, "cells": _cells(part.cells, block), "nominal": part.nominal, "base": bases}
 
 
 @description.register
 def _(part: CellsLikelihood, block: Block) -> dict[str, Any]:
-    return {**_of_cells(part, block), "base": block.add(part.base)}
+    return {**_of_cells(part, block), "theta": [part.place(f) for f in range(part.size)]}
 
 
 @description.register
 def _(part: Autoregressive, block: Block) -> dict[str, Any]:
     layers = [[_dense(layer, block) for layer in _linear(each)] for each in part.blocks]
-    heads = [block.add(head.weight) for head in part.heads]
-    own = {"place": block.add(part.place), "blocks": layers, "heads": heads, "base": [block.add(base) for base in part.base]}
-    return {**_of_cells(part, block), **_embedding(part.embedding, block), **own, "cost": part.repeated}
+    heads = [block.add(part.head(f).T) for f in range(part.size)]
+    own = {"place": block.add(part.place), "blocks": layers, "heads": heads, "cost": part.repeated}
+    return {**_of_cells(part, block), **_embedding(part.embedding, block), **own}
 
 
 # -------------------------------------------------------------------------------------------- columns of several kinds

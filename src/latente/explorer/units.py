@@ -94,7 +94,7 @@ def population_of(codec: Codec, likelihood: Part, rows: Rows | None) -> list[Arr
     if rows is not None:
         return [each.shares(values) for each, values in zip(bins, in_units(codec, rows).T, strict=True)]
     if isinstance(likelihood, CellsLikelihood):  # as it began: at the columns' own frequencies
-        return [torch.softmax(base, 0).double().numpy() for base in torch.split(likelihood.base, likelihood.cells.counts)]
+        return [torch.softmax(likelihood.base_of(f), 0).double().numpy() for f in range(likelihood.size)]
     return [_from_cells(codec, int(column), each) for column, each in zip(kept(codec), bins, strict=True)]
 
 

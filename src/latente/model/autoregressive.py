@@ -14,12 +14,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from latente.model.cells import CellEmbedding, OfCells, log_softmax_at
+from latente.model.cells import CellEmbedding, OfCells, grouped_log_prob, log_softmax_at
 from latente.model.distributions import Conditioned, FieldsDistribution, Intervals, full_precision
 from latente.model.parts import register
-from latente.rows import Cells, Rows
+from latente.rows import Cells
 
 Rule = Callable[[int, Tensor], Tensor]
+TOGETHER = 16_000_000  # numbers of all columns' contexts, up to which they are held at once
 
 
 class AutoregressiveFields(FieldsDistribution):
@@ -163,6 +164,11 @@ class Autoregressive(OfCells):
     """
 
     name = "autoregressive"
+    earlier: Tensor
+    others: Tensor
+    holes: Tensor
+    holed_columns: Tensor
+    holed_places: Tensor
 
     def __init__(
         self,
@@ -186,10 +192,19 @@ class Autoregressive(OfCells):
             nn.Sequential(nn.ReLU(), nn.Linear(width, width), nn.ReLU(), RowDropout(dropout), nn.Linear(width, width))
             for _ in range(blocks)
         )
-        self.heads = nn.ModuleList(nn.Linear(width, rank, bias=False) for rank in self.cells.ranks)
-        self.base = nn.ParameterList(torch.zeros(count) for count in self.cells.counts)
+        shapes = [(len(group.columns), width, group.rank) for group in self.cells.groups]
+        self.heads = nn.ParameterList(torch.empty(shape).uniform_(-0.1, 0.1) / math.sqrt(width) for shape in shapes)
+        self.base = nn.ParameterList(self.empty())
         self.holed = [f for f, hole in enumerate(holes) if hole]
         self.seen = nn.Linear(width, len(self.holed)) if self.holed else None
+        # Of each column, in the order of the groups, which others come before it, and which others there are.
+        column, others = self.cells.order.unsqueeze(1), torch.arange(self.size)
+        places = {"earlier": others < column, "others": others != column, "holes": torch.eye(self.size)[self.holed]}
+        for name, value in places.items():
+            self.register_buffer(name, value.to(torch.get_default_dtype()), persistent=False)
+        holed = torch.tensor(self.holed, dtype=torch.long)
+        self.register_buffer("holed_columns", holed, persistent=False)
+        self.register_buffer("holed_places", self.cells.back[holed], persistent=False)
 
     @property
     def outputs(self) -> int:
@@ -204,12 +219,9 @@ class Autoregressive(OfCells):
         """theta [K, B, W] is where each row's context begins."""
         return AutoregressiveFields(self, theta)
 
-    def start(self, rows: Rows, residual: Tensor, resolution: Tensor) -> None:
-        """Each column begins at its own frequencies."""
-        for f, frequencies in enumerate(self.frequencies(rows)):
-            with torch.no_grad():
-                self.heads[f].weight.mul_(0.1)  # type: ignore[operator]
-                self.base[f].copy_(frequencies.log())
+    @property
+    def bases(self) -> list[Tensor]:
+        return list(self.base)
 
     def log_cells(self, theta: Tensor, index: Tensor, mask: Tensor | None) -> Tensor:
         """Log-probability of the cells [B, F], each given those before it, [K, B, F].
@@ -217,46 +229,51 @@ class Autoregressive(OfCells):
         All columns at once where there are gradients; one after the other where there are none, which needs less memory. In
         training, that a value was seen, or not, counts too.
         """
-        places = (index if mask is None else torch.where(mask, index, self.cells.unseen)) + self.cells.offsets
-        together = torch.is_grad_enabled()
-        features = self._all_features(theta, places, mask) if together else self._each_features(theta, places)
-        logs = []
-        for f, (h, level) in enumerate(zip(features, index.unbind(-1), strict=True)):
-            log = log_softmax_at(self.logits(f, h), level)
-            log = log if mask is None else log.masked_fill(~mask[:, f : f + 1], 0.0)
-            logs.append(log + self._log_seen(f, h, mask) if self.training and mask is not None and f in self.holed else log)
-        return torch.cat(logs, -1)
+        if torch.is_grad_enabled() or len(index) * self.size * self.width <= TOGETHER:
+            return self._all_log_cells(theta, index, mask)
+        logs = [log_softmax_at(self.logits(f, h), index[:, f]) for f, h in enumerate(self._each_features(theta, index, mask))]
+        value = torch.cat(logs, -1)
+        return value if mask is None else value.masked_fill(~mask, 0.0)
 
-    def _all_features(self, theta: Tensor, places: Tensor, mask: Tensor | None) -> Sequence[Tensor]:
-        context = theta.unsqueeze(-2).expand(*theta.shape[:-1], len(self.cells), self.width)
-        told = self.embedding(places)
-        before = told.cumsum(1) - told
-        if self.training and self.any_order:
-            reordered = torch.rand(len(told), 1, 1, device=told.device) < self.any_order
-            before = torch.where(reordered, self._in_any_order(told, mask), before)
-        return self._network(context + before + self.place).unbind(-2)
+    def _all_log_cells(self, theta: Tensor, index: Tensor, mask: Tensor | None) -> Tensor:
+        features = self._all_features(theta, self.embedding(self.cells.places_of(index, mask)), mask)
+        by_column = features.flatten(0, 1).transpose(0, 1).contiguous()
+        in_groups = torch.split(by_column, [len(group.columns) for group in self.cells.groups])
+        logits = [self._group_logits(g, h).view(len(h), *features.shape[:2], -1) for g, h in enumerate(in_groups)]
+        value = grouped_log_prob(self.cells, logits, index)
+        value = value if mask is None else value.masked_fill(~mask, 0.0)
+        return value + self._log_seen(features, mask) if self.training and mask is not None and self.holed else value
 
-    def _in_any_order(self, told: Tensor, mask: Tensor | None) -> Tensor:
-        """What some of the other columns say to each, [B, F, W], of those that were seen.
+    def _all_features(self, theta: Tensor, told: Tensor, mask: Tensor | None) -> Tensor:
+        """What is known when it is each column's turn, in the order of the groups, [K, B, F, W]."""
+        before = self._before(told, mask) @ told
+        context = theta.unsqueeze(-2).expand(*theta.shape[:-1], self.size, self.width)
+        return self._network(context + before + self.place.index_select(0, self.cells.order))
 
-        As many as stand before a column in an order drawn at random (Uria et al. 2014), or more.
+    def _before(self, told: Tensor, mask: Tensor | None) -> Tensor:
+        """Which columns each is told of, 0 or 1, [F, F] or [B, F, F]: those before it, or in training, for some rows, others.
+
+        Of these as many as stand before a column in an order drawn at random (Uria et al. 2014), or more, and only such as were
+        seen.
         """
+        if not (self.training and self.any_order):
+            return self.earlier
         B, F = told.shape[:2]
         share = self.least_told + (1 - self.least_told) * torch.rand(B, F, 1, device=told.device)
-        others = ~torch.eye(F, dtype=torch.bool, device=told.device)
-        chosen = ((torch.rand(B, F, F, device=told.device) < share) & others).to(told.dtype)
-        return chosen @ (told if mask is None else told * mask.unsqueeze(-1))
+        others = ((torch.rand(B, F, F, device=told.device) < share).to(told.dtype)) * self.others
+        others = others if mask is None else others * mask.unsqueeze(1)
+        return torch.where(torch.rand(B, 1, 1, device=told.device) < self.any_order, others, self.earlier)
 
     def all_told(self, x: Tensor, mask: Tensor) -> Tensor:
         """What all columns of rows say that were seen, [B, W]."""
         told: Tensor = self.embedding(self.cells.places(x, None))
         return (told * mask.unsqueeze(-1)).sum(1)
 
-    def _each_features(self, theta: Tensor, places: Tensor) -> Iterator[Tensor]:
-        context = theta
-        for f in range(len(self.cells)):
+    def _each_features(self, theta: Tensor, index: Tensor, mask: Tensor | None) -> Iterator[Tensor]:
+        context, table, places = theta, self.embedding.table(), self.cells.places_of(index, mask)
+        for f in range(self.size):
             yield self.features(f, context)
-            context = context + self.embedding.of(f, places[:, f] - self.cells.offsets[f])
+            context = context + F.embedding(places[:, f], table)
 
     def features(self, f: int, context: Tensor) -> Tensor:
         """What is known when it is column ``f``'s turn, [K, B, W] to [K, B, W]."""
@@ -264,7 +281,16 @@ class Autoregressive(OfCells):
 
     def logits(self, f: int, h: Tensor) -> Tensor:
         """Logits of one column's cells, [K, B, W] to [K, B, cells]."""
-        logits: Tensor = full_precision(self.cells.spread(f, self.heads[f](h))) + self.base[f]
+        return full_precision(self.cells.spread(f, h @ self.head(f))) + self.base_of(f)
+
+    def head(self, f: int) -> Tensor:
+        """What makes a column's logits of what is known, [W, rank]."""
+        return self.cells.column(f, list(self.heads))[:, : self.cells.ranks[f]]
+
+    def _group_logits(self, g: int, h: Tensor) -> Tensor:
+        """The same of a group's columns, [columns, N, W] to [columns, N, M]."""
+        product = torch.bmm(h, self.heads[g])
+        logits: Tensor = full_precision(self.cells.spread_group(g, product)) + self.base[g].unsqueeze(1)
         return logits
 
     def seen_logit(self, f: int, h: Tensor) -> Tensor:
@@ -273,9 +299,13 @@ class Autoregressive(OfCells):
         place = self.holed.index(f)
         return full_precision(F.linear(h, self.seen.weight[place : place + 1], self.seen.bias[place : place + 1]).squeeze(-1))
 
-    def _log_seen(self, f: int, h: Tensor, mask: Tensor) -> Tensor:
-        logit = self.seen_logit(f, h)
-        return F.logsigmoid(torch.where(mask[:, f], logit, -logit)).unsqueeze(-1)
+    def _log_seen(self, features: Tensor, mask: Tensor) -> Tensor:
+        """Log-probability of that each column's value was seen, or not, [K, B, F]; 0 where it always is."""
+        assert self.seen is not None
+        h = features.index_select(-2, self.holed_places)
+        logit = full_precision((h * self.seen.weight).sum(-1) + self.seen.bias)
+        logs = F.logsigmoid(torch.where(mask.index_select(1, self.holed_columns), logit, -logit))
+        return full_precision(logs @ self.holes)
 
     def told(self, f: int, context: Tensor, value: Tensor, seen: Tensor | None = None) -> Tensor:
         """The context of the columns behind ``f``, which has this value, or where ``seen`` is False none."""

@@ -19,6 +19,7 @@ from latente.rows import Cells, Rows
 
 FREE_CELLS = 16  # as many are each by itself
 LEAST_HATS, MOST_HATS = 6, 24
+NEVER = -1e4  # a logit so low that its probability is 0, and so high that sums with it are numbers
 OFTEN = 200.0  # rows of a cell that is by itself, however many there are
 
 
@@ -35,16 +36,32 @@ class Slices(NamedTuple):
     high: Tensor
 
 
+class Group(NamedTuple):
+    """Columns with about as many cells each: what is computed of their cells is one product, and not one for each column.
+
+    Attributes:
+        columns: which they are.
+        cells: M, of the column that has most; the others are padded.
+        rank: R, how many numbers describe something of each cell (see :func:`_basis`); M where each is by itself.
+    """
+
+    columns: tuple[int, ...]
+    cells: int
+    rank: int
+
+
 class CellTable(nn.Module):
     """The cells of F columns side by side, padded to the M of the column that has most.
 
     Attributes:
         counts: how many each column has. ranks: how many numbers describe something of each of them (see :func:`_basis`).
+        groups: the columns in groups of about as many cells. where: of each column its group, and its place in there.
+        order: the columns as the groups have them, one group after the other, [F]. back: the inverse of that, [F].
         edges: between neighbouring cells, [F, M - 1]. low, high, density (whether it is a continuous stretch): [F, M].
         log_size: what is subtracted from the logarithm of a cell's probability to have that of a value in it, [F, M].
         spacing: mean width of a cell, [F].
-        offsets: where each column begins in a table of all columns' cells, [F]. unseen: which of its places there is that of a
-            value that was not seen, [F].
+        offsets: where each column begins in a table of all groups' cells, [F]. unseen: where there is, of each column, a value
+            that was not seen, [F]: behind all cells.
     """
 
     edges: Tensor
@@ -53,6 +70,8 @@ class CellTable(nn.Module):
     log_size: Tensor
     density: Tensor
     spacing: Tensor
+    order: Tensor
+    back: Tensor
     offsets: Tensor
     unseen: Tensor
 
@@ -72,23 +91,46 @@ class CellTable(nn.Module):
         for name, value in values.items():
             self.register_buffer(name, value.to(torch.get_default_dtype()), persistent=False)
         self.register_buffer("density", size == 0, persistent=False)
-        self.ranks = []
-        for f, ((*_, rows), unordered) in enumerate(zip(cells, nominal, strict=True)):
-            basis = _basis(rows, unordered)
-            self.register_buffer(f"basis_{f}", basis, persistent=False)
-            self.ranks.append(len(rows) if basis is None else basis.shape[1])
-        # One place more for each column, of a value that was not seen.
-        *starts, self.total = accumulate((count + 1 for count in self.counts), initial=0)
-        self.register_buffer("offsets", torch.tensor(starts), persistent=False)
-        self.register_buffer("unseen", torch.tensor(self.counts), persistent=False)
+        bases = [_basis(rows, unordered) for (*_, rows), unordered in zip(cells, nominal, strict=True)]
+        self.ranks = [count if basis is None else basis.shape[1] for count, basis in zip(self.counts, bases, strict=True)]
+        self.groups = _groups(self.counts, [basis is None for basis in bases], self.ranks)
+        self.where = {f: (g, place) for g, group in enumerate(self.groups) for place, f in enumerate(group.columns)}
+        for g, group in enumerate(self.groups):
+            self.register_buffer(f"basis_{g}", _stacked([bases[f] for f in group.columns], group), persistent=False)
+        order = torch.tensor([f for group in self.groups for f in group.columns])
+        sizes = [group.cells for group in self.groups for _ in group.columns]
+        *starts, total = accumulate(sizes, initial=0)
+        places = {"order": order, "back": torch.argsort(order), "unseen": total + torch.arange(len(order))}
+        for name, value in {**places, "offsets": torch.tensor(starts)[places["back"]]}.items():
+            self.register_buffer(name, value, persistent=False)
 
     def __len__(self) -> int:
         return len(self.counts)
 
+    def basis(self, f: int) -> Tensor | None:
+        """What a column's cells have in common, [cells, rank]; None where each is by itself."""
+        g, place = self.where[f]
+        basis = self._basis_of(g)
+        return None if basis is None else basis[place, : self.counts[f], : self.ranks[f]]
+
+    def _basis_of(self, g: int) -> Tensor | None:
+        basis: Tensor | None = getattr(self, f"basis_{g}")
+        return basis
+
     def spread(self, f: int, coefficients: Tensor) -> Tensor:
         """What each of a column's cells has, [..., cells], by what its basis has, [..., rank]."""
-        basis: Tensor | None = getattr(self, f"basis_{f}")
+        basis = self.basis(f)
         return coefficients if basis is None else coefficients @ basis.T
+
+    def spread_group(self, g: int, coefficients: Tensor) -> Tensor:
+        """The same of all columns of a group, [columns, N, R] to [columns, N, M]."""
+        basis = self._basis_of(g)
+        return coefficients if basis is None else torch.bmm(coefficients, basis.mT)
+
+    def column(self, f: int, values: Sequence[Tensor]) -> Tensor:
+        """Of something that each group has of its columns, [columns, ...], a column's."""
+        g, place = self.where[f]
+        return values[g][place]
 
     def index(self, x: Tensor) -> Tensor:
         """In which cell each value is, [B, F] to [B, F]."""
@@ -99,17 +141,19 @@ class CellTable(nn.Module):
         return torch.searchsorted(self.edges[f], value.contiguous(), right=True)
 
     def places(self, x: Tensor, mask: Tensor | None) -> Tensor:
-        """Rows of one table in which all columns' cells follow one another, [B, F]; not seen is the last of each column."""
-        index = self.index(x)
-        if mask is not None:
-            index = torch.where(mask, index, self.unseen)
-        return index + self.offsets
+        """Where values are in the table of all groups' cells, [B, F]."""
+        return self.places_of(self.index(x), mask)
+
+    def places_of(self, index: Tensor, mask: Tensor | None) -> Tensor:
+        """The same, by the cells [B, F]."""
+        places = index + self.offsets
+        return places if mask is None else torch.where(mask, places, self.unseen)
 
     def log_size_of(self, x: Tensor, index: Tensor) -> Tensor:
         """log size of the values' cells, [B, F]; a value outside them all counts as ever larger."""
         low, high, log_size = (table.gather(1, index.T).T for table in (self.low, self.high, self.log_size))
-        outside = F.relu(low - x) + F.relu(x - high)
-        return log_size + 2 * torch.log1p(outside / self.spacing)
+        outside = (x - x.clamp(low, high)).abs()
+        return torch.add(log_size, torch.log1p(outside / self.spacing), alpha=2)
 
     def draw(self, f: int, logits: Tensor, u: Tensor, ends: tuple[Tensor, Tensor] | None = None) -> Tensor:
         """The values at which the distribution functions of [..., cells] are ``u``, uniform in [0, 1): inverse sampling.
@@ -157,20 +201,46 @@ class CellEmbedding(nn.Module):
     def __init__(self, cells: CellTable, width: int, scale: float) -> None:
         super().__init__()
         self.cells = cells
-        self.vectors = nn.ParameterList(scale * torch.randn(width, rank) for rank in cells.ranks)
+        shapes = [(len(group.columns), group.rank, width) for group in cells.groups]
+        self.vectors = nn.ParameterList(scale * torch.randn(shape) for shape in shapes)
         self.unseen = nn.Parameter(torch.zeros(len(cells), width))
 
-    def table(self, f: int) -> Tensor:
-        """The vectors of one column's cells, "not seen" last, [cells + 1, W]."""
-        return torch.cat([self.cells.spread(f, self.vectors[f]).T, self.unseen[f : f + 1]])
+    def coefficients(self, f: int) -> Tensor:
+        """What one column's vectors are made of, [rank, W]."""
+        return self.cells.column(f, list(self.vectors))[: self.cells.ranks[f]]
+
+    def table(self) -> Tensor:
+        """The vectors of all columns' cells, and behind them of each column's "not seen", as ``CellTable.places`` has them."""
+        every = [self.cells.spread_group(g, vectors.mT).mT.flatten(0, 1) for g, vectors in enumerate(self.vectors)]
+        return torch.cat([*every, self.unseen])
 
     def of(self, f: int, index: Tensor) -> Tensor:
-        """The vectors of one column's cells of any shape, [..., W]."""
-        return F.embedding(index, self.table(f))
+        """The vectors of one column's cells of any shape, [..., W]; beyond the last cell is "not seen"."""
+        of_cells = self.cells.spread(f, self.coefficients(f).mT).mT
+        return F.embedding(index, torch.cat([of_cells, self.unseen[f : f + 1]]))
 
     def forward(self, places: Tensor) -> Tensor:
         """Of rows' places in the table of all columns, [B, F] to [B, F, W]."""
-        return F.embedding(places, torch.cat([self.table(f) for f in range(len(self.cells))]))
+        return F.embedding(places, self.table())
+
+
+def _groups(counts: Sequence[int], alone: Sequence[bool], ranks: Sequence[int]) -> list[Group]:
+    """Columns with a basis, or without one, of which none has more than twice the cells of another, but for small ones."""
+    groups: list[list[int]] = []
+    for f in sorted(range(len(counts)), key=lambda f: (alone[f], counts[f])):
+        first = groups[-1][0] if groups else f
+        if groups and alone[f] == alone[first] and counts[f] <= max(FREE_CELLS, 2 * counts[first]):
+            groups[-1].append(f)
+        else:
+            groups.append([f])
+    return [Group(tuple(fs), max(counts[f] for f in fs), max(ranks[f] for f in fs)) for fs in groups]
+
+
+def _stacked(bases: Sequence[Tensor | None], group: Group) -> Tensor | None:
+    """The bases of a group's columns, padded with 0: [columns, M, R]."""
+    shape = (group.cells, group.rank)
+    padded = [F.pad(b, (0, shape[1] - b.shape[1], 0, shape[0] - b.shape[0])) for b in bases if b is not None]
+    return torch.stack(padded) if padded else None
 
 
 def _basis(rows: Sequence[float], unordered: bool) -> Tensor | None:
@@ -229,6 +299,27 @@ class OfCells(Likelihood):
             found.append(counts / counts.sum())
         return found
 
+    def empty(self) -> list[Tensor]:
+        """Of each group logits of its columns' cells, [columns, M]: 0, and where a column has no cell what is never drawn."""
+        counts, groups = self.cells.counts, self.cells.groups
+        there = [torch.arange(group.cells) < torch.tensor([counts[f] for f in group.columns]).unsqueeze(1) for group in groups]
+        return [torch.zeros(each.shape).masked_fill(~each, NEVER) for each in there]
+
+    @property
+    def bases(self) -> list[Tensor]:
+        """Of each group, what stands beside its columns' logits, [columns, M]."""
+        raise NotImplementedError
+
+    def base_of(self, f: int) -> Tensor:
+        """What stands beside a column's logits, [cells]."""
+        return self.cells.column(f, self.bases)[: self.cells.counts[f]]
+
+    @torch.no_grad()
+    def start(self, rows: Rows, residual: Tensor, resolution: Tensor) -> None:
+        """Each column begins at its own frequencies."""
+        for f, frequencies in enumerate(self.frequencies(rows)):
+            self.base_of(f).copy_(frequencies.log())
+
     def expected(self, f: int, logits: Tensor) -> Tensor:
         """A column's mean, or its most likely level."""
         if self.nominal[f]:
@@ -247,20 +338,35 @@ class OfCells(Likelihood):
 
 
 def log_softmax_at(logits: Tensor, index: Tensor) -> Tensor:
-    """Logarithms of the probabilities of one cell for each row: logits [K, B, cells] and index [B] to [K, B, 1]."""
+    """Logarithms of the probabilities of one cell each: logits [..., cells] and index [...] to [..., 1]."""
     return torch.log_softmax(logits, -1).gather(-1, index.expand(logits.shape[:-1]).unsqueeze(-1))
 
 
-class CellFields(FieldsDistribution):
-    """Columns that are independent given a code, by the logits of their cells, each [K, B, cells]."""
+def grouped_log_prob(cells: CellTable, logits: Sequence[Tensor], index: Tensor) -> Tensor:
+    """Logarithms of the probabilities of each column's cell: by group the logits [columns, K, B, M], and the cells [B, F], to
+    [K, B, F].
+    """
+    in_groups = torch.split(index.T.index_select(0, cells.order).unsqueeze(1), [len(g.columns) for g in cells.groups])
+    logs = [log_softmax_at(each, level) for each, level in zip(logits, in_groups, strict=True)]
+    return torch.cat(logs).squeeze(-1).index_select(0, cells.back).movedim(0, -1)
 
-    def __init__(self, part: OfCells, logits: Sequence[Tensor]) -> None:
-        self.part, self.logits = part, logits
+
+class CellFields(FieldsDistribution):
+    """Columns that are independent given a code, by the logits of their cells: of each group [columns, K, B, M]."""
+
+    def __init__(self, part: OfCells, grouped: Sequence[Tensor]) -> None:
+        self.part, self.grouped = part, grouped
+
+    @property
+    def logits(self) -> list[Tensor]:
+        """Of each column, [K, B, cells]."""
+        cells = self.part.cells
+        return [cells.column(f, self.grouped)[..., :count] for f, count in enumerate(cells.counts)]
 
     def field_log_prob(self, x: Tensor) -> Tensor:
-        index = self.part.cells.index(x)
-        logs = [log_softmax_at(logits, level) for logits, level in zip(self.logits, index.unbind(-1), strict=True)]
-        return torch.cat(logs, -1) - self.part.cells.log_size_of(x, index)
+        cells = self.part.cells
+        index = cells.index(x)
+        return grouped_log_prob(cells, self.grouped, index) - cells.log_size_of(x, index)
 
     def sample(self) -> Tensor:
         drawn = [self.part.cells.draw(f, each, torch.rand(each.shape[:-1])) for f, each in enumerate(self.logits)]
@@ -282,21 +388,34 @@ class CellsLikelihood(OfCells):
 
     name = "cells"
 
+    def __init__(self, shape: tuple[int, ...], cells: Sequence[Cells], levels: tuple[int, ...] = ()) -> None:
+        super().__init__(shape, cells, levels)
+        for g, base in enumerate(self.empty()):
+            self.register_buffer(f"base_{g}", base)
+
     @property
     def outputs(self) -> int:
-        return sum(self.cells.ranks)
+        return sum(self.sizes)
+
+    @property
+    def sizes(self) -> list[int]:
+        """How many numbers of theta each group has."""
+        return [len(group.columns) * group.rank for group in self.cells.groups]
+
+    def place(self, f: int) -> int:
+        """Where in theta a column begins."""
+        g, place = self.cells.where[f]
+        return sum(self.sizes[:g]) + place * self.cells.groups[g].rank
+
+    @property
+    def bases(self) -> list[Tensor]:
+        return [getattr(self, f"base_{g}") for g in range(len(self.cells.groups))]
 
     def forward(self, theta: Tensor) -> FieldsDistribution:
         """theta [K, B, P]: what makes the logits of every column's cells, beside those of independent columns."""
-        parts = zip(torch.split(theta, self.cells.ranks, -1), torch.split(self.base, self.cells.counts), strict=True)
-        return CellFields(self, [self.cells.spread(f, part) + base for f, (part, base) in enumerate(parts)])
-
-    base: Tensor
-
-    def __init__(self, shape: tuple[int, ...], cells: Sequence[Cells], levels: tuple[int, ...] = ()) -> None:
-        super().__init__(shape, cells, levels)
-        self.register_buffer("base", torch.zeros(sum(self.cells.counts)))
-
-    def start(self, rows: Rows, residual: Tensor, resolution: Tensor) -> None:
-        """Each column begins at its own frequencies."""
-        self.base.copy_(torch.cat(self.frequencies(rows)).log())
+        grouped = []
+        for g, (part, base) in enumerate(zip(torch.split(theta, self.sizes, -1), self.bases, strict=True)):
+            columns = part.reshape(-1, len(base), self.cells.groups[g].rank).transpose(0, 1)
+            logits = self.cells.spread_group(g, columns) + base.unsqueeze(1)
+            grouped.append(logits.view(len(base), *theta.shape[:-1], -1))
+        return CellFields(self, grouped)

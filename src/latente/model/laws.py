@@ -18,9 +18,12 @@ from torch import Tensor, nn
 from torch.distributions import Categorical, MixtureSameFamily, MultivariateNormal
 
 from latente.errors import ModelError
+from latente.flat import FlatParameters, adamw
 from latente.model.distributions import LOG_2PI
 from latente.model.parts import Choice, Part, build, choose, names_of, register
+from latente.recorded import Recording
 from latente.seeding import seeded
+from latente.threads import on_threads
 
 CANDIDATES = (1, 2, 5, 10, 20, 30)
 MOST_CODES = 10_000
@@ -137,31 +140,37 @@ class FlowLaw(LatentLaw):
         self.center.copy_(z.mean(0))
         ridge = 1e-6 * torch.eye(z.shape[1])
         self.cholesky.copy_(torch.linalg.cholesky(torch.cov(z.T) + ridge))
-        held = max(1, len(z) // 10)
-        best, weights = math.inf, self.state_dict()
-        optimiser = torch.optim.Adam(self.nets.parameters(), lr=FLOW_RATE, fused=True)
-        with seeded(seed), torch.enable_grad():
-            for step in range(FLOW_STEPS):
-                batch = z[held:][torch.randint(len(z) - held, (FLOW_BATCH,))]
-                for group in optimiser.param_groups:
-                    group["lr"] = FLOW_RATE * (1 - step / FLOW_STEPS)
-                optimiser.zero_grad()
-                (-self.log_prob(batch).mean()).backward()  # type: ignore[no-untyped-call]
-                optimiser.step()
-                if step % 50 == 49 and (value := float(-self.log_prob(z[:held]).detach().mean())) < best:
-                    best, weights = value, {name: tensor.detach().clone() for name, tensor in self.state_dict().items()}
-        self.load_state_dict(weights)
+        held, u = max(1, len(z) // 10), whitened(z, self.center, self.cholesky)
+        flat = FlatParameters(self.nets)
+        moments, updates = [torch.zeros_like(flat.vector), torch.zeros_like(flat.vector)], torch.zeros(())
+        best, weights = math.inf, flat.copy()
+
+        def step(batch: Tensor) -> list[Tensor]:
+            return flat.differentiate(-self._log_prob_of_whitened(batch))
+
+        with seeded(seed), torch.enable_grad(), on_threads(1):  # a step is too small to be shared
+            recorded = Recording(step, [u[torch.zeros(FLOW_BATCH, dtype=torch.long)]], flat.gradients)
+            for number in range(FLOW_STEPS):
+                batch = u[held:][torch.randint(len(z) - held, (FLOW_BATCH,))]
+                recorded(batch)
+                adamw(flat, moments, updates, FLOW_RATE * (1 - number / FLOW_STEPS), beta2=0.999)
+                if number % 50 == 49 and (value := float(-self._log_prob_of_whitened(u[:held]).detach().mean())) < best:
+                    best, weights = value, flat.copy()
+        flat.put(weights)
         return self.requires_grad_(False)
 
     def log_prob(self, z: Tensor) -> Tensor:
         u = whitened(z.reshape(-1, z.shape[-1]), self.center, self.cholesky)
-        log_det = -self.cholesky.diagonal().log().sum()
-        for (kept, moved), net in zip(self.halves, self.nets, strict=True):
-            shift, log_scale = _shift_and_scale(net, u[:, kept])
-            u = u.index_copy(1, moved, (u[:, moved] - shift) * torch.exp(-log_scale))
-            log_det = log_det - log_scale.sum(1)
-        value: Tensor = log_det - 0.5 * (u.square().sum(1) + u.shape[1] * LOG_2PI)
+        value = self._log_prob_of_whitened(u) - self.cholesky.diagonal().log().sum()
         return value.reshape(z.shape[:-1])
+
+    def _log_prob_of_whitened(self, u: Tensor) -> Tensor:
+        log_det = u.new_zeros(len(u))
+        for (kept, moved), net in zip(self.halves, self.nets, strict=True):
+            shift, log_scale = _shift_and_scale(net, u.index_select(1, kept))
+            u = u.index_copy(1, moved, (u.index_select(1, moved) - shift) * torch.exp(-log_scale))
+            log_det = log_det - log_scale.sum(1)
+        return log_det - 0.5 * (u.square().sum(1) + u.shape[1] * LOG_2PI)
 
     @torch.no_grad()
     def sample(self, n: int) -> Tensor:

@@ -12,13 +12,13 @@ from latente.errors import ModelError
 # Batches, and what mixed tables are trained by, were chosen by held-out rows of fits: `python -m benchmarks.defaults` has what
 # else was tried.
 TRIALS = 3
-FEW_ROWS = 2000
+VERY_FEW_ROWS, FEW_ROWS = 500, 2000
 ROW_LAW_STEPS, MOST_ROW_LAW_STEPS, ROW_LAW_PATIENCE = 12, 3000, 0.15
 MOST_STEPS, LEAST_STEPS = 6000, 200
 LARGEST_SMALL_BATCH = 256
 FEW_ENOUGH_TO_START_AGAIN = 16_384
-SHARED_FROM = 5_000_000  # multiply-adds of a step from which a second thread is worth its barriers
-BFLOAT16_PAYS_FROM = 10_000_000  # multiply-adds of a step from which bfloat16 products are faster than float32, casts included
+SHARED_FROM = 12_000_000  # multiply-adds of a step from which a second thread is worth its barriers
+BFLOAT16_PAYS_FROM = 20_000_000  # multiply-adds of a step from which bfloat16 products are faster than float32, casts included
 
 
 def trials(mixed: bool) -> int:
@@ -60,18 +60,22 @@ class Pace(NamedTuple):
 
 
 def mixed_pace(n: int) -> Pace:
-    """Twice the batch, for twice as many rows cost nearly the same; from 2,000 rows on a rate at which 0.7 of the epochs do."""
+    """Twice the batch, for twice as many rows cost nearly the same, and four times where rows are so few that all of a step's
+    time is overhead; from 2,000 rows on a rate at which 0.7 of the epochs do.
+    """
+    if n < VERY_FEW_ROWS:
+        return Pace(4, 1e-2, 1.0)
     return Pace(2, 6e-3, 1.0) if n < FEW_ROWS else Pace(2, 1e-2, 0.7)
 
 
-def row_law_rate(n: int) -> float:
-    """The learning rate of the law of rows."""
-    return 5e-3 if n < FEW_ROWS else 8e-3
+def row_law_pace(n: int) -> Pace:
+    """How the law of rows is trained."""
+    return Pace(2, 1e-2, 1.0) if n < FEW_ROWS else Pace(1, 8e-3, 1.0)
 
 
 def row_law_epochs(n: int, batch: int, stops: bool, any_order: float) -> int:
-    """As many as make 12 sqrt(n) steps, and at most 3,000, but at least 5; up to twice as many where columns are to be told in
-    any order; a third of them where no held-out rows tell when to stop, for most runs stop there.
+    """As many as make 12 sqrt(n) steps of ``batch`` rows, and at most 3,000, but at least 5; up to twice as many where columns
+    are to be told in any order; a third of them where no held-out rows tell when to stop, for most runs stop there.
     """
     steps = min(MOST_ROW_LAW_STEPS, ROW_LAW_STEPS * math.sqrt(n)) * (1 + min(1.0, max(0.0, 2 * any_order - 0.2)))
     epochs = max(5, round(steps / math.ceil(n / batch)))

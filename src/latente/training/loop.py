@@ -16,14 +16,15 @@ import torch
 from torch import Tensor, nn
 
 from latente.errors import TrainingError
+from latente.flat import FlatParameters, adamw
 from latente.model.corruptions import Corruption
 from latente.model.latent_model import LatentModel, Trace
 from latente.model.objectives import FULL, Objective, Strength
 from latente.model.penalties import Penalty
+from latente.recorded import NotRepeatable, Recording
 from latente.rows import Rows
 from latente.seeding import reseed, seeded
-from latente.training.flat import FlatParameters
-from latente.training.recorded import NotRepeatable, Recording
+from latente.threads import on_threads
 from latente.training.schedules import LinearSchedule, cosine
 
 BLOCK = 250_000  # values gathered at once: few gathers for small batches, and all stays in the processor's cache
@@ -105,6 +106,9 @@ class Progress:
     history: list[dict[str, float]] = field(default_factory=list)
 
 
+Costs = Callable[[Learner, Rows], list[Tensor]]
+
+
 class Training:
     """One run of one learner.
 
@@ -125,6 +129,7 @@ class Training:
         self.moments = [torch.zeros_like(self.average), torch.zeros_like(self.average)]
         self.updates = torch.zeros((), device=self.average.device)
         self.recordings: dict[tuple[torch.Size, bool], Recording | None] = {}
+        self.evaluation: Costs | None = None
         self.at = Progress()
         self.steps_per_epoch = max(1, math.ceil(len(train) / settings.batch_size))
         self.norms: deque[float] = deque(maxlen=64)
@@ -181,11 +186,10 @@ class Training:
         return self.learner.model
 
     def epoch(self) -> None:
-        """Every training row once, then a look at the held-out rows."""
+        """Every training row (see :meth:`_batches`), then a look at the held-out rows."""
         reseed(self.settings.seed, self.stage, self.at.epoch, device=self.settings.device)
-        self.learner.train()
         traces = [trace for batch in self._batches() if (trace := self._step(batch)) is not None]
-        self.learner.eval()
+        self._learns(False)
         self.at.epoch += 1
         record = {"epoch": self.at.epoch, **_means("train", traces), **self._evaluated()}
         record |= {
@@ -198,11 +202,15 @@ class Training:
         self._judge(record, skipped=self.steps_per_epoch - len(traces))
 
     def _batches(self) -> Iterator[Rows]:
-        """The training rows in a new order, in batches of (nearly) one size, gathered some at a time."""
+        """The training rows in a new order, in batches of one size, gathered some at a time. The last batch is filled up with
+        rows of the first, fewer than there are batches: a step is recorded for each size.
+        """
         n = len(self.train)
         size = math.ceil(n / self.steps_per_epoch)
         together = size * max(1, BLOCK // (size * self.train.x[0].numel()))
-        for chosen in torch.split(torch.randperm(n).to(self.train.x.device), together):
+        order = torch.randperm(n)
+        order = torch.cat([order, order[: size * self.steps_per_epoch - n]])
+        for chosen in torch.split(order.to(self.train.x.device), together):
             yield from self.train[chosen].to(self.settings.device).batches(size)
 
     def _step(self, batch: Rows) -> tuple[Tensor, Tensor] | None:
@@ -236,7 +244,13 @@ class Training:
         for name, value in strength.items():
             self.strengths[name].fill_(value)
 
+    def _learns(self, now: bool) -> None:
+        """Whether dropout and the like are on; to tell all parts takes as long as some steps of a small model."""
+        if self.learner.training != now:
+            self.learner.train(now)
+
     def _differentiate(self, batch: Rows, strength: Strength) -> list[Tensor]:
+        self._learns(True)
         with self._precision():
             losses, trace = self.learner(batch, strength)
         return [*self.flat.differentiate(losses), trace.distortion.detach(), trace.rate.detach()]
@@ -262,17 +276,7 @@ class Training:
             self.average.lerp_(self.flat.vector, 1 - decay**since)
 
     def _update(self) -> None:
-        """AdamW (Loshchilov and Hutter 2019) in one kernel.
-
-        The kernel, not torch.optim's class: on a small model the class's bookkeeping costs ten times the update.
-        """
-        first, second = self.moments
-        self.updates.add_(1)
-        torch._fused_adamw_(
-            [self.flat.vector], [self.flat.gradient], [first], [second], [], [self.updates],
-            lr=self._rate(), beta1=0.9, beta2=0.995, weight_decay=self.settings.weight_decay, eps=1e-8,
-            amsgrad=False, maximize=False,
-        )  # fmt: skip
+        adamw(self.flat, self.moments, self.updates, self._rate(), self.settings.weight_decay)
 
     def _clipped(self) -> bool:
         """Hold the gradient to four times the running median of its norm; False where it is not finite."""
@@ -317,7 +321,27 @@ class Training:
             return {}
         reseed(self.settings.seed, self.stage, device=self.settings.device)
         with self.averaged():
-            return evaluate(self.learner, self.held_out, self.settings.device)
+            return evaluate(self.learner, self.held_out, self.settings.device, self._costs())
+
+    def _costs(self) -> Costs:
+        """What the held-out rows cost; where they are few, by a recording."""
+        assert self.held_out is not None
+        few = len(self.held_out) <= EVALUATION_BATCH and self.held_out.x.numel() <= BLOCK
+        if not few or self.settings.device != "cpu":
+            return costs
+        if self.evaluation is None:
+            self.evaluation = self._recorded_costs(self.held_out)
+        return self.evaluation
+
+    def _recorded_costs(self, held_out: Rows) -> Costs:
+        def step(*rows: Tensor) -> list[Tensor]:
+            return costs(self.learner, Rows(*rows))
+
+        try:
+            recording = Recording(step, _tensors_of(held_out), drawing=partial(torch.random.fork_rng, []))
+        except (NotRepeatable, RuntimeError, TypeError):
+            return costs
+        return lambda learner, rows: recording(*_tensors_of(rows))
 
     def _judge(self, record: dict[str, float], skipped: int) -> None:
         """Note the best epoch; stop where nothing gets better; take the run back where it diverged."""
@@ -385,26 +409,18 @@ class Training:
         return self
 
 
-@contextmanager
-def on_threads(number: int | None) -> Iterator[None]:
-    """Run on so many threads; afterwards it is as it was."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(number or before)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
+def costs(learner: Learner, rows: Rows) -> list[Tensor]:
+    """Distortion, rate and the objective at full strength of each row, [B]."""
+    trace = learner.model.trace(rows, learner.objective.K)
+    return [trace.distortion, trace.rate, learner.objective(trace, FULL).total]
 
 
 @torch.no_grad()
-def evaluate(learner: Learner, rows: Rows, device: str = "cpu") -> dict[str, float]:
+def evaluate(learner: Learner, rows: Rows, device: str = "cpu", costs: Costs = costs) -> dict[str, float]:
     """Means over rows: distortion, rate, loss (their sum: the negative ELBO) and the objective at full strength."""
-    traces, objective = [], []
-    for batch in rows.batches(EVALUATION_BATCH):
-        trace = learner.model.trace(batch.to(device), learner.objective.K)
-        traces.append((trace.distortion, trace.rate))
-        objective.append(learner.objective(trace, FULL).total)
-    return {**_means("held_out", traces), "held_out_objective": float(torch.cat(objective).cpu().double().mean())}
+    found = [costs(learner, batch.to(device)) for batch in rows.batches(EVALUATION_BATCH)]
+    objective = torch.cat([objective for *_, objective in found])
+    return {**_means("held_out", [(d, r) for d, r, _ in found]), "held_out_objective": float(objective.cpu().double().mean())}
 
 
 def _tensors_of(rows: Rows) -> list[Tensor]:

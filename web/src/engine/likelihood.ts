@@ -37,7 +37,9 @@ interface CellsLikelihoodSpec {
   type: "cells";
   cells: CellsSpec[];
   nominal: boolean[];
-  base: number;
+  base: number[];
+  /** Where in the decoder's output each column's numbers begin. */
+  theta: number[];
 }
 
 interface AutoregressiveSpec {
@@ -120,17 +122,13 @@ export function expanded(fields: Fielded[]): Float64Array {
 
 function ofCells(spec: CellsLikelihoodSpec, block: Block): Likelihood {
   const columns = spec.cells.map((cells) => new Cells(cells, block));
-  const base = block.floats(spec.base);
-  const fields = (theta: Float64Array) => {
-    let at = 0;
-    let from = 0;
-    return columns.map((cells, f) => {
-      const p = cells.probabilities(theta.subarray(at, at + cells.rank), base.subarray(from, from + cells.count));
-      at += cells.rank;
-      from += cells.count;
+  const base = spec.base.map((at) => block.floats(at));
+  const fields = (theta: Float64Array) =>
+    columns.map((cells, f) => {
+      const at = spec.theta[f];
+      const p = cells.probabilities(theta.subarray(at, at + cells.rank), base[f]);
       return ofColumn(cells, spec.nominal[f], p);
     });
-  };
   return { fields, means: (theta) => expanded(fields(theta)) };
 }
 
