@@ -47,6 +47,8 @@ ROW_LAW: dict[str, Variant] = {
 SMALL: dict[str, Variant] = {
     "defaults": {},
     "one start": {"starts": lambda n, chosen, holes: 1},
+    "as long as fewer rows": {"times_as_long": lambda n, batch, work: 1.0},
+    "three times as long as these": {"times_as_long": lambda n, batch, work: 3.0},
     "batches of N / 64": {"batch_size": lambda n, mixed=False, size=defaults.batch_size: size(n, True)},
 }
 TRIALS: dict[str, Variant] = {"defaults": {}, "one trial": {"trials": lambda mixed: 1}}

@@ -1,9 +1,10 @@
 """Imputation: values hidden completely at random, filled in by Latente, by columns' means and modes, by near rows, by forests.
 
 Every method sees the same rows with the same holes, and fills in those rows (the protocol of MIWAE's own notebook; Mattei and
-Frellsen 2019). Numbers are judged by their root mean square error in standard deviations of their column, columns of text by
-the share of holes that got another value; Latente's intervals by how often a hidden number lies in those of 90%. Holes are made
-with seeds 0 to 2; what is printed is the mean over them.
+Frellsen 2019). Numbers are judged by their root mean square error in standard deviations of their column, categories by the
+share of holes that got another value; Latente's intervals by how often a hidden number lies in those of 90%. Numbers that are
+codes (``data.MIXED`` knows which) are categories, and given to all methods as text. Holes are made with seeds 0 to 2; what is
+printed is the mean over them.
 """
 
 from __future__ import annotations
@@ -65,7 +66,7 @@ class Filled:
 
 
 def errors(case: Holed, filled: Filled) -> tuple[float, float, float]:
-    """Root mean square error of numbers in standard deviations, the share of wrong texts, and the share of numbers within their
+    """Root mean square error of numbers in standard deviations, the share of wrong categories, and that of numbers within their
     intervals; NaN where there are none.
     """
     squares, wrong, within = [], [], []
@@ -158,7 +159,7 @@ def main() -> None:
     figures = []
     for name in asked.tables:
         table = read(str(data.path(TABLES[name])))
-        frame = _frame(table, asked.rows)
+        frame = _frame(table, asked.rows, data.MIXED[name].codes if name in data.MIXED else ())
         for share in asked.shares:
             rows = []
             for method, impute in METHODS.items():
@@ -170,7 +171,7 @@ def main() -> None:
                 rows.append((method, *map(float, np.mean(found, axis=0)), seconds))
             show(
                 f"{name}, {share:.0%} hidden",
-                ("", "RMSE, standard deviations", "wrong texts", "in 90% intervals", "seconds"),
+                ("", "RMSE, standard deviations", "wrong categories", "in 90% intervals", "seconds"),
                 rows,
             )
     for recipe in ("vae", "miwae"):
@@ -180,13 +181,15 @@ def main() -> None:
     report("Imputation", figures, asked)
 
 
-def _frame(table: Table, most: int) -> pd.DataFrame:
-    """A table that was read, as pandas has it; without columns of one value, and of as many rows at most."""
+def _frame(table: Table, most: int, codes: tuple[str, ...]) -> pd.DataFrame:
+    """A table that was read, as pandas has it, ``codes`` as text; without columns of one value, and of as many rows at most."""
     columns = {}
     for place, name in enumerate(table.names):
         values = table.values[:most, place]
         texts = table.levels.get(place)
         columns[name] = values if texts is None else [None if code != code else texts[int(code)] for code in values]
+        if name in codes:
+            columns[name] = [None if code != code else f"{code:g}" for code in values]
     frame = pd.DataFrame(columns)
     return frame.loc[:, frame.nunique() > 1]
 

@@ -26,12 +26,12 @@ from latente.model.laws import LatentLaw, NearestLaw, fit_chosen
 from latente.model.parts import Choice, Part, choose
 from latente.recipes import Composer, Recipe, mixed, row_law
 from latente.recipes import recipe as find_recipe
-from latente.rows import Rows, levels_of
+from latente.rows import BINARY, CATEGORICAL, Rows, levels_of
 from latente.seeding import seed_of, seeded
 from latente.tasks import generation, imputation, interpolation, reconstruct
 from latente.tasks.anomalies import IMPORTANCE_SAMPLES, blame, field_surprise, log_likelihood, log_likelihood_parts
 from latente.training import defaults
-from latente.training.calibration import Calibration
+from latente.training.calibration import SHARES, Calibration
 from latente.training.checkpoint import Checkpoints, identify
 from latente.training.dimension import latent_dimension
 from latente.training.fit import Fit, Outcome
@@ -41,6 +41,8 @@ from latente.training.progress import progress_bar
 LEAST_ROWS = 2
 LEAST_TO_HOLD_OUT = 5
 MOST_TO_CALIBRATE = 5000  # a p-value to 0.0002 is enough, and scoring a million rows would take longer than training
+MOST_TO_COVER = 500
+SAME_VALUE = 1e-5  # of numbers in the model's units, read twice
 MOST_ROWS_AT_HAND = 10_000  # of each kind, that stay in memory after a fit for its certificate
 MOST_VALUES_AT_HAND = 20_000_000
 SAME_SCORE = 1e-6  # two computations of one row's score differ by less
@@ -228,16 +230,19 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         hidden = None if isinstance(self.hidden, str) else tuple(int(width) for width in self.hidden)
         return Composer(recipe, codec.fields, len(train), d, hidden, train.mask is not None)
 
-    def _settings(self, train: Rows, composer: Composer) -> Settings:
+    def _settings(self, train: Rows, composer: Composer, patient: bool = True) -> Settings:
+        """How to train; not ``patient`` where many fits are to be compared, and each may end before it is at its best."""
         of_mixed = mixed(composer.fields)
         n, batch = len(train), self._batch(len(train), of_mixed)
         pace = defaults.mixed_pace(n) if of_mixed else defaults.Pace(1, Settings.learning_rate, 1.0)
         epochs: int | None = None if self.max_epochs == "auto" else int(self.max_epochs)
+        each = composer.multiply_adds()
         if epochs is None and self.time_limit is None:
-            epochs = round(pace.share * defaults.epochs(n, batch))
+            longer = 1.0 if of_mixed or not patient else defaults.times_as_long(n, batch, batch * each)
+            epochs = round(longer * pace.share * defaults.epochs(n, batch))
         batch *= pace.batches if self.batch_size == "auto" else 1
         device = defaults.device(self.device)
-        work = batch * composer.multiply_adds()
+        work = batch * each
         return Settings(
             epochs=epochs,
             batch_size=batch,
@@ -316,6 +321,8 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
             outcome.evaluated = evaluate(outcome.training.learner, judged)
         encoded = log_likelihood(self.generator_, judged, self.seed_)
         self.calibration_ = Calibration.of(self._in_units(encoded, judged), field_surprise(self.generator_, judged))
+        if held_out is not None and train.mask is not None and isinstance(codec, TableCodec):
+            self.calibration_ = self.calibration_.with_covered(self._within(held_out.spread(MOST_TO_COVER)))
         self.history_ = outcome.training.at.history
         self.figures_ = _figures(
             outcome, settings, self.model_.latent_dim, len(train), 0 if held_out is None else len(held_out)
@@ -330,6 +337,18 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         self._name_features()
         for warning in outcome.warnings:
             warnings.warn(warning, LatenteWarning, stacklevel=3)
+
+    def _within(self, rows: Rows) -> NDArray[np.bool_]:
+        """Of some rows' numbers, hidden, whether each lies in the model's intervals of each share, [SHARES, values]."""
+        numbers = torch.tensor([field.kind not in (BINARY, CATEGORICAL) for field in self.codec_.fields])
+        left, hidden = imputation.some_hidden(rows, numbers, self.seed_)
+        ends = imputation.bounds(self.generator_, left, SHARES, self.seed_).flatten(0, 1)
+        # As they are given: rounded to what can be.
+        given = [self._rows(self.codec_.decode(each, possible=True)).x[hidden] for each in ends]
+        low, high = torch.stack(given).view(len(SHARES), 2, -1).unbind(1)
+        truth = rows.x[hidden]
+        within: NDArray[np.bool_] = ((low <= truth + SAME_VALUE) & (high >= truth - SAME_VALUE)).numpy()
+        return within
 
     def _privacy(self, train: Rows, held_out: Rows) -> dict[str, float | None]:
         """What new rows give away of those that were learnt from."""
@@ -392,10 +411,11 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
             draws: None fills in what is expected given the rest of the row (of a column of text, its most likely value). A
                 number gives a list of so many completions, each drawn from what is plausible given the rest: use these
                 where the spread matters, as in multiple imputation.
-            intervals: a share, such as .9: gives two tables, of the lower and of the upper ends of the narrowest intervals in
-                each of which the value lies with at least this probability; what was seen is in both. Of few values the
-                probability may be well above it, and where nearly all is one value (0 of a gain), both ends are that value,
-                though the mean is not. Of texts they are ends in alphabetical order, or in that of an ordered category.
+            intervals: a share, such as .9: gives two tables, of the lower and of the upper ends of the narrowest intervals that
+                hold this share of the plausible values; what was seen is in both. Where the fit saw holes, and enough rows were
+                held out, they are made wider or narrower until they hold this share of numbers that were hidden there, over all
+                columns. Where nearly all is one value (0 of a gain), both ends are that value, though the mean is not. Of texts
+                they are ends in alphabetical order, or in that of an ordered category.
             random_state: a seed of the draws; by default that of the fit.
 
         The model takes holes to be there at random given what was seen; where a value is missing because of what it is, so
@@ -409,7 +429,8 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         rows = self._encoded(data)
         seed = self.seed_ if random_state is None else seed_of(random_state)
         if intervals is not None:
-            found = list(imputation.bounds(self.generator_, rows, intervals, seed))
+            share = self.calibration_.share_for(intervals)
+            found = list(imputation.bounds(self.generator_, rows, [share], seed)[0])
         elif draws is not None:
             found = imputation.drawn(self.generator_, rows, draws, seed)
         else:

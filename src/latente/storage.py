@@ -39,7 +39,7 @@ class Fitted:
         codec: between the user's units and encoded rows.
         model, law: the trained parts, and the law of the codes.
         generator: what new rows are drawn from; ``model`` itself, where that is it.
-        calibration: held-out rows' scores.
+        calibration: what held-out rows say of it.
         figures: what was measured, plain values only.
         history: a record for each epoch.
         settings: the estimator's parameters and the seed that was used, plain values only.
@@ -79,6 +79,7 @@ def save(fitted: Fitted, path: str | Path) -> Path:
         **{f"codec.{name}": torch.from_numpy(np.ascontiguousarray(value)) for name, value in arrays.items()},
         "calibration.scores": torch.from_numpy(fitted.calibration.scores),
         "calibration.surprise": torch.from_numpy(fitted.calibration.surprise),
+        "calibration.covered": torch.from_numpy(fitted.calibration.covered),
     }
     return write_tensors(path, KIND, VERSION, values, tensors)
 
@@ -109,7 +110,7 @@ def load(path: str | Path, parts: Iterable[type[Part]] = ()) -> Fitted:
             model=model.eval(),
             generator=generator.eval(),
             law=law,
-            calibration=Calibration(tensors["calibration.scores"].numpy(), tensors["calibration.surprise"].numpy()),
+            calibration=Calibration(*(tensors[f"calibration.{name}"].numpy() for name in ("scores", "surprise", "covered"))),
             figures=dict(values["figures"]),
             history=list(values["history"]),
             settings=dict(values["settings"]),

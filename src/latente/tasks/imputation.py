@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
@@ -21,6 +21,7 @@ LEAST_EFFECTIVE = 50.0
 PLAIN_SAMPLES = 128  # of a model without a code: all weigh the same
 PLAIN_SAMPLES_OF_BOUNDS = 256  # the ends of an interval are told by the few draws that lie there
 VALUES_AT_ONCE = 1_000_000
+HIDDEN = 0.1  # share of the values of held-out rows that intervals are tried on
 ROUNDING = 1e-6  # of sums and differences in single precision
 
 # From a law over the fields of B rows and the weights [K, B] of its codes to some number R of values for each field, [R, B, F].
@@ -55,16 +56,25 @@ def drawn(model: LatentModel, rows: Rows, draws: int, seed: int) -> list[Tensor]
 
 
 @torch.no_grad()
-def bounds(model: LatentModel, rows: Rows, share: float, seed: int) -> tuple[Tensor, Tensor]:
-    """Rows [N, F] whose holes hold the lower, and the upper, end of the narrowest interval that holds this share of
-    p(missing | seen), as :func:`narrowest` finds it.
+def bounds(model: LatentModel, rows: Rows, shares: Sequence[float], seed: int) -> Tensor:
+    """Rows whose holes hold the lower, and the upper, end of the narrowest intervals that hold each of some shares of
+    p(missing | seen), as :func:`narrowest` finds them, [shares, 2, N, F].
     """
 
     def ends(law: Conditioned, weights: Tensor) -> Tensor:
-        return narrowest(law.sample(), weights, share)
+        values = law.sample()
+        return torch.cat([narrowest(values, weights, share) for share in shares])
 
-    low, high = _filled(model, rows, seed, 2, ends, PLAIN_SAMPLES_OF_BOUNDS)
-    return low, high
+    found = _filled(model, rows, seed, 2 * len(shares), ends, PLAIN_SAMPLES_OF_BOUNDS)
+    return found.view(len(shares), 2, *found.shape[1:])
+
+
+def some_hidden(rows: Rows, which: Tensor, seed: int) -> tuple[Rows, Tensor]:
+    """Rows of which a tenth of the seen values of some fields ([F], bool) are hidden, too, and which these are, [N, F]."""
+    seen = torch.ones_like(rows.x, dtype=torch.bool) if rows.mask is None else rows.mask
+    with seeded(seed):
+        hidden = (torch.rand(seen.shape) < HIDDEN) & seen & which
+    return Rows(rows.x.masked_fill(hidden, 0.0), seen & ~hidden), hidden
 
 
 def narrowest(values: Tensor, weights: Tensor, share: float) -> Tensor:

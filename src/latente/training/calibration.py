@@ -1,15 +1,18 @@
-"""Scores of rows that the model did not learn from: what a new row's score is compared with."""
+"""What held-out rows say of a model: what a new row's score is compared with, and how often intervals hold what they should."""
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
 LEVEL = 0.05
+SHARES = (0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.95, 0.98)
+LEAST_TO_COVER = 200  # hidden numbers, to tell a share within .02
 
 
 @dataclass(frozen=True)
@@ -19,15 +22,29 @@ class Calibration:
     Attributes:
         scores: in rising order, [n].
         surprise: mean surprise of each field, nats, [F].
+        covered: how often numbers that were hidden lay in the model's own intervals of the shares :data:`SHARES`; empty where
+            that was not looked at.
     """
 
     scores: NDArray[np.float64]
     surprise: NDArray[np.float64]
+    covered: NDArray[np.float64] = field(default_factory=lambda: np.zeros(0))
 
     @classmethod
     def of(cls, scores: NDArray[np.float64], surprise: Tensor) -> Calibration:
         """From held-out rows' scores and surprises."""
         return cls(np.sort(scores), surprise.double().mean(0).numpy())
+
+    def with_covered(self, within: NDArray[np.bool_]) -> Self:
+        """With how often hidden numbers were within, [shares, values]; where these are too few to tell, as it is."""
+        return self if within.shape[1] < LEAST_TO_COVER else replace(self, covered=within.mean(1))
+
+    def share_for(self, wanted: float) -> float:
+        """The share that the model's own intervals must have for this share of hidden numbers to lie in them."""
+        if not len(self.covered):
+            return wanted
+        reached = np.maximum.accumulate([0.0, *self.covered, 1.0])
+        return float(np.interp(wanted, reached, [0.0, *SHARES, 1.0]))
 
     def p_values(self, scores: NDArray[np.float64]) -> NDArray[np.float64]:
         """Conformal p-values: the share of calibration rows that are as unlikely, the row itself counted (Vovk et al. 2005;

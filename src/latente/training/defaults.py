@@ -16,6 +16,7 @@ VERY_FEW_ROWS, FEW_ROWS = 500, 2000
 ROW_LAW_STEPS, MOST_ROW_LAW_STEPS, ROW_LAW_PATIENCE = 12, 3000, 0.15
 MOST_STEPS, LEAST_STEPS = 6000, 200
 LARGEST_SMALL_BATCH = 256
+ENOUGH_ROWS, LONGEST, WORK = 1000, 12.0, 6e10
 FEW_ENOUGH_TO_START_AGAIN = 16_384
 SHARED_FROM = 12_000_000  # multiply-adds of a step from which a second thread is worth its barriers
 BFLOAT16_PAYS_FROM = 20_000_000  # multiply-adds of a step from which bfloat16 products are faster than float32, casts included
@@ -49,6 +50,15 @@ def epochs(n: int, batch: int) -> int:
     """As many as make 45 sqrt(n) steps, within 200 to 6,000 (2,000 rows: 2,000 steps), and at least 10."""
     steps = min(MOST_STEPS, max(LEAST_STEPS, 45 * math.sqrt(n)))
     return max(10, round(steps / math.ceil(n / batch)))
+
+
+def times_as_long(n: int, batch: int, work: int) -> float:
+    """How many times as long small models of some thousand rows are trained, from 1 to 12: as long as it takes at most 6e10
+    multiply-adds. They go on getting better for very long (``benchmarks.defaults``); fewer rows are soon learnt by heart.
+    """
+    if not ENOUGH_ROWS <= n < FEW_ENOUGH_TO_START_AGAIN:
+        return 1.0
+    return min(LONGEST, max(1.0, WORK / (work * epochs(n, batch) * math.ceil(n / batch))))
 
 
 class Pace(NamedTuple):

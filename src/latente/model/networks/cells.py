@@ -38,7 +38,7 @@ class CellsEncoder(Part):
         hidden: tuple[int, ...],
         levels: tuple[int, ...] = (),
         dropout: float = 0.0,
-        embedding: int = 32,
+        embedding: int = 16,
     ) -> None:
         super().__init__()
         self.cells = CellTable(cells, [bool(count) for count in levels] or [False] * math.prod(shape))
