@@ -143,7 +143,7 @@ def test_denoising_brings_rows_nearer_to_the_truth() -> None:
     generator = np.random.default_rng(0)
     truth = generator.normal(size=(2500, 2)) @ generator.normal(size=(2, 10))
     noisy = truth + 0.5 * generator.normal(size=truth.shape)
-    vae = lt.VAE(latent_dim=2, random_state=0).fit(noisy)
+    vae = lt.VAE(latent_dim=2, max_epochs=60, random_state=0).fit(noisy)
     error = lambda rows: float(np.square(rows - truth).mean())  # noqa: E731
     assert error(vae.denoise(noisy)) < 0.45 * error(noisy)
     assert error(vae.denoise(noisy)) <= 1.05 * error(vae.reconstruct(noisy))
