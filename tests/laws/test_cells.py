@@ -216,3 +216,78 @@ def test_dropout_leaves_out_the_same_units_for_all_columns_of_a_row() -> None:
     assert dropped.unique().tolist() == pytest.approx([0.0, 1 / 0.6])
     assert float(dropped.mean()) == pytest.approx(1.0, abs=0.05)
     assert layer.eval()(h) is h
+
+
+def many(count: int, rows: float) -> Cells:
+    """A column of ``count`` cells that are stretches of one length."""
+    ends = np.linspace(0.0, 1.0, count + 1)
+    return Cells(tuple(ends[:-1]), tuple(ends[1:]), (0,) * count, (rows,) * count)
+
+
+# Numbers with a basis (40 and 70 cells; 200 are too many to stand with them), few cells or levels (2 to 9), and 30 levels.
+GROUPED = (many(40, 9), many(200, 300), many(9, 9), many(70, 9), CELLS[1], *(
+    Cells(tuple(map(float, range(n))), tuple(map(float, range(n))), (1,) * n, (9,) * n) for n in (2, 30)
+))  # fmt: skip
+LEVELS = (0, 0, 0, 0, 3, 2, 30)
+
+
+def grouped(kind: type[OfCells], **changes: object) -> OfCells:
+    with seeded(5):
+        part = kind((len(GROUPED),), GROUPED, LEVELS, **changes)  # type: ignore[arg-type]
+        for parameter in [*part.parameters(), *part.bases]:
+            parameter.data += 0.3 * torch.randn(parameter.shape)
+    return part.eval()
+
+
+def grouped_rows(n: int) -> Rows:
+    generator = np.random.default_rng(2)
+    columns = [generator.uniform(low[0], high[-1], n) if size[0] == 0 else generator.integers(0, len(low), n)
+               for low, high, size, _ in GROUPED]  # fmt: skip
+    return Rows(torch.tensor(np.stack(columns, 1), dtype=torch.float32), torch.from_numpy(generator.random((n, 7)) < 0.8))
+
+
+def test_columns_are_grouped_by_how_many_cells_they_have() -> None:
+    table = grouped(CellsLikelihood).cells
+    assert sorted(sorted(group.columns) for group in table.groups) == [[0, 3], [1], [2, 4, 5], [6]]
+    assert [table.order[place] for place in table.back] == list(range(7))
+    assert table.ranks == [6, 24 + 200, 9, 8, 3, 2, 30]  # cells that were seen often stand by themselves, too
+
+
+@torch.no_grad()
+def test_a_group_is_computed_as_each_of_its_columns_by_itself() -> None:
+    part, rows = grouped(CellsLikelihood), grouped_rows(6)
+    assert isinstance(part, CellsLikelihood)
+    theta = theta_of(part, 2, 6)
+    law = part(theta)
+    index = part.cells.index(rows.x)
+    for f, count in enumerate(part.cells.counts):
+        own = theta[..., part.place(f) : part.place(f) + part.cells.ranks[f]]
+        logs = torch.log_softmax(part.cells.spread(f, own) + part.base_of(f), -1)
+        assert logs.shape[-1] == count
+        wanted = (
+            logs.gather(-1, index[:, f].expand(2, 6).unsqueeze(-1)).squeeze(-1) - part.cells.log_size_of(rows.x, index)[:, f]
+        )
+        torch.testing.assert_close(law.log_prob(rows.x)[..., f], wanted)
+    drawn = law.sample()
+    assert bool((drawn[..., 4:] == drawn[..., 4:].round()).all()) and float(drawn[..., 6].max()) <= 29
+
+
+@torch.no_grad()
+def test_an_embedding_is_the_same_for_all_columns_and_for_one() -> None:
+    part, rows = grouped(Autoregressive), grouped_rows(8)
+    assert isinstance(part, Autoregressive) and rows.mask is not None
+    told = part.embedding(part.cells.places(rows.x, rows.mask))
+    index = part.cells.index(rows.x)
+    for f, count in enumerate(part.cells.counts):
+        one = part.embedding.of(f, torch.where(rows.mask[:, f], index[:, f], count))
+        torch.testing.assert_close(told[:, f], one)
+
+
+@pytest.mark.parametrize("holes", [False, True])
+def test_all_columns_at_once_and_one_after_the_other_are_the_same(holes: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    part, rows = grouped(Autoregressive), grouped_rows(5)
+    theta, mask = theta_of(part, 2, 5), rows.mask if holes else None
+    with torch.no_grad():
+        together = part(theta).log_prob(rows.x, mask)
+        monkeypatch.setattr("latente.model.autoregressive.TOGETHER", 0)
+        torch.testing.assert_close(part(theta).log_prob(rows.x, mask), together, rtol=1e-4, atol=1e-3)

@@ -10,6 +10,7 @@ import textwrap
 import time
 import warnings
 from pathlib import Path
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -18,6 +19,7 @@ from numpy.typing import NDArray
 from sklearn.datasets import make_s_curve
 
 import latente as lt
+from latente.rows import Rows
 from latente.training import defaults
 from latente.training.dimension import intrinsic_dimension
 from latente.training.loop import Training
@@ -329,3 +331,17 @@ def test_a_second_start_that_is_interrupted_leaves_the_first() -> None:
     vae = lt.VAE(latent_dim=4, random_state=0).fit(waves(300), observer=interrupt)
     assert vae.model_.decoder.linear is not None
     assert vae.figures_["finished"] == "interrupted"
+
+
+def test_an_epoch_has_every_row_in_batches_of_one_size(table: NDArray[np.float64]) -> None:
+    seen: list[torch.Tensor] = []
+    step = Training._step
+
+    def noted(training: Training, batch: Rows) -> object:
+        seen.append(batch.x.clone())
+        return step(training, batch)
+
+    with mock.patch.object(Training, "_step", noted):
+        small(max_epochs=1, batch_size=50, validation_fraction=0.0).fit(table[:217])
+    assert {len(batch) for batch in seen} == {44} and len(seen) % 5 == 0  # of a fit that trains several times
+    assert len(torch.cat(seen[:5]).unique(dim=0)) == len(np.unique(table[:217], axis=0))
