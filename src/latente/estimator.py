@@ -173,7 +173,8 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
             chosen = self.max_epochs != "auto" or self.time_limit is not None
             starts = defaults.starts(len(train), chosen, train.mask is not None)
             shown = _both(shown, observer)
-            fitting = Fit(composer, train, held_out, resolution, settings, checkpoints, shown, trials, starts)
+            longer = 1.0 if chosen or train.mask is not None else self._times_as_long(len(train), composer)
+            fitting = Fit(composer, train, held_out, resolution, settings, checkpoints, shown, trials, starts, longer)
             own = row_law(composer)
             outcome = fitting.run() if own is None else self._fit_both(fitting, own)
         self._keep(codec, composer, outcome, train, held_out, settings)
@@ -230,19 +231,21 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         hidden = None if isinstance(self.hidden, str) else tuple(int(width) for width in self.hidden)
         return Composer(recipe, codec.fields, len(train), d, hidden, train.mask is not None)
 
-    def _settings(self, train: Rows, composer: Composer, patient: bool = True) -> Settings:
-        """How to train; not ``patient`` where many fits are to be compared, and each may end before it is at its best."""
+    def _times_as_long(self, n: int, composer: Composer) -> float:
+        """As many epochs another run of a model of numbers has; 1 for none."""
+        batch = self._batch(n, mixed=False)
+        return 1.0 if mixed(composer.fields) else defaults.times_as_long(n, batch, batch * composer.multiply_adds())
+
+    def _settings(self, train: Rows, composer: Composer) -> Settings:
         of_mixed = mixed(composer.fields)
         n, batch = len(train), self._batch(len(train), of_mixed)
         pace = defaults.mixed_pace(n) if of_mixed else defaults.Pace(1, Settings.learning_rate, 1.0)
         epochs: int | None = None if self.max_epochs == "auto" else int(self.max_epochs)
-        each = composer.multiply_adds()
         if epochs is None and self.time_limit is None:
-            longer = 1.0 if of_mixed or not patient else defaults.times_as_long(n, batch, batch * each)
-            epochs = round(longer * pace.share * defaults.epochs(n, batch))
+            epochs = round(pace.share * defaults.epochs(n, batch))
         batch *= pace.batches if self.batch_size == "auto" else 1
         device = defaults.device(self.device)
-        work = batch * each
+        work = batch * composer.multiply_adds()
         return Settings(
             epochs=epochs,
             batch_size=batch,

@@ -302,7 +302,7 @@ class Ground:
         half = len(held_out) // 2
         stop, judged = held_out[:half], held_out[half:].spread(MOST_JUDGED)
         parts, count = (train, stop, judged), len(train) + len(held_out)
-        settings, resolution, notes = vae._settings(train, composer, patient=False), field_resolution(codec), tuple(codec.notes)
+        settings, resolution, notes = vae._settings(train, composer), field_resolution(codec), tuple(codec.notes)
         return cls(vae, composer, settings, *parts, count, resolution, rows.container, notes, told)
 
     @property

@@ -53,8 +53,9 @@ def epochs(n: int, batch: int) -> int:
 
 
 def times_as_long(n: int, batch: int, work: int) -> float:
-    """How many times as long small models of some thousand rows are trained, from 1 to 12: as long as it takes at most 6e10
-    multiply-adds. They go on getting better for very long (``benchmarks.defaults``); fewer rows are soon learnt by heart.
+    """How many times as long small models of some thousand rows are trained a second time, from 1 (not) to 12: as long as it
+    takes at most 6e10 multiply-adds. Many go on getting better for very long (``benchmarks.defaults``); where rows have holes,
+    what is better by its bound need not fill them in better (see :func:`starts`), so they are not.
     """
     if not ENOUGH_ROWS <= n < FEW_ENOUGH_TO_START_AGAIN:
         return 1.0

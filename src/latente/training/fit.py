@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
@@ -38,7 +38,8 @@ REMEDIES = (
     Remedy("free bits", warm_up=4.0, free_bits=0.1),
     Remedy("skip connections from the code", warm_up=4.0, free_bits=0.1, skip=True),
 )
-NOT_LINEAR, NOT_LINEAR_STAGE = Remedy(linear=False), 200
+NOT_LINEAR = Remedy(linear=False)
+NOT_LINEAR_STAGE, LONGER_STAGE = 200, 210
 
 
 class MakesLearners(Protocol):
@@ -86,6 +87,7 @@ class Fit:
         observer: called after each epoch.
         trials: how many short runs are compared on small data.
         starts: 2 for a whole run without the linear model, too, where the first begins there.
+        longer: how many times as many epochs another run from each start has; 1 for none.
     """
 
     make: MakesLearners
@@ -97,11 +99,12 @@ class Fit:
     observer: Observer = lambda training: None
     trials: int = TRIALS
     starts: int = 1
+    longer: float = 1.0
     interrupted: bool = False
 
     def run(self) -> Outcome:
         """Train, look, mend."""
-        outcome = self._examined(self._better_start(self._main_run()))
+        outcome = self._examined(self._best(self._main_run()))
         if outcome.diagnosis.collapsed:
             outcome = self._mended(outcome)
         if outcome.training.at.slowdowns:
@@ -137,24 +140,44 @@ class Fit:
             best.at.finished = "interrupted"
         return self._run(best)
 
-    def _better_start(self, run: Training) -> Training:
-        """This run, or one without the linear model, whichever is better on held-out rows.
+    def _best(self, run: Training) -> Training:
+        """This run, or another, whichever is better on held-out rows.
 
         The linear model is a good start, and may be a poor place to end: waves of two or three degrees of freedom, which it
-        writes in eight, stay there. Short trials do not tell, for it begins far ahead (``benchmarks.defaults``).
+        writes in eight, stay there. Short trials do not tell, for it begins far ahead. A longer run gets further; where rows
+        are soon learnt by heart a short one, at a low learning rate before that, is better (``benchmarks.defaults``).
         """
         chosen_by = 0 if self.held_out is None else len(self.held_out)
-        if self.starts == 1 or self.interrupted or chosen_by < LEAST_TO_CHOOSE_BY or not starts_linear(run.learner.model):
-            return run
+        for other in self._others(run) if chosen_by >= LEAST_TO_CHOOSE_BY else ():
+            if self.interrupted:
+                break
+            self._run(other)
+            better = other if other.at.best_value < run.at.best_value else run
+            better.at.elapsed = run.at.elapsed + other.at.elapsed
+            better.at.finished = "interrupted" if self.interrupted else better.at.finished
+            run = better
+        return run
+
+    def _others(self, run: Training) -> Iterator[Training]:
+        """What a run is compared with, each made when the one before it has ended."""
+        starts = [Remedy(), NOT_LINEAR] if self.starts == 2 and starts_linear(run.learner.model) else [Remedy()]
+        if len(starts) == 2:
+            yield self._labelled("another start", NOT_LINEAR_STAGE, self._after(run), NOT_LINEAR)
+        if self.longer > 1 and self.settings.epochs is not None:
+            settings = replace(self.settings, epochs=round(self.longer * self.settings.epochs))
+            for number, start_from in enumerate(starts):
+                label = ("a longer run", "a longer run from another start")[number]
+                yield self._labelled(label, LONGER_STAGE + number, settings, start_from)
+
+    def _labelled(self, label: str, stage: int, settings: Settings, remedy: Remedy) -> Training:
+        training = self._training(stage, settings, remedy)
+        training.label = label
+        return training
+
+    def _after(self, run: Training) -> Settings:
+        """What is left of the time."""
         limit = self.settings.time_limit
-        left = limit and max(0.0, limit - run.seconds)
-        other = self._training(NOT_LINEAR_STAGE, replace(self.settings, time_limit=left), NOT_LINEAR)
-        other.label = "another start"
-        self._run(other)
-        better = other if other.at.best_value < run.at.best_value else run
-        better.at.elapsed = run.at.elapsed + other.at.elapsed
-        better.at.finished = "interrupted" if self.interrupted else better.at.finished
-        return better
+        return replace(self.settings, time_limit=limit and max(0.0, limit - run.seconds))
 
     def _share(self, trials: int) -> Settings:
         """The settings of one run, so that trials and the run from each start together keep to the time limit."""
