@@ -18,13 +18,16 @@ import numpy as np
 import pandas as pd
 import torch
 from numpy.typing import NDArray
+from sklearn.cluster import KMeans
 from sklearn.datasets import load_breast_cancer, load_digits, make_blobs, make_swiss_roll
+from torch import Tensor
 
 import latente as lt
 from benchmarks.common import Figure, options, report, show
 from benchmarks.data import mixed, path
 from latente.certificate import Certificate
 from latente.certificate.certify import Stage, copied
+from latente.certificate.continuity import Moments
 from latente.certificate.verdicts import verdicts
 from latente.data import Codec, fit_codec, read
 from latente.model.latent_model import LatentModel
@@ -47,8 +50,14 @@ def sines(seed: int) -> Array:
     return np.sin(2 * np.pi * frequency * np.linspace(0, 1, 32) + phase) + 0.05 * rng.normal(size=(ROWS, 32))
 
 
+def clusters(seed: int) -> tuple[Array, Array]:
+    """Ten normal laws of 16 columns, and which of them a row is of."""
+    x, cluster = make_blobs(ROWS, 16, centers=10, center_box=(-4, 4), random_state=seed)[:2]
+    return x, cluster
+
+
 def blobs(seed: int) -> Array:
-    return make_blobs(ROWS, 16, centers=10, center_box=(-4, 4), random_state=seed)[0]
+    return clusters(seed)[0]
 
 
 def swiss_roll(seed: int) -> Array:
@@ -232,6 +241,73 @@ def real_as_model(rows: Any, seed: int) -> float:
     return (fake.value - stage.scale.null.value) / stage.scale.contrast
 
 
+class Tiled:
+    """A space of clusters without holes: a normal law of codes in as many compact cells, each of which decodes to a cluster.
+
+    Args:
+        rows, cluster: every row, [N, F], and its cluster, [N]. latent_dim: of the codes.
+    """
+
+    def __init__(self, rows: Tensor, cluster: Tensor, latent_dim: int) -> None:
+        self.rows, self.cluster = rows, cluster
+        count = int(cluster.max()) + 1
+        self.centres = torch.stack([rows[cluster == c].mean(0) for c in range(count)])
+        self.some = torch.randn(20_000, latent_dim)
+        self.cells = KMeans(count, n_init=3, random_state=0).fit(self.some.numpy())
+        self.cell = self._cell(self.some)
+
+    def codes(self, rows: Rows) -> Tensor:
+        """Any code of the cell of the row's cluster."""
+        which = self.cluster[torch.cdist(rows.x, self.rows).argmin(1)]
+        return torch.stack([self.some[draw_one(self.cell == c)] for c in which])
+
+    def means(self, z: Tensor) -> Tensor:
+        """The mean of the cell's cluster."""
+        return self.centres[self._cell(z)]
+
+    def draws(self, z: Tensor) -> Tensor:
+        """Any row of the cell's cluster."""
+        return torch.stack([self.rows[draw_one(self.cluster == c)] for c in self._cell(z)])
+
+    def _cell(self, z: Tensor) -> Tensor:
+        return torch.from_numpy(self.cells.predict(z.numpy())).long()
+
+
+def draw_one(of: Tensor) -> Tensor:
+    """The place of one of those that are true."""
+    places = of.nonzero()[:, 0]
+    return places[torch.randint(len(places), ())]
+
+
+def without_holes(seeds: int) -> list[Figure]:
+    """C and K of a space of the ten clusters that has no holes: how continuous such a space can be.
+
+    Clusters that lie apart are a choice: codes between two of them are a hole (C falls), or belong to one or the other, so that
+    a neighbour's row is often of another cluster (K falls).
+    """
+    rows, figures = [], []
+    for latent_dim in (2, 8):
+        found = [tiled(latent_dim, seed) for seed in range(seeds)]
+        middle_c, middle_k = (float(np.mean(values)) for values in zip(*found, strict=True))
+        rows.append((f"d{latent_dim}", middle_c, middle_k))
+        figures.append(Figure(f"blobs d{latent_dim} without holes: K", middle_k, "", reference=f"C {middle_c:.2f}"))
+    show("Ten clusters in the cells of one normal law", ("", "C", "K"), rows)
+    return figures
+
+
+def tiled(latent_dim: int, seed: int) -> tuple[float, float]:
+    """C and K of :class:`Tiled`."""
+    x, cluster = clusters(seed)
+    codec, every = encoded(pd.DataFrame(x), seed)
+    held_out = round(HELD_OUT * len(x))
+    with seeded(seed):
+        stage = Stage(every[held_out:], every[:held_out], codec.fields)
+        order = np.random.default_rng(seed).permutation(len(x))
+        subject = Tiled(every.x, torch.from_numpy(cluster[order]), latent_dim)
+        moments = Moments.of(subject.codes(stage.train))
+        return stage.completeness(subject, moments.draw)[1].value, stage.continuity(subject, moments).value
+
+
 def noise() -> list[Figure]:
     """Columns that are independent of each other."""
     found = fitted("vae", np.random.default_rng(0).normal(size=(ROWS, 10)), 4, 0).certificate()
@@ -286,6 +362,7 @@ def main() -> None:
     names = tuple(asked.sets)
     begin = time.perf_counter()
     figures = [*cost(), *noise(), *gaps(asked.seeds), *stored(names), *halves(names), *collapse(names, asked.epochs)]
+    figures += without_holes(asked.seeds)
     figures += compare(names, asked.seeds, asked.epochs)
     report("Certificate", [*figures, Figure("seconds in all", time.perf_counter() - begin, "s")], asked)
 
