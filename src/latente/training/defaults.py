@@ -13,7 +13,7 @@ from latente.errors import ModelError
 # else was tried.
 TRIALS = 3
 VERY_FEW_ROWS, FEW_ROWS = 500, 2000
-ROW_LAW_STEPS, MOST_ROW_LAW_STEPS, ROW_LAW_PATIENCE = 12, 3000, 0.15
+ROW_LAW_STEPS, MOST_ROW_LAW_STEPS, ROW_LAW_PATIENCE = 12, 4000, 0.15
 MOST_STEPS, LEAST_STEPS = 6000, 200
 LARGEST_SMALL_BATCH = 256
 ENOUGH_ROWS, LONGEST, WORK = 1000, 12.0, 6e10
@@ -85,10 +85,14 @@ def row_law_pace(n: int) -> Pace:
 
 
 def row_law_epochs(n: int, batch: int, stops: bool, any_order: float) -> int:
-    """As many as make 12 sqrt(n) steps of ``batch`` rows, and at most 3,000, but at least 5; up to twice as many where columns
+    """As many as make 12 sqrt(n) steps of ``batch`` rows, and at most 4,000, but at least 5; up to twice as many where columns
     are to be told in any order; a third of them where no held-out rows tell when to stop, for most runs stop there.
+
+    From 16,384 rows on steps are as the rows: what XGBoost learns of a column from new rows goes on getting better after
+    held-out loss no longer does (Adult, AUC on real rows after 2,050, 3,080 and 4,100 steps: .9148, .9163, .9172).
     """
-    steps = min(MOST_ROW_LAW_STEPS, ROW_LAW_STEPS * math.sqrt(n)) * (1 + min(1.0, max(0.0, 2 * any_order - 0.2)))
+    wanted = ROW_LAW_STEPS * math.sqrt(n) * max(1.0, math.sqrt(n / FEW_ENOUGH_TO_START_AGAIN))
+    steps = min(MOST_ROW_LAW_STEPS, wanted) * (1 + min(1.0, max(0.0, 2 * any_order - 0.2)))
     epochs = max(5, round(steps / math.ceil(n / batch)))
     return epochs if stops else math.ceil(epochs / 3)
 
