@@ -31,7 +31,7 @@ from latente.seeding import seed_of, seeded
 from latente.tasks import generation, imputation, interpolation, reconstruct
 from latente.tasks.anomalies import IMPORTANCE_SAMPLES, blame, field_surprise, log_likelihood, log_likelihood_parts
 from latente.training import defaults
-from latente.training.calibration import SHARES, Calibration
+from latente.training.calibration import ENOUGH_TO_COVER, SHARES, Calibration
 from latente.training.checkpoint import Checkpoints, identify
 from latente.training.dimension import latent_dimension
 from latente.training.fit import Fit, Outcome
@@ -342,14 +342,14 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
             warnings.warn(warning, LatenteWarning, stacklevel=3)
 
     def _within(self, rows: Rows) -> NDArray[np.bool_]:
-        """Of some rows' numbers, hidden, whether each lies in the model's intervals of each share, [SHARES, values]."""
+        """Of some rows' numbers, hidden in turn, whether each lies in the model's intervals of each share, [SHARES, values]."""
         numbers = torch.tensor([field.kind not in (BINARY, CATEGORICAL) for field in self.codec_.fields])
-        left, hidden = imputation.some_hidden(rows, numbers, self.seed_)
+        left, hidden = imputation.some_hidden(rows, numbers, self.seed_, ENOUGH_TO_COVER)
         ends = imputation.bounds(self.generator_, left, SHARES, self.seed_).flatten(0, 1)
         # As they are given: rounded to what can be.
         given = [self._rows(self.codec_.decode(each, possible=True)).x[hidden] for each in ends]
         low, high = torch.stack(given).view(len(SHARES), 2, -1).unbind(1)
-        truth = rows.x[hidden]
+        truth = rows.x.repeat(len(hidden) // len(rows), 1)[hidden]
         within: NDArray[np.bool_] = ((low <= truth + SAME_VALUE) & (high >= truth - SAME_VALUE)).numpy()
         return within
 

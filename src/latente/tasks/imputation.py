@@ -21,7 +21,7 @@ LEAST_EFFECTIVE = 50.0
 PLAIN_SAMPLES = 128  # of a model without a code: all weigh the same
 PLAIN_SAMPLES_OF_BOUNDS = 256  # the ends of an interval are told by the few draws that lie there
 VALUES_AT_ONCE = 1_000_000
-HIDDEN = 0.1  # share of the values of held-out rows that intervals are tried on
+PARTS = 10  # that the values of held-out rows are in, of which one is hidden while intervals are tried on it
 ROUNDING = 1e-6  # of sums and differences in single precision
 
 # From a law over the fields of B rows and the weights [K, B] of its codes to some number R of values for each field, [R, B, F].
@@ -69,12 +69,18 @@ def bounds(model: LatentModel, rows: Rows, shares: Sequence[float], seed: int) -
     return found.view(len(shares), 2, *found.shape[1:])
 
 
-def some_hidden(rows: Rows, which: Tensor, seed: int) -> tuple[Rows, Tensor]:
-    """Rows of which a tenth of the seen values of some fields ([F], bool) are hidden, too, and which these are, [N, F]."""
+def some_hidden(rows: Rows, which: Tensor, seed: int, enough: int) -> tuple[Rows, Tensor]:
+    """Rows of which a tenth of the seen values of some fields ([F], bool) are hidden, too, and which these are, bool.
+
+    The rows come again, [M N, F], each time with another tenth hidden, until ``enough`` values are, or each is once.
+    """
     seen = torch.ones_like(rows.x, dtype=torch.bool) if rows.mask is None else rows.mask
     with seeded(seed):
-        hidden = (torch.rand(seen.shape) < HIDDEN) & seen & which
-    return Rows(rows.x.masked_fill(hidden, 0.0), seen & ~hidden), hidden
+        part = torch.randint(PARTS, seen.shape).masked_fill(~(seen & which), PARTS)
+    counts = torch.bincount(part.flatten(), minlength=PARTS)[:PARTS].cumsum(0)
+    times = int((counts < min(enough, int(counts[-1]))).sum()) + 1
+    hidden = torch.cat([part == k for k in range(times)])
+    return Rows(rows.x.repeat(times, 1).masked_fill(hidden, 0.0), seen.repeat(times, 1) & ~hidden), hidden
 
 
 def narrowest(values: Tensor, weights: Tensor, share: float) -> Tensor:
