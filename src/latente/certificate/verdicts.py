@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from latente.certificate.estimates import Estimate
+from latente.training.diagnosis import COLLAPSED, FREE_THE_CODE, NO_STRUCTURE, ONE_BY_ONE
 
 NEXT_TO_NOTHING = 0.05
 LEAST_INFORMATION = 0.1  # nats
@@ -42,9 +43,9 @@ def no_structure(figures: Figures) -> Verdict | None:
         return None
     explained = f"; the model gains {gain.value:+.2f} nats per row over independent columns" if gain.known else ""
     return Verdict(
-        "no structure found",
+        NO_STRUCTURE,
         f"{completeness.reason}{explained}",
-        "the columns say (almost) nothing of one another: look at them one by one, or bring more rows or other columns",
+        ONE_BY_ONE,
     )
 
 
@@ -64,9 +65,9 @@ def collapsed(figures: Figures) -> Verdict | None:
         ("K", _of(figures, "continuity")),
     )
     return Verdict(
-        "collapsed",
+        COLLAPSED,
         ", ".join(f"{name} = {figure.value:.2g}" for name, figure in parts if figure.known),
-        "lower beta or a longer warm-up, free bits, fewer dimensions; check the scale of sigma",
+        FREE_THE_CODE,
     )
 
 

@@ -20,6 +20,12 @@ LEAST_ACTIVE_SHARE = 0.1
 SMALL_DATA = 2000
 BATCH = 2048
 
+# Said in a fit and in a certificate, which must not differ.
+COLLAPSED, NO_STRUCTURE = "collapsed", "no structure found"
+FREE_THE_CODE = "lower beta or a longer warm-up, free bits, fewer dimensions; check the scale of sigma"
+TRAIN_THE_CODE = "train longer, with fewer dimensions or a wider model"  # of an autoencoder, which has no rate to lower
+ONE_BY_ONE = "the columns say (almost) nothing of one another: look at them one by one, or bring more rows or other columns"
+
 
 @dataclass(frozen=True)
 class Diagnosis:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Protocol
 
 import torch
@@ -15,11 +16,23 @@ from latente.rows import Rows
 from latente.seeding import seeded
 from latente.training.checkpoint import Checkpoints
 from latente.training.defaults import TRIALS
-from latente.training.diagnosis import SMALL_DATA, Diagnosis, diagnose, linear_baseline
+from latente.training.dependence import Dependence, dependence
+from latente.training.diagnosis import (
+    COLLAPSED,
+    FREE_THE_CODE,
+    NO_STRUCTURE,
+    ONE_BY_ONE,
+    SMALL_DATA,
+    TRAIN_THE_CODE,
+    Diagnosis,
+    diagnose,
+    linear_baseline,
+)
 from latente.training.loop import Learner, Settings, Training, evaluate
 
 TRIAL_SHARE = 0.2
 LEAST_TO_CHOOSE_BY = 20
+LEAST_STRUCTURE = 0.1  # nats per row by which a linear model must be above independent columns
 
 
 @dataclass(frozen=True)
@@ -88,6 +101,7 @@ class Fit:
         trials: how many short runs are compared on small data.
         starts: 2 for a whole run without the linear model, too, where the first begins there.
         longer: how many times as many epochs another run from each start has; 1 for none.
+        levels: how many each column has, 0 for one of numbers; () where none has any.
     """
 
     make: MakesLearners
@@ -100,6 +114,7 @@ class Fit:
     trials: int = TRIALS
     starts: int = 1
     longer: float = 1.0
+    levels: tuple[int, ...] = ()
     interrupted: bool = False
 
     def run(self) -> Outcome:
@@ -107,6 +122,8 @@ class Fit:
         outcome = self._examined(self._best(self._main_run()))
         if outcome.diagnosis.collapsed:
             outcome = self._mended(outcome)
+        elif self._gained_by_chance(outcome) and self.dependence.excluded:
+            outcome.warnings.append(f"{NO_STRUCTURE}: {self._unrelated}; {ONE_BY_ONE}")
         if outcome.training.at.slowdowns:
             rate = self.settings.learning_rate / 10**outcome.training.at.slowdowns
             outcome.warnings.append(f"training diverged and went on with a learning rate of {rate:.1g}")
@@ -225,11 +242,11 @@ class Fit:
         return Outcome(model, training, evaluated, diagnosis, linear)
 
     def _mended(self, outcome: Outcome) -> Outcome:
-        """Where a linear code finds structure that this model missed, train again with each remedy in turn."""
+        """Where there is structure that this model missed, or may be, train again with each remedy in turn."""
         reason = outcome.diagnosis.collapsed
         interrupted = outcome.training.at.finished == "interrupted"
-        structure = outcome.linear > outcome.diagnosis.independent + 0.1 and outcome.model.is_stochastic
-        for number, remedy in enumerate(REMEDIES if structure and not interrupted else ()):
+        found, none = self._structure(outcome)
+        for number, remedy in enumerate(REMEDIES if outcome.model.is_stochastic and not none and not interrupted else ()):
             if self._seconds_left(outcome) <= 0:
                 break
             settings = replace(self.settings, time_limit=self.settings.time_limit and self._seconds_left(outcome))
@@ -238,13 +255,44 @@ class Fit:
             if not mended.diagnosis.collapsed:
                 mended.warnings.append(f"the code collapsed ({reason}); mended by {remedy.words}")
                 return mended
-        if structure:
-            told = "yet a linear model finds structure: train longer, or ask for less regularisation or more dimensions"
-            outcome.warnings.append(f"the code collapsed: {reason}, {told}")
+        if none:
+            outcome.warnings.append(f"{NO_STRUCTURE}: {reason}, and {none}; {ONE_BY_ONE}")
         else:
-            told = "a code can't say more of these rows than their columns one by one"
-            outcome.warnings.append(f"no structure found: {reason}; {told}")
+            remedy_words = FREE_THE_CODE if outcome.model.is_stochastic else TRAIN_THE_CODE
+            outcome.warnings.append(f"{COLLAPSED}: {reason}, {found}; {remedy_words}")
         return outcome
+
+    def _structure(self, outcome: Outcome) -> tuple[str, str]:
+        """What speaks for structure in the rows, and what against it: one of them is empty.
+
+        A linear model sees what columns say of one another all together, and only what is linear of it; pairs of columns tell
+        where it is not defined, and where their dependence bends.
+        """
+        if outcome.linear > outcome.diagnosis.independent + LEAST_STRUCTURE:
+            return "yet a linear model finds structure", ""
+        if self.dependence.found:
+            return "yet its columns depend on one another", ""
+        if math.isfinite(outcome.linear):
+            return "", "a linear model finds none either"
+        if self.dependence.excluded:
+            return "", self._unrelated
+        return f"and {len(self.train):,} rows are too few to tell whether there is structure", ""
+
+    def _gained_by_chance(self, outcome: Outcome) -> bool:
+        """Whether what the model is above independent columns may be chance; of an autoencoder, whose loss has no rate, that is
+        never excluded.
+        """
+        diagnosis = outcome.diagnosis
+        return not outcome.model.is_stochastic or diagnosis.gain - 1.96 * diagnosis.gain_error <= 0
+
+    @cached_property
+    def dependence(self) -> Dependence:
+        """Whether columns of the training rows depend on one another."""
+        return dependence(self.train, self.levels)
+
+    @property
+    def _unrelated(self) -> str:
+        return f"no two columns are related (a correlation above {self.dependence.threshold:.2f} would have been seen)"
 
     def _seconds_left(self, outcome: Outcome) -> float:
         limit = self.settings.time_limit

@@ -1,0 +1,142 @@
+"""Whether columns depend on one another at all: what tells a code that should say nothing from one that collapsed."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from statistics import NormalDist
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from latente.rows import Rows
+
+Array = NDArray[np.float64]
+
+MOST_ROWS = 2000
+MOST_FIELDS = 256  # of pictures, whose neighbouring pixels say the same
+LEVEL = 0.01  # chance that independent columns pass for dependent ones, over all pairs together
+LEAST_TOGETHER = 5.0  # rows that two levels are expected to share, from where on a correlation is about normal (Cochran 1954)
+LEAST_NATS = 0.1
+MOST = 1 - 1e-9  # of a correlation, so that its nats are finite
+TELLING = 0.5  # rows tell nothing where a smaller correlation than this could not be told from chance
+
+
+@dataclass(frozen=True)
+class Dependence:
+    """What pairs of columns say of each other.
+
+    Attributes:
+        nats: that the columns of a row say of one another at least, of pairs that no chance explains.
+        strongest: the largest of those correlations; 0 where there is none.
+        threshold: correlation from which on a pair counts; above 1, or infinite, where no pair ever could.
+    """
+
+    nats: float
+    strongest: float
+    threshold: float
+
+    @property
+    def found(self) -> bool:
+        """Whether there is something for a code to say."""
+        return self.nats >= LEAST_NATS
+
+    @property
+    def excluded(self) -> bool:
+        """Whether there is not, as far as pairs of columns tell: and so many rows were seen that they do tell."""
+        return not self.found and self.threshold <= TELLING
+
+
+def dependence(rows: Rows, levels: tuple[int, ...] = ()) -> Dependence:
+    """Correlations of pairs of columns, over the rows in which both were seen.
+
+    Of numbers the ranks are compared, and how far these are from the middle, by which a ring is not a disc; of levels the
+    indicators. A pair counts where its correlation is beyond what all pairs together would show by chance (Fisher 1915,
+    Bonferroni), and is worth -log(1 - r²) / 2 nats, as between normal columns. Those on the best tree of pairs add up to a lower
+    bound of what all columns say of one another (Chow and Liu 1968).
+
+    Args:
+        rows: of which 2,000 are looked at, and of wide ones 256 fields.
+        levels: how many each column has, 0 for one of numbers; () where none has any.
+    """
+    rows = rows.spread(MOST_ROWS)
+    values, seen = rows.x.flatten(1), None if rows.mask is None else rows.mask.flatten(1)
+    chosen = torch.linspace(0, values.shape[1] - 1, min(values.shape[1], MOST_FIELDS)).round().long()
+    counts = [levels[int(f)] if levels else 0 for f in chosen]
+    features, weight, owner, usual = _features(values[:, chosen], None if seen is None else seen[:, chosen], counts)
+    r, n = _correlations(features, weight)
+    comparable = (owner[:, None] < owner[None]) & (n * usual[:, None] * usual[None] >= LEAST_TOGETHER) & (n > 3)
+    if not comparable.any():
+        return Dependence(0.0, 0.0, math.inf)
+    z = -NormalDist().inv_cdf(LEVEL / (2 * int(comparable.sum())))
+    counted = comparable & (np.sqrt(np.maximum(n - 3, 0)) * np.arctanh(np.minimum(np.abs(r), MOST)) > z)
+    threshold = math.tanh(z / math.sqrt(float(np.median(n[comparable])) - 3))
+    strength = _by_field(np.where(counted, np.abs(r), 0.0), owner, len(chosen))
+    return Dependence(_on_best_tree(-0.5 * np.log1p(-np.square(np.minimum(strength, MOST)))), float(strength.max()), threshold)
+
+
+def _features(x: torch.Tensor, seen: torch.Tensor | None, counts: list[int]) -> tuple[Array, Array, Array, Array]:
+    """What columns are compared by, [N, P], where it was seen [N, P], of which column it is [P], and what share of the rows is
+    not alike in it [P], at most a half.
+    """
+    values = x.double().numpy()
+    known = np.ones(values.shape, bool) if seen is None else seen.numpy()
+    found, owner = [], []
+    for f, count in enumerate(counts):
+        own = _indicators(values[:, f], count) if count else _ranks(values[:, f], known[:, f])
+        found.append(own)
+        owner += [f] * own.shape[1]
+    features, place = np.concatenate(found, 1), np.array(owner)
+    weight = known[:, place].astype(float)
+    return features * weight, weight, place, _unlike(features, weight)
+
+
+def _indicators(values: Array, count: int) -> Array:
+    return (values.round()[:, None] == np.arange(count)).astype(float)
+
+
+def _ranks(values: Array, known: NDArray[np.bool_]) -> Array:
+    """Ranks from -1 to 1 and their distance from the middle, [N, 2]."""
+    ranks = np.zeros(len(values))
+    _, place, counts = np.unique(values[known], return_inverse=True, return_counts=True)
+    ranks[known] = ((2 * counts.cumsum() - counts) / max(1, len(place)) - 1)[place]
+    return np.stack([ranks, np.abs(ranks)], 1)
+
+
+def _unlike(features: Array, weight: Array) -> Array:
+    """Share of the seen rows that do not have a feature's most frequent value, at most a half, [P]."""
+    shares = []
+    for values, seen in zip(features.T, weight.T > 0, strict=True):
+        most = np.unique(values[seen], return_counts=True)[1].max(initial=0)
+        shares.append(min(0.5, 1 - most / max(1, seen.sum())))
+    return np.array(shares)
+
+
+def _correlations(features: Array, weight: Array) -> tuple[Array, Array]:
+    """Over the rows in which both were seen, and how many these are, both [P, P]; 0 where one is constant there."""
+    n = weight.T @ weight
+    with np.errstate(divide="ignore", invalid="ignore"):
+        mean = (features.T @ weight) / n
+        variance = (np.square(features).T @ weight) / n - np.square(mean)
+        r = ((features.T @ features) / n - mean * mean.T) / np.sqrt(variance * variance.T)
+    alike = ~(np.minimum(variance, variance.T) > 1e-12)
+    return np.where(alike, 0.0, np.nan_to_num(r)), n
+
+
+def _by_field(strength: Array, owner: Array, fields: int) -> Array:
+    """The strongest pair of features for each pair of fields, [F, F]."""
+    found = np.zeros((fields, fields))
+    np.maximum.at(found, (owner[:, None].repeat(len(owner), 1), owner[None].repeat(len(owner), 0)), strength)
+    return found
+
+
+def _on_best_tree(nats: Array) -> float:
+    """Sum over the edges of the tree on which it is largest (Prim 1957); ``nats`` is symmetric, [F, F]."""
+    nats = np.maximum(nats, nats.T)
+    total, reached, left = 0.0, nats[0].copy(), np.arange(len(nats)) > 0
+    while left.any():
+        nearest = int(np.where(left, reached, -1.0).argmax())
+        total, left[nearest] = total + float(reached[nearest]), False
+        reached = np.maximum(reached, nats[nearest])
+    return total
