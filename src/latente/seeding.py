@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -19,6 +20,11 @@ _GENERATOR = threading.RLock()
 def mixed(*numbers: int) -> int:
     """A 63-bit seed from several numbers, of which every bit of every number counts."""
     return int(np.random.SeedSequence(numbers).generate_state(1, np.uint64)[0] >> np.uint64(1))
+
+
+def number_of(name: str) -> int:
+    """A number that stands for a name, the same in every process: what is named draws apart from all else of a seed."""
+    return zlib.crc32(name.encode())
 
 
 @contextmanager

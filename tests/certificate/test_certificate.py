@@ -16,7 +16,7 @@ import pytest
 from numpy.typing import NDArray
 
 import latente as lt
-from latente.certificate import Certificate
+from latente.certificate import Certificate, certify
 from latente.certificate.certificate import LINES
 
 
@@ -58,8 +58,42 @@ def test_in_words(certificate: Certificate) -> None:
     for verdict in certificate.verdicts:
         assert f"{verdict.name}: {verdict.evidence}" in text
     page = certificate._repr_html_()
-    assert page.count("<tr>") == page.count("</tr>") == len(LINES)
+    assert page.count("<tr>") == page.count("</tr>") == len(LINES) + 1
+    assert "<th>value [95% interval]</th>" in page
     assert "<td>continuity K</td>" in page
+    assert page.count('<td style="padding-left: 2em">PCA</td>') == 3, "under what they belong to"
+
+
+def test_what_a_row_pays_for_its_code_adds_up(certificate: Certificate) -> None:
+    """Rate, I(x;z) and marginal KL are of the same rows, and stand one below the other."""
+    rate, information, rest = (certificate[name].value for name in ("rate_train", "mutual_information", "marginal_kl"))
+    assert rest == pytest.approx(rate - information, abs=1e-6)
+    assert rate != certificate["rate"].value
+    names = [*LINES]
+    start = names.index("rate_train")
+    assert names[start : start + 3] == ["rate_train", "mutual_information", "marginal_kl"]
+
+
+def test_what_does_not_depend_on_the_law_stays_to_the_bit_with_another(fitted_table: lt.VAE, certificate: Certificate) -> None:
+    other = copy.deepcopy(fitted_table)
+    other._at_hand = fitted_table._at_hand
+    found = other.refit_law("prior").certificate()
+    changed = {name for name in LINES if found[name].to_dict() != certificate[name].to_dict()}
+    assert changed <= {"completeness_law", "prior_mismatch", "copying", "nearer_to_training", "exact_copies"}
+    assert {"completeness_law", "prior_mismatch"} <= changed
+    assert found.about["law"] == "gaussian"
+
+
+def test_few_held_out_rows_have_no_holes_and_no_lead(fitted_table: lt.VAE, certificate: Certificate) -> None:
+    assert certificate["prior_holes"].reason == (
+        "57 held-out rows are too few to say where codes hardly ever are; it takes 100"
+    )
+    assert certificate["information_beyond_pca"].low < certificate["information_beyond_pca"].high
+    assert fitted_table._at_hand is not None and fitted_table._at_hand[1] is not None
+    one = certify(fitted_table.model_, fitted_table.law_, fitted_table.codec_.fields, fitted_table._at_hand[0],
+                  fitted_table._at_hand[1][:1], 0)  # fmt: skip
+    assert not one["information_beyond_pca"].known
+    assert not {"holes", "no better than PCA", "keeps less than PCA"} & {verdict.name for verdict in one.verdicts}
 
 
 def test_the_same_seed_gives_the_same_certificate(fitted_table: lt.VAE, certificate: Certificate) -> None:
@@ -101,6 +135,8 @@ def test_mixed_columns_with_holes() -> None:
     assert all(figure.known or figure.reason for figure in found.figures.values())
     assert found["information_kept"].known
     assert found["stretch"].known
+    assert "\nsample() draws rows from a law of their own: copies are looked for among those" in str(found)
+    assert "a law of their own" in found._repr_html_()
 
 
 def test_rows_stay_in_memory_and_go_nowhere(fitted_table: lt.VAE, table: NDArray[np.float64], tmp_path: Path) -> None:
@@ -155,4 +191,5 @@ def test_columns_that_say_nothing_of_each_other_have_no_figure() -> None:
     found = vae.certificate()
     assert not found["completeness"].known
     assert "contrast" in found["completeness"].reason
+    assert found["continuity"].reason == found["continuity_pca"].reason == found["completeness"].reason
     assert next(verdict.name for verdict in found.verdicts) == "no structure found"

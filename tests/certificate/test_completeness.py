@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from latente.certificate.completeness import Affinity, Scale, affinity_of, completeness, density_and_coverage
+from latente.certificate.completeness import Affinity, Scale, affinity_of, beyond, completeness, density_and_coverage
 from latente.certificate.continuity import squared
 
 Array = NDArray[np.float64]
@@ -107,3 +107,15 @@ def test_one_outlier_among_real_rows_changes_little() -> None:
 
 def test_squared_distances() -> None:
     assert squared(np.zeros((2, 2)), np.array([[3.0, 4.0], [0.0, 0.0]])) == pytest.approx([25, 0])
+
+
+def test_a_lead_has_the_interval_of_the_difference_of_the_same_held_out_rows() -> None:
+    own = Affinity.between(np.concatenate([ring(300, 60), disc(100, 70)]), HELD_OUT)
+    other = Affinity.between(np.concatenate([ring(100, 61), disc(300, 71)]), HELD_OUT)
+    lead = beyond(own, other, SCALE)
+    assert lead.value == pytest.approx(completeness(own, SCALE).value - completeness(other, SCALE).value)
+    assert lead.low > 0
+    same = beyond(own, Affinity.between(np.concatenate([ring(300, 62), disc(100, 72)]), HELD_OUT), SCALE)
+    assert same.low < 0 < same.high
+    few = Scale(Affinity.between(disc(19, 0), HELD_OUT[:19]), Affinity.between(ring(19, 0), HELD_OUT[:19]))
+    assert "too few" in beyond(own, other, few).reason

@@ -7,6 +7,7 @@ import math
 import numpy as np
 import pytest
 import torch
+from scipy import stats
 from scipy.stats import multivariate_normal
 
 from latente.certificate import information
@@ -109,6 +110,43 @@ def test_holes_of_a_prior() -> None:
     codes = rng.normal(size=5000)
     assert information.prior_holes(rng.normal(size=5000), codes).value == pytest.approx(0.01, abs=0.006)
     assert information.prior_holes(rng.normal(size=5000) - 9, codes).value == 1
+    assert "99 held-out rows are too few" in information.prior_holes(codes, codes[:99]).reason
+
+
+def test_the_interval_of_holes_is_as_wide_as_few_held_out_rows_make_it() -> None:
+    """Standard normal codes by their log-density, and a prior twice as wide: the limit is that of a chi-square."""
+    limit = stats.chi2(2).ppf(0.99)
+    true = stats.chi2(2).sf(limit / 4)
+    inside, widths = [], []
+    for seed in range(80):
+        rng = np.random.default_rng(seed)
+        held_out = -0.5 * rng.normal(size=(150, 1, 2)) ** 2
+        prior = -0.5 * (2 * rng.normal(size=(2000, 2))) ** 2
+        found = information.prior_holes(prior.sum(1), held_out.sum(2))
+        inside.append(found.low <= true <= found.high)
+        widths.append(found.high - found.low)
+    assert np.mean(inside) > 0.75
+    assert np.mean(widths) > 0.1, "by the prior's draws alone it is 0.04"
+
+
+def test_what_is_kept_below_nothing_is_explained() -> None:
+    x = torch.from_numpy(np.random.default_rng(0).normal(size=(50, 2))).float()
+    worse = information.information_kept(x, -x, torch.zeros(2))
+    assert worse.value == pytest.approx(-3)
+    assert worse.reason == information.WORSE_THAN_MEAN
+    assert not math.isfinite(information.information_kept(x[:5], -x[:5], torch.zeros(2)).low)
+
+
+def test_what_is_kept_beyond_another_has_the_interval_of_the_difference() -> None:
+    """Two reconstructions that are off by nearly the same: each share varies far more than the difference."""
+    rng = np.random.default_rng(0)
+    x = torch.from_numpy(rng.standard_t(3, size=(200, 4))).float()
+    better, worse = 0.8 * x, 0.75 * x
+    lead = information.kept_beyond(x, better, worse, torch.zeros(4))
+    kept = [information.information_kept(x, each, torch.zeros(4)) for each in (better, worse)]
+    assert lead.value == pytest.approx(kept[0].value - kept[1].value, abs=1e-6)
+    assert lead.low > 0
+    assert not information.kept_beyond(x[:19], better[:19], worse[:19], torch.zeros(4)).known
 
 
 def test_information_kept_is_the_share_of_the_variance() -> None:

@@ -7,7 +7,7 @@ import math
 import pytest
 
 from latente.certificate.estimates import Estimate, unknown
-from latente.certificate.verdicts import verdicts
+from latente.certificate.verdicts import Kind, verdicts
 
 GOOD = {
     "completeness": Estimate(0.8, 0.75, 0.85),
@@ -19,6 +19,9 @@ GOOD = {
     "active_units": Estimate(4.0),
     "information_kept": Estimate(0.9, 0.89, 0.91),
     "information_kept_pca": Estimate(0.8, 0.79, 0.81),
+    "information_beyond_pca": Estimate(0.1, 0.09, 0.11),
+    "completeness_beyond_pca": Estimate(0.3, 0.25, 0.35),
+    "completeness_law": Estimate(0.85, 0.8, 0.9),
     "prior_holes": Estimate(0.02, 0.01, 0.03),
     "gap": Estimate(0.5, 0.1, 0.9),
     "copying": Estimate(-0.5, -2.0, 1.0),
@@ -26,6 +29,7 @@ GOOD = {
     "exact_copies": Estimate(0.0, 0.0, 0.0),
     "membership": Estimate(0.52, 0.49, 0.55),
 }
+LESS = {"information_kept": Estimate(0.7, 0.69, 0.71), "information_beyond_pca": Estimate(-0.1, -0.11, -0.09)}
 NO_CONTRAST = unknown("rows and rows of shuffled columns are nearly alike (contrast 0.02, of which it takes 0.1)")
 
 
@@ -44,9 +48,10 @@ def test_nothing_is_said_of_a_good_model() -> None:
         ("copies rows", {"copying": Estimate(-8.0, -9.0, -7.0), "nearer_to_training": Estimate(0.9, 0.88, 0.92)}),
         ("overfits", {"gap": Estimate(5.0, 4.0, 6.0)}),
         ("overfits", {"gain": unknown(""), "membership": Estimate(0.7, 0.65, 0.75)}),
-        ("no better than PCA", {"information_kept": Estimate(0.7), "completeness_pca": Estimate(0.8)}),
-        ("no better than PCA", {"information_kept": Estimate(0.7), "completeness": unknown("too few rows")}),
-        ("keeps less than PCA", {"information_kept": Estimate(0.2, 0.1, 0.3)}),
+        ("no better than PCA", {**LESS, "completeness_beyond_pca": Estimate(-0.1, -0.15, -0.05)}),
+        ("no better than PCA", {**LESS, "completeness_beyond_pca": Estimate(0.0, -0.04, 0.04)}),
+        ("no better than PCA", {**LESS, "completeness": unknown("too few rows")}),
+        ("keeps less than PCA", {**LESS, "information_kept": Estimate(0.2, 0.1, 0.3)}),
         ("no structure found", {"completeness": NO_CONTRAST, "gain": Estimate(0.01, -0.02, 0.04)}),
     ],
 )  # fmt: skip
@@ -63,13 +68,16 @@ def test_a_verdict_and_its_evidence(name: str, changed: dict[str, Estimate]) -> 
         {"copying": Estimate(-8.0, -9.0, -7.0)},
         {"nearer_to_training": Estimate(0.9, 0.88, 0.92)},
         {"gap": Estimate(5.0, -1.0, 11.0)},
-        {"information_kept": Estimate(0.7, 0.69, 0.71)},
-        {"information_kept": Estimate(0.5, 0.1, 0.9)},
+        LESS,
+        {"information_kept": Estimate(0.5), "information_beyond_pca": Estimate(-0.3, -0.7, 0.1)},
+        {**LESS, "completeness_beyond_pca": Estimate(-0.1, -0.5, 0.3)},
+        {"prior_holes": Estimate(0.3, 0.02, 0.5)},
         {"completeness": NO_CONTRAST},
         {"completeness": unknown("9 held-out rows are too few"), "continuity": unknown("9 held-out rows are too few")},
         {name: unknown("an autoencoder has none") for name in ("prior_holes", "mutual_information", "gain")},
     ],
-    ids=["crowds", "no C_T", "by chance", "C above PCA", "far less by chance", "gains", "few rows", "autoencoder"],
+    ids=["crowds", "no C_T", "by chance", "C above PCA", "less by chance", "C by chance", "holes by chance", "gains", "few rows",
+         "autoencoder"],
 )  # fmt: skip
 def test_half_the_evidence_is_none(changed: dict[str, Estimate]) -> None:
     assert verdicts({**GOOD, **changed}) == ()
@@ -84,3 +92,48 @@ def test_where_there_is_no_structure_a_collapse_is_right() -> None:
 def test_figures_that_were_not_measured_accuse_nobody() -> None:
     assert verdicts({}) == ()
     assert verdicts({name: Estimate(math.nan) for name in GOOD}) == ()
+
+
+HOLES = {"prior_holes": Estimate(0.3, 0.28, 0.32), "completeness": Estimate(0.6, 0.55, 0.65)}
+
+
+@pytest.mark.parametrize(
+    ("kind", "law", "told", "not_told"),
+    [
+        (Kind(), 0.85, ("sample() keeps clear of them", "a higher beta"), ("in place of", "compare_laws")),
+        (Kind(), 0.5, ("the fitted law does not keep clear of them: compare_laws", "a higher beta"), ("in place of",)),
+        (Kind(stochastic=False), 0.85, ("a VAE in place of the autoencoder",), ("beta",)),
+        (Kind(row_law=True), 0.5, ("do not go through the code",), ("compare_laws", "fitted law")),
+    ],
+)
+def test_the_remedy_of_holes_is_one_for_this_model(
+    kind: Kind, law: float, told: tuple[str, ...], not_told: tuple[str, ...]
+) -> None:
+    figures = {**GOOD, **HOLES, "completeness_law": Estimate(law, law - 0.05, law + 0.05)}
+    (verdict,) = [v for v in verdicts(figures, kind) if v.name == "holes"]
+    assert all(words in verdict.remedy for words in told)
+    assert not any(words in verdict.remedy for words in not_told)
+    assert f"codes of the fitted law reach C = {law:.2f}" in verdict.evidence
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"gain": unknown(""), "membership": Estimate(0.7, 0.65, 0.75)},
+        {**LESS, "information_kept": Estimate(0.2, 0.1, 0.3)},
+        {"completeness": Estimate(0.0, 0.0, 0.0), "continuity": Estimate(0.0, 0.0, 0.0)},
+        HOLES,
+    ],
+    ids=["overfits", "keeps less", "collapsed", "holes"],
+)
+def test_an_autoencoder_is_not_told_to_change_its_beta(changed: dict[str, Estimate]) -> None:
+    found = verdicts({**GOOD, **changed}, Kind(stochastic=False))
+    assert found
+    assert not any("beta" in verdict.remedy for verdict in found)
+
+
+def test_a_share_below_nothing_is_said_in_words() -> None:
+    changed = {"information_kept": Estimate(-0.07, -0.1, -0.04), "information_beyond_pca": Estimate(-0.87, -0.9, -0.8)}
+    (verdict,) = verdicts({**GOOD, **changed})
+    assert "none of the variance is kept (the mean row is nearer" in verdict.evidence
+    assert "-7%" not in verdict.evidence

@@ -63,20 +63,25 @@ GRAVE = {
         "prior_holes": Estimate(0.5, 0.4, 0.6),
         "completeness": Estimate(0.2, 0.1, 0.3),
         "completeness_ceiling": Estimate(0.9, 0.8, 1.0),
+        "completeness_law": Estimate(0.4, 0.3, 0.5),
         "mutual_information": Estimate(2.0),
     },
     "overfits": {"gap": Estimate(2.0, 1.0, 3.0), "gain": Estimate(1.0, 0.5, 1.5), "mutual_information": Estimate(2.0)},
     "no better than PCA": {
         "information_kept": Estimate(0.4),
         "information_kept_pca": Estimate(0.5),
+        "information_beyond_pca": Estimate(-0.1, -0.2, -0.05),
         "completeness": Estimate(0.2),
         "completeness_pca": Estimate(0.3),
+        "completeness_beyond_pca": Estimate(-0.1, -0.2, -0.05),
     },
     "keeps less than PCA": {
         "information_kept": Estimate(0.2, 0.1, 0.3),
         "information_kept_pca": Estimate(0.5, 0.4, 0.6),
+        "information_beyond_pca": Estimate(-0.3, -0.4, -0.2),
         "completeness": Estimate(0.6),
         "completeness_pca": Estimate(0.3),
+        "completeness_beyond_pca": Estimate(0.3, 0.2, 0.4),
     },
 }
 

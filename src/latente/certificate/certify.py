@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from functools import cached_property
 
 import torch
 from torch import Tensor
-from torch.distributions import kl_divergence
+from torch.distributions import Distribution, kl_divergence
 
 from latente.certificate import attribution, information, overfitting
 from latente.certificate import completeness as complete
 from latente.certificate import continuity as continuous
 from latente.certificate.certificate import Certificate
-from latente.certificate.estimates import Array, Estimate, mean_of, unknown
+from latente.certificate.estimates import NO_DENSITY, Array, Estimate, mean_of, unknown
 from latente.certificate.features import Features, distinct, shuffled
 from latente.certificate.subjects import (
     Linear,
@@ -26,11 +27,11 @@ from latente.certificate.subjects import (
     seen_values,
     spread_out,
 )
-from latente.certificate.verdicts import verdicts
+from latente.certificate.verdicts import Kind, Verdict, overfits, verdicts
 from latente.model.latent_model import LatentModel
 from latente.model.laws import LatentLaw
 from latente.rows import CATEGORICAL, Field, Rows, levels_of
-from latente.seeding import seeded
+from latente.seeding import number_of, seeded
 from latente.storage import identity
 from latente.tasks.generation import sample
 from latente.tasks.reconstruct import reconstruct
@@ -40,7 +41,6 @@ M = 2000  # rows of each kind that are compared
 MOST_REPEATS = 5  # of a comparison with few held-out rows
 GEOMETRY_POINTS = 256
 CERTIFIED = 7_000_003  # keeps these draws apart from all others of a seed
-NO_DENSITY = "an autoencoder has no distribution over codes"
 
 Figures = dict[str, Estimate]
 
@@ -65,27 +65,47 @@ def certify(
         recipe: what to call the model.
         generator: what new rows are drawn from, where it is another model.
     """
-    with seeded(seed, CERTIFIED):
-        stage = Stage(train, held_out, fields)
-        subject = Modelled(model, fields, stage.held_out)
+    stage = Stage(train, held_out, fields, seed)
+    subject = Modelled(model, fields, stage.held_out)
+    with stage.drawing("moments"):
         moments = continuous.Moments.of(subject.codes(stage.train))
-        laws = {"prior": _prior(model), "law": lambda n: law.sample(n).float()}
-        figures = space(stage, subject, moments, laws)
-        figures |= linear_space(stage, model.latent_dim)
-        spent = information.Costs.of(model, stage.held_out)
-        figures |= informed(stage, model, subject, spent)
+    laws = {"prior": _prior(model), "law": lambda n: law.sample(n).float()}
+    spent = spent_on(model, stage.held_out, seed)
+    figures = space(stage, subject, moments, laws)
+    figures |= informed(stage, model, subject, spent)
+    with stage.drawing("emitted"):
         emitted = stage.features_of(_emitted(generator or model, subject, law, stage.m, seed))
-        figures |= copied(stage, emitted) | remembered(stage, model, spent)
-        figures |= attributed(stage, model, law)
+    figures |= copied(stage, emitted) | remembered(model, stage.train, spent, seed)
+    figures |= attributed(stage, model, law)
+    kind = Kind(model.is_stochastic, row_law=generator is not None and generator is not model)
     about = {
         "recipe": recipe,
         "latent_dim": model.latent_dim,
+        "law": law.name,
+        "row_law": kind.row_law,
         "rows": len(train),
         "held_out_rows": len(held_out),
         "repeated_rows_left_out": len(train) + len(held_out) - len(stage.train) - len(stage.everyone),
         "model": identity(model, law, generator or model),
     }
-    return Certificate(about, figures, verdicts(figures))
+    return Certificate(about, figures, verdicts(figures, kind))
+
+
+def overfitting_of(model: LatentModel, train: Rows, held_out: Rows, seed: int) -> Verdict | None:
+    """The certificate's verdict "overfits", and nothing of what takes longer; arguments as for :func:`certify`, of a model
+    whose code did not collapse.
+    """
+    train = distinct(train)
+    held_out = distinct(held_out, train).spread(M)
+    spent = spent_on(model, held_out, seed)
+    figures = remembered(model, train, spent, seed)
+    figures["gain"] = gained(model, train, held_out, spent)
+    return overfits(figures, Kind(model.is_stochastic))
+
+
+def drawing(seed: int, name: str) -> AbstractContextManager[None]:
+    """Inside, what is drawn is a measure's own: no other measure, and nothing that it does not depend on, changes it."""
+    return seeded(seed, CERTIFIED, number_of(name))
 
 
 def _emitted(generator: LatentModel, subject: Modelled, law: LatentLaw, n: int, seed: int) -> Tensor:
@@ -109,11 +129,13 @@ class Stage:
 
     Attributes:
         train, held_out: the rows; fields: theirs.
+        seed: each measure draws by it and by its own name.
     """
 
     train: Rows
     held_out: Rows
     fields: tuple[Field, ...]
+    seed: int = 0
     phi: Features = field(init=False)
 
     def __post_init__(self) -> None:
@@ -123,12 +145,18 @@ class Stage:
         self.phi = Features.fit(self.train, self.fields)
         self.m = min(len(self.train), len(self.held_out))
         self.repeats = min(MOST_REPEATS, math.ceil(M / max(1, self.m)))
-        self.real = self.phi(self.held_out)
+        with self.drawing("real"):
+            self.real = self.phi(self.held_out)
+
+    def drawing(self, name: str) -> AbstractContextManager[None]:
+        """:func:`drawing` of a measure of this stage."""
+        return drawing(self.seed, name)
 
     @cached_property
     def learnt(self) -> Array:
         """Training rows in φ, all that there are."""
-        return self.phi(self.train)
+        with self.drawing("learnt"):
+            return self.phi(self.train)
 
     def some(self) -> Rows:
         """As many training rows as are compared, drawn at random."""
@@ -141,14 +169,16 @@ class Stage:
     @cached_property
     def scale(self) -> complete.Scale:
         """S_null and S_real."""
-        return complete.Scale(
-            self.against(lambda: self.phi(shuffled(self.some()))), self.against(lambda: self.phi(self.some()))
-        )
+        with self.drawing("affinity_null"):
+            null = self.against(lambda: self.phi(shuffled(self.some())))
+        with self.drawing("affinity_real"):
+            return complete.Scale(null, self.against(lambda: self.phi(self.some())))
 
     @cached_property
     def closeness(self) -> continuous.Closeness:
         """How close training rows come to held-out ones, of at most 2,000."""
-        return continuous.Closeness.between(self.real, self.phi(self.train[torch.randperm(len(self.train))[:M]]))
+        with self.drawing("closeness"):
+            return continuous.Closeness.between(self.real, self.phi(self.train[torch.randperm(len(self.train))[:M]]))
 
     def features_of(self, x: Tensor, mask: Tensor | None = None) -> Array:
         """φ of decoded rows [N, F], with the holes of random training rows unless they are given: a hole says nothing of a
@@ -158,26 +188,32 @@ class Stage:
             mask = self.train.mask[torch.randint(len(self.train), (len(x),))]
         return self.phi(Rows(x.view(len(x), *self.train.x.shape[1:]), mask))
 
-    def completeness(self, subject: Subject, draw: Draw) -> tuple[complete.Affinity, Estimate]:
-        """S and C of rows that a subject emits for codes drawn from a law."""
-        affinity = self.against(lambda: self.features_of(subject.draws(draw(self.m))))
+    def completeness(self, subject: Subject, draw: Draw, name: str) -> tuple[complete.Affinity, Estimate]:
+        """S and C of rows that a subject emits for codes drawn from a law; ``name`` is that of the figure."""
+        with self.drawing(name):
+            affinity = self.against(lambda: self.features_of(subject.draws(draw(self.m))))
         return affinity, complete.completeness(affinity, self.scale)
 
     def ceiling(self, subject: Subject) -> Estimate:
         """C of the held-out rows' own codes: what the decoder could do with a perfect law. A row's reconstruction does not
         count as its neighbour.
         """
-        affinity = complete.Affinity.together([
-            complete.Affinity.between(
-                self.features_of(subject.draws(subject.codes(self.held_out)), self.held_out.mask), self.real, paired=True
-            )
-            for _ in range(self.repeats)
-        ])  # fmt: skip
+        with self.drawing("completeness_ceiling"):
+            parts = [self._rebuilt(subject) for _ in range(self.repeats)]
+        affinity = complete.Affinity.together([complete.Affinity.between(part, self.real, paired=True) for part in parts])
         return complete.completeness(affinity, self.scale)
 
-    def continuity(self, subject: Subject, moments: continuous.Moments, rho: float = continuous.RHO) -> Estimate:
-        """K of a subject."""
-        pairs = [self._distances(subject, moments, rho) for _ in range(self.repeats)]
+    def _rebuilt(self, subject: Subject) -> Array:
+        return self.features_of(subject.draws(subject.codes(self.held_out)), self.held_out.mask)
+
+    def continuity(self, subject: Subject, moments: continuous.Moments, name: str, rho: float = continuous.RHO) -> Estimate:
+        """K of a subject; ``name`` is that of the figure. Where rows hold nothing but their columns one by one, a code that is
+        continuous is one of noise.
+        """
+        if self.scale.alike():
+            return unknown(self.scale.alike())
+        with self.drawing(name):
+            pairs = [self._distances(subject, moments, rho) for _ in range(self.repeats)]
         near, far = (sum(parts) / len(parts) for parts in zip(*pairs, strict=True))
         return continuous.continuity(near, far, self.closeness)
 
@@ -189,9 +225,9 @@ class Stage:
         return near, far
 
 
-def space(stage: Stage, subject: Subject, moments: continuous.Moments, laws: dict[str, Draw | None]) -> Figures:
-    """Completeness and continuity of a subject, and what they are made of."""
-    affinity, headline = stage.completeness(subject, moments.draw)
+def space(stage: Stage, subject: Modelled, moments: continuous.Moments, laws: dict[str, Draw | None]) -> Figures:
+    """Completeness and continuity of a subject, and what they are made of, beside those of principal components."""
+    affinity, headline = stage.completeness(subject, moments.draw, "completeness")
     figures = {
         "completeness": headline,
         "completeness_ceiling": stage.ceiling(subject),
@@ -199,23 +235,30 @@ def space(stage: Stage, subject: Subject, moments: continuous.Moments, laws: dic
         "affinity_null": complete.affinity_of(stage.scale.null),
         "affinity_real": complete.affinity_of(stage.scale.real),
     }
-    for name, draw in laws.items():
-        figures[f"completeness_{name}"] = stage.completeness(subject, draw)[1] if draw else unknown(NO_DENSITY)
-    figures["continuity"] = stage.continuity(subject, moments)
+    for law, draw in laws.items():
+        name = f"completeness_{law}"
+        figures[name] = stage.completeness(subject, draw, name)[1] if draw else unknown(NO_DENSITY)
+    figures["continuity"] = stage.continuity(subject, moments, "continuity")
     for rho in continuous.CURVE:
-        figures[f"continuity_rho_{rho}"] = stage.continuity(subject, moments, rho)
-    fake = stage.features_of(subject.draws(moments.draw(stage.m)))
-    figures["density"], figures["coverage"] = complete.density_and_coverage(stage.real, fake, stage.phi(stage.some()))
-    return figures
+        name = f"continuity_rho_{rho}"
+        figures[name] = stage.continuity(subject, moments, name, rho)
+    with stage.drawing("density"):
+        fake, some = stage.features_of(subject.draws(moments.draw(stage.m))), stage.phi(stage.some())
+    figures["density"], figures["coverage"] = complete.density_and_coverage(stage.real, fake, some)
+    return figures | linear_space(stage, subject.model.latent_dim, affinity)
 
 
-def linear_space(stage: Stage, latent_dim: int) -> Figures:
-    """Completeness and continuity of principal components, as many as the code has dimensions."""
+def linear_space(stage: Stage, latent_dim: int, affinity: complete.Affinity) -> Figures:
+    """Completeness and continuity of principal components, as many as the code has dimensions; ``affinity`` is that of the
+    model's rows, which are compared with theirs.
+    """
     subject = Linear(stage.train, stage.held_out, stage.fields, latent_dim)
     moments = continuous.Moments.of(subject.codes(stage.train))
+    of_linear, reached = stage.completeness(subject, moments.draw, "completeness_pca")
     return {
-        "completeness_pca": stage.completeness(subject, moments.draw)[1],
-        "continuity_pca": stage.continuity(subject, moments),
+        "completeness_pca": reached,
+        "completeness_beyond_pca": complete.beyond(affinity, of_linear, stage.scale),
+        "continuity_pca": stage.continuity(subject, moments, "continuity_pca"),
     }
 
 
@@ -224,8 +267,7 @@ def informed(stage: Stage, model: LatentModel, subject: Subject, spent: informat
     active = active_units(model, stage.train)
     figures = {"active_units": Estimate(float(active.sum()))}
     figures |= costs(stage, model, spent) | aggregated(stage, model)
-    kept, kept_pca = kept_beside_pca(stage, model, int(active.sum()))
-    figures |= {"information_kept": kept, "information_kept_pca": kept_pca}
+    figures |= kept_beside_pca(stage, model, int(active.sum()))
     return figures | stretched(stage, model, subject, active)
 
 
@@ -236,33 +278,58 @@ def costs(stage: Stage, model: LatentModel, held_out: information.Costs) -> Figu
     if not model.is_stochastic:
         return figures | {name: unknown(NO_DENSITY) for name in names}
     count, draws = information.affordable(model)
-    bound, effective = information.importance_bound(model, stage.held_out.spread(count), draws)
-    independent = model.likelihood.independent(stage.train, stage.held_out).double().numpy()  # type: ignore[operator]
-    values = (held_out.rate, held_out.loss, bound, effective, -held_out.loss - independent)
-    return figures | dict(zip(names, map(mean_of, values), strict=True))
+    with stage.drawing("nll"):
+        bound, effective = information.importance_bound(model, stage.held_out.spread(count), draws)
+    figures["gain"] = gained(model, stage.train, stage.held_out, held_out)
+    values = (held_out.rate, held_out.loss, bound, effective)
+    return figures | dict(zip(names, map(mean_of, values), strict=False))
+
+
+def spent_on(model: LatentModel, held_out: Rows, seed: int) -> information.Costs:
+    """Rate and distortion of held-out rows."""
+    with drawing(seed, "costs"):
+        return information.Costs.of(model, held_out)
+
+
+def gained(model: LatentModel, train: Rows, held_out: Rows, spent: information.Costs) -> Estimate:
+    """Nats per held-out row over columns that know nothing of each other."""
+    if not model.is_stochastic:
+        return unknown(NO_DENSITY)
+    independent = model.likelihood.independent(train, held_out).double().numpy()  # type: ignore[operator]
+    return mean_of(-spent.loss - independent)
 
 
 @torch.no_grad()
 def aggregated(stage: Stage, model: LatentModel) -> Figures:
     """I(x;z) and the gap between the aggregated posterior and the prior, over training rows; holes of the prior."""
     if not model.is_stochastic:
-        return {name: unknown(NO_DENSITY) for name in ("mutual_information", "marginal_kl", "prior_holes")}
-    rows = stage.train.spread(M)
-    q = model.encode(rows)
-    z = q.rsample()
-    terms = information.information_terms(q, z)
-    rate = kl_divergence(q, model.prior(z))
-    of_held_out = information.aggregated_log_density(q, model.encode(stage.held_out).rsample())
-    of_prior = information.aggregated_log_density(q, model.prior(z).rsample((M,)))
+        return {name: unknown(NO_DENSITY) for name in ("rate_train", "mutual_information", "marginal_kl", "prior_holes")}
+    with stage.drawing("mutual_information"):
+        q = model.encode(stage.train.spread(M))
+        z = q.rsample()
+        terms = information.information_terms(q, z)
+        rate = kl_divergence(q, model.prior(z)).double().numpy()
     found = information.mutual_information(terms)
     return {
+        "rate_train": mean_of(rate),
         "mutual_information": found,
         "marginal_kl": Estimate(float(rate.mean()) - found.value, reason="at most" if found.reason else ""),
-        "prior_holes": information.prior_holes(of_prior, of_held_out),
+        "prior_holes": _prior_holes(stage, model, q),
     }
 
 
-def kept_beside_pca(stage: Stage, model: LatentModel, active: int) -> tuple[Estimate, Estimate]:
+def _prior_holes(stage: Stage, model: LatentModel, q: Distribution) -> Estimate:
+    """Holes of the prior among the posteriors ``q`` of training rows."""
+    n = len(stage.held_out)
+    draws = max(1, min(information.MOST_DRAWS_FOR_HOLES, M // max(1, n)))  # a quantile of few rows hangs on each draw
+    with stage.drawing("prior_holes"):
+        of_held_out = model.encode(stage.held_out).rsample((draws,)).transpose(0, 1)
+        of_prior = model.prior(of_held_out[:, 0]).rsample((M,))
+    density = information.aggregated_log_density(q, of_held_out.flatten(0, 1)).reshape(n, draws)
+    return information.prior_holes(information.aggregated_log_density(q, of_prior), density)
+
+
+def kept_beside_pca(stage: Stage, model: LatentModel, active: int) -> Figures:
     """Variance of held-out rows that is kept, and what as many principal components keep."""
     levels = levels_of(stage.fields)
     middle = column_means(stage.train, levels)
@@ -270,18 +337,24 @@ def kept_beside_pca(stage: Stage, model: LatentModel, active: int) -> tuple[Esti
     rebuilt = indicators(Rows(reconstruct(model, stage.held_out)), levels)
     kept = information.information_kept(values, rebuilt, middle, seen)
     if not active:
-        return kept, unknown("no unit of the code is active")
+        none = unknown("no unit of the code is active")
+        return {"information_kept": kept, "information_kept_pca": none, "information_beyond_pca": none}
     linear = Linear(stage.train, stage.held_out, stage.fields, active)
     by_pca = indicators(Rows(linear.means(linear.codes(stage.held_out))), levels)
-    return kept, information.information_kept(values, by_pca, middle, seen)
+    return {
+        "information_kept": kept,
+        "information_kept_pca": information.information_kept(values, by_pca, middle, seen),
+        "information_beyond_pca": information.kept_beyond(values, rebuilt, by_pca, middle, seen),
+    }
 
 
 def stretched(stage: Stage, model: LatentModel, subject: Subject, active: Tensor) -> Figures:
     """Spectral norm and condition of the decoder's Jacobian, over the fields that are numbers."""
     numbers = torch.tensor([f.kind != CATEGORICAL for f in stage.fields])
     numbers = torch.nonzero(numbers.expand(stage.train.x[:1].numel())).squeeze(1)
-    z = subject.codes(stage.train.spread(M))
-    points = z[torch.randperm(len(z))[:GEOMETRY_POINTS]]
+    with stage.drawing("stretch"):
+        z = subject.codes(stage.train.spread(M))
+        points = z[torch.randperm(len(z))[:GEOMETRY_POINTS]]
 
     def decode(codes: Tensor) -> Tensor:
         return model.decode(codes.unsqueeze(0)).mean.squeeze(0)[:, numbers]
@@ -295,29 +368,33 @@ def stretched(stage: Stage, model: LatentModel, subject: Subject, active: Tensor
 
 def copied(stage: Stage, fake: Array) -> Figures:
     """Whether generated rows, in φ, are training rows again."""
+    with stage.drawing("nearer_to_training"):
+        some = stage.phi(stage.some())
     return {
         "copying": overfitting.data_copying(stage.learnt, stage.real, fake),
-        "nearer_to_training": overfitting.nearer_to_training(stage.phi(stage.some()), stage.real, fake),
+        "nearer_to_training": overfitting.nearer_to_training(some, stage.real, fake),
         "exact_copies": overfitting.exact_copies(stage.learnt, fake, stage.phi.spread),
         "exact_copies_held_out": overfitting.exact_copies(stage.learnt, stage.real, stage.phi.spread),
     }
 
 
-def remembered(stage: Stage, model: LatentModel, held_out: information.Costs) -> Figures:
+def remembered(model: LatentModel, train: Rows, held_out: information.Costs, seed: int) -> Figures:
     """Whether the loss tells training rows from others; of an autoencoder its -log p(x|z)."""
-    train = information.Costs.of(model, stage.train.spread(M)).loss
-    area, found = overfitting.membership(train, held_out.loss)
-    return {"gap": overfitting.gap(held_out.loss, train), "membership": area, "membership_at_1": found}
+    with drawing(seed, "gap"):
+        loss = information.Costs.of(model, train.spread(M)).loss
+    area, found = overfitting.membership(loss, held_out.loss)
+    return {"gap": overfitting.gap(held_out.loss, loss), "membership": area, "membership_at_1": found}
 
 
 def attributed(stage: Stage, model: LatentModel, law: LatentLaw) -> Figures:
     """Where the nats of a held-out row go, beside the overfitting gap: the family of q, the encoder, the prior."""
     rows = stage.held_out.spread(attribution.affordable(model))
-    losses = attribution.refine(model, rows, information.affordable(model)[1])
+    with stage.drawing("approximation"):
+        losses = attribution.refine(model, rows, information.affordable(model)[1])
     names = ("approximation", "amortisation", "prior_mismatch")
     if losses is None:
         return {name: unknown(NO_DENSITY) for name in names}
-    with torch.no_grad():
+    with stage.drawing("prior_mismatch"), torch.no_grad():
         z = model.encode(stage.held_out).rsample()
     mismatch = attribution.prior_mismatch(z, lambda codes: model.prior(codes).log_prob(codes), law.log_prob)
     values = (losses.refined - losses.bound, losses.amortised - losses.refined, mismatch)

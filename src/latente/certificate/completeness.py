@@ -107,12 +107,16 @@ class Scale:
         """Why the data can't support a figure; empty where it can."""
         if self.real.m < LEAST_ROWS:
             return f"{self.real.m} held-out rows are too few to compare with; it takes {LEAST_ROWS}"
-        if self.contrast < LEAST_CONTRAST:
-            return (
-                f"rows and rows of shuffled columns are nearly alike (contrast {self.contrast:.2f}, of which it takes "
-                f"{LEAST_CONTRAST}): there is no structure to be complete in"
-            )
-        return ""
+        return self.alike()
+
+    def alike(self) -> str:
+        """Whether rows hold no more than their columns one by one, in words; empty where they do, or are too few to tell."""
+        if self.real.m < LEAST_ROWS or self.contrast >= LEAST_CONTRAST:
+            return ""
+        return (
+            f"rows and rows of shuffled columns are nearly alike (contrast {self.contrast:.2f}, of which it takes "
+            f"{LEAST_CONTRAST}): there is no structure to be complete in"
+        )
 
 
 def completeness(fake: Affinity, scale: Scale) -> Estimate:
@@ -123,6 +127,17 @@ def completeness(fake: Affinity, scale: Scale) -> Estimate:
     value = (fake.value - scale.null.value) / scale.contrast
     halves = (fake.halves - scale.null.halves) / (scale.real.halves - scale.null.halves)
     return _with_interval(value, halves).clipped()
+
+
+def beyond(own: Affinity, other: Affinity, scale: Scale) -> Estimate:
+    """C of one sample minus that of another, with the same held-out rows: in half-samples these are the same for both, so that
+    the interval is that of the difference.
+    """
+    refused = scale.refused()
+    if refused:
+        return unknown(refused)
+    value = completeness(own, scale).value - completeness(other, scale).value
+    return _with_interval(value, (own.halves - other.halves) / (scale.real.halves - scale.null.halves))
 
 
 def affinity_of(affinity: Affinity) -> Estimate:

@@ -16,6 +16,7 @@ REPEATS = 200
 INTERVAL = (2.5, 97.5)  # percentiles
 LEAST_ROWS = 20
 LEAST_CONTRAST = 0.1
+NO_DENSITY = "an autoencoder has no distribution over codes"
 
 
 @dataclass(frozen=True)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.distributions import Distribution
 from torch.utils.flop_counter import FlopCounterMode
 
-from latente.certificate.estimates import Array, Estimate, bootstrapped, mean_of, unknown
+from latente.certificate.estimates import INTERVAL, LEAST_ROWS, REPEATS, Array, Estimate, bootstrapped, mean_of, unknown
 from latente.model.latent_model import LatentModel
 from latente.rows import Rows
 
@@ -23,6 +23,9 @@ MOST_OPERATIONS = 2e11  # of all decodings for the bound; some seconds
 LEAST_ROWS_TO_BOUND, LEAST_SAMPLES = 100, 100
 CAP_MARGIN = 0.5  # nats below log N within which an estimate of I(x;z) says "at least"
 HOLE_QUANTILE = 0.01
+LEAST_ROWS_FOR_HOLES = 100  # of which one lies beyond the 1% quantile; of fewer, that is nobody's measured place
+MOST_DRAWS_FOR_HOLES = 20  # of each held-out row's posterior
+WORSE_THAN_MEAN = "below 0: the mean row is nearer to held-out rows than their reconstructions are"
 FLAT = 1e-6  # singular values below this share of the largest belong to no direction that decodes to anything
 
 
@@ -107,16 +110,26 @@ def mutual_information(terms: Array) -> Estimate:
     return Estimate(estimate.value, estimate.low, estimate.high, reason)
 
 
-def prior_holes(prior: Array, held_out: Array) -> Estimate:
+def prior_holes(prior: Array, held_out: Array, seed: int = 0) -> Estimate:
     """Share of draws of the prior where fewer codes are than almost anywhere else.
 
+    The interval is that of a bootstrap of both: of the prior's draws, and of the held-out rows, whose quantile hangs on few.
+
     Args:
-        prior: log-density under the aggregated posterior of codes drawn from the prior.
-        held_out: the same of held-out rows' codes, whose 1% quantile is the limit. A prior equal to the aggregated posterior
-            has holes of 1%.
+        prior: log-density under the aggregated posterior of codes drawn from the prior, [M].
+        held_out: the same of held-out rows' codes, some for each row, whose 1% quantile is the limit, [N] or [N, K]. A prior
+            equal to the aggregated posterior has holes of 1%.
+        seed: of the bootstrap.
     """
-    limit = np.quantile(held_out, HOLE_QUANTILE)
-    return mean_of((prior < limit).astype(float)).clipped()
+    held_out, prior = held_out.reshape(len(held_out), -1), np.sort(prior)
+    n = len(held_out)
+    if n < LEAST_ROWS_FOR_HOLES:
+        return unknown(f"{n} held-out rows are too few to say where codes hardly ever are; it takes {LEAST_ROWS_FOR_HOLES}")
+    generator = np.random.default_rng(seed)
+    limits = [np.quantile(held_out[generator.integers(n, size=n)], HOLE_QUANTILE) for _ in range(REPEATS)]
+    shares = np.searchsorted(prior, [np.quantile(held_out, HOLE_QUANTILE), *limits]) / len(prior)
+    low, high = np.percentile(generator.binomial(len(prior), shares[1:]) / len(prior), INTERVAL)
+    return Estimate(float(shares[0]), float(low), float(high))
 
 
 def information_kept(values: Tensor, rebuilt: Tensor, mean: Tensor, seen: Tensor | None = None) -> Estimate:
@@ -127,9 +140,24 @@ def information_kept(values: Tensor, rebuilt: Tensor, mean: Tensor, seen: Tensor
         mean: of the training rows, [P].
         seen: which values count, [N, P].
     """
+    kept = bootstrapped(lambda means: 1 - means[0] / means[1], _squared(values, (rebuilt, mean), seen))
+    kept = kept if len(values) >= LEAST_ROWS else Estimate(kept.value)
+    return replace(kept, reason=WORSE_THAN_MEAN) if kept.value < 0 else kept
+
+
+def kept_beyond(values: Tensor, rebuilt: Tensor, other: Tensor, mean: Tensor, seen: Tensor | None = None) -> Estimate:
+    """By how much more of the variance is kept than by ``other`` reconstructions [N, P] of the same rows; the rest as for
+    :func:`information_kept`. Both are drawn together, so that the interval is that of the difference.
+    """
+    if len(values) < LEAST_ROWS:
+        return unknown(f"{len(values)} held-out rows are too few; it takes {LEAST_ROWS}")
+    return bootstrapped(lambda means: (means[1] - means[0]) / means[2], _squared(values, (rebuilt, other, mean), seen))
+
+
+def _squared(values: Tensor, others: Sequence[Tensor], seen: Tensor | None) -> Array:
+    """Squared distances of rows [N, P] to each of the others, over what was seen, [others, N]."""
     weight = torch.ones_like(values) if seen is None else seen.to(values.dtype)
-    parts = [((values - other).square() * weight).sum(1).double().numpy() for other in (rebuilt, mean)]
-    return bootstrapped(lambda means: 1 - means[0] / means[1], np.stack(parts))
+    return np.stack([((values - other).square() * weight).sum(1).double().numpy() for other in others])
 
 
 def geometry(decode: Callable[[Tensor], Tensor], z: Tensor, scale: Tensor) -> tuple[Array, Array]:

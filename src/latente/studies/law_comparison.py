@@ -10,8 +10,8 @@ import torch
 
 from latente.certificate import Estimate
 from latente.certificate.certificate import shown
-from latente.certificate.certify import NO_DENSITY, Stage
-from latente.certificate.estimates import Array, mean_of, unknown
+from latente.certificate.certify import Stage
+from latente.certificate.estimates import NO_DENSITY, Array, mean_of, unknown
 from latente.certificate.information import Costs
 from latente.certificate.subjects import Modelled
 from latente.data import frame
@@ -140,7 +140,6 @@ class _Ground:
 
     subject: Modelled
     stage: Stage
-    seed: int
     codes: torch.Tensor
     own: Array | None
     distortion: Array
@@ -150,18 +149,17 @@ class _Ground:
         """Draw what is the same for all laws."""
         model = vae.model_
         with seeded(vae.seed_, COMPARED), torch.no_grad():
-            stage = Stage(learnt, others, vae.codec_.fields)
+            stage = Stage(learnt, others, vae.codec_.fields, vae.seed_)
             q = model.encode(stage.held_out)
             z = q.rsample()
             own = q.log_prob(z).double().numpy() if model.is_stochastic else None
             costs = Costs.of(model, stage.held_out)
-            return cls(Modelled(model, vae.codec_.fields, stage.held_out), stage, vae.seed_, z, own, costs.distortion)
+            return cls(Modelled(model, vae.codec_.fields, stage.held_out), stage, z, own, costs.distortion)
 
     def measured(self, name: str, law: LatentLaw) -> LawFigures:
-        """One law; every one with the same draws of the decoder's noise as far as that goes."""
+        """One law; C is that which the certificate has of it, for the draws are the same."""
         density = law.log_prob(self.codes.double()).double().numpy()
-        with seeded(self.seed, COMPARED, 1):
-            completeness = self.stage.completeness(self.subject, lambda n: law.sample(n).float())[1]
+        completeness = self.stage.completeness(self.subject, lambda n: law.sample(n).float(), "completeness_law")[1]
         rate = unknown(NO_DENSITY) if self.own is None else mean_of(self.own - density)
         loss = unknown(NO_DENSITY) if self.own is None else mean_of(self.own - density + self.distortion)
         return LawFigures(name, law, completeness, mean_of(density), rate, loss, isinstance(law, NearestLaw))
