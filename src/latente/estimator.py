@@ -19,6 +19,8 @@ from torch import Tensor
 
 from latente import storage
 from latente.certificate import Certificate, certify, privacy
+from latente.certificate.certify import overfitting_of
+from latente.certificate.features import learnt_before
 from latente.data import Codec, Images, Table, TableCodec, fit_codec, frame, like, read, restricted_to, seen_rows
 from latente.errors import DataError, LatenteWarning, ModelError, StorageError
 from latente.model.latent_model import LatentModel
@@ -334,13 +336,23 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         if self.generator_ is not self.model_ and held_out is not None:
             self.figures_["privacy"] = self._privacy(train, judged)
         self.figures_["row_law_loss"] = None if self.generator_ is self.model_ else -float(encoded.mean())
+        self._at_hand = _few(train), None if held_out is None else _few(held_out)
+        outcome.warnings += self._overfitting(outcome)
         self.notes_ = [*codec.notes, *outcome.notes, *outcome.warnings]
         if held_out is None:
             self.notes_.append("no rows were held out: anomaly scores are compared with training rows, which is too optimistic")
-        self._at_hand = _few(train), None if held_out is None else _few(held_out)
         self._name_features()
         for warning in outcome.warnings:
             warnings.warn(warning, LatenteWarning, stacklevel=3)
+
+    def _overfitting(self, outcome: Outcome) -> list[str]:
+        """What the certificate would say of that, of the same rows: two passes, which is next to nothing beside a fit."""
+        assert self._at_hand is not None
+        train, held_out = self._at_hand
+        if held_out is None or outcome.without_code:
+            return []
+        found = overfitting_of(self.model_, train, held_out, self.seed_)
+        return [] if found is None else [str(found)]
 
     def _within(self, rows: Rows) -> NDArray[np.bool_]:
         """Of some rows' numbers, hidden in turn, whether each lies in the model's intervals of each share, [SHARES, values]."""
@@ -596,7 +608,8 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
             train: what it was fitted on. Without ``held_out`` it must be all of it, and is divided as ``fit`` did.
 
         Raises:
-            DataError: rows are missing, or ``train`` is not what the model was fitted on.
+            DataError: rows are missing, ``train`` is not what the model was fitted on, or the model learnt from rows that are
+                called held-out ones.
         """
         learnt, others = self._learnt_and_others(train, held_out)
         name, generator = self.recipe_.name, self.generator_
@@ -627,9 +640,21 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         learnt, others = self._parts(train, whole=held_out is None)
         if held_out is not None:
             others = self._rows(held_out)
+            self._check_unseen(others, learnt, at_hand=train is None)
         if others is None:
             raise DataError("no rows were held out in the fit: pass rows that the model has not seen as held_out=…")
         return learnt, others[seen_rows(others)]
+
+    def _check_unseen(self, held_out: Rows, learnt: Rows, at_hand: bool) -> None:
+        """Figures of rows that were learnt from look good and say nothing."""
+        share = len(learnt) / self.figures_["rows"] if at_hand else 1.0
+        seen = learnt_before(held_out[seen_rows(held_out)], learnt, min(1.0, share))
+        if seen:
+            raise DataError(
+                f"the model learnt from the rows that are given as held-out ones: of {len(held_out):,} rows {seen:.0%} are among "
+                "those that it was fitted on; pass rows that it has not seen as held_out=…, or leave that out, which takes the "
+                "rows that the fit held out"
+            )
 
     def _parts(self, train: Any, whole: bool = True) -> tuple[Rows, Rows | None]:
         """The rows that were learnt from and those that the fit held out: those at hand, or ``train``, divided again where it

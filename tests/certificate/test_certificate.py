@@ -171,16 +171,39 @@ def test_rows_of_the_fit_are_encoded_and_scored_once(
 def test_rows_of_ones_own(fitted_table: lt.VAE, table: NDArray[np.float64]) -> None:
     found = fitted_table.certificate(table[:100], train=table[100:400])
     assert (found.about["held_out_rows"], found.about["rows"]) == (100, 300)
-    few = fitted_table.certificate(table[:8])
+    few = fitted_table.certificate(table[:8], train=table[100:400])
     assert few["completeness"].reason.endswith("held-out rows are too few to compare with; it takes 20")
     assert math.isnan(few["completeness"].value)
     assert few.to_dict()["completeness"]["value"] is None
+
+
+def test_rows_that_were_learnt_from_are_no_held_out_rows(fitted_table: lt.VAE, table: NDArray[np.float64]) -> None:
+    for given in (table, table[:100], table[:1]):
+        with pytest.raises(lt.DataError, match="the model learnt from the rows that are given as held-out ones.*pass rows that"):
+            fitted_table.certificate(given, train=table)
+    with pytest.raises(lt.DataError, match="learnt from the rows that are given as held-out ones: of 569 rows 90% are among"):
+        fitted_table.certificate(table)
+    with pytest.raises(lt.DataError, match="learnt from the rows"):
+        lt.compare_laws(fitted_table, ["gaussian"], held_out=table)
+    mostly_new = np.concatenate([table[:20], 1.01 * table[:40]])
+    assert fitted_table.certificate(mostly_new).about["held_out_rows"] == 60
 
 
 def test_rows_must_have_been_held_out(table: NDArray[np.float64]) -> None:
     vae = lt.VAE(latent_dim=2, max_epochs=1, validation_fraction=0.0, random_state=0).fit(table[:, :4])
     with pytest.raises(lt.DataError, match="no rows were held out in the fit"):
         vae.certificate()
+
+
+@pytest.mark.parametrize("model", [lt.VAE, lt.Autoencoder])
+def test_fit_warns_in_the_words_of_the_certificate(model: type[lt.VAE], table: NDArray[np.float64]) -> None:
+    vae = model(latent_dim=10, hidden=(256,), max_epochs=150, early_stopping=False, random_state=0)
+    with pytest.warns(lt.LatenteWarning) as heard:
+        vae.fit(table[:150])
+    said = [str(each.message) for each in heard]
+    (verdict,) = [str(verdict) for verdict in vae.certificate().verdicts if verdict.name == "overfits"]
+    assert verdict in said
+    assert verdict in vae.notes_
 
 
 @pytest.mark.slow

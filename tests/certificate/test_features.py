@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from latente.certificate.completeness import Affinity, Scale, completeness
-from latente.certificate.features import Columns, Features, Scores, distinct, shuffled
+from latente.certificate.features import Columns, Features, Scores, distinct, learnt_before, shuffled
 from latente.rows import BINARY, CATEGORICAL, IMAGE, REAL, Field, Rows
 
 REALS = tuple(Field(f"x{k}") for k in range(3))
@@ -102,3 +102,24 @@ def test_independent_normal_columns_are_as_far_from_complete_as_shuffled_ones() 
     phi = Features.fit(train, tuple(Field(f"t{k}") for k in range(32)))
     fake, null, real = (Affinity.between(phi(rows), phi(Rows(held_out))) for rows in (Rows(emitted), shuffled(train), train))
     assert completeness(fake, Scale(null, real)).value < 0.02
+
+
+def test_rows_that_repeat_by_nature_were_not_learnt_from() -> None:
+    """A table of few levels, where every row has its like; and one where a third have."""
+    rng = np.random.default_rng(0)
+    few = Rows(torch.from_numpy(rng.integers(2, size=(600, 3))).float())
+    assert learnt_before(few[:200], few[200:]) == 0
+    third = torch.from_numpy(np.where(rng.random((900, 1)) < 0.35, 1.0, rng.normal(size=(900, 1)))).float()
+    assert learnt_before(Rows(third[:300]), Rows(third[300:])) == 0
+    assert learnt_before(Rows(third[300:600]), Rows(third[300:])) == 1
+
+
+def test_rows_that_were_learnt_from_are_found_among_those_that_are_known() -> None:
+    rows = Rows(torch.randn(1000, 3))
+    assert learnt_before(rows[:400], rows) == 1
+    assert learnt_before(rows[:1], rows) == 1
+    assert learnt_before(Rows(torch.cat([rows.x[:60], torch.randn(40, 3)])), rows) == 0.6
+    assert learnt_before(Rows(torch.cat([rows.x[:40], torch.randn(60, 3)])), rows) == 0
+    assert learnt_before(rows, rows[::10], 0.1) == 0.1, "a tenth is known, and all of that is there"
+    assert learnt_before(rows, rows[::10]) == 0
+    assert learnt_before(rows[:0], rows) == 0

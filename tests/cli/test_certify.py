@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import latente as lt
+from latente.cli.info import law_in_words
 from latente.storage import identity_in
 from tests.cli.helpers import write_csv
 
@@ -28,7 +29,8 @@ def test_fit_leaves_the_certificate_in_the_run(latente, run):
     assert "space: completeness " in ended.out
     kept = json.loads((folder / "certificate.json").read_text())
     sizes = {"rows": 360, "held_out_rows": 40, "repeated_rows_left_out": 0}
-    assert kept["about"] == {"recipe": "vae", "latent_dim": 2, **sizes, "model": identity_in(folder / "model.safetensors")}
+    law = {"law": "gaussian", "row_law": False}
+    assert kept["about"] == {"recipe": "vae", "latent_dim": 2, **sizes, **law, "model": identity_in(folder / "model.safetensors")}
     shown = latente("certify", folder)
     assert shown.code == 0
     assert "completeness C" in shown.out and "continuity K" in shown.out
@@ -55,6 +57,39 @@ def test_other_rows(latente, run, tmp_path):
     assert ended.json["about"]["held_out_rows"] == 60
     assert "are not the 400 rows that the model was fitted on" in latente("certify", copy, other).sentence
     assert latente("certify", copy, "--held-out", other).code == 2
+
+
+def test_rows_that_were_learnt_from_leave_the_certificate_as_it_is(latente, run, tmp_path):
+    data, folder, _ = run
+    copy = shutil.copytree(folder, tmp_path / "run")
+    refused = latente("certify", copy, data, "--held-out", data)
+    assert refused.code == 1 and "the model learnt from the rows that are given as held-out ones" in refused.sentence
+    assert (copy / "certificate.json").read_bytes() == (folder / "certificate.json").read_bytes()
+
+
+def test_data_in_place_of_a_run(latente, run):
+    data, folder, _ = run
+    for command in (("certify", data), ("certify", data, data), ("info", data), ("sample", data, "-n", "3")):
+        said = latente(*command).sentence
+        assert f"{str(data)!r} is data, and no run" in said and "'latente fit" in said
+
+
+def test_another_law_shows_what_it_changes(latente, run, tmp_path):
+    data, folder, _ = run
+    copy = shutil.copytree(folder, tmp_path / "run")
+    ended = latente("certify", copy, data, "--law", "nearest")
+    assert ended.code == 0, ended.err
+    _, change = ended.out.split("What the other law changes")
+    assert "before" in change and "after" in change
+    assert "from the fitted law" in change and "prior mismatch" in change
+    assert "continuity" not in change and "prior holes" not in change
+    assert f"{copy} now has the law of codes: nearest (before: gaussian)" in ended.out
+    assert "law of the codes" in latente("info", copy).out and "nearest" in latente("info", copy).out
+    assert latente("info", copy, "--json").json["law"] == "nearest"
+    assert latente("info", folder, "--json").json["law"] == "gaussian"
+    vae = lt.load(copy / "model.safetensors")
+    vae.refit_law(lt.choose("mixture", components=3), train=str(data))
+    assert law_in_words(vae) == "mixture of 3 components"
 
 
 def test_where_there_is_none(latente, run, tmp_path):
@@ -100,3 +135,10 @@ def test_a_certificate_that_fails_does_not_cost_the_model(latente, run, tmp_path
     assert ended.code == 0
     assert "warning: the certificate could not be made (ZeroDivisionError: no luck); the model is saved" in ended.err
     assert (tmp_path / "run/model.safetensors").exists()
+
+
+def test_a_verdict_that_the_fit_warned_of_is_said_once(latente, tmp_path, table):
+    data = write_csv(tmp_path / "rows.csv", table[:150])
+    ended = latente("fit", data, "-o", tmp_path / "run", "--no-figures", "--recipe", "autoencoder", "--max-epochs", "150",
+                    "--latent-dim", "10", "--hidden", "256")  # fmt: skip
+    assert ended.err.count("overfits: ") == 1

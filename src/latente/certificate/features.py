@@ -11,6 +11,7 @@ of its structure, then reach a completeness of 0.12 on breast cancer and 0.06 on
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -27,6 +28,7 @@ KEPT_VARIANCE = 0.95
 MOST_DIMENSIONS = 32
 MOST_ROWS = 10_000
 SIDE = 16  # pixels of a picture's longer side, about
+CHANCE = 0.01  # of so many repeats by nature, below which they are none
 JITTER = 1e-7  # of the spread of φ: equal rows are in a random order and not in that of their places
 
 
@@ -178,6 +180,32 @@ def distinct(rows: Rows, seen_before: Rows | None = None) -> Rows:
     if len(first) <= len(rows) / 2:
         return rows
     return rows if len(first) == len(rows) else rows[torch.tensor(sorted(first.values()))]
+
+
+def learnt_before(rows: Rows, train: Rows, share: float = 1.0) -> float:
+    """Share of rows that are rows of ``train``, where that is so of half or more of them beyond what repeats by nature; else 0.
+
+    By nature as many are as there are training rows that have their like among the others, which in a table of few levels is
+    nearly every one; what may be chance is none of it.
+
+    Args:
+        rows: said not to have been learnt from. train: rows that were.
+        share: of all rows that were learnt from, the share that ``train`` holds.
+    """
+    counts = Counter(_bytes(train))
+    seen = sum(content in counts for content in _bytes(rows))
+    alike = sum(count for count in counts.values() if count > 1)
+    by_nature = (alike + 0.5) / (len(train) + 1)
+    half_way = by_nature + 0.5 * share * (1 - by_nature)
+    if not seen or seen < half_way * len(rows) or _chance(seen / len(rows), by_nature, len(rows)) > CHANCE:
+        return 0.0
+    return seen / len(rows)
+
+
+def _chance(share: float, expected: float, n: int) -> float:
+    """At most so probable is it that of n tosses a share comes up that is above the expected one (Chernoff 1952)."""
+    parts = ((share, expected), (1 - share, 1 - expected))
+    return math.exp(-n * sum(own * math.log(own / law) for own, law in parts if own > 0))
 
 
 def _bytes(rows: Rows) -> list[bytes]:

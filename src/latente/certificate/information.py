@@ -113,7 +113,9 @@ def mutual_information(terms: Array) -> Estimate:
 def prior_holes(prior: Array, held_out: Array, seed: int = 0) -> Estimate:
     """Share of draws of the prior where fewer codes are than almost anywhere else.
 
-    The interval is that of a bootstrap of both: of the prior's draws, and of the held-out rows, whose quantile hangs on few.
+    The interval is that of a bootstrap of both: of the prior's draws, and of the held-out rows, on few of which the quantile
+    hangs. Rows weigh as the spacings of uniform numbers do (Rubin 1981), with one more below the lowest that was seen: of 100
+    rows, in a third of all samples none lies beyond the true 1% quantile. Below it the share falls in proportion.
 
     Args:
         prior: log-density under the aggregated posterior of codes drawn from the prior, [M].
@@ -125,11 +127,15 @@ def prior_holes(prior: Array, held_out: Array, seed: int = 0) -> Estimate:
     n = len(held_out)
     if n < LEAST_ROWS_FOR_HOLES:
         return unknown(f"{n} held-out rows are too few to say where codes hardly ever are; it takes {LEAST_ROWS_FOR_HOLES}")
-    generator = np.random.default_rng(seed)
-    limits = [np.quantile(held_out[generator.integers(n, size=n)], HOLE_QUANTILE) for _ in range(REPEATS)]
-    shares = np.searchsorted(prior, [np.quantile(held_out, HOLE_QUANTILE), *limits]) / len(prior)
-    low, high = np.percentile(generator.binomial(len(prior), shares[1:]) / len(prior), INTERVAL)
-    return Estimate(float(shares[0]), float(low), float(high))
+    generator, order = np.random.default_rng(seed), np.argsort(held_out, axis=None)
+    shares = np.searchsorted(prior, held_out.flat[order]) / len(prior)  # of the prior below each code
+    weights = generator.dirichlet(np.ones(n + 1), REPEATS)
+    unseen, seen = weights[:, -1:], weights[:, order // held_out.shape[1]] / held_out.shape[1]
+    place = (unseen + seen.cumsum(1) < HOLE_QUANTILE).sum(1)
+    values = shares[np.minimum(place, len(shares) - 1)] * np.minimum(1.0, HOLE_QUANTILE / unseen[:, 0])
+    low, high = np.percentile(generator.binomial(len(prior), values) / len(prior), INTERVAL)
+    value = np.searchsorted(prior, np.quantile(held_out, HOLE_QUANTILE)) / len(prior)
+    return Estimate(float(value), min(float(low), float(value)), max(float(high), float(value)))
 
 
 def information_kept(values: Tensor, rebuilt: Tensor, mean: Tensor, seen: Tensor | None = None) -> Estimate:

@@ -26,6 +26,10 @@ class Verdict:
     evidence: str
     remedy: str
 
+    def __str__(self) -> str:
+        """As a warning has it: the same words in a fit and on the command line."""
+        return f"{self.name}: {self.evidence}; {self.remedy}"
+
 
 @dataclass(frozen=True)
 class Kind:

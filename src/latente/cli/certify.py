@@ -71,30 +71,51 @@ def certify(
         raise Misused("--law needs DATA, too: the rows that the model was fitted on, whose codes the law is fitted to")
     if law == EVERY:
         tell_laws(console, run, data, held_out, unknown)
-    else:
-        with console.hearing_warnings():
-            certificate = measured(console, run, data, held_out, law, unknown) if data else kept(run)
-        tell(console, certificate)
-        console.report(certificate.to_dict())
+        return
+    with console.hearing_warnings():
+        if law:
+            swap(console, run, data, held_out, law, unknown)
+            return
+        certificate = measured(run, data, held_out, unknown) if data else kept(run)
+    tell(console, certificate)
+    console.report(certificate.to_dict())
 
 
-def measured(console: Console, run: str, data: str, held_out: str, law: str, unknown: str) -> Certificate:
-    """The certificate of a model, measured now, and left in the run folder where there is one; with another law, that is left
-    in the model, and what was drawn with the law before is drawn anew.
-    """
+def measured(run: str, data: str, held_out: str, unknown: str) -> Certificate:
+    """The certificate of a model, measured now, and left in the run folder where there is one."""
     from latente.cli.tasks import open_model
     from latente.report.run_folder import write_certificate
 
     vae = open_model(run, unknown)
-    rows = vae._read(data)
-    if law:
-        vae.refit_law(law, train=rows)
-    certificate = vae.certificate(held_out or None, train=rows)
-    if law:
-        _write_law(console, vae, rows, certificate, run, data)
-    elif Path(run).is_dir():
+    certificate = vae.certificate(held_out or None, train=data)
+    if Path(run).is_dir():
         write_certificate(certificate, Path(run))
     return certificate
+
+
+def swap(console: Console, run: str, data: str, held_out: str, law: str, unknown: str) -> None:
+    """Another law of the codes: what it changes is shown, it is left in the model, and what was drawn with the law before is
+    drawn anew.
+    """
+    from latente.cli.info import law_in_words
+    from latente.cli.tasks import open_model
+
+    vae = open_model(run, unknown)
+    rows = vae._read(data)
+    before, was = vae.certificate(held_out or None, train=rows), law_in_words(vae)
+    vae.refit_law(law, train=rows)
+    certificate = vae.certificate(held_out or None, train=rows)
+    _write_law(console, vae, rows, certificate, run, data)
+    tell(console, certificate)
+    console.table(("", "before", "after"), changed(before, certificate), title="\nWhat the other law changes")
+    console.say(f"\n{run} now has the law of codes: {law_in_words(vae)} (before: {was})")
+    console.report(certificate.to_dict())
+
+
+def changed(before: Certificate, after: Certificate) -> list[tuple[str, str, str]]:
+    """Name, value before and value after of the figures that are others now."""
+    pairs = zip(before.lines(), after.lines(), strict=True)
+    return [(old[0], old[1], new[1]) for old, new in pairs if old[1] != new[1]]
 
 
 def _write_law(console: Console, vae: VAE, rows: Any, certificate: Certificate, run: str, data: str) -> None:
@@ -146,7 +167,7 @@ def kept(run: str) -> Certificate:
 
 def tell(console: Console, certificate: Certificate) -> None:
     """Print it."""
-    console.table(("", "", ""), [*certificate.lines()], title=certificate.title)
+    console.table(("", "", ""), [*certificate.lines()], title="\n".join([certificate.title, *certificate.notes]))
     for verdict in certificate.verdicts:
         console.say(f"\n{verdict.name}: {verdict.evidence}\n  what to do: {verdict.remedy}")
     if not certificate.verdicts:

@@ -249,9 +249,8 @@ def certified(vae: VAE, console: Console, heard: list[str]) -> Certificate | Non
         console.remark(f"the certificate could not be made ({type(error).__name__}: {error}); the model is saved", "warning")
         return None
     for verdict in certificate.verdicts:
-        if any(verdict.name in warning for warning in heard):
-            continue
-        console.remark(f"{verdict.name}: {verdict.evidence}; {verdict.remedy}", "warning")
+        if not any(warning.startswith(f"{verdict.name}: ") for warning in heard):
+            console.remark(str(verdict), "warning")
     return certificate
 
 

@@ -36,17 +36,27 @@ def info(run: Run, json: Json = False, quiet: Quiet = False) -> None:
 
     console = Console(json, quiet)
     path, vae = model_file(run), open_model(run)
+    law = law_in_words(vae)
     parts = {role: part["name"] for role, part in vae.model_.config().items()}
     about = {"file": str(path), "recipe": vae.recipe_.name, "latente": _version(path)}
     columns = describe(vae)
-    console.report({**about, "parts": parts, **vae.figures_, "columns": columns, "notes": vae.notes_})
+    console.report({**about, "parts": parts, "law": law, **vae.figures_, "columns": columns, "notes": vae.notes_})
     measured = [[words, vae.figures_.get(key)] for key, words in _MEASURED.items()]
     made_of = [[role, _part(part)] for role, part in vae.model_.config().items()]
-    console.table(("", ""), [["recipe", about["recipe"]], *made_of, *measured, ["written by", f"Latente {about['latente']}"]])
+    console.table(("", ""), [["recipe", about["recipe"]], *made_of, ["law of the codes", law], *measured, ["written by", f"Latente {about['latente']}"]])
     console.say("")
     console.table(tuple(columns[0]), [list(column.values()) for column in columns])
     for note in vae.notes_:
         console.remark(note)
+
+
+def law_in_words(vae: VAE) -> str:
+    """What new codes are drawn from."""
+    from latente.model.laws import MixtureLaw
+
+    law = vae.law_
+    components = len(law.weights) if isinstance(law, MixtureLaw) else 1
+    return law.name if components == 1 else f"{law.name} of {components} components"
 
 
 def describe(vae: VAE) -> list[dict[str, Any]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -45,6 +46,10 @@ def model_file(run: str) -> Path:
     if not path.exists():
         raise StorageError(f"there is no run folder and no model file {run!r}; 'latente fit DATA -o {run}' makes one")
     if not path.is_dir():
+        if re.search(DATA_FILES, path.name, re.IGNORECASE):
+            raise StorageError(
+                f"{run!r} is data, and no run: name the folder of a run here, which 'latente fit {run}' makes, and the data after it"
+            )
         return path
     if not (path / MODEL).exists():
         unfinished = (path / CHECKPOINT).is_dir()
@@ -62,6 +67,9 @@ def holds_text(vae: VAE) -> bool:
     """Whether the rows of a model have columns of text."""
     codec: Any = vae.codec_
     return codec.kind == "table" and bool(codec.counts.any())
+
+
+DATA_FILES = r"\.(csv|tsv|txt|parquet|npy|npz)(\.gz)?$"
 
 
 class Task:

@@ -71,6 +71,7 @@ class Outcome:
         training: the run that it came from.
         evaluated: means over the held-out rows (the training rows where there are none).
         generator: a law of the rows beside the model; None where it is the model itself.
+        without_code: whether its code says nothing of a row, or there is nothing to be said: which is among the warnings.
         warnings: what a person must know; ``notes``: what a person may like to know.
     """
 
@@ -80,6 +81,7 @@ class Outcome:
     diagnosis: Diagnosis
     linear: float
     generator: LatentModel | None = None
+    without_code: bool = False
     warnings: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
@@ -123,6 +125,7 @@ class Fit:
         if outcome.diagnosis.collapsed:
             outcome = self._mended(outcome)
         elif self._gained_by_chance(outcome) and self.dependence.excluded:
+            outcome.without_code = True
             outcome.warnings.append(f"{NO_STRUCTURE}: {self._unrelated}; {ONE_BY_ONE}")
         if outcome.training.at.slowdowns:
             rate = self.settings.learning_rate / 10**outcome.training.at.slowdowns
@@ -255,6 +258,7 @@ class Fit:
             if not mended.diagnosis.collapsed:
                 mended.warnings.append(f"the code collapsed ({reason}); mended by {remedy.words}")
                 return mended
+        outcome.without_code = True
         if none:
             outcome.warnings.append(f"{NO_STRUCTURE}: {reason}, and {none}; {ONE_BY_ONE}")
         else:
