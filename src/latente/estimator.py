@@ -651,9 +651,9 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         seen = learnt_before(held_out[seen_rows(held_out)], learnt, min(1.0, share))
         if seen:
             raise DataError(
-                f"the model learnt from the rows that are given as held-out ones: of {len(held_out):,} rows {seen:.0%} are among "
-                "those that it was fitted on; pass rows that it has not seen as held_out=…, or leave that out, which takes the "
-                "rows that the fit held out"
+                f"the model learnt from the rows that are given as held-out ones: of {len(held_out):,} rows {seen:.0%} are "
+                "among those that it was fitted on; pass rows that it has not seen as held_out=…, or leave that out, which "
+                "takes the rows that the fit held out"
             )
 
     def _parts(self, train: Any, whole: bool = True) -> tuple[Rows, Rows | None]:

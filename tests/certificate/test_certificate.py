@@ -179,7 +179,9 @@ def test_rows_of_ones_own(fitted_table: lt.VAE, table: NDArray[np.float64]) -> N
 
 def test_rows_that_were_learnt_from_are_no_held_out_rows(fitted_table: lt.VAE, table: NDArray[np.float64]) -> None:
     for given in (table, table[:100], table[:1]):
-        with pytest.raises(lt.DataError, match="the model learnt from the rows that are given as held-out ones.*pass rows that"):
+        with pytest.raises(
+            lt.DataError, match="the model learnt from the rows that are given as held-out ones.*pass rows that"
+        ):
             fitted_table.certificate(given, train=table)
     with pytest.raises(lt.DataError, match="learnt from the rows that are given as held-out ones: of 569 rows 90% are among"):
         fitted_table.certificate(table)

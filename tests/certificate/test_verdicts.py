@@ -76,8 +76,8 @@ def test_a_verdict_and_its_evidence(name: str, changed: dict[str, Estimate]) -> 
         {"completeness": unknown("9 held-out rows are too few"), "continuity": unknown("9 held-out rows are too few")},
         {name: unknown("an autoencoder has none") for name in ("prior_holes", "mutual_information", "gain")},
     ],
-    ids=["crowds", "no C_T", "by chance", "C above PCA", "less by chance", "C by chance", "holes by chance", "gains", "few rows",
-         "autoencoder"],
+    ids=["crowds", "no C_T", "by chance", "C above PCA", "less by chance", "C by chance", "holes by chance", "gains",
+         "few rows", "autoencoder"],
 )  # fmt: skip
 def test_half_the_evidence_is_none(changed: dict[str, Estimate]) -> None:
     assert verdicts({**GOOD, **changed}) == ()

@@ -9,7 +9,7 @@ import pytest
 import latente as lt
 from latente.cli.info import law_in_words
 from latente.storage import identity_in
-from tests.cli.helpers import write_csv
+from tests.cli.helpers import QUICK, write_csv
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +30,13 @@ def test_fit_leaves_the_certificate_in_the_run(latente, run):
     kept = json.loads((folder / "certificate.json").read_text())
     sizes = {"rows": 360, "held_out_rows": 40, "repeated_rows_left_out": 0}
     law = {"law": "gaussian", "row_law": False}
-    assert kept["about"] == {"recipe": "vae", "latent_dim": 2, **sizes, **law, "model": identity_in(folder / "model.safetensors")}
+    assert kept["about"] == {
+        "recipe": "vae",
+        "latent_dim": 2,
+        **sizes,
+        **law,
+        "model": identity_in(folder / "model.safetensors"),
+    }
     shown = latente("certify", folder)
     assert shown.code == 0
     assert "completeness C" in shown.out and "continuity K" in shown.out
@@ -68,7 +74,7 @@ def test_rows_that_were_learnt_from_leave_the_certificate_as_it_is(latente, run,
 
 
 def test_data_in_place_of_a_run(latente, run):
-    data, folder, _ = run
+    data, *_ = run
     for command in (("certify", data), ("certify", data, data), ("info", data), ("sample", data, "-n", "3")):
         said = latente(*command).sentence
         assert f"{str(data)!r} is data, and no run" in said and "'latente fit" in said
@@ -142,3 +148,8 @@ def test_a_verdict_that_the_fit_warned_of_is_said_once(latente, tmp_path, table)
     ended = latente("fit", data, "-o", tmp_path / "run", "--no-figures", "--recipe", "autoencoder", "--max-epochs", "150",
                     "--latent-dim", "10", "--hidden", "256")  # fmt: skip
     assert ended.err.count("overfits: ") == 1
+
+
+def test_a_headline_that_is_not_known_has_its_reason(latente, tmp_path, table):
+    ended = latente("fit", write_csv(tmp_path / "rows.csv", table[:60, :4]), "-o", tmp_path / "run", *QUICK)
+    assert "space: completeness NaN, continuity NaN; 6 held-out rows are too few to compare with; it takes 20" in ended.out

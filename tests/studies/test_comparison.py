@@ -17,7 +17,7 @@ import latente as lt
 from latente.report import side_by_side
 from latente.report.study_pages import claim_study, comparison_page, folder_name, write_comparison
 from latente.seeding import seeded
-from latente.studies.comparison import Comparison, named
+from latente.studies.comparison import Comparison, judged, named
 from latente.studies.places import aligned, emptiness
 
 QUICK: dict[str, Any] = {"max_epochs": 3, "latent_dim": 2, "random_state": 0}
@@ -85,6 +85,9 @@ def test_holes_are_where_no_codes_are() -> None:
     empty, share = emptiness(normal[:2000], ring[:2000], ring[2000:])
     assert share.value > 0.9
     assert bool(empty[normal[:2000].norm(dim=1) < 0.3].all())
+    assert share.low > 0.8
+    share = emptiness(normal[:2000], normal[2000:4000], normal[4000:4120])[1]
+    assert share.low < 0.01 < share.high and share.high - share.low > 0.02, "120 rows hardly tell where one in a hundred lies"
     few = emptiness(normal[:10], ring[:2000], ring[2000:2005])[1]
     assert not few.known and "too few" in few.reason
 
@@ -97,6 +100,20 @@ def test_all_models_have_the_same_rows_and_size(of_numbers: Comparison) -> None:
     real = [certificate["affinity_real"].value for certificate in of_numbers.certificates.values()]
     assert real[0] == pytest.approx(real[1], abs=0.1), "the same features"
     assert of_numbers["vae"].recipe_.name == "vae"
+
+
+def test_verdicts_go_by_what_the_table_shows(of_numbers: Comparison) -> None:
+    for name, certificate in of_numbers.certificates.items():
+        figures, model = of_numbers.figures(name), of_numbers.models[name]
+        shown = {"prior_holes", "completeness", "completeness_ceiling", "holes"}
+        assert shown <= figures.keys()
+        emptied = replace(figures["holes"], value=0.5, low=0.4, high=0.6)
+        (verdict,) = [v for v in judged(certificate, emptied, model).verdicts if v.name == "holes"]
+        assert "50% of random places" in verdict.evidence
+        told = " ".join(v.evidence for v in certificate.verdicts if v.name == "holes")
+        assert ("of random places" in told) == (figures["holes"].low > 0.1)
+        assert ("of the prior's draws" in told) == (figures["prior_holes"].low > 0.1)
+    assert "holes at random places" in str(of_numbers) and "prior holes" in str(of_numbers)
 
 
 def test_in_words_and_as_plain_values(of_numbers: Comparison) -> None:

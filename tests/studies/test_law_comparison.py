@@ -79,6 +79,25 @@ def test_the_certificate_goes_by_it(vae: lt.VAE) -> None:
     assert vae.certificate()["prior_mismatch"].value != 0
 
 
+def test_its_completeness_is_that_of_the_certificate(vae: lt.VAE, found: LawComparison) -> None:
+    other = copy.deepcopy(vae)
+    other._at_hand = vae._at_hand
+    for law in ("gaussian", "mixture"):
+        assert other.refit_law(law).certificate()["completeness_law"] == found[law].completeness
+
+
+def test_whether_it_is_known_is_told_alike(table: NDArray[np.float64]) -> None:
+    """Of little dependence, where the contrast is near the least: the same rows decide, with the same draws."""
+    rng = np.random.default_rng(0)
+    for mix in (0.5, 0.6, 0.7):
+        rows = rng.normal(size=(300, 3)) + mix * rng.normal(size=(300, 1))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", lt.LatenteWarning)
+            weak = lt.VAE(latent_dim=1, max_epochs=2, random_state=0, validation_fraction=0.3).fit(rows)
+        reason = weak.certificate()["completeness"].reason
+        assert lt.compare_laws(weak, ["prior"])["prior"].completeness.reason == reason
+
+
 def test_what_stores_codes_says_so_until_it_is_replaced(vae: lt.VAE) -> None:
     other = copy.deepcopy(vae)
     other._at_hand = vae._at_hand

@@ -58,7 +58,10 @@ LINES: dict[str, tuple[str, str]] = {
     "approximation": ("approximation gap", "nats that a row's best normal q(z|x) is short of the tighter bound"),
     "amortisation": ("amortisation gap", "nats that the encoder's q(z|x) is short of the row's best one"),
     "prior_mismatch": ("prior mismatch", "nats that a row would save under the law fitted to the codes"),
-    "copying": ("copying C_T", "about 0 where the rows that sample() gives are like held-out ones; far below 0 they are copies"),
+    "copying": (
+        "copying C_T",
+        "about 0 where the rows that sample() gives are like held-out ones; far below 0 they are copies",
+    ),
     "nearer_to_training": (
         "  nearer to training",
         "share of the rows that sample() gives that are nearer to training than to held-out rows: 0.5 without copies",
@@ -134,13 +137,17 @@ class Certificate:
 
     def _repr_html_(self) -> str:
         head = "".join(f"<th>{name}</th>" for name in HEADER)
-        table = "".join(f"<tr>{_indented(label)}{_cell(value)}{_cell(sentence)}</tr>" for label, value, sentence in self.lines())
+        table = "".join(
+            f"<tr>{_indented(label)}{_cell(value)}{_cell(sentence)}</tr>" for label, value, sentence in self.lines()
+        )
         found = (
             f"<li><b>{html.escape(v.name)}</b>: {html.escape(v.evidence)}. {html.escape(v.remedy)}</li>" for v in self.verdicts
         )
         notes = "".join(f"<p>{html.escape(note)}</p>" for note in self.notes)
         end = "<ul>" + "".join(found) + "</ul>" if self.verdicts else f"<p>{NOTHING_FOUND}</p>"
-        return f"<h4>{html.escape(self.title)}</h4>{notes}<table><thead><tr>{head}</tr></thead><tbody>{table}</tbody></table>{end}"
+        return (
+            f"<h4>{html.escape(self.title)}</h4>{notes}<table><thead><tr>{head}</tr></thead><tbody>{table}</tbody></table>{end}"
+        )
 
 
 HEADER = ("figure", "value [95% interval]", "what it says")

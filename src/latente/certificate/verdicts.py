@@ -15,6 +15,7 @@ MOST_SHORT_OF_CEILING = 0.2
 COPYING = -3.0  # standard errors
 FAR_LESS = 0.75  # of the variance that as many principal components keep
 NOT_CARRIED_OVER = 0.1  # share of what was gained over independent columns
+RANDOM_PLACES = "random_places"  # their share in holes, where models are compared by the same ones
 AS_COMPLETE = 0.05  # of C: a lead that is certainly below this is none
 
 
@@ -95,6 +96,9 @@ def holes(figures: Figures, kind: Kind) -> Verdict | None:
     prior, law, reached = (_of(figures, name) for name in ("prior_holes", "completeness_law", "completeness"))
     if prior.low > MOST_HOLES:
         found.append(f"{prior.value:.0%} of the prior's draws fall where codes hardly ever are (a space without holes: 1%)")
+    places = _of(figures, RANDOM_PLACES)
+    if places.low > MOST_HOLES:
+        found.append(f"{places.value:.0%} of random places fall where codes hardly ever are (a space without holes: 1%)")
     if _short_of_ceiling(figures, reached):
         found.append(f"random codes reach C = {reached.value:.2f}, rows' own codes {figures['completeness_ceiling'].value:.2f}")
     if not found:

@@ -269,11 +269,13 @@ def reported(shown: Shown, folder: Path, console: Console, **how: Any) -> dict[s
 
 
 def in_short(certificate: Certificate, folder: Path) -> str:
-    """The two headline figures on one line."""
+    """The two headline figures on one line, and why one is not known."""
     from latente.certificate.certificate import shown
 
-    measured = (f"{name} {shown(certificate[name])}" for name in ("completeness", "continuity"))
-    return f"space: {', '.join(measured)} (next: latente certify {folder})"
+    figures = {name: certificate[name] for name in ("completeness", "continuity")}
+    measured = ", ".join(f"{name} {shown(figure)}" for name, figure in figures.items())
+    why = dict.fromkeys(figure.reason for figure in figures.values() if not figure.known)
+    return f"space: {'; '.join([measured, *why])} (next: latente certify {folder})"
 
 
 def _check_resumable(folder: Path, console: Console) -> None:

@@ -43,7 +43,16 @@ def info(run: Run, json: Json = False, quiet: Quiet = False) -> None:
     console.report({**about, "parts": parts, "law": law, **vae.figures_, "columns": columns, "notes": vae.notes_})
     measured = [[words, vae.figures_.get(key)] for key, words in _MEASURED.items()]
     made_of = [[role, _part(part)] for role, part in vae.model_.config().items()]
-    console.table(("", ""), [["recipe", about["recipe"]], *made_of, ["law of the codes", law], *measured, ["written by", f"Latente {about['latente']}"]])
+    console.table(
+        ("", ""),
+        [
+            ["recipe", about["recipe"]],
+            *made_of,
+            ["law of the codes", law],
+            *measured,
+            ["written by", f"Latente {about['latente']}"],
+        ],
+    )
     console.say("")
     console.table(tuple(columns[0]), [list(column.values()) for column in columns])
     for note in vae.notes_:

@@ -47,9 +47,7 @@ def model_file(run: str) -> Path:
         raise StorageError(f"there is no run folder and no model file {run!r}; 'latente fit DATA -o {run}' makes one")
     if not path.is_dir():
         if re.search(DATA_FILES, path.name, re.IGNORECASE):
-            raise StorageError(
-                f"{run!r} is data, and no run: name the folder of a run here, which 'latente fit {run}' makes, and the data after it"
-            )
+            raise StorageError(f"{run!r} is data, and no run: name here the folder of a run, such as 'latente fit {run}' makes")
         return path
     if not (path / MODEL).exists():
         unfinished = (path / CHECKPOINT).is_dir()

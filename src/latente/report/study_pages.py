@@ -29,7 +29,7 @@ from latente.report.drawing import tables
 from latente.report.page import Block, Code, Grid, Listing, Page, Paragraph, Section, guarded, picture, write_page
 from latente.report.run_folder import claim, is_run, write_certificate, write_run
 from latente.report.texts import Texts, speaking
-from latente.studies.comparison import HOLES, Comparison, free
+from latente.studies.comparison import HOLES, LABELS, Comparison, free
 from latente.studies.tradeoff import HEADER, Tradeoff
 
 COMPARE, TRADEOFF = ("compare.html", "compare.json"), ("tradeoff.html", "tradeoff.json")
@@ -147,7 +147,7 @@ def _figures(found: Comparison, say: Texts) -> Iterable[Block]:
 
 def _label(label: str, labels: dict[str, str], say: Texts) -> str:
     """What a line of the table is called."""
-    own = {HOLES: "holes", "seconds": "seconds", "verdicts": "found"}
+    own = {LABELS[HOLES][0]: "holes", "seconds": "seconds", "verdicts": "found"}
     return say(f"certificate.{labels[label]}.label") if label in labels else say(f"compare.{own[label]}")
 
 

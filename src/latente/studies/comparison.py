@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 import math
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from numbers import Real
 from typing import Any
 
@@ -17,6 +17,7 @@ from latente.certificate import Certificate, Estimate
 from latente.certificate.certificate import LINES, shown
 from latente.certificate.estimates import Array
 from latente.certificate.subjects import Modelled, indicators
+from latente.certificate.verdicts import RANDOM_PLACES, Kind, verdicts
 from latente.data import Codec, ImageCodec, fit_codec, frame, read
 from latente.data.sources import to_channels_first
 from latente.errors import DataError, ModelError, entry
@@ -38,11 +39,17 @@ COMPARED = 11_000_027  # keeps these draws apart from all others of a seed
 HOLES = "holes"
 SHOWN_FIGURES = (
     "completeness", "completeness_prior", "completeness_law", "completeness_ceiling", "continuity", "distortion", "rate",
-    "loss", "nll", "mutual_information", "active_units", "information_kept", "gap", "copying", "membership",
+    "loss", "nll", "mutual_information", "active_units", "information_kept", "prior_holes", "gap", "copying", "membership",
 )  # fmt: skip
 """Of a certificate, those that stand in the table of a comparison."""
 PCA = "PCA"
-LABELS = {**LINES, HOLES: ("holes", "share of the same random places that fall where codes hardly ever are: 1% without holes")}
+LABELS = {
+    **LINES,
+    HOLES: (
+        "holes at random places",
+        "share of the same random places that fall where codes hardly ever are: 1% without holes",
+    ),
+}
 
 Chosen = str | Recipe
 Rowful = Array | dict[str, Array]
@@ -254,7 +261,15 @@ def compare(
     figures = next(iter(models.values())).figures_
     about = {"rows": figures["rows"], "held_out_rows": figures["held_out_rows"], "latent_dim": d, "seed": seed,
              "container": rows.container}  # fmt: skip
-    return Comparison(about, models, certificates, _scene(models, seed))
+    scene = _scene(models, seed)
+    found = {name: judged(certificates[name], scene.views[name].holes, model) for name, model in models.items()}
+    return Comparison(about, models, found, scene)
+
+
+def judged(certificate: Certificate, holes: Estimate, vae: VAE) -> Certificate:
+    """A certificate with verdicts that know of the share of random places in holes, too: they go by what the table shows."""
+    kind = Kind(vae.model_.is_stochastic, bool(certificate.about["row_law"]))
+    return replace(certificate, verdicts=verdicts({**certificate.figures, RANDOM_PLACES: holes}, kind))
 
 
 def named(recipes: Sequence[Chosen] | Mapping[str, Chosen]) -> dict[str, Recipe]:

@@ -17,7 +17,8 @@ from sklearn.neighbors import NearestNeighbors
 from torch import Tensor
 
 from latente.certificate.continuity import Moments
-from latente.certificate.estimates import LEAST_ROWS, Estimate, mean_of, unknown
+from latente.certificate.estimates import Estimate
+from latente.certificate.information import prior_holes
 
 NEIGHBOURS = 5
 USUAL = 0.99  # of held-out codes lie where codes are
@@ -74,7 +75,8 @@ def _telling(white: Tensor, rows: Tensor) -> Tensor:
 
 
 def emptiness(places: Tensor, train: Tensor, held_out: Tensor) -> tuple[Tensor, Estimate]:
-    """Which places lie where codes hardly ever are, bool [n], and their share.
+    """Which places lie where codes hardly ever are, bool [n], and their share, with an interval by both (see
+    :func:`latente.certificate.information.prior_holes`).
 
     A place is empty where its fifth neighbour among the codes of training rows is farther than that of 99 in 100 held-out
     codes is from them: without holes, 1% of random places are.
@@ -86,6 +88,4 @@ def emptiness(places: Tensor, train: Tensor, held_out: Tensor) -> tuple[Tensor, 
     known = NearestNeighbors(n_neighbors=k).fit(train.numpy())
     far, usual = (known.kneighbors(points.numpy())[0][:, -1] for points in (places, held_out))
     empty = far > np.quantile(usual, USUAL)
-    few = unknown(f"{len(held_out)} held-out rows are too few to say where codes usually are; it takes {LEAST_ROWS}")
-    share = mean_of(empty.astype(float)).clipped() if len(held_out) >= LEAST_ROWS else few
-    return torch.from_numpy(empty), share
+    return torch.from_numpy(empty), prior_holes(-far, -usual)

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from latente.rows import Rows
 
 Array = NDArray[np.float64]
+Places = NDArray[np.intp]
 
 MOST_ROWS = 2000
 MOST_FIELDS = 256  # of pictures, whose neighbouring pixels say the same
@@ -53,8 +54,8 @@ def dependence(rows: Rows, levels: tuple[int, ...] = ()) -> Dependence:
 
     Of numbers the ranks are compared, and how far these are from the middle, by which a ring is not a disc; of levels the
     indicators. A pair counts where its correlation is beyond what all pairs together would show by chance (Fisher 1915,
-    Bonferroni), and is worth -log(1 - r²) / 2 nats, as between normal columns. Those on the best tree of pairs add up to a lower
-    bound of what all columns say of one another (Chow and Liu 1968).
+    Bonferroni), and is worth -log(1 - r²) / 2 nats, as between normal columns. Those on the best tree of pairs add up to a
+    lower bound of what all columns say of one another (Chow and Liu 1968).
 
     Args:
         rows: of which 2,000 are looked at, and of wide ones 256 fields.
@@ -76,7 +77,7 @@ def dependence(rows: Rows, levels: tuple[int, ...] = ()) -> Dependence:
     return Dependence(_on_best_tree(-0.5 * np.log1p(-np.square(np.minimum(strength, MOST)))), float(strength.max()), threshold)
 
 
-def _features(x: torch.Tensor, seen: torch.Tensor | None, counts: list[int]) -> tuple[Array, Array, Array, Array]:
+def _features(x: torch.Tensor, seen: torch.Tensor | None, counts: list[int]) -> tuple[Array, Array, Places, Array]:
     """What columns are compared by, [N, P], where it was seen [N, P], of which column it is [P], and what share of the rows is
     not alike in it [P], at most a half.
     """
@@ -87,13 +88,13 @@ def _features(x: torch.Tensor, seen: torch.Tensor | None, counts: list[int]) -> 
         own = _indicators(values[:, f], count) if count else _ranks(values[:, f], known[:, f])
         found.append(own)
         owner += [f] * own.shape[1]
-    features, place = np.concatenate(found, 1), np.array(owner)
+    features, place = np.concatenate(found, 1), np.array(owner, np.intp)
     weight = known[:, place].astype(float)
     return features * weight, weight, place, _unlike(features, weight)
 
 
 def _indicators(values: Array, count: int) -> Array:
-    return (values.round()[:, None] == np.arange(count)).astype(float)
+    return np.asarray(values.round()[:, None] == np.arange(count), float)
 
 
 def _ranks(values: Array, known: NDArray[np.bool_]) -> Array:
@@ -124,10 +125,10 @@ def _correlations(features: Array, weight: Array) -> tuple[Array, Array]:
     return np.where(alike, 0.0, np.nan_to_num(r)), n
 
 
-def _by_field(strength: Array, owner: Array, fields: int) -> Array:
+def _by_field(strength: Array, owner: Places, fields: int) -> Array:
     """The strongest pair of features for each pair of fields, [F, F]."""
     found = np.zeros((fields, fields))
-    np.maximum.at(found, (owner[:, None].repeat(len(owner), 1), owner[None].repeat(len(owner), 0)), strength)
+    np.maximum.at(found, np.ix_(owner, owner), strength)
     return found
 
 
