@@ -208,6 +208,16 @@ def test_fit_warns_in_the_words_of_the_certificate(model: type[lt.VAE], table: N
     assert verdict in vae.notes_
 
 
+def test_few_held_out_rows_do_not_make_structure_disappear() -> None:
+    """Thirty rows whose contrast is below the least by chance, or by weak dependence, of a table in which columns follow."""
+    rng = np.random.default_rng(3)
+    rows = rng.normal(size=(300, 6)) + 0.5 * rng.normal(size=(300, 1))
+    found = lt.VAE(latent_dim=1, max_epochs=2, random_state=0).fit(rows).certificate()
+    assert "contrast" in found["completeness"].reason and found["gain"].low < 0
+    assert found.about["related_columns"]
+    assert "no structure found" not in {verdict.name for verdict in found.verdicts}
+
+
 @pytest.mark.slow
 def test_columns_that_say_nothing_of_each_other_have_no_figure() -> None:
     rows = np.random.default_rng(0).normal(size=(1000, 6))

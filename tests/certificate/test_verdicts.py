@@ -89,6 +89,13 @@ def test_where_there_is_no_structure_a_collapse_is_right() -> None:
     assert "collapsed" not in [v.name for v in verdicts({**GOOD, **changed})]
 
 
+def test_columns_that_are_related_are_not_without_structure_for_want_of_contrast() -> None:
+    changed = {"completeness": NO_CONTRAST, "gain": Estimate(-0.1, -0.2, 0.0), "mutual_information": Estimate(0.0)}
+    found = [v.name for v in verdicts({**GOOD, **changed}, Kind(related=True))]
+    assert "no structure found" not in found
+    assert "collapsed" in found
+
+
 def test_figures_that_were_not_measured_accuse_nobody() -> None:
     assert verdicts({}) == ()
     assert verdicts({name: Estimate(math.nan) for name in GOOD}) == ()

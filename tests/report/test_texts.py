@@ -10,11 +10,13 @@ import pytest
 
 import latente as lt
 from latente.certificate import Estimate
-from latente.certificate.certificate import LINES
-from latente.certificate.verdicts import verdicts
+from latente.certificate.certificate import LINES, ROW_LAW
+from latente.certificate.information import WORSE_THAN_MEAN
+from latente.certificate.verdicts import RANDOM_PLACES, Kind, verdicts
 from latente.data import read
 from latente.data.codecs import fit_codec
 from latente.report.texts import language, speaking, texts, word
+from latente.training.diagnosis import FREE_THE_CODE, ONE_BY_ONE, TRAIN_THE_CODE
 
 SPANISH = json.loads((files("latente.report") / "catalogue" / "es.json").read_text("utf-8"))
 
@@ -93,6 +95,47 @@ def test_every_verdict_has_a_spanish_form(name):
     for field in fields(found[name]):
         said = getattr(found[name], field.name)
         assert texts("es").said(said) != said
+
+
+@pytest.mark.parametrize("kind", [Kind(stochastic=False), Kind(row_law=True)], ids=["autoencoder", "law of the rows"])
+@pytest.mark.parametrize("name", GRAVE)
+def test_so_have_the_remedies_of_other_kinds_of_model(name, kind):
+    (found,) = [verdict for verdict in verdicts(GRAVE[name], kind) if verdict.name == name]
+    assert texts("es").said(found.remedy) != found.remedy
+    if name == "holes":
+        clear = {**GRAVE[name], "completeness_law": Estimate(0.85, 0.8, 0.9), RANDOM_PLACES: Estimate(0.5, 0.4, 0.6)}
+        (found,) = [verdict for verdict in verdicts(clear, kind) if verdict.name == name]
+        assert texts("es").said(found.remedy) != found.remedy
+        assert texts("es").said(found.evidence) != found.evidence
+
+
+def test_what_is_kept_below_nothing_has_a_spanish_form():
+    (found,) = verdicts({**GRAVE["no better than PCA"], "information_kept": Estimate(-0.1)})
+    for said in (found.evidence, WORSE_THAN_MEAN, ROW_LAW):
+        assert texts("es").said(said) != said
+
+
+WARNED = (
+    "and a linear model finds none either",
+    "and no two columns are related (a correlation above 0.2 would have been seen)",
+)
+MISSED = ("yet a linear model finds structure", "yet its columns depend on one another",
+          "and 1,200 rows are too few to tell whether there is structure")  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        *(f"no structure found: 1 of 20 units of the code are active, {against}; {ONE_BY_ONE}" for against in WARNED),
+        *(f"collapsed: the code holds 0.01 nats about a row, {told}; {FREE_THE_CODE}" for told in MISSED),
+        f"no structure found: {WARNED[1].removeprefix('and ')}; {ONE_BY_ONE}",
+        f"collapsed: 0 of 4 units of the code are active, {MISSED[1]}; {TRAIN_THE_CODE}",
+        str(verdicts(GRAVE["overfits"])[0]),
+    ],
+)
+def test_what_a_fit_warns_of_is_wholly_spanish(said):
+    english = re.compile(r"\b(the|of|and|yet|its|than|rows|columns|with|more|held-out|code|are)\b")
+    assert not english.search(texts("es").said(said))
 
 
 def test_reasons_and_notes_of_a_table_have_a_spanish_form():

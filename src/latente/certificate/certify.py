@@ -35,6 +35,7 @@ from latente.seeding import number_of, seeded
 from latente.storage import identity
 from latente.tasks.generation import sample
 from latente.tasks.reconstruct import reconstruct
+from latente.training.dependence import dependence
 from latente.training.diagnosis import active_units
 
 M = 2000  # rows of each kind that are compared
@@ -77,12 +78,14 @@ def certify(
         emitted = stage.features_of(_emitted(generator or model, subject, law, stage.m, seed))
     figures |= copied(stage, emitted) | remembered(model, stage.train, spent, seed)
     figures |= attributed(stage, model, law)
-    kind = Kind(model.is_stochastic, row_law=generator is not None and generator is not model)
+    related = dependence(stage.train, levels_of(fields)).found
+    kind = Kind(model.is_stochastic, generator is not None and generator is not model, related)
     about = {
         "recipe": recipe,
         "latent_dim": model.latent_dim,
         "law": law.name,
         "row_law": kind.row_law,
+        "related_columns": related,
         "rows": len(train),
         "held_out_rows": len(held_out),
         "repeated_rows_left_out": len(train) + len(held_out) - len(stage.train) - len(stage.everyone),

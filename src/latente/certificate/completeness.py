@@ -7,7 +7,7 @@ is so is the Henze-Penrose affinity (Friedman and Rafsky 1979; Schilling 1986; H
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -137,7 +137,8 @@ def beyond(own: Affinity, other: Affinity, scale: Scale) -> Estimate:
     if refused:
         return unknown(refused)
     value = completeness(own, scale).value - completeness(other, scale).value
-    return _with_interval(value, (own.halves - other.halves) / (scale.real.halves - scale.null.halves))
+    found = _with_interval(value, (own.halves - other.halves) / (scale.real.halves - scale.null.halves))
+    return replace(found, low=max(-1.0, found.low), high=min(1.0, found.high))
 
 
 def affinity_of(affinity: Affinity) -> Estimate:

@@ -34,15 +34,18 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Kind:
-    """What a remedy must fit.
+    """What is known beside the figures, and a remedy must fit.
 
     Attributes:
         stochastic: whether the model is a VAE, with a prior and a beta, and no autoencoder.
         row_law: whether new rows are drawn from a law of their own, without a code.
+        related: whether pairs of columns are seen to depend on one another: the contrast of few held-out rows may be small by
+            chance.
     """
 
     stochastic: bool = True
     row_law: bool = False
+    related: bool = False
 
 
 Figures = Mapping[str, Estimate]
@@ -58,7 +61,7 @@ def verdicts(figures: Figures, kind: Kind = Kind()) -> tuple[Verdict, ...]:
 def no_structure(figures: Figures, kind: Kind) -> Verdict | None:
     """The data's fault: shuffled columns pass for real rows, and the model explains no more than columns one by one."""
     completeness, gain = _of(figures, "completeness"), _of(figures, "gain")
-    if "contrast" not in completeness.reason or gain.low > 0:
+    if "contrast" not in completeness.reason or gain.low > 0 or kind.related:
         return None
     explained = f"; the model gains {gain.value:+.2f} nats per row over independent columns" if gain.known else ""
     return Verdict(

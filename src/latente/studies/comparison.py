@@ -268,7 +268,8 @@ def compare(
 
 def judged(certificate: Certificate, holes: Estimate, vae: VAE) -> Certificate:
     """A certificate with verdicts that know of the share of random places in holes, too: they go by what the table shows."""
-    kind = Kind(vae.model_.is_stochastic, bool(certificate.about["row_law"]))
+    about = certificate.about
+    kind = Kind(vae.model_.is_stochastic, bool(about["row_law"]), bool(about["related_columns"]))
     return replace(certificate, verdicts=verdicts({**certificate.figures, RANDOM_PLACES: holes}, kind))
 
 
