@@ -147,7 +147,8 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         keep_checkpoint: bool = False,
         observer: Observer | None = None,
     ) -> Self:
-        """Learn from rows; ``y`` is ignored.
+        """Learn from rows; ``y`` is ignored. What is soon found wrong is a warning, in the words of the certificate's verdicts:
+        "collapsed", "no structure found", "overfits".
 
         Args:
             X: the rows.

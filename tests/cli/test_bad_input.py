@@ -267,7 +267,8 @@ def test_a_model_that_is_not_what_it_should_be(latente, table_run, table_csv, tm
 def test_no_model_at_all(latente, tmp_path):
     assert "there is no run folder" in latente("info", tmp_path / "nowhere").sentence
     assert "is not a run folder with a model" in latente("info", tmp_path).sentence
-    assert "not a file of Latente" in latente("info", text_file(tmp_path / "a.csv", "a,b\n1,2\n")).sentence
+    assert "not a file of Latente" in latente("info", text_file(tmp_path / "a.model", "a,b\n1,2\n")).sentence
+    assert "is data, and no run" in latente("info", text_file(tmp_path / "a.csv", "a,b\n1,2\n")).sentence
 
 
 # --------------------------------------------------------------------------------------------------------- unexpected

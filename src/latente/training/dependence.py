@@ -16,7 +16,7 @@ Array = NDArray[np.float64]
 Places = NDArray[np.intp]
 
 MOST_ROWS = 2000
-MOST_FIELDS = 256  # of pictures, whose neighbouring pixels say the same
+MOST_FIELDS = 128  # of pictures, whose neighbouring pixels say the same
 LEVEL = 0.01  # chance that independent columns pass for dependent ones, over all pairs together
 LEAST_TOGETHER = 5.0  # rows that two levels are expected to share, from where on a correlation is about normal (Cochran 1954)
 LEAST_NATS = 0.1
@@ -58,7 +58,7 @@ def dependence(rows: Rows, levels: tuple[int, ...] = ()) -> Dependence:
     lower bound of what all columns say of one another (Chow and Liu 1968).
 
     Args:
-        rows: of which 2,000 are looked at, and of wide ones 256 fields.
+        rows: of which 2,000 are looked at, and of wide ones 128 fields.
         levels: how many each column has, 0 for one of numbers; () where none has any.
     """
     rows = rows.spread(MOST_ROWS)
