@@ -45,8 +45,11 @@ LINES: dict[str, tuple[str, str]] = {
     ),
     "gain": ("gain", "nats per row by which the bound is above independent columns"),
     "rate_train": ("rate of training rows", "nats that the code of a training row costs"),
-    "mutual_information": ("  I(x;z)", "of these, nats that a code says of its row"),
-    "marginal_kl": ("  marginal KL", "the rest: nats that a row pays because codes do not follow the prior"),
+    "mutual_information": ("I(x;z)", "nats that the code of a training row says of it"),
+    "marginal_kl": (
+        "marginal KL",
+        "rate of training rows − I(x;z): nats that a row pays because codes do not follow the prior",
+    ),
     "active_units": ("active units", "dimensions of the code that vary with the row"),
     "information_kept": ("variance kept", "share of the held-out rows' variance that the reconstruction has"),
     "information_kept_pca": ("  PCA", "what as many principal components as there are active units keep"),

@@ -103,7 +103,8 @@ def holes(figures: Figures, kind: Kind) -> Verdict | None:
     if places.low > MOST_HOLES:
         found.append(f"{places.value:.0%} of random places fall where codes hardly ever are (a space without holes: 1%)")
     if _short_of_ceiling(figures, reached):
-        found.append(f"random codes reach C = {reached.value:.2f}, rows' own codes {figures['completeness_ceiling'].value:.2f}")
+        own = f"rows' own codes {figures['completeness_ceiling'].value:.2f}"
+        found.append(f"what lies between codes decodes worse: random codes reach C = {reached.value:.2f}, {own}")
     if not found:
         return None
     if law.known:
