@@ -343,6 +343,7 @@ class Composer:
             "levels": levels,
             "holes": tuple(field.missing > 0 for field in self.fields),
             "cells": tuple(field.cells for field in self.fields),
+            "steps": tuple(field.record.step for field in self.fields),
             "columns": heterogeneous.columns_of(self.fields),
         }
 

@@ -61,6 +61,35 @@ def test_probabilities_of_all_rows_add_up_to_one(kind: type[OfCells]) -> None:
 
 
 @BOTH
+@torch.no_grad()
+def test_values_that_were_never_seen_have_the_probability_that_is_left(kind: type[OfCells]) -> None:
+    part = kind(
+        (1,), [Cells((0.0, 7.0, 100.0, 150.5), (0.0, 7.0, 100.0, 160.5), (1, 1, 1, 10), (9, 9, 9, 9))], (), (1.0,)
+    ).eval()
+    x = torch.arange(-4000.0, 4001.0).unsqueeze(1)
+    p = part(theta_of(part, 1, 1).expand(1, len(x), -1)).log_prob(x)[0, :, 0].exp()
+    seen = (x == 0) | (x == 7) | (x == 100) | ((x > 150) & (x < 161))
+    left = 2 / 37
+    assert float(p[seen[:, 0]].sum()) == pytest.approx(1 - left, abs=1e-4)
+    assert 0.6 * left < float(p[~seen[:, 0]].sum()) < left
+    assert float(p[~seen[:, 0]].max()) < float(p[seen[:, 0]].min())
+    assert not part.densities(x).any()
+
+
+@BOTH
+@torch.no_grad()
+def test_densities_integrate_to_at_most_one_with_gaps_and_beyond(kind: type[OfCells]) -> None:
+    cells = Cells((-1.0, 0.0, 0.2), (-0.2, 0.0, 2.0), (0, 1, 0), (9, 9, 9))
+    part = kind((1,), [cells]).eval()
+    x = torch.linspace(-60, 60, 600_001).unsqueeze(1)
+    x[300_000] = 1e-3  # beside the atom, which has a probability and no density
+    p = part(theta_of(part, 1, 1).expand(1, len(x), -1)).log_prob(x)[0, :, 0].exp()
+    atom = part(theta_of(part, 1, 1)).log_prob(torch.zeros(1, 1)).exp().squeeze()
+    assert float(p.sum() * (x[1] - x[0]) + atom) == pytest.approx(1.0, abs=0.01)
+    assert part.densities(x).all() and not part.densities(torch.zeros(1, 1)).any()
+
+
+@BOTH
 @pytest.mark.parametrize("holes", [False, True])
 def test_with_and_without_gradients_it_is_the_same(kind: type[OfCells], holes: bool) -> None:
     part, rows = likelihood_of(kind), rows_of(5)

@@ -153,6 +153,7 @@ class Autoregressive(OfCells):
         shape: (F,).
         cells: of each column.
         levels: for each column its number of levels, 0 for one of numbers; () where all are numbers.
+        steps: of the grid that each column's values are on, 0 where there is none; () where no column has one.
         holes: which columns are not always seen; () where all are. Whether a value is seen is learnt beside its law, so that
             new rows can have holes, too; it is no part of a row's likelihood.
         width: W, of the context and of the network between it and the cells' logits.
@@ -175,6 +176,7 @@ class Autoregressive(OfCells):
         shape: tuple[int, ...],
         cells: Sequence[Cells],
         levels: tuple[int, ...] = (),
+        steps: tuple[float, ...] = (),
         holes: tuple[bool, ...] = (),
         width: int = 128,
         blocks: int = 2,
@@ -182,7 +184,7 @@ class Autoregressive(OfCells):
         any_order: float = 0.25,
         least_told: float = 0.0,
     ) -> None:
-        super().__init__(shape, cells, levels)
+        super().__init__(shape, cells, levels, steps)
         self.width, self.any_order, self.least_told = width, any_order, least_told
         scale = 1 / math.sqrt(self.size)
         self.embedding = CellEmbedding(self.cells, width, scale)

@@ -20,6 +20,7 @@ from latente.rows import Cells, Rows
 FREE_CELLS = 16  # as many are each by itself
 LEAST_HATS, MOST_HATS = 6, 24
 NEVER = -1e4  # a logit so low that its probability is 0, and so high that sums with it are numbers
+SLACK = 1e-4  # of a mean cell's width, for rounding
 OFTEN = 200.0  # rows of a cell that is by itself, however many there are
 
 
@@ -59,34 +60,50 @@ class CellTable(nn.Module):
         order: the columns as the groups have them, one group after the other, [F]. back: the inverse of that, [F].
         edges: between neighbouring cells, [F, M - 1]. low, high, density (whether it is a continuous stretch): [F, M].
         log_size: what is subtracted from the logarithm of a cell's probability to have that of a value in it, [F, M].
-        spacing: mean width of a cell, [F].
+        log_below, log_above: the same for a value that is in no cell, below or above its nearest one, [F, M].
+        spacing: mean width of a cell, [F]. step: of the grid; 0 where there is none, [F].
+        tolerance: by how much a value in a cell may seem to be outside, [F].
         offsets: where each column begins in a table of all groups' cells, [F]. unseen: where there is, of each column, a value
-            that was not seen, [F]: behind all cells.
+            that was not seen, [F]: behind all cells. last: the last cell of each column, [F, 1].
     """
 
     edges: Tensor
     low: Tensor
     high: Tensor
     log_size: Tensor
+    log_below: Tensor
+    log_above: Tensor
     density: Tensor
     spacing: Tensor
+    step: Tensor
+    tolerance: Tensor
     order: Tensor
     back: Tensor
     offsets: Tensor
     unseen: Tensor
+    last: Tensor
 
-    def __init__(self, cells: Sequence[Cells], nominal: Sequence[bool]) -> None:
+    def __init__(self, cells: Sequence[Cells], nominal: Sequence[bool], steps: Sequence[float] = ()) -> None:
         super().__init__()
-        tables = [torch.tensor([low, high, size], dtype=torch.float64) for low, high, size, _ in cells]
+        cells, steps = [Cells(*each) for each in cells], steps or [0.0] * len(cells)
+        tables = [_table(each, unordered, step) for each, unordered, step in zip(cells, nominal, steps, strict=True)]
         self.counts = [table.shape[1] for table in tables]
-        low, high, size = torch.stack([F.pad(table, (0, max(self.counts) - table.shape[1])) for table in tables], 1)
+        low, high, log_size, log_below, log_above = torch.stack(
+            [F.pad(table, (0, max(self.counts) - table.shape[1])) for table in tables], 1
+        )
         edges = [(table[1, :-1] + table[0, 1:]) / 2 for table in tables]
+        spacing, step = torch.tensor([_spacing(each) for each in cells]), torch.tensor(steps)
+        size = torch.stack([F.pad(torch.tensor(each.size), (0, low.shape[1] - len(each.size)), value=1.0) for each in cells])
         values = {
             "edges": torch.stack([F.pad(edge, (0, low.shape[1] - 1 - len(edge)), value=math.inf) for edge in edges]),
             "low": low,
             "high": high,
-            "log_size": torch.where(size > 0, size, high - low).clamp_min(1e-12).log(),
-            "spacing": torch.stack([(table[1, -1] - table[0, 0]).clamp_min(1e-12) / table.shape[1] for table in tables]),
+            "log_size": log_size,
+            "log_below": log_below,
+            "log_above": log_above,
+            "spacing": spacing,
+            "step": step,
+            "tolerance": torch.where(step > 0, step / 4, SLACK * spacing.clamp_max(1.0)),
         }
         for name, value in values.items():
             self.register_buffer(name, value.to(torch.get_default_dtype()), persistent=False)
@@ -101,6 +118,7 @@ class CellTable(nn.Module):
         sizes = [group.cells for group in self.groups for _ in group.columns]
         *starts, total = accumulate(sizes, initial=0)
         places = {"order": order, "back": torch.argsort(order), "unseen": total + torch.arange(len(order))}
+        places["last"] = torch.tensor(self.counts).unsqueeze(1) - 1
         for name, value in {**places, "offsets": torch.tensor(starts)[places["back"]]}.items():
             self.register_buffer(name, value, persistent=False)
 
@@ -150,10 +168,32 @@ class CellTable(nn.Module):
         return places if mask is None else torch.where(mask, places, self.unseen)
 
     def log_size_of(self, x: Tensor, index: Tensor) -> Tensor:
-        """log size of the values' cells, [B, F]; a value outside them all counts as ever larger."""
-        low, high, log_size = (table.gather(1, index.T).T for table in (self.low, self.high, self.log_size))
-        outside = (x - x.clamp(low, high)).abs()
-        return torch.add(log_size, torch.log1p(outside / self.spacing), alpha=2)
+        """What is subtracted from the logarithms of the probabilities of the values' cells, [B, F].
+
+        Of a value in a cell it is the logarithm of the cell's size. What is in none was never seen: of n + 1 values each is as
+        likely to be the smallest, so that all such values have 2 / (n + 1) of a cell's probability, one half those below it and
+        one half those above. There they share alike, up to the next cell; beyond the last one their law falls as the square of
+        the distance. So probabilities over all values still sum to at most 1.
+        """
+        outside, far = self._outside(x, index)
+        tables = (self.log_size, self.log_below, self.log_above)
+        inside, below, above = (table.gather(1, index.T).T for table in tables)
+        beyond = (x - x.clamp(self.low[:, 0], self.high.gather(1, self.last).squeeze(1))).abs()
+        never = torch.add(torch.where(outside < 0, below, above), torch.log1p(beyond / self.spacing), alpha=2)
+        return torch.where(far, never, inside)
+
+    def densities(self, x: Tensor) -> Tensor:
+        """Which values [B, F] have a density, and not a probability: those of continuous stretches, and without a grid those
+        that are in no cell.
+        """
+        index = self.index(x)
+        return self.density.gather(1, index.T).T | (self._outside(x, index)[1] & (self.step == 0))
+
+    def _outside(self, x: Tensor, index: Tensor) -> tuple[Tensor, Tensor]:
+        """How far values are from their nearest cells, with a sign, and whether they are in none, [B, F]."""
+        low, high = (table.gather(1, index.T).T for table in (self.low, self.high))
+        outside = x - x.clamp(low, high)
+        return outside, outside.abs() > self.tolerance
 
     def draw(self, f: int, logits: Tensor, u: Tensor, ends: tuple[Tensor, Tensor] | None = None) -> Tensor:
         """The values at which the distribution functions of [..., cells] are ``u``, uniform in [0, 1): inverse sampling.
@@ -177,7 +217,7 @@ class CellTable(nn.Module):
     def _sliced(self, f: int, bottom: float, top: float) -> Slices:
         count = self.counts[f]
         low, high, density = (table[f, :count] for table in (self.low, self.high, self.density))
-        slack = 1e-4 * self.spacing[f].clamp_max(1.0)
+        slack = SLACK * self.spacing[f].clamp_max(1.0)
         first, last = low.clamp_min(bottom - slack), high.clamp_max(top + slack)
         share = torch.where(high > low, (last - first) / (high - low), 1.0)
         # Of a run on a grid not less than one of its values is asked for; of a continuous stretch it may be less and less.
@@ -224,6 +264,29 @@ class CellEmbedding(nn.Module):
         return F.embedding(places, self.table())
 
 
+def _table(cells: Cells, unordered: bool, step: float) -> Tensor:
+    """A column's cells as :class:`CellTable` has them: low, high, log_size, log_below and log_above, [5, cells]."""
+    low, high, size, rows = torch.tensor(cells, dtype=torch.float64)
+    seen = float(rows.sum())
+    never = 0.0 if unordered or not seen else min(0.5, 2 / (seen + 1))  # of levels there are no others
+    log_size = torch.where(size > 0, size, high - low).clamp_min(1e-12).log() - math.log1p(-never)
+    between = low[1:] - high[:-1]
+    if step:  # the ends of a run are half a step outside it already
+        alone = (low == high).double() / 2
+        between = ((between / step - alone[1:] - alone[:-1]).round() / 2).ceil().clamp_min(1)
+    else:
+        between = (between / 2).clamp_min(1e-12)
+    tail = torch.tensor([_spacing(cells) / (step or 1.0)], dtype=torch.float64)
+    log_never = math.log(max(never, 1e-12) / 2)
+    return torch.stack(
+        [low, high, log_size, *(torch.cat(side).log() - log_never for side in ((tail, between), (between, tail)))]
+    )
+
+
+def _spacing(cells: Cells) -> float:
+    return max(1e-12, cells.high[-1] - cells.low[0]) / len(cells.low)
+
+
 def _groups(counts: Sequence[int], alone: Sequence[bool], ranks: Sequence[int]) -> list[Group]:
     """Columns with a basis, or without one, of which none has more than twice the cells of another, but for small ones."""
     groups: list[list[int]] = []
@@ -268,19 +331,22 @@ class OfCells(Likelihood):
         shape: (F,).
         cells: of each column.
         levels: for each column its number of levels, 0 for one of numbers; () where all are numbers.
+        steps: of the grid that each column's values are on, 0 where there is none; () where no column has one.
     """
 
     takes_levels = True
 
-    def __init__(self, shape: tuple[int, ...], cells: Sequence[Cells], levels: tuple[int, ...] = ()) -> None:
+    def __init__(
+        self, shape: tuple[int, ...], cells: Sequence[Cells], levels: tuple[int, ...] = (), steps: tuple[float, ...] = ()
+    ) -> None:
         super().__init__(shape)
         if len(cells) != self.size:
             raise ModelError(f"cells are needed for each of the {self.size} columns, not for {len(cells)}")
         self.nominal = [bool(count) for count in levels] or [False] * self.size
-        self.cells = CellTable(cells, self.nominal)
+        self.cells = CellTable(cells, self.nominal, steps)
 
     def densities(self, x: Tensor) -> Tensor:
-        return self.cells.density.gather(1, self.cells.index(x.flatten(1)).T).T
+        return self.cells.densities(x.flatten(1))
 
     def independent(self, train: Rows, held_out: Rows) -> Tensor:
         """Frequencies of the cells, each counted as if seen half a time more than it was."""
@@ -388,8 +454,10 @@ class CellsLikelihood(OfCells):
 
     name = "cells"
 
-    def __init__(self, shape: tuple[int, ...], cells: Sequence[Cells], levels: tuple[int, ...] = ()) -> None:
-        super().__init__(shape, cells, levels)
+    def __init__(
+        self, shape: tuple[int, ...], cells: Sequence[Cells], levels: tuple[int, ...] = (), steps: tuple[float, ...] = ()
+    ) -> None:
+        super().__init__(shape, cells, levels, steps)
         for g, base in enumerate(self.empty()):
             self.register_buffer(f"base_{g}", base)
 
