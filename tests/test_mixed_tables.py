@@ -533,3 +533,27 @@ def test_parts_of_a_score_of_a_code_have_one_for_the_code() -> None:
     pictures = lt.VAE(max_epochs=1, random_state=0).fit(np.random.default_rng(0).random((30, 4, 4)))
     with pytest.raises(lt.ModelError, match="columns of a table"):
         pictures.score_parts(np.zeros((1, 4, 4)))
+
+
+def test_a_value_that_repeats_beside_measures_is_one_of_its_own() -> None:
+    generator = np.random.default_rng(0)
+    gain = np.where(generator.random(1500) < 0.9, 0.0, generator.lognormal(6, 1, 1500))
+    step = generator.choice([1.5, 2.0, 3.25], 1500)
+    vae = lt.VAE(max_epochs=10, random_state=0).fit(
+        pd.DataFrame({"a": generator.normal(size=1500), "gain": gain, "step": step})
+    )
+    drawn = vae.sample(2000)
+    assert (drawn["gain"] == 0).mean() == pytest.approx(0.9, abs=0.03)
+    assert set(drawn["step"]) == {1.5, 2.0, 3.25}
+    assert (vae.sample(5, given={"gain": 0})["gain"] == 0).all()
+
+
+@pytest.mark.slow
+def test_columns_that_are_missing_together_are_so_in_new_rows() -> None:
+    generator = np.random.default_rng(0)
+    missing = generator.random(2000) < 0.4
+    columns = {name: np.where(missing, np.nan, generator.normal(size=2000)) for name in "abc"}
+    vae = lt.VAE(random_state=0).fit(pd.DataFrame({**columns, "k": generator.choice(list("xy"), 2000)}))
+    holes = vae.sample(4000, holes=True)[list("abc")].isna()
+    np.testing.assert_allclose(holes.mean(), 0.4, atol=0.05)
+    assert holes.sum(1).isin([0, 3]).mean() > 0.95

@@ -42,6 +42,8 @@ from latente.training.loop import Learner
 
 SMALL_DATA = 2000
 MOST_COLUMNS = 256  # that are said one after the other
+FEW_VALUES = 20  # of a column, as many as are steps of a scale
+FAVOURITE, LEAST_FAVOURED = 0.25, 20  # share of a column's rows, and rows, from where on no bell holds one value so often
 SMALLEST_CONV_PICTURE = 16
 
 
@@ -382,7 +384,18 @@ def network_for(fields: tuple[Field, ...], hidden: tuple[int, ...] | None) -> st
 def mixed(fields: tuple[Field, ...]) -> bool:
     """Whether some columns hold something else than measures, or than 0 and 1."""
     kinds = {field.kind for field in fields}
-    return all(field.cells for field in fields) and not (kinds <= MEASURES or kinds == {BINARY})
+    of_measures = kinds <= MEASURES and not any(map(has_favourites, fields))
+    return all(field.cells for field in fields) and not (of_measures or kinds == {BINARY})
+
+
+def has_favourites(field: Field) -> bool:
+    """Whether no bell is like a column of measures, for it holds but a few values, or one in a quarter of its rows."""
+    if field.cells is None:
+        return False
+    low, high, _, rows = field.cells
+    alone = [count for bottom, top, count in zip(low, high, rows, strict=True) if bottom == top]
+    few = len(alone) == len(low) <= FEW_VALUES
+    return few or max(alone, default=0.0) >= max(LEAST_FAVOURED, FAVOURITE * sum(rows))
 
 
 def widths(fields: int, n_rows: int, mixed: bool = False) -> tuple[int, ...]:

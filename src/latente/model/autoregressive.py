@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from latente.model.cells import CellEmbedding, OfCells, grouped_log_prob, log_softmax_at
 from latente.model.distributions import Conditioned, FieldsDistribution, Intervals, full_precision
 from latente.model.parts import register
-from latente.rows import Cells
+from latente.rows import Cells, Rows
 
 Rule = Callable[[int, Tensor], Tensor]
 TOGETHER = 16_000_000  # numbers of all columns' contexts, up to which they are held at once
@@ -208,6 +208,15 @@ class Autoregressive(OfCells):
         self.register_buffer("holed_columns", holed, persistent=False)
         self.register_buffer("holed_places", self.cells.back[holed], persistent=False)
 
+    @torch.no_grad()
+    def start(self, rows: Rows, residual: Tensor, resolution: Tensor) -> None:
+        """Each column begins at its own frequencies, and is missing as often as it is."""
+        super().start(rows, residual, resolution)
+        if self.seen is not None and rows.mask is not None:
+            share = (rows.mask[:, self.holed].sum(0) + 0.5) / (len(rows) + 1)
+            self.seen.weight.zero_()
+            self.seen.bias.copy_(torch.logit(share))
+
     @property
     def outputs(self) -> int:
         return self.width
@@ -238,33 +247,44 @@ class Autoregressive(OfCells):
         return value if mask is None else value.masked_fill(~mask, 0.0)
 
     def _all_log_cells(self, theta: Tensor, index: Tensor, mask: Tensor | None) -> Tensor:
-        features = self._all_features(theta, self.embedding(self.cells.places_of(index, mask)), mask)
+        told = self.embedding(self.cells.places_of(index, mask))
+        in_any = torch.rand(len(told), 1, device=told.device) < self.any_order if self._trains_any_order else None
+        features = self._all_features(theta, told, self.earlier if in_any is None else self._before(told, mask, in_any))
         by_column = features.flatten(0, 1).transpose(0, 1).contiguous()
         in_groups = torch.split(by_column, [len(group.columns) for group in self.cells.groups])
         logits = [self._group_logits(g, h).view(len(h), *features.shape[:2], -1) for g, h in enumerate(in_groups)]
         value = grouped_log_prob(self.cells, logits, index)
-        value = value if mask is None else value.masked_fill(~mask, 0.0)
-        return value + self._log_seen(features, mask) if self.training and mask is not None and self.holed else value
+        if mask is None:
+            return value
+        value = value.masked_fill(~mask, 0.0)
+        if not (self.training and self.holed):
+            return value
+        # Columns in any order are told only of what was seen. To be told of nothing then means that much is missing, and where
+        # a new row begins it means nothing; so holes are learnt in the one order in which they are drawn.
+        seen = self._log_seen(features, mask)
+        return value + (seen if in_any is None else seen.masked_fill(in_any, 0.0))
 
-    def _all_features(self, theta: Tensor, told: Tensor, mask: Tensor | None) -> Tensor:
+    def _all_features(self, theta: Tensor, told: Tensor, before: Tensor) -> Tensor:
         """What is known when it is each column's turn, in the order of the groups, [K, B, F, W]."""
-        before = self._before(told, mask) @ told
         context = theta.unsqueeze(-2).expand(*theta.shape[:-1], self.size, self.width)
-        return self._network(context + before + self.place.index_select(0, self.cells.order))
+        return self._network(context + before @ told + self.place.index_select(0, self.cells.order))
 
-    def _before(self, told: Tensor, mask: Tensor | None) -> Tensor:
-        """Which columns each is told of, 0 or 1, [F, F] or [B, F, F]: those before it, or in training, for some rows, others.
+    @property
+    def _trains_any_order(self) -> bool:
+        return self.training and self.any_order > 0
+
+    def _before(self, told: Tensor, mask: Tensor | None, in_any: Tensor) -> Tensor:
+        """Which columns each is told of, 0 or 1, [B, F, F]: those before it, or in rows of which the columns stand ``in_any``
+        order, bool [B, 1], others.
 
         Of these as many as stand before a column in an order drawn at random (Uria et al. 2014), or more, and only such as were
         seen.
         """
-        if not (self.training and self.any_order):
-            return self.earlier
         B, F = told.shape[:2]
         share = self.least_told + (1 - self.least_told) * torch.rand(B, F, 1, device=told.device)
         others = ((torch.rand(B, F, F, device=told.device) < share).to(told.dtype)) * self.others
         others = others if mask is None else others * mask.unsqueeze(1)
-        return torch.where(torch.rand(B, 1, 1, device=told.device) < self.any_order, others, self.earlier)
+        return torch.where(in_any.unsqueeze(-1), others, self.earlier)
 
     def all_told(self, x: Tensor, mask: Tensor) -> Tensor:
         """What all columns of rows say that were seen, [B, W]."""
