@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import warnings
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -454,7 +455,7 @@ def test_what_is_given_is_understood_or_refused() -> None:
     vae = lt.VAE(max_epochs=3, random_state=0, kinds={"code": "categorical"}).fit(frame)
     assert set(vae.sample(9, given={"code": 4.0, "flag": "yes"})["code"]) == {4}
     assert vae.sample(9, given={"flag": True})["flag"].all()
-    with pytest.raises(lt.DataError, match="'code' has levels and no range"):
+    with pytest.raises(lt.DataError, match="'code' has levels without an order"):
         vae.sample(9, given={"code": (1, 4)})
     with pytest.raises(lt.ModelError, match="given maps columns"):
         vae.sample(9, given="sex")
@@ -557,3 +558,72 @@ def test_columns_that_are_missing_together_are_so_in_new_rows() -> None:
     holes = vae.sample(4000, holes=True)[list("abc")].isna()
     np.testing.assert_allclose(holes.mean(), 0.4, atol=0.05)
     assert holes.sum(1).isin([0, 3]).mean() > 0.95
+
+
+@pytest.fixture(scope="module")
+def related() -> lt.VAE:
+    """A place that follows from its country, a date, an amount in cents, a large whole number and an order."""
+    generator = np.random.default_rng(0)
+    place = generator.integers(0, 4, 1200)
+    days = pd.Timestamp("2020-01-01") + pd.to_timedelta(generator.integers(0, 1000, 1200), "D")
+    frame = pd.DataFrame({
+        "place": [("Lima", "Cusco", "Quito", "Loja")[p] for p in place],
+        "country": np.where(place < 2, "Peru", "Ecuador"),
+        "when": days,
+        "amount": np.round(generator.normal(50, 10, 1200), 2),
+        "count": generator.integers(0, 50_000, 1200),
+        "size": pd.Categorical([("S", "M", "L")[p] for p in generator.integers(0, 3, 1200)], ["S", "M", "L"], ordered=True),
+    })  # fmt: skip
+    return lt.VAE(max_epochs=30, random_state=0).fit(frame)
+
+
+def test_what_does_not_go_together_is_an_error_that_names_it(related: lt.VAE) -> None:
+    with pytest.raises(lt.DataError, match="nothing fits: by the model place='Lima' and country='Ecuador' do not go together"):
+        related.sample(20, given={"amount": (40, 60), "place": "Lima", "country": "Ecuador"})
+    assert (related.sample(20, given={"place": "Lima", "country": "Peru"})["place"] == "Lima").all()
+    assert related.given_["probability"] == pytest.approx(0.25, abs=0.06)
+    assert related.given_["effective_sample_size"] >= 20
+
+
+def test_a_narrow_range_is_rare_and_no_contradiction(related: lt.VAE) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        drawn = related.sample(50, given={"amount": (50.0, 50.01), "count": (20_000.4, 20_010.4), "place": ["Loja", "Lima"]})
+    assert set(drawn["amount"]) <= {50.0, 50.01} and drawn["count"].between(20_001, 20_010).all()
+    assert related.given_["probability"] < 1e-6
+
+
+@pytest.mark.parametrize(
+    ("given", "low", "high"),
+    [
+        ({"when": 2021}, "2021-01-01", "2021-12-31"),
+        ({"when": "2021-02"}, "2021-02-01", "2021-02-28"),
+        ({"when": ("2021-03", "2021-05")}, "2021-03-01", "2021-05-31"),
+        ({"when": [("2020-02-03", "2020-02-04"), "2020-02-05"]}, "2020-02-03", "2020-02-05"),
+    ],
+)
+def test_dates_are_given_by_years_months_and_ranges(related: lt.VAE, given: dict[str, Any], low: str, high: str) -> None:
+    drawn = related.sample(300, given=given)["when"]
+    assert drawn.between(low, high).all() and drawn.nunique() > 2
+
+
+def test_ranges_lists_and_orders_that_are_given(related: lt.VAE) -> None:
+    count = related.sample(200, given={"count": [(0, 99), (40_000, 40_099)]})["count"]
+    assert (count.between(0, 99) | count.between(40_000, 40_099)).all() and count.lt(100).any() and count.gt(100).any()
+    assert set(related.sample(50, given={"size": ("M", None)})["size"]) == {"M", "L"}
+    assert set(related.sample(50, given={"place": np.array(["Loja", "Lima"])})["place"]) == {"Loja", "Lima"}
+    assert related.sample(50, given={"count": range(100, 103)})["count"].isin([100, 101, 102]).all()
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ({"amount": (42.341, 42.344)}, "steps of 0.01, and no value that it can have is from 42.341"),
+        ({"count": True}, "'count' holds numbers, and True is none"),
+        ({"place": ("Lima", "Loja")}, "'place' has levels without an order"),
+        ({"size": ("L", "S")}, "from 'L' to 'S': the first is the higher one"),
+    ],
+)
+def test_what_is_given_amiss_is_told(related: lt.VAE, given: dict[str, Any], told: str) -> None:
+    with pytest.raises(lt.DataError, match=told):
+        related.sample(5, given=given)

@@ -47,6 +47,7 @@ MOST_TO_COVER = 500
 SAME_VALUE = 1e-5  # of numbers in the model's units, read twice
 MOST_ROWS_AT_HAND = 10_000  # of each kind, that stay in memory after a fit for its certificate
 MOST_VALUES_AT_HAND = 20_000_000
+RARELY_TOGETHER = 0.01  # of how often values would be together by chance
 SAME_SCORE = 1e-6  # two computations of one row's score differ by less
 ROW_LAW_STAGE = 100  # of a fit, behind all stages of its model
 STORES_CODES = "the law 'nearest' stores codes of training rows with the model: whoever has the file can decode them"
@@ -334,8 +335,8 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         self.figures_ = _figures(
             outcome, settings, self.model_.latent_dim, len(train), 0 if held_out is None else len(held_out)
         )
-        if self.generator_ is not self.model_ and held_out is not None:
-            self.figures_["privacy"] = self._privacy(train, judged)
+        if held_out is not None and isinstance(codec, TableCodec):
+            self.figures_["privacy"] = self._privacy(train, held_out)
         self.figures_["row_law_loss"] = None if self.generator_ is self.model_ else -float(encoded.mean())
         self._at_hand = _few(train), None if held_out is None else _few(held_out)
         outcome.warnings += self._overfitting(outcome)
@@ -369,10 +370,12 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
 
     def _privacy(self, train: Rows, held_out: Rows) -> dict[str, float | None]:
         """What new rows give away of those that were learnt from."""
-        held_out = held_out.spread(privacy.M)
-        drawn = generation.sample(self.generator_, None, len(held_out), self.seed_, True)[0]
+        has_code = self.generator_.latent_dim > 0
+        held_out = held_out.spread(privacy.M_OF_CODES if has_code else privacy.M)
+        drawn = generation.sample(self.generator_, self.law_ if has_code else None, len(held_out), self.seed_, True)[0]
         as_given = self._rows(self.codec_.decode(drawn, possible=True))
-        scores = [log_likelihood(self.generator_, rows, self.seed_) for rows in (train.spread(len(held_out)), held_out)]
+        some = train.spread(len(held_out))
+        scores = [log_likelihood(self.generator_, rows, self.seed_, privacy.CODES) for rows in (some, held_out)]
         return privacy.privacy(self.codec_.fields, train, held_out, as_given, (scores[0], scores[1]), self.seed_)
 
     def _law(self, train: Rows, law: str | Choice = "auto") -> LatentLaw:
@@ -473,7 +476,10 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         Args:
             n: how many.
             given: what the rows of a table are to hold: for some columns a value, a list of values, or a tuple
-                ``(lowest, highest)`` of numbers (either may be None), such as ``{"sex": "Female", "age": (30, 40)}``.
+                ``(lowest, highest)`` of numbers, dates or ordered categories (either may be None), or a list of such tuples,
+                as in ``{"sex": "Female", "age": (30, 40)}``. Of dates a year or a month is all of it. ``given_`` then holds
+                how probable that is by the model, and the effective sample size of the draws behind the rows. Values that by
+                the model do not go together are an error; those that hardly do, a warning.
             holes: leave values out as often, and in such rows, as in the training data; otherwise rows are whole.
             identifiers: give each row a name that nobody had in the columns that name rows, where these have a shape: a running
                 number goes on, so does the number in a text ("A-0017"), UUIDs and hexadecimal digits are drawn. Otherwise such
@@ -482,12 +488,14 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
                 "fitted", but for a mixed table the law that its rows have of their own (``generator_``).
             noise: draw each field from its distribution (rows of a table: the default) or take its mean (pictures).
             random_state: a seed; by default that of the fit.
+
+        What new rows give away of those that were learnt from was measured at the end of the fit: ``figures_["privacy"]``.
         """
         check_is_fitted(self, "model_")
-        if law not in ("auto", "fitted", "prior") or not _whole(n, 1):
-            raise ModelError(
-                f"sample(n, law) takes a whole number from 1 and 'auto', 'fitted' or 'prior', not {n!r} and {law!r}"
-            )
+        if not _whole(n, 1):
+            raise ModelError(f"sample(n) takes a whole number from 1, not {n!r}")
+        if law not in ("auto", "fitted", "prior"):
+            raise ModelError(f"sample(law=…) is 'auto', 'fitted' or 'prior', not {law!r}")
         noise = not self.codec_.fields[0].shape if noise is None else noise
         seed = self.seed_ if random_state is None else seed_of(random_state)
         model = self.generator_ if law == "auto" else self.model_
@@ -523,13 +531,25 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
     def _sample_given(self, model: LatentModel, n: int, law: LatentLaw | None, seed: int, given: Mapping[str, Any]) -> Tensor:
         if not isinstance(self.codec_, TableCodec):
             raise ModelError("given names columns, and these are pictures")
-        drawn, effective = generation.sample_given(model, law, n, seed, restricted_to(self.codec_, given))
-        if not effective:
+        intervals = restricted_to(self.codec_, given)
+        found = generation.sample_given(model, law, n, seed, intervals)
+        self.given_ = {"probability": found.probability, "effective_sample_size": found.effective}
+        if not found.effective:
             raise DataError(f"no row came up with {dict(given)}: by the model there are none; ask for less")
-        if effective < n / 2:
-            told = f"only {effective:.0f} different draws stand behind these {n} rows: what is given is rare"
+        lift, pair = generation.togetherness(model, law, seed, intervals, found.probability)
+        if lift < RARELY_TOGETHER:
+            first, second = (self.codec_.fields[place].name for place in pair)
+            told = f"{first}={given[first]!r} and {second}={given[second]!r}"
+            # What happens less than once in N rows where chance would have it each time, N rows never showed.
+            if lift < 1 / self.figures_["rows"]:
+                raise DataError(f"given: nothing fits: by the model {told} do not go together; ask for less")
+            warnings.warn(
+                f"{told} hardly go together: {one_in(found.probability)} has what is given", LatenteWarning, stacklevel=3
+            )
+        if found.effective < n / 2:
+            told = f"only {found.effective:.0f} different draws stand behind these {n} rows: what is given is rare"
             warnings.warn(told, LatenteWarning, stacklevel=3)
-        return drawn
+        return found.rows
 
     def interpolate(self, a: Any, b: Any, steps: int = 9) -> Any:
         """Rows on the way from one row to another, both ends included; ``a`` and ``b`` are one row each."""
@@ -872,6 +892,15 @@ def _figures(outcome: Outcome, settings: Settings, latent_dim: int, n_train: int
         "precision": settings.precision,
         "batch_size": settings.batch_size,
     }
+
+
+def one_in(probability: float) -> str:
+    """How often something happens, for people.
+
+    >>> one_in(0.0004)
+    'by the model one row in 2,500'
+    """
+    return f"by the model one row in {1 / max(probability, 1e-300):,.0f}"
 
 
 def _or_none(value: float) -> float | None:

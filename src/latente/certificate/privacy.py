@@ -11,6 +11,8 @@ from latente.rows import Field, Rows
 from latente.seeding import seeded
 
 M = 2000  # rows of each kind
+M_OF_CODES, CODES = 500, 8  # where a row's score is a mean over codes: how many rows, and codes of each
+NOT_MEASURED = "privacy: not measured, for no rows were held out in the fit"
 
 
 def privacy(
@@ -54,7 +56,8 @@ def told(figures: dict[str, float | None]) -> str:
     return (
         f"privacy: of generated rows {copies:.1%} are exact copies of rows that were learnt from (of held-out rows "
         f"{usual:.1%}), {nearer:.0%} are nearer to such a row than to a held-out one (50% where none is copied); whether a row "
-        f"was learnt from is told from its score with an area under the curve of {membership:.2f} (.5: not at all)"
+        f"was learnt from is told from its score with an area under the curve of {membership:.2f} (.5: not at all); measured "
+        "at the end of the fit, of rows of which nothing was asked"
     )
 
 

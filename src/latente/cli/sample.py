@@ -47,12 +47,17 @@ def sample(
       latente sample people --given sex=Female --given age=30..40 -o some.csv
     """
     from latente.cli.tasks import Task
+    from latente.estimator import one_in
 
     asked = conditions(given or [])
     task = Task(run, out, Console(json, quiet))
     drawn = task.vae.sample(number, given=asked, holes=holes, identifiers=identifiers, random_state=seed)
-    task.finish(drawn, seed=seed)
-    if figures := task.vae.figures_.get("privacy"):
-        from latente.certificate.privacy import told
+    privacy, behind = task.vae.figures_.get("privacy"), task.vae.given_ if asked else None
+    task.finish(drawn, seed=seed, privacy=privacy, given=behind)
+    if behind:
+        draws = f"{behind['effective_sample_size']:,.0f} different draws stand behind these rows"
+        task.console.remark(f"given: {one_in(behind['probability'])} has it; {draws}")
+    if not task.pictures:
+        from latente.certificate.privacy import NOT_MEASURED, told
 
-        task.console.remark(told(figures))
+        task.console.remark(told(privacy) if privacy else NOT_MEASURED)

@@ -217,7 +217,9 @@ class CellTable(nn.Module):
     def _sliced(self, f: int, bottom: float, top: float) -> Slices:
         count = self.counts[f]
         low, high, density = (table[f, :count] for table in (self.low, self.high, self.density))
-        slack = SLACK * self.spacing[f].clamp_max(1.0)
+        slack = (
+            2 * (1 - SLACK) * self.tolerance[f] if self.step[f] else self.tolerance[f]
+        )  # a value is half a step wide each way
         first, last = low.clamp_min(bottom - slack), high.clamp_max(top + slack)
         share = torch.where(high > low, (last - first) / (high - low), 1.0)
         # Of a run on a grid not less than one of its values is asked for; of a continuous stretch it may be less and less.

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
+from itertools import combinations
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -14,6 +17,7 @@ from latente.seeding import seeded
 
 BATCH = 8192
 MOST_ROUNDS = 64
+TRIED = 1024  # rows, to tell how probable something is
 
 
 @torch.no_grad()
@@ -38,29 +42,73 @@ def sample(
         return torch.cat(values, 1)[0], torch.cat(seen, 1)[0]
 
 
-@torch.no_grad()
-def sample_given(
-    model: LatentModel, law: LatentLaw | None, n: int, seed: int, given: Mapping[int, Intervals]
-) -> tuple[Tensor, float]:
-    """Rows [n, F] of which some fields lie in given intervals, by importance resampling: codes are drawn, decoded within what
-    is given, and chosen in proportion to how probable that was. More codes are drawn until they are worth n rows.
+class Given(NamedTuple):
+    """Rows that hold what was asked for, and what stands behind them.
 
-    Returns:
-        The rows, and the effective sample size behind them (Kong 1992); 0 where nothing fitted.
+    Attributes:
+        rows: [n, F]; [0, F] where nothing fitted.
+        effective: effective sample size (Kong 1992).
+        probability: of what was asked for, by the model.
+    """
+
+    rows: Tensor
+    effective: float
+    probability: float
+
+
+@torch.no_grad()
+def sample_given(model: LatentModel, law: LatentLaw | None, n: int, seed: int, given: Mapping[int, Intervals]) -> Given:
+    """Rows of which some fields lie in given intervals, by importance resampling: codes are drawn, decoded within what is
+    given, and chosen in proportion to how probable that was. More codes are drawn until they are worth n rows.
     """
     rows, logs = [], []
     with seeded(seed):
         for _ in range(MOST_ROUNDS):
-            px = model.decode(_codes(model, law, min(BATCH, max(1024, 2 * n))).unsqueeze(0))
-            drawn, log_weight = px.restricted(given)
-            rows.append(drawn[0])
-            logs.append(log_weight[0])
-            weights = torch.cat(logs).double().exp()
+            drawn, log_weight = _restricted(model, law, min(BATCH, max(1024, 2 * n)), given)
+            rows.append(drawn)
+            logs.append(log_weight)
+            log_weights = torch.cat(logs).double()
+            most = float(log_weights.max())
+            weights = (log_weights - most).exp() if most > -math.inf else torch.zeros_like(log_weights)
             if (effective := _effective(weights)) >= n:
                 break
         if not effective:
-            return rows[0][:0], 0.0
-        return torch.cat(rows)[torch.multinomial(weights, n, replacement=effective < n)], effective
+            return Given(rows[0][:0], 0.0, 0.0)
+        chosen = torch.multinomial(weights, n, replacement=effective < n)
+    return Given(torch.cat(rows)[chosen], effective, float(weights.mean()) * math.exp(most))
+
+
+@torch.no_grad()
+def togetherness(
+    model: LatentModel, law: LatentLaw | None, seed: int, given: Mapping[int, Intervals], probability: float
+) -> tuple[float, tuple[int, int]]:
+    """How probable it is that fields lie in given intervals, against what it were if they had nothing to do with one another,
+    and the two that go together least. 1 where less than two are given.
+
+    Args:
+        given: for fields, by their places, what they are to hold. probability: of all of it.
+    """
+    single = {f: _probability(model, law, seed, {f: intervals}) for f, intervals in given.items()}
+    by_chance = math.prod(single.values())
+    lift = probability / by_chance if len(given) > 1 and by_chance else 1.0
+
+    def of_pair(pair: tuple[int, int]) -> float:
+        both = probability if len(given) == 2 else _probability(model, law, seed, {f: given[f] for f in pair})
+        return both / max(single[pair[0]] * single[pair[1]], 1e-300)
+
+    return lift, min(combinations(given, 2), key=of_pair, default=(0, 0)) if lift < 1 else (0, 0)
+
+
+def _probability(model: LatentModel, law: LatentLaw | None, seed: int, given: Mapping[int, Intervals]) -> float:
+    with seeded(seed):
+        log_weights = _restricted(model, law, TRIED, given)[1].double()
+    return float((torch.logsumexp(log_weights, 0) - math.log(len(log_weights))).exp())
+
+
+def _restricted(model: LatentModel, law: LatentLaw | None, n: int, given: Mapping[int, Intervals]) -> tuple[Tensor, Tensor]:
+    """Rows [n, F] within what is given, and their log-weights [n]."""
+    drawn, log_weight = model.decode(_codes(model, law, n).unsqueeze(0)).restricted(given)
+    return drawn[0], log_weight[0]
 
 
 def _effective(weights: Tensor) -> float:
