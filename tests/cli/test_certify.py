@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 
 import latente as lt
-from latente.cli.info import law_in_words
 from latente.storage import identity_in
 from tests.cli.helpers import QUICK, write_csv
 
@@ -95,7 +94,7 @@ def test_another_law_shows_what_it_changes(latente, run, tmp_path):
     assert latente("info", folder, "--json").json["law"] == "gaussian"
     vae = lt.load(copy / "model.safetensors")
     vae.refit_law(lt.choose("mixture", components=3), train=str(data))
-    assert law_in_words(vae) == "mixture of 3 components"
+    assert vae.law_.in_words == "mixture of 3 components"
 
 
 def test_where_there_is_none(latente, run, tmp_path):

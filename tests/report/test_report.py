@@ -139,11 +139,26 @@ def test_of_many_rows_some_are_shown():
     assert np.array_equal(shown.given["place"], shown.numbers)
 
 
-def test_holes_are_where_no_code_is(fitted_table, table):
-    shown = Shown(fitted_table, table)
-    far = 50 * np.ones((5, fitted_table.latent_dim_), np.float32)
+def test_holes_are_where_no_code_is(table):
+    vae = lt.VAE(max_epochs=12, validation_fraction=0.2, random_state=0).fit(table)
+    shown = Shown(vae, table)
+    far = 50 * np.ones((5, vae.latent_dim_), np.float32)
     assert shown.holes(torch.from_numpy(far)).all()
     assert shown.holes(shown.posterior.loc).mean() < 0.05
+
+
+def titles_of(panels):
+    return [panel.get_title("left") or panel.get_title() for panel in panels]
+
+
+def test_holes_are_not_told_by_few_rows_and_their_share_is_that_of_the_certificate(fitted_table, table):
+    few = Shown(fitted_table, table)
+    assert few.holes(few.laws["prior"]) is None
+    assert titles_of(scenes.posterior_against_laws(few)) == ["prior N(0, I)", "fitted law"]
+    vae = lt.VAE(max_epochs=12, validation_fraction=0.2, random_state=0).fit(table)
+    certificate = vae.certificate()
+    titles = titles_of(scenes.posterior_against_laws(Shown(vae, table), certificate))
+    assert titles[0] == f"prior N(0, I): {certificate['prior_holes'].value:.0%} fall into holes"
 
 
 def test_the_same_report_is_the_same_file(fitted_digits, digits, tmp_path):

@@ -179,3 +179,9 @@ def test_figures_speak_the_language_that_is_set_and_english_again():
     assert word("rebuilt") == "rebuilt"
     with pytest.raises(lt.ModelError, match="there are no texts in 'xx'"):
         texts("xx")
+
+
+def test_sentences_have_their_numbers_in_the_language() -> None:
+    said = texts("es").sentence("of random places, these fall where codes hardly ever are: 0.15")
+    assert "0,15" in said
+    assert texts("es").sentence("'1.5' has 2.5") == "'1.5' has 2,5"

@@ -97,18 +97,17 @@ def swap(console: Console, run: str, data: str, held_out: str, law: str, unknown
     """Another law of the codes: what it changes is shown, it is left in the model, and what was drawn with the law before is
     drawn anew.
     """
-    from latente.cli.info import law_in_words
     from latente.cli.tasks import open_model
 
     vae = open_model(run, unknown)
     rows = vae._read(data)
-    before, was = vae.certificate(held_out or None, train=rows), law_in_words(vae)
+    before, was = vae.certificate(held_out or None, train=rows), vae.law_.in_words
     vae.refit_law(law, train=rows)
     certificate = vae.certificate(held_out or None, train=rows)
     _write_law(console, vae, rows, certificate, run, data)
     tell(console, certificate)
     console.table(("", "before", "after"), changed(before, certificate), title="\nWhat the other law changes")
-    console.say(f"\n{run} now has the law of codes: {law_in_words(vae)} (before: {was})")
+    console.say(f"\n{run} now has the law of codes: {vae.law_.in_words} (before: {was})")
     console.report(certificate.to_dict())
 
 

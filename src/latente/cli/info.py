@@ -36,7 +36,7 @@ def info(run: Run, json: Json = False, quiet: Quiet = False) -> None:
 
     console = Console(json, quiet)
     path, vae = model_file(run), open_model(run)
-    law = law_in_words(vae)
+    law = vae.law_.in_words
     parts = {role: part["name"] for role, part in vae.model_.config().items()}
     about = {"file": str(path), "recipe": vae.recipe_.name, "latente": _version(path)}
     columns = describe(vae)
@@ -57,15 +57,6 @@ def info(run: Run, json: Json = False, quiet: Quiet = False) -> None:
     console.table(tuple(columns[0]), [list(column.values()) for column in columns])
     for note in vae.notes_:
         console.remark(note)
-
-
-def law_in_words(vae: VAE) -> str:
-    """What new codes are drawn from."""
-    from latente.model.laws import MixtureLaw
-
-    law = vae.law_
-    components = len(law.weights) if isinstance(law, MixtureLaw) else 1
-    return law.name if components == 1 else f"{law.name} of {components} components"
 
 
 def describe(vae: VAE) -> list[dict[str, Any]]:

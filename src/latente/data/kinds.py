@@ -118,16 +118,25 @@ def _of_numbers(table: Table, column: int, summary: Summary, ordered: Array, gri
     kind = _of_values(distinct, low, high, float(grid[column]))
     often = int(counts.argmax())
     if len(distinct) > FEW_NUMBERS and counts[often] >= ATOM * len(values):
-        return Kind(kind.kind, f"{kind.reason}; {distinct[often]:g} in {counts[often] / len(values):.0%} of the rows")
+        return Kind(kind.kind, f"{kind.reason}; {plain(distinct[often])} in {counts[often] / len(values):.0%} of the rows")
     return kind
+
+
+def plain(number: float) -> str:
+    """A number for people: a whole one is written out.
+
+    >>> plain(1033222.0), plain(0.5), plain(1e20)
+    ('1033222', '0.5', '1e+20')
+    """
+    return f"{number:.0f}" if float(number).is_integer() and abs(number) < 1e15 else f"{number:g}"
 
 
 def _of_values(distinct: Array, low: float, high: float, step: float) -> Kind:
     if bool((distinct == np.rint(distinct)).all()):
         if len(distinct) <= FEW_NUMBERS:
-            return Kind("ordinal", f"{len(distinct)} different whole numbers from {low:g} to {high:g}")
-        return Kind("count" if low >= 0 else "integer", f"whole numbers from {low:g} to {high:g}")
-    between = f"from {low:g} to {high:g}" + (f" in steps of {step:g}" if step else "")
+            return Kind("ordinal", f"{len(distinct)} different whole numbers from {plain(low)} to {plain(high)}")
+        return Kind("count" if low >= 0 else "integer", f"whole numbers from {plain(low)} to {plain(high)}")
+    between = f"from {plain(low)} to {plain(high)}" + (f" in steps of {step:g}" if step else "")
     return Kind("positive" if low > 0 else "real", between)
 
 
@@ -139,4 +148,4 @@ def _numbering(table: Table, column: int, low: float, high: float) -> str:
     if bool((np.diff(values) == 1.0).all()):
         return "a running number"
     every = bool((np.diff(np.sort(values)) == 1.0).all())
-    return f"each whole number from {low:g} to {high:g} once" if every else ""
+    return f"each whole number from {plain(low)} to {plain(high)} once" if every else ""

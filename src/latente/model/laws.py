@@ -70,6 +70,11 @@ class LatentLaw(Part):
         value: Tensor = self.distribution().log_prob(z)
         return value
 
+    @property
+    def in_words(self) -> str:
+        """What it is called."""
+        return self.name
+
 
 @register
 class MixtureLaw(LatentLaw):
@@ -92,6 +97,10 @@ class MixtureLaw(LatentLaw):
     def fit(self, z: Tensor, seed: int = 0) -> MixtureLaw:
         self._take(_mixture(z.double().cpu().numpy(), self.components, seed))
         return self
+
+    @property
+    def in_words(self) -> str:
+        return self.name if len(self.weights) == 1 else f"{self.name} of {len(self.weights)} components"
 
     def _take(self, fitted: GaussianMixture) -> None:
         self.weights.copy_(torch.as_tensor(fitted.weights_))

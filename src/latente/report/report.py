@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 import shlex
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -21,7 +20,7 @@ from latente.report import figures, scenes
 from latente.report.drawing.style import Array
 from latente.report.page import Block, Cards, Code, Grid, Listing, Page, Paragraph, guarded, picture, write_page
 from latente.report.shown import Columns, Shown
-from latente.report.texts import Texts, speaking
+from latente.report.texts import Texts, capital, speaking
 
 if TYPE_CHECKING:
     from latente.estimator import VAE
@@ -30,6 +29,7 @@ MOST_COLUMNS = 8
 SHOWN_ROWS = 6
 EXPLAINED = 5
 NOTHING = "–"
+NO_BREAK = "\u00a0"
 
 
 def write_report(
@@ -158,16 +158,17 @@ class _Report:
             return
         said = self.say.said
         yield Listing(
-            [(f"{_capital(said(v.name))}:", f"{self.sentence(v.evidence)}.") for v in self.certificate.verdicts], "warning"
+            [(f"{capital(said(v.name))}:", f"{capital(self.sentence(v.evidence))}.") for v in self.certificate.verdicts],
+            "warning",
         )
 
     def headlines(self) -> Iterator[tuple[str, str, str]]:
         """Completeness and continuity, as cards."""
         for name in ("completeness", "continuity") if self.certificate else ():
             figure, told = self.certificate[name], self.say(f"card.{name}")  # type: ignore[index]
-            label = _capital(self.say(f"certificate.{name}.label"))
+            label = capital(self.say(f"certificate.{name}.label"))
             if not figure.known:
-                yield label, NOTHING, _capital(self.sentence(figure.reason))
+                yield label, NOTHING, capital(self.sentence(figure.reason))
                 continue
             ends = {"low": self.number(figure.low, ".2f"), "high": self.number(figure.high, ".2f")}
             told = self.say("card.interval", told=told, **ends) if math.isfinite(figure.low) else told
@@ -181,8 +182,7 @@ class _Report:
 
     def sentence(self, text: str) -> str:
         """What the library says in English, in the language of the report."""
-        parts = re.findall(r"'[^']*'|[^']+|'", self.say.said(text))  # what is quoted is a user's own
-        return "".join(part if part.startswith("'") else self.say.amount(part) for part in parts)
+        return self.say.sentence(text)
 
     # -- what went in -----------------------------------------------------------------------------------------------
 
@@ -195,7 +195,7 @@ class _Report:
             yield Paragraph(self.say("data.pictures", size=self.picture_size(), dtype=codec.dtype,
                                      low=self.number(codec.low, "g"), high=self.number(codec.high, "g")))  # fmt: skip
         if codec.notes:
-            yield Listing([("", f"{_capital(self.sentence(note))}.") for note in codec.notes], "note")
+            yield Listing([("", f"{capital(self.sentence(note))}.") for note in codec.notes], "note")
         if shown.is_table:
             yield self.fields()
 
@@ -227,7 +227,7 @@ class _Report:
             yield Paragraph(self.say("training.row_law", loss=self.number(f["row_law_loss"], ",.2f")))
         remarks = vae.notes_[len(vae.codec_.notes) :]
         if remarks:
-            yield Listing([("", f"{_capital(self.sentence(remark))}.") for remark in remarks], "note")
+            yield Listing([("", f"{capital(self.sentence(remark))}.") for remark in remarks], "note")
         yield picture(scenes.scene("training_curve", self.shown), self.say("training.alt"), self.say("training.caption"))
 
     # -- rows through the bottleneck --------------------------------------------------------------------------------
@@ -256,7 +256,8 @@ class _Report:
         said = self.say(caption)
         said += f" {self.say('report.some_columns', shown=len(names), all=every)}" if len(names) < every else ""
         cells = [
-            (label, *(self.cell(columns[name][k]) for name in names)) for label, (columns, k) in zip(labels, rows, strict=True)
+            (label.replace(" ", NO_BREAK), *(self.cell(columns[name][k]) for name in names))
+            for label, (columns, k) in zip(labels, rows, strict=True)
         ]
         texts_ = {name for name in names if rows and rows[0][0][name].dtype.kind in "OMm"}
         numbers = frozenset(k for k, name in enumerate(names, 1) if name not in texts_)
@@ -299,12 +300,14 @@ class _Report:
             return
         yield Paragraph(self.say("density.text"))
         yield picture(
-            scenes.posterior_against_laws(self.shown),
+            scenes.posterior_against_laws(self.shown, self.certificate),
             self.say("density.alt"),
             self.say("density.caption_one" if len(self.shown.pair) == 1 else "density.caption"),
         )
         if self.shown.vae.generator_ is not self.shown.vae.model_:
             yield Paragraph(self.say("density.own_law"), "note")
+        else:
+            yield Paragraph(self.say("density.law", law=self.say.said(self.shown.vae.law_.in_words)))
 
     def walk(self) -> Iterator[Block]:
         shown = self.shown
@@ -321,7 +324,8 @@ class _Report:
 
     def samples(self) -> Iterator[Block]:
         shown, vae = self.shown, self.shown.vae
-        yield Paragraph(self.say("samples.own_law" if vae.generator_ is not vae.model_ else "samples.law"))
+        own = vae.generator_ is not vae.model_
+        yield Paragraph(self.say("samples.own_law" if own else "samples.law", law=self.say.said(vae.law_.in_words)))
         if not isinstance(shown.rows, dict) or not isinstance(shown.generated, dict):
             drawn = scenes.real_beside_generated(shown)
             yield picture(drawn, self.say("samples.alt_pictures"), self.say("samples.caption_pictures"))
@@ -367,7 +371,9 @@ class _Report:
         if self.certificate is not None and self.certificate.verdicts:
             yield Paragraph(self.say("next.remedies"))
             said = self.say.said
-            yield Listing([(f"{_capital(said(v.name))}:", f"{said(v.remedy)}.") for v in self.certificate.verdicts])
+            yield Listing(
+                [(f"{capital(said(v.name))}:", f"{capital(self.sentence(v.remedy))}.") for v in self.certificate.verdicts]
+            )
         yield Paragraph(self.say("next.text"))
         yield Code("\n".join(self.commands()))
 
@@ -388,8 +394,3 @@ class _Report:
         width = max(map(len, lines.values()))
         for name, line in lines.items():
             yield f"{line:<{width}}  # {self.say(f'next.{name}')}"
-
-
-def _capital(text: str) -> str:
-    """The text with a capital first letter."""
-    return text[:1].upper() + text[1:]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
@@ -66,15 +67,20 @@ def latent_maps(shown: Shown) -> list[Axes]:
     return figures.latent_maps(codes, colours, law=shown.law, axis_names=shown.axis_names)
 
 
-def posterior_against_laws(shown: Shown) -> list[Axes]:
-    """All posteriors together, and where the draws of the prior and of the fitted law fall."""
+def posterior_against_laws(shown: Shown, certificate: Certificate | None = None) -> list[Axes]:
+    """All posteriors together, and where the draws of the prior and of the fitted law fall; the share of the prior's that fall
+    into holes is that of the certificate, where there is one.
+    """
     q, pair = shown.posterior, shown.pair
-    drawn = {word(name): (codes.numpy(), shown.holes(codes)) for name, codes in shown.laws.items()}
     most = SHOWN_DRAWS if len(pair) > 1 else LAW_DRAWS
-    few = {
-        word("drawn_from", law=name, share=amount(f"{in_hole.mean():.0%}")): (codes[:most, pair], in_hole[:most])
-        for name, (codes, in_hole) in drawn.items()
-    }
+    few = {}
+    for name, codes in shown.laws.items():
+        found = shown.holes(codes)
+        certified = certificate and certificate.figures.get("prior_holes") if name == "prior" else None
+        share = certified.value if certified and certified.known else math.nan if found is None else found.mean()
+        told = word("law_drawn" if found is None else "drawn_from", law=word(name), share=amount(f"{share:.0%}"))
+        in_hole = np.zeros(len(codes), bool) if found is None else found
+        few[told] = codes.numpy()[:most, pair], in_hole[:most]
     means, deviations = q.loc.numpy()[:, pair], (0.5 * q.log_variance).exp().numpy()[:, pair]
     return figures.posterior_against_law(means, deviations, few, axis_names=shown.axis_names)
 

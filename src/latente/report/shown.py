@@ -199,13 +199,17 @@ class Shown:
             raise DataError("an autoencoder has no distribution over codes")
         return q
 
-    def holes(self, drawn: Tensor) -> Array:
+    def holes(self, drawn: Tensor) -> Array | None:
         """Which of some codes [M, d] fell where hardly any row has its code: where all posteriors together have less density
-        than at 99% of the codes of other rows, bool [M].
+        than at 99% of the codes of other rows, bool [M]. None where these are too few to tell, as in a certificate.
         """
         all_together, others = self._posteriors
+        n = len(others.loc)
+        if n < information.LEAST_ROWS_FOR_HOLES:
+            return None
+        draws = max(1, min(information.MOST_DRAWS_FOR_HOLES, DRAWN_ROWS // n))
         with seeded(self.vae.seed_, SHOWN):
-            codes = others.rsample()
+            codes = others.rsample((draws,)).flatten(0, 1)
         limit = np.quantile(information.aggregated_log_density(all_together, codes), information.HOLE_QUANTILE)
         return information.aggregated_log_density(all_together, drawn) < limit
 

@@ -28,7 +28,7 @@ from latente.report.bottleneck import rate_distortion
 from latente.report.drawing import tables
 from latente.report.page import Block, Code, Grid, Listing, Page, Paragraph, Section, guarded, picture, write_page
 from latente.report.run_folder import claim, is_run, write_certificate, write_run
-from latente.report.texts import Texts, speaking
+from latente.report.texts import Texts, capital, speaking
 from latente.studies.comparison import HOLES, LABELS, Comparison, free
 from latente.studies.tradeoff import HEADER, Tradeoff
 
@@ -137,12 +137,17 @@ def comparison_page(found: Comparison, lang: str = "en", name: str = "", folder:
 
 def _figures(found: Comparison, say: Texts) -> Iterable[Block]:
     labels = {LINES[key][0]: key for key in LINES}
-    rows = [(_label(line[0], labels, say), *map(say.amount, line[1:])) for line in found.lines()]
+    rows = [(_label(line[0], labels, say), *(_told(line[0], cell, say) for cell in line[1:])) for line in found.lines()]
     yield Grid(say("compare.table"), found.header, rows, frozenset(range(1, len(found.header))))
     keys = [labels[line[0]] for line in found.lines() if line[0] in labels]
     meant = [(say(f"certificate.{key}.label"), say(f"certificate.{key}.sentence")) for key in keys]
     own = (say("compare.holes"), say("compare.holes_say"))
     yield Grid(say("compare.meaning"), (say("compare.figure"), say("compare.says")), [*meant, own])
+
+
+def _told(label: str, cell: str, say: Texts) -> str:
+    """A cell of the table: names of verdicts, or an amount."""
+    return ", ".join(map(say.said, cell.split(", "))) if label == "verdicts" else say.amount(cell)
 
 
 def _label(label: str, labels: dict[str, str], say: Texts) -> str:
@@ -185,7 +190,10 @@ def _cell(value: Any, say: Texts) -> str:
 
 def _verdicts(found: Comparison, say: Texts) -> Iterable[Block]:
     items = [
-        (f"{model}: {say.said(verdict.name)}.", f"{say.said(verdict.evidence)}. {say.said(verdict.remedy)}.")
+        (
+            f"{model}: {say.said(verdict.name)}.",
+            " ".join(f"{capital(say.sentence(part))}." for part in (verdict.evidence, verdict.remedy)),
+        )
         for model, certificate in found.certificates.items()
         for verdict in certificate.verdicts
     ]

@@ -65,6 +65,15 @@ class Texts:
         """
         return self._form(sentence) or self._piecewise(sentence, "; ") or self._piecewise(sentence, ", ") or sentence
 
+    def sentence(self, text: str) -> str:
+        """What the library says in English, in this language and with its numbers; what is quoted is a user's own.
+
+        >>> texts("es").sentence("'a.b' is always 2.5")
+        "'a.b' es siempre 2,5"
+        """
+        parts = re.findall(r"'[^']*'|[^']+|'", self.said(text))
+        return "".join(part if part.startswith("'") else self.amount(part) for part in parts)
+
     def _form(self, sentence: str) -> str:
         """A sentence that is in the catalogue; empty where it is not."""
         for pattern, form in self.sentences:
@@ -108,6 +117,11 @@ def language(environment: Mapping[str, str] = os.environ) -> str:
     names = ("LC_ALL", "LC_MESSAGES", "LANG")
     locale = next((environment[name] for name in names if environment.get(name)), "")
     return "es" if re.match(r"es([_.@-]|$)", locale) else "en"
+
+
+def capital(text: str) -> str:
+    """The text with a capital first letter."""
+    return text[:1].upper() + text[1:]
 
 
 _spoken: ContextVar[str] = ContextVar("language of figures", default="en")

@@ -183,7 +183,8 @@ def _against_law(
     """One panel of :func:`posterior_against_law`."""
     if means.shape[1] == 1:
         maps.density_line(panel, means[:, 0], deviations[:, 0], drawn[:, 0])
-        panel.plot(drawn[in_hole, 0], np.zeros(int(in_hole.sum())), "|", color=WARM, ms=14, clip_on=False)
+        if in_hole.any():
+            panel.plot(drawn[in_hole, 0], np.zeros(int(in_hole.sum())), "|", color=WARM, ms=14, clip_on=False)
         panel.set_xlabel(axis_names[0])
         return
     maps.cloud(panel, means, deviations)
