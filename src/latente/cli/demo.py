@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import textwrap
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -15,7 +17,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from numpy.typing import NDArray
 
-    from latente.certificate import Certificate
+    from latente.certificate import Certificate, Estimate
     from latente.estimator import VAE
     from latente.report.page import Section
     from latente.report.texts import Texts
@@ -28,6 +30,9 @@ UNSEEN = 297
 DRAWS = 1000
 CIRCLE = 5.991  # squared radius of the circle that holds 95% of a standard normal in two dimensions
 NAMES = {"autoencoder": "Autoencoder", "vae": "Variational autoencoder"}
+TOLD = {"error": ".2f", "reached": ".0%", "completeness": ".2f", "continuity": ".2f"}
+"""What the story is about, in this order, and how its values are written."""
+WIDTH = 120
 
 
 @dataclass(frozen=True)
@@ -67,16 +72,26 @@ class Compared:
     codes: NDArray[Any]
     rebuilt: NDArray[Any]
     drawn: NDArray[Any]
-    error: float
+    error: Estimate
     nats: float
-    reached: float
+    reached: Estimate
     counts: list[int]
     certificate: Certificate
 
     def figures(self) -> dict[str, Any]:
         """What was measured, plain values only."""
-        own = {"error": self.error, "nats": self.nats, "reached": self.reached, "counts": self.counts}
+        own = {"error": self.error.value, "nats": self.nats, "reached": self.reached.value, "counts": self.counts}
         return {**self.vae.figures_, **own, "certificate": self.certificate.to_dict()}
+
+    @property
+    def told(self) -> dict[str, Estimate]:
+        """What the story is about."""
+        return {name: getattr(self, name) if hasattr(self, name) else self.certificate[name] for name in TOLD}
+
+    @property
+    def verdicts(self) -> tuple[str, ...]:
+        """Names of what its certificate objects to."""
+        return tuple(verdict.name for verdict in self.certificate.verdicts)
 
 
 def demo(out: Folder = "latente-demo", seed: Seed = 0, lang: Lang = None, json: Json = False, quiet: Quiet = False) -> None:
@@ -121,6 +136,7 @@ def fitted(recipe: str, digits: Digits, seed: int, console: Console) -> Compared
     import numpy as np
     import torch
 
+    from latente.certificate.estimates import mean_of
     from latente.estimator import VAE, Autoencoder
 
     torch.set_num_threads(1)  # steps are so small that a second thread costs more in waiting than it gains
@@ -128,10 +144,16 @@ def fitted(recipe: str, digits: Digits, seed: int, console: Console) -> Compared
     vae = kind(**FITTED, random_state=seed, verbose=int(console.shows_progress)).fit(digits.seen)
     codes, rebuilt = vae.transform(digits.unseen), vae.reconstruct(digits.unseen)
     drawn = vae.sample(DRAWS, law="prior", noise=False)
-    error = float(np.sqrt(np.square(rebuilt - digits.unseen).mean()))
-    reached = float((np.square(codes).sum(axis=1) < CIRCLE).mean())
+    error = root(mean_of(np.square(rebuilt - digits.unseen).mean(axis=(1, 2))))
+    reached = mean_of((np.square(codes).sum(axis=1) < CIRCLE).astype(float)).clipped()
     found = error, vae.score(digits.unseen), reached, counted(drawn, digits)
     return Compared(vae, codes, rebuilt, drawn, *found, vae.certificate())
+
+
+def root(figure: Estimate) -> Estimate:
+    """The square root of a figure that is not negative."""
+    value, low, high = (math.sqrt(max(0.0, number)) for number in (figure.value, figure.low, figure.high))
+    return replace(figure, value=value, low=low, high=high)
 
 
 def counted(drawn: NDArray[Any], digits: Digits) -> list[int]:
@@ -161,10 +183,10 @@ def draw(models: dict[str, Compared], digits: Digits, path: Path, say: Texts) ->
 def captions(model: Compared, say: Texts) -> tuple[str, str, str]:
     """What stands over the three panels of a model."""
     told = {
-        "error": say.amount(f"{model.error:.1f}"),
+        "error": say.amount(f"{model.error.value:.1f}"),
         "rarest": min(model.counts),
         "draws": say.amount(f"{DRAWS:,}"),
-        "reached": f"{model.reached:.0%}",
+        "reached": f"{model.reached.value:.0%}",
     }
     return say("demo.rebuilt", **told), say("demo.drawn", **told), say("demo.mapped", **told)
 
@@ -193,41 +215,90 @@ def write_explorer(models: dict[str, Compared], digits: Digits, seed: int, path:
 
 
 def beside(models: dict[str, Compared], panels: list[Axes], say: Texts) -> Section:
-    """Both models, in a picture and in figures."""
-    from latente.certificate.certificate import shown
-    from latente.report.page import Grid, Paragraph, Section, picture
+    """Both models, in a picture, in figures, and what these come to."""
+    from latente.report.page import Grid, Listing, Paragraph, Section, picture
 
-    rows = {
-        "error": [f"{m.error:.2f}" for m in models.values()],
-        "reached": [f"{m.reached:.0%}" for m in models.values()],
-        "rarest": [str(min(m.counts)) for m in models.values()],
-        **{name: [shown(m.certificate[name]) for m in models.values()] for name in ("completeness", "continuity")},
-    }
-    cells = [(say(f"demo.row_{name}"), *(say.amount(value) for value in values)) for name, values in rows.items()]
-    head = ("", say("demo.autoencoder"), say("demo.vae"))
-    table = Grid(say("demo.table"), head, cells, frozenset({1, 2}))
+    rows = {name: [written_out(name, m.told[name], say) for m in models.values()] for name in TOLD}
+    rows["rarest"] = [str(min(m.counts)) for m in models.values()]
+    rows["verdicts"] = [listed(m.verdicts, say) for m in models.values()]
+    cells = [(say(f"demo.row_{name}"), *values) for name, values in rows.items()]
+    table = Grid(say("demo.table"), ("", say("demo.autoencoder"), say("demo.vae")), cells, frozenset({1, 2}))
     drawn = picture(panels, say("demo.alt"), say("demo.caption"))
-    return Section(say("demo.section"), [Paragraph(say("demo.text")), drawn, table, Paragraph(say("demo.then"))])
+    told = Listing([("", sentence) for sentence in story(models, say)])
+    return Section(say("demo.section"), [Paragraph(say("demo.text")), drawn, table, told, Paragraph(say("demo.then"))])
+
+
+def written_out(name: str, figure: Estimate, say: Texts) -> str:
+    """A figure with its interval, for a table."""
+    form = TOLD[name]
+    if not figure.known:
+        return "–"
+    if not math.isfinite(figure.low + figure.high):
+        return say.amount(f"{figure.value:{form}}")
+    return say.amount(f"{figure.value:{form}} [{figure.low:{form}}, {figure.high:{form}}]")
+
+
+def listed(verdicts: tuple[str, ...], say: Texts) -> str:
+    """Verdicts in the words of a language."""
+    return ", ".join(map(say.said, verdicts)) or say("demo.none")
+
+
+def story(models: dict[str, Compared], say: Texts) -> list[str]:
+    """What the figures come to: a sentence for each, and one for what the certificates object to."""
+    first, second = (model.told for model in models.values())
+    found = [compared(name, first[name], second[name], say) for name in TOLD]
+    judged = {name: model.verdicts for name, model in models.items() if model.verdicts}
+    if not judged:
+        return [*found, say("demo.story.nothing")]
+    return [
+        *found,
+        *(say("demo.story.verdicts", model=say(f"demo.{name}"), verdicts=listed(v, say)) for name, v in judged.items()),
+    ]
+
+
+def compared(name: str, autoencoder: Estimate, vae: Estimate, say: Texts) -> str:
+    """What a figure of both comes to."""
+    values = (f"{figure.value:{TOLD[name]}}" if figure.known else "–" for figure in (autoencoder, vae))
+    told = dict(zip(("autoencoder", "vae"), map(say.amount, values), strict=True))
+    return say(f"demo.story.{name}.{difference(autoencoder, vae)}", **told)
+
+
+def difference(autoencoder: Estimate, vae: Estimate) -> str:
+    """Whether the VAE's figure is clearly "above" or "below" the autoencoder's, for their intervals lie apart; "alike" where
+    they do not; or "unknown".
+    """
+    if not (autoencoder.known and vae.known):
+        return "unknown"
+    return "above" if vae.low > autoencoder.high else "below" if vae.high < autoencoder.low else "alike"
 
 
 def tell(console: Console, models: dict[str, Compared], folder: Path) -> None:
-    """The comparison in words, what to look at, and what to do next."""
+    """The comparison in figures and in words, and what to do next."""
+    from latente.report.texts import texts
+
+    say = texts("en")
+    figures = {name: [written_out(name, m.told[name], say) for m in models.values()] for name in TOLD}
     rows = {
         "trained": [f"{m.vae.figures_['epochs']} epochs, {m.vae.figures_['seconds']:.1f} s" for m in models.values()],
         "kept of a digit": [f"{m.vae.figures_['active_units']} numbers in place of 64" for m in models.values()],
-        "unseen digits, rebuilt": [f"off by {m.error:.2f} of 16 grey levels" for m in models.values()],
-        "unseen digits, log-likelihood": [_nats(m) for m in models.values()],
-        "unseen digits, within 95% of N(0, I)": [f"{m.reached:.0%}" for m in models.values()],
+        "unseen digits: error of 16 grey levels": figures["error"],
+        "unseen digits: log-likelihood": [_nats(m) for m in models.values()],
+        "unseen digits: within 95% of N(0, I)": figures["reached"],
         f"rarest digit in {DRAWS:,} draws": [
             f"{m.counts.index(min(m.counts))}, {min(m.counts)} times" for m in models.values()
         ],
+        "completeness C": figures["completeness"],
+        "continuity K": figures["continuity"],
+        "verdicts": [listed(m.verdicts, say) for m in models.values()],
     }
     console.say("")
     console.table(("", *NAMES.values()), [[name, *values] for name, values in rows.items()])
+    console.say("")
+    for sentence in story(models, say):
+        console.say(textwrap.fill(sentence, WIDTH, initial_indent="- ", subsequent_indent="  "))
     console.say(
-        f"\nLook at {folder / 'report.html'} in a browser: both rebuild digits. But the autoencoder puts codes where\n"
-        "it likes, and what lies outside the dashed circle is never drawn; the VAE's codes fill the circle that new codes are\n"
-        f"drawn from. In {folder / 'explorer.html'} you walk through both, with a lesson of six steps.\n\n"
+        f"\nLook at {folder / 'report.html'} in a browser: both in pictures and figures, and all about the VAE.\n"
+        f"In {folder / 'explorer.html'} you walk through both, with a lesson of six steps.\n\n"
         f"models and figures  {', '.join(str(folder / name) for name in NAMES)}\n"
         f"what a model is     latente info {folder / 'vae'}\n"
         f"new digits          latente sample {folder / 'vae'} -n 100 -o new-digits\n"
