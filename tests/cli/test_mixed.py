@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import csv
 import json
+import warnings
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
+
+import latente as lt
 
 
 @pytest.fixture(scope="module")
@@ -129,3 +133,20 @@ def test_new_rows_have_names_on_request(latente, tmp_path: Path) -> None:
     assert latente("fit", data, "-o", tmp_path / "run", "--max-epochs", "1", "--no-figures", "--no-certificate").code == 0
     assert latente("sample", tmp_path / "run", "-n", "2", "--identifiers", "-o", out).code == 0
     assert [(row["id"], row["key"]) for row in rows(out)] == [("121", "AB-0121"), ("122", "AB-0122")]
+
+
+def test_levels_with_signs_of_the_syntax_and_unknown_ones_as_the_fit_was_told(latente, tmp_path):
+    generator = np.random.default_rng(0)
+    frame = pd.DataFrame({"genre": generator.choice(["Drama|War", "Comedy", "1..2"], 200), "size": generator.normal(size=200)})
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", lt.LatenteWarning)
+        lt.VAE(max_epochs=1, random_state=0, unknown="missing").fit(frame).save(tmp_path / "m.safetensors")
+    for level in ("Drama|War", "1..2"):
+        ended = latente("sample", tmp_path / "m.safetensors", "-n", 5, "--given", f"genre={level}", "-o", tmp_path / "new.csv")
+        assert ended.code == 0, ended.err
+        assert set(pd.read_csv(tmp_path / "new.csv")["genre"]) == {level}
+        assert "given: by the model one row in " in ended.err + ended.out and "privacy: " in ended.err + ended.out
+    frame.assign(genre="Noir").to_csv(tmp_path / "other.csv", index=False)
+    encode = "encode", tmp_path / "m.safetensors", tmp_path / "other.csv", "-o", tmp_path / "codes.csv"
+    assert latente(*encode).code == 0
+    assert "Noir" in latente(*encode, "--unknown", "error").sentence

@@ -10,7 +10,7 @@ import typer
 from latente.cli.console import Console
 from latente.cli.failures import Misused
 from latente.cli.fit import reported
-from latente.cli.options import Json, Quiet, Run, Unknown, UnknownLevels
+from latente.cli.options import Json, Quiet, Run, UnknownLevels
 
 if TYPE_CHECKING:
     from latente.certificate import Certificate
@@ -49,7 +49,7 @@ def certify(
     data: FittedOn = "",
     held_out: HeldOut = "",
     law: Law = "",
-    unknown: UnknownLevels = Unknown.error,
+    unknown: UnknownLevels = None,
     json: Json = False,
     quiet: Quiet = False,
 ) -> None:
@@ -81,7 +81,7 @@ def certify(
     console.report(certificate.to_dict())
 
 
-def measured(run: str, data: str, held_out: str, unknown: str) -> Certificate:
+def measured(run: str, data: str, held_out: str, unknown: str | None) -> Certificate:
     """The certificate of a model, measured now, and left in the run folder where there is one."""
     from latente.cli.tasks import open_model
     from latente.report.run_folder import write_certificate
@@ -93,7 +93,7 @@ def measured(run: str, data: str, held_out: str, unknown: str) -> Certificate:
     return certificate
 
 
-def swap(console: Console, run: str, data: str, held_out: str, law: str, unknown: str) -> None:
+def swap(console: Console, run: str, data: str, held_out: str, law: str, unknown: str | None) -> None:
     """Another law of the codes: what it changes is shown, it is left in the model, and what was drawn with the law before is
     drawn anew.
     """
@@ -142,7 +142,7 @@ def _write_law(console: Console, vae: VAE, rows: Any, certificate: Certificate, 
         reported(shown, folder, console, lang=lang, certificate=certificate, source=data)
 
 
-def tell_laws(console: Console, run: str, data: str, held_out: str, unknown: str) -> None:
+def tell_laws(console: Console, run: str, data: str, held_out: str, unknown: str | None) -> None:
     """What each law of the codes would reach; the model stays as it is."""
     from latente.cli.tasks import open_model
     from latente.studies.law_comparison import HEADER, compare_laws

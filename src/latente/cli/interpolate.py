@@ -8,7 +8,7 @@ import typer
 
 from latente.cli.console import Console
 from latente.cli.failures import Misused
-from latente.cli.options import Data, Json, OutRows, Quiet, Run, Unknown, UnknownLevels
+from latente.cli.options import Data, Json, OutRows, Quiet, Run, UnknownLevels
 
 RowA = Annotated[int, typer.Argument(metavar="A", min=0, help="Number of the row to start from; the first row is 0.")]
 RowB = Annotated[int, typer.Argument(metavar="B", min=0, help="Number of the row to end at.")]
@@ -22,7 +22,7 @@ def interpolate(
     b: RowB,
     steps: Steps = 9,
     out: OutRows = "-",
-    unknown: UnknownLevels = Unknown.error,
+    unknown: UnknownLevels = None,
     json: Json = False,
     quiet: Quiet = False,
 ) -> None:

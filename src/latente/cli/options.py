@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from enum import StrEnum
 from typing import Annotated, Any
 
@@ -52,8 +52,10 @@ class Unknown(StrEnum):
 
 
 UnknownLevels = Annotated[
-    Unknown,
-    typer.Option("--unknown", help="What new texts are: an error, or missing values, with a warning."),
+    Unknown | None,
+    typer.Option(
+        "--unknown", help="What new texts are: an error, or missing values, with a warning.", show_default="as the fit was told"
+    ),
 ]
 
 
@@ -154,13 +156,16 @@ def named(text: str) -> tuple[str, dict[str, Any]]:
     return name, {key: _value(value) for key, _, value in pairs}
 
 
-def conditions(texts: list[str]) -> dict[str, Any]:
-    """What each ``COLUMN=VALUE`` asks for: a text, a list of texts, or the ends of a range.
+def conditions(texts: list[str], levels: Mapping[str, Collection[str]] | None = None) -> dict[str, Any]:
+    """What ``--given`` asks for, as ``VAE.sample(given=…)`` takes it; what is one of a column's ``levels`` is just that.
 
     >>> conditions(["sex=Female", "age=30..40", "work=State|Private", "gain=1.."])
     {'sex': 'Female', 'age': ('30', '40'), 'work': ['State', 'Private'], 'gain': ('1', None)}
+    >>> conditions(["genre=Drama|War", "span=1..2"], {"genre": ["Drama|War"], "span": ["1..2"]})
+    {'genre': 'Drama|War', 'span': '1..2'}
     """
-    return {name: _condition(value) for name, value in pairs(texts, "COLUMN=VALUE, such as age=30..40").items()}
+    asked = pairs(texts, "COLUMN=VALUE, such as age=30..40")
+    return {name: value if value in (levels or {}).get(name, ()) else _condition(value) for name, value in asked.items()}
 
 
 def kinds(texts: list[str] | None) -> dict[str, str] | None:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from latente.cli.console import Console
-from latente.cli.options import Data, Json, OutRows, Quiet, Run, Unknown, UnknownLevels
+from latente.cli.options import Data, Json, OutRows, Quiet, Run, UnknownLevels
 
 
 def reconstruct(
     run: Run,
     data: Data,
     out: OutRows = "-",
-    unknown: UnknownLevels = Unknown.error,
+    unknown: UnknownLevels = None,
     json: Json = False,
     quiet: Quiet = False,
 ) -> None:

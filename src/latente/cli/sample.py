@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -49,8 +49,11 @@ def sample(
     from latente.cli.tasks import Task
     from latente.estimator import one_in
 
-    asked = conditions(given or [])
+    conditions(given or [])  # before anything is opened
     task = Task(run, out, Console(json, quiet))
+    codec: Any = task.vae.codec_
+    levels = {} if task.pictures else {name: codec.levels(place) for place, name in enumerate(codec.names)}
+    asked = conditions(given or [], levels)
     drawn = task.vae.sample(number, given=asked, holes=holes, identifiers=identifiers, random_state=seed)
     privacy, behind = task.vae.figures_.get("privacy"), task.vae.given_ if asked else None
     task.finish(drawn, seed=seed, privacy=privacy, given=behind)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from latente.estimator import VAE
 
 
-def open_model(run: str, unknown: str = "") -> VAE:
+def open_model(run: str, unknown: str | None = None) -> VAE:
     """The model of a run folder, or of a file; ``unknown`` is what texts are that it was not fitted on, if not as it says.
 
     Raises:
@@ -26,7 +26,7 @@ def open_model(run: str, unknown: str = "") -> VAE:
     from latente.estimator import load
 
     vae = load(path)
-    vae.unknown = str(unknown) or vae.unknown
+    vae.unknown = str(unknown or vae.unknown)
     if vae.codec_.kind == "table":  # what comes out goes to a file: no frame of a package that may not be installed here
         vae.codec_ = replace(vae.codec_, container="pyarrow")
     else:
@@ -82,7 +82,7 @@ class Task:
     """
 
     def __init__(
-        self, run: str, out: str, console: Console, *, unknown: str = "error", numbers: bool = False, text: bool = False
+        self, run: str, out: str, console: Console, *, unknown: str | None = None, numbers: bool = False, text: bool = False
     ) -> None:
         self.destination, self.console = Destination.of(out), console
         if self.destination.path is None and console.json:
