@@ -72,8 +72,8 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         likelihood: "normal", "student-t", "bernoulli", "continuous-bernoulli", or a part with arguments
             (``latente.choose("normal", sigma=1.0)``).
         max_epochs, time_limit, batch_size, learning_rate: of the training; ``time_limit`` in seconds. Where neither of the
-            first two is given, fewer than 16,384 rows of numbers without holes are trained from two starts, and the better
-            model is kept.
+            first two is given, fewer than 16,384 rows of numbers without holes are trained from two starts, from 1,000 rows on
+            also for longer, and the best model is kept.
         early_stopping: stop where held-out rows get no better; the best weights are kept either way.
         validation_fraction: share of the rows that is held out, for judging and for calibrating anomaly scores; 0 holds out
         none.
@@ -88,6 +88,7 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         latent_dim_: dimensions of the code. history_: a record for each epoch, nats per row. figures_: what was measured.
         model_, law_, codec_, recipe_: the fitted parts. generator_: what new rows are drawn from, and rows are scored and
             completed by: ``model_`` itself, or for a mixed table a law of its own. notes_: sentences on the data and the fit.
+        given_: after ``sample(given=…)``, how probable that is by the model, and the effective sample size behind the rows.
         fields_: what each column was taken for, and why. offset_: score below which :meth:`predict` says -1.
 
     >>> import numpy as np
