@@ -170,7 +170,8 @@ def test_classes_get_a_legend_and_measures_a_bar():
     assert [name.get_text() for name in text.get_legend().get_texts()] == ["x", "y", "z"]
     measured = figures.latent_map(codes, TABLE[:, 2], colour_name="age")
     assert measured.get_legend() is None
-    assert drawn(measured).axes[1].get_ylabel() == "age"
+    assert [bar.get_ylabel() for bar in measured.child_axes] == ["age"]
+    drawn(measured)
 
 
 def test_a_class_that_is_missing_leaves_the_other_names_as_they_are():
@@ -197,7 +198,7 @@ def test_a_million_codes_are_counted_or_sampled():
     many = rng.normal(size=(1_000_000, 2))
     assert figures.latent_map(many).collections[0].get_array().sum() > 990_000
     coloured = figures.latent_map(many, np.arange(len(many)) % 3)
-    assert len(coloured.collections[0].get_offsets()) == style.MOST_POINTS
+    assert 0.99 * style.MOST_POINTS < len(coloured.collections[0].get_offsets()) <= style.MOST_POINTS
     assert "20,000 of 1,000,000" in words(coloured)
 
 

@@ -71,19 +71,20 @@ def latent_maps(found: Comparison) -> list[Axes]:
     reach = 1.05 * float(max(3.0, *ends))
     random = _two(found.scene.places.numpy())[:SHOWN_PLACES]
     for panel, (model, view) in zip(panels, views.items(), strict=True):
-        maps.points(panel, _two(view.places.numpy()), MADE if colours is None else colours)
-        _mark_places(panel, random, view.empty.numpy()[: len(random)])
         holes = word("in_holes", share=f"{view.holes.value:.0%}") if view.holes.known else word("no_holes_told")
         panel.set(xlim=(-reach, reach), ylim=(-reach, reach), box_aspect=1, title=f"{short(model, 40)}\n{holes}")
+        maps.points(panel, _two(view.places.numpy()), MADE if colours is None else colours)
+        _mark_places(panel, random, view.empty.numpy()[: len(random)])
     _legend_of_map(figure, name)
     return panels
 
 
 def _mark_places(panel: Axes, places: Array, empty: Array) -> None:
     """Random places as rings, crosses where codes hardly ever are, and the circle that holds 95% of them."""
-    (x, y), (lost_x, lost_y) = places[~empty].T, places[empty].T
-    panel.scatter(x, y, s=9, facecolors="none", edgecolors=MUTED, linewidths=0.6, rasterized=True)
-    panel.scatter(lost_x, lost_y, s=22, marker="x", color=WARM, linewidths=1.2)
+    inside = maps.within(panel, places)
+    (x, y), (lost_x, lost_y) = places[inside & ~empty].T, places[inside & empty].T
+    panel.scatter(x, y, s=9, facecolors="none", edgecolors=MUTED, linewidths=0.6, rasterized=True, clip_on=False)
+    panel.scatter(lost_x, lost_y, s=22, marker="x", color=WARM, linewidths=1.2, clip_on=False)
     angle = np.linspace(0, 2 * np.pi, 200)
     panel.plot(CIRCLE * np.cos(angle), CIRCLE * np.sin(angle), color=INK, lw=0.9, ls=(0, (4, 3)))
 

@@ -29,6 +29,7 @@ from latente.report.drawing.style import (
     limits,
     note,
     sampled,
+    short,
 )
 from latente.report.texts import word
 
@@ -47,6 +48,7 @@ def frame_map(panel: Axes, codes: Array, law: Law | None, axis_names: tuple[str,
         width = max(spans[0], spans[1] / shape)
         ends = ends.mean(axis=1, keepdims=True) + np.array([[-0.5, 0.5]]) * np.array([[width], [width * shape]])
     panel.set(xlim=tuple(ends[0]), ylim=tuple(ends[1]), xlabel=axis_names[0], ylabel=axis_names[1], box_aspect=shape)
+    panel.set_anchor("W")  # what tells its colours stands beside it
     if law is not None:
         contours(panel, law)
 
@@ -100,11 +102,20 @@ def as_classes(colours: Array, labels: Sequence[str] | None = None) -> tuple[lis
 def points(panel: Axes, codes: Array, paint: str | Array) -> Axes:
     """Codes as dots of one colour or of one each, in a random order, so that no class hides another."""
     shown = np.random.default_rng(0).permutation(sampled(np.arange(len(codes)), MOST_POINTS))
-    x, y = codes[shown].T
-    panel.scatter(x, y, c=paint if isinstance(paint, str) else paint[shown], **dots(len(shown)))
     if len(shown) < len(codes):
         note(panel, word("some_rows", shown=f"{len(shown):,}", all=f"{len(codes):,}"))
+    look, whole = dots(len(shown)), not panel.get_autoscale_on()
+    shown = shown[within(panel, codes[shown])] if whole else shown
+    x, y = codes[shown].T
+    panel.scatter(x, y, c=paint if isinstance(paint, str) else paint[shown], clip_on=not whole, **look)
     return panel
+
+
+def within(panel: Axes, codes: Array) -> Array:
+    """Which codes lie within the frame of a panel: they are drawn whole, even at its edge."""
+    (left, right), (bottom, top) = panel.get_xlim(), panel.get_ylim()
+    x, y = codes.T
+    return np.asarray((left <= x) & (x <= right) & (bottom <= y) & (y <= top))
 
 
 def by_class(panel: Axes, codes: Array, index: Array) -> Axes:
@@ -128,8 +139,8 @@ def hexagons(panel: Axes, codes: Array) -> Axes:
 
 
 def bar(panel: Axes, scale: ScalarMappable, name: str) -> None:
-    """A slim colour bar beside the panel."""
-    drawn = cast(FigureBase, panel.figure).colorbar(scale, ax=panel, label=name, shrink=0.6, aspect=30)
+    """A slim colour bar beside the panel, wherever the layout puts that."""
+    drawn = cast(FigureBase, panel.figure).colorbar(scale, cax=panel.inset_axes((1.04, 0.2, 0.022, 0.6)), label=short(name, 30))
     drawn.outline.set_visible(False)
 
 
@@ -143,8 +154,10 @@ def name_classes(panel: Axes, codes: Array, names: Sequence[str], index: Array) 
 
 def class_legend(panel: Axes, names: Sequence[str], title: str) -> None:
     """Legend of the classes, to the right of the panel."""
-    handles = [Line2D([], [], ls="", marker="o", color=CLASSES[k], label=name) for k, name in enumerate(names)]
-    panel.legend(handles=handles, title=title or None, loc="center left", bbox_to_anchor=(1.0, 0.5), alignment="left")
+    handles = [Line2D([], [], ls="", marker="o", color=CLASSES[k], label=short(name, 22)) for k, name in enumerate(names)]
+    panel.legend(
+        handles=handles, title=short(title, 22) or None, loc="center left", bbox_to_anchor=(1.0, 0.5), alignment="left"
+    )
 
 
 def cloud(panel: Axes, means: Array, deviations: Array) -> Axes:
@@ -179,7 +192,8 @@ def density_line(panel: Axes, means: Array, deviations: Array, law: Array) -> Ax
 
 def marked_holes(panel: Axes, drawn: Array, in_hole: Array) -> Axes:
     """Codes drawn from a law, ``[M, 2]``: dots, and crosses where hardly any row has its code."""
-    (x, y), (lost_x, lost_y) = drawn[~in_hole].T, drawn[in_hole].T
-    panel.scatter(x, y, s=5, color=INK, alpha=0.35, linewidths=0, zorder=3)
-    panel.scatter(lost_x, lost_y, s=16, marker="x", color=WARM, linewidths=1.1, zorder=4)
+    inside = within(panel, drawn)
+    (x, y), (lost_x, lost_y) = drawn[inside & ~in_hole].T, drawn[inside & in_hole].T
+    panel.scatter(x, y, s=5, color=INK, alpha=0.35, linewidths=0, zorder=3, clip_on=False)
+    panel.scatter(lost_x, lost_y, s=16, marker="x", color=WARM, linewidths=1.1, zorder=4, clip_on=False)
     return panel

@@ -73,6 +73,11 @@ def halo() -> withStroke:
     return withStroke(linewidth=3, foreground=PAPER)
 
 
+def short(name: str, most: int = 26) -> str:
+    """A name that fits over a panel."""
+    return name if len(name) <= most else f"{name[: most - 1]}…"
+
+
 def sampled(rows: Array, most: int) -> Array:
     """The rows, or a random choice of ``most`` of them that is the same each time."""
     return rows if len(rows) <= most else np.random.default_rng(0).choice(rows, most, replace=False)

@@ -10,10 +10,11 @@ from matplotlib.axis import Axis
 from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
-from latente.report.drawing.style import GIVEN, LINE, MADE, MOST_POINTS, Array, dots, limits, note, sampled, say
+from latente.report.drawing.style import GIVEN, LINE, MADE, MOST_POINTS, Array, dots, limits, note, sampled, say, short
 from latente.report.texts import amount, word
 
 MOST_LEVELS = 8
+ROOM = 21  # letters of the marks below a small panel
 
 
 def is_levels(values: Array) -> bool:
@@ -31,14 +32,30 @@ def numbers(values: Array) -> Array:
     return values.astype(float)
 
 
-def ticks(axis: Axis, dates: bool) -> None:
-    """At most four marks on an axis of numbers or of dates."""
+def ticks(axis: Axis, dates: bool, few_values: Array | None = None) -> None:
+    """At most four marks on an axis of numbers or of dates as it stands, fewer where they are long words; of few values, which
+    are all in sight, one at each where there is room for it.
+    """
     if dates:
         locator = AutoDateLocator(minticks=2, maxticks=4)  # type: ignore[no-untyped-call]
         axis.set_major_locator(locator)
         axis.set_major_formatter(ConciseDateFormatter(locator, show_offset=False))  # type: ignore[no-untyped-call]
-    else:
-        axis.set_major_locator(MaxNLocator(4))
+        return
+    if few_values is not None and len(few_values) and _fit(axis, few_values):
+        ends = axis.get_view_interval()
+        axis.set_ticks(few_values)
+        axis.set_view_interval(*ends, ignore=True)  # which matplotlib widens for marks
+        return
+    locators = [MaxNLocator(most) for most in (4, 3, 2)]
+    low, high = axis.get_view_interval()
+    fitting = (locator for locator in locators if _fit(axis, locator.tick_values(low, high)))
+    axis.set_major_locator(next(fitting, MaxNLocator(1)))
+
+
+def _fit(axis: Axis, places: Array) -> bool:
+    """Whether there is room for marks at these places along a small panel."""
+    (low, high), letters = axis.get_view_interval(), max(map(len, axis.get_major_formatter().format_ticks(places)))
+    return len(places) < 2 or bool(np.diff(places).min() / (high - low) * ROOM >= letters + 1)
 
 
 def r_squared(original: Array, reconstructed: Array) -> float:
@@ -74,15 +91,14 @@ def against(panel: Axes, original: Array, reconstructed: Array, fit: float, date
         return say(panel, word("no_values"))
     shown = sampled(seen, 1500)
     x, y = spread(original[shown].astype(float)), reconstructed[shown].astype(float)
-    low, high = limits(x)
+    distinct = few(original[seen], 6)
+    low, high = around(distinct) if len(distinct) else limits(x)
     panel.plot([low, high], [low, high], color=LINE, lw=1, zorder=1)
     panel.scatter(x.clip(low, high), y.clip(low, high), color=MADE, zorder=2, clip_on=False, **dots(3 * len(shown)))
     panel.set(xlim=(low, high), ylim=(low, high), box_aspect=1)
     for axis in (panel.xaxis, panel.yaxis):
-        ticks(axis, dates)
-        if len(distinct := few(original[seen], 6)):
-            axis.set_ticks(distinct)
-    note(panel, word("one_value") if math.isnan(fit) else f"R² {amount(f'{fit:.2f}')}")
+        ticks(axis, dates, distinct)
+    caption(panel, word("one_value") if math.isnan(fit) else f"R² {amount(f'{fit:.2f}')}")
     return panel
 
 
@@ -90,6 +106,17 @@ def few(values: Array, most: int = 12) -> Array:
     """The distinct values of a column that has few of them, sorted; of any other, none."""
     distinct = np.unique(values[:MOST_POINTS])
     return distinct if 1 < len(distinct) <= most else distinct[:0]
+
+
+def around(distinct: Array) -> tuple[float, float]:
+    """Ends of an axis with all of few values in sight, and with room for :func:`spread`."""
+    room = max(0.08 * float(np.ptp(distinct)), 0.25 * float(np.diff(distinct).min()))
+    return float(distinct[0]) - room, float(distinct[-1]) + room
+
+
+def caption(panel: Axes, text: str) -> None:
+    """What a panel comes to, below it, where it hides nothing."""
+    panel.set_xlabel(text, fontsize=8, loc="left")
 
 
 def spread(values: Array) -> Array:
@@ -110,9 +137,7 @@ def distributions(panel: Axes, real: Array, generated: Array, gap: float, dates:
     panel.stairs(areas, edges, fill=True, color=GIVEN, alpha=0.4)
     panel.stairs(line, edges, color=MADE, lw=1.6)
     panel.set(xlim=(edges[0], edges[-1]), ylim=(0, 1.22 * max(areas.max(), line.max()) or 1.0), yticks=[])
-    ticks(panel.xaxis, dates)
-    if len(distinct := few(real, 6)):
-        panel.set_xticks(distinct)
+    ticks(panel.xaxis, dates, few(real, 6))
     panel.spines["left"].set_visible(False)
     if not math.isnan(gap):
         note(panel, f"KS {amount(f'{gap:.2f}')}")
@@ -165,7 +190,7 @@ def level_shares(panel: Axes, real: Array, generated: Array, gap: float) -> Axes
     for part, height, look in ((wide, 0.78, {"color": GIVEN, "alpha": 0.4}), (slim, 0.34, {"color": MADE})):
         panel.barh(rows, (part / max(part.sum(), 1))[: len(rows)], height, **look)
     _named(panel, [*names, word("other")][: len(rows)])
-    panel.set_xlabel("" if math.isnan(gap) else word("total_variation", gap=amount(f"{gap:.2f}")), fontsize=8.5, loc="left")
+    caption(panel, "" if math.isnan(gap) else word("total_variation", gap=amount(f"{gap:.2f}")))
     return panel
 
 
@@ -188,13 +213,13 @@ def levels_rebuilt(panel: Axes, original: Array, reconstructed: Array) -> Axes:
     panel.barh(np.arange(len(names)), shares, 0.5, color=MADE)
     _named(panel, names)
     panel.set_xlim(0, 1)
-    panel.set_xlabel(word("rebuilt_right", right=f"{right:.0%}", most=f"{most:.0%}"), fontsize=8.5, loc="left")
+    caption(panel, word("rebuilt_right", right=f"{right:.0%}", most=f"{most:.0%}"))
     return panel
 
 
 def _named(panel: Axes, names: list[str]) -> None:
     """Rows of bars with their names, the first one on top, and shares below."""
-    panel.set_yticks(np.arange(len(names)), [name if len(name) <= 14 else f"{name[:13]}…" for name in names])
+    panel.set_yticks(np.arange(len(names)), [short(name, 14) for name in names])
     panel.set_ylim(len(names) - 0.4, -0.6)
     panel.xaxis.set_major_locator(MaxNLocator(3))
     panel.xaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))

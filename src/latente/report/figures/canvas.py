@@ -18,6 +18,7 @@ from matplotlib.ticker import ScalarFormatter
 from latente.errors import StorageError
 from latente.files import write_atomically
 from latente.report.drawing.style import STYLE
+from latente.report.drawing.style import short as short
 from latente.report.texts import amount
 
 styled = matplotlib.style.context(["default", STYLE])
@@ -80,7 +81,8 @@ def _laid_out(figure: Axes | Sequence[Axes] | Figure) -> Iterator[Figure]:
     """
     first = figure if isinstance(figure, (Figure, Axes)) else figure[0]
     whole: Any = first.get_figure(root=True)
-    for axis in (axis for panel in whole.axes for axis in (panel.xaxis, panel.yaxis)):
+    panels = [panel for outer in whole.axes for panel in (outer, *outer.child_axes)]
+    for axis in (axis for panel in panels for axis in (panel.xaxis, panel.yaxis)):
         if type(axis.get_major_formatter()) is ScalarFormatter:
             axis.set_major_formatter(_Numbers())
     engine = whole.get_layout_engine()
@@ -91,8 +93,3 @@ def _laid_out(figure: Axes | Sequence[Axes] | Figure) -> Iterator[Figure]:
         yield whole
     finally:
         whole.set_layout_engine(engine)
-
-
-def short(name: str, most: int = 26) -> str:
-    """A name that fits over a panel."""
-    return name if len(name) <= most else f"{name[: most - 1]}…"

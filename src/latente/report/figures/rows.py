@@ -25,7 +25,7 @@ def reconstructions(
     """Originals beside what the model makes of them.
 
     Pictures are drawn as two rows, originals over reconstructions. A table is drawn as one small panel a column: of numbers
-    and dates reconstruction against original in the user's units, with R² in the corner; of texts the share of each that
+    and dates reconstruction against original in the user's units, with R² below; of texts the share of each that
     comes back as it was. Of a wide table, columns from the best to the worst reconstructed are shown.
 
     Args:
@@ -49,7 +49,7 @@ def reconstructions(
         return [sheets.picture_pairs(_picture_panel(shown[0], 2), *shown)]
     columns = _paired(originals, reconstructed, names)
     fits = np.array([_fit(*pair) for pair in columns.values()])
-    figure, panels = _column_panels(fits, list(columns), limit or 12, word("best_first"))
+    figure, panels = _column_panels(fits, _titles(columns), limit or 12, word("best_first"))
     for column, panel in panels.items():
         _rebuilt_column(panel, *[*columns.values()][column], fits[column])
     if any(not tables.is_levels(original) for original, _ in columns.values()):
@@ -88,7 +88,7 @@ def samples(
         return [sheets.sheet(_picture_panel(shown[:across], down, width=6.0), tiles, across)]
     columns = _paired(_empty(generated) if real is None else real, generated, names)
     gaps = np.array([_gap(*pair) for pair in columns.values()])
-    figure, panels = _column_panels(-gaps, list(columns), limit or 12, word("closest_first"))
+    figure, panels = _column_panels(-gaps, _titles(columns), limit or 12, word("closest_first"))
     for column, panel in panels.items():
         _generated_column(panel, *[*columns.values()][column], gaps[column])
     areas, lines = (
@@ -205,13 +205,19 @@ def _picture_panel(across: Array, down: int, width: float = 10.0) -> Axes:
     return new_figure(width, float(np.clip(tall, 1.0, 12.0))).add_subplot()
 
 
+def _titles(columns: Mapping[str, tuple[Array, Array]]) -> list[str]:
+    """Names of columns that fit over their panels, which are slimmer where the names of levels stand beside some."""
+    slim = any(tables.is_levels(column) for column, _ in columns.values())
+    return [short(name, 20 if slim else 26) for name in columns]
+
+
 def _column_panels(scores: Array, names: Sequence[str], limit: int, order: str) -> tuple[Figure, dict[int, Axes]]:
     """A small panel for each column; of too many, for some from the highest score to the lowest."""
     columns = tables.ranked(scores, limit)
     count = max(1, len(columns))
     across = min(count, 4) if count < 5 else min((4, 3), key=lambda wide: -count % wide)
     down = math.ceil(count / across)
-    figure = new_figure(2.5 * across + 0.4, 2.4 * down + 0.5)
+    figure = new_figure(2.6 * across + 0.4, 2.55 * down + 0.5)
     panels = [figure.add_subplot(down, across, k + 1) for k in range(count)]
     if not columns:
         style.say(panels[0], word("no_columns"))
@@ -219,5 +225,5 @@ def _column_panels(scores: Array, names: Sequence[str], limit: int, order: str) 
         some = word("some_columns", shown=len(columns), all=len(scores), order=order)
         figure.suptitle(some, x=0.01, ha="left", fontsize=10, color=MUTED)
     for column, panel in zip(columns, panels, strict=False):
-        panel.set_title(short(names[column]))
+        panel.set_title(names[column])
     return figure, dict(zip(columns, panels, strict=False))

@@ -12,6 +12,8 @@ from latente.report.drawing.style import FAINT, GIVEN, MADE, WARM, Array, Law
 from latente.report.figures.canvas import new_figure, short, styled
 from latente.report.texts import amount, word
 
+_KEY = 1.9  # inches for a legend or a bar beside a map
+
 
 @styled
 def latent_map(
@@ -45,7 +47,10 @@ def latent_map(
         >>> latent_map(np.eye(2), np.array(["a", "b"])).get_xlabel()
         'z₁'
     """
-    ax = ax or new_figure(6.8, 5.6).add_subplot()
+    if ax is None:
+        ax = _places(1, 1, 4.9, has_key=colours is not None or len(codes) > style.MOST_POINTS)[0]
+        latent_map(codes, colours, labels, law=law, title=title, colour_name=colour_name, axis_names=axis_names, ax=ax)
+        return _beside(ax)
     seen = np.isfinite(codes).all(axis=1)
     codes, colours = codes[seen], None if colours is None else np.asarray(colours)[seen]
     maps.frame_map(ax, codes, law, axis_names)
@@ -79,11 +84,11 @@ def latent_maps(
     """
     across = min(2, max(1, len(colours)))
     down = -(-max(1, len(colours)) // across)
-    figure = new_figure(5.1 * across, 3.7 * down + 0.1)
-    for k, (name, colour) in enumerate(colours.items()):
-        panel = figure.add_subplot(down, across, k + 1)
+    panels = _places(down, across, 3.0)[: max(1, len(colours))]
+    for panel, (name, colour) in zip(panels, colours.items(), strict=False):
         latent_map(codes, colour, law=law, title=short(name, 44), axis_names=axis_names, ax=panel)
-    return figure.axes[:1] if not colours else [panel for panel in figure.axes if panel.get_subplotspec() is not None]
+        _beside(panel)
+    return panels
 
 
 @styled
@@ -177,14 +182,31 @@ def space_measures(measures: Sequence[tuple[str, float, float, float]]) -> Axes:
     return panel
 
 
+def _places(down: int, across: int, side: float, has_key: bool = True) -> list[Axes]:
+    """Panels for maps, of about so many inches a side, with a place beside each for what tells its colours.
+
+    The layout of matplotlib can't make that room: it does not know before it is done how wide a square panel will be.
+    """
+    figure = new_figure(across * (side + 0.5 + _KEY * has_key), down * (side + 0.7))
+    places = figure.add_gridspec(down, across * (1 + has_key), width_ratios=[side, *[_KEY] * has_key] * across)
+    return [figure.add_subplot(places[k, j * (1 + has_key)]) for k in range(down) for j in range(across)]
+
+
+def _beside(panel: Axes) -> Axes:
+    """What tells the colours of a map stands in the place that :func:`_places` left for it, and asks for no other."""
+    for key in (panel.get_legend(), *panel.child_axes):
+        if key is not None:
+            key.set_in_layout(False)
+    return panel
+
+
 def _against_law(
     panel: Axes, means: Array, deviations: Array, drawn: Array, in_hole: Array, axis_names: tuple[str, str]
 ) -> None:
     """One panel of :func:`posterior_against_law`."""
     if means.shape[1] == 1:
         maps.density_line(panel, means[:, 0], deviations[:, 0], drawn[:, 0])
-        if in_hole.any():
-            panel.plot(drawn[in_hole, 0], np.zeros(int(in_hole.sum())), "|", color=WARM, ms=14, clip_on=False)
+        panel.vlines(drawn[in_hole, 0], 0, 0.06, color=WARM, lw=1, transform=panel.get_xaxis_transform())
         panel.set_xlabel(axis_names[0])
         return
     maps.cloud(panel, means, deviations)

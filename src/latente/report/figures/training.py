@@ -38,10 +38,10 @@ def training_curve(
     """
     has_rate = any(np.nan_to_num(curves.series(history, f"{part}_rate")).any() for part in ("train", "held_out"))
     figure = new_figure(7.6, 4.8 if has_rate else 3.4)
-    panels = list(figure.subplots(1 + has_rate, 1, sharex=True, squeeze=False, height_ratios=[3, 1.4][: 1 + has_rate])[:, 0])
+    panels = list(figure.subplots(1 + has_rate, 1, sharex=True, squeeze=False, height_ratios=[3, 1.7][: 1 + has_rate])[:, 0])
     for panel, quantity, name in zip(panels, ("loss", "rate"), (loss_name, word("rate")), strict=False):
         curves.curves(panel, history, quantity)
-        panel.set_ylabel(word("nats_per_row", name=name))
+        panel.set_ylabel(word("nats_per_row", name=name), fontsize=8.5)
     _mark_best(panels, history, best_epoch, loss_name)
     panels[-1].set_xlabel(word("epoch"))
     panels[-1].xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10]))
