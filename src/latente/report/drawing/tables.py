@@ -48,13 +48,13 @@ def ticks(axis: Axis, dates: bool, few_values: Array | None = None) -> None:
         return
     locators = [MaxNLocator(most) for most in (4, 3, 2)]
     low, high = axis.get_view_interval()
-    fitting = (locator for locator in locators if _fit(axis, locator.tick_values(low, high)))
+    fitting = (locator for locator in locators if _fit(axis, np.asarray(locator.tick_values(low, high))))
     axis.set_major_locator(next(fitting, MaxNLocator(1)))
 
 
 def _fit(axis: Axis, places: Array) -> bool:
     """Whether there is room for marks at these places along a small panel."""
-    (low, high), letters = axis.get_view_interval(), max(map(len, axis.get_major_formatter().format_ticks(places)))
+    (low, high), letters = axis.get_view_interval(), max(map(len, axis.get_major_formatter().format_ticks(places.tolist())))
     return len(places) < 2 or bool(np.diff(places).min() / (high - low) * ROOM >= letters + 1)
 
 
