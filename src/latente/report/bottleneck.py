@@ -63,11 +63,11 @@ def _frame(ax: Axes, found: Tradeoff) -> None:
     outside.
     """
     own = [*found.of(found.about["recipe"]), *found.of(COLUMNS)]
-    end, most = 1.12 * max(point.rate for point in own), max(point.distortion for point in own)
+    end, most = 1.12 * max(point.rate for point in own) or 1.0, max(point.distortion for point in own)
     seen = [*own, *(point for point in found.of(LINEAR) if point.rate <= end and point.distortion <= most)]
     heights = [point.distortion for point in seen] + [found.floor.value] * found.floor.known
     room = 0.08 * (max(heights) - min(heights)) or 1.0
-    ax.set(xlim=(-0.03 * end, end or 1.0), ylim=(min(heights) - room, max(heights) + room))
+    ax.set(xlim=(-0.03 * end, end), ylim=(min(heights) - room, max(heights) + room))
 
 
 def _within(ax: Axes, point: Point) -> bool:

@@ -208,7 +208,7 @@ def _picture_panel(across: Array, down: int, width: float = 10.0) -> Axes:
 def _titles(columns: Mapping[str, tuple[Array, Array]]) -> list[str]:
     """Names of columns that fit over their panels, which are slimmer where the names of levels stand beside some."""
     slim = any(tables.is_levels(column) for column, _ in columns.values())
-    return [short(name, 20 if slim else 26) for name in columns]
+    return [short(name, 18 if slim else 26) for name in columns]
 
 
 def _column_panels(scores: Array, names: Sequence[str], limit: int, order: str) -> tuple[Figure, dict[int, Axes]]:

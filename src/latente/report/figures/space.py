@@ -48,7 +48,7 @@ def latent_map(
         'z₁'
     """
     if ax is None:
-        ax = _places(1, 1, 4.9, has_key=colours is not None or len(codes) > style.MOST_POINTS)[0]
+        ax = _places(1, 4.9, has_key=colours is not None or len(codes) > style.MOST_POINTS)[0]
         latent_map(codes, colours, labels, law=law, title=title, colour_name=colour_name, axis_names=axis_names, ax=ax)
         return _beside(ax)
     seen = np.isfinite(codes).all(axis=1)
@@ -82,9 +82,7 @@ def latent_maps(
         >>> len(latent_maps(np.eye(2), {"a": np.arange(2.5, 4), "b": np.array(["x", "y"])}))
         2
     """
-    across = min(2, max(1, len(colours)))
-    down = -(-max(1, len(colours)) // across)
-    panels = _places(down, across, 3.0)[: max(1, len(colours))]
+    panels = _places(max(1, len(colours)), 3.0)
     for panel, (name, colour) in zip(panels, colours.items(), strict=False):
         latent_map(codes, colour, law=law, title=short(name, 44), axis_names=axis_names, ax=panel)
         _beside(panel)
@@ -182,14 +180,15 @@ def space_measures(measures: Sequence[tuple[str, float, float, float]]) -> Axes:
     return panel
 
 
-def _places(down: int, across: int, side: float, has_key: bool = True) -> list[Axes]:
-    """Panels for maps, of about so many inches a side, with a place beside each for what tells its colours.
+def _places(count: int, side: float, has_key: bool = True) -> list[Axes]:
+    """Panels for maps, two in a row, of about so many inches a side, with a place beside each for what tells its colours.
 
     The layout of matplotlib can't make that room: it does not know before it is done how wide a square panel will be.
     """
+    across, down = min(2, count), -(-count // 2)
     figure = new_figure(across * (side + 0.5 + _KEY * has_key), down * (side + 0.7))
     places = figure.add_gridspec(down, across * (1 + has_key), width_ratios=[side, *[_KEY] * has_key] * across)
-    return [figure.add_subplot(places[k, j * (1 + has_key)]) for k in range(down) for j in range(across)]
+    return [figure.add_subplot(places[k // across, k % across * (1 + has_key)]) for k in range(count)]
 
 
 def _beside(panel: Axes) -> Axes:
