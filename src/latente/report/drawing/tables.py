@@ -14,6 +14,7 @@ from latente.report.drawing.style import GIVEN, LINE, MADE, MOST_POINTS, Array, 
 from latente.report.texts import amount, word
 
 MOST_LEVELS = 8
+STEPS = [1, 2, 2.5, 5, 10]  # between marks, so that 1 and 100% have one
 ROOM = 21  # letters of the marks below a small panel
 
 
@@ -46,7 +47,7 @@ def ticks(axis: Axis, dates: bool, few_values: Array | None = None) -> None:
         axis.set_ticks(few_values)
         axis.set_view_interval(*ends, ignore=True)  # which matplotlib widens for marks
         return
-    locators = [MaxNLocator(most) for most in (4, 3, 2)]
+    locators = [MaxNLocator(most, steps=STEPS) for most in (4, 3, 2)]
     low, high = axis.get_view_interval()
     fitting = (locator for locator in locators if _fit(axis, np.asarray(locator.tick_values(low, high))))
     axis.set_major_locator(next(fitting, MaxNLocator(1)))
@@ -221,6 +222,6 @@ def _named(panel: Axes, names: list[str]) -> None:
     """Rows of bars with their names, the first one on top, and shares below."""
     panel.set_yticks(np.arange(len(names)), [short(name, 14) for name in names])
     panel.set_ylim(len(names) - 0.4, -0.6)
-    panel.xaxis.set_major_locator(MaxNLocator(3))
+    panel.xaxis.set_major_locator(MaxNLocator(3, steps=STEPS))
     panel.xaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
     panel.tick_params(axis="y", length=0)

@@ -140,14 +140,15 @@ def posterior_against_law(
         >>> len(posterior_against_law(codes, 0.1 + 0 * codes, {"N(0, I)": (codes, codes[:, 0] > 2)}))
         1
     """
-    figure = new_figure(5.1 * max(1, len(drawn)), 4.2 if means.shape[1] > 1 else 2.8)
-    panels = list(figure.subplots(1, max(1, len(drawn)), squeeze=False)[0])
+    count = max(1, len(drawn))
+    figure = new_figure(*((4.6 * count, 4.2) if means.shape[1] > 1 else (5.1 * count, 2.8)))
+    panels = list(figure.subplots(1, count, squeeze=False)[0])
     everywhere = np.concatenate([means, *(codes for codes, _ in drawn.values())])
     for panel, (name, (codes, in_hole)) in zip(panels, drawn.items(), strict=True):
         if means.shape[1] > 1:
             maps.frame_map(panel, everywhere, None, axis_names)
         _against_law(panel, means, deviations, codes, in_hole, axis_names)
-        panel.set_title(short(name, 60))
+        panel.set_title(short(name, 50))
     return panels
 
 
