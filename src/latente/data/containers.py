@@ -102,6 +102,16 @@ def _categories(series: Any) -> list[str]:
     return [str(text) for text in column.unify_dictionaries().chunk(0).dictionary.to_pylist()]
 
 
+def wider(dtype: np.dtype[Any], label: str, came: str) -> str:
+    """The label of a wider type of number, backed by what backs the narrower one, or that in which values came.
+
+    >>> wider(np.dtype("int64"), "UInt8[nullable]", "Int64")
+    'Int64[nullable]'
+    """
+    backing = label.partition("[")[2] or came.partition("[")[2]
+    return _FRAME_NAMES[dtype] + (f"[{backing}" if backing in _BACKINGS[1:] else "")
+
+
 def snap(values: Array, dtype: np.dtype[Any]) -> Array:
     """Values as ``dtype``: whole numbers rounded, booleans cut at .5, nothing beyond the range of the type."""
     if dtype == values.dtype:
@@ -166,7 +176,7 @@ def to_frame(
     """Decoded columns as a frame of pandas, polars or pyarrow.
 
     Args:
-        columns: name → values ``[N]``, each already of its type.
+        columns: name → values ``[N]``, each already of its type; Arrow arrays of what NumPy does not hold exactly.
         dtypes: label of each column's type (see :func:`dtype_label`).
         empty: names of the columns that hold no value at all.
         container: ``"pandas"``, ``"polars"`` or ``"pyarrow"``.
@@ -181,10 +191,11 @@ def to_frame(
     labels = dict(zip(columns, dtypes, strict=True))
     moments = {name for name, label in labels.items() if is_moment(label)}
     _frame({}, container)  # says what is wrong with the container before a package is needed that may not be there
-    plain = {name: as_series(v, labels[name], container) if name in moments else v for name, v in columns.items()}
+    ready = moments | {name for name, values in columns.items() if not isinstance(values, np.ndarray)}
+    plain = {name: as_series(v, labels[name], container) if name in ready else v for name, v in columns.items()}
     table = _with_holes(_frame(plain, container), holes or {}, container)
     if container == "pandas":
-        return _as_pandas(table.to_native(), labels, empty, integer_names)
+        return _as_pandas(table.to_native(), labels, ready, empty, integer_names)
     names = {
         name: label if label in TEXTS else "String" if categories_of(label) else _FRAME_NAMES[numpy_dtype(label)]
         for name, label in labels.items()
@@ -246,11 +257,11 @@ def _nothing_like(series: Any) -> Any:
     return series.to_frame().select(nw.when(nw.lit(False)).then(nw.col(series.name)))[series.name]
 
 
-def _as_pandas(table: Any, labels: dict[str, str], empty: set[str], integer_names: bool) -> Any:
+def _as_pandas(table: Any, labels: dict[str, str], ready: set[str], empty: set[str], integer_names: bool) -> Any:
     """The frame with pandas' own types: nullable and Arrow-backed columns as they came."""
     import pandas as pd
 
-    types = {name: _pandas_dtype(label, name in empty) for name, label in labels.items()}
+    types = {name: _pandas_dtype(label, name in empty) for name, label in labels.items() if name not in ready}
     table = table.astype({name: dtype for name, dtype in types.items() if dtype})
     for name, label in labels.items():
         if categories := categories_of(label):
@@ -262,8 +273,6 @@ def _as_pandas(table: Any, labels: dict[str, str], empty: set[str], integer_name
 
 def _pandas_dtype(label: str, empty: bool) -> str:
     """What pandas calls the type; "" where the column has it already. Whole numbers can't be missing unless nullable."""
-    if is_moment(label):
-        return ""
     dtype, backing = numpy_dtype(label), label.partition("[")[2]
     if dtype.kind == "O":
         return "category" if label == "Categorical" else "object" if empty else ""

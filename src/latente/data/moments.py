@@ -76,9 +76,11 @@ def in_seconds(series: Any) -> NDArray[np.float64]:
     return np.where(seen.to_numpy(zero_copy_only=False), whole + rest / UNITS[column.type.unit], np.nan)
 
 
-def as_series(values: NDArray[Any], label: str, container: str) -> Any:
-    """Seconds as a series of pandas or polars, or an array of pyarrow, of the type that the label names."""
-    column = _arrow(values, label)
+def as_series(values: Any, label: str, container: str) -> Any:
+    """Seconds, or an Arrow array of any type, as a series of pandas or polars, or an array of pyarrow, of the type that the
+    label names.
+    """
+    column = arrow_of(values, label) if isinstance(values, np.ndarray) else values
     if container == "polars":
         import polars as pl
 
@@ -86,25 +88,36 @@ def as_series(values: NDArray[Any], label: str, container: str) -> Any:
     return _pandas(column, label) if container == "pandas" else column
 
 
-def _arrow(values: NDArray[Any], label: str) -> Any:
+def arrow_type(label: str) -> Any:
+    """PyArrow's type of a label."""
     import pyarrow as pa
 
     found = parsed(label)
     assert found is not None
     kind, unit, zone = found
-    types = {
-        "Date": pa.date32(),
-        "Datetime": pa.timestamp(unit, zone or None),
-        "Time": pa.time32(unit) if unit in ("s", "ms") else pa.time64(unit),
-        "Duration": pa.duration(unit),
-    }
+    if kind == "Date":
+        return pa.date32()
+    if kind == "Datetime":
+        return pa.timestamp(unit, zone or None)
+    if kind == "Time":
+        return pa.time32(unit) if unit in ("s", "ms") else pa.time64(unit)
+    return pa.duration(unit)
+
+
+def arrow_of(values: NDArray[Any], label: str) -> Any:
+    """Seconds as an array of pyarrow, of the type that the label names; NaN is null."""
+    import pyarrow as pa
+
+    found, type_ = parsed(label), arrow_type(label)
+    assert found is not None
+    kind, unit, _ = found
     known = np.where(np.isnan(values), 0.0, values)
     known = known.clip(0.0, 86399.999999) if kind == "Time" else known
     digits = 6 if unit == "ns" else len(str(UNITS[unit])) - 1  # a double of seconds holds no more than microseconds
     ticks = (np.rint(known * 10**digits) if kind != "Date" else np.floor(known / 86400)).astype(np.int64)
     ticks = np.minimum(ticks, 86400 * 10**digits - 1) if kind == "Time" else ticks
-    ticks = ticks.astype(np.int32) if kind == "Date" or pa.types.is_time32(types[kind]) else ticks * (UNITS[unit] // 10**digits)
-    return pa.array(ticks, mask=np.isnan(values)).cast(types[kind])
+    ticks = ticks.astype(np.int32) if kind == "Date" or pa.types.is_time32(type_) else ticks * (UNITS[unit] // 10**digits)
+    return pa.array(ticks, mask=np.isnan(values)).cast(type_)
 
 
 def _pandas(column: Any, label: str) -> Any:
@@ -203,8 +216,22 @@ def told(value: float, label: str) -> str:
 
 
 def refuse_unlike(name: str, before: str, now: str) -> None:
-    """Raise DataError where a column held dates, times or durations and holds something else now, or the other way round."""
+    """Raise DataError where a column held dates, times or durations and holds something else now, or the other way round; or
+    dates in a time zone that had none, or the other way round.
+    """
     was, is_now = (MOMENTS.get(kind_of(label), "") for label in (before, now))
     if was != is_now:
         held, holds = was or f"no {is_now}", is_now or "something else"
-        raise DataError(f"column {name!r} held {held} when the model was fitted, and holds {holds} now")
+        remedy = f"write them as {was}, such as {EXAMPLES[kind_of(before)]}" if was else "give it what it held then"
+        raise DataError(
+            f"column {name!r} held {held} when the model was fitted, and holds {holds} now: {remedy}, or leave it empty"
+        )
+    zones = [found[2] for label in (before, now) if (found := parsed(label))]
+    if was and bool(zones[0]) != bool(zones[1]):
+        with_zone, then = zones[0] or zones[1], ("in the time zone {}", "without a time zone")
+        first, second = then if zones[0] else then[::-1]
+        remedy = f"convert them to {with_zone}" if zones[0] else "take the zone off, once they are told in that of the fit"
+        raise DataError(
+            f"column {name!r} held dates {first.format(with_zone)} when the model was fitted, and holds dates "
+            f"{second.format(with_zone)} now: {remedy}"
+        )

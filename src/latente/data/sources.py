@@ -46,6 +46,8 @@ class Table:
         named: whether the names are the data's own, so that columns are matched by name.
         integer_names: whether the names were whole numbers, as pandas allows.
         levels: of each column of text (by its place) the different texts, in order.
+        exact: of columns (by their place) whose values a double may not hold, what came in: an Arrow array ``[N]`` of dates
+            with times, times, durations and decimals; of an array of large whole numbers each column.
     """
 
     names: tuple[str, ...]
@@ -55,6 +57,7 @@ class Table:
     named: bool = True
     integer_names: bool = False
     levels: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
+    exact: Mapping[int, Any] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.values)
@@ -136,7 +139,9 @@ def _from_array(source: Any, container: str) -> Table | Images:
     label = array.dtype.name if known_dtype(array.dtype.name) else "float64"
     values = array.astype(float_dtype(array.dtype), copy=False)
     _refuse_infinite(values, names)
-    return Table(names, values, (label,) * len(names), container, named=False)
+    large = array.dtype.kind in "iu" and array.dtype.itemsize == 8 and bool((np.abs(values) >= 2.0**53).any())
+    exact = dict(enumerate(array.T)) if large else {}
+    return Table(names, values, (label,) * len(names), container, named=False, exact=exact)
 
 
 def _unmasked(source: Any) -> Any:
@@ -241,7 +246,8 @@ def _from_frame(frame: Any, columns: Collection[str] | None, codes: Collection[s
     _checked(values)
     _refuse_infinite(values, names)
     integer_names = all(isinstance(column.name, int) for column in series)
-    return Table(names, values, dtypes, container, integer_names=integer_names, levels=levels)
+    exact = {index: column.to_arrow() for index, column in enumerate(series) if _is_finer(column)}
+    return Table(names, values, dtypes, container, integer_names=integer_names, levels=levels, exact=exact)
 
 
 def _of_one_kind(series: Any) -> Any:
@@ -252,10 +258,12 @@ def _of_one_kind(series: Any) -> Any:
     import pyarrow as pa
 
     try:
-        column = pa.chunked_array([pa.array(series.to_native(), from_pandas=True)])
+        column = pa.array(series.to_native(), from_pandas=True)
+        if pa.types.is_timestamp(column.type) or pa.types.is_duration(column.type):  # Arrow alone would cut off nanoseconds
+            column = pa.array(series.to_native().infer_objects(), from_pandas=True)
     except (pa.ArrowException, TypeError):
         return series
-    return nw.from_native(column, series_only=True).alias(series.name)
+    return nw.from_native(pa.chunked_array([column]), series_only=True).alias(series.name)
 
 
 def in_order(codes: Array, texts: tuple[str, ...], categories: tuple[str, ...]) -> tuple[Array, tuple[str, ...]]:
@@ -265,6 +273,11 @@ def in_order(codes: Array, texts: tuple[str, ...], categories: tuple[str, ...]) 
     kept = tuple(text for text in categories if text in texts)
     lookup = np.array([*(kept.index(text) for text in texts), np.nan])
     return lookup[np.where(np.isnan(codes), len(texts), codes).astype(np.intp)], kept
+
+
+def _is_finer(series: Any) -> bool:
+    """Whether a column is of a type that a double need not hold exactly: dates with times, times, durations and decimals."""
+    return str(series.dtype).startswith("Decimal") or label_of(series) not in (None, "Date")
 
 
 def _is_large(series: Any) -> bool:

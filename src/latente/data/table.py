@@ -30,12 +30,14 @@ from latente.data.files import quoted
 from latente.data.identifiers import Shape, fresh, is_shape, shape_of, shape_of_numbers
 from latente.data.kinds import ASKED, ATOM, FEW_NUMBERS, OF_NUMBERS, WHOLE, kinds_of
 from latente.data.moments import is_moment, refuse_unlike, told
+from latente.data.seen import as_it_came, as_numbers, as_texts, exactly, kept, texts_of, with_seen
 from latente.data.sources import Images, Table, is_number
 from latente.data.state import Stored, expect, is_texts
 from latente.errors import DataError, LatenteWarning
 from latente.rows import BINARY, CATEGORICAL, Cells, Field, Record, Rows, row_shape
 
 _LISTED = 8
+TO_THE_STEP = ("real", "positive", "calendar", "time", "duration")  # of whole numbers the mean is worth its decimals
 ROUNDING = 1e-5  # of the spread: encoded values are of single precision
 
 
@@ -246,10 +248,10 @@ class TableCodec(Stored):
         for own, column in zip(self._kept, columns, strict=True):
             known, given = self.levels(own), table.levels.get(int(column))
             if known:
-                values[:, column], new = _numbered(table, int(column), given, known)
+                values[:, column], new = _numbered(table, int(column), known)
                 strange += [(self.names[own], new)] if new else []
             elif given:
-                values[:, column] = _as_numbers(self.names[own], values[:, column], given)
+                values[:, column] = as_numbers(self.names[own], values[:, column], given)
         _tell_unknown(strange, unknown)
         return values
 
@@ -280,7 +282,9 @@ class TableCodec(Stored):
         Args:
             x: encoded rows ``[N, len(fields)]``.
             container: ``"numpy"``, ``"torch"``, ``"pandas"``, ``"polars"`` or ``"pyarrow"``; as it came in where None.
-            seen: the same rows as they came in; what they hold stays, and ``x`` only fills in what they lack.
+            seen: the same rows as they came in; what they hold stays, to the bit (in a wider type where that of the fit does
+                not hold it), and ``x`` only fills in what they lack. Levels that the codec was not fitted on are filled in.
+                Dates, times, durations and decimals of columns with names are filled in to the step of the record.
             possible: keep to what can be: no value beyond the smallest and the largest, none off the grid of the record.
             mask: bool ``[N, n_features]``, False where a hole is to be left; None leaves none.
             names_from: a seed, to give each row a name that nobody had in the columns that name rows; None leaves them empty.
@@ -294,7 +298,10 @@ class TableCodec(Stored):
         """
         container = container or self.container
         x = self._with_left_out(encoded(x, self.shape))
-        parts = [(group, self._restored(x, group, dtype, possible)) for dtype, group in self._groups]
+        stepped = np.full(self.n_features, possible)
+        if isinstance(seen, Table) and self.named and not self.integer_names:
+            stepped |= np.isin(self.kinds, TO_THE_STEP)
+        parts = [(group, self._restored(x, group, dtype, possible, stepped)) for dtype, group in self._groups]
         holes = {} if mask is None else {column: hole for column, hole in enumerate((~mask).numpy().T) if hole.any()}
         new = {} if names_from is None else self._new_names(len(x), names_from)
         if container in ARRAYS:
@@ -303,18 +310,16 @@ class TableCodec(Stored):
                 joined[:, column] = values
             for column, hole in holes.items():
                 joined = np.where((np.arange(self.n_features) == column) & hole[:, None], np.nan, joined)
-            if isinstance(seen, Table):
-                joined = np.where(np.isnan(seen.values), joined, seen.values).astype(joined.dtype)
-            return to_array(joined, container)
+            return to_array(with_seen(joined, seen) if isinstance(seen, Table) else joined, container)
         everywhere = np.arange(self.n_features)
         columns = {int(c): values for group, part in parts for c, values in zip(everywhere[group], part.T, strict=True)}
         columns |= new
         empty, dtypes = set(np.flatnonzero(np.isnan(self.center)).tolist()) - set(new), dict(enumerate(self.dtypes))
         if isinstance(seen, Table):
-            came = self._keep(columns, seen, empty)
-            holes |= {column: np.isnan(seen.values[:, place]) for column, place in came.items()}
-            dtypes |= {column: seen.dtypes[place] for column, place in came.items()}
-            empty -= set(came)
+            labels, left_empty = self._keep(columns, seen, empty)
+            dtypes |= labels
+            holes |= left_empty
+            empty -= set(left_empty)
         named = {name: columns[column] for column, name in enumerate(self.names)}
         left = {self.names[column]: hole for column, hole in holes.items() if hole.any()}
         nothing = {self.names[column] for column in empty}
@@ -331,17 +336,24 @@ class TableCodec(Stored):
         whole[:, alone] = np.random.default_rng(seed).random((len(seen), len(alone))) >= self.missing[alone]
         return torch.from_numpy(whole)
 
-    def _keep(self, columns: dict[int, Array], seen: Table, empty: set[int]) -> dict[int, int]:
-        """Put what was seen into decoded columns. Those of ``empty``, in which nothing is filled in, become what came, of the
-        type that came: these, and where they stand in ``seen``.
+    def _keep(self, columns: dict[int, Any], seen: Table, empty: set[int]) -> tuple[dict[int, str], dict[int, Array]]:
+        """Put what was seen into decoded columns, and say of which type these then are. Columns of ``empty``, in which nothing
+        is filled in, become what came, of the type that came: of those also where their holes are.
         """
-        came = {}
+        labels, holes = {}, {}
         for column, place in enumerate(self._positions(seen).tolist()):
-            if place >= 0 and column not in empty:
-                columns[column] = _kept(self.names[column], columns[column], seen, place, numpy_dtype(self.dtypes[column]))
-            elif place >= 0 and not np.isnan(seen.values[:, place]).all():
-                columns[column], came[column] = _as_it_came(seen, place), place
-        return came
+            there = ~np.isnan(seen.values[:, place])
+            if place < 0 or not there.any():
+                continue
+            if column in empty:
+                columns[column], labels[column], holes[column] = as_it_came(seen, place), seen.dtypes[place], ~there
+                continue
+            name, label, levels = self.names[column], self.dtypes[column], self.levels(column)
+            refuse_unlike(name, label, seen.dtypes[place])
+            if levels and self.scale[column] > 0.0:  # what the model does not know counted as not seen, and is filled in
+                there = ~np.isnan(_numbered(seen, place, levels)[0])
+            columns[column], labels[column] = kept(name, columns[column], label, seen, place, there, levels)
+        return labels, holes
 
     def _new_names(self, n: int, seed: int) -> dict[int, Array]:
         """For each column that names rows in a known shape, ``n`` names that nobody had."""
@@ -361,25 +373,27 @@ class TableCodec(Stored):
             raise DataError(f"column {self.names[column]!r} can't name {len(names):,} new rows: {more}")
         return np.array(names).astype(dtype)
 
-    def _restored(self, x: Array, group: Any, dtype: np.dtype[Any], possible: bool) -> Array:
-        """The columns of one type in the user's values."""
+    def _restored(self, x: Array, group: Any, dtype: np.dtype[Any], possible: bool, stepped: Array) -> Array:
+        """The columns of one type in the user's values; those that are ``stepped`` (bool ``[F]``) on the grid of the record."""
         if dtype.kind != "O":
-            return self._numbers(x, group, dtype, possible)
+            return self._numbers(x, group, dtype, possible, stepped[group])
         columns = np.arange(self.n_features)[group]
         texts = [self._of_levels(column, x[:, column], np.array(self.levels(int(column)), object)) for column in columns]
         return np.stack(texts, 1)
 
-    def _numbers(self, x: Array, group: Any, dtype: np.dtype[Any], possible: bool) -> Array:
+    def _numbers(self, x: Array, group: Any, dtype: np.dtype[Any], possible: bool, stepped: Array) -> Array:
         columns = np.arange(self.n_features)[group]
         coded = np.flatnonzero(self._codes[columns])
         values = restore(x[:, group], self.center[group], self.scale[group], np.dtype(float) if len(coded) else dtype)
+        if stepped.any():
+            possible_ones = on_grid(values, self.low[group], self.high[group], self.grid[group])
+            values = np.where(stepped, possible_ones, values)
         if possible:
-            values = on_grid(values, self.low[group], self.high[group], self.grid[group])
             for recorded, column in zip(values.T, columns, strict=True):
                 recorded[:] = self._as_recorded(column, recorded)
         values = snap(values, dtype)
         for place in coded:
-            numbers = _exact(self.levels(int(columns[place])), dtype)
+            numbers = exactly(self.levels(int(columns[place])), dtype)
             values[:, place] = self._of_levels(columns[place], x[:, columns[place]], numbers)
         return values
 
@@ -490,40 +504,6 @@ def _joined(parts: list[tuple[Any, Array]], width: int) -> Array:
     return joined
 
 
-def _kept(name: str, filled: Array, seen: Table, column: int, dtype: np.dtype[Any]) -> Array:
-    """A decoded column of a type, with what was seen in its place."""
-    values, texts = seen.values[:, column], seen.levels.get(column)
-    there = ~np.isnan(values)
-    if dtype.kind == "O":
-        texts, codes = (texts, values) if texts is not None else _as_texts(values)
-        return np.where(there, _leveled(np.array([*texts, None], object), codes), filled)
-    if texts is not None:
-        _as_numbers(name, values, texts)  # or an error that says which text is none
-        return np.where(there, _leveled(np.append(_exact(texts, dtype), dtype.type(0)), values), filled)
-    own = values if filled.dtype.kind == "f" else np.where(there, values, 0)
-    return np.where(there, own.astype(filled.dtype), filled)
-
-
-def _as_it_came(table: Table, column: int) -> Array:
-    """A column's values in its own type; where there is none, of whole numbers 0."""
-    values, texts, dtype = table.values[:, column], table.levels.get(column), numpy_dtype(table.dtypes[column])
-    if texts is None:
-        return values.astype(dtype) if dtype.kind == "f" else np.nan_to_num(values).astype(dtype)
-    return _leveled(np.array([*texts, None], object) if dtype.kind == "O" else np.append(_exact(texts, dtype), 0), values)
-
-
-def _leveled(levels: Array, codes: Array) -> Array:
-    """The level of each code; the last one where there is no code."""
-    return np.asarray(levels[np.where(np.isnan(codes), len(levels) - 1, codes).astype(np.intp)])
-
-
-def _exact(texts: tuple[str, ...], dtype: np.dtype[Any]) -> Array:
-    """The numbers that levels are, in a type; whole ones of any size exactly."""
-    if dtype.kind in "iu" and all(text.lstrip("+-").isdecimal() for text in texts):
-        return np.array([int(text) for text in texts], dtype)
-    return snap(np.array([float(text) for text in texts]), dtype)
-
-
 def _is_matrix(table: Table) -> bool:
     """Whether a table is taken for a matrix of measures: an array, or a frame of numbers whose columns are numbered, too."""
     unnamed = table.container in ARRAYS or table.integer_names
@@ -548,7 +528,7 @@ def _with_codes(table: Table, kinds: Mapping[str, str]) -> Table:
         return table
     values, levels = table.values.astype(np.float64), dict(table.levels)
     for column in columns:
-        levels[column], values[:, column] = _as_texts(values[:, column])
+        levels[column], values[:, column] = as_texts(values[:, column])
     return replace(table, values=values, levels=levels)
 
 
@@ -559,29 +539,14 @@ def _with_numbers(table: Table, kinds: Mapping[str, str]) -> Table:
         return table
     values, levels, dtypes = table.values.copy(order="K"), dict(table.levels), list(table.dtypes)
     for column in columns:
-        values[:, column] = _as_numbers(table.names[column], values[:, column], levels.pop(column))
+        values[:, column] = as_numbers(table.names[column], values[:, column], levels.pop(column))
         dtypes[column] = "Float64" if (values[:, column] % 1 > 0).any() else "Int64"
     return replace(table, values=values, levels=levels, dtypes=tuple(dtypes))
 
 
-def _as_numbers(name: str, codes: Array, texts: tuple[str, ...]) -> Array:
-    """The numbers that a column's texts say.
-
-    Raises:
-        DataError: not all of them do.
-    """
-    example = next((text for text in texts if not is_number(text)), None)
-    if example is not None:
-        raise DataError(f"columns of numbers that hold text now: {name!r} (such as {example[:40]!r})")
-    lookup = np.array([*map(float, texts), np.nan])
-    return np.asarray(lookup[np.where(np.isnan(codes), len(texts), codes).astype(np.intp)])
-
-
-def _numbered(table: Table, column: int, given: tuple[str, ...] | None, known: tuple[str, ...]) -> tuple[Array, dict[str, int]]:
+def _numbered(table: Table, column: int, known: tuple[str, ...]) -> tuple[Array, dict[str, int]]:
     """The codes of one column's texts in the order of ``known``, and in how many rows each other text is, which has none."""
-    codes = table.values[:, column]
-    if given is None:  # read as numbers, for it holds no other text
-        given, codes = _as_texts(codes)
+    given, codes = texts_of(table, column, known)
     places = {text: place for place, text in enumerate(known)}
     lookup = np.array([*(places.get(text, np.nan) for text in given), np.nan])
     index = np.where(np.isnan(codes), len(given), codes).astype(np.intp)
@@ -616,12 +581,6 @@ def _shape(table: Table, column: int) -> Shape | None:
         return shape_of(table.levels[column])
     values = table.values[:, column]
     return None if is_moment(table.dtypes[column]) else shape_of_numbers(values[~np.isnan(values)])
-
-
-def _as_texts(values: Array) -> tuple[tuple[str, ...], Array]:
-    distinct, codes = np.unique(values, return_inverse=True)
-    texts = tuple(np.format_float_positional(value, trim="-") for value in distinct[~np.isnan(distinct)])
-    return texts, np.where(np.isnan(values), np.nan, codes)
 
 
 def _notes(table: Table, summary: Summary, kept: Array, names_rows: Array, ordered: Array) -> Iterator[str]:
