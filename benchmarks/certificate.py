@@ -305,7 +305,9 @@ def tiled(latent_dim: int, seed: int) -> tuple[float, float]:
         order = np.random.default_rng(seed).permutation(len(x))
         subject = Tiled(every.x, torch.from_numpy(cluster[order]), latent_dim)
         moments = Moments.of(subject.codes(stage.train))
-        return stage.completeness(subject, moments.draw)[1].value, stage.continuity(subject, moments).value
+        return stage.completeness(subject, moments.draw, "completeness")[1].value, stage.continuity(
+            subject, moments, "continuity"
+        ).value
 
 
 def noise() -> list[Figure]:
