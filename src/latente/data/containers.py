@@ -95,7 +95,7 @@ def dtype_label(series: Any, container: str) -> str:
 def _categories(series: Any) -> list[str]:
     """The categories of a narwhals series of ordered ones, in their order; [] of others."""
     if str(series.dtype).startswith("Enum"):
-        return list(series.dtype.categories)
+        return list(map(str, series.dtype.categories))
     column = series.to_native()
     if not getattr(getattr(column, "type", None), "ordered", False):
         return []

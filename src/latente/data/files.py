@@ -10,7 +10,7 @@ import glob
 import os
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -26,7 +26,7 @@ PICTURES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", "
 DEEP_MODES = ("I", "I;16", "I;16B", "F")  # Pillow's modes of more than 8 bits
 
 _SQL = re.compile(r"[\s(]*(select|with|from|values|table|pivot|unpivot|describe|summarize|show)[\s('\"]", re.IGNORECASE)
-_ZERO_IN_FRONT = "^ *[+-]?0[0-9]+ *$"
+_ZERO_IN_FRONT = "^ *[+-]?0[0-9]+ *$|^ *[+-]?0[xX][0-9a-fA-F]"
 _DATES = ("%Y-%m-%d", "%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M:%S", "%Y/%m/%d", "%d/%m/%Y", "%m/%d/%Y", "%d.%m.%Y", "%d-%m-%Y")
 _LIKE_A_DATE = "^ *([0-9]{4}[-/][0-9]{1,2}[-/][0-9]{1,2}|[0-9]{1,2}[-/.][0-9]{1,2}[-/.][0-9]{4})([ T][0-9:]+)? *$"
 _NPZ_MEMBER = re.compile(r"(.+\.npz):([^:]+)", re.IGNORECASE)
@@ -65,8 +65,13 @@ def _first_sentence(error: Exception) -> str:
     return re.sub(r"^[A-Z][A-Za-z ]+ Error: ", "", " ".join(text.split()))[:300] or type(error).__name__
 
 
-def load(path: str) -> Any:
+def load(path: str, texts: Collection[str] = ()) -> Any:
     """The array or PyArrow table in a file, or the pictures of a folder ``[N, H, W]`` or ``[N, H, W, 3]``.
+
+    Args:
+        path: of the file or folder; ``file.npz:name`` is one array of several.
+        texts: names of columns that are text, whatever a text file seems to hold there: what was read as text in a fit may be
+            nothing but dates, or true and false, in a file that comes later.
 
     Raises:
         DataError: if the file is missing, empty, of an unknown kind, or can't be read.
@@ -80,7 +85,10 @@ def load(path: str) -> Any:
             return _picture_folder(file)
         if not file.stat().st_size:
             raise DataError("the file is empty")
-        return _npz(file, key) if key else _reader(file)(file)
+        reader = _reader(file) if not key else None
+        if reader is _text:
+            return _text(file, texts)
+        return reader(file) if reader else _npz(file, key)
 
 
 def _no_such_file(file: Path) -> str:
@@ -123,23 +131,28 @@ def _parquet(file: Path) -> Any:
     return ParquetFile(file).read()
 
 
-def _text(file: Path) -> Any:
-    """A table of text. What separates columns, whether there is a header and what kind each column is, DuckDB finds out."""
+def _text(file: Path, known: Collection[str] = ()) -> Any:
+    """A table of text. What separates columns, whether there is a header and what kind each column is, DuckDB finds out, but
+    for those that are ``known`` to be text.
+    """
     import duckdb
 
     with _database() as database:
         try:
-            return _sniffed(database, file, "")
+            return _sniffed(database, file, "", known)
         except duckdb.ConversionException:  # a column changes its kind further down than the first look went
-            return _sniffed(database, file, ", sample_size=-1")
+            return _sniffed(database, file, ", sample_size=-1", known)
 
 
-def _sniffed(database: Any, file: Path, option: str) -> Any:
+def _sniffed(database: Any, file: Path, option: str, known: Collection[str]) -> Any:
     names, kinds = _columns(database, file, option)
+    moments = {"DATE", "TIME", "TIMESTAMP", "BOOLEAN"}  # numbers that are levels are told apart by their values
+    kinds = ["VARCHAR" if name in known and kind in moments else kind for name, kind in zip(names, kinds, strict=True)]
     kinds = _as_written(database, file, option, kinds)
     # Whole numbers are read as DOUBLE, for DuckDB would silently round a 2.5 that comes after the rows it looked at.
     types = [{"BIGINT": "DOUBLE", "EXACT": "BIGINT"}.get(kind, kind) for kind in kinds]
     relation = database.sql(f"from read_csv({_options(file)}{option}, types=[{_literals(types)}])")
+    _refuse_infinite_dates(relation, names, kinds)
     table = relation.project(_unblanked(relation, types)).to_arrow_table().rename_columns(names)
     for index, kind in enumerate(kinds):
         if kind == "BIGINT":
@@ -209,6 +222,18 @@ def _refuse_impossible_dates(relation: Any, texts: list[str]) -> None:
             name = column[1:-1].replace('""', '"')
             remedy = "correct it, or leave it empty where nothing was recorded"
             raise DataError(f"column {name!r} holds dates, and {value!r} in row {row} (counted from 0) is none: {remedy}")
+
+
+def _refuse_infinite_dates(relation: Any, names: list[str], kinds: list[str]) -> None:
+    """Raise DataError if a column of dates holds "infinity", which DuckDB takes for one."""
+    for name, own, kind in zip(names, map(_column, relation.columns), kinds, strict=True):
+        if kind in ("DATE", "TIMESTAMP"):
+            numbered = relation.project(f"row_number() over () - 1 as row, {own} as value")
+            if found := numbered.filter("not isfinite(value)").limit(1).fetchall():
+                remedy = "leave it empty where nothing was recorded"
+                raise DataError(
+                    f"column {name!r} holds dates, and in row {found[0][0]} (counted from 0) one that is infinite: {remedy}"
+                )
 
 
 def _column(name: str) -> str:

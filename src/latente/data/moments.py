@@ -18,6 +18,7 @@ MOMENTS = {"calendar": "dates", "time": "times of day", "duration": "durations"}
 EXAMPLES = {"calendar": "2021-03-01", "time": "09:30", "duration": "1 day, 2:30:00"}
 
 _LABEL = re.compile(r"(Date)|(Datetime)\((s|ms|us|ns),([\w/+:-]*)\)|(Time|Duration)\((s|ms|us|ns)\)")
+_OFFSET = re.compile(r"(?:UTC)?([+-])(\d\d):?(\d\d)")
 _HOUR = re.compile(r"(?<![^ T])(\d):")  # of one digit, where a time begins
 _DURATION = re.compile(r"(-)?(?:(\d+) days?,? *)?(?:(\d+):(\d\d)(?::(\d\d(?:\.\d+)?))?)?")
 
@@ -58,7 +59,25 @@ def label_of(series: Any) -> str | None:
     if kind == "Date":
         return "Date"
     unit = series.to_arrow().type.unit if kind == "Time" else series.dtype.time_unit
-    return f"Datetime({unit},{series.dtype.time_zone or ''})" if kind == "Datetime" else f"{kind}({unit})"
+    zone = (series.dtype.time_zone or "") if kind == "Datetime" else ""
+    if offset := _OFFSET.fullmatch(zone):  # as pyarrow has it, without "UTC" before it
+        zone = offset[1] + offset[2] + ":" + offset[3]
+    return f"Datetime({unit},{zone})" if kind == "Datetime" else f"{kind}({unit})"
+
+
+def zone_of(name: str) -> datetime.tzinfo:
+    """A time zone by its name, or by its distance from UTC.
+
+    >>> zone_of("+05:30").utcoffset(None), str(zone_of("Europe/Madrid"))
+    (datetime.timedelta(seconds=19800), 'Europe/Madrid')
+    """
+    from zoneinfo import ZoneInfo
+
+    found = _OFFSET.fullmatch(name)
+    if not found:
+        return ZoneInfo(name)
+    sign, hours, minutes = found.groups()
+    return datetime.timezone((-1 if sign == "-" else 1) * datetime.timedelta(hours=int(hours), minutes=int(minutes)))
 
 
 def in_seconds(series: Any) -> NDArray[np.float64]:
@@ -158,9 +177,7 @@ def _date(value: Any, zone: str) -> float:
         except ValueError:
             value = np.datetime64(value, "us")  # also 2021-03, and years of any size
     if isinstance(value, datetime.datetime):
-        from zoneinfo import ZoneInfo
-
-        aware = value if value.tzinfo else value.replace(tzinfo=ZoneInfo(zone) if zone else datetime.UTC)
+        aware = value if value.tzinfo else value.replace(tzinfo=zone_of(zone) if zone else datetime.UTC)
         return (aware - datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)).total_seconds()
     if isinstance(value, datetime.date) and zone:
         return _date(datetime.datetime(value.year, value.month, value.day), zone)
@@ -209,9 +226,7 @@ def told(value: float, label: str) -> str:
     if found[0] == "Time":
         return moment.time().isoformat()
     if zone:
-        from zoneinfo import ZoneInfo
-
-        moment = moment.astimezone(ZoneInfo(zone))
+        moment = moment.astimezone(zone_of(zone))
     return moment.replace(tzinfo=None).isoformat(" ").removesuffix(" 00:00:00")
 
 

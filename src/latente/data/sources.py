@@ -6,6 +6,7 @@ import os
 import shlex
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Any
 
 import numpy as np
@@ -119,7 +120,7 @@ def read(source: Any, columns: Collection[str] | None = None, texts: Collection[
 
 
 def _from_path(text: str, columns: Collection[str] | None, texts: Collection[str]) -> Table | Images:
-    what, loaded = ("the SQL query", files.read_sql(text)) if files.is_sql(text) else (text, files.load(text))
+    what, loaded = ("the SQL query", files.read_sql(text)) if files.is_sql(text) else (text, files.load(text, texts))
     try:
         return read(loaded, columns, texts)
     except DataError as error:
@@ -251,7 +252,9 @@ def _from_frame(frame: Any, columns: Collection[str] | None, codes: Collection[s
 
 
 def _of_one_kind(series: Any) -> Any:
-    """A column of Python objects as one of what they are (booleans, whole numbers, dates, times, …), if all are the same."""
+    """A column of Python objects as one of what they are (booleans, whole numbers, dates, times, …), if all are the same; of
+    numbers beside texts, and of numbers too large for any type, as text.
+    """
     if str(series.dtype) != "Object":
         return series
     import narwhals as nw
@@ -261,8 +264,11 @@ def _of_one_kind(series: Any) -> Any:
         column = pa.array(series.to_native(), from_pandas=True)
         if pa.types.is_timestamp(column.type) or pa.types.is_duration(column.type):  # Arrow alone would cut off nanoseconds
             column = pa.array(series.to_native().infer_objects(), from_pandas=True)
-    except (pa.ArrowException, TypeError):
-        return series
+    except (pa.ArrowException, TypeError, OverflowError):
+        values = [None if value is None or value != value else value for value in series.to_native()]
+        if not all(value is None or isinstance(value, (str, int, float, Decimal)) for value in values):
+            return series
+        column = pa.array([None if value is None else str(value) for value in values], pa.string())  # numbers among texts
     return nw.from_native(pa.chunked_array([column]), series_only=True).alias(series.name)
 
 

@@ -539,9 +539,19 @@ def _with_numbers(table: Table, kinds: Mapping[str, str]) -> Table:
         return table
     values, levels, dtypes = table.values.copy(order="K"), dict(table.levels), list(table.dtypes)
     for column in columns:
+        _refuse_large(table.names[column], kinds[table.names[column]], table.levels[column])
         values[:, column] = as_numbers(table.names[column], values[:, column], levels.pop(column))
         dtypes[column] = "Float64" if (values[:, column] % 1 > 0).any() else "Int64"
     return replace(table, values=values, levels=levels, dtypes=tuple(dtypes))
+
+
+def _refuse_large(name: str, kind: str, texts: tuple[str, ...]) -> None:
+    large = next((text for text in texts if abs(float(text)) > 2.0**53), None)
+    if large is not None:
+        raise DataError(
+            f"column {name!r} is asked to be {kind!r} and holds {large}: beyond 2**53 neighbouring whole numbers can't be told "
+            "apart; leave its kind open, so that each is a level of its own, or subtract what all have in common"
+        )
 
 
 def _numbered(table: Table, column: int, known: tuple[str, ...]) -> tuple[Array, dict[str, int]]:
