@@ -629,3 +629,25 @@ def test_ranges_lists_and_orders_that_are_given(related: lt.VAE) -> None:
 def test_what_is_given_amiss_is_told(related: lt.VAE, given: dict[str, Any], told: str) -> None:
     with pytest.raises(lt.DataError, match=told):
         related.sample(5, given=given)
+
+
+def test_what_was_never_seen_is_told_though_nothing_speaks_against_it() -> None:
+    generator = np.random.default_rng(0)
+    rare = {name: generator.choice(["often", "seldom"], 600, p=[0.99, 0.01]) for name in "abc"}
+    vae = lt.VAE(max_epochs=10, random_state=0).fit(pd.DataFrame({**rare, "x": generator.normal(size=600)}))
+    with pytest.warns(lt.LatenteWarning, match="rarer than one row in the 540 .* is a guess"):
+        vae.sample(5, given={"a": "seldom", "b": "seldom", "c": "seldom"})
+    assert vae.given_["probability"] < 1 / 540
+    vae.sample(5)
+    assert vae.given_ == {}
+
+
+@pytest.mark.parametrize("recipe", ["vae", "autoencoder"])
+@pytest.mark.parametrize("kind", ["reals", "binary"])
+def test_privacy_is_measured_of_every_table(recipe: str, kind: str) -> None:
+    generator = np.random.default_rng(0)
+    rows = generator.normal(size=(400, 3)) @ generator.normal(size=(3, 6))
+    vae = lt.VAE(recipe, max_epochs=3, random_state=0).fit(pd.DataFrame(rows > 0 if kind == "binary" else rows).add_prefix("c"))
+    privacy = vae.figures_["privacy"]
+    assert set(privacy) == {"exact_copies", "exact_copies_held_out", "nearer_to_training", "membership"}
+    assert kind == "reals" or privacy["exact_copies"] > 0.5, "of 64 possible rows most were seen"

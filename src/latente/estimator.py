@@ -47,7 +47,8 @@ MOST_TO_COVER = 500
 SAME_VALUE = 1e-5  # of numbers in the model's units, read twice
 MOST_ROWS_AT_HAND = 10_000  # of each kind, that stay in memory after a fit for its certificate
 MOST_VALUES_AT_HAND = 20_000_000
-RARELY_TOGETHER = 0.01  # of how often values would be together by chance
+OF_LEVELS = (BINARY, CATEGORICAL, "ordinal")
+RARELY_TOGETHER = 0.02  # of how often values would be together by chance
 SAME_SCORE = 1e-6  # two computations of one row's score differ by less
 ROW_LAW_STAGE = 100  # of a fit, behind all stages of its model
 STORES_CODES = "the law 'nearest' stores codes of training rows with the model: whoever has the file can decode them"
@@ -506,6 +507,7 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         if given and holes:
             raise ModelError("rows that hold what is given are whole: ask for given or for holes")
         how: dict[str, Any] = {"possible": True, **({"names_from": self._names_from(seed)} if identifiers else {})}
+        self.given_: dict[str, float] = {}
         if given:
             return self._given_back(self._sample_given(model, n, codes, seed, given), **how)
         if not holes:
@@ -534,23 +536,45 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
             raise ModelError("given names columns, and these are pictures")
         intervals = restricted_to(self.codec_, given)
         found = generation.sample_given(model, law, n, seed, intervals)
-        self.given_ = {"probability": found.probability, "effective_sample_size": found.effective}
         if not found.effective:
             raise DataError(f"no row came up with {dict(given)}: by the model there are none; ask for less")
-        lift, pair = generation.togetherness(model, law, seed, intervals, found.probability)
-        if lift < RARELY_TOGETHER:
-            first, second = (self.codec_.fields[place].name for place in pair)
-            told = f"{first}={given[first]!r} and {second}={given[second]!r}"
-            # What happens less than once in N rows where chance would have it each time, N rows never showed.
-            if lift < 1 / self.figures_["rows"]:
-                raise DataError(f"given: nothing fits: by the model {told} do not go together; ask for less")
-            warnings.warn(
-                f"{told} hardly go together: {one_in(found.probability)} has what is given", LatenteWarning, stacklevel=3
-            )
+        self._check_together(model, law, seed, given, intervals, found.probability)
+        self.given_ = {"probability": found.probability, "effective_sample_size": found.effective}
         if found.effective < n / 2:
             told = f"only {found.effective:.0f} different draws stand behind these {n} rows: what is given is rare"
             warnings.warn(told, LatenteWarning, stacklevel=3)
         return found.rows
+
+    def _check_together(
+        self,
+        model: LatentModel,
+        law: LatentLaw | None,
+        seed: int,
+        given: Mapping[str, Any],
+        intervals: dict[int, list[tuple[float, float]]],
+        probability: float,
+    ) -> None:
+        """Refuse what does not go together, and warn of what hardly does, or is rarer than any row that was learnt from."""
+        fields, n = self.codec_.fields, self.figures_["rows"]
+        lift, least = generation.togetherness(model, law, seed, intervals, probability)
+        told = " and ".join(f"{fields[f].name}={_asked(given, fields[f].name)!r}" for f in least)
+        # What happens less than once in N rows where chance would have it each time, N rows never showed.
+        if lift < 1 / n:
+            raise DataError(f"given: nothing fits: by the model {told} do not go together; ask for less")
+        if lift < RARELY_TOGETHER:
+            warnings.warn(f"{told} hardly go together: {one_in(probability)} has what is given", LatenteWarning, stacklevel=5)
+            return
+        # How narrow a range of numbers is says nothing; but of levels, what N rows never showed is a guess.
+        of_levels = {f: asked for f, asked in intervals.items() if fields[f].kind in OF_LEVELS}
+        rare = generation.probability_of(model, law, seed, of_levels) if len(of_levels) > 1 else 1.0
+        if rare < 1 / n:
+            told = " and ".join(f"{fields[f].name}={_asked(given, fields[f].name)!r}" for f in of_levels)
+            warnings.warn(
+                f"{told} is rarer than one row in the {n:,} that were learnt from: {one_in(rare)}; what else stands in such "
+                "rows is a guess",
+                LatenteWarning,
+                stacklevel=5,
+            )
 
     def interpolate(self, a: Any, b: Any, steps: int = 9) -> Any:
         """Rows on the way from one row to another, both ends included; ``a`` and ``b`` are one row each."""
@@ -893,6 +917,11 @@ def _figures(outcome: Outcome, settings: Settings, latent_dim: int, n_train: int
         "precision": settings.precision,
         "batch_size": settings.batch_size,
     }
+
+
+def _asked(given: Mapping[Any, Any], name: str) -> Any:
+    """What is asked of a column, whose name may have been a number."""
+    return next(wanted for key, wanted in given.items() if str(key) == name)
 
 
 def one_in(probability: float) -> str:

@@ -56,7 +56,8 @@ def sample(
     asked = conditions(given or [], levels)
     drawn = task.vae.sample(number, given=asked, holes=holes, identifiers=identifiers, random_state=seed)
     privacy, behind = task.vae.figures_.get("privacy"), task.vae.given_ if asked else None
-    task.finish(drawn, seed=seed, privacy=privacy, given=behind)
+    measured = {**privacy, "measured": "at the end of the fit, of rows of which nothing was asked"} if privacy else None
+    task.finish(drawn, seed=seed, privacy=measured, given=behind)
     if behind:
         draws = f"{behind['effective_sample_size']:,.0f} different draws stand behind these rows"
         task.console.remark(f"given: {one_in(behind['probability'])} has it; {draws}")
