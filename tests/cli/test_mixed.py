@@ -150,3 +150,40 @@ def test_levels_with_signs_of_the_syntax_and_unknown_ones_as_the_fit_was_told(la
     encode = "encode", tmp_path / "m.safetensors", tmp_path / "other.csv", "-o", tmp_path / "codes.csv"
     assert latente(*encode).code == 0
     assert "Noir" in latente(*encode, "--unknown", "error").sentence
+
+
+@pytest.fixture(scope="module")
+def of_people(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("people")
+    generator = np.random.default_rng(0)
+    frame = pd.DataFrame({"kind": generator.choice(["ant", "bee"], 200), "size": generator.normal(size=200).round(2)})
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", lt.LatenteWarning)
+        lt.VAE(max_epochs=1, random_state=0).fit(frame).save(folder / "m.safetensors")
+    frame.loc[:19, "size"] = np.nan
+    frame.to_csv(folder / "holes.csv", index=False)
+    return folder
+
+
+def test_imputation_says_how_sure_it_is(latente, of_people, tmp_path):
+    impute = "impute", of_people / "m.safetensors", of_people / "holes.csv", "-o", tmp_path / "whole.csv"
+    ended = latente(*impute, "--intervals", ".9")
+    assert ended.code == 0, ended.err
+    whole, low, high = (pd.read_csv(tmp_path / f"whole{mark}.csv")["size"] for mark in ("", "-low", "-high"))
+    assert (low <= whole).all() and (whole <= high).all() and (low < high)[:20].all() and (low == high)[20:].all()
+    assert latente(*impute, "--draws", 3, "--seed", 1).code == 0
+    draws = [pd.read_csv(tmp_path / f"whole-{k}.csv")["size"] for k in (1, 2, 3)]
+    assert len({tuple(draw[:20]) for draw in draws}) == 3 and all((draw[20:] == whole[20:]).all() for draw in draws)
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (("--draws", 2, "--intervals", ".5"), "ask for one of them"),
+        (("--intervals", 90), "a share between 0 and 1"),
+        (("--draws", 2), "give them a file with -o"),
+    ],
+)
+def test_imputation_refuses_what_can_not_be(latente, of_people, options, told):
+    ended = latente("impute", of_people / "m.safetensors", of_people / "holes.csv", *options)
+    assert ended.code == 2 and told in ended.sentence

@@ -2,15 +2,34 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
+import typer
+
 from latente.cli.console import Console
-from latente.cli.options import Data, Json, OutRows, Quiet, Run, UnknownLevels
+from latente.cli.failures import Misused
+from latente.cli.options import Data, Json, OutRows, Quiet, Run, Seed, UnknownLevels
+
+Draws = Annotated[
+    int | None,
+    typer.Option("--draws", min=1, metavar="M", help="M plausible completions, each a file beside OUT: OUT-1, OUT-2, …"),
+]
+Intervals = Annotated[
+    float | None,
+    typer.Option(
+        "--intervals", metavar="SHARE", help="Also the ends of intervals that hold this share, beside OUT: OUT-low, OUT-high."
+    ),
+]
 
 
 def impute(
     run: Run,
     data: Data,
     out: OutRows = "-",
+    draws: Draws = None,
+    intervals: Intervals = None,
     unknown: UnknownLevels = None,
+    seed: Seed = 0,
     json: Json = False,
     quiet: Quiet = False,
 ) -> None:
@@ -21,8 +40,21 @@ def impute(
     \b
     Example:
       latente impute people people_with_holes.csv -o people_whole.csv
+      latente impute people people_with_holes.csv -o people_whole.csv --intervals .9
     """
     from latente.cli.tasks import Task
 
+    if draws is not None and intervals is not None:
+        raise Misused("--draws and --intervals are two answers to how sure a value is: ask for one of them")
+    if intervals is not None and not 0 < intervals < 1:
+        raise Misused(f"--intervals takes a share between 0 and 1, such as .9, not {intervals:g}")
     task = Task(run, out, Console(json, quiet), unknown=unknown)
-    task.finish(task.vae.impute(data))
+    marks = [str(k + 1) for k in range(draws)] if draws else ["low", "high"] if intervals else []
+    others = task.destination.beside(marks) if marks else []
+    if draws:
+        written = task.beside(others, task.vae.impute(data, draws=draws, random_state=seed))
+        task.console.report({"out": written, "seed": seed})
+        return
+    whole = task.vae.impute(data)
+    ends = task.vae.impute(data, intervals=intervals, random_state=seed) if intervals else ()
+    task.finish(whole, ends=task.beside(others, ends), intervals=intervals)

@@ -73,6 +73,18 @@ class Destination:
             raise Misused(f"-o {self.path}: what comes out is a table; give a file that ends in {kinds}")
         return self
 
+    def beside(self, marks: Sequence[str]) -> list[Destination]:
+        """Places beside this one, with a mark before the suffix: whole.csv, whole-1.csv, whole-2.csv.
+
+        Raises:
+            Misused: this one is stdout, which holds one table.
+            StorageError: nothing can be written there.
+        """
+        if self.path is None:
+            raise Misused("several tables come out: give them a file with -o, beside which the others are written")
+        stem = self.path.name[: len(self.path.name) - len(self.suffix)]
+        return [Destination.of(str(self.path.with_name(f"{stem}-{mark}{self.suffix}"))) for mark in marks]
+
     def write(self, result: pa.Table | Any, model: VAE | None = None) -> None:
         """A table, or pictures of a model."""
         if self.path is None:

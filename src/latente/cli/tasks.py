@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -95,6 +96,13 @@ class Task:
             if self.pictures
             else self.destination.for_table(text or (not numbers and holds_text(self.vae)))
         )
+
+    def beside(self, others: list[Destination], results: Iterable[Any]) -> list[Path | None]:
+        """Write several results to places of their own, and say where they are."""
+        for place, result in zip(others, results, strict=True):
+            place.write(result if self.pictures else as_table(result, self.vae.codec_.feature_names), self.vae)
+            self.console.say(f"{counted(len(result), 'row')} in {place.path}")
+        return [place.path for place in others]
 
     def finish(self, result: Any, names: tuple[str, ...] | None = None, **figures: Any) -> None:
         """Write what came out, and say where it is.
