@@ -107,6 +107,14 @@ class MixtureLaw(LatentLaw):
         self.means.copy_(torch.as_tensor(fitted.means_))
         self.cholesky.copy_(torch.linalg.cholesky(torch.as_tensor(fitted.covariances_)))
 
+    def sample(self, n: int) -> Tensor:
+        """As torch's distribution would, which would first import a computer algebra system."""
+        which = torch.multinomial(self.weights, n, replacement=True)
+        z = torch.randn(n, self.means.shape[1], dtype=self.means.dtype)
+        for k in range(len(self.weights)):
+            z[which == k] = self.means[k] + z[which == k] @ self.cholesky[k].T
+        return z
+
     def distribution(self) -> torch.distributions.Distribution:
         normals = MultivariateNormal(self.means, scale_tril=self.cholesky, validate_args=False)
         return MixtureSameFamily(Categorical(self.weights, validate_args=False), normals, validate_args=False)
