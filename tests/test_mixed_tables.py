@@ -651,3 +651,31 @@ def test_privacy_is_measured_of_every_table(recipe: str, kind: str) -> None:
     privacy = vae.figures_["privacy"]
     assert set(privacy) == {"exact_copies", "exact_copies_held_out", "nearer_to_training", "membership"}
     assert kind == "reals" or privacy["exact_copies"] > 0.5, "of 64 possible rows most were seen"
+
+
+def test_kinds_of_shares_and_of_two_values_and_what_can_not_be_asked() -> None:
+    generator = np.random.default_rng(0)
+    frame = pd.DataFrame({
+        "share": generator.beta(0.5, 0.5, 400).round(3),
+        "side": generator.choice([1, 2], 400),
+        "when": pd.Timestamp("2020-01-01") + pd.to_timedelta(generator.integers(0, 99, 400), "D"),
+        "level": generator.choice(["a", "b", "c"], 400),
+    })  # fmt: skip
+    vae = lt.VAE(max_epochs=2, random_state=0, kinds={"side": "binary", "when": "calendar"}).fit(frame)
+    fields = {field["name"]: field for field in vae.fields_}
+    assert {name: field["kind"] for name, field in fields.items()} == {
+        "share": "bounded",
+        "side": "binary",
+        "when": "calendar",
+        "level": "categorical",
+    }
+    assert fields["share"]["reason"].startswith("shares from 0 to 1")
+    drawn = vae.sample(300)
+    assert drawn["share"].between(0, 1).all() and set(drawn["side"]) == {1, 2} and drawn["side"].dtype == frame["side"].dtype
+    for kinds, told in (
+        ({"level": "binary"}, "can't be 'binary': it holds 3 different values"),
+        ({"side": "bounded"}, "2 in row . .counted from 0. is no share from 0 to 1"),
+        ({"level": "calendar"}, "was not read as dates, and can't be 'calendar': write them as dates, such as 2021-03-01"),
+    ):
+        with pytest.raises(lt.DataError, match=told):
+            lt.VAE(max_epochs=1, kinds=kinds).fit(frame)

@@ -82,7 +82,8 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         random_state: a seed; the same seed on the same machine gives the same result.
         verbose: 1 shows a progress bar.
         kinds: what columns of a table are, by name, where their looks deceive, such as ``{"zip": "categorical"}``. There are
-            real, positive, count, integer, ordinal and categorical; and identifier and text, which are left out.
+            real, positive, bounded (shares from 0 to 1), count, integer, ordinal, binary, categorical, and calendar, time and
+            duration, of columns that were read as such; and identifier and text, which are left out.
         unknown: what a level is that no row of the fit had: "error", or "missing" for "not seen", with a warning that names it.
 
     Attributes:

@@ -18,7 +18,7 @@ REAL = "real"
 BINARY = "binary"
 IMAGE = "image"
 CATEGORICAL = "categorical"
-MEASURES = {REAL, "positive"}
+MEASURES = {REAL, "positive", "bounded"}
 
 
 class Cells(NamedTuple):
@@ -63,8 +63,8 @@ class Field:
 
     Attributes:
         name: the column's name, or ``"image"``.
-        kind: ``"real"``, ``"positive"``, ``"count"``, ``"integer"``, ``"ordinal"``, ``"binary"`` (only 0 and 1 occur),
-            ``"categorical"`` (the number of a level) or ``"image"``.
+        kind: ``"real"``, ``"positive"``, ``"bounded"`` (shares from 0 to 1), ``"count"``, ``"integer"``, ``"ordinal"``,
+            ``"binary"`` (only 0 and 1 occur), ``"categorical"`` (the number of a level) or ``"image"``.
         shape: ``()`` for a column, ``(C, H, W)`` for a picture.
         resolution: the smallest step between recorded values, in encoded units; 0 where values are continuous.
             A density may not be narrower than that (SCIENCE: floors at the recorded resolution).

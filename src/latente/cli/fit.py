@@ -83,8 +83,8 @@ KindsOfColumns = Annotated[
     typer.Option(
         "--kinds",
         metavar="COLUMN=KIND",
-        help="What a column is, where its looks deceive: real, positive, count, integer, ordinal, categorical, or identifier "
-        "and text, which are left out. May be repeated.",
+        help="What a column is, where its looks deceive: real, positive, bounded, count, integer, ordinal, binary, "
+        "categorical, or identifier and text, which are left out. May be repeated.",
     ),
 ]
 Figures = Annotated[bool, typer.Option("--figures/--no-figures", help="Draw figures, and write the report with them.")]

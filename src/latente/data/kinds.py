@@ -10,7 +10,7 @@ import numpy as np
 from latente.data.containers import Array, categories_of, numpy_dtype
 from latente.data.fields import Summary
 from latente.data.files import quoted
-from latente.data.moments import MOMENTS, kind_of, told
+from latente.data.moments import EXAMPLES, MOMENTS, kind_of, told
 from latente.data.sources import Table
 from latente.errors import DataError
 
@@ -23,9 +23,10 @@ ATOM = 0.1  # share of a column's rows from which one value is worth a word
 
 LEFT_OUT = ("empty", "constant", "identifier", "text")
 WHOLE = ("count", "integer", "ordinal")
-OF_NUMBERS = ("real", "positive", "count", "integer", "ordinal")
+OF_NUMBERS = ("real", "positive", "bounded", "count", "integer", "ordinal")
 ASKED = "asked for"
-CHOICES = (*OF_NUMBERS, "categorical", "identifier", "text")
+CHOICES = (*OF_NUMBERS, "binary", "categorical", *MOMENTS, "identifier", "text")
+NEAR = 0.05  # how near both ends of [0, 1] numbers come that are taken for shares
 
 
 class Kind(NamedTuple):
@@ -57,6 +58,7 @@ def kinds_of(table: Table, summary: Summary, ordered: Array, grid: Array, asked:
         if name in asked:
             kind = _asked(kind, asked[name], name, column in table.levels)
             _refuse_unlike(name, kind.kind, table.values[:, column])
+            _refuse_more_than_two(name, kind.kind, table, column)
         found.append(kind)
     return found
 
@@ -66,7 +68,10 @@ def _asked(kind: Kind, asked: str, name: str, text: bool) -> Kind:
         raise DataError(f"kinds: {asked!r} is no kind of column; there are {quoted(list(CHOICES))}")
     if text and asked in OF_NUMBERS:
         raise DataError(f"kinds: column {name!r} holds text and can't be {asked!r}")
-    if kind.kind in MOMENTS and asked not in LEFT_OUT:
+    if asked in MOMENTS and kind.kind != asked:
+        remedy = f"write them as {MOMENTS[asked]}, such as {EXAMPLES[asked]}"
+        raise DataError(f"kinds: column {name!r} was not read as {MOMENTS[asked]}, and can't be {asked!r}: {remedy}")
+    if kind.kind in MOMENTS and asked not in (*LEFT_OUT, kind.kind):
         raise DataError(f"kinds: column {name!r} holds {MOMENTS[kind.kind]} and can't be {asked!r}")
     return kind if kind.kind in ("empty", "constant") else Kind(asked, ASKED)
 
@@ -77,12 +82,20 @@ def _refuse_unlike(name: str, kind: str, values: Array) -> None:
         (WHOLE, "whole number", lambda: values != np.rint(values)),
         (("count",), "count", lambda: values < 0),
         (("positive",), "positive number", lambda: values <= 0),
+        (("bounded",), "share from 0 to 1", lambda: (values < 0) | (values > 1)),
     ):
         if kind in kinds and (rows := np.flatnonzero(bad() & ~np.isnan(values))).size:
             value = f"{values[rows[0]]:g} in row {rows[0]} (counted from 0)"
             raise DataError(
                 f"kinds: column {name!r} can't be {kind!r}: {value} is no {words}, and {len(rows) - 1:,} more are not"
             )
+
+
+def _refuse_more_than_two(name: str, kind: str, table: Table, column: int) -> None:
+    """Raise DataError if a column is asked to be binary and has more values than two."""
+    count = len(table.levels.get(column, ()))
+    if kind == "binary" and count > 2:
+        raise DataError(f"kinds: column {name!r} can't be 'binary': it holds {count:,} different values")
 
 
 def _of_text(table: Table, column: int) -> Kind:
@@ -137,6 +150,8 @@ def _of_values(distinct: Array, low: float, high: float, step: float) -> Kind:
             return Kind("ordinal", f"{len(distinct)} different whole numbers from {plain(low)} to {plain(high)}")
         return Kind("count" if low >= 0 else "integer", f"whole numbers from {plain(low)} to {plain(high)}")
     between = f"from {plain(low)} to {plain(high)}" + (f" in steps of {step:g}" if step else "")
+    if 0.0 <= low <= NEAR and 1.0 - NEAR <= high <= 1.0:
+        return Kind("bounded", f"shares {between}")
     return Kind("positive" if low > 0 else "real", between)
 
 

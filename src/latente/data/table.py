@@ -37,7 +37,7 @@ from latente.errors import DataError, LatenteWarning
 from latente.rows import BINARY, CATEGORICAL, Cells, Field, Record, Rows, row_shape
 
 _LISTED = 8
-TO_THE_STEP = ("real", "positive", "calendar", "time", "duration")  # of whole numbers the mean is worth its decimals
+TO_THE_STEP = ("real", "positive", "bounded", "calendar", "time", "duration")  # of whole numbers the mean is worth its decimals
 ROUNDING = 1e-5  # of the spread: encoded values are of single precision
 
 
@@ -522,8 +522,13 @@ def _cells(table: Table, columns: Array, grid: Array) -> tuple[Array, Array, Arr
 
 
 def _with_codes(table: Table, kinds: Mapping[str, str]) -> Table:
-    """The table, with the numbers of columns that are asked to be categorical as levels."""
-    columns = [c for c, name in enumerate(table.names) if kinds.get(name) == "categorical" and c not in table.levels]
+    """The table, with the numbers of columns that are asked to be categorical, or binary and are not 0 and 1, as levels."""
+
+    def asked(column: int) -> bool:
+        kind, values = kinds.get(table.names[column]), table.values[:, column]
+        return kind == "categorical" or (kind == "binary" and not bool(np.isin(values[~np.isnan(values)], (0, 1)).all()))
+
+    columns = [c for c in range(len(table.names)) if c not in table.levels and asked(c)]
     if not columns:
         return table
     values, levels = table.values.astype(np.float64), dict(table.levels)

@@ -5,7 +5,7 @@
  */
 
 /** Kinds of field, as in latente.rows.Field. Times of day and durations are "real": seconds, whose text says it. */
-export type Kind = "real" | "positive" | "count" | "integer" | "ordinal" | "binary" | "categorical" | "date" | "image";
+export type Kind = "real" | "positive" | "bounded" | "count" | "integer" | "ordinal" | "binary" | "categorical" | "date" | "image";
 
 /** A histogram of one column in the user's units. */
 export interface FieldLaw {
