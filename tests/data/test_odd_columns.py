@@ -96,3 +96,9 @@ def test_hexadecimal_codes_are_text_and_infinite_dates_are_told(tmp_path: Path) 
     pd.DataFrame({"a": R.normal(size=N), "d": dates}).to_csv(tmp_path / "d.csv", index=False)
     with pytest.raises(lt.DataError, match=f"'d' holds dates, and in row {N - 1} .counted from 0. one that is infinite"):
         lt.VAE(max_epochs=1, random_state=0).fit(str(tmp_path / "d.csv"))
+
+
+def test_numbers_with_commas_are_left_out_with_a_word_on_how_to_write_them() -> None:
+    vae, _ = fitted(price=[f"{1 + k},{k:03}" for k in range(N)])
+    assert vae.fields_[1]["kind"] == "identifier"
+    assert vae.fields_[1]["reason"].endswith("that look like numbers with commas: written as 1234.5 they are such")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import NamedTuple
 
@@ -27,6 +28,9 @@ OF_NUMBERS = ("real", "positive", "bounded", "count", "integer", "ordinal")
 ASKED = "asked for"
 CHOICES = (*OF_NUMBERS, "binary", "categorical", *MOMENTS, "identifier", "text")
 NEAR = 0.05  # how near both ends of [0, 1] numbers come that are taken for shares
+
+
+_NUMBER_IN_WORDS = re.compile(r"[+-]?\d+(?:[.,]\d+)*")
 
 
 class Kind(NamedTuple):
@@ -106,7 +110,10 @@ def _of_text(table: Table, column: int) -> Kind:
         return Kind("constant", f"always {texts[0]!r}")
     if not categories_of(table.dtypes[column]) and len(texts) > max(FEW_LEVELS, MOST_DISTINCT * seen):
         words = sum(len(text.split()) for text in texts) / len(texts)
-        return Kind("text" if words >= WORDS else "identifier", f"{len(texts)} different {what} in {seen} rows")
+        reason = f"{len(texts)} different {what} in {seen} rows"
+        if what == "texts" and all(map(_NUMBER_IN_WORDS.fullmatch, texts)) and any("," in text for text in texts):
+            reason += " that look like numbers with commas: written as 1234.5 they are such"
+        return Kind("text" if words >= WORDS else "identifier", reason)
     if len(texts) == 2:
         return Kind("binary", f"{texts[0]!r} or {texts[1]!r}")
     if categories_of(table.dtypes[column]):
