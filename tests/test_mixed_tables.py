@@ -635,8 +635,9 @@ def test_what_was_never_seen_is_told_though_nothing_speaks_against_it() -> None:
     generator = np.random.default_rng(0)
     rare = {name: generator.choice(["often", "seldom"], 600, p=[0.98, 0.02]) for name in "ab"}
     vae = lt.VAE(max_epochs=10, random_state=0).fit(pd.DataFrame({**rare, "x": generator.normal(size=600)}))
-    with pytest.warns(lt.LatenteWarning, match="rarer than one row in the 540 .* is a guess"):
+    with pytest.warns(lt.LatenteWarning, match="rarer than one row in the 540 .* is a guess") as heard:
         vae.sample(5, given={"a": "seldom", "b": "seldom"})
+    assert heard[0].filename == __file__, "it points at who asked"
     assert vae.given_["probability"] < 1 / 540
     vae.sample(5)
     assert vae.given_ == {}

@@ -563,7 +563,7 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         if lift < 1 / n:
             raise DataError(f"given: nothing fits: by the model {told} do not go together; ask for less")
         if lift < RARELY_TOGETHER:
-            warnings.warn(f"{told} hardly go together: {one_in(probability)} has what is given", LatenteWarning, stacklevel=5)
+            warnings.warn(f"{told} hardly go together: {one_in(probability)} has what is given", LatenteWarning, stacklevel=4)
             return
         # How narrow a range of numbers is says nothing; but of levels, what N rows never showed is a guess.
         of_levels = {f: asked for f, asked in intervals.items() if fields[f].kind in OF_LEVELS}
@@ -574,7 +574,7 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
                 f"{told} is rarer than one row in the {n:,} that were learnt from: {one_in(rare)}; what else stands in such "
                 "rows is a guess",
                 LatenteWarning,
-                stacklevel=5,
+                stacklevel=4,
             )
 
     def interpolate(self, a: Any, b: Any, steps: int = 9) -> Any:

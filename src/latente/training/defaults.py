@@ -88,8 +88,8 @@ def row_law_epochs(n: int, batch: int, stops: bool, any_order: float) -> int:
     """As many as make 12 sqrt(n) steps of ``batch`` rows, and at most 4,000, but at least 5; up to twice as many where columns
     are to be told in any order; a third of them where no held-out rows tell when to stop, for most runs stop there.
 
-    From 16,384 rows on steps are as the rows: what XGBoost learns of a column from new rows goes on getting better after
-    held-out loss no longer does (Adult, AUC on real rows after 2,050, 3,080 and 4,100 steps: .9148, .9163, .9172).
+    From 16,384 rows on steps are as the rows: what a classifier learns from new rows goes on getting better after held-out loss
+    no longer does (MLE of Adult in ``benchmarks.generation``).
     """
     wanted = ROW_LAW_STEPS * math.sqrt(n) * max(1.0, math.sqrt(n / FEW_ENOUGH_TO_START_AGAIN))
     steps = min(MOST_ROW_LAW_STEPS, wanted) * (1 + min(1.0, max(0.0, 2 * any_order - 0.2)))
