@@ -14,6 +14,7 @@ import torch
 from numpy.typing import NDArray
 from sklearn.mixture import GaussianMixture
 from sklearn.neighbors import NearestNeighbors
+from threadpoolctl import threadpool_limits
 from torch import Tensor, nn
 from torch.distributions import Categorical, MixtureSameFamily, MultivariateNormal
 
@@ -144,7 +145,7 @@ class FlowLaw(LatentLaw):
     center: Tensor
     cholesky: Tensor
 
-    def __init__(self, latent_dim: int, layers: int = 8, width: int = 64) -> None:
+    def __init__(self, latent_dim: int, layers: int = 6, width: int = 64) -> None:
         super().__init__()
         self.register_buffer("center", torch.zeros(latent_dim))
         self.register_buffer("cholesky", torch.eye(latent_dim))
@@ -293,7 +294,8 @@ def _shift_and_scale(net: nn.Module, kept: Tensor) -> tuple[Tensor, Tensor]:
 
 def _mixture(codes: NDArray[np.float64], components: int, seed: int) -> GaussianMixture:
     ridge = 1e-6 * max(float(codes.var(0).mean()), 1e-12)
-    return GaussianMixture(components, reg_covar=ridge, random_state=seed, max_iter=60, tol=1e-2).fit(codes)
+    with threadpool_limits(1):  # on some thousand codes, threads that wait for one another take longer than they save
+        return GaussianMixture(components, reg_covar=ridge, random_state=seed, max_iter=60, tol=1e-2).fit(codes)
 
 
 def fit_chosen(law: str | Choice, z: Tensor, seed: int = 0) -> LatentLaw:
