@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 import latente.recipes  # noqa: F401  (registers every part)
 from latente.data.cells import MOST_CELLS, cut
 from latente.model.autoregressive import Autoregressive, RowDropout
-from latente.model.cells import CellsLikelihood, CellTable, OfCells
+from latente.model.cells import CellFields, CellsLikelihood, CellTable, OfCells, log_softmax_at
 from latente.rows import Cells, Rows
 from latente.seeding import seeded
 
@@ -305,11 +305,85 @@ def test_a_group_is_computed_as_each_of_its_columns_by_itself() -> None:
 def test_an_embedding_is_the_same_for_all_columns_and_for_one() -> None:
     part, rows = grouped(Autoregressive), grouped_rows(8)
     assert isinstance(part, Autoregressive) and rows.mask is not None
-    told = part.embedding(part.cells.places(rows.x, rows.mask))
+    told = part.embedding(part.cells.index(rows.x), rows.mask)
     index = part.cells.index(rows.x)
     for f, count in enumerate(part.cells.counts):
         one = part.embedding.of(f, torch.where(rows.mask[:, f], index[:, f], count))
         torch.testing.assert_close(told[:, f], one)
+
+
+@torch.no_grad()
+def test_logits_of_cells_are_never_rounded_where_networks_are() -> None:
+    part = grouped(CellsLikelihood)
+    assert isinstance(part, CellsLikelihood)
+    theta = theta_of(part, 1, 40)
+    with torch.autocast("cpu", torch.bfloat16):
+        rounded = part(theta)
+    assert isinstance(rounded, CellFields)
+    wanted = part(theta)
+    assert isinstance(wanted, CellFields)
+    for one, other in zip(rounded.logits, wanted.logits, strict=True):
+        assert one.dtype == torch.float32
+        torch.testing.assert_close(one, other)
+
+
+@pytest.mark.parametrize("count", [1, 2, 16, 17, 256])
+def test_the_probability_of_one_cell_is_that_of_all_of_them_at_its_place(count: int) -> None:
+    generator = torch.Generator().manual_seed(count)
+    logits = torch.randn(3, 2, 5, count, generator=generator, dtype=torch.float64).requires_grad_()
+    index = torch.randint(count, (3, 1, 5), generator=generator)
+    found, every = log_softmax_at(logits, index), torch.log_softmax(logits, -1)
+    wanted = every.gather(-1, index.expand(3, 2, 5).unsqueeze(-1)).squeeze(-1)
+    torch.testing.assert_close(found, wanted)
+    torch.testing.assert_close(*(torch.autograd.grad(value.square().sum(), logits)[0] for value in (found, wanted)))
+
+
+def test_columns_are_told_of_those_before_them_or_in_training_of_any_that_were_seen() -> None:
+    part, rows = grouped(Autoregressive), grouped_rows(64)
+    assert isinstance(part, Autoregressive) and rows.mask is not None
+    order, in_any = part.cells.order, torch.arange(64).unsqueeze(1) < 40
+    assert order.tolist() != sorted(order.tolist())
+    told = part.embedding.in_groups(part.cells.index(rows.x), rows.mask)
+    with seeded(0):
+        before = part._before(told, rows.mask, in_any)
+    earlier = (order.unsqueeze(0) < order.unsqueeze(1)).to(before.dtype)
+    assert bool((before[40:] == earlier).all())
+    others = before[:40]
+    assert not others.diagonal(dim1=1, dim2=2).any()
+    assert not others.masked_select(~rows.mask[:40, order].unsqueeze(1)).any()
+    assert bool((others[:, 0] > earlier[0]).any()), "the first of all is told of others, too"
+
+
+@torch.no_grad()
+def test_holes_are_learnt_of_the_columns_that_have_them() -> None:
+    part, rows = grouped(Autoregressive, holes=(True, False, True, True, False, True, True)), grouped_rows(9)
+    assert isinstance(part, Autoregressive) and rows.mask is not None and part.seen is not None
+    with seeded(0):
+        part.seen.weight.normal_()
+        features = torch.randn(2, 9, part.size, part.width)  # in the order of the groups
+    found = part._log_seen(features, rows.mask)
+    for f in range(part.size):
+        wanted = torch.zeros(2, 9)
+        if f in part.holed:
+            logit = part.seen_logit(f, features[:, :, part.cells.back[f]])
+            wanted = torch.nn.functional.logsigmoid(torch.where(rows.mask[:, f], logit, -logit))
+        torch.testing.assert_close(found[..., f], wanted)
+
+
+@torch.no_grad()
+@pytest.mark.parametrize(("cells", "numbers"), [(0, 64), (16, 0), (1000, 1000)])
+def test_vectors_that_are_looked_up_and_written_out_are_the_same(
+    cells: int, numbers: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows, part = grouped_rows(8), grouped(Autoregressive)
+    monkeypatch.setattr("latente.model.cells.FEW_CELLS", cells)
+    monkeypatch.setattr("latente.model.cells.FEW_NUMBERS", numbers)
+    other = grouped(Autoregressive)
+    assert isinstance(part, Autoregressive) and isinstance(other, Autoregressive)
+    other.load_state_dict(part.state_dict())
+    index = part.cells.index(rows.x)
+    assert [part.cells.described(g) is None for g in range(4)] != [other.cells.described(g) is None for g in range(4)]
+    torch.testing.assert_close(other.embedding(index, rows.mask), part.embedding(index, rows.mask))
 
 
 @pytest.mark.parametrize("holes", [False, True])

@@ -199,8 +199,8 @@ class Autoregressive(OfCells):
         self.base = nn.ParameterList(self.empty())
         self.holed = [f for f, hole in enumerate(holes) if hole]
         self.seen = nn.Linear(width, len(self.holed)) if self.holed else None
-        # Of each column, in the order of the groups, which others come before it, and which others there are.
-        column, others = self.cells.order.unsqueeze(1), torch.arange(self.size)
+        # Of each column which others come before it, and which others there are, all in the order of the groups.
+        column, others = self.cells.order.unsqueeze(1), self.cells.order
         places = {"earlier": others < column, "others": others != column, "holes": torch.eye(self.size)[self.holed]}
         for name, value in places.items():
             self.register_buffer(name, value.to(torch.get_default_dtype()), persistent=False)
@@ -243,11 +243,11 @@ class Autoregressive(OfCells):
         if torch.is_grad_enabled() or len(index) * self.size * self.width <= TOGETHER:
             return self._all_log_cells(theta, index, mask)
         logs = [log_softmax_at(self.logits(f, h), index[:, f]) for f, h in enumerate(self._each_features(theta, index, mask))]
-        value = torch.cat(logs, -1)
+        value = torch.stack(logs, -1)
         return value if mask is None else value.masked_fill(~mask, 0.0)
 
     def _all_log_cells(self, theta: Tensor, index: Tensor, mask: Tensor | None) -> Tensor:
-        told = self.embedding(self.cells.places_of(index, mask))
+        told = self.embedding.in_groups(index, mask)
         in_any = torch.rand(len(told), 1, device=told.device) < self.any_order if self._trains_any_order else None
         features = self._all_features(theta, told, self.earlier if in_any is None else self._before(told, mask, in_any))
         by_column = features.flatten(0, 1).transpose(0, 1).contiguous()
@@ -274,8 +274,8 @@ class Autoregressive(OfCells):
         return self.training and self.any_order > 0
 
     def _before(self, told: Tensor, mask: Tensor | None, in_any: Tensor) -> Tensor:
-        """Which columns each is told of, 0 or 1, [B, F, F]: those before it, or in rows of which the columns stand ``in_any``
-        order, bool [B, 1], others.
+        """Which columns each is told of, 0 or 1, [B, F, F], in the order of the groups: those before it, or in rows of which
+        the columns stand ``in_any`` order, bool [B, 1], others.
 
         Of these as many as stand before a column in an order drawn at random (Uria et al. 2014), or more, and only such as were
         seen.
@@ -283,19 +283,20 @@ class Autoregressive(OfCells):
         B, F = told.shape[:2]
         share = self.least_told + (1 - self.least_told) * torch.rand(B, F, 1, device=told.device)
         others = ((torch.rand(B, F, F, device=told.device) < share).to(told.dtype)) * self.others
-        others = others if mask is None else others * mask.unsqueeze(1)
+        others = others if mask is None else others * mask.index_select(1, self.cells.order).unsqueeze(1)
         return torch.where(in_any.unsqueeze(-1), others, self.earlier)
 
     def all_told(self, x: Tensor, mask: Tensor) -> Tensor:
         """What all columns of rows say that were seen, [B, W]."""
-        told: Tensor = self.embedding(self.cells.places(x, None))
+        told: Tensor = self.embedding(self.cells.index(x))
         return (told * mask.unsqueeze(-1)).sum(1)
 
     def _each_features(self, theta: Tensor, index: Tensor, mask: Tensor | None) -> Iterator[Tensor]:
-        context, table, places = theta, self.embedding.table(), self.cells.places_of(index, mask)
-        for f in range(self.size):
+        context = theta
+        for f, count in enumerate(self.cells.counts):
             yield self.features(f, context)
-            context = context + F.embedding(places[:, f], table)
+            cell = index[:, f] if mask is None else torch.where(mask[:, f], index[:, f], count)
+            context = context + self.embedding.of(f, cell)
 
     def features(self, f: int, context: Tensor) -> Tensor:
         """What is known when it is column ``f``'s turn, [K, B, W] to [K, B, W]."""
@@ -311,9 +312,7 @@ class Autoregressive(OfCells):
 
     def _group_logits(self, g: int, h: Tensor) -> Tensor:
         """The same of a group's columns, [columns, N, W] to [columns, N, M]."""
-        product = torch.bmm(h, self.heads[g])
-        logits: Tensor = full_precision(self.cells.spread_group(g, product)) + self.base[g].unsqueeze(1)
-        return logits
+        return self.cells.group_logits(g, torch.bmm(h, self.heads[g]), self.base[g])
 
     def seen_logit(self, f: int, h: Tensor) -> Tensor:
         """Logit of that a value of the column is seen, [K, B, W] to [K, B]."""

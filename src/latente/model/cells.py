@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from itertools import accumulate
 from typing import NamedTuple
 
 import torch
@@ -12,12 +11,13 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from latente.errors import ModelError
-from latente.model.distributions import FieldsDistribution, Intervals
+from latente.model.distributions import FieldsDistribution, Intervals, full_precision
 from latente.model.likelihoods import Likelihood
 from latente.model.parts import register
 from latente.rows import Cells, Rows
 
 FREE_CELLS = 16  # as many are each by itself
+FEW_CELLS, FEW_NUMBERS = 16, 64  # up to which cells, or what describes them, are written out and not looked up
 LEAST_HATS, MOST_HATS = 6, 24
 NEVER = -1e4  # a logit so low that its probability is 0, and so high that sums with it are numbers
 SLACK = 1e-4  # of a mean cell's width, for rounding
@@ -63,8 +63,10 @@ class CellTable(nn.Module):
         log_below, log_above: the same for a value that is in no cell, below or above its nearest one, [F, M].
         spacing: mean width of a cell, [F]. step: of the grid; 0 where there is none, [F].
         tolerance: by how much a value in a cell may seem to be outside, [F].
-        offsets: where each column begins in a table of all groups' cells, [F]. unseen: where there is, of each column, a value
-            that was not seen, [F]: behind all cells. last: the last cell of each column, [F, 1].
+        starts, unseen: in the order of the groups, where each column begins in the table of its group, and where in it is a
+            value that was not seen, [F, 1]. That table has M + 1 rows for each column, or for all of them together where these
+            are a few cells by themselves (see :meth:`described`).
+        highest: the end of the last cell of each column, [F].
     """
 
     edges: Tensor
@@ -79,9 +81,9 @@ class CellTable(nn.Module):
     tolerance: Tensor
     order: Tensor
     back: Tensor
-    offsets: Tensor
+    starts: Tensor
     unseen: Tensor
-    last: Tensor
+    highest: Tensor
 
     def __init__(self, cells: Sequence[Cells], nominal: Sequence[bool], steps: Sequence[float] = ()) -> None:
         super().__init__()
@@ -101,6 +103,7 @@ class CellTable(nn.Module):
             "log_size": log_size,
             "log_below": log_below,
             "log_above": log_above,
+            "highest": torch.stack([table[1, -1] for table in tables]),
             "spacing": spacing,
             "step": step,
             "tolerance": torch.where(step > 0, step / 4, SLACK * spacing.clamp_max(1.0)),
@@ -112,14 +115,19 @@ class CellTable(nn.Module):
         self.ranks = [count if basis is None else basis.shape[1] for count, basis in zip(self.counts, bases, strict=True)]
         self.groups = _groups(self.counts, [basis is None for basis in bases], self.ranks)
         self.where = {f: (g, place) for g, group in enumerate(self.groups) for place, f in enumerate(group.columns)}
+        starts, unseen = [], []
         for g, group in enumerate(self.groups):
-            self.register_buffer(f"basis_{g}", _stacked([bases[f] for f in group.columns], group), persistent=False)
+            basis = _stacked([bases[f] for f in group.columns], group)
+            described = _described(basis, group)
+            alike = basis is None and described is not None
+            self.register_buffer(f"basis_{g}", basis, persistent=False)
+            self.register_buffer(f"described_{g}", described, persistent=False)
+            begin = [0 if alike else place * (group.cells + 1) for place in range(len(group.columns))]
+            starts += begin
+            unseen += [start + group.cells for start in begin]
         order = torch.tensor([f for group in self.groups for f in group.columns])
-        sizes = [group.cells for group in self.groups for _ in group.columns]
-        *starts, total = accumulate(sizes, initial=0)
-        places = {"order": order, "back": torch.argsort(order), "unseen": total + torch.arange(len(order))}
-        places["last"] = torch.tensor(self.counts).unsqueeze(1) - 1
-        for name, value in {**places, "offsets": torch.tensor(starts)[places["back"]]}.items():
+        places = {"starts": torch.tensor(starts).unsqueeze(1), "unseen": torch.tensor(unseen).unsqueeze(1)}
+        for name, value in {"order": order, "back": torch.argsort(order), **places}.items():
             self.register_buffer(name, value, persistent=False)
 
     def __len__(self) -> int:
@@ -140,12 +148,30 @@ class CellTable(nn.Module):
         basis = self.basis(f)
         return coefficients if basis is None else coefficients @ basis.T
 
-    def spread_group(self, g: int, coefficients: Tensor) -> Tensor:
-        """The same of all columns of a group, [columns, N, R] to [columns, N, M]."""
+    def spread_group(self, g: int, vectors: Tensor) -> Tensor:
+        """The vectors of the cells of a group's columns, [columns, M, W], by those of its basis, [columns, R, W]."""
         basis = self._basis_of(g)
-        return coefficients if basis is None else torch.bmm(coefficients, basis.mT)
+        return vectors if basis is None else torch.bmm(basis, vectors)
 
-    def column(self, f: int, values: Sequence[Tensor]) -> Tensor:
+    def group_logits(self, g: int, coefficients: Tensor, base: Tensor) -> Tensor:
+        """Logits of a group's columns' cells, [columns, N, R] to [columns, N, M], beside those in ``base`` [columns, M]."""
+        basis = self._basis_of(g)
+        coefficients, base = full_precision(coefficients), base.unsqueeze(1)
+        if basis is None:
+            return coefficients + base
+        with torch.autocast(base.device.type, enabled=False):  # in it, product and sum would both be bfloat16
+            return torch.baddbmm(base, coefficients, basis.mT)
+
+    def described(self, g: int) -> Tensor | None:
+        """What stands for each cell of a group's columns, and behind all cells of a column for "not seen": [rows, R + 1].
+
+        Cells that have something in common are described by their basis, and a few that have not by a 1 in a place of their
+        own; None where that is many numbers, for then to look each cell up takes less time and memory.
+        """
+        described: Tensor | None = getattr(self, f"described_{g}")
+        return described
+
+    def column(self, f: int, values: Sequence[Tensor] | Sequence[tuple[Tensor, ...]]) -> Tensor:
         """Of something that each group has of its columns, [columns, ...], a column's."""
         g, place = self.where[f]
         return values[g][place]
@@ -158,14 +184,17 @@ class CellTable(nn.Module):
         """As :meth:`index`, of one column's values of any shape."""
         return torch.searchsorted(self.edges[f], value.contiguous(), right=True)
 
-    def places(self, x: Tensor, mask: Tensor | None) -> Tensor:
-        """Where values are in the table of all groups' cells, [B, F]."""
-        return self.places_of(self.index(x), mask)
+    def by_group(self, values: Tensor) -> tuple[Tensor, ...]:
+        """Of each group its columns' values: [F, ...], in the order of the columns, to [columns, ...]."""
+        return self._split(values.index_select(0, self.order))
 
-    def places_of(self, index: Tensor, mask: Tensor | None) -> Tensor:
-        """The same, by the cells [B, F]."""
-        places = index + self.offsets
-        return places if mask is None else torch.where(mask, places, self.unseen)
+    def places(self, index: Tensor, mask: Tensor | None) -> tuple[Tensor, ...]:
+        """Where the cells [B, F] are in the tables of their groups (see :meth:`described`), of each group [columns, B]."""
+        places = index.T.index_select(0, self.order) + self.starts
+        return self._split(places if mask is None else torch.where(mask.T.index_select(0, self.order), places, self.unseen))
+
+    def _split(self, values: Tensor) -> tuple[Tensor, ...]:
+        return torch.split(values, [len(group.columns) for group in self.groups])
 
     def log_size_of(self, x: Tensor, index: Tensor) -> Tensor:
         """What is subtracted from the logarithms of the probabilities of the values' cells, [B, F].
@@ -174,11 +203,16 @@ class CellTable(nn.Module):
         likely to be the smallest, so that all such values have 2 / (n + 1) of a cell's probability, one half those below it and
         one half those above. There they share alike, up to the next cell; beyond the last one their law falls as the square of
         the distance. So probabilities over all values still sum to at most 1.
+
+        In training a value in no cell counts as one in the nearest. To the gradient all this is constant, and there are few
+        such values: the cells were made from these rows, or of very many from a part of them.
         """
+        if self.training:
+            return self.log_size.gather(1, index.T).T
         outside, far = self._outside(x, index)
         tables = (self.log_size, self.log_below, self.log_above)
         inside, below, above = (table.gather(1, index.T).T for table in tables)
-        beyond = (x - x.clamp(self.low[:, 0], self.high.gather(1, self.last).squeeze(1))).abs()
+        beyond = (x - x.clamp(self.low[:, 0], self.highest)).abs()
         never = torch.add(torch.where(outside < 0, below, above), torch.log1p(beyond / self.spacing), alpha=2)
         return torch.where(far, never, inside)
 
@@ -251,19 +285,34 @@ class CellEmbedding(nn.Module):
         """What one column's vectors are made of, [rank, W]."""
         return self.cells.column(f, list(self.vectors))[: self.cells.ranks[f]]
 
-    def table(self) -> Tensor:
-        """The vectors of all columns' cells, and behind them of each column's "not seen", as ``CellTable.places`` has them."""
-        every = [self.cells.spread_group(g, vectors.mT).mT.flatten(0, 1) for g, vectors in enumerate(self.vectors)]
-        return torch.cat([*every, self.unseen])
-
     def of(self, f: int, index: Tensor) -> Tensor:
         """The vectors of one column's cells of any shape, [..., W]; beyond the last cell is "not seen"."""
         of_cells = self.cells.spread(f, self.coefficients(f).mT).mT
         return F.embedding(index, torch.cat([of_cells, self.unseen[f : f + 1]]))
 
-    def forward(self, places: Tensor) -> Tensor:
-        """Of rows' places in the table of all columns, [B, F] to [B, F, W]."""
-        return F.embedding(places, self.table())
+    def in_groups(self, index: Tensor, mask: Tensor | None) -> Tensor:
+        """The vectors of rows' cells [B, F], and of "not seen" where ``mask`` is False, with the columns in the order of the
+        groups, [B, F, W].
+        """
+        return torch.cat(self._of_groups(index, mask)).transpose(0, 1)
+
+    def forward(self, index: Tensor, mask: Tensor | None = None) -> Tensor:
+        """The vectors of rows' cells, and of "not seen" where ``mask`` is False, [B, F] to [B, F, W]."""
+        columns = [each.unbind(0) for each in self._of_groups(index, mask)]
+        return torch.stack([self.cells.column(f, columns) for f in range(len(self.cells))], 1)
+
+    def _of_groups(self, index: Tensor, mask: Tensor | None) -> list[Tensor]:
+        """Of each group the vectors of its columns' cells, [columns, B, W]."""
+        places, unseen = self.cells.places(index, mask), self.cells.by_group(self.unseen)
+        return [self._of_group(*each) for each in zip(range(len(places)), places, unseen, strict=True)]
+
+    def _of_group(self, g: int, places: Tensor, unseen: Tensor) -> Tensor:
+        described = self.cells.described(g)
+        if described is None:
+            vectors = self.cells.spread_group(g, self.vectors[g])
+            return F.embedding(places, torch.cat([vectors, unseen.unsqueeze(1)], 1).flatten(0, 1))
+        said = described.index_select(0, places.flatten()).view(*places.shape, -1)
+        return torch.bmm(said, torch.cat([self.vectors[g], unseen.unsqueeze(1)], 1))
 
 
 def _table(cells: Cells, unordered: bool, step: float) -> Tensor:
@@ -306,6 +355,17 @@ def _stacked(bases: Sequence[Tensor | None], group: Group) -> Tensor | None:
     shape = (group.cells, group.rank)
     padded = [F.pad(b, (0, shape[1] - b.shape[1], 0, shape[0] - b.shape[0])) for b in bases if b is not None]
     return torch.stack(padded) if padded else None
+
+
+def _described(basis: Tensor | None, group: Group) -> Tensor | None:
+    """What stands for each cell, and for "not seen" (see :meth:`CellTable.described`)."""
+    if group.rank > (FEW_CELLS if basis is None else FEW_NUMBERS):
+        return None
+    if basis is None:
+        return torch.eye(group.cells + 1)
+    described = F.pad(basis, (0, 1, 0, 1))
+    described[:, -1, -1] = 1
+    return described.flatten(0, 1)
 
 
 def _basis(rows: Sequence[float], unordered: bool) -> Tensor | None:
@@ -406,17 +466,20 @@ class OfCells(Likelihood):
 
 
 def log_softmax_at(logits: Tensor, index: Tensor) -> Tensor:
-    """Logarithms of the probabilities of one cell each: logits [..., cells] and index [...] to [..., 1]."""
-    return torch.log_softmax(logits, -1).gather(-1, index.expand(logits.shape[:-1]).unsqueeze(-1))
+    """Logarithms of the probabilities of one cell each: logits [..., N, cells] and index [..., N] to [..., N]."""
+    index = index.expand(logits.shape[:-1])
+    if logits.shape[-1] > FEW_CELLS:
+        return torch.log_softmax(logits, -1).gather(-1, index.unsqueeze(-1)).squeeze(-1)
+    # Along a last axis of a few numbers, torch's kernel for processors takes ten times as long for each of them.
+    return torch.log_softmax(logits.mT.contiguous(), -2).gather(-2, index.unsqueeze(-2)).squeeze(-2)
 
 
 def grouped_log_prob(cells: CellTable, logits: Sequence[Tensor], index: Tensor) -> Tensor:
     """Logarithms of the probabilities of each column's cell: by group the logits [columns, K, B, M], and the cells [B, F], to
     [K, B, F].
     """
-    in_groups = torch.split(index.T.index_select(0, cells.order).unsqueeze(1), [len(g.columns) for g in cells.groups])
-    logs = [log_softmax_at(each, level) for each, level in zip(logits, in_groups, strict=True)]
-    return torch.cat(logs).squeeze(-1).index_select(0, cells.back).movedim(0, -1)
+    logs = [log_softmax_at(each, level.unsqueeze(1)) for each, level in zip(logits, cells.by_group(index.T), strict=True)]
+    return torch.cat(logs).index_select(0, cells.back).movedim(0, -1)
 
 
 class CellFields(FieldsDistribution):
@@ -486,6 +549,6 @@ class CellsLikelihood(OfCells):
         grouped = []
         for g, (part, base) in enumerate(zip(torch.split(theta, self.sizes, -1), self.bases, strict=True)):
             columns = part.reshape(-1, len(base), self.cells.groups[g].rank).transpose(0, 1)
-            logits = self.cells.spread_group(g, columns) + base.unsqueeze(1)
+            logits = self.cells.group_logits(g, columns, base)
             grouped.append(logits.view(len(base), *theta.shape[:-1], -1))
         return CellFields(self, grouped)

@@ -19,7 +19,7 @@ LARGEST_SMALL_BATCH = 256
 ENOUGH_ROWS, LONGEST, WORK = 1000, 12.0, 6e10
 FEW_ENOUGH_TO_START_AGAIN = 16_384
 SHARED_FROM = 12_000_000  # multiply-adds of a step from which a second thread is worth its barriers
-BFLOAT16_PAYS_FROM = 20_000_000  # multiply-adds of a step from which bfloat16 products are faster than float32, casts included
+BFLOAT16_PAYS_FROM = 40_000_000  # multiply-adds of a step from which bfloat16 products are faster than float32, casts included
 
 
 def trials(mixed: bool) -> int:

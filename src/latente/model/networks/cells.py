@@ -52,7 +52,7 @@ class CellsEncoder(Part):
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
         """[B, F] to [B, H]; a field that was not seen is 0 in ``x``."""
-        embedded = self.embedding(self.cells.places(x, mask)).flatten(1)
+        embedded = self.embedding(self.cells.index(x), mask).flatten(1)
         h = torch.cat([embedded, x.index_select(1, self.numbers)], 1)
         for layer in self.layers:
             h = torch.relu(layer(h))
