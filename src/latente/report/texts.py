@@ -68,8 +68,8 @@ class Texts:
     def sentence(self, text: str) -> str:
         """What the library says in English, in this language and with its numbers; what is quoted is a user's own.
 
-        >>> texts("es").sentence("'a.b' 2.5")
-        "'a.b' 2,5"
+        >>> texts("es").sentence("always 2.5"), texts("es").sentence("always 'a.5'")
+        ('siempre 2,5', "siempre 'a.5'")
         """
         parts = re.findall(r"'[^']*'|[^']+|'", self.said(text))
         return "".join(part if part.startswith("'") else self.amount(part) for part in parts)
