@@ -12,6 +12,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -85,10 +86,7 @@ def load(path: str, texts: Collection[str] = ()) -> Any:
             return _picture_folder(file)
         if not file.stat().st_size:
             raise DataError("the file is empty")
-        reader = _reader(file) if not key else None
-        if reader is _text:
-            return _text(file, texts)
-        return reader(file) if reader else _npz(file, key)
+        return _npz(file, key) if key else _reader(file, texts)(file)
 
 
 def _no_such_file(file: Path) -> str:
@@ -98,10 +96,10 @@ def _no_such_file(file: Path) -> str:
     return f"there is no file {str(file)!r}" + (f"; did you mean {quoted(near)}?" if near else "")
 
 
-def _reader(file: Path) -> Callable[[Path], Any]:
+def _reader(file: Path, texts: Collection[str]) -> Callable[[Path], Any]:
     for suffix, reader in READERS.items():
         if file.name.lower().endswith(suffix):
-            return reader
+            return partial(reader, known=texts) if reader is _text else reader
     raise DataError(f"this kind of file is unknown; known are {', '.join(READERS)} and folders of pictures")
 
 
