@@ -313,6 +313,17 @@ def test_an_embedding_is_the_same_for_all_columns_and_for_one() -> None:
 
 
 @torch.no_grad()
+def test_in_training_a_value_in_a_cell_has_its_probability_and_another_that_of_the_nearest_cell() -> None:
+    table = CellTable(CELLS[2:], (False,), (1.0,))
+    low, high = torch.tensor(CELLS[2].low), torch.tensor(CELLS[2].high)
+    inside, beyond = torch.cat([low, high]).unsqueeze(1), high.max().reshape(1, 1) + 7
+    judged = [table.eval().log_size_of(x, table.index(x)) for x in (inside, beyond)]
+    learnt = [table.train().log_size_of(x, table.index(x)) for x in (inside, beyond)]
+    torch.testing.assert_close(learnt[0], judged[0])
+    assert learnt[1].item() == learnt[0][len(low) - 1].item() < judged[1].item()
+
+
+@torch.no_grad()
 def test_logits_of_cells_are_never_rounded_where_networks_are() -> None:
     part = grouped(CellsLikelihood)
     assert isinstance(part, CellsLikelihood)

@@ -90,19 +90,14 @@ class CellTable(nn.Module):
         cells, steps = [Cells(*each) for each in cells], steps or [0.0] * len(cells)
         tables = [_table(each, unordered, step) for each, unordered, step in zip(cells, nominal, steps, strict=True)]
         self.counts = [table.shape[1] for table in tables]
-        low, high, log_size, log_below, log_above = torch.stack(
-            [F.pad(table, (0, max(self.counts) - table.shape[1])) for table in tables], 1
-        )
+        M = max(self.counts)
+        stacked = torch.stack([F.pad(table, (0, M - table.shape[1])) for table in tables], 1)
         edges = [(table[1, :-1] + table[0, 1:]) / 2 for table in tables]
+        size = [F.pad(torch.tensor(each.size), (0, M - len(each.size)), value=1.0) for each in cells]
         spacing, step = torch.tensor([_spacing(each) for each in cells]), torch.tensor(steps)
-        size = torch.stack([F.pad(torch.tensor(each.size), (0, low.shape[1] - len(each.size)), value=1.0) for each in cells])
         values = {
-            "edges": torch.stack([F.pad(edge, (0, low.shape[1] - 1 - len(edge)), value=math.inf) for edge in edges]),
-            "low": low,
-            "high": high,
-            "log_size": log_size,
-            "log_below": log_below,
-            "log_above": log_above,
+            "edges": torch.stack([F.pad(edge, (0, M - 1 - len(edge)), value=math.inf) for edge in edges]),
+            **dict(zip(("low", "high", "log_size", "log_below", "log_above"), stacked, strict=True)),
             "highest": torch.stack([table[1, -1] for table in tables]),
             "spacing": spacing,
             "step": step,
@@ -110,8 +105,11 @@ class CellTable(nn.Module):
         }
         for name, value in values.items():
             self.register_buffer(name, value.to(torch.get_default_dtype()), persistent=False)
-        self.register_buffer("density", size == 0, persistent=False)
-        bases = [_basis(rows, unordered) for (*_, rows), unordered in zip(cells, nominal, strict=True)]
+        self.register_buffer("density", torch.stack(size) == 0, persistent=False)
+        self._group([_basis(rows, unordered) for (*_, rows), unordered in zip(cells, nominal, strict=True)])
+
+    def _group(self, bases: Sequence[Tensor | None]) -> None:
+        """Put the columns in groups, and keep what each group has in common."""
         self.ranks = [count if basis is None else basis.shape[1] for count, basis in zip(self.counts, bases, strict=True)]
         self.groups = _groups(self.counts, [basis is None for basis in bases], self.ranks)
         self.where = {f: (g, place) for g, group in enumerate(self.groups) for place, f in enumerate(group.columns)}
