@@ -18,7 +18,7 @@ MOST_STEPS, LEAST_STEPS = 6000, 200
 LARGEST_SMALL_BATCH = 256
 ENOUGH_ROWS, LONGEST, WORK = 1000, 12.0, 6e10
 FEW_ENOUGH_TO_START_AGAIN = 16_384
-SHARED_FROM = 12_000_000  # multiply-adds of a step from which a second thread is worth its barriers
+SHARED_FROM = 40_000_000  # multiply-adds of a step from which a second thread is worth its barriers (see :func:`threads`)
 BFLOAT16_PAYS_FROM = 40_000_000  # multiply-adds of a step from which bfloat16 products are faster than float32, casts included
 
 
@@ -136,5 +136,8 @@ def _has_bfloat16(device: str) -> bool:
 def threads(multiply_adds: int) -> int | None:
     """One thread where a step is too small to be shared, so that it neither waits for others nor takes their processors (a grid
     search runs many); None leaves torch's number.
+
+    Threads meet after each of a step's hundreds of kernels. Where a processor is free, a second one takes a fifth off a step of
+    20 million multiply-adds; where two such fits shared two processors, both took four times as long.
     """
     return 1 if multiply_adds < SHARED_FROM else None
