@@ -928,10 +928,11 @@ def _asked(given: Mapping[Any, Any], name: str) -> Any:
 def one_in(probability: float) -> str:
     """How often something happens, for people.
 
-    >>> one_in(0.0004)
-    'by the model one row in 2,500'
+    >>> one_in(0.0004), one_in(0.68)
+    ('by the model one row in 2,500', 'by the model one row in 1.5')
     """
-    return f"by the model one row in {1 / max(probability, 1e-300):,.0f}"
+    rows = 1 / max(probability, 1e-300)
+    return f"by the model one row in {rows:,.0f}" if rows >= 10 else f"by the model one row in {rows:.2g}"
 
 
 def _or_none(value: float) -> float | None:
