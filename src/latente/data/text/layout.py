@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import io
 import re
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields, replace
 from itertools import pairwise
 from typing import Any
 
@@ -62,7 +63,7 @@ class Layout:
     Attributes:
         encoding: Python's name. delimiter, newline: what separates values, and lines.
         header: whether the first row of the table holds the names of the columns.
-        above, below: lines before and after the table, as they stand.
+        above: lines before the table, as they stand.
         spaced: whether blanks stand before quotation marks.
     """
 
@@ -71,7 +72,6 @@ class Layout:
     newline: str = "\n"
     header: bool = True
     above: str = ""
-    below: str = ""
     spaced: bool = False
 
 
@@ -225,3 +225,16 @@ def _unlike(number: int, column: list[str]) -> bool:
     spread = max(values) - min(values)
     decimals = sum("." in text for text in column) >= MOSTLY * len(column)
     return decimals or not min(values) - spread <= number <= max(values) + spread
+
+
+def is_layout(stored: Any) -> bool:
+    """Whether something from a file describes a layout."""
+    kinds = {each.name: type(each.default) for each in fields(Layout)}
+    right = isinstance(stored, Mapping) and set(stored) == set(kinds)
+    if not right or not all(isinstance(stored[name], kind) for name, kind in kinds.items()):
+        return False
+    marks = len(stored["delimiter"]) == 1 and stored["delimiter"] not in '\r\n"' and stored["newline"] in ("\n", "\r", "\r\n")
+    try:
+        return bool(marks and codecs.lookup(stored["encoding"])._is_text_encoding)
+    except LookupError:
+        return False

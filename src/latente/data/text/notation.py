@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from latente.data.text import moments
@@ -158,7 +158,7 @@ def _is_grouped(words: Any) -> bool:
     import pyarrow.compute as pc
 
     group = pc.match_substring_regex(words, r"^[-+]?(?:[1-9]\d{0,2}(?:\.\d{3})+|\d{1,3})$")
-    return pc.all(group).as_py() and pc.any(pc.match_substring(words, ".")).as_py()
+    return bool(pc.all(group).as_py() and pc.any(pc.match_substring(words, ".")).as_py())
 
 
 def _is_too_long(words: Any) -> bool:
@@ -284,3 +284,16 @@ def folded(words: list[str], counts: Mapping[str, int], known: Notation | None) 
     often = sorted(words, key=lambda word: counts[word])
     spelling = {word.lower(): word for word in often}
     return {word: spelling[word.lower()] for word in words}
+
+
+def is_notation(stored: Any) -> bool:
+    """Whether something from a file describes a notation."""
+    if not isinstance(stored, Mapping) or stored.get("kind") not in ("number", "moment", "words"):
+        return False
+    kinds = {each.name: type(each.default) for each in fields(Notation) if each.name not in ("kind", "words")}
+    words = stored.get("words", [])
+    good = all(isinstance(stored[name], kinds[name]) for name in stored if name in kinds)
+    known = (
+        set(stored) <= {*kinds, "kind", "words"} and isinstance(words, (list, tuple)) and all(isinstance(w, str) for w in words)
+    )
+    return good and known and -1 <= stored.get("places", -1) <= 30 and "'" not in stored.get("format", "")
