@@ -58,7 +58,7 @@ class Notation:
     Attributes:
         kind: ``"number"``, ``"moment"`` (dates and times) or ``"words"`` (of either case).
         decimal, thousands, prefix, suffix: of numbers. negative: ``"-"``, ``"()"`` or ``"trailing"``.
-        places: decimals of each number; -1 where they differ.
+        places: decimals of each number; -1 where they differ. up_to: the most that a number has; -1 where that says nothing.
         format: of dates and times, as ``strftime`` takes it. zone: what stands behind.
         words: the spelling that the levels of a column have.
     """
@@ -70,6 +70,7 @@ class Notation:
     suffix: str = ""
     negative: str = "-"
     places: int = -1
+    up_to: int = -1
     format: str = ""
     zone: str = ""
     words: tuple[str, ...] = ()
@@ -94,7 +95,15 @@ class Notation:
             return moments.written(column, self.format, self.zone)
         if self.kind == "words":
             return _words(column, self.words)
+        column = self.rounded(column)
         return [None if value is None else self._number(value) for value in column.to_pylist()]
+
+    def rounded(self, column: Any) -> Any:
+        """Numbers to as many decimals as the file had."""
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        return pc.round(column, self.up_to) if self.up_to >= 0 and pa.types.is_floating(column.type) else column
 
     def _number(self, value: float) -> str:
         if self.places < 0 and isinstance(value, float):
@@ -149,7 +158,7 @@ def numbers(words: Any, hint: str | None) -> tuple[Any, Notation] | None:
         return None
     plain = None if hint == "," and _is_grouped(words) else _plain(words)
     if plain is not None:
-        return plain, Notation("number", places=_places(words, "."), decimal=".")
+        return plain, Notation("number", **_places(words, "."))
     return _in_notation(words, hint)
 
 
@@ -211,7 +220,7 @@ def _in_notation(words: Any, hint: str | None) -> tuple[Any, Notation] | None:
     gap = max(part["gap"].unique().to_pylist(), key=len)
     suffix = "".join(gap + one for one in affixes["suffix"])
     places = _places(part["digits"], decimal)
-    notation = Notation("number", decimal, thousands, "".join(affixes["prefix"]), suffix, negative, places)
+    notation = Notation("number", decimal, thousands, "".join(affixes["prefix"]), suffix, negative, **places)
     return None if values is None else (values, notation)
 
 
@@ -245,15 +254,15 @@ def _without(digits: Any, thousands: str, decimal: str) -> Any:
     return digits if decimal == "." else pc.replace_substring(digits, decimal, ".")
 
 
-def _places(words: Any, decimal: str) -> int:
-    """How many decimals all numbers have; -1 where they differ, or have powers of ten."""
+def _places(words: Any, decimal: str) -> dict[str, Any]:
+    """How many decimals all numbers have, and how many at most; nothing where some have powers of ten."""
     import pyarrow.compute as pc
 
     if pc.any(pc.match_substring_regex(words, "[eEnN]")).as_py():
-        return -1
+        return {}
     behind = pc.utf8_length(pc.replace_substring_regex(words, rf"^[^{decimal}]*[{decimal}]?", ""))
     low, high = pc.min_max(behind).as_py().values()
-    return int(high) if low == high else -1
+    return {"places": int(high) if low == high else -1, "up_to": int(high)}
 
 
 def decimal_of(words: Any) -> str | None:
@@ -296,4 +305,9 @@ def is_notation(stored: Any) -> bool:
     known = (
         set(stored) <= {*kinds, "kind", "words"} and isinstance(words, (list, tuple)) and all(isinstance(w, str) for w in words)
     )
-    return good and known and -1 <= stored.get("places", -1) <= 30 and "'" not in stored.get("format", "")
+    return (
+        good
+        and known
+        and all(-1 <= stored.get(name, -1) <= 30 for name in ("places", "up_to"))
+        and "'" not in stored.get("format", "")
+    )

@@ -55,7 +55,7 @@ def for_suffix(layout: Layout, suffix: str) -> Layout:
 def _texts(column: Any, notation: Notation | None) -> list[str | None]:
     column = column.combine_chunks()
     if notation is None or (notation.plain and notation.places <= 0):
-        return _plain(column)
+        return _plain(column if notation is None else notation.rounded(column))
     return notation.write(column)
 
 
