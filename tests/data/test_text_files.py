@@ -384,3 +384,65 @@ def test_notations_are_stored_as_plain_values() -> None:
     notation = Notation("number", decimal=",", thousands=".", suffix=" €", places=2)
     assert Notation.from_json(notation.to_json()) == notation
     assert notation.write(pa.array([1234.5, None, -0.001])) == ["1.234,50 €", None, "0,00 €"]
+
+
+# -- a law of all readers ---------------------------------------------------------------------------------------------
+
+
+def _pictures(folder: Path, frame: pd.DataFrame) -> Path:
+    from PIL import Image
+
+    (folder / "pictures").mkdir()
+    for row, value in enumerate(frame["a"]):
+        Image.fromarray(np.full((4, 4), value % 256, np.uint8)).save(folder / "pictures" / f"{row:03}.png")
+    return folder / "pictures"
+
+
+def _text(suffix: str, **how: Any) -> Any:
+    def write(folder: Path, frame: pd.DataFrame) -> Path:
+        frame.to_csv(folder / f"t{suffix}", index=False, **how)
+        return folder / f"t{suffix}"
+
+    return write
+
+
+def _saved(name: str) -> Any:
+    def write(folder: Path, frame: pd.DataFrame) -> Path:
+        path = folder / name
+        {
+            "t.parquet": lambda: frame.to_parquet(path),
+            "t.feather": lambda: frame.to_feather(path),
+            "t.jsonl": lambda: frame.to_json(path, orient="records", lines=True),
+            "t.json": lambda: frame.to_json(path, orient="records"),
+            "t.xlsx": lambda: frame.to_excel(path, index=False),
+            "t.npy": lambda: np.save(path, frame[["a", "b"]].to_numpy()),
+            "t.npz": lambda: np.savez(path, x=frame[["a", "b"]].to_numpy()),
+        }[name]()
+        return path
+
+    return write
+
+
+WRITTEN: dict[str, Any] = {
+    **{suffix: _text(suffix) for suffix in (".csv", ".csv.gz", ".txt", ".txt.gz")},
+    **{suffix: _text(suffix, sep="\t") for suffix in (".tsv", ".tsv.gz")},
+    **{kind: _saved(f"t{kind}") for kind in (".parquet", ".feather", ".jsonl", ".json", ".xlsx", ".npy", ".npz")},
+}
+
+
+def test_each_kind_of_file_is_tried() -> None:
+    from latente.data.files import KINDS
+
+    assert set(WRITTEN) == set(KINDS) - {".ndjson"}  # as .jsonl
+
+
+@pytest.mark.parametrize("kind", [*WRITTEN, "pictures"])
+def test_as_many_rows_come_out_as_are_there(tmp_path: Path, kind: str) -> None:
+    numbers = [None if k % 5 == 0 else k / 4 for k in range(31)]
+    frame = pd.DataFrame({"a": np.arange(31), "b": numbers, "c": ["#x", "", 'y"', "z,"] * 7 + ["#"] * 3})
+    path = _pictures(tmp_path, frame) if kind == "pictures" else WRITTEN[kind](tmp_path, frame)
+    data = read(path)
+    assert len(data) == 31
+    if isinstance(data, Table):
+        np.testing.assert_array_equal(data.values[:, 0], frame["a"])
+        assert np.isnan(data.values[:, 1]).sum() == 7
