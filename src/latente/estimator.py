@@ -97,9 +97,9 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         verbose: 1 shows a progress bar.
         kinds: what columns of a table are, by name, where their looks deceive, such as ``{"zip": "categorical"}``. There are
             real, positive, bounded (shares from 0 to 1), count, integer, ordinal, binary, categorical, and calendar, time and
-            duration, of columns that were read as such; flag (one value, whose absence is a value, too) and constant (one value,
-            which is filled in where it is missing); and identifier, text and timestamp (a time that runs on with the rows),
-            which are left out.
+            duration, of columns that were read as such; flag (one value, whose absence is a value, too) and constant (one
+            value, which is filled in where it is missing); and identifier, text and timestamp (a time that runs on with the
+            rows), which are left out.
         unknown: what a level is that no row of the fit had: "error", or "missing" for "not seen", with a warning that names it.
 
     Attributes:
@@ -619,7 +619,8 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         """Importance-weighted lower bound of log p(x) with K = 100 draws, nats per row, in the user's units, [N]; of a mixed
         table log p(x) itself, given which of its values were seen.
 
-        NaN fields are marginalised out; a row without any observed value has the score NaN. The density is per unit of every seen column (a change of unit adds a constant). For an
+        NaN fields are marginalised out; a row without any observed value has the score NaN. The density is per unit of every
+        observed column (a change of unit adds a constant). For an
         autoencoder it is log p(x|z), which is not a bound.
         """
         if not _whole(importance_samples, 1):

@@ -63,12 +63,11 @@ def _read_again(table: Table, column: Fitted) -> _Read | None:
     if column.place in table.levels:
         return _of_texts(table, column)
     before, now = parsed(column.label), parsed(table.dtypes[column.place])
-    if before is None or now is None or {before[0], now[0]} != {"Datetime"}:
+    if before is None or now is None or bool(before[2]) == bool(now[2]) or not is_utc(before[2] or now[2]):
         return None
-    if bool(before[2]) == bool(now[2]) or not is_utc(before[2] or now[2]):
-        return None
+    values, exact = table.values[:, column.place], table.exact.get(column.place)
     label = f"Datetime({now[1]},{before[2]})"
-    return _Read(table.values[:, column.place], label, table.exact[column.place].cast(arrow_type(label)), True)
+    return _Read(values, label, arrow_of(values, label) if exact is None else exact.cast(arrow_type(label)), True)
 
 
 def _of_texts(table: Table, column: Fitted) -> _Read:

@@ -56,8 +56,9 @@ def refuse_outside(codec: Codec, rows: Rows, support: tuple[float, float], likel
         more = f", and so do {len(found) - 1:,} rows more" if len(found) > 1 else ""
         low, high = support
         raise DataError(
-            f"{what} in row {found[0]} (counted from 0){more}: {likelihood!r} is a likelihood of values from {low:g} to {high:g}; "
-            "divide by the largest value that there can be (255 for pixels), or choose another likelihood, such as 'auto'"
+            f"{what} in row {found[0]} (counted from 0){more}: {likelihood!r} is a likelihood of values from {low:g} to "
+            f"{high:g}; divide by the largest value that there can be (255 for pixels), or choose another likelihood, such as "
+            "'auto'"
         )
 
 

@@ -12,7 +12,6 @@ from latente.data.seen import as_numbers, numbered
 from latente.data.sources import Images, Table
 
 EMPTY = "(empty)"  # the level of a flag where its value is not there
-SAME = 1e-6  # relative difference of one number in two types
 
 
 def only_label(table: Table, column: int) -> str:
@@ -24,7 +23,8 @@ def only_label(table: Table, column: int) -> str:
 
 
 def present(table: Table, column: int, name: str, only: float | str) -> tuple[Array, dict[str, int]]:
-    """Whether a flag's value is there, [N]: 1 or 0, NaN where another value is; and in how many rows each of these is.
+    """Whether a flag's value is there, [N]: 1 or 0, NaN where another text is; and in how many rows each of these is. Of a flag
+    of numbers, any number is there.
 
     Args:
         table: the rows.
@@ -35,15 +35,13 @@ def present(table: Table, column: int, name: str, only: float | str) -> tuple[Ar
     Raises:
         DataError: it held a number in the fit, and holds texts now.
     """
+    values, texts = table.values[:, column], table.levels.get(column)
     if isinstance(only, str):
         codes, new = numbered(table, column, (only,))
-        return np.where(np.isnan(table.values[:, column]), 0.0, codes + 1.0), new
-    values, texts = table.values[:, column], table.levels.get(column)
-    values = values if texts is None else as_numbers(name, values, texts)
-    other = ~np.isnan(values) & (np.abs(values - only) > SAME * abs(only))
-    found, times = np.unique(values[other], return_counts=True)
-    new = {told(float(value), table.dtypes[column]): int(count) for value, count in zip(found, times, strict=True)}
-    return np.where(np.isnan(values), 0.0, np.where(other, np.nan, 1.0)), new
+        return np.where(np.isnan(values), 0.0, codes + 1.0), new
+    if texts is not None:
+        as_numbers(name, values, texts)
+    return np.where(np.isnan(values), 0.0, 1.0), {}
 
 
 def absent(x: Array, seen: Table | Images | None, place: Any) -> Array:

@@ -11,6 +11,7 @@ import numpy as np
 from latente.data.containers import ARRAYS, Array, categories_of, numpy_dtype
 from latente.data.fields import Summary
 from latente.data.files import quoted
+from latente.data.flags import only_label
 from latente.data.moments import EXAMPLES, MOMENTS, UNITS, is_moment, kind_of, told
 from latente.data.sources import Table
 from latente.errors import DataError
@@ -87,13 +88,10 @@ def _one_value(table: Table, column: int, summary: Summary) -> Kind | None:
         return Kind("empty", "no value in any row")
     if low != float(summary.high[column]):
         return None
+    only = repr(table.levels[column][0]) if column in table.levels else only_label(table, column)
     if missing and not is_matrix(table):
-        return Kind(FLAG, f"{_only(table, column, low)} in {_percent(1 - missing)} of the rows, and empty in the others")
-    return Kind("constant", f"always {_only(table, column, low)}")
-
-
-def _only(table: Table, column: int, value: float) -> str:
-    return repr(table.levels[column][0]) if column in table.levels else told(value, table.dtypes[column])
+        return Kind(FLAG, f"{only} in {_percent(1 - missing)} of the rows, and empty in the others")
+    return Kind("constant", f"always {only}")
 
 
 def _percent(share: float) -> str:

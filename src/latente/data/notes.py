@@ -24,7 +24,8 @@ OF_KINDS = (
     (
         (TIMESTAMP,),
         "columns of a time that runs on with the rows are left out of the model, for all later rows lie beyond it, and are "
-        "empty in new rows: {columns}; to use it as a value all the same: kinds={{{first!r}: '{keep}'}} (--kinds {first}={keep})",
+        "empty in new rows: {columns}; to use it as a value all the same: kinds={{{first!r}: '{keep}'}} "
+        "(--kinds {first}={keep})",
         False,
     ),
     (

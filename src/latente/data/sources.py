@@ -25,6 +25,7 @@ from latente.data.containers import (
     known_dtype,
     numpy_dtype,
 )
+from latente.data.datasets import of_other_containers
 from latente.data.fields import blocks
 from latente.data.moments import in_seconds, label_of
 from latente.errors import DataError
@@ -94,7 +95,9 @@ def read(source: Any, columns: Collection[str] | None = None, texts: Collection[
         source: an array or whatever becomes one, a torch tensor, a frame of pandas, polars or pyarrow, the path of a file
             (``.csv``, ``.tsv``, both also ``.gz``, ``.parquet``, ``.npy``, ``.npz``, ``file.npz:key``) or of a folder of
             pictures, or a query for DuckDB. Arrays of three or four dimensions are pictures: ``[N, H, W]``,
-            ``[N, H, W, C]`` with 1, 3 or 4 channels, or ``[N, C, H, W]``.
+            ``[N, H, W, C]`` with 1, 3 or 4 channels, or ``[N, C, H, W]``. Of a ``TensorDataset`` the first tensor is read;
+            a list of tensors of one shape is one tensor, and a list of records (``{"age": 30, "when": "2024-02-01"}``, or
+            one such record) a frame.
         columns: look at these columns only, where the data names its columns; others may then hold anything.
         texts: columns that hold text even if most of it looks like numbers, such as codes.
 
@@ -111,6 +114,7 @@ def read(source: Any, columns: Collection[str] | None = None, texts: Collection[
     """
     if isinstance(source, (Table, Images)):
         return source
+    source = of_other_containers(source)
     if isinstance(source, Tensor):
         return _from_array(_from_torch(source), "torch")
     if isinstance(source, (str, os.PathLike)):
