@@ -76,7 +76,7 @@ def test_what_comes_in_goes_out(kind: str, table: NDArray[np.float64]) -> None:
         else:
             assert result.dtype == rows.dtype
     anomalies = nw.from_native(vae.anomalies(rows))
-    assert anomalies.columns == ["score", "p_value", "fields"]
+    assert anomalies.columns == ["score", "anomaly", "p_value", "fields"]
     assert type(vae.anomalies(rows)) is (type(rows) if kind in make else pa.Table)
 
 

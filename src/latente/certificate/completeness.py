@@ -20,6 +20,8 @@ from latente.certificate.estimates import LEAST_CONTRAST, LEAST_ROWS, Array, Est
 NEIGHBOURS = 5
 CANDIDATES = 20  # neighbours that are kept, so that those within a half of the points are among them
 HALVES = 50
+ALIKE = "rows and rows of shuffled columns are nearly alike"
+TOO_FEW = "too few validation rows to measure this"
 
 
 @dataclass(frozen=True)
@@ -110,13 +112,16 @@ class Scale:
         return self.alike()
 
     def alike(self) -> str:
-        """Whether rows hold no more than their columns one by one, in words; empty where they do, or are too few to tell."""
+        """Why rows can't be told from rows of shuffled columns: there is no structure, or (where the interval of the contrast
+        reaches what it takes) there are too few rows to see it. Empty where they can, or where it was not looked at.
+        """
         if self.real.m < LEAST_ROWS or self.contrast >= LEAST_CONTRAST:
             return ""
-        return (
-            f"rows and rows of shuffled columns are nearly alike (contrast {self.contrast:.2f}, of which it takes "
-            f"{LEAST_CONTRAST}): there is no structure to be complete in"
-        )
+        found, takes = _with_interval(self.contrast, self.real.halves - self.null.halves), f"it takes {LEAST_CONTRAST}"
+        if found.high < LEAST_CONTRAST:
+            return f"{ALIKE} (contrast {self.contrast:.2f}, of which {takes}): the columns hardly depend on one another"
+        between = f"is between {found.low:.2f} and {found.high:.2f}, and {takes}; hold out more of them (validation_fraction)"
+        return f"{TOO_FEW}: with {self.real.m:,} the contrast of rows and rows of shuffled columns {between}"
 
 
 def completeness(fake: Affinity, scale: Scale) -> Estimate:

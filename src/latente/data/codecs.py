@@ -57,8 +57,8 @@ def refuse_outside(codec: Codec, rows: Rows, support: tuple[float, float], likel
         low, high = support
         raise DataError(
             f"{what} in row {found[0]} (counted from 0){more}: {likelihood!r} is a likelihood of values from {low:g} to "
-            f"{high:g}; divide by the largest value that there can be (255 for pixels), or choose another likelihood, such as "
-            "'auto'"
+            f"{high:g} (once scaled); divide by the largest value that there can be (255 for pixels), or choose another "
+            "likelihood, such as 'auto'"
         )
 
 

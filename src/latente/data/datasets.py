@@ -21,11 +21,9 @@ def of_other_containers(source: Any) -> Any:
     if isinstance(source, TensorDataset):
         return source.tensors[0]
     if isinstance(source, (DataLoader, Dataset)):
-        what = "its dataset's tensor" if isinstance(source, DataLoader) else "its rows as one tensor, torch.stack([…])"
-        raise DataError(
-            f"X is a {type(source).__name__} of torch, which gives batches, or whatever its code makes: pass {what}, such as "
-            "loader.dataset.tensors[0], or an array or a frame"
-        )
+        loader = isinstance(source, DataLoader)
+        remedy = "the tensor of its rows, such as loader.dataset.tensors[0]" if loader else "its rows as one tensor"
+        raise DataError(f"X is a torch {type(source).__name__}, whose rows can't be read as a table or pictures: pass {remedy}")
     if isinstance(source, (list, tuple)) and source:
         if all(isinstance(row, Tensor) for row in source):
             return _stacked(list(source))
