@@ -105,6 +105,11 @@ class Scale:
         """S_real - S_null: how much there is to tell."""
         return self.real.value - self.null.value
 
+    @property
+    def contrast_error(self) -> float:
+        """Standard error of the contrast, as if both affinities were of held-out rows of their own: these are a sample, too."""
+        return math.hypot(_standard_error(self.null.halves), _standard_error(self.real.halves))
+
     def refused(self) -> str:
         """Why the data can't support a figure; empty where it can."""
         if self.real.m < LEAST_ROWS:
@@ -117,10 +122,11 @@ class Scale:
         """
         if self.real.m < LEAST_ROWS or self.contrast >= LEAST_CONTRAST:
             return ""
-        found, takes = _with_interval(self.contrast, self.real.halves - self.null.halves), f"it takes {LEAST_CONTRAST}"
-        if found.high < LEAST_CONTRAST:
+        low, high = (self.contrast + sign * 1.96 * self.contrast_error for sign in (-1, 1))
+        takes = f"it takes {LEAST_CONTRAST}"
+        if high < LEAST_CONTRAST:
             return f"{ALIKE} (contrast {self.contrast:.2f}, of which {takes}): the columns hardly depend on one another"
-        between = f"is between {found.low:.2f} and {found.high:.2f}, and {takes}; hold out more of them (validation_fraction)"
+        between = f"is between {low:.2f} and {high:.2f}, and {takes}; hold out more of them (validation_fraction)"
         return f"{TOO_FEW}: with {self.real.m:,} the contrast of rows and rows of shuffled columns {between}"
 
 
@@ -152,13 +158,18 @@ def affinity_of(affinity: Affinity) -> Estimate:
 
 
 def _with_interval(value: float, halves: Array) -> Estimate:
-    """Normal, by the spread of half-samples.
+    """Normal, by the spread of half-samples."""
+    error = _standard_error(halves)
+    return Estimate(value, value - 1.96 * error, value + 1.96 * error)
+
+
+def _standard_error(halves: Array) -> float:
+    """Of the whole, by the spread of half-samples.
 
     Of a mean, that spread is the standard error of the whole (Politis and Romano 1994). Here the variance is about twice as
     large: each half draws its graph of neighbours anew. Hence the √2, which simulation bears out (see the tests).
     """
-    error = float(halves.std(ddof=1)) / math.sqrt(2)
-    return Estimate(value, value - 1.96 * error, value + 1.96 * error)
+    return float(halves.std(ddof=1)) / math.sqrt(2)
 
 
 def density_and_coverage(real: Array, fake: Array, reference: Array) -> tuple[Estimate, Estimate]:
