@@ -122,12 +122,11 @@ class Scale:
         """
         if self.real.m < LEAST_ROWS or self.contrast >= LEAST_CONTRAST:
             return ""
-        low, high = (self.contrast + sign * 1.96 * self.contrast_error for sign in (-1, 1))
-        takes = f"it takes {LEAST_CONTRAST}"
-        if high < LEAST_CONTRAST:
+        error, takes = 1.96 * self.contrast_error, f"it takes {LEAST_CONTRAST}"
+        if max(0.0, self.contrast) + error < LEAST_CONTRAST:  # by its nature a contrast is not below 0
             return f"{ALIKE} (contrast {self.contrast:.2f}, of which {takes}): the columns hardly depend on one another"
-        between = f"is between {low:.2f} and {high:.2f}, and {takes}; hold out more of them (validation_fraction)"
-        return f"{TOO_FEW}: with {self.real.m:,} the contrast of rows and rows of shuffled columns {between}"
+        found = f"is {self.contrast:.2f} ± {error:.2f}, and {takes}; hold out more of them (validation_fraction)"
+        return f"{TOO_FEW}: with {self.real.m:,} the contrast of rows and rows of shuffled columns {found}"
 
 
 def completeness(fake: Affinity, scale: Scale) -> Estimate:
