@@ -76,7 +76,8 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
     ``[N, H, W, C]`` or ``[N, C, H, W]``, a pandas, polars or pyarrow frame, a path (.csv, .tsv, .parquet, .npy, .npz, a
     folder of pictures) or a SQL text for DuckDB. NaN means "not seen". What comes in as a frame goes out as a frame. A column
     of text is one of levels; what names rows (a running number, texts that hardly repeat) is left out of the model, and so is
-    a time stamp that runs on with the rows. Where a column holds one value or nothing, that is its value: it is a flag, and not filled in.
+    a time stamp that runs on with the rows. A column that holds one value or nothing is a flag, whose absence is a value and is
+    not filled in.
 
     Args:
         recipe: name of a published model (see :func:`latente.recipes`) or a :class:`latente.Recipe`.
