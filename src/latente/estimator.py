@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from numbers import Real
 from pathlib import Path
@@ -33,6 +33,7 @@ from latente.data import (
     refuse_outside,
     restricted_to,
     seen_rows,
+    suspicious,
 )
 from latente.errors import DataError, LatenteWarning, ModelError, StorageError
 from latente.model.latent_model import LatentModel
@@ -102,6 +103,8 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
             value, which is filled in where it is missing); and identifier, text and timestamp (a time that runs on with the
             rows), which are left out.
         unknown: what a level is that no row of the fit had: "error", or "missing" for "not seen", with a warning that names it.
+        missing: further marks of missing values, such as ``[-999]``. What people write for "missing" among numbers (empty, NA,
+            n.d., #N/A, -, ?) is read as such in files.
 
     Attributes:
         latent_dim_: dimensions of the code. history_: a record for each epoch, nats per row. figures_: what was measured.
@@ -137,6 +140,7 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         verbose: int = 0,
         kinds: Mapping[str, str] | None = None,
         unknown: str = "error",
+        missing: Sequence[Any] | None = None,
     ) -> None:
         self.recipe = recipe
         self.latent_dim = latent_dim
@@ -154,6 +158,7 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         self.verbose = verbose
         self.kinds = kinds
         self.unknown = unknown
+        self.missing = missing
 
     # -- fitting ----------------------------------------------------------------------------------------------------
 
@@ -185,7 +190,8 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         """
         self._check_parameters()
         self.seed_ = seed_of(self.random_state)
-        data = read(X, texts=text_columns(self.kinds))
+        data = read(X, texts=text_columns(self.kinds), missing=self.missing or ())
+        doubts = suspicious(data) if isinstance(data, Table) else []
         codec, rows = self._encode_to_fit(data)
         train, held_out = self._split(rows)
         composer = self._composer(codec, train)
@@ -202,6 +208,7 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
             fitting = Fit(composer, train, held_out, resolution, settings, checkpoints, shown, trials, starts, longer, levels)
             own = row_law(composer)
             outcome = fitting.run() if own is None else self._fit_both(fitting, own)
+        outcome.warnings += doubts
         self._keep(codec, composer, outcome, train, held_out, settings)
         if checkpoints and not keep_checkpoint:
             checkpoints.clear()
@@ -220,6 +227,7 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
             "recipe": (isinstance(self.recipe, (str, Recipe)), "the name of a recipe, or a Recipe"),
             "kinds": (self.kinds is None or isinstance(self.kinds, Mapping), "None or a mapping from columns to kinds"),
             "unknown": (self.unknown in ("error", "missing"), "'error' or 'missing'"),
+            "missing": (self.missing is None or _marks(self.missing), "None or a list of texts and numbers"),
             "precision": (self.precision in ("auto", "float32", "bfloat16"), "'auto', 'float32' or 'bfloat16'"),
         }
         for name, (good, wanted) in checks.items():
@@ -785,6 +793,7 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         check_is_fitted(self, "model_")
         settings = {**self.get_params(), "recipe": None, "likelihood": None, "random_state": None, "seed": self.seed_}
         settings["kinds"] = None if self.kinds is None else dict(self.kinds)
+        settings["missing"] = None if self.missing is None else list(map(str, self.missing))
         settings["hidden"] = self.hidden if isinstance(self.hidden, str) else list(self.hidden)
         figures = {**self.figures_, "notes": self.notes_}
         return storage.save(
@@ -807,7 +816,8 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
     def _read(self, X: Any) -> Table | Images:
         """What comes in, of which only the columns that the model knows."""
         check_is_fitted(self, "model_")
-        data = read(X, self.codec_.feature_names if self.codec_.named else None, self.codec_.text_names)
+        names, known = (self.codec_.feature_names if self.codec_.named else None), self.codec_.known_notations
+        data = read(X, names, self.codec_.text_names, known=known, missing=self.missing or ())
         return self.codec_.like_fitted(data)
 
     def _rows(self, X: Any) -> Rows:
@@ -882,6 +892,7 @@ class Autoencoder(VAE):
         verbose: int = 0,
         kinds: Mapping[str, str] | None = None,
         unknown: str = "error",
+        missing: Sequence[Any] | None = None,
     ) -> None:
         super().__init__(
             recipe,
@@ -900,6 +911,7 @@ class Autoencoder(VAE):
             verbose,
             kinds,
             unknown,
+            missing,
         )
 
 
@@ -1013,6 +1025,10 @@ def _widths(value: Any) -> bool:
 
 def _positive(value: Any) -> bool:
     return isinstance(value, Real) and not isinstance(value, bool) and 0 < float(value) < math.inf
+
+
+def _marks(value: Any) -> bool:
+    return isinstance(value, (list, tuple)) and all(isinstance(mark, (str, int, float)) for mark in value)
 
 
 def _share(value: Any) -> bool:

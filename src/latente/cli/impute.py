@@ -51,10 +51,11 @@ def impute(
     task = Task(run, out, Console(json, quiet), unknown=unknown)
     marks = [str(k + 1) for k in range(draws)] if draws else ["low", "high"] if intervals else []
     others = task.destination.beside(marks) if marks else []
+    rows = task.vae._read(data)
     if draws:
-        written = task.beside(others, task.vae.impute(data, draws=draws, random_state=seed))
+        written = task.beside(others, task.vae.impute(rows, draws=draws, random_state=seed), rows)
         task.console.report({"out": written, "seed": seed})
         return
-    whole = task.vae.impute(data)
-    ends = task.vae.impute(data, intervals=intervals, random_state=seed) if intervals else ()
-    task.finish(whole, ends=task.beside(others, ends), intervals=intervals)
+    whole = task.vae.impute(rows)
+    ends = task.vae.impute(rows, intervals=intervals, random_state=seed) if intervals else ()
+    task.finish(whole, source=rows, ends=task.beside(others, ends, rows), intervals=intervals)

@@ -11,6 +11,7 @@ import shutil
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -20,6 +21,7 @@ from latente.errors import StorageError
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from latente.data import Images, Table
     from latente.estimator import VAE
 
 STDOUT = "-"
@@ -85,16 +87,27 @@ class Destination:
         stem = self.path.name[: len(self.path.name) - len(self.suffix)]
         return [Destination.of(str(self.path.with_name(f"{stem}-{mark}{self.suffix}"))) for mark in marks]
 
-    def write(self, result: pa.Table | Any, model: VAE | None = None) -> None:
-        """A table, or pictures of a model."""
-        if self.path is None:
+    def write(self, result: pa.Table | Any, model: VAE | None = None, source: Table | Images | None = None) -> None:
+        """A table, or pictures of a model; rows of its data as text like the file of the fit, and to the letter what stands in
+        the ``source``.
+        """
+        written = _as_text(model, source) if self.suffix in TEXTS else None
+        if written is not None:
+            self._write_with(lambda table, file: written(table, file, self.suffix), result)
+        elif self.path is None:
             write_csv(result, sys.stdout.buffer)
         elif not self.suffix:
             write_folder(png_files(result, model), self.path)
         else:
-            from latente.files import write_atomically
+            self._write_with(WRITERS[self.suffix], result)
 
-            write_atomically(self.path, lambda file: WRITERS[self.suffix](result, file))
+    def _write_with(self, write: Callable[[Any, BinaryIO], None], result: Any) -> None:
+        from latente.files import write_atomically
+
+        if self.path is None:
+            write(result, sys.stdout.buffer)
+        else:
+            write_atomically(self.path, lambda file: write(result, file))
 
 
 def refuse_unwritable(path: Path, folder: bool) -> None:
@@ -122,6 +135,22 @@ def as_table(result: Any, names: Sequence[str]) -> pa.Table:
     if isinstance(result, np.ndarray):
         return pa.table({name: pa.array(column, from_pandas=True) for name, column in zip(names, result.T, strict=True)})
     return nw.from_native(result, eager_only=True).to_arrow()
+
+
+def _as_text(model: VAE | None, source: Table | Images | None) -> Callable[[Any, BinaryIO, str], None] | None:
+    """What writes rows of a model as text; None where its data was not text."""
+    codec: Any = model.codec_ if model is not None else None
+    text = getattr(source, "text", None)
+    layout = text.layout if text is not None else getattr(codec, "text_layout", None)
+    if layout is None:
+        return None
+    from latente.data.text import for_suffix, write_text_table
+
+    def write(table: Any, file: BinaryIO, suffix: str) -> None:
+        plain = partial(write_text_table, layout=for_suffix(layout, suffix), notations=codec.known_notations, source=text)
+        (_zipped(plain) if suffix.endswith(".gz") else plain)(table, file)
+
+    return write
 
 
 def write_csv(table: pa.Table, file: BinaryIO, delimiter: str = ",") -> None:
@@ -182,6 +211,7 @@ def _write_npz(result: Any, file: BinaryIO) -> None:
     return np.savez_compressed(file, x=np.column_stack(columns), columns=np.array(result.column_names))
 
 
+TEXTS = (".csv", ".csv.gz", ".tsv", ".tsv.gz")
 WRITERS: dict[str, Callable[[Any, BinaryIO], None]] = {
     ".csv": write_csv,
     ".csv.gz": _zipped(write_csv),

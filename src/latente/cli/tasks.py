@@ -91,28 +91,30 @@ class Task:
         self.vae = open_model(run, unknown)
         console.hear_warnings()
         self.pictures = makes_pictures(self.vae) and not numbers
+        self.of_rows = not numbers
         self.destination = (
             self.destination.for_pictures(self.vae.codec_.shape[0])
             if self.pictures
             else self.destination.for_table(text or (not numbers and holds_text(self.vae)))
         )
 
-    def beside(self, others: list[Destination], results: Iterable[Any]) -> list[Path | None]:
+    def beside(self, others: list[Destination], results: Iterable[Any], source: Any = None) -> list[Path | None]:
         """Write several results to places of their own, and say where they are."""
         for place, result in zip(others, results, strict=True):
-            place.write(result if self.pictures else as_table(result, self.vae.codec_.feature_names), self.vae)
+            place.write(result if self.pictures else as_table(result, self.vae.codec_.feature_names), self.vae, source)
             self.console.say(f"{counted(len(result), 'row')} in {place.path}")
         return [place.path for place in others]
 
-    def finish(self, result: Any, names: tuple[str, ...] | None = None, **figures: Any) -> None:
+    def finish(self, result: Any, names: tuple[str, ...] | None = None, source: Any = None, **figures: Any) -> None:
         """Write what came out, and say where it is.
 
         Args:
             result: pictures, a frame, or an array with the ``names`` of its columns (by default those of the model).
+            source: the same rows as they came, if what was observed is to be written as it stands there.
             figures: more to tell a program.
         """
         result = result if self.pictures else as_table(result, names or self.vae.codec_.feature_names)
-        self.destination.write(result, self.vae)
+        self.destination.write(result, self.vae if self.of_rows else None, source)
         if self.destination.path is None:
             return
         columns = list(result.shape[1:]) if self.pictures else result.column_names

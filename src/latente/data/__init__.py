@@ -5,6 +5,7 @@ from latente.data.containers import frame, like
 from latente.data.fields import seen_rows
 from latente.data.given import intervals as restricted_to
 from latente.data.image import ImageCodec
+from latente.data.sentinels import suspicious
 from latente.data.sources import Images, Table, read
 from latente.data.table import TableCodec
 
@@ -23,4 +24,5 @@ __all__ = [
     "refuse_outside",
     "restricted_to",
     "seen_rows",
+    "suspicious",
 ]

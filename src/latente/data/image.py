@@ -68,6 +68,11 @@ class ImageCodec(Stored):
         return (Field("image", self.field_kind, self.shape, self.resolution),)
 
     @property
+    def known_notations(self) -> dict[str, Any]:
+        """Nothing: pictures are not written as text."""
+        return {}
+
+    @property
     def text_names(self) -> tuple[str, ...]:
         """Columns of text: pictures have none."""
         return ()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import fields
+from dataclasses import MISSING, fields
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -51,7 +51,7 @@ class Stored:
             StorageError: if something is missing or does not fit.
         """
         stored = {**json, **arrays}
-        names = [field.name for field in fields(cls)]  # type: ignore[arg-type]
+        names = [field.name for field in fields(cls) if field.name in stored or field.default is MISSING]  # type: ignore[arg-type]
         missing = [name for name in names if name not in stored]
         expect(not missing, f"it lacks {', '.join(missing)}")
         codec = cls(**{name: tuple(stored[name]) if isinstance(stored[name], list) else stored[name] for name in names})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from typing import Any, ClassVar, Self
 
@@ -34,6 +34,7 @@ from latente.data.notes import notes_of, tell_unknown
 from latente.data.seen import as_it_came, as_numbers, as_texts, exactly, kept, numbered, with_seen
 from latente.data.sources import Images, Table, is_number
 from latente.data.state import Stored, expect, is_texts
+from latente.data.text import Layout, Notation, TextTable, is_layout, is_notation
 from latente.errors import DataError
 from latente.rows import BINARY, CATEGORICAL, Cells, Field, Record, Rows, row_shape
 
@@ -70,6 +71,8 @@ class TableCodec(Stored):
         identifiers: of each column that names rows the shape of its names (:mod:`latente.data.identifiers`); None for others,
             and where there is none.
         notes: sentences about the data that a person should know.
+        notations: how each column was written in a text file, as :class:`~latente.data.text.Notation` is stored; () where the
+            data came from elsewhere. layout: how that file was laid out.
     """
 
     names: tuple[str, ...]
@@ -95,6 +98,8 @@ class TableCodec(Stored):
     cell_rows: Array
     identifiers: tuple[Shape | None, ...]
     notes: tuple[str, ...]
+    notations: tuple[Mapping[str, Any] | None, ...] = ()
+    layout: Mapping[str, Any] | None = None
 
     kind: ClassVar[str] = "table"
 
@@ -142,8 +147,9 @@ class TableCodec(Stored):
         binary = (summary.binary | flags) & kept
         said = tuple(kind.kind for kind in found), tuple(kind.reason for kind in found)
         shapes = tuple(_shape(table, column) if kind.kind == "identifier" else None for column, kind in enumerate(found))
-        bounds = low, high, step, missing
-        return cls(*own, center, scale, resolution, *bounds, binary, *said, counts, texts, *cells, shapes, notes)
+        bounds, notes = (low, high, step, missing), (*table.notes, *notes)
+        codec = cls(*own, center, scale, resolution, *bounds, binary, *said, counts, texts, *cells, shapes, notes)
+        return codec if table.text is None else replace(codec, **_written(table.names, table.text))
 
     @cached_property
     def fields(self) -> tuple[Field, ...]:
@@ -208,6 +214,17 @@ class TableCodec(Stored):
     def text_names(self) -> tuple[str, ...]:
         """Names of the columns of text."""
         return tuple(name for name, label in zip(self.names, self.dtypes, strict=True) if numpy_dtype(label).kind == "O")
+
+    @cached_property
+    def known_notations(self) -> dict[str, Notation]:
+        """How columns were written in the text file of the fit, by name."""
+        pairs = zip(self.names, self.notations, strict=False)
+        return {name: Notation.from_json(notation) for name, notation in pairs if notation is not None}
+
+    @property
+    def text_layout(self) -> Layout | None:
+        """How the text file of the fit was laid out; None where the data came from elsewhere."""
+        return None if self.layout is None else Layout(**self.layout)
 
     @property
     def feature_names(self) -> tuple[str, ...]:
@@ -553,10 +570,20 @@ class TableCodec(Stored):
         expect(not (self.cell_low > self.cell_high).any() and np.isfinite(self.cell_low).all(), "the cells")
         expect(not (self.low > self.high).any() and np.isfinite(self.grid).all() and (self.grid >= 0.0).all(), "the bounds")
         expect(np.isfinite(self.resolution).all() and (self.resolution >= 0.0).all(), "the resolutions")
+        expect(len(self.notations) in (0, len(self.names)), "the number of notations")
+        expect(all(each is None or is_notation(each) for each in self.notations), "the notations")
+        expect(self.layout is None or is_layout(self.layout), "the layout of the file")
 
     def _is_flag(self, column: int) -> bool:
         only = self.cell_counts[column] == 1 or is_number(self.levels(column)[-1]) or not self._codes[column]
         return bool(only and self.binary[column] and self.counts[column] == 2 and self.scale[column] == 1.0)
+
+
+def _written(names: tuple[str, ...], text: TextTable) -> dict[str, Any]:
+    """How the columns of a text file are written, and how it is laid out, as a codec keeps them."""
+    found = [text.notations.get(name) for name in names]
+    notations = tuple(None if each is None else each.to_json() for each in found)
+    return {"notations": notations, "layout": asdict(replace(text.layout, above=""))}
 
 
 def _unit(table: Table, summary: Summary, numbers: Array) -> float:
