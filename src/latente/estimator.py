@@ -21,7 +21,20 @@ from latente import storage
 from latente.certificate import Certificate, certify, privacy
 from latente.certificate.certify import overfitting_of
 from latente.certificate.features import learnt_before
-from latente.data import Codec, Images, Table, TableCodec, fit_codec, frame, like, read, restricted_to, seen_rows, suspicious
+from latente.data import (
+    Codec,
+    Images,
+    Table,
+    TableCodec,
+    fit_codec,
+    frame,
+    like,
+    read,
+    refuse_outside,
+    restricted_to,
+    seen_rows,
+    suspicious,
+)
 from latente.errors import DataError, LatenteWarning, ModelError, StorageError
 from latente.model.latent_model import LatentModel
 from latente.model.laws import LatentLaw, NearestLaw, fit_chosen
@@ -62,16 +75,19 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
 
     Whatever says ``"auto"`` is chosen from the data. ``X`` may be an ndarray or tensor ``[N, F]``, pictures ``[N, H, W]``,
     ``[N, H, W, C]`` or ``[N, C, H, W]``, a pandas, polars or pyarrow frame, a path (.csv, .tsv, .parquet, .npy, .npz, a
-    folder of
-    pictures) or a SQL text for DuckDB. NaN means "not seen". What comes in as a frame goes out as a frame. A column of text
-    is one of levels; what names rows (a running number, texts that hardly repeat) is left out of the model.
+    folder of pictures) or a SQL text for DuckDB. NaN means "not seen". What comes in as a frame goes out as a frame. A column
+    of text is one of levels; what names rows (a running number, texts that hardly repeat) is left out of the model, and so is
+    a time stamp that runs on with the rows. A column that holds one value or nothing is a flag, whose absence is a value and is
+    not filled in.
 
     Args:
         recipe: name of a published model (see :func:`latente.recipes`) or a :class:`latente.Recipe`.
         latent_dim: dimensions of the code; "auto" estimates them from the data and drops what stays unused.
         hidden: widths of the encoder's layers, mirrored in the decoder.
         likelihood: "normal", "student-t", "bernoulli", "continuous-bernoulli", or a part with arguments
-            (``latente.choose("normal", sigma=1.0)``).
+            (``latente.choose("normal", sigma=1.0)``). "bernoulli" and "continuous-bernoulli" describe values from 0 to 1 and
+            take numbers as they are; a table of 8-bit whole numbers (uint8) that go beyond 1 is divided by 255, as pictures
+            are. Other values are an error. For all other likelihoods numbers are standardised.
         max_epochs, time_limit, batch_size, learning_rate: of the training; ``time_limit`` in seconds. Where neither of the
             first two is given, fewer than 16,384 rows of numbers without holes are trained from two starts, from 1,000 rows on
             also for longer, and the best model is kept.
@@ -83,7 +99,9 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         verbose: 1 shows a progress bar.
         kinds: what columns of a table are, by name, where their looks deceive, such as ``{"zip": "categorical"}``. There are
             real, positive, bounded (shares from 0 to 1), count, integer, ordinal, binary, categorical, and calendar, time and
-            duration, of columns that were read as such; and identifier and text, which are left out.
+            duration, of columns that were read as such; flag (one value, whose absence is a value, too) and constant (one
+            value, which is filled in where it is missing); and identifier, text and timestamp (a time that runs on with the
+            rows), which are left out.
         unknown: what a level is that no row of the fit had: "error", or "missing" for "not seen", with a warning that names it.
         missing: further marks of missing values, such as ``[-999]``. What people write for "missing" among numbers (empty, NA,
             n.d., #N/A, -, ?) is read as such in files.
@@ -174,8 +192,8 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         self.seed_ = seed_of(self.random_state)
         data = read(X, texts=text_columns(self.kinds), missing=self.missing or ())
         doubts = suspicious(data) if isinstance(data, Table) else []
-        codec = fit_codec(data, self.kinds)
-        train, held_out = self._split(codec.encode(data))
+        codec, rows = self._encode_to_fit(data)
+        train, held_out = self._split(rows)
         composer = self._composer(codec, train)
         settings = self._settings(train, composer)
         resolution = field_resolution(codec)
@@ -232,11 +250,24 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         train = rows if len(chosen) == len(rows) else rows[chosen]
         return train, rows[order[:held]] if held else None
 
-    def _composer(self, codec: Codec, train: Rows) -> Composer:
+    def _encode_to_fit(self, data: Table | Images) -> tuple[Codec, Rows]:
+        """The codec of rows to fit on, scaled as the likelihood that is asked for needs it, and the encoded rows."""
+        recipe = self._chosen_recipe()
+        codec = fit_codec(data, self.kinds, as_recorded=recipe.support is not None)
+        rows = codec.encode(data)
+        if recipe.support and recipe.likelihood:
+            refuse_outside(codec, rows, recipe.support, recipe.likelihood.name)
+        return codec, rows
+
+    def _chosen_recipe(self) -> Recipe:
+        """The recipe, with the likelihood that is asked for."""
         recipe = find_recipe(self.recipe) if isinstance(self.recipe, str) else self.recipe
-        if self.likelihood != "auto":
-            likelihood = choose(self.likelihood) if isinstance(self.likelihood, str) else self.likelihood
-            recipe = Recipe(**{**vars(recipe), "likelihood": likelihood})
+        if self.likelihood == "auto":
+            return recipe
+        return replace(recipe, likelihood=choose(self.likelihood) if isinstance(self.likelihood, str) else self.likelihood)
+
+    def _composer(self, codec: Codec, train: Rows) -> Composer:
+        recipe = self._chosen_recipe()
         size = train.x[:1].numel()
         if self.latent_dim != "auto" and int(self.latent_dim) > size:
             raise ModelError(
@@ -597,7 +628,8 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         """Importance-weighted lower bound of log p(x) with K = 100 draws, nats per row, in the user's units, [N]; of a mixed
         table log p(x) itself, given which of its values were seen.
 
-        NaN fields are marginalised out. The density is per unit of every seen column (a change of unit adds a constant). For an
+        NaN fields are marginalised out; a row without any observed value has the score NaN. The density is per unit of every
+        observed column (a change of unit adds a constant). For an
         autoencoder it is log p(x|z), which is not a bound.
         """
         if not _whole(importance_samples, 1):
@@ -616,17 +648,18 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
             raise ModelError("score_parts is for columns of a table, and these are pictures")
         rows, model = self._encoded(data), self.generator_
         parts = log_likelihood_parts(model, rows, self.seed_, importance_samples)
+        parts[~self._scored(rows)] = np.nan
         densities = model.likelihood.densities(rows.x)  # type: ignore[operator]
         parts[:, :-1] += self.codec_.log_jacobians(rows, densities).numpy()
         names = [field.name for field in self.codec_.fields] + ["(code)"] * bool(model.latent_dim and model.is_stochastic)
         return like(X, frame(dict(zip(names, parts.T, strict=False)), data.container))
 
     def score(self, X: Any, y: Any = None) -> float:
-        """Mean of :meth:`score_samples`; higher is better."""
-        return float(self.score_samples(X).mean())
+        """Mean of :meth:`score_samples` over the rows that have a score; higher is better."""
+        return float(np.nanmean(self.score_samples(X)))
 
     def decision_function(self, X: Any) -> NDArray[np.float64]:
-        """:meth:`score_samples` minus ``offset_``: negative where :meth:`predict` says -1."""
+        """:meth:`score_samples` minus ``offset_``: higher is more usual, negative where :meth:`predict` says -1."""
         check_is_fitted(self, "model_")
         return self.score_samples(X) - self.offset_
 
@@ -634,19 +667,28 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         """+1 for rows that fit, -1 for those that do not: about 5% of rows like the held-out ones are called -1.
 
         The threshold is a conformal p-value of 0.05 among the held-out rows. With fewer than 19 held-out rows the share is
-        1 / (their number + 1), the least that can be told.
+        1 / (their number + 1), the least that can be told. A row without any observed value is +1: nothing speaks against it.
         """
-        return np.where(self.decision_function(X) >= 0, 1, -1)
+        return np.where(self.decision_function(X) < 0, -1, 1)
 
     def anomalies(self, X: Any) -> Any:
-        """A frame with, for each row, its score, its conformal p-value, and the fields that say most against it."""
+        """How unusual each row is: a frame, with a row for each.
+
+        Returns:
+            ``score``: log p(x) as :meth:`score_samples` has it, in nats; **lower** is stranger. ``anomaly``: ``offset_`` minus
+            the score, in nats; **higher** is stranger, and above 0 is what :meth:`predict` calls -1. ``p_value``: the conformal
+            p-value among held-out rows; lower is stranger. ``fields`` (of tables): the columns that say most against the row.
+            A row without any observed value has no score: NaN (null in frames of polars and pyarrow), and no fields.
+        """
         data = self._read(X)
         rows = self._encoded(data)
         scores = self._scores(rows)
-        columns: dict[str, Any] = {"score": scores, "p_value": self.calibration_.p_values(scores)}
+        p_values = self.calibration_.p_values(scores)
+        columns: dict[str, Any] = {"score": scores, "anomaly": self.offset_ - scores, "p_value": p_values}
         if not self.codec_.fields[0].shape:
             names = tuple(field.name for field in self.codec_.fields)
-            columns["fields"] = blame(field_surprise(self.generator_, rows), self.calibration_.surprise, names)
+            told = blame(field_surprise(self.generator_, rows), self.calibration_.surprise, names)
+            columns["fields"] = [fields if p == p else "" for fields, p in zip(told, p_values.tolist(), strict=True)]
         return like(X, frame(columns, data.container))
 
     # -- the certificate --------------------------------------------------------------------------------------------
@@ -775,14 +817,17 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         """What comes in, of which only the columns that the model knows."""
         check_is_fitted(self, "model_")
         names, known = (self.codec_.feature_names if self.codec_.named else None), self.codec_.known_notations
-        return read(X, names, self.codec_.text_names, known=known, missing=self.missing or ())
+        data = read(X, names, self.codec_.text_names, known=known, missing=self.missing or ())
+        return self.codec_.like_fitted(data)
 
     def _rows(self, X: Any) -> Rows:
         return self._encoded(self._read(X))
 
     def _encoded(self, data: Table | Images) -> Rows:
         rows = self.codec_.encode(data, self.unknown)
-        self.model_.likelihood.check(rows)  # type: ignore[operator]
+        likelihood: Any = self.model_.likelihood
+        if likelihood.support:
+            refuse_outside(self.codec_, rows, likelihood.support, likelihood.name)
         return rows
 
     def _one(self, X: Any) -> Rows:
@@ -792,7 +837,18 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         return rows
 
     def _scores(self, rows: Rows, importance_samples: int = IMPORTANCE_SAMPLES) -> NDArray[np.float64]:
-        return self._in_units(log_likelihood(self.generator_, rows, self.seed_, importance_samples), rows)
+        """Scores [N]; NaN for rows without any observed value, with a warning that counts them."""
+        scores = self._in_units(log_likelihood(self.generator_, rows, self.seed_, importance_samples), rows)
+        return np.where(self._scored(rows), scores, np.nan)
+
+    def _scored(self, rows: Rows) -> NDArray[np.bool_]:
+        """Which rows have a score, bool [N]: those with an observed value. Others are counted in a warning."""
+        observed: NDArray[np.bool_] = seen_rows(rows).numpy()
+        if not observed.all():
+            told = f"rows without any observed value have no score: {int((~observed).sum()):,}, the first in row"
+            first = int(np.flatnonzero(~observed)[0])
+            warnings.warn(f"{told} {first} (counted from 0)", LatenteWarning, stacklevel=4)
+        return observed
 
     def _in_units(self, encoded: NDArray[np.float64], rows: Rows) -> NDArray[np.float64]:
         """Scores of encoded rows in the user's units."""

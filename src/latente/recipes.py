@@ -35,7 +35,7 @@ from latente.model.latent_model import LatentModel, compose
 from latente.model.linear_start import starts_linear
 from latente.model.networks import cells as _cells  # noqa: F401
 from latente.model.networks.conv import SMALLEST_SIDE
-from latente.model.parts import Choice, build, choose
+from latente.model.parts import Choice, build, choose, part_class
 from latente.rows import BINARY, MEASURES, Field, Rows, levels_of, row_shape
 from latente.training.fit import Remedy
 from latente.training.loop import Learner
@@ -71,6 +71,13 @@ class Recipe:
     corruption: Choice | None = None
     schedule: Choice | None = None
     least_squares: bool = False
+
+    @property
+    def support(self) -> tuple[float, float] | None:
+        """Of the likelihood, where one is chosen that describes values as they are recorded; else None."""
+        if self.likelihood is None:
+            return None
+        return getattr(self.likelihood.own or part_class(self.likelihood.name), "support", None)
 
     def to_json(self) -> dict[str, Any]:
         """Plain values only."""

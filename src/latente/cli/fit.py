@@ -84,7 +84,8 @@ KindsOfColumns = Annotated[
         "--kinds",
         metavar="COLUMN=KIND",
         help="What a column is, where its looks deceive: real, positive, bounded, count, integer, ordinal, binary, "
-        "categorical, or identifier and text, which are left out. May be repeated.",
+        "categorical, calendar, time, duration, flag (one value, or its absence), constant (one value, filled in where it is "
+        "missing), or identifier, text and timestamp, which are left out. May be repeated.",
     ),
 ]
 Figures = Annotated[bool, typer.Option("--figures/--no-figures", help="Draw figures, and write the report with them.")]

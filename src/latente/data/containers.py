@@ -113,14 +113,15 @@ def wider(dtype: np.dtype[Any], label: str, came: str) -> str:
 
 
 def snap(values: Array, dtype: np.dtype[Any]) -> Array:
-    """Values as ``dtype``: whole numbers rounded, booleans cut at .5, nothing beyond the range of the type."""
-    if dtype == values.dtype:
-        return values
+    """Values as ``dtype``: whole numbers rounded, booleans cut at .5, nothing beyond the range of the type, no -0.0."""
     if dtype.kind == "b":
         return np.asarray(values >= 0.5)
     if dtype.kind == "f":
         limit = float(np.finfo(dtype).max)
-        return np.clip(values, -limit, limit).astype(dtype)
+        fitting = values if dtype == values.dtype else np.clip(values, -limit, limit).astype(dtype)
+        return np.asarray(fitting + dtype.type(0))  # -0.0 + 0.0 is 0.0
+    if dtype == values.dtype:
+        return values
     limits = np.iinfo(dtype)
     return np.clip(np.rint(values), limits.min, _float_below(limits.max)).astype(dtype)
 
@@ -150,7 +151,16 @@ def frame(columns: Mapping[str, Any], container: str) -> Any:
     >>> frame({"score": [1.0, 2.0]}, "numpy").column_names
     ['score']
     """
-    return _frame(columns, "pyarrow" if container in ARRAYS else container).to_native()
+    made = _frame(columns, "pyarrow" if container in ARRAYS else container)
+    return (made if container == "pandas" else _with_nulls(made)).to_native()
+
+
+def _with_nulls(table: Any) -> Any:
+    """A frame of polars or pyarrow with null where a number is NaN."""
+    import narwhals as nw
+
+    numbers = [name for name, dtype in table.schema.items() if dtype.is_float()]
+    return table.with_columns(*(nw.when(~nw.col(name).is_nan()).then(nw.col(name)).alias(name) for name in numbers))
 
 
 def _frame(columns: Mapping[str, Any], container: Any) -> Any:

@@ -87,6 +87,15 @@ class ImageCodec(Stored):
         """Whether what comes in has names of its own: pixels have none."""
         return False
 
+    def like_fitted(self, data: Table | Images) -> Table | Images:
+        """Pictures are as they are."""
+        return data
+
+    def value_at(self, row: Tensor, place: int) -> str:
+        """One pixel of an encoded row [C, H, W] in words."""
+        at, low = np.unravel_index(place, self.shape), self.low
+        return f"pixel {tuple(map(int, at))} holds {float(row[at]) * (self.high - low) + low:g}"
+
     @property
     def row_ndim(self) -> int:
         """Dimensions of one picture of the user's, without that of rows."""

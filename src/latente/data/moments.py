@@ -17,6 +17,8 @@ KINDS = {"Date": "calendar", "Datetime": "calendar", "Time": "time", "Duration":
 MOMENTS = {"calendar": "dates", "time": "times of day", "duration": "durations"}
 EXAMPLES = {"calendar": "2021-03-01", "time": "09:30", "duration": "1 day, 2:30:00"}
 
+UTC_NAMES = ("UTC", "Etc/UTC", "GMT", "Etc/GMT", "+00:00", "Z")
+
 _LABEL = re.compile(r"(Date)|(Datetime)\((s|ms|us|ns),([\w/+:-]*)\)|(Time|Duration)\((s|ms|us|ns)\)")
 _OFFSET = re.compile(r"(?:UTC)?([+-])(\d\d):?(\d\d)")
 _HOUR = re.compile(r"(?<![^ T])(\d):")  # of one digit, where a time begins
@@ -168,6 +170,33 @@ def seconds(value: Any, label: str) -> float:
     if kind == "Duration":
         return _duration(value)
     return _time(value) if kind == "Time" else _date(value, zone)
+
+
+def is_utc(zone: str) -> bool:
+    """Whether a time zone is UTC by any of its names."""
+    return zone in UTC_NAMES
+
+
+def of_text(text: str, label: str) -> tuple[float, bool]:
+    """A text as seconds in a column of that type, and whether the time zone was taken to be UTC where one of both has none.
+
+    Raises:
+        ValueError: it is nothing of the kind, or only one of text and column has a time zone, and that is not UTC.
+
+    >>> of_text("2024-02-01T00:00:00Z", "Datetime(us,)"), of_text("2024-02-01", "Date")
+    ((1706745600.0, True), (1706745600.0, False))
+    """
+    found = parsed(label)
+    assert found is not None
+    kind, _, zone = found
+    if kind not in ("Date", "Datetime") or ":" not in text:
+        return seconds(text, label), False
+    moment = datetime.datetime.fromisoformat(_HOUR.sub(r"0\1:", text))
+    if (moment.tzinfo is None) == (not zone):
+        return seconds(text, label), False
+    if not (is_utc(zone) if zone else moment.utcoffset() == datetime.timedelta(0)):
+        raise ValueError(text)
+    return seconds(text, label), True
 
 
 def _date(value: Any, zone: str) -> float:

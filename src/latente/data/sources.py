@@ -27,6 +27,7 @@ from latente.data.containers import (
     known_dtype,
     numpy_dtype,
 )
+from latente.data.datasets import of_other_containers
 from latente.data.fields import blocks
 from latente.data.moments import in_seconds, is_moment, label_of, seconds
 from latente.data.text import Notation, Reading, TextTable
@@ -112,7 +113,8 @@ def read(
             (``.csv``, ``.tsv``, ``.txt``, all also ``.gz``, ``.xlsx``, ``.parquet``, ``.feather``, ``.json``, ``.jsonl``,
             ``.npy``, ``.npz``, ``file.npz:key``, ``file.xlsx:sheet``) or of a folder of pictures, or a query for DuckDB. Arrays
             of three or four dimensions are pictures: ``[N, H, W]``, ``[N, H, W, C]`` with 1, 3 or 4 channels, or
-            ``[N, C, H, W]``.
+            ``[N, C, H, W]``. Of a ``TensorDataset`` the first tensor is read; a list of tensors of one shape is one tensor, and
+            a list of records (``{"age": 30, "when": "2024-02-01"}``, or one such record) a frame.
         columns: look at these columns only, where the data names its columns; others may then hold anything.
         texts: columns that hold text even if most of it looks like numbers, such as codes.
         known: how columns are written, where a file alone does not tell (is 1/2/2024 in January?).
@@ -151,6 +153,7 @@ def _reading(asked: Mapping[str, Any]) -> Reading:
 def _read(
     source: Any, columns: Collection[str] | None, texts: Collection[str], known: Mapping[str, Notation], reading: Reading
 ) -> Table | Images:
+    source = of_other_containers(source)
     if isinstance(source, Tensor):
         return _from_array(_from_torch(source), "torch")
     if isinstance(source, (str, os.PathLike)):
