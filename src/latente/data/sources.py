@@ -176,7 +176,7 @@ def _from_path(
     except DataError as error:
         raise DataError(f"{what}: {error}") from error
     for warning in loaded.warnings:
-        warnings.warn(f"{what}: {warning}", LatenteWarning, stacklevel=5)
+        warnings.warn(warning, LatenteWarning, stacklevel=5)
     return replace(table, text=loaded)
 
 
