@@ -318,10 +318,10 @@ def keeping_what_there_is() -> Iterator[Any]:
 def stem(data: str) -> str:
     """What a run is called after: the name of a file without its suffixes, or "query".
 
-    >>> stem("data/my wine.csv.gz"), stem("faces/"), stem("mnist.npz:x_train"), stem("select 1")
+    >>> stem("data/my wine.csv.gz"), stem("faces/"), stem("mnist.npz:x_train"), stem("from range(9)")
     ('my wine', 'faces', 'mnist', 'query')
     """
-    from latente.data.files import is_sql
+    from latente.data.sql import is_sql
 
     if is_sql(data):
         return "query"
