@@ -11,14 +11,36 @@ from latente.data import read, sql
 from latente.errors import DataError
 
 SQL = (
-    "select a from 'wine.csv'", "FROM range(9)", "select * from \"wine.csv\" t order by t.a", "(select 1 as a)", "values (1)",
-    "with t as (select 1 as a) from t", "select a\nfrom 'a.csv'", "summarize 'a.parquet'", "select 'a.csv' as csv", "from 'a.gz'"
-)  # fmt: skip
+    "select a from 'wine.csv'",
+    "FROM range(9)",
+    'select * from "wine.csv" t order by t.a',
+    "(select 1 as a)",
+    "values (1)",
+    "with t as (select 1 as a) from t",
+    "select a\nfrom 'a.csv'",
+    "summarize 'a.parquet'",
+    "select 'a.csv' as csv",
+    "from 'a.gz'",
+)
 NAMES = (
-    "select stuff.csv", "select * from stuff.csv", "values.parquet", "from-2023.txt", "from 2023.txt", "select (1).csv",
-    "select 'best'.JPG", "with (as).npz:x", "table (old).csv.gz", "selected", "from my folder", "show", "values", "data/select a",
-    "select stuff", "with holes.xlsx", "describe (x).parquet",
-)  # fmt: skip
+    "select stuff.csv",
+    "select * from stuff.csv",
+    "values.parquet",
+    "from-2023.txt",
+    "from 2023.txt",
+    "select (1).csv",
+    "select 'best'.JPG",
+    "with (as).npz:x",
+    "table (old).csv.gz",
+    "selected",
+    "from my folder",
+    "show",
+    "values",
+    "data/select a",
+    "select stuff",
+    "with holes.xlsx",
+    "describe (x).parquet",
+)
 
 
 def test_what_is_sql_and_what_a_file_name() -> None:
@@ -65,6 +87,7 @@ def test_sql_spills_what_its_memory_does_not_hold(tmp_path: Path, monkeypatch: p
     """A sort of 48 MB within 64 MB leaves no room; its answer is small."""
     monkeypatch.setattr(sql, "memory_limit", lambda: 128 << 20)
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    query = "select max(n) as n, count(*) as c from (select hash(range) as h, row_number() over (order by h) as n from range(3000000))"
+    numbered = "select hash(range) as h, row_number() over (order by h) as n from range(3000000)"
+    query = f"select max(n) as n, count(*) as c from ({numbered})"
     assert read(query).values.tolist() == [[3e6, 3e6]]
     assert list(tmp_path.iterdir()) == []
