@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Annotated
 
 import typer
@@ -47,6 +48,8 @@ def explore(
     def ready(address: str) -> None:
         console.say(f"{address}\nCtrl-C ends it")
         console.report({"address": address})
+        console.end()
+        sys.stdout.flush()
         if not no_browser:
             typer.launch(address)
 
