@@ -59,7 +59,7 @@ def compare(
 
     console, folder = Console(json, quiet), Path(out or f"{stem(data)}-compare")
     claim_study(folder, COMPARE)
-    refuse_own_input([path for path in folder.rglob("*")], [data])
+    refuse_own_input(list(folder.rglob("*")), [data])
     with console.hearing_warnings():
         found = made(
             data, chosen, latent_dim=latent_dim, time_limit=time_limit, random_state=seed, hidden=hidden,

@@ -73,8 +73,9 @@ class Console:
         self._result.update(values)
 
     def end(self) -> None:
-        """Say what was collected."""
+        """Say what was collected, remarks after what is on stdout: where that can't be written, there is another word."""
         self.end_result()
+        sys.stdout.flush()
         if not self.quiet:
             for line in self._lines():
                 on_stderr(line)

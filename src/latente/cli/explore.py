@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Annotated
 
 import typer
@@ -49,7 +48,6 @@ def explore(
         console.say(f"{address}\nCtrl-C ends it")
         console.report({"address": address})
         console.end()
-        sys.stdout.flush()
         if not no_browser:
             typer.launch(address)
 

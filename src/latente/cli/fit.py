@@ -194,6 +194,8 @@ def run(
                 observer=observer,
                 keep_checkpoint=True,
             )
+            for note in vae.notes_:
+                console.remark(note)
             vae.notes_ = [*dict.fromkeys([*vae.notes_, *heard])]
             with _as_it_was(folder), held.stage() as stage:
                 paths, certificate = written(vae, rows, data, stage, folder, console, writes)
@@ -230,8 +232,6 @@ def written(
     from latente.report.shown import Shown
     from latente.report.texts import language, speaking
 
-    for note in vae.notes_:
-        console.remark(note, "note" if note in vae.codec_.notes else "warning")
     shown = Shown(vae, rows) if writes.figures else None
     with speaking(writes.lang or language()) as say:
         paths = write_parts(vae, shown, stage)

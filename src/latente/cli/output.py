@@ -126,13 +126,13 @@ def refuse_unwritable(path: Path, folder: bool) -> None:
         raise StorageError(f"can't write {path}: nothing can be written in the folder {parent}")
 
 
-def refuse_own_input(outputs: Iterable[Path | None], inputs: Iterable[str], force: bool = False) -> None:
+def refuse_own_input(outputs: Iterable[Path | None], inputs: Iterable[str], force: bool | None = None) -> None:
     """Raise Misused if a file that is to be written, or stdout, is one that is read, by whatever name or link.
 
     Args:
         outputs: what is to be written; None is stdout.
         inputs: what is read: files and arrays in them, folders with all that lies in them, SQL with the files that it names.
-        force: do not.
+        force: do not; None where a command has no such option.
     """
     written = [(out, found) for out in outputs if (found := _identity(sys.stdout if out is None else out))]
     if force or not written:
@@ -140,7 +140,8 @@ def refuse_own_input(outputs: Iterable[Path | None], inputs: Iterable[str], forc
     read = {found for source in inputs for file in files_of(source) if (found := _identity(file))}
     for out, identity in written:
         if identity in read:
-            raise Misused(f"{out or 'stdout'} is read, too, and would be replaced: name another with -o, or add --force")
+            remedy = "name another with -o" + ("" if force is None else ", or add --force")
+            raise Misused(f"{out or 'stdout'} is also what is read, and would be written over: {remedy}")
 
 
 def files_of(source: str) -> Iterator[str]:
