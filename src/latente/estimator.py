@@ -22,10 +22,11 @@ from latente.certificate import Certificate, certify, privacy
 from latente.certificate.certify import overfitting_of
 from latente.certificate.features import learnt_before
 from latente.data import Codec, Images, Table, TableCodec, fit_codec, frame, like, read, restricted_to, seen_rows
-from latente.errors import DataError, LatenteWarning, ModelError, StorageError
+from latente.errors import DataError, LatenteError, LatenteWarning, ModelError, StorageError
+from latente.files import Count, checked
 from latente.model.latent_model import LatentModel
 from latente.model.laws import LatentLaw, NearestLaw, fit_chosen
-from latente.model.parts import Choice, Part, choose
+from latente.model.parts import Choice, Part, checked_arguments, choose
 from latente.recipes import Composer, Recipe, mixed, row_law
 from latente.recipes import recipe as find_recipe
 from latente.rows import BINARY, CATEGORICAL, Rows, levels_of
@@ -872,13 +873,17 @@ def load(path: str | Path, parts: Iterable[type[Part]] = ()) -> VAE:
 def _as_it_was(fitted: storage.Fitted, path: str | Path) -> VAE:
     """An estimator with the parameters of the one that was saved."""
     cls = VAE if fitted.model.is_stochastic else Autoencoder
+    settings = {
+        key: value for key, value in fitted.settings.items() if key not in ("recipe", "likelihood", "random_state", "seed")
+    }
     try:
-        settings = dict(fitted.settings)
-        seed, hidden = int(settings.pop("seed")), settings.pop("hidden")
-        settings |= {"recipe": fitted.recipe, "likelihood": "auto", "random_state": seed}
-        return cls(**settings, hidden=hidden if hidden == "auto" else tuple(hidden))
-    except (KeyError, TypeError, ValueError) as error:
+        seed = checked(fitted.settings.get("seed"), Count, "the seed")
+        arguments = checked_arguments(cls, settings, "the estimator")
+        vae = cls(**arguments, recipe=fitted.recipe, random_state=seed)
+        vae._check_parameters()
+    except (LatenteError, TypeError) as error:
         raise StorageError(f"{path} does not describe an estimator of this Latente: {error}") from error
+    return vae
 
 
 def text_columns(kinds: Mapping[str, str] | None) -> list[str]:

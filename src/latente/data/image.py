@@ -43,7 +43,7 @@ class ImageCodec(Stored):
     high: float
     field_kind: str
     resolution: float
-    notes: tuple[str, ...] = ()
+    notes: tuple[str, ...]
 
     kind: ClassVar[str] = "image"
 

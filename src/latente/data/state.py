@@ -10,6 +10,7 @@ import numpy as np
 
 from latente.data.containers import Array
 from latente.errors import StorageError
+from latente.files import checked
 
 State = tuple[dict[str, Any], dict[str, Array]]
 
@@ -50,10 +51,9 @@ class Stored:
         Raises:
             StorageError: if something is missing or does not fit.
         """
-        stored = {**json, **arrays}
-        names = [field.name for field in fields(cls)]  # type: ignore[arg-type]
-        missing = [name for name in names if name not in stored]
-        expect(not missing, f"it lacks {', '.join(missing)}")
-        codec = cls(**{name: tuple(stored[name]) if isinstance(stored[name], list) else stored[name] for name in names})
+        known = {"kind", *(field.name for field in fields(cls))}  # type: ignore[arg-type]
+        strange = [name for name in (*json, *arrays) if name not in known or (name in json and name in arrays)]
+        expect(not strange, f"it has no place for {', '.join(strange)}")
+        codec: Self = checked({**json, **arrays}, cls, "the stored description of the data")
         codec.check()
         return codec
