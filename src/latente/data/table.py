@@ -28,7 +28,7 @@ from latente.data.fields import (
 )
 from latente.data.files import quoted
 from latente.data.identifiers import Shape, fresh, is_shape, shape_of, shape_of_numbers
-from latente.data.kinds import ASKED, ATOM, FEW_NUMBERS, OF_NUMBERS, WHOLE, kinds_of
+from latente.data.kinds import ASKED, ATOM, CHOICES, FEW_NUMBERS, LEFT_OUT, OF_NUMBERS, WHOLE, kinds_of
 from latente.data.moments import is_moment, refuse_unlike, told
 from latente.data.seen import as_it_came, as_numbers, as_texts, exactly, kept, texts_of, with_seen
 from latente.data.sources import Images, Table, is_number
@@ -38,6 +38,12 @@ from latente.rows import BINARY, CATEGORICAL, Cells, Field, Record, Rows, row_sh
 
 _LISTED = 8
 TO_THE_STEP = ("real", "positive", "bounded", "calendar", "time", "duration")  # of whole numbers the mean is worth its decimals
+_OF_CELLS = ("cell_low", "cell_high", "cell_rows")
+_DTYPES = {
+    **dict.fromkeys(("center", "scale", "resolution", "low", "high", "grid", "missing", *_OF_CELLS), np.float64),
+    **dict.fromkeys(("counts", "cell_counts"), np.int64),
+    "binary": np.bool_,
+}
 ROUNDING = 1e-5  # of the spread: encoded values are of single precision
 
 
@@ -462,21 +468,10 @@ class TableCodec(Stored):
         expect(all(isinstance(flag, bool) for flag in (self.named, self.integer_names)), "the kind of names")
         expect(not self.integer_names or all(name.lstrip("-").isdecimal() for name in self.names), "the numbered names")
         expect(is_texts(self.notes), "the notes")
-        for name, kind in (
-            ("center", "f"),
-            ("scale", "f"),
-            ("resolution", "f"),
-            ("low", "f"),
-            ("high", "f"),
-            ("grid", "f"),
-            ("missing", "f"),
-            ("binary", "b"),
-            ("counts", "i"),
-            ("cell_counts", "i"),
-        ):
+        for name, dtype in _DTYPES.items():
             array = getattr(self, name)
-            expect(isinstance(array, np.ndarray) and array.dtype.kind == kind, f"the type of {name}")
-            expect(array.shape == (len(self.names),), f"the shape of {name}")
+            expect(array.dtype == dtype, f"the type of {name}")
+            expect(array.ndim == 1 and (name in _OF_CELLS or len(array) == len(self.names)), f"the shape of {name}")
         expect(np.isfinite(self.scale).all() and (self.scale >= 0.0).all() and self.scale.any(), "the scales")
         expect(np.isfinite(self.center[self.scale > 0.0]).all() and not np.isinf(self.center).any(), "the centers")
         expect(is_texts(self.texts) and (self.counts >= 0).all() and self.counts.sum() == len(self.texts), "the levels")
@@ -489,7 +484,13 @@ class TableCodec(Stored):
         expect(len(self.identifiers) == len(self.names), "the number of identifiers")
         expect(all(shape is None or is_shape(shape) for shape in self.identifiers), "the identifiers")
         expect(self.cell_counts.sum() == len(self.cell_low) == len(self.cell_high) == len(self.cell_rows), "the cells")
-        expect(not (self.cell_low > self.cell_high).any() and np.isfinite(self.cell_low).all(), "the cells")
+        expect((self.cell_counts >= 0).all() and np.isfinite(np.stack([self.cell_low, self.cell_high])).all(), "the cells")
+        expect(not (self.cell_low > self.cell_high).any() and (self.cell_rows >= 0).all(), "the cells")
+        parts = [self._own_cells(column) for column in range(len(self.names))]
+        expect(all((self.cell_high[part][:-1] <= self.cell_low[part][1:]).all() for part in parts), "the order of the cells")
+        expect(((self.missing >= 0.0) & (self.missing <= 1.0)).all(), "the shares of missing values")
+        expect(set(self.kinds) <= {*CHOICES, *LEFT_OUT}, "the kinds")
+        expect(np.isfinite(np.stack([self.low, self.high])[:, self.scale > 0.0]).all(), "the bounds")
         expect(not (self.low > self.high).any() and np.isfinite(self.grid).all() and (self.grid >= 0.0).all(), "the bounds")
         expect(np.isfinite(self.resolution).all() and (self.resolution >= 0.0).all(), "the resolutions")
 
