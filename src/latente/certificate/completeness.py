@@ -125,7 +125,8 @@ def completeness(fake: Affinity, scale: Scale) -> Estimate:
     if refused:
         return unknown(refused)
     value = (fake.value - scale.null.value) / scale.contrast
-    halves = (fake.halves - scale.null.halves) / (scale.real.halves - scale.null.halves)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        halves = (fake.halves - scale.null.halves) / (scale.real.halves - scale.null.halves)
     return _with_interval(value, halves).clipped()
 
 
@@ -137,7 +138,9 @@ def beyond(own: Affinity, other: Affinity, scale: Scale) -> Estimate:
     if refused:
         return unknown(refused)
     value = completeness(own, scale).value - completeness(other, scale).value
-    found = _with_interval(value, (own.halves - other.halves) / (scale.real.halves - scale.null.halves))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        halves = (own.halves - other.halves) / (scale.real.halves - scale.null.halves)
+    found = _with_interval(value, halves)
     return replace(found, low=max(-1.0, found.low), high=min(1.0, found.high))
 
 
@@ -152,7 +155,7 @@ def _with_interval(value: float, halves: Array) -> Estimate:
     Of a mean, that spread is the standard error of the whole (Politis and Romano 1994). Here the variance is about twice as
     large: each half draws its graph of neighbours anew. Hence the √2, which simulation bears out (see the tests).
     """
-    error = float(halves.std(ddof=1)) / math.sqrt(2)
+    error = float(halves.std(ddof=1)) / math.sqrt(2) if np.isfinite(halves).all() else math.nan
     return Estimate(value, value - 1.96 * error, value + 1.96 * error)
 
 
