@@ -20,7 +20,7 @@ import tempfile
 import time
 import warnings
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -100,11 +100,11 @@ def fitted(data: str, recipe: str = "vae", **parameters: Any) -> lt.VAE:
         return lt.VAE(recipe, max_epochs=1, latent_dim=2, random_state=0, **parameters).fit(DATA[data]())
 
 
-def models(recipes: list[str]) -> Iterator[tuple[str, lt.VAE]]:
+def models(recipes: list[str], mixed: Sequence[str]) -> Iterator[tuple[str, lt.VAE]]:
     """Models of every recipe and of every kind of data, and with every law of the codes, by the names of their files."""
     for recipe in recipes:
         yield f"numbers-{recipe}", fitted("numbers", recipe)
-        if recipe != "sigma-vae":  # one of numbers
+        if recipe in mixed:
             yield f"mixed-{recipe}", fitted("mixed", recipe)
     vae = fitted("numbers")
     for law in ("mixture", "flow", "nearest"):
@@ -116,11 +116,11 @@ def models(recipes: list[str]) -> Iterator[tuple[str, lt.VAE]]:
     yield "pictures-vae", fitted("pictures")
 
 
-def write_corpus(folder: Path, recipes: list[str]) -> None:
-    """Models, and of two of them a survey, a certificate and a checkpoint."""
-    for name, vae in models(recipes):
+def write_corpus(folder: Path, recipes: list[str], mixed: Sequence[str], certified: Sequence[str]) -> None:
+    """Models of some recipes, of these some of mixed tables, of some a survey and a certificate; and a checkpoint."""
+    for name, vae in models(recipes, mixed):
         vae.save(folder / f"{name}.model")
-        if name in ("numbers-vae", "mixed-vae"):
+        if name in certified:
             run = folder / name
             run.mkdir()
             vae.save(run / "model.safetensors")
@@ -358,7 +358,9 @@ def main() -> None:
     folder = Path(asked.folder or tempfile.mkdtemp())
     if not list(folder.glob("*.model")):
         folder.mkdir(exist_ok=True, parents=True)
-        write_corpus(folder, [recipe.name for recipe in lt.recipes()])
+        recipes = [recipe.name for recipe in lt.recipes()]
+        of_mixed = [name for name in recipes if name != "sigma-vae"]  # one of numbers
+        write_corpus(folder, recipes, of_mixed, ("numbers-vae", "mixed-vae"))
     first = asked.seed * 10**6
     totals: Counter[str] = Counter()
     slowest = peak = 0.0

@@ -34,7 +34,7 @@ KIND = "model"
 VERSION = 3
 WEIGHTS = ("model.", "generator.", "law.")  # what the names of tensors of trained parts begin with
 PREFIXES = ("model", "generator", "law", "codec", "calibration")
-BUDGET = 2**25  # numbers that the smallest file may make, beside eight for each that it holds
+BUDGET = 2**24  # numbers that the smallest file may make, beside eight for each of its bytes
 
 
 Plain = float | int | None
@@ -144,11 +144,10 @@ def load(path: str | Path, parts: Iterable[type[Part]] = ()) -> Fitted:
         StorageError: missing, damaged, of a newer version, with an unknown part or with weights that are not finite.
     """
     values, tensors = read_tensors(path, KIND, VERSION)
-    size = 8 * (sum(value.numel() for value in tensors.values()) + len(str(values)))
     try:
         content: Content = checked(values, Content, "the description")
         with seeded(0), torch.no_grad():
-            with Budget(BUDGET + size):
+            with Budget(BUDGET + 8 * Path(path).stat().st_size):
                 fitted = _fitted(content, tensors, tuple(parts))
             _try_out(fitted)
         return fitted
@@ -235,13 +234,13 @@ RULES: dict[str, Callable[[Tensor], bool]] = {
 
 def _calibration(tensors: dict[str, Tensor], size: int) -> Calibration:
     """Scores in rising order, and of each value of a row its surprise."""
-    scores, surprise, covered = (tensors[name] for name in ("scores", "surprise", "covered"))
-    doubles = all(value.dtype == torch.float64 and value.ndim == 1 for value in tensors.values()) and len(tensors) == 3
-    shapes = len(scores) > 0 and len(surprise) == size and len(covered) in (0, len(SHARES))
-    values = not bool(scores.isnan().any() | surprise.isnan().any()) and bool(((covered >= 0) & (covered <= 1)).all())
-    if not (doubles and shapes and values and bool((scores.diff() >= 0).all())):
+    n, shares = (tensors[name].numel() if name in tensors else 0 for name in ("scores", "covered"))
+    sizes = {"scores": max(1, n), "surprise": size, "covered": shares and len(SHARES)}
+    wanted = {name: torch.empty(length, dtype=torch.float64, device="meta") for name, length in sizes.items()}
+    held = fitting(tensors, wanted, "what scores are compared with")
+    if not bool((held["scores"].diff() >= 0).all() & ((held["covered"] >= 0) & (held["covered"] <= 1)).all()):
         raise StorageError("what scores are compared with is damaged or was altered")
-    return Calibration(scores.numpy(), surprise.numpy(), covered.numpy())
+    return Calibration(**{name: value.numpy() for name, value in held.items()})
 
 
 def _try_out(fitted: Fitted) -> None:
