@@ -850,14 +850,15 @@ class Autoencoder(VAE):
 
 
 def load(path: str | Path, parts: Iterable[type[Part]] = ()) -> VAE:
-    """Read a model that :meth:`VAE.save` wrote.
+    """Read a model that :meth:`VAE.save` wrote. No file can run code, and one that is damaged is refused; but who may write to a
+    file can put another model there.
 
     Args:
         path: the file.
         parts: classes of one's own that the model is made of.
 
     Raises:
-        StorageError: missing, damaged, of a newer version, with an unknown part or with weights that are not finite.
+        StorageError: missing, damaged, of a newer version, with an unknown part, or with values that no model has.
     """
     fitted = storage.load(path, parts)
     vae = _as_it_was(fitted, path)

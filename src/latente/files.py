@@ -133,7 +133,7 @@ def checked(values: Any, schema: Any, what: str) -> Any:
 
 
 def fitting(tensors: Mapping[str, Tensor], wanted: Mapping[str, Tensor], what: str) -> dict[str, Tensor]:
-    """Tensors that have names, shapes and types of others, and no value that is not finite.
+    """Tensors that have names, shapes and types of others, in the order of these, and no value that is not finite.
 
     Raises:
         StorageError: one is missing, left over, or does not fit.
@@ -147,7 +147,7 @@ def fitting(tensors: Mapping[str, Tensor], wanted: Mapping[str, Tensor], what: s
             raise StorageError(f"{what}: {name} is {found} and must be {due}")
         if not bool(torch.isfinite(value).all()):
             raise StorageError(f"{what}: {name} holds values that are not finite; the model would answer nothing else")
-    return dict(tensors)
+    return {name: tensors[name] for name in wanted}
 
 
 def _metadata(content: bytes, path: Path) -> dict[str, str]:

@@ -1,7 +1,9 @@
 """Save and load a fitted model: one safetensors file, no code in it.
 
-The JSON in its metadata names parts by their registered names; the tensors are the weights and what was fitted. Loading builds
-the parts from the closed table, checks every tensor, and refuses what it does not know.
+The JSON in its metadata names parts by their registered names; the tensors are the weights and what was fitted. Loading checks
+every value and every tensor, builds the parts from the closed table, never more than the file has weights for, and refuses what
+it does not know. A file that was damaged does not load. There is no key in it, though: whoever writes other weights of the same
+shapes, and a new digest, has made another model, which loads.
 """
 
 from __future__ import annotations

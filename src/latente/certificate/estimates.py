@@ -48,7 +48,9 @@ class Estimate:
     def to_dict(self) -> dict[str, Any]:
         """Plain values, None for a number that is not finite."""
         numbers = {"value": self.value, "low": self.low, "high": self.high}
-        return {name: float(number) if math.isfinite(number) else None for name, number in numbers.items()} | {"reason": self.reason}
+        return {name: float(number) if math.isfinite(number) else None for name, number in numbers.items()} | {
+            "reason": self.reason
+        }
 
 
 def unknown(reason: str) -> Estimate:
