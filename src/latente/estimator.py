@@ -850,8 +850,8 @@ class Autoencoder(VAE):
 
 
 def load(path: str | Path, parts: Iterable[type[Part]] = ()) -> VAE:
-    """Read a model that :meth:`VAE.save` wrote. No file can run code, and one that is damaged is refused; but who may write to a
-    file can put another model there.
+    """Read a model that :meth:`VAE.save` wrote. No file can run code, and one that is damaged is refused; but whoever may write
+    to a file can put another model there.
 
     Args:
         path: the file.
