@@ -170,7 +170,9 @@ def _model(path: Path, _: Path) -> dict[str, Any]:
 def _survey(path: Path, run: Path) -> dict[str, Any]:
     path.rename(path.parent / "survey.safetensors")
     found = Survey.load(path.parent, lt.load(run / "model.safetensors"))
-    return {} if found is None else vars(found) | {"planes": [vars(plane) for plane in found.planes]}
+    if found is None:
+        raise lt.StorageError("it is of another model, and is left aside")
+    return vars(found) | {"planes": [vars(plane) for plane in found.planes]}
 
 
 def _certificate(path: Path, run: Path) -> dict[str, Any]:
@@ -205,7 +207,9 @@ def same(a: Any, b: Any) -> bool:
 
 
 def alter(values: Values, tensors: Tensors, chosen: random.Random) -> str:
-    """Alter values or tensors in place; what was done, in words."""
+    """Alter values or tensors in place, once or twice; what was done, in words."""
+    if chosen.random() < 0.2:
+        return f"{alter(values, tensors, chosen)}, {alter(values, tensors, chosen)}"
     return _alter_tensor(tensors, chosen) if tensors and chosen.random() < 0.4 else _alter_value(values, chosen)
 
 
@@ -231,6 +235,8 @@ def _somewhere(values: Values, chosen: random.Random) -> tuple[str, Any, Any]:
     """A place in a tree of values: its path, what holds it, and its key there."""
     path, parent = "", values
     while True:
+        if not parent:
+            parent = {"x": None} if isinstance(parent, dict) else [None]  # nothing is left there: alter nothing
         key = chosen.choice(list(parent) if isinstance(parent, dict) else range(len(parent)))
         path = f"{path}.{key}"
         if not isinstance(parent[key], (dict, list)) or not parent[key] or chosen.random() < 0.15:
@@ -264,7 +270,7 @@ TENSORS: dict[str, Callable[[Tensor], Tensor]] = {
     "turned": lambda old: old.mT.contiguous() if old.ndim > 1 else old[None],
     "short": lambda old: old[:-1] if old.ndim else old[None],
     "long": lambda old: torch.cat([old, old[:1]]) if old.ndim else old[None],
-    "repeated": lambda old: old.repeat(*(50 for _ in old.shape)) if old.ndim and old.numel() < 1000 else old[None],
+    "repeated": lambda old: torch.cat([old] * 50) if old.ndim else old[None],
     "empty": lambda old: old.new_zeros(0, 10**9),
     "scalar": lambda old: old.flatten()[0] if old.numel() and old.ndim else old[None],
     "half": lambda old: old.half(),

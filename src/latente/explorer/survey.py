@@ -69,6 +69,7 @@ class Content(msgspec.Struct, forbid_unknown_fields=True):
     def fits(self, d: int) -> bool:
         """Whether it is a survey of codes of ``d`` dimensions."""
         some = bool(self.active and self.planes) and len(set(self.active)) == len(self.active)
+        some = some and (self.kept is None or -math.inf < self.kept <= 1)
         return some and max(self.active) < d and all(plane.fits(d) for plane in self.planes)
 
 
