@@ -36,6 +36,7 @@ KIND = "model"
 VERSION = 3
 WEIGHTS = ("model.", "generator.", "law.")  # what the names of tensors of trained parts begin with
 PREFIXES = ("model", "generator", "law", "codec", "calibration")
+FACE_COLUMNS = ("encoder", "likelihood")  # parts that know of each column what it is
 BUDGET = 2**24  # numbers that the smallest file may make, beside eight for each of its bytes
 
 
@@ -180,11 +181,13 @@ def _model(
     prefix: str, parts: dict[str, Choice], tensors: dict[str, Tensor], facts: dict[str, Any], own: tuple[type[Part], ...]
 ) -> LatentModel:
     """A model whose parts are of the same columns as the codec, with its weights."""
-    for part in parts.values():
-        for name, value in facts.items():
-            if not _same(part.arguments.get(name, ()), value):
+    for role, part in parts.items():
+        for name in facts if role in FACE_COLUMNS else ("shape",):
+            if not _same(part.arguments.get(name, ()), facts[name]):
                 raise StorageError(f"{name} of {part.name!r} is not that of the columns")
     model: LatentModel = _filled(prefix, LatentModel.from_config(parts, own), tensors)
+    if any(part.arguments.get("latent_dim", model.latent_dim) != model.latent_dim for part in parts.values()):
+        raise StorageError("its parts have codes of different dimensions")
     return model
 
 

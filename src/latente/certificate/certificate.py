@@ -137,12 +137,12 @@ class Certificate:
             StorageError: something is missing, of another type, or not of a certificate.
         """
         content = checked(values, dict[str, Any], "the certificate")
-        about, verdicts = (content.pop(key, None) for key in ("about", "verdicts"))
-        if strange := content.keys() - LINES.keys():
-            raise StorageError(f"a certificate has no figure {min(strange)!r}")
+        about, verdicts = checked(content.pop("about", None), dict[str, Any], "what it is of"), content.pop("verdicts", None)
+        if strange := (content.keys() - LINES.keys()) | (about.keys() - About.__annotations__.keys()):
+            raise StorageError(f"a certificate has no {min(strange)!r}")
         figures = {name: _estimate(checked(content[name], Figure, name)) for name in LINES if name in content}
-        checked(about, About, "what the certificate is of")
-        return cls(dict(about or {}), figures, checked(verdicts, tuple[Verdict, ...], "the verdicts"))
+        checked(about, About, "what it is of")
+        return cls(about, figures, checked(verdicts, tuple[Verdict, ...], "the verdicts"))
 
     def lines(self) -> Iterator[tuple[str, str, str]]:
         """Name, value with interval, and sentence of each figure."""
