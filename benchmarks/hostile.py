@@ -274,6 +274,7 @@ TENSORS: dict[str, Callable[[Tensor], Tensor]] = {
     "empty": lambda old: old.new_zeros(0, 10**9),
     "scalar": lambda old: old.flatten()[0] if old.numel() and old.ndim else old[None],
     "half": lambda old: old.half(),
+    "brain": lambda old: old.bfloat16(),
     "double": lambda old: old.double() if old.dtype != torch.float64 else old.float(),
     "whole": lambda old: old.to(torch.int32),
     "bool": lambda old: old.bool() if old.dtype != torch.bool else old.byte(),

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
@@ -14,7 +16,7 @@ from benchmarks import hostile
 from latente.errors import ModelError
 from latente.files import checked, read_tensors, write_tensors
 from latente.model.budget import Budget
-from latente.model.parts import build
+from latente.model.parts import PARTS, Choice, build, constructor_arguments
 from latente.report.run_folder import read_certificate
 from latente.storage import VERSION
 
@@ -65,6 +67,7 @@ def put(path: str, value: Any) -> Any:
     return apply
 
 
+EARLIER = [[0.0498, -0.0380], [-0.0710, -0.1010]]  # codes that the model gave when it was written
 CHANGES = {
     "scores out of order": (
         "numbers-vae",
@@ -102,6 +105,44 @@ def test_what_a_model_needs_is_checked(what: str, folder: Path, tmp_path: Path) 
     name, alter, message = CHANGES[what]
     with pytest.raises(lt.StorageError, match=message):
         lt.load(altered(folder / f"{name}.model", tmp_path / "model.safetensors", alter))
+
+
+PLACES = ("encoder", "posterior", "prior", "decoder", "likelihood", "law")
+SIZES = {"latent_dim": 2, "width": 8, "outputs": 5, "hidden": [8], "shape": [5], "channels": [4]}
+
+
+def in_place(name: str, place: str) -> Any:
+    """Put a part into a place, with tensors that are right for it."""
+
+    def apply(values: Any, tensors: dict[str, torch.Tensor]) -> None:
+        holder, prefix = (values, "law.") if place == "law" else (values["parts"], f"model.{place}.")
+        known = {**SIZES, **holder[place]["arguments"]}
+        arguments = {key: value for key, value in known.items() if key in constructor_arguments(PARTS[name])}
+        holder[place] = {"name": name, "arguments": arguments}
+        for key in [key for key in tensors if key.startswith(prefix)]:
+            del tensors[key]
+        with contextlib.suppress(ModelError):
+            tensors |= {prefix + key: value for key, value in build(Choice(name, arguments)).state_dict().items()}
+
+    return apply
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_a_part_in_another_one_s_place_fits_or_is_refused(place: str, folder: Path, tmp_path: Path) -> None:
+    rows = hostile.numbers()[:2]
+    for name in sorted(PARTS):
+        path = altered(folder / "numbers-vae.model", tmp_path / "model.safetensors", in_place(name, place))
+        with contextlib.suppress(lt.LatenteError):
+            vae = lt.load(path)
+            for result in (vae.transform(rows), vae.score_samples(rows), vae.sample(1), vae.sample(1, law="prior")):
+                assert len(result)
+
+
+def test_a_file_of_an_earlier_version_loads() -> None:
+    vae = lt.load(Path(__file__).with_name("format-3.safetensors"))
+    assert vae.recipe_.name == "hi-vae"
+    assert np.allclose(vae.transform(hostile.mixed()[:2]), EARLIER, atol=1e-3)
+    assert list(vae.sample(2).columns) == list(hostile.mixed().columns)
 
 
 def test_a_file_that_loads_leaves_no_trace_in_the_generator(folder: Path) -> None:

@@ -25,6 +25,7 @@ from latente.files import Count, checked, digest, fitting, read_tensors, write_t
 from latente.model.budget import Budget
 from latente.model.latent_model import LatentModel
 from latente.model.laws import LatentLaw
+from latente.model.likelihoods import Likelihood
 from latente.model.parts import Choice, Part, build
 from latente.recipes import Recipe, decided_by
 from latente.rows import Rows
@@ -164,8 +165,11 @@ def _fitted(content: Content, tensors: dict[str, Tensor], own: tuple[type[Part],
     strange = [name for name in tensors if name.partition(".")[0] not in PREFIXES]
     if strange:
         raise StorageError(f"there is no place for the tensor {strange[0]}")
-    arrays = {key: value.numpy() for key, value in _below("codec", tensors).items()}
-    codec = codec_from_state(content.codec, arrays)
+    arrays = _below("codec", tensors)
+    strange = [name for name, value in arrays.items() if value.dtype not in (torch.float64, torch.int64, torch.bool)]
+    if strange:
+        raise StorageError(f"codec.{strange[0]} is {arrays[strange[0]].dtype}")
+    codec = codec_from_state(content.codec, {name: value.numpy() for name, value in arrays.items()})
     facts = decided_by(codec.fields)
     model = _model("model", content.parts, tensors, facts, own)
     generator = model
@@ -186,8 +190,6 @@ def _model(
             if not _same(part.arguments.get(name, ()), facts[name]):
                 raise StorageError(f"{name} of {part.name!r} is not that of the columns")
     model: LatentModel = _filled(prefix, LatentModel.from_config(parts, own), tensors)
-    if any(part.arguments.get("latent_dim", model.latent_dim) != model.latent_dim for part in parts.values()):
-        raise StorageError("its parts have codes of different dimensions")
     return model
 
 
@@ -257,10 +259,11 @@ def _try_out(fitted: Fitted) -> None:
     try:
         found.append(fitted.law.sample(1))
         for model in {fitted.model, fitted.generator}:
-            q = model.encode(rows)
-            px = model.decode(q.mean.unsqueeze(0))
-            px.row_log_prob(rows.x)
-            found += [q.mean, px.mean, px.sample()]
+            trace, sizes = model.trace(rows), (part["arguments"].get("latent_dim") for part in model.config().values())
+            if not {*sizes} <= {None, model.latent_dim} or not isinstance(model.likelihood, Likelihood):
+                raise StorageError("they have codes of different dimensions, or no likelihood among them")
+            found += [trace.z, trace.rate, trace.px.mean, trace.px.sample()]
+            trace.px.row_log_prob(rows.x)
             codec.decode(found[-1].reshape(1, *codec.shape), "numpy", possible=True)
     except Exception as error:
         raise StorageError(f"its parts do not fit each other: {error}") from error
