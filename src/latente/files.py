@@ -1,7 +1,9 @@
 """Files that are whole or not there, and that can't run code.
 
 What Latente writes is a safetensors file: tensors by name, and in its metadata one JSON text and a digest of everything.
-Reading checks all of it before anything is believed.
+Reading checks all of it before anything is believed: the digest, the types and ranges of the values (:func:`checked`), and
+names, shapes and types of tensors (:func:`fitting`). A digest is no signature: it detects damage, and not somebody who writes
+other numbers and a new digest.
 """
 
 from __future__ import annotations
@@ -18,8 +20,9 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Annotated, Any, BinaryIO
 
+import msgspec
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load as parse
@@ -30,6 +33,7 @@ from latente.errors import StorageError
 
 # A header is JSON of names, shapes and one text: real ones take kilobytes.
 LARGEST_HEADER = 50_000_000
+Count = Annotated[int, msgspec.Meta(ge=0)]
 
 
 def write_atomically(path: str | Path, write: Callable[[BinaryIO], object]) -> Path:
@@ -152,6 +156,39 @@ def read_tensors(path: str | Path, kind: str, version: int) -> tuple[dict[str, A
     if not intact:
         raise StorageError(f"{path} is damaged: its content does not match its checksum; fetch it again or train anew")
     return values, tensors
+
+
+def checked(values: Any, schema: Any, what: str) -> Any:
+    """Plain values as a schema has them: any type annotation that msgspec knows (dataclasses, ``tuple[int, ...]``, ranges).
+
+    Raises:
+        StorageError: a key is missing, or a value has another type or is out of range.
+
+    >>> checked([1, 2], tuple[int, ...], "the shape")
+    (1, 2)
+    """
+    try:
+        return msgspec.convert(values, schema)
+    except (msgspec.ValidationError, RecursionError) as error:
+        raise StorageError(f"{what} is damaged or was altered: {error}") from error
+
+
+def fitting(tensors: Mapping[str, Tensor], wanted: Mapping[str, Tensor], what: str) -> dict[str, Tensor]:
+    """Tensors that have names, shapes and types of others, in the order of these, and no value that is not finite.
+
+    Raises:
+        StorageError: one is missing, left over, or does not fit.
+    """
+    for name in wanted.keys() ^ tensors.keys():
+        raise StorageError(f"{what} {'lacks' if name in wanted else 'has no place for'} {name}")
+    for name, value in tensors.items():
+        right = wanted[name]
+        if (value.shape, value.dtype) != (right.shape, right.dtype):
+            found, due = (f"{each.dtype} {list(each.shape)}" for each in (value, right))
+            raise StorageError(f"{what}: {name} is {found} and must be {due}")
+        if not bool(torch.isfinite(value).all()):
+            raise StorageError(f"{what}: {name} holds values that are not finite; the model would answer nothing else")
+    return {name: tensors[name] for name in wanted}
 
 
 def _metadata(content: bytes, path: Path) -> dict[str, str]:

@@ -188,7 +188,7 @@ def _as_text(model: VAE | None, source: Table | Images | None) -> Callable[[Any,
     """What writes rows of a model as text; None where its data was not text."""
     codec: Any = model.codec_ if model is not None else None
     text = getattr(source, "text", None)
-    layout = text.layout if text is not None else getattr(codec, "text_layout", None)
+    layout = text.layout if text is not None else getattr(codec, "file_layout", None)
     if layout is None:
         return None
     from latente.data.text import for_suffix, write_text_table

@@ -141,18 +141,17 @@ def read_certificate(folder: Path, model: Path | None = None) -> Certificate:
         model: the file of the model that it is to be of; by default that in the folder.
 
     Raises:
-        StorageError: there is none, it can't be read, or it is of another model; one that does not say of which is believed.
+        StorageError: there is none, it can't be read, or it is of another model or does not say of which.
     """
     path = folder / CERTIFICATE
     try:
         found = Certificate.from_dict(json.loads(path.read_text(encoding="utf-8")))
-        known = found.about.get("model")
     except FileNotFoundError as error:
         raise StorageError(f"there is no {CERTIFICATE} in {folder}: name the data that the model was fitted on") from error
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise StorageError(f"{path} can't be read: {error}; name the data that the model was fitted on") from error
     model = model or folder / MODEL
-    if known is not None and known != identity_in(model):
+    if found.about.get("model") != identity_in(model):
         raise StorageError(f"{path} is of another model than {model}: name the data that this one was fitted on")
     return found
 

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import codecs
 import csv
 import io
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from itertools import pairwise
-from typing import Any
+from typing import Annotated, Any
+
+import msgspec
 
 from latente.data.text.notation import is_mark, is_typed
 from latente.errors import DataError
@@ -68,8 +69,8 @@ class Layout:
     """
 
     encoding: str = "utf-8"
-    delimiter: str = ","
-    newline: str = "\n"
+    delimiter: Annotated[str, msgspec.Meta(pattern=r'^[^\r\n"]$')] = ","
+    newline: Annotated[str, msgspec.Meta(pattern="^(\n|\r|\r\n)$")] = "\n"
     header: bool = True
     above: str = ""
     spaced: bool = False
@@ -236,14 +237,9 @@ def _unlike(number: int, column: list[str]) -> bool:
     return decimals or not min(values) - spread <= number <= max(values) + spread
 
 
-def is_layout(stored: Any) -> bool:
-    """Whether something from a file describes a layout."""
-    kinds = {each.name: type(each.default) for each in fields(Layout)}
-    right = isinstance(stored, Mapping) and set(stored) == set(kinds)
-    if not right or not all(isinstance(stored[name], kind) for name, kind in kinds.items()):
-        return False
-    marks = len(stored["delimiter"]) == 1 and stored["delimiter"] not in '\r\n"' and stored["newline"] in ("\n", "\r", "\r\n")
+def is_encoding(name: str) -> bool:
+    """Whether Python knows an encoding of text by this name."""
     try:
-        return bool(marks and codecs.lookup(stored["encoding"])._is_text_encoding)
+        return bool("".encode(name) or True)
     except LookupError:
         return False

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
-from typing import Any
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
+
+import msgspec
 
 from latente.data.text import moments
 
@@ -51,6 +53,9 @@ def is_typed(text: str) -> bool:
     return bool(_TYPED.fullmatch(text.strip()))
 
 
+Decimals = Annotated[int, msgspec.Meta(ge=-1, le=30)]
+
+
 @dataclass(frozen=True)
 class Notation:
     """How the values of a column are written.
@@ -63,15 +68,15 @@ class Notation:
         words: the spelling that the levels of a column have.
     """
 
-    kind: str
+    kind: Literal["number", "moment", "words"]
     decimal: str = "."
     thousands: str = ""
     prefix: str = ""
     suffix: str = ""
     negative: str = "-"
-    places: int = -1
-    up_to: int = -1
-    format: str = ""
+    places: Decimals = -1
+    up_to: Decimals = -1
+    format: Annotated[str, msgspec.Meta(pattern="^[^']*$")] = ""  # it becomes a part of a query
     zone: str = ""
     words: tuple[str, ...] = ()
 
@@ -79,15 +84,6 @@ class Notation:
     def plain(self) -> bool:
         """Whether it is how a program would write numbers."""
         return self.kind == "number" and not (self.thousands or self.prefix or self.suffix) and self.decimal == "."
-
-    def to_json(self) -> dict[str, Any]:
-        """Plain values, without those that are the default."""
-        return {key: value for key, value in asdict(self).items() if value != Notation.__dataclass_fields__[key].default}
-
-    @classmethod
-    def from_json(cls, value: Mapping[str, Any]) -> Notation:
-        """The inverse of :meth:`to_json`."""
-        return cls(**{**value, "words": tuple(value.get("words", ()))})
 
     def write(self, column: Any) -> list[str | None]:
         """The values of an Arrow array as text; None where they are missing."""
@@ -293,21 +289,3 @@ def folded(words: list[str], counts: Mapping[str, int], known: Notation | None) 
     often = sorted(words, key=lambda word: counts[word])
     spelling = {word.lower(): word for word in often}
     return {word: spelling[word.lower()] for word in words}
-
-
-def is_notation(stored: Any) -> bool:
-    """Whether something from a file describes a notation."""
-    if not isinstance(stored, Mapping) or stored.get("kind") not in ("number", "moment", "words"):
-        return False
-    kinds = {each.name: type(each.default) for each in fields(Notation) if each.name not in ("kind", "words")}
-    words = stored.get("words", [])
-    good = all(isinstance(stored[name], kinds[name]) for name in stored if name in kinds)
-    known = (
-        set(stored) <= {*kinds, "kind", "words"} and isinstance(words, (list, tuple)) and all(isinstance(w, str) for w in words)
-    )
-    return (
-        good
-        and known
-        and all(-1 <= stored.get(name, -1) <= 30 for name in ("places", "up_to"))
-        and "'" not in stored.get("format", "")
-    )
