@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from numbers import Real
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Self
 
 import numpy as np
@@ -121,6 +122,7 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
     (200, 3)
     """
 
+    reading_: Mapping[str, Any] = MappingProxyType({})  # how data is read, where not as in the fit; in memory only
     _at_hand: tuple[Rows, Rows | None] | None = None  # some of the fit's rows; in memory only
 
     def __init__(
@@ -817,9 +819,10 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
     def _read(self, X: Any) -> Table | Images:
         """What comes in, of which only the columns that the model knows."""
         check_is_fitted(self, "model_")
-        names, known = (self.codec_.feature_names if self.codec_.named else None), self.codec_.known_notations
-        data = read(X, names, self.codec_.text_names, known=known, missing=self.missing or ())
-        return self.codec_.like_fitted(data)
+        codec = self.codec_
+        how = {"missing": self.missing or (), **codec.reading_of_fit, **self.reading_}
+        names = codec.feature_names if codec.named else None
+        return codec.like_fitted(read(X, names, codec.text_names, known=codec.known_notations, **how))
 
     def _rows(self, X: Any) -> Rows:
         return self._encoded(self._read(X))

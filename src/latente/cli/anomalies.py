@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from latente.cli.console import Console
 from latente.cli.options import Data, Force, Json, OutTable, Quiet, Run, UnknownLevels
+from latente.cli.reading import Reading, reads
 
 
+@reads
 def anomalies(
     run: Run,
     data: Data,
@@ -14,6 +16,7 @@ def anomalies(
     unknown: UnknownLevels = None,
     json: Json = False,
     quiet: Quiet = False,
+    reading: Reading | None = None,
 ) -> None:
     """How unlikely each row is, and the columns that make it so.
 
@@ -30,7 +33,9 @@ def anomalies(
     """
     from latente.cli.tasks import Task
 
-    task = Task(run, out, Console(json, quiet), data=data, force=force, unknown=unknown, numbers=True, text=True)
+    task = Task(
+        run, out, Console(json, quiet), data=data, force=force, unknown=unknown, reading=reading, numbers=True, text=True
+    )
     found = task.vae.anomalies(data)
     from latente.cli.output import as_table
 

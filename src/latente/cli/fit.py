@@ -19,6 +19,7 @@ from latente.cli.console import Console, counted
 from latente.cli.failures import FAILED
 from latente.cli.options import AUTO, Data, Json, Lang, Quiet, Seed, named
 from latente.cli.output import refuse_own_input
+from latente.cli.reading import Reading, reads
 from latente.errors import StorageError
 
 if TYPE_CHECKING:
@@ -95,6 +96,7 @@ Figures = Annotated[bool, typer.Option("--figures/--no-figures", help="Draw figu
 Certified = Annotated[bool, typer.Option("--certificate/--no-certificate", help="Measure the latent space, too.")]
 
 
+@reads
 def fit(
     data: Data,
     recipe: RecipeText = "vae",
@@ -117,6 +119,7 @@ def fit(
     lang: Lang = None,
     json: Json = False,
     quiet: Quiet = False,
+    reading: Reading | None = None,
 ) -> None:
     """Train a model; what is not given is chosen from the data.
 
@@ -148,10 +151,11 @@ def fit(
         precision=str(precision),
         random_state=seed,
         kinds=options.kinds(kinds),
+        missing=(reading or {}).get("missing"),
     )
     folder = Path(out or f"{stem(data)}-{name}")
     console, writes = Console(json, quiet), Writes(figures, certificate, lang)
-    run(vae, data, folder, console, writes, resume=resume, checkpoint_every=checkpoint_every)
+    run(vae, data, folder, console, writes, resume=resume, checkpoint_every=checkpoint_every, reading=reading or {})
 
 
 @dataclass(frozen=True)
@@ -172,6 +176,7 @@ def run(
     *,
     resume: bool,
     checkpoint_every: float,
+    reading: Reading,
 ) -> None:
     """Fit, write the run folder with what is wanted, and say what came of it."""
     from latente.data import read
@@ -186,7 +191,7 @@ def run(
             _check_resumable(folder, console)
         vae.verbose = int(console.shows_progress)
         with console.hearing_warnings() as heard, keeping_what_there_is(console) as observer:
-            rows = read(data, texts=text_columns(vae.kinds))
+            rows = read(data, texts=text_columns(vae.kinds), **reading)
             vae.fit(
                 rows,
                 checkpoint=folder / CHECKPOINT,

@@ -9,6 +9,7 @@ import typer
 from latente.cli.console import Console
 from latente.cli.failures import Misused
 from latente.cli.options import Data, Force, Json, OutRows, Quiet, Run, Seed, UnknownLevels
+from latente.cli.reading import Reading, reads
 
 Draws = Annotated[
     int | None,
@@ -22,6 +23,7 @@ Intervals = Annotated[
 ]
 
 
+@reads
 def impute(
     run: Run,
     data: Data,
@@ -33,6 +35,7 @@ def impute(
     seed: Seed = 0,
     json: Json = False,
     quiet: Quiet = False,
+    reading: Reading | None = None,
 ) -> None:
     """What is missing in each row, filled in from the rest.
 
@@ -49,7 +52,7 @@ def impute(
         raise Misused("--draws and --intervals are two answers to how sure a value is: ask for one of them")
     if intervals is not None and not 0 < intervals < 1:
         raise Misused(f"--intervals takes a share between 0 and 1, such as .9, not {intervals:g}")
-    task = Task(run, out, Console(json, quiet), data=data, force=force, unknown=unknown)
+    task = Task(run, out, Console(json, quiet), data=data, force=force, unknown=unknown, reading=reading)
     marks = [str(k + 1) for k in range(draws)] if draws else ["low", "high"] if intervals else []
     others = task.others(marks)
     rows = task.vae._read(data)

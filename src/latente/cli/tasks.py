@@ -11,14 +11,19 @@ from typing import TYPE_CHECKING, Any
 from latente.cli.console import Console, counted
 from latente.cli.failures import Misused
 from latente.cli.output import Destination, as_table, refuse_own_input
+from latente.cli.reading import Reading
 from latente.errors import StorageError
 
 if TYPE_CHECKING:
     from latente.estimator import VAE
 
 
-def open_model(run: str, unknown: str | None = None) -> VAE:
-    """The model of a run folder, or of a file; ``unknown`` is what texts are that it was not fitted on, if not as it says.
+def open_model(run: str, unknown: str | None = None, reading: Reading | None = None) -> VAE:
+    """The model of a run folder, or of a file.
+
+    Args:
+        run: the folder, or the file.
+        unknown: what texts are that it was not fitted on, if not as it says. reading: how data is read, if not as in its fit.
 
     Raises:
         StorageError: there is none, or it can't be read.
@@ -27,7 +32,7 @@ def open_model(run: str, unknown: str | None = None) -> VAE:
     from latente.estimator import load
 
     vae = load(path)
-    vae.unknown = str(unknown or vae.unknown)
+    vae.unknown, vae.reading_ = str(unknown or vae.unknown), reading or {}
     if vae.codec_.kind == "table":  # what comes out goes to a file: no frame of a package that may not be installed here
         vae.codec_ = replace(vae.codec_, container="pyarrow")
     else:
@@ -81,7 +86,7 @@ class Task:
         out: what ``-o`` says.
         console: how to speak.
         data: what is read beside the run; it is not written over, but by ``force``.
-        unknown: what texts are that the model was not fitted on.
+        unknown: what texts are that the model was not fitted on. reading: how data is to be read.
         numbers: whether a table comes out whatever the rows of the model are; ``text``: whether it holds text.
     """
 
@@ -94,6 +99,7 @@ class Task:
         data: str = "",
         force: bool = False,
         unknown: str | None = None,
+        reading: Reading | None = None,
         numbers: bool = False,
         text: bool = False,
     ) -> None:
@@ -101,7 +107,7 @@ class Task:
         refuse_own_input([self.destination.path], self._inputs, force)
         if self.destination.path is None and console.json:
             raise Misused("--json needs -o FILE: without it, the rows themselves go to stdout")
-        self.vae = open_model(run, unknown)
+        self.vae = open_model(run, unknown, reading)
         console.hear_warnings()
         self.pictures = makes_pictures(self.vae) and not numbers
         self.of_rows = not numbers

@@ -73,6 +73,11 @@ class ImageCodec(Stored):
         return {}
 
     @property
+    def reading_of_fit(self) -> dict[str, Any]:
+        """Nothing: pictures are read in one way."""
+        return {}
+
+    @property
     def text_names(self) -> tuple[str, ...]:
         """Columns of text: pictures have none."""
         return ()

@@ -46,7 +46,7 @@ from latente.data.notes import notes_of, tell_unknown
 from latente.data.seen import as_it_came, as_numbers, as_texts, exactly, kept, numbered, with_seen
 from latente.data.sources import Images, Table, is_number
 from latente.data.state import Stored, expect, is_texts
-from latente.data.text import Layout, Notation, TextTable, is_encoding
+from latente.data.text import Layout, Notation, Reading, TextTable, is_encoding
 from latente.errors import DataError
 from latente.rows import BINARY, CATEGORICAL, Cells, Field, Record, Rows, row_shape
 
@@ -90,7 +90,7 @@ class TableCodec(Stored):
             and where there is none.
         notes: sentences about the data that a person should know.
         notations: how each column was written in a text file; () where the data came from elsewhere.
-        file_layout: how that file was laid out.
+        file_layout: how that file was laid out. file_reading: what was asked for when it was read.
     """
 
     names: tuple[str, ...]
@@ -118,6 +118,7 @@ class TableCodec(Stored):
     notes: tuple[str, ...]
     notations: tuple[Notation | None, ...] = ()
     file_layout: Layout | None = None
+    file_reading: Reading | None = None
 
     kind: ClassVar[str] = "table"
 
@@ -238,6 +239,12 @@ class TableCodec(Stored):
         """How columns were written in the text file of the fit, by name."""
         pairs = zip(self.names, self.notations, strict=False)
         return {name: notation for name, notation in pairs if notation is not None}
+
+    @property
+    def reading_of_fit(self) -> dict[str, Any]:
+        """How further files are read: as was asked for that of the fit, but for its encoding, which is found."""
+        asked = {} if self.file_reading is None else vars(self.file_reading)
+        return {name: value for name, value in asked.items() if value not in (None, ()) and name != "encoding"}
 
     @property
     def feature_names(self) -> tuple[str, ...]:
@@ -588,7 +595,8 @@ class TableCodec(Stored):
 
 def _written(names: tuple[str, ...], text: TextTable) -> dict[str, Any]:
     """How the columns of a text file are written, and how it is laid out, as a codec keeps them."""
-    return {"notations": tuple(map(text.notations.get, names)), "file_layout": replace(text.layout, above="")}
+    layout = replace(text.layout, above="")
+    return {"notations": tuple(map(text.notations.get, names)), "file_layout": layout, "file_reading": text.asked}
 
 
 def _unit(table: Table, summary: Summary, numbers: Array) -> float:

@@ -31,7 +31,7 @@ class TextTable:
     Attributes:
         table: of typed columns, an Arrow table. recorded: the same as texts, as they stand in the file.
         header: names as they stand; () where the file has none.
-        notations: by name how a column is written. layout: how the file is laid out.
+        notations: by name how a column is written. layout: how the file is laid out. asked: what was given, and not found.
         notes: what a person should know; warnings: what they must, for some of the file is left out.
     """
 
@@ -40,6 +40,7 @@ class TextTable:
     header: tuple[str, ...]
     notations: Mapping[str, Notation]
     layout: Layout
+    asked: Reading = FOUND
     notes: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
 
@@ -74,11 +75,10 @@ def read_text(
         DataError: the file is no text, or some of it can't be read.
     """
     text, found = encoding.text_of(path, asked.encoding)
-    if not asked.delimiter and path.name.lower().removesuffix(".gz").endswith(".tsv"):
-        asked = replace(asked, delimiter="\t")
+    tabs = not asked.delimiter and path.name.lower().removesuffix(".gz").endswith(".tsv")
     notes = [] if found in ("utf-8", "utf-8-sig") or asked.encoding else [f"read as {encoding.said(found)}"]
-    layout, body = find_layout(text, found, asked)
-    if asked.delimiter is None and layout.delimiter not in body[:2000] and (split := _by_spaces(body)):
+    layout, body = find_layout(text, found, replace(asked, delimiter="\t") if tabs else asked)
+    if asked.delimiter is None and not tabs and layout.delimiter not in body[:2000] and (split := _by_spaces(body)):
         layout, body = replace(layout, delimiter="\t"), split
         layout = replace(layout, header=has_header([line.split("\t") for line in body.splitlines()[:EVIDENCE]]))
     grid = read_grid(body, layout)
@@ -134,7 +134,7 @@ def _typed(grid: Grid, layout: Layout, asked: Reading, texts: Collection[str], k
         table, recorded = table.slice(0, len(table) - 1), recorded.slice(0, len(recorded) - 1)
     notations = {column.name: column.notation for column in columns if column.notation is not None}
     assert isinstance(table, pa.Table)
-    return TextTable(table, recorded, grid.header, notations, layout, tuple(grid.notes), tuple(grid.warnings))
+    return TextTable(table, recorded, grid.header, notations, layout, asked, tuple(grid.notes), tuple(grid.warnings))
 
 
 def _table(columns: list[Any], names: tuple[str, ...]) -> Any:
