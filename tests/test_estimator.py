@@ -243,7 +243,7 @@ BAD_SETTINGS = [
     ({"recipe": 3}, "recipe is 3"),
     ({"likelihood": "gauss"}, "no part called 'gauss'"),
     ({"likelihood": "bernoulli"}, "'bernoulli' is a likelihood of values from 0 to 1"),
-    ({"recipe": lt.recipe("beta-vae", beta="x")}, "beta of 'elbo' is a number, not 'x'"),
+    ({"recipe": lt.recipe("beta-vae", beta="x")}, "beta of 'elbo' can't be 'x': Expected `float`, got `str`"),
     ({"likelihood": "elbo"}, "'elbo' is no likelihood"),
 ]
 

@@ -35,10 +35,11 @@ from latente.data import (
     seen_rows,
     suspicious,
 )
-from latente.errors import DataError, LatenteWarning, ModelError, StorageError
+from latente.errors import DataError, LatenteError, LatenteWarning, ModelError, StorageError
+from latente.files import Count, checked
 from latente.model.latent_model import LatentModel
 from latente.model.laws import LatentLaw, NearestLaw, fit_chosen
-from latente.model.parts import Choice, Part, choose
+from latente.model.parts import Choice, Part, checked_arguments, choose
 from latente.recipes import Composer, Recipe, mixed, row_law
 from latente.recipes import recipe as find_recipe
 from latente.rows import BINARY, CATEGORICAL, Rows, levels_of
@@ -919,14 +920,15 @@ class Autoencoder(VAE):
 
 
 def load(path: str | Path, parts: Iterable[type[Part]] = ()) -> VAE:
-    """Read a model that :meth:`VAE.save` wrote.
+    """Read a model that :meth:`VAE.save` wrote. No file can run code, and one that is damaged is refused; but whoever may write
+    to a file can put another model there.
 
     Args:
         path: the file.
         parts: classes of one's own that the model is made of.
 
     Raises:
-        StorageError: missing, damaged, of a newer version, with an unknown part or with weights that are not finite.
+        StorageError: missing, damaged, of a newer version, with an unknown part, or with values that no model has.
     """
     fitted = storage.load(path, parts)
     vae = _as_it_was(fitted, path)
@@ -942,13 +944,17 @@ def load(path: str | Path, parts: Iterable[type[Part]] = ()) -> VAE:
 def _as_it_was(fitted: storage.Fitted, path: str | Path) -> VAE:
     """An estimator with the parameters of the one that was saved."""
     cls = VAE if fitted.model.is_stochastic else Autoencoder
+    settings = {
+        key: value for key, value in fitted.settings.items() if key not in ("recipe", "likelihood", "random_state", "seed")
+    }
     try:
-        settings = dict(fitted.settings)
-        seed, hidden = int(settings.pop("seed")), settings.pop("hidden")
-        settings |= {"recipe": fitted.recipe, "likelihood": "auto", "random_state": seed}
-        return cls(**settings, hidden=hidden if hidden == "auto" else tuple(hidden))
-    except (KeyError, TypeError, ValueError) as error:
+        seed = checked(fitted.settings.get("seed"), Count, "the seed")
+        arguments = checked_arguments(cls, settings, "the estimator")
+        vae = cls(**arguments, recipe=fitted.recipe, random_state=seed)
+        vae._check_parameters()
+    except (LatenteError, TypeError) as error:
         raise StorageError(f"{path} does not describe an estimator of this Latente: {error}") from error
+    return vae
 
 
 def text_columns(kinds: Mapping[str, str] | None) -> list[str]:

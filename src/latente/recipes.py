@@ -18,6 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from latente.errors import ModelError
+from latente.files import checked
 from latente.model import (  # noqa: F401  (most of them register)
     autoregressive,
     cells,
@@ -89,20 +90,14 @@ class Recipe:
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> Recipe:
         """The inverse of :meth:`to_json`."""
-        parts: dict[str, Any] = {key: _part(part) for key, part in value.items()}
-        return cls(**parts)
+        recipe: Recipe = checked(value, cls, "the recipe")
+        return recipe
 
 
 def _plain(value: Any) -> Any:
     if isinstance(value, tuple):
         return [part.to_json() for part in value]
     return value.to_json() if isinstance(value, Choice) else value
-
-
-def _part(value: Any) -> Any:
-    if isinstance(value, list):
-        return tuple(map(Choice.from_json, value))
-    return Choice.from_json(value) if isinstance(value, dict) else value
 
 
 VAE = Recipe("vae", "variational autoencoder: a normal code for each row, regularised by N(0, I)", "Kingma and Welling 2014")
@@ -340,7 +335,7 @@ class Composer:
         of_mixed, few = mixed(self.fields), self.n_rows < SMALL_DATA
         hidden = widths(math.prod(shape), self.n_rows, of_mixed) if self.hidden is None else self.hidden
         return {
-            "shape": shape,
+            **decided_by(self.fields),
             "latent_dim": self.latent_dim,
             "hidden": hidden,
             "channels": channels(shape) if len(shape) == 3 else (),
@@ -349,12 +344,19 @@ class Composer:
             "dropout": 0.1 if few and self.hidden is None and not of_mixed else 0.0,
             "linear": remedy.linear and self.hidden is None and not levels and not self.roomy,
             "skip": remedy.skip,
-            "levels": levels,
-            "holes": tuple(field.missing > 0 for field in self.fields),
-            "cells": tuple(field.cells for field in self.fields),
-            "steps": tuple(field.record.step for field in self.fields),
             "columns": heterogeneous.columns_of(self.fields),
         }
+
+
+def decided_by(fields: tuple[Field, ...]) -> dict[str, Any]:
+    """Arguments of parts that are nothing but what the fields are."""
+    return {
+        "shape": row_shape(fields),
+        "levels": levels_of(fields),
+        "holes": tuple(field.missing > 0 for field in fields),
+        "cells": tuple(field.cells for field in fields),
+        "steps": tuple(field.record.step for field in fields),
+    }
 
 
 def row_law(composer: Composer) -> Composer | None:

@@ -213,8 +213,8 @@ def test_stdout_that_is_full_and_stdout_that_nobody_reads(process, table_run, ta
     assert unread.stdout.readline() == "c0,c1,c2,c3\n"
     unread.stdout.close()
     assert unread.stderr.read() == ""
-    assert unread.wait(timeout=100) == 1
-    assert on_full_disc.communicate(timeout=100)[1] == "Error: can't write or read: [Errno 28] No space left on device\n"
+    assert unread.wait(timeout=100) == 141
+    assert on_full_disc.communicate(timeout=100)[1] == "Error: can't write to standard output: No space left on device\n"
     assert on_full_disc.returncode == 1
 
 

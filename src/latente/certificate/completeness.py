@@ -135,7 +135,8 @@ def completeness(fake: Affinity, scale: Scale) -> Estimate:
     if refused:
         return unknown(refused)
     value = (fake.value - scale.null.value) / scale.contrast
-    halves = (fake.halves - scale.null.halves) / (scale.real.halves - scale.null.halves)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        halves = (fake.halves - scale.null.halves) / (scale.real.halves - scale.null.halves)
     return _with_interval(value, halves).clipped()
 
 
@@ -147,7 +148,9 @@ def beyond(own: Affinity, other: Affinity, scale: Scale) -> Estimate:
     if refused:
         return unknown(refused)
     value = completeness(own, scale).value - completeness(other, scale).value
-    found = _with_interval(value, (own.halves - other.halves) / (scale.real.halves - scale.null.halves))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        halves = (own.halves - other.halves) / (scale.real.halves - scale.null.halves)
+    found = _with_interval(value, halves)
     return replace(found, low=max(-1.0, found.low), high=min(1.0, found.high))
 
 
@@ -168,7 +171,7 @@ def _standard_error(halves: Array) -> float:
     Of a mean, that spread is the standard error of the whole (Politis and Romano 1994). Here the variance is about twice as
     large: each half draws its graph of neighbours anew. Hence the √2, which simulation bears out (see the tests).
     """
-    return float(halves.std(ddof=1)) / math.sqrt(2)
+    return float(halves.std(ddof=1)) / math.sqrt(2) if np.isfinite(halves).all() else math.nan
 
 
 def density_and_coverage(real: Array, fake: Array, reference: Array) -> tuple[Estimate, Estimate]:

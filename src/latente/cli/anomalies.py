@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from latente.cli.console import Console
-from latente.cli.options import Data, Json, OutTable, Quiet, Run, UnknownLevels
+from latente.cli.options import Data, Force, Json, OutTable, Quiet, Run, UnknownLevels
 
 
 def anomalies(
     run: Run,
     data: Data,
     out: OutTable = "-",
+    force: Force = False,
     unknown: UnknownLevels = None,
     json: Json = False,
     quiet: Quiet = False,
@@ -29,7 +30,7 @@ def anomalies(
     """
     from latente.cli.tasks import Task
 
-    task = Task(run, out, Console(json, quiet), unknown=unknown, numbers=True, text=True)
+    task = Task(run, out, Console(json, quiet), data=data, force=force, unknown=unknown, numbers=True, text=True)
     found = task.vae.anomalies(data)
     from latente.cli.output import as_table
 

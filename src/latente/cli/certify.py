@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -84,12 +85,14 @@ def certify(
 def measured(run: str, data: str, held_out: str, unknown: str | None) -> Certificate:
     """The certificate of a model, measured now, and left in the run folder where there is one."""
     from latente.cli.tasks import open_model
+    from latente.folders import hold
     from latente.report.run_folder import write_certificate
 
-    vae = open_model(run, unknown)
-    certificate = vae.certificate(held_out or None, train=data)
-    if Path(run).is_dir():
-        write_certificate(certificate, Path(run))
+    vae, folder = open_model(run, unknown), Path(run)
+    with hold(folder) if folder.is_dir() else nullcontext():
+        certificate = vae.certificate(held_out or None, train=data)
+        if folder.is_dir():
+            write_certificate(certificate, folder)
     return certificate
 
 
@@ -123,8 +126,9 @@ def _write_law(console: Console, vae: VAE, rows: Any, certificate: Certificate, 
     """
     from latente.cli.tasks import model_file
     from latente.estimator import load
+    from latente.folders import hold
     from latente.report.page import language_of
-    from latente.report.run_folder import REPORT, write_certificate, write_run
+    from latente.report.run_folder import FILES, REPORT, SURVEY, write_certificate, write_parts
     from latente.report.shown import Shown
     from latente.report.texts import speaking
 
@@ -135,11 +139,13 @@ def _write_law(console: Console, vae: VAE, rows: Any, certificate: Certificate, 
         return
     lang = language_of(folder / REPORT)
     shown = Shown(vae, rows) if lang else None
-    with speaking(lang or "en"):
-        write_run(whole, shown, folder)
-    write_certificate(certificate, folder)
-    if shown is not None:
-        reported(shown, folder, console, lang=lang, certificate=certificate, source=data)
+    with hold(folder) as held, held.stage() as stage:
+        with speaking(lang or "en"):
+            paths = write_parts(whole, shown, stage)
+        paths["certificate"] = write_certificate(certificate, stage)
+        if shown is not None:
+            paths |= reported(shown, stage, folder, console, lang=lang, certificate=certificate, source=data)
+        held.commit(paths, [name for name in FILES if name != SURVEY])  # which knows nothing of the law
 
 
 def tell_laws(console: Console, run: str, data: str, held_out: str, unknown: str | None) -> None:

@@ -11,6 +11,7 @@ from latente.cli import options
 from latente.cli.console import Console
 from latente.cli.fit import Device, Hidden, KindsOfColumns, LatentDim, MaxEpochs, TimeLimit, stem
 from latente.cli.options import AUTO, Data, Json, Lang, Quiet, Seed, named
+from latente.cli.output import refuse_own_input
 
 if TYPE_CHECKING:
     from latente.recipes import Recipe
@@ -58,6 +59,7 @@ def compare(
 
     console, folder = Console(json, quiet), Path(out or f"{stem(data)}-compare")
     claim_study(folder, COMPARE)
+    refuse_own_input(list(folder.rglob("*")), [data])
     with console.hearing_warnings():
         found = made(
             data, chosen, latent_dim=latent_dim, time_limit=time_limit, random_state=seed, hidden=hidden,

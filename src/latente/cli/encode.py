@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from latente.cli.console import Console
-from latente.cli.options import Data, Json, OutTable, Quiet, Run, UnknownLevels
+from latente.cli.options import Data, Force, Json, OutTable, Quiet, Run, UnknownLevels
 
 
 def encode(
     run: Run,
     data: Data,
     out: OutTable = "-",
+    force: Force = False,
     unknown: UnknownLevels = None,
     json: Json = False,
     quiet: Quiet = False,
@@ -22,5 +23,5 @@ def encode(
     """
     from latente.cli.tasks import Task
 
-    task = Task(run, out, Console(json, quiet), unknown=unknown, numbers=True)
+    task = Task(run, out, Console(json, quiet), data=data, force=force, unknown=unknown, numbers=True)
     task.finish(task.vae.transform(data), tuple(task.vae.get_feature_names_out()))

@@ -47,6 +47,7 @@ def explore(
     def ready(address: str) -> None:
         console.say(f"{address}\nCtrl-C ends it")
         console.report({"address": address})
+        console.end()
         if not no_browser:
             typer.launch(address)
 

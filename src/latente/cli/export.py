@@ -9,7 +9,8 @@ import typer
 
 from latente.cli.console import Console
 from latente.cli.failures import Misused
-from latente.cli.options import Json, Quiet, Run
+from latente.cli.options import Force, Json, Quiet, Run
+from latente.cli.output import refuse_own_input
 
 Page = Annotated[str, typer.Argument(metavar="PAGE", help="The file to write, such as page.html.")]
 Compared = Annotated[
@@ -42,6 +43,7 @@ def export(
     data: Measured = "",
     with_rows: Written = "",
     compare: Compared = "",
+    force: Force = False,
     json: Json = False,
     quiet: Quiet = False,
 ) -> None:
@@ -62,6 +64,7 @@ def export(
     from latente.explorer.export import export as write
     from latente.explorer.pack import header_of, pack
 
+    refuse_own_input([Path(page)], [run, compare, data, with_rows], force)
     if with_rows:
         console.remark(f"the rows of {with_rows} and their codes can be read by anyone who has {page}", "warning")
     with console.hearing_warnings() as warned:

@@ -8,7 +8,7 @@ import typer
 
 from latente.cli.console import Console
 from latente.cli.failures import Misused
-from latente.cli.options import Data, Json, OutRows, Quiet, Run, Seed, UnknownLevels
+from latente.cli.options import Data, Force, Json, OutRows, Quiet, Run, Seed, UnknownLevels
 
 Draws = Annotated[
     int | None,
@@ -28,6 +28,7 @@ def impute(
     out: OutRows = "-",
     draws: Draws = None,
     intervals: Intervals = None,
+    force: Force = False,
     unknown: UnknownLevels = None,
     seed: Seed = 0,
     json: Json = False,
@@ -48,9 +49,9 @@ def impute(
         raise Misused("--draws and --intervals are two answers to how sure a value is: ask for one of them")
     if intervals is not None and not 0 < intervals < 1:
         raise Misused(f"--intervals takes a share between 0 and 1, such as .9, not {intervals:g}")
-    task = Task(run, out, Console(json, quiet), unknown=unknown)
+    task = Task(run, out, Console(json, quiet), data=data, force=force, unknown=unknown)
     marks = [str(k + 1) for k in range(draws)] if draws else ["low", "high"] if intervals else []
-    others = task.destination.beside(marks) if marks else []
+    others = task.others(marks)
     rows = task.vae._read(data)
     if draws:
         written = task.beside(others, task.vae.impute(rows, draws=draws, random_state=seed), rows)

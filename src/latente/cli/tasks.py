@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from latente.cli.console import Console, counted
 from latente.cli.failures import Misused
-from latente.cli.output import Destination, as_table
+from latente.cli.output import Destination, as_table, refuse_own_input
 from latente.errors import StorageError
 
 if TYPE_CHECKING:
@@ -41,9 +41,11 @@ def model_file(run: str) -> Path:
     Raises:
         StorageError: there is none.
     """
+    from latente.folders import finish
     from latente.report.run_folder import CHECKPOINT, MODEL
 
     path = Path(run)
+    finish(path)
     if not path.exists():
         raise StorageError(f"there is no run folder and no model file {run!r}; 'latente fit DATA -o {run}' makes one")
     if not path.is_dir():
@@ -78,14 +80,25 @@ class Task:
         run: run folder or model file.
         out: what ``-o`` says.
         console: how to speak.
+        data: what is read beside the run; it is not written over, but by ``force``.
         unknown: what texts are that the model was not fitted on.
         numbers: whether a table comes out whatever the rows of the model are; ``text``: whether it holds text.
     """
 
     def __init__(
-        self, run: str, out: str, console: Console, *, unknown: str | None = None, numbers: bool = False, text: bool = False
+        self,
+        run: str,
+        out: str,
+        console: Console,
+        *,
+        data: str = "",
+        force: bool = False,
+        unknown: str | None = None,
+        numbers: bool = False,
+        text: bool = False,
     ) -> None:
-        self.destination, self.console = Destination.of(out), console
+        self.destination, self.console, self._inputs, self._force = Destination.of(out), console, [run, data], force
+        refuse_own_input([self.destination.path], self._inputs, force)
         if self.destination.path is None and console.json:
             raise Misused("--json needs -o FILE: without it, the rows themselves go to stdout")
         self.vae = open_model(run, unknown)
@@ -97,6 +110,16 @@ class Task:
             if self.pictures
             else self.destination.for_table(text or (not numbers and holds_text(self.vae)))
         )
+
+    def others(self, marks: Sequence[str]) -> list[Destination]:
+        """Places beside OUT, one for each mark.
+
+        Raises:
+            Misused: they would replace what is read.
+        """
+        found = self.destination.beside(marks) if marks else []
+        refuse_own_input([place.path for place in found], self._inputs, self._force)
+        return found
 
     def beside(self, others: list[Destination], results: Iterable[Any], source: Any = None) -> list[Path | None]:
         """Write several results to places of their own, and say where they are."""

@@ -11,6 +11,7 @@ from latente.cli import options
 from latente.cli.console import Console
 from latente.cli.fit import Device, Hidden, KindsOfColumns, MaxEpochs, RecipeText, TimeLimit, stem
 from latente.cli.options import AUTO, Data, Json, Lang, Quiet, Seed, named
+from latente.cli.output import refuse_own_input
 
 Out = Annotated[
     str, typer.Option("--out", "-o", metavar="OUT", help="Folder.", show_default="./NAME-tradeoff, NAME being that of DATA")
@@ -59,6 +60,7 @@ def tradeoff(
     model = find(name, **arguments)
     console, folder = Console(json, quiet), Path(out or f"{stem(data)}-tradeoff")
     claim_study(folder, TRADEOFF)
+    refuse_own_input([folder / name for name in TRADEOFF], [data])
     with console.hearing_warnings():
         found = made(
             data, model, dims=dims, betas=betas, time_limit=time_limit, random_state=seed, hidden=hidden,

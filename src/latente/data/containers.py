@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from latente.data.moments import as_series, is_moment, label_of
+from latente.data.moments import as_series, has_known_zone, is_moment, label_of
 from latente.errors import DataError
 
 Array = NDArray[Any]
@@ -54,7 +54,7 @@ def categories_of(label: str) -> tuple[str, ...]:
 def known_dtype(label: str) -> bool:
     """Whether a type is kept as it is, such as ``Int64``, ``Int64[nullable]``, ``uint8``, ``String`` or ``Date``."""
     plain, _, backing = label.partition("[")
-    known = (plain in _DTYPES and plain != _ORDERED) or is_moment(plain)
+    known = (plain in _DTYPES and plain != _ORDERED) or (is_moment(plain) and has_known_zone(plain))
     return (known and backing in _BACKINGS) or bool(categories_of(label))
 
 

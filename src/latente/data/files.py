@@ -1,4 +1,4 @@
-"""Files and SQL, read by those who know how: PyArrow (text, Parquet, Feather, JSON), DuckDB (SQL), NumPy, Pillow, openpyxl.
+"""Files, read by those who know how: PyArrow (text, Parquet, Feather, JSON), NumPy, Pillow, openpyxl.
 
 Each reader gives an array or a PyArrow table; what is in it is judged in :mod:`latente.data.sources`.
 """
@@ -27,13 +27,8 @@ NPZ_KEYS = ("x", "X", "x_train", "data", "arr_0", "train")
 PICTURES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".pgm", ".ppm")
 DEEP_MODES = ("I", "I;16", "I;16B", "F")  # Pillow's modes of more than 8 bits
 
-_SQL = re.compile(r"[\s(]*(select|with|from|values|table|pivot|unpivot|describe|summarize|show)[\s('\"]", re.IGNORECASE)
+LIKE_SQL = re.compile(r"[\s(]*(select|with|from|values|table|pivot|unpivot|describe|summarize|show)[\s('\"]", re.IGNORECASE)
 _MEMBER = re.compile(r"(.+\.(?:npz|xlsx)):([^:]+)", re.IGNORECASE)
-
-
-def is_sql(text: str) -> bool:
-    """Whether a text is a query for DuckDB: it begins like one, and neither is nor looks like the name of a file."""
-    return bool(_SQL.match(text)) and not text.lower().endswith(tuple(KINDS)) and not os.path.exists(text)
 
 
 def quoted(names: Iterable[str]) -> str:
@@ -49,7 +44,7 @@ def refuse_repeated(names: Iterable[Any]) -> None:
 
 
 @contextmanager
-def _reading(what: str) -> Iterator[None]:
+def reading(what: str) -> Iterator[None]:
     """Whatever goes wrong while reading is told in one sentence that names the file."""
     try:
         yield
@@ -82,8 +77,9 @@ def load(
     member = None if os.path.exists(path) else _MEMBER.fullmatch(path)
     file, key = (Path(member[1]), member[2]) if member else (Path(path), None)
     if not file.exists():
-        raise DataError(_no_such_file(file))
-    with _reading(str(file)):
+        hint = "; if this is SQL: name its files in quotes, such as from 'wine.csv'" if LIKE_SQL.match(path) else ""
+        raise DataError(_no_such_file(file) + hint)
+    with reading(str(file)):
         if file.is_dir():
             return _picture_folder(file)
         if not file.stat().st_size:
@@ -109,26 +105,6 @@ def kind_of(file: Path) -> str:
         if file.name.lower().endswith(suffix):
             return suffix
     raise DataError(f"this kind of file is unknown; known are {', '.join(KINDS)} and folders of pictures")
-
-
-def read_sql(query: str) -> Any:
-    """The answer of an in-memory DuckDB to one query, as a PyArrow table.
-
-    Raises:
-        DataError: if it is not one query that can be answered.
-    """
-    with _reading("the SQL query"), _database() as database:
-        if len(database.extract_statements(query)) != 1:
-            raise DataError("it must be one statement")
-        relation = database.sql(query)
-        refuse_repeated(relation.columns)
-        return relation.to_arrow_table()
-
-
-def _database() -> Any:
-    import duckdb
-
-    return duckdb.connect(config={"python_enable_replacements": False})  # a query sees files, not our variables
 
 
 def _parquet(file: Path) -> Any:
@@ -237,14 +213,14 @@ def _words(head: tuple[tuple[int, int], str]) -> str:
 def _head(file: Path) -> tuple[tuple[int, int], str]:
     from PIL import Image
 
-    with _reading(repr(file.name)), Image.open(file) as picture:
+    with reading(repr(file.name)), Image.open(file) as picture:
         return picture.size, picture.mode
 
 
 def _pixels(file: Path, mode: str) -> Array:
     from PIL import Image
 
-    with _reading(repr(file.name)), Image.open(file) as picture:
+    with reading(repr(file.name)), Image.open(file) as picture:
         return np.asarray(picture.convert(mode))
 
 

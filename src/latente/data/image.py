@@ -43,7 +43,7 @@ class ImageCodec(Stored):
     high: float
     field_kind: str
     resolution: float
-    notes: tuple[str, ...] = ()
+    notes: tuple[str, ...]
 
     kind: ClassVar[str] = "image"
 
@@ -157,6 +157,9 @@ class ImageCodec(Stored):
         expect(self.container in ARRAYS, "the container")
         numbers = (self.low, self.high, self.resolution)
         expect(all(type(number) in (int, float) and math.isfinite(number) for number in numbers), "the range of the pixels")
+        kind = numpy_dtype(self.dtype)
+        ends = np.iinfo(kind) if kind.kind in "iu" else np.finfo(kind) if kind.kind == "f" else None
+        expect(ends is None or (ends.min <= self.low and self.high <= ends.max), "the range of the pixels")
         expect(self.low < self.high and self.resolution >= 0.0, "the range of the pixels")
         expect(self.field_kind in (BINARY, IMAGE), "the kind of field")
         expect(is_texts(self.notes), "the notes")

@@ -82,6 +82,19 @@ def zone_of(name: str) -> datetime.tzinfo:
     return datetime.timezone((-1 if sign == "-" else 1) * datetime.timedelta(hours=int(hours), minutes=int(minutes)))
 
 
+def has_known_zone(label: str) -> bool:
+    """Whether the time zone of a type of dates is one that there is, or it has none.
+
+    >>> has_known_zone("Datetime(us,Europe/Madrid)"), has_known_zone("Datetime(us,Mars)"), has_known_zone("Date")
+    (True, False, True)
+    """
+    found = parsed(label)
+    try:
+        return not (found and found[2]) or zone_of(found[2]) is not None
+    except (KeyError, ValueError, OSError):
+        return False
+
+
 def in_seconds(series: Any) -> NDArray[np.float64]:
     """A narwhals series of dates (since 1970), times of day (since midnight) or durations in seconds, NaN where it is null.
 

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from latente.data import files
+from latente.data import files, sql
 from latente.data.containers import (
     ARRAYS,
     FRAMES,
@@ -111,7 +111,8 @@ def read(
     Args:
         source: an array or whatever becomes one, a torch tensor, a frame of pandas, polars or pyarrow, the path of a file
             (``.csv``, ``.tsv``, ``.txt``, all also ``.gz``, ``.xlsx``, ``.parquet``, ``.feather``, ``.json``, ``.jsonl``,
-            ``.npy``, ``.npz``, ``file.npz:key``, ``file.xlsx:sheet``) or of a folder of pictures, or a query for DuckDB. Arrays
+            ``.npy``, ``.npz``, ``file.npz:key``, ``file.xlsx:sheet``) or of a folder of pictures, or a query for DuckDB, which
+            reads whatever the user may read and writes nothing (:func:`latente.data.sql.is_sql` says what is a query). Arrays
             of three or four dimensions are pictures: ``[N, H, W]``, ``[N, H, W, C]`` with 1, 3 or 4 channels, or
             ``[N, C, H, W]``. Of a ``TensorDataset`` the first tensor is read; a list of tensors of one shape is one tensor, and
             a list of records (``{"age": 30, "when": "2024-02-01"}``, or one such record) a frame.
@@ -157,18 +158,23 @@ def _read(
     if isinstance(source, Tensor):
         return _from_array(_from_torch(source), "torch")
     if isinstance(source, (str, os.PathLike)):
-        return _from_path(os.fspath(source), columns, texts, known, reading)
+        return _from_path(source, columns, texts, known, reading)
     frame = _as_frame(source)
     return _from_array(source, "numpy") if frame is None else _from_frame(frame, columns, texts)
 
 
 def _from_path(
-    text: str, columns: Collection[str] | None, texts: Collection[str], known: Mapping[str, Notation], reading: Reading
+    source: str | os.PathLike[str],
+    columns: Collection[str] | None,
+    texts: Collection[str],
+    known: Mapping[str, Notation],
+    reading: Reading,
 ) -> Table | Images:
-    if files.is_sql(text):
-        what, loaded = "the SQL query", files.read_sql(text)
+    path = os.fspath(source)
+    if sql.is_sql(source):
+        what, loaded = "the SQL query", sql.answer(path)
     else:
-        what, loaded = text, files.load(text, reading, texts, known)
+        what, loaded = path, files.load(path, reading, texts, known)
     try:
         if not isinstance(loaded, TextTable):
             return _read(loaded, columns, texts, known, reading)
@@ -176,7 +182,7 @@ def _from_path(
     except DataError as error:
         raise DataError(f"{what}: {error}") from error
     for warning in loaded.warnings:
-        warnings.warn(f"{what}: {warning}", LatenteWarning, stacklevel=5)
+        warnings.warn(warning, LatenteWarning, stacklevel=5)
     return replace(table, text=loaded)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, ClassVar, Self
 
@@ -28,18 +28,36 @@ from latente.data.fields import (
 from latente.data.files import quoted
 from latente.data.flags import EMPTY, absent, only_label, present
 from latente.data.identifiers import Shape, fresh, is_shape, shape_of, shape_of_numbers
-from latente.data.kinds import ASKED, ATOM, FEW_NUMBERS, FLAG, NAMES_ROWS, OF_NUMBERS, WHOLE, is_matrix, kinds_of
+from latente.data.kinds import (
+    ASKED,
+    ATOM,
+    CHOICES,
+    FEW_NUMBERS,
+    FLAG,
+    LEFT_OUT,
+    NAMES_ROWS,
+    OF_NUMBERS,
+    WHOLE,
+    is_matrix,
+    kinds_of,
+)
 from latente.data.moments import is_moment, refuse_unlike, told
 from latente.data.notes import notes_of, tell_unknown
 from latente.data.seen import as_it_came, as_numbers, as_texts, exactly, kept, numbered, with_seen
 from latente.data.sources import Images, Table, is_number
 from latente.data.state import Stored, expect, is_texts
-from latente.data.text import Layout, Notation, TextTable, is_layout, is_notation
+from latente.data.text import Layout, Notation, TextTable, is_encoding
 from latente.errors import DataError
 from latente.rows import BINARY, CATEGORICAL, Cells, Field, Record, Rows, row_shape
 
 BOUNDS_OF_FLAG = (0.0, 1.0, 1.0, 0.0)  # low, high, grid, missing
 TO_THE_STEP = ("real", "positive", "bounded", "calendar", "time", "duration")  # of whole numbers the mean is worth its decimals
+_OF_CELLS = ("cell_low", "cell_high", "cell_rows")
+_DTYPES = {
+    **dict.fromkeys(("center", "scale", "resolution", "low", "high", "grid", "missing", *_OF_CELLS), np.float64),
+    **dict.fromkeys(("counts", "cell_counts"), np.int64),
+    "binary": np.bool_,
+}
 ROUNDING = 1e-5  # of the spread: encoded values are of single precision
 
 
@@ -71,8 +89,8 @@ class TableCodec(Stored):
         identifiers: of each column that names rows the shape of its names (:mod:`latente.data.identifiers`); None for others,
             and where there is none.
         notes: sentences about the data that a person should know.
-        notations: how each column was written in a text file, as :class:`~latente.data.text.Notation` is stored; () where the
-            data came from elsewhere. layout: how that file was laid out.
+        notations: how each column was written in a text file; () where the data came from elsewhere.
+        file_layout: how that file was laid out.
     """
 
     names: tuple[str, ...]
@@ -98,8 +116,8 @@ class TableCodec(Stored):
     cell_rows: Array
     identifiers: tuple[Shape | None, ...]
     notes: tuple[str, ...]
-    notations: tuple[Mapping[str, Any] | None, ...] = ()
-    layout: Mapping[str, Any] | None = None
+    notations: tuple[Notation | None, ...] = ()
+    file_layout: Layout | None = None
 
     kind: ClassVar[str] = "table"
 
@@ -220,12 +238,7 @@ class TableCodec(Stored):
     def known_notations(self) -> dict[str, Notation]:
         """How columns were written in the text file of the fit, by name."""
         pairs = zip(self.names, self.notations, strict=False)
-        return {name: Notation.from_json(notation) for name, notation in pairs if notation is not None}
-
-    @property
-    def text_layout(self) -> Layout | None:
-        """How the text file of the fit was laid out; None where the data came from elsewhere."""
-        return None if self.layout is None else Layout(**self.layout)
+        return {name: notation for name, notation in pairs if notation is not None}
 
     @property
     def feature_names(self) -> tuple[str, ...]:
@@ -540,21 +553,10 @@ class TableCodec(Stored):
         expect(all(isinstance(flag, bool) for flag in (self.named, self.integer_names)), "the kind of names")
         expect(not self.integer_names or all(name.lstrip("-").isdecimal() for name in self.names), "the numbered names")
         expect(is_texts(self.notes), "the notes")
-        for name, kind in (
-            ("center", "f"),
-            ("scale", "f"),
-            ("resolution", "f"),
-            ("low", "f"),
-            ("high", "f"),
-            ("grid", "f"),
-            ("missing", "f"),
-            ("binary", "b"),
-            ("counts", "i"),
-            ("cell_counts", "i"),
-        ):
+        for name, dtype in _DTYPES.items():
             array = getattr(self, name)
-            expect(isinstance(array, np.ndarray) and array.dtype.kind == kind, f"the type of {name}")
-            expect(array.shape == (len(self.names),), f"the shape of {name}")
+            expect(array.dtype == dtype, f"the type of {name}")
+            expect(array.ndim == 1 and (name in _OF_CELLS or len(array) == len(self.names)), f"the shape of {name}")
         expect(np.isfinite(self.scale).all() and (self.scale >= 0.0).all() and self.scale.any(), "the scales")
         expect(np.isfinite(self.center[self.scale > 0.0]).all() and not np.isinf(self.center).any(), "the centers")
         expect(is_texts(self.texts) and (self.counts >= 0).all() and self.counts.sum() == len(self.texts), "the levels")
@@ -568,12 +570,17 @@ class TableCodec(Stored):
         expect(len(self.identifiers) == len(self.names), "the number of identifiers")
         expect(all(shape is None or is_shape(shape) for shape in self.identifiers), "the identifiers")
         expect(self.cell_counts.sum() == len(self.cell_low) == len(self.cell_high) == len(self.cell_rows), "the cells")
-        expect(not (self.cell_low > self.cell_high).any() and np.isfinite(self.cell_low).all(), "the cells")
+        expect((self.cell_counts >= 0).all() and np.isfinite(np.stack([self.cell_low, self.cell_high])).all(), "the cells")
+        expect(not (self.cell_low > self.cell_high).any() and (self.cell_rows >= 0).all(), "the cells")
+        parts = [self._own_cells(column) for column in range(len(self.names))]
+        expect(all((self.cell_high[part][:-1] <= self.cell_low[part][1:]).all() for part in parts), "the order of the cells")
+        expect(((self.missing >= 0.0) & (self.missing <= 1.0)).all(), "the shares of missing values")
+        expect(set(self.kinds) <= {*CHOICES, *LEFT_OUT}, "the kinds")
+        expect(np.isfinite(np.stack([self.low, self.high])[:, self.scale > 0.0]).all(), "the bounds")
         expect(not (self.low > self.high).any() and np.isfinite(self.grid).all() and (self.grid >= 0.0).all(), "the bounds")
         expect(np.isfinite(self.resolution).all() and (self.resolution >= 0.0).all(), "the resolutions")
         expect(len(self.notations) in (0, len(self.names)), "the number of notations")
-        expect(all(each is None or is_notation(each) for each in self.notations), "the notations")
-        expect(self.layout is None or is_layout(self.layout), "the layout of the file")
+        expect(self.file_layout is None or is_encoding(self.file_layout.encoding), "the encoding of the file")
 
     def _is_flag(self, column: int) -> bool:
         only = self.cell_counts[column] == 1 or is_number(self.levels(column)[-1]) or not self._codes[column]
@@ -582,9 +589,7 @@ class TableCodec(Stored):
 
 def _written(names: tuple[str, ...], text: TextTable) -> dict[str, Any]:
     """How the columns of a text file are written, and how it is laid out, as a codec keeps them."""
-    found = [text.notations.get(name) for name in names]
-    notations = tuple(None if each is None else each.to_json() for each in found)
-    return {"notations": notations, "layout": asdict(replace(text.layout, above=""))}
+    return {"notations": tuple(map(text.notations.get, names)), "file_layout": replace(text.layout, above="")}
 
 
 def _unit(table: Table, summary: Summary, numbers: Array) -> float:

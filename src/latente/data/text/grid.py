@@ -79,7 +79,9 @@ def _by_arrow(text: str, layout: Layout) -> Grid | None:
     except pa.ArrowInvalid:
         return None
     columns = [column.combine_chunks() for column in table.itercolumns()]
-    if irregular or any(pc.any(pc.match_substring_regex(column, "[\r\n]")).as_py() for column in columns if '"' in text):
+    if irregular or not any(column[-1].as_py().strip() for column in columns if len(column)):
+        return None
+    if any(pc.any(pc.match_substring_regex(column, "[\r\n]")).as_py() for column in columns if '"' in text):
         return None
     header = tuple(column[0].as_py() for column in columns) if layout.header else ()
     return Grid(header, [column[int(layout.header) :] for column in columns])
@@ -121,7 +123,9 @@ def grid_of(rows: list[list[str]], lines: list[int], header: bool) -> Grid:
         lines: where each row stands, for messages.
     """
     alone = max(map(len, rows), default=0) < 2
-    while rows and not any(map(str.strip, rows[-1])):
+    while (
+        rows and not any(map(str.strip, rows[-1])) and not (alone and rows[-1] == [""])
+    ):  # "" between quotation marks is a value
         rows, lines = rows[:-1], lines[:-1]
     grid = Grid((), [])
     rows, lines = _without_blank_lines(rows, lines, grid, alone)

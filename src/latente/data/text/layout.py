@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import codecs
 import csv
 import io
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from itertools import pairwise
-from typing import Any
+from typing import Annotated, Any
+
+import msgspec
 
 from latente.data.text.notation import is_mark, is_typed
 from latente.errors import DataError
@@ -68,8 +69,8 @@ class Layout:
     """
 
     encoding: str = "utf-8"
-    delimiter: str = ","
-    newline: str = "\n"
+    delimiter: Annotated[str, msgspec.Meta(pattern=r'^[^\r\n"]$')] = ","
+    newline: Annotated[str, msgspec.Meta(pattern="^(\n|\r|\r\n)$")] = "\n"
     header: bool = True
     above: str = ""
     spaced: bool = False
@@ -89,12 +90,12 @@ def find_layout(text: str, encoding: str, asked: Reading) -> tuple[Layout, str]:
     delimiter = asked.delimiter or (declared and (declared[1] or declared[2])) or _delimiter(sample)
     spaced = bool(re.search(re.escape(delimiter) + ' +"', sample))
     layout = Layout(encoding, delimiter, newline, spaced=spaced)
-    rows, ends = _rows_and_ends(sample, layout)
+    rows, starts = _rows_and_starts(sample, layout)
     titles = _titles(rows) if asked.skip_rows is None else 0
     header = has_header(rows[titles:]) if asked.header is None else asked.header
     if titles and not header and asked.header is None:
         titles, header = 0, has_header(rows)
-    start += ends[titles - 1] if titles else 0
+    start += starts[titles] if titles else 0
     return replace(layout, header=header, above=text[:start]), text[start:]
 
 
@@ -119,31 +120,40 @@ def cells_of(text: str, layout: Layout, strict: bool = False) -> Any:
     return csv.reader(lines, delimiter=layout.delimiter, skipinitialspace=layout.spaced, strict=strict)
 
 
-def _rows_and_ends(sample: str, layout: Layout) -> tuple[list[list[str]], list[int]]:
-    """Rows of a sample that are not blank, and where each ends in the text."""
-    line_ends = [match.end() for match in _LINE_END.finditer(sample)] + [len(sample)]
-    rows, ends, reader = [], [], cells_of(sample, layout)
+def _rows_and_starts(sample: str, layout: Layout) -> tuple[list[list[str]], list[int]]:
+    """Rows of a sample that are not blank, and where each begins in the text."""
+    lines = [0, *(match.end() for match in _LINE_END.finditer(sample)), len(sample)]
+    rows, starts, begin, reader = [], [], 0, cells_of(sample, layout)
     for row in reader:
         if any(map(str.strip, row)):
             rows.append(row)
-            ends.append(line_ends[min(reader.line_num, len(line_ends)) - 1])
+            starts.append(lines[begin])
         if len(rows) >= SAMPLE_ROWS:
             break
-    return rows, ends
+        begin = reader.line_num
+    return rows, starts
 
 
 def _delimiter(sample: str) -> str:
     """What separates the values: it splits the most lines, into equally many parts, which look like single values."""
     scores = {delimiter: _split_by(sample, delimiter) for delimiter in DELIMITERS}
     best = max(scores, key=scores.__getitem__)
+    if best == "," and _is_decimal_comma(sample.splitlines()):
+        return ";"
     return best if scores[best][0] >= 0.5 else ","
+
+
+def _is_decimal_comma(lines: list[str]) -> bool:
+    """Whether a name without a comma stands over numbers with one: a single column."""
+    filled = [line for line in lines if line.strip()]
+    return "," not in filled[0] and len(filled) > 1 and all(is_typed(line) or is_mark(line) for line in filled[1:])
 
 
 def _split_by(sample: str, delimiter: str) -> tuple[float, float, float]:
     """Of lines split in some way: which share has several parts; which share of these has equally many; and which share of the
     parts are numbers, dates and the like.
     """
-    rows, _ = _rows_and_ends(sample, Layout(delimiter=delimiter))
+    rows, _ = _rows_and_starts(sample, Layout(delimiter=delimiter))
     counts = Counter(len(row) for row in rows if len(row) > 1)
     cells = [cell for row in rows[1:200] for cell in row]
     typed = sum(is_typed(cell) or is_mark(cell) for cell in cells) / max(1, len(cells))
@@ -227,14 +237,9 @@ def _unlike(number: int, column: list[str]) -> bool:
     return decimals or not min(values) - spread <= number <= max(values) + spread
 
 
-def is_layout(stored: Any) -> bool:
-    """Whether something from a file describes a layout."""
-    kinds = {each.name: type(each.default) for each in fields(Layout)}
-    right = isinstance(stored, Mapping) and set(stored) == set(kinds)
-    if not right or not all(isinstance(stored[name], kind) for name, kind in kinds.items()):
-        return False
-    marks = len(stored["delimiter"]) == 1 and stored["delimiter"] not in '\r\n"' and stored["newline"] in ("\n", "\r", "\r\n")
+def is_encoding(name: str) -> bool:
+    """Whether Python knows an encoding of text by this name."""
     try:
-        return bool(marks and codecs.lookup(stored["encoding"])._is_text_encoding)
+        return bool("".encode(name) or True)
     except LookupError:
         return False

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
-from typing import Any
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
+
+import msgspec
 
 from latente.data.text import moments
 
@@ -51,6 +53,9 @@ def is_typed(text: str) -> bool:
     return bool(_TYPED.fullmatch(text.strip()))
 
 
+Decimals = Annotated[int, msgspec.Meta(ge=-1, le=30)]
+
+
 @dataclass(frozen=True)
 class Notation:
     """How the values of a column are written.
@@ -58,19 +63,20 @@ class Notation:
     Attributes:
         kind: ``"number"``, ``"moment"`` (dates and times) or ``"words"`` (of either case).
         decimal, thousands, prefix, suffix: of numbers. negative: ``"-"``, ``"()"`` or ``"trailing"``.
-        places: decimals of each number; -1 where they differ.
+        places: decimals of each number; -1 where they differ. up_to: the most that a number has; -1 where that says nothing.
         format: of dates and times, as ``strftime`` takes it. zone: what stands behind.
         words: the spelling that the levels of a column have.
     """
 
-    kind: str
+    kind: Literal["number", "moment", "words"]
     decimal: str = "."
     thousands: str = ""
     prefix: str = ""
     suffix: str = ""
     negative: str = "-"
-    places: int = -1
-    format: str = ""
+    places: Decimals = -1
+    up_to: Decimals = -1
+    format: Annotated[str, msgspec.Meta(pattern="^[^']*$")] = ""  # it becomes a part of a query
     zone: str = ""
     words: tuple[str, ...] = ()
 
@@ -79,22 +85,21 @@ class Notation:
         """Whether it is how a program would write numbers."""
         return self.kind == "number" and not (self.thousands or self.prefix or self.suffix) and self.decimal == "."
 
-    def to_json(self) -> dict[str, Any]:
-        """Plain values, without those that are the default."""
-        return {key: value for key, value in asdict(self).items() if value != Notation.__dataclass_fields__[key].default}
-
-    @classmethod
-    def from_json(cls, value: Mapping[str, Any]) -> Notation:
-        """The inverse of :meth:`to_json`."""
-        return cls(**{**value, "words": tuple(value.get("words", ()))})
-
     def write(self, column: Any) -> list[str | None]:
         """The values of an Arrow array as text; None where they are missing."""
         if self.kind == "moment":
             return moments.written(column, self.format, self.zone)
         if self.kind == "words":
             return _words(column, self.words)
+        column = self.rounded(column)
         return [None if value is None else self._number(value) for value in column.to_pylist()]
+
+    def rounded(self, column: Any) -> Any:
+        """Numbers to as many decimals as the file had."""
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        return pc.round(column, self.up_to) if self.up_to >= 0 and pa.types.is_floating(column.type) else column
 
     def _number(self, value: float) -> str:
         if self.places < 0 and isinstance(value, float):
@@ -149,7 +154,7 @@ def numbers(words: Any, hint: str | None) -> tuple[Any, Notation] | None:
         return None
     plain = None if hint == "," and _is_grouped(words) else _plain(words)
     if plain is not None:
-        return plain, Notation("number", places=_places(words, "."), decimal=".")
+        return plain, Notation("number", **_places(words, "."))
     return _in_notation(words, hint)
 
 
@@ -211,7 +216,7 @@ def _in_notation(words: Any, hint: str | None) -> tuple[Any, Notation] | None:
     gap = max(part["gap"].unique().to_pylist(), key=len)
     suffix = "".join(gap + one for one in affixes["suffix"])
     places = _places(part["digits"], decimal)
-    notation = Notation("number", decimal, thousands, "".join(affixes["prefix"]), suffix, negative, places)
+    notation = Notation("number", decimal, thousands, "".join(affixes["prefix"]), suffix, negative, **places)
     return None if values is None else (values, notation)
 
 
@@ -245,15 +250,15 @@ def _without(digits: Any, thousands: str, decimal: str) -> Any:
     return digits if decimal == "." else pc.replace_substring(digits, decimal, ".")
 
 
-def _places(words: Any, decimal: str) -> int:
-    """How many decimals all numbers have; -1 where they differ, or have powers of ten."""
+def _places(words: Any, decimal: str) -> dict[str, Any]:
+    """How many decimals all numbers have, and how many at most; nothing where some have powers of ten."""
     import pyarrow.compute as pc
 
     if pc.any(pc.match_substring_regex(words, "[eEnN]")).as_py():
-        return -1
+        return {}
     behind = pc.utf8_length(pc.replace_substring_regex(words, rf"^[^{decimal}]*[{decimal}]?", ""))
     low, high = pc.min_max(behind).as_py().values()
-    return int(high) if low == high else -1
+    return {"places": int(high) if low == high else -1, "up_to": int(high)}
 
 
 def decimal_of(words: Any) -> str | None:
@@ -284,16 +289,3 @@ def folded(words: list[str], counts: Mapping[str, int], known: Notation | None) 
     often = sorted(words, key=lambda word: counts[word])
     spelling = {word.lower(): word for word in often}
     return {word: spelling[word.lower()] for word in words}
-
-
-def is_notation(stored: Any) -> bool:
-    """Whether something from a file describes a notation."""
-    if not isinstance(stored, Mapping) or stored.get("kind") not in ("number", "moment", "words"):
-        return False
-    kinds = {each.name: type(each.default) for each in fields(Notation) if each.name not in ("kind", "words")}
-    words = stored.get("words", [])
-    good = all(isinstance(stored[name], kinds[name]) for name in stored if name in kinds)
-    known = (
-        set(stored) <= {*kinds, "kind", "words"} and isinstance(words, (list, tuple)) and all(isinstance(w, str) for w in words)
-    )
-    return good and known and -1 <= stored.get("places", -1) <= 30 and "'" not in stored.get("format", "")

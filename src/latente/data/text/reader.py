@@ -315,7 +315,7 @@ def _missing(columns: list[_Column]) -> list[str]:
         if marks := set(pc.filter(column.words, column.marked).unique().to_pylist()) - {""}:
             counts = _counts(column)
             found.update({mark: counts[mark] for mark in marks})
-    told = ", ".join(f"{mark!r} ({count:,})" for mark, count in found.most_common())
+    told = ", ".join(f"{mark!r} ({count:,})" for mark, count in sorted(found.items(), key=lambda one: (-one[1], one[0])))
     return [f"read as missing values: {told}"] if told else []
 
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import csv
-import io
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, BinaryIO
@@ -30,13 +29,20 @@ def write_text_table(
         columns = [_as_recorded(name, texts, table.column(name), source) for name, texts in zip(names, columns, strict=True)]
         recorded = dict(zip(source.recorded.column_names, source.header, strict=False))
         names = [recorded.get(name, name) for name in names]
-    text = io.StringIO(newline="")
-    text.write(layout.above)
-    writer = csv.writer(text, delimiter=layout.delimiter, lineterminator=layout.newline)
+    special = re.compile(f'[\r\n"{re.escape(layout.delimiter)}]')
+    quoted = [[_quoted(text or "", special) for text in column] for column in columns]
+    lines = [layout.delimiter.join(row) for row in zip(*quoted, strict=True)]
     if layout.header:
-        writer.writerow(names)
-    writer.writerows(zip(*columns, strict=True))
-    file.write(_encoded(text.getvalue(), layout.encoding))
+        lines.insert(0, layout.delimiter.join(_quoted(name, special) for name in names))
+    if len(columns) == 1:
+        lines = [line or '""' for line in lines]
+    text = layout.above + "".join(line + layout.newline for line in lines)
+    file.write(_encoded(text, layout.encoding))
+
+
+def _quoted(text: str, special: re.Pattern[str]) -> str:
+    """A value between quotation marks where it needs them; Python's writer forgets line ends that are not the file's."""
+    return f'"{text.replace(chr(34), 2 * chr(34))}"' if special.search(text) else text
 
 
 def for_suffix(layout: Layout, suffix: str) -> Layout:
@@ -49,7 +55,7 @@ def for_suffix(layout: Layout, suffix: str) -> Layout:
 def _texts(column: Any, notation: Notation | None) -> list[str | None]:
     column = column.combine_chunks()
     if notation is None or (notation.plain and notation.places <= 0):
-        return _plain(column)
+        return _plain(column if notation is None else notation.rounded(column))
     return notation.write(column)
 
 
