@@ -217,8 +217,10 @@ def test_holes_are_not_seen(table: NDArray[np.float64]) -> None:
     holes[11] = np.nan
     vae = lt.VAE(random_state=0, max_epochs=30).fit(holes)
     assert vae.model_.encoder.masked
-    for result in (vae.transform(holes), vae.reconstruct(holes), vae.denoise(holes), vae.score_samples(holes)):
+    for result in (vae.transform(holes), vae.reconstruct(holes), vae.denoise(holes)):
         assert np.isfinite(result).all()
+    with pytest.warns(lt.LatenteWarning, match="no score: 1, the first in row 11"):
+        assert np.flatnonzero(np.isnan(vae.score_samples(holes))).tolist() == [11]
     filled = np.where(np.isnan(holes), vae.denoise(holes), holes)
     hole, scale = np.isnan(holes), table.std(0)
     error = np.sqrt(np.square((filled - table) / scale)[hole].mean())

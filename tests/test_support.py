@@ -71,7 +71,7 @@ def test_a_value_outside_is_refused_with_its_column_and_row(container: str, valu
     bad = SHARES.copy()
     bad[[7, 9], 20] = value
     where = f"column '{'x' if container == 'array' else 'p'}20' holds {value:g} in row 7 .*so do 1 rows more: 'bernoulli'"
-    with pytest.raises(lt.DataError, match=where):
+    with pytest.raises(lt.ModelError, match=where):
         fitted("bernoulli", CONTAINERS[container](bad))
     vae = fitted("bernoulli", CONTAINERS[container](SHARES))
     for model in (vae, lt.load(vae.save(tmp_path / "m.safetensors"))):
@@ -81,7 +81,7 @@ def test_a_value_outside_is_refused_with_its_column_and_row(container: str, valu
 
 def test_levels_and_pictures_outside_are_named_too() -> None:
     frame = pd.DataFrame({"a": SHARES[:, 20], "city": np.resize(["Burgos", "Cuenca", "Soria"], 300)})
-    with pytest.raises(lt.DataError, match="column 'city' holds 'Soria' in row 2"):
+    with pytest.raises(lt.ModelError, match="column 'city' holds 'Soria' in row 2"):
         fitted("bernoulli", frame)
     vae = fitted("bernoulli", SHARES.reshape(-1, 8, 8))
     bad = SHARES.reshape(-1, 8, 8).copy()

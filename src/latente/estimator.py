@@ -259,7 +259,10 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         codec = fit_codec(data, self.kinds, as_recorded=recipe.support is not None)
         rows = codec.encode(data)
         if recipe.support and recipe.likelihood:
-            refuse_outside(codec, rows, recipe.support, recipe.likelihood.name)
+            try:
+                refuse_outside(codec, rows, recipe.support, recipe.likelihood.name)
+            except DataError as error:
+                raise ModelError(str(error)) from error
         return codec, rows
 
     def _chosen_recipe(self) -> Recipe:

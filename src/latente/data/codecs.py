@@ -54,11 +54,11 @@ def refuse_outside(codec: Codec, rows: Rows, support: tuple[float, float], likel
     if found:
         what = codec.value_at(rows.x[found[0]], int(torch.nonzero(outside[found[0]])[0]))
         more = f", and so do {len(found) - 1:,} rows more" if len(found) > 1 else ""
-        low, high = support
+        low, high = (float(end) for end in rows.x.aminmax())
         raise DataError(
-            f"{what} in row {found[0]} (counted from 0){more}: {likelihood!r} is a likelihood of values from {low:g} to "
-            f"{high:g} (once scaled); divide by the largest value that there can be (255 for pixels), or choose another "
-            "likelihood, such as 'auto'"
+            f"{what} in row {found[0]} (counted from 0){more}: {likelihood!r} is a likelihood of values from {support[0]:g} to "
+            f"{support[1]:g}; these, once encoded, go from {low:.3g} to {high:.3g}: divide by the largest value there can be "
+            "(255 for pixels), or choose another likelihood, such as 'auto'"
         )
 
 

@@ -144,7 +144,8 @@ class TableCodec(Stored):
         names_rows, flags = (np.isin([kind.kind for kind in found], kinds) for kinds in (NAMES_ROWS, FLAG))
         kept = ((summary.scale > 0.0) | flags) & ~names_rows
         if not kept.any():
-            raise DataError("there is nothing to learn: no column that is used holds two different values")
+            others = " but those that are left out" if names_rows.any() else ""
+            raise DataError(f"there is nothing to learn: no column holds two different values{others}")
         levels = {column: texts for column, texts in table.levels.items() if not names_rows[column]}
         of_values = flags & ~np.isin(np.arange(len(flags)), [*levels])
         levels |= {int(column): (EMPTY, only_label(table, int(column))) for column in np.flatnonzero(flags)}
