@@ -161,7 +161,7 @@ def load(path: str | Path, parts: Iterable[type[Part]] = ()) -> Fitted:
 
 def _fitted(content: Content, tensors: dict[str, Tensor], own: tuple[type[Part], ...]) -> Fitted:
     """What a file holds, of which every value and tensor is checked before it is used."""
-    checked(content.figures, Figures, "the figures")
+    checked(content.figures, Figures, "the record of what was measured")
     strange = [name for name in tensors if name.partition(".")[0] not in PREFIXES]
     if strange:
         raise StorageError(f"there is no place for the tensor {strange[0]}")

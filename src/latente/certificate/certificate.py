@@ -142,7 +142,7 @@ class Certificate:
             raise StorageError(f"a certificate has no {min(strange)!r}")
         figures = {name: _estimate(checked(content[name], Figure, name)) for name in LINES if name in content}
         checked(about, About, "what it is of")
-        return cls(about, figures, checked(verdicts, tuple[Verdict, ...], "the verdicts"))
+        return cls(about, figures, checked(verdicts, tuple[Verdict, ...], "the list of verdicts"))
 
     def lines(self) -> Iterator[tuple[str, str, str]]:
         """Name, value with interval, and sentence of each figure."""

@@ -40,7 +40,7 @@ class Budget(TorchFunctionMode):
     def _spend(self, numbers: int) -> None:
         self.left -= numbers
         if self.left < 0:
-            raise ModelError("it asks for a far larger model than the weights that it holds")
+            raise ModelError("it describes a far larger model than it holds weights for")
 
 
 def _asked(name: str, args: Iterable[Any]) -> int:
