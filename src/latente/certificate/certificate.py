@@ -11,72 +11,16 @@ from typing import Any, Required, TypedDict
 
 import msgspec
 
-from latente.certificate.estimates import Estimate
+from latente.certificate.estimates import Estimate, as_said
 from latente.certificate.verdicts import Verdict
 from latente.errors import StorageError, entry
 from latente.files import Count, checked
+from latente.words import Message, texts
 
-LINES: dict[str, tuple[str, str]] = {
-    "completeness": (
-        "completeness C",
-        "random codes decode to rows like real ones (1: like other real rows; 0: like shuffled columns)",
-    ),
-    "completeness_prior": ("  from the prior", "the same, with codes drawn from the model's prior"),
-    "completeness_law": ("  from the fitted law", "the same, with codes drawn from the law fitted to them"),
-    "completeness_ceiling": ("  ceiling", "the same, with the codes of real rows: what is missing to 1 is the decoder's fault"),
-    "completeness_pca": ("  PCA", "what as many principal components reach"),
-    "completeness_beyond_pca": ("  beyond PCA", "by how much C is above that; the interval is that of the difference"),
-    "affinity": ("  S", "how well generated and held-out rows mix: 1 where nobody could tell them apart"),
-    "affinity_null": ("  S of shuffled columns", "the same of rows whose columns were shuffled"),
-    "affinity_real": ("  S of real rows", "the same of training rows"),
-    "continuity": (
-        "continuity K",
-        "codes near a row's decode near the row (1: as near as the nearest real row; 0: no nearer than any)",
-    ),
-    "continuity_rho_0.95": ("  nearer", "the same, nearer (rho = 0.95 in place of 0.9)"),
-    "continuity_rho_0.8": ("  farther", "the same, farther (rho = 0.8)"),
-    "continuity_pca": ("  PCA", "what as many principal components reach"),
-    "density": ("density", "rows of random codes lie where real ones do: 1 as often as real rows"),
-    "coverage": ("coverage", "places of real rows that rows of random codes reach: 1 as many as real rows"),
-    "distortion": ("distortion", "nats of a held-out row that the code loses"),
-    "rate": ("rate", "nats that the code of a held-out row costs"),
-    "loss": ("loss", "distortion + rate: the negative ELBO"),
-    "nll": ("−log p(x)", "at most this, by a tighter, importance-weighted bound"),
-    "effective_samples": (
-        "  effective samples",
-        "codes, of those drawn, that carry that bound; with fewer than 10 it is loose",
-    ),
-    "gain": ("gain", "nats per row by which the bound is above independent columns"),
-    "rate_train": ("rate of training rows", "nats that the code of a training row costs"),
-    "mutual_information": ("I(x;z)", "nats that the code of a training row says of it"),
-    "marginal_kl": (
-        "marginal KL",
-        "rate of training rows − I(x;z): nats that a row pays because codes do not follow the prior",
-    ),
-    "active_units": ("active units", "dimensions of the code that vary with the row"),
-    "information_kept": ("variance kept", "share of the held-out rows' variance that the reconstruction has"),
-    "information_kept_pca": ("  PCA", "what as many principal components as there are active units keep"),
-    "information_beyond_pca": ("  beyond PCA", "by how much more is kept than that; the interval is that of the difference"),
-    "prior_holes": ("prior holes", "share of the prior's draws that fall where codes hardly ever are: 1% without holes"),
-    "stretch": ("stretch", "change of a decoded row for one standard deviation of the code, in the direction of most change"),
-    "condition": ("condition", "change in the direction of most over that of least: 1 where all directions count alike"),
-    "gap": ("overfitting gap", "nats by which a held-out row costs more than a training row"),
-    "approximation": ("approximation gap", "nats that a row's best normal q(z|x) is short of the tighter bound"),
-    "amortisation": ("amortisation gap", "nats that the encoder's q(z|x) is short of the row's best one"),
-    "prior_mismatch": ("prior mismatch", "nats that a row would save under the law fitted to the codes"),
-    "copying": (
-        "copying C_T",
-        "about 0 where the rows that sample() gives are like held-out ones; far below 0 they are copies",
-    ),
-    "nearer_to_training": (
-        "  nearer to training",
-        "share of the rows that sample() gives that are nearer to training than to held-out rows: 0.5 without copies",
-    ),
-    "exact_copies": ("  exact copies", "share of the rows that sample() gives that are training rows"),
-    "exact_copies_held_out": ("  by chance", "the same of held-out rows, as in tables where rows repeat by nature"),
-    "membership": ("membership", "how well the loss tells who was trained on (area under the curve): 0.5 not at all"),
-    "membership_at_1": ("  at 1% false alarms", "share of training rows that are found out: 1% without any leak"),
-}
+FIGURES = tuple(dict.fromkeys(key.removeprefix("certificate.").rpartition(".")[0]
+                for key in texts("en").entries if key.startswith("certificate.")))  # fmt: skip
+LINES = {name: (Message(f"certificate.{name}.label"), Message(f"certificate.{name}.sentence")) for name in FIGURES}
+"""Label and sentence of each figure, in the order in which they are shown."""
 
 
 class About(TypedDict, total=False):
@@ -100,6 +44,16 @@ class Figure(msgspec.Struct, forbid_unknown_fields=True):
     low: float | None
     high: float | None
     reason: str
+    messages: dict[str, Any] = {}
+
+
+class Finding(msgspec.Struct, forbid_unknown_fields=True):
+    """A stored verdict."""
+
+    name: str
+    evidence: str
+    remedy: str
+    messages: dict[str, Any] = {}
 
 
 @dataclass(frozen=True, repr=False)
@@ -123,7 +77,7 @@ class Certificate:
     def to_dict(self) -> dict[str, Any]:
         """Plain values that JSON can hold; a figure is ``{"value", "low", "high", "reason"}``, None where there is none."""
         figures = {name: self.figures[name].to_dict() for name in LINES if name in self.figures}
-        return {"about": {**self.about}, **figures, "verdicts": [{**vars(verdict)} for verdict in self.verdicts]}
+        return {"about": {**self.about}, **figures, "verdicts": [verdict.to_dict() for verdict in self.verdicts]}
 
     def to_json(self) -> str:
         """:meth:`to_dict` as text."""
@@ -142,21 +96,21 @@ class Certificate:
             raise StorageError(f"a certificate has no {min(strange)!r}")
         figures = {name: _estimate(checked(content[name], Figure, name)) for name in LINES if name in content}
         checked(about, About, "what it is of")
-        return cls(about, figures, checked(verdicts, tuple[Verdict, ...], "the list of verdicts"))
+        return cls(about, figures, tuple(map(_verdict, checked(verdicts, list[Finding], "the list of verdicts"))))
 
     def lines(self) -> Iterator[tuple[str, str, str]]:
         """Name, value with interval, and sentence of each figure."""
         for name, (label, sentence) in LINES.items():
             if name in self.figures:
                 figure = self.figures[name]
-                yield label, shown(figure), f"not known: {figure.reason}" if not figure.known else _with(sentence, figure)
+                yield label, shown(figure), _meaning(sentence, figure)
 
     @property
     def title(self) -> str:
-        """Of what this is the certificate."""
+        """Recipe, dimensions and numbers of rows."""
         about = self.about
-        rows = f"{about['rows']:,} training and {about['held_out_rows']:,} held-out rows"
-        return f"Latent certificate of {about['recipe'] or 'a model'}, {about['latent_dim']} dimensions: {rows}"
+        recipe, rows = about["recipe"] or "a model", {"rows": about["rows"], "held_out": about["held_out_rows"]}
+        return Message("certificate_part.heading", recipe=recipe, d=about["latent_dim"], **rows)
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -188,9 +142,8 @@ class Certificate:
         )
 
 
-HEADER = ("figure", "value [95% interval]", "what it says")
-ROW_LAW = "sample() draws rows from a law of their own: copies are looked for among those, and all else is of the latent space."
-NOTHING_FOUND = "Nothing to object to was found."
+HEADER = ("figure", "value [95% interval]", "meaning")
+ROW_LAW, NOTHING_FOUND = Message("certificate_part.row_model"), Message("certificate_part.good")
 
 
 def shown(figure: Estimate) -> str:
@@ -220,10 +173,23 @@ def _number(value: float) -> str:
     return f"{value:.0f}" if abs(value) >= 1000 else f"{value:.1f}" if abs(value) >= 10 else f"{value:.2f}"
 
 
-def _with(sentence: str, figure: Estimate) -> str:
+def _meaning(sentence: str, figure: Estimate) -> str:
+    if not figure.known:
+        return Message("reason.unknown", reason=figure.reason)
     return f"{sentence} ({figure.reason})" if figure.reason else sentence
 
 
 def _estimate(figure: Figure) -> Estimate:
     value, low, high = (math.nan if number is None else number for number in (figure.value, figure.low, figure.high))
-    return Estimate(value, low, high, figure.reason)
+    return Estimate(value, low, high, _said(figure)["reason"])
+
+
+def _verdict(finding: Finding) -> Verdict:
+    return Verdict(**_said(finding))
+
+
+def _said(stored: Figure | Finding) -> dict[str, Any]:
+    try:
+        return as_said(msgspec.structs.asdict(stored))
+    except ValueError as error:
+        raise StorageError(f"a sentence of the certificate is damaged or was altered: {error}") from error

@@ -37,6 +37,7 @@ from latente.tasks.generation import sample
 from latente.tasks.reconstruct import reconstruct
 from latente.training.dependence import dependence
 from latente.training.diagnosis import active_units
+from latente.words import Message
 
 FAR = 1e9  # in encoded units, in which no value that was read is farther
 M = 2000  # rows of each kind that are compared
@@ -334,7 +335,7 @@ def aggregated(stage: Stage, model: LatentModel) -> Figures:
     return {
         "rate_train": mean_of(rate),
         "mutual_information": found,
-        "marginal_kl": Estimate(float(rate.mean()) - found.value, reason="at most" if found.reason else ""),
+        "marginal_kl": Estimate(float(rate.mean()) - found.value, reason=Message("reason.at_most") if found.reason else ""),
         "prior_holes": _prior_holes(stage, model, q),
     }
 
@@ -358,7 +359,7 @@ def kept_beside_pca(stage: Stage, model: LatentModel, active: int) -> Figures:
     rebuilt = indicators(Rows(reconstruct(model, stage.held_out)), levels)
     kept = information.information_kept(values, rebuilt, middle, seen)
     if not active:
-        none = unknown("no unit of the code is active")
+        none = unknown(Message("reason.no_active"))
         return {"information_kept": kept, "information_kept_pca": none, "information_beyond_pca": none}
     linear = Linear(stage.train, stage.held_out, stage.fields, active)
     by_pca = indicators(Rows(linear.means(linear.codes(stage.held_out))), levels)
@@ -381,7 +382,7 @@ def stretched(stage: Stage, model: LatentModel, subject: Subject, active: Tensor
         return model.decode(codes.unsqueeze(0)).mean.squeeze(0)[:, numbers]
 
     if not len(numbers) or not bool(active.any()):
-        none = unknown("nothing of the code decodes to a number")
+        none = unknown(Message("reason.no_number"))
         return {"stretch": none, "condition": none}
     norm, condition = information.geometry(decode, points, z.std(0) * active)
     return {"stretch": information.spread_of(norm), "condition": information.spread_of(condition)}

@@ -15,13 +15,13 @@ from numpy.typing import NDArray
 from sklearn.metrics import pairwise_distances
 from sklearn.neighbors import NearestNeighbors
 
-from latente.certificate.estimates import LEAST_CONTRAST, LEAST_ROWS, Array, Estimate, bootstrapped, unknown
+from latente.certificate.estimates import LEAST_CONTRAST, LEAST_ROWS, Array, Estimate, bootstrapped, too_few, unknown
+from latente.words import Message
 
 NEIGHBOURS = 5
 CANDIDATES = 20  # neighbours that are kept, so that those within a half of the points are among them
 HALVES = 50
-ALIKE = "rows and rows of shuffled columns are nearly alike"
-TOO_FEW = "too few validation rows to measure this"
+ALIKE = "reason.alike"  # key of what is said where no model could be complete
 
 
 @dataclass(frozen=True)
@@ -113,7 +113,7 @@ class Scale:
     def refused(self) -> str:
         """Why the data can't support a figure; empty where it can."""
         if self.real.m < LEAST_ROWS:
-            return f"{self.real.m} held-out rows are too few to compare with; it takes {LEAST_ROWS}"
+            return too_few(self.real.m).reason
         return self.alike()
 
     def alike(self) -> str:
@@ -122,11 +122,10 @@ class Scale:
         """
         if self.real.m < LEAST_ROWS or self.contrast >= LEAST_CONTRAST:
             return ""
-        error, takes = 1.96 * self.contrast_error, f"it takes {LEAST_CONTRAST}"
+        error, found = 1.96 * self.contrast_error, {"contrast": self.contrast, "least": LEAST_CONTRAST}
         if max(0.0, self.contrast) + error < LEAST_CONTRAST:  # by its nature a contrast is not below 0
-            return f"{ALIKE} (contrast {self.contrast:.2f}, of which {takes}): the columns hardly depend on one another"
-        found = f"is {self.contrast:.2f} ± {error:.2f}, and {takes}; hold out more of them (validation_fraction)"
-        return f"{TOO_FEW}: with {self.real.m:,} the contrast of rows and rows of shuffled columns {found}"
+            return Message(ALIKE, **found)
+        return Message("reason.few_to_contrast", n=self.real.m, error=error, **found)
 
 
 def completeness(fake: Affinity, scale: Scale) -> Estimate:
@@ -185,8 +184,7 @@ def density_and_coverage(real: Array, fake: Array, reference: Array) -> tuple[Es
         fake: generated rows, [m, p]. reference: other real rows, [m, p].
     """
     if len(real) < LEAST_ROWS:
-        few = unknown(f"{len(real)} held-out rows are too few; it takes {LEAST_ROWS}")
-        return few, few
+        return too_few(len(real)), too_few(len(real))
     radii = NearestNeighbors(n_neighbors=NEIGHBOURS).fit(real).kneighbors()[0][:, -1]
     of_fake, of_real = _shares(real, fake, radii), _shares(real, reference, radii)
     density, coverage = (bootstrapped(lambda a, b: a / b, a, b) for a, b in zip(of_fake, of_real, strict=True))

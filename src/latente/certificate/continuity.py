@@ -10,8 +10,9 @@ import torch
 from sklearn.neighbors import NearestNeighbors
 from torch import Tensor
 
-from latente.certificate.estimates import LEAST_CONTRAST, LEAST_ROWS, Array, Estimate, bootstrapped, unknown
+from latente.certificate.estimates import LEAST_CONTRAST, LEAST_ROWS, Array, Estimate, bootstrapped, too_few, unknown
 from latente.model.laws import factor, whitened
+from latente.words import Message
 
 RHO = 0.9
 CURVE = (0.95, 0.8)  # beside it
@@ -84,9 +85,9 @@ def continuity(near: Array, far: Array, real: Closeness, seed: int = 0) -> Estim
         seed: of the bootstrap.
     """
     if len(near) < LEAST_ROWS:
-        return unknown(f"{len(near)} held-out rows are too few; it takes {LEAST_ROWS}")
+        return too_few(len(near))
     if real.share < LEAST_CONTRAST:
-        return unknown(f"the nearest row is hardly closer than any (contrast {real.share:.2f}): rows have no neighbours")
+        return unknown(Message("reason.no_neighbours", contrast=real.share))
 
     def ratio(means: Array) -> Array:
         return np.asarray((1 - means[0] / means[1]) / (1 - means[2] / means[3]))

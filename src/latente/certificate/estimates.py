@@ -10,14 +10,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from latente.words import Message
+
 Array = NDArray[np.float64]
 
 REPEATS = 200
 INTERVAL = (2.5, 97.5)  # percentiles
 LEAST_ROWS = 20
 LEAST_CONTRAST = 0.1
-NOT_FINITE = "what it is computed from is 0, or not finite"
-NO_DENSITY = "an autoencoder has no distribution over codes"
+NOT_FINITE, NO_DENSITY = Message("reason.not_finite"), Message("reason.no_density")
 
 
 @dataclass(frozen=True)
@@ -46,11 +47,28 @@ class Estimate:
         return replace(self, value=value, low=low, high=high)
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values, None for a number that is not finite."""
+        """Plain values, None for a number that is not finite; the reason in English and, where there is one, as a message."""
         numbers = {"value": self.value, "low": self.low, "high": self.high}
-        return {name: float(number) if math.isfinite(number) else None for name, number in numbers.items()} | {
-            "reason": self.reason
-        }
+        found = {name: float(number) if math.isfinite(number) else None for name, number in numbers.items()}
+        return {**found, **as_plain(reason=self.reason)}
+
+
+def as_plain(**sentences: str) -> dict[str, Any]:
+    """Sentences in English and, under ``messages``, those that have one as key and values."""
+    messages = {name: text.to_json() for name, text in sentences.items() if isinstance(text, Message)}
+    return {**{name: str(text) for name, text in sentences.items()}, **({"messages": messages} if messages else {})}
+
+
+def as_said(stored: Mapping[str, Any]) -> dict[str, Any]:
+    """The inverse of :func:`as_plain`, among other values.
+
+    Raises:
+        ValueError: what is stored is no message.
+    """
+    messages = {name: Message.from_json(message) for name, message in stored["messages"].items()}
+    if strange := messages.keys() - stored.keys():
+        raise ValueError(f"there is no {min(strange)!r}")
+    return {name: value for name, value in stored.items() if name != "messages"} | messages
 
 
 def unknown(reason: str) -> Estimate:
@@ -70,18 +88,23 @@ def measured(names: Iterable[str], measure: Callable[[], Mapping[str, Estimate]]
         with np.errstate(all="ignore"):
             found = dict(measure())
     except (ArithmeticError, ValueError, RuntimeError) as error:  # of linear algebra, of neighbours, of sums that overflow
-        return {name: unknown(f"it can't be computed of what the model gives ({error})") for name in names}
+        return {name: unknown(Message("reason.not_computable", error=str(error))) for name in names}
     return {
         name: figure if figure.known or figure.reason else replace(figure, reason=NOT_FINITE) for name, figure in found.items()
     }
 
 
+def too_few(n: int, least: int = LEAST_ROWS) -> Estimate:
+    """No figure, because it takes more validation rows."""
+    return unknown(Message("reason.too_few", n=n, least=least))
+
+
 def mean_of(values: Array) -> Estimate:
     """The mean of independent values [N] with its normal 95% interval."""
     if not len(values):
-        return unknown("there are no rows")
+        return unknown(Message("reason.no_rows"))
     if not np.isfinite(values).all():
-        return unknown(f"of {len(values):,} rows, {int((~np.isfinite(values)).sum()):,} have no finite value")
+        return unknown(Message("reason.rows_not_finite", n=len(values), bad=int((~np.isfinite(values)).sum())))
     mean, error = float(values.mean()), standard_error(values)
     return Estimate(mean, mean - 1.96 * error, mean + 1.96 * error)
 

@@ -12,9 +12,20 @@ from torch import Tensor
 from torch.distributions import Distribution
 from torch.utils.flop_counter import FlopCounterMode
 
-from latente.certificate.estimates import INTERVAL, LEAST_ROWS, REPEATS, Array, Estimate, bootstrapped, mean_of, unknown
+from latente.certificate.estimates import (
+    INTERVAL,
+    LEAST_ROWS,
+    REPEATS,
+    Array,
+    Estimate,
+    bootstrapped,
+    mean_of,
+    too_few,
+    unknown,
+)
 from latente.model.latent_model import LatentModel
 from latente.rows import Rows
+from latente.words import Message
 
 IMPORTANCE_SAMPLES = 1000
 BOUND_ROWS = 500
@@ -22,10 +33,11 @@ VALUES_AT_ONCE = 4_000_000
 MOST_OPERATIONS = 2e11  # of all decodings for the bound; some seconds
 LEAST_ROWS_TO_BOUND, LEAST_SAMPLES = 100, 100
 CAP_MARGIN = 0.5  # nats below log N within which an estimate of I(x;z) says "at least"
+AT_LEAST = "reason.at_least"
 HOLE_QUANTILE = 0.01
 LEAST_ROWS_FOR_HOLES = 100  # of which one lies beyond the 1% quantile; of fewer, that is nobody's measured place
 MOST_DRAWS_FOR_HOLES = 20  # of each held-out row's posterior
-WORSE_THAN_MEAN = "below 0: the mean row is nearer to held-out rows than their reconstructions are"
+WORSE_THAN_MEAN = Message("reason.worse_than_mean")
 FLAT = 1e-6  # singular values below this share of the largest belong to no direction that decodes to anything
 
 
@@ -106,8 +118,7 @@ def mutual_information(terms: Array) -> Estimate:
     estimate = mean_of(terms)
     if not estimate.known or estimate.value <= cap - CAP_MARGIN:
         return estimate
-    reason = f"at least: {len(terms):,} rows can't show more than log {len(terms):,} = {cap:.2f} nats"
-    return Estimate(estimate.value, estimate.low, estimate.high, reason)
+    return replace(estimate, reason=Message(AT_LEAST, n=len(terms), cap=cap))
 
 
 def prior_holes(prior: Array, held_out: Array, seed: int = 0) -> Estimate:
@@ -126,7 +137,7 @@ def prior_holes(prior: Array, held_out: Array, seed: int = 0) -> Estimate:
     held_out, prior = held_out.reshape(len(held_out), -1), np.sort(prior)
     n = len(held_out)
     if n < LEAST_ROWS_FOR_HOLES:
-        return unknown(f"{n} held-out rows are too few to say where codes hardly ever are; it takes {LEAST_ROWS_FOR_HOLES}")
+        return too_few(n, LEAST_ROWS_FOR_HOLES)
     generator, order = np.random.default_rng(seed), np.argsort(held_out, axis=None)
     shares = np.searchsorted(prior, held_out.flat[order]) / len(prior)  # of the prior below each code
     weights = generator.dirichlet(np.ones(n + 1), REPEATS)
@@ -156,7 +167,7 @@ def kept_beyond(values: Tensor, rebuilt: Tensor, other: Tensor, mean: Tensor, se
     :func:`information_kept`. Both are drawn together, so that the interval is that of the difference.
     """
     if len(values) < LEAST_ROWS:
-        return unknown(f"{len(values)} held-out rows are too few; it takes {LEAST_ROWS}")
+        return too_few(len(values))
     return bootstrapped(lambda means: (means[1] - means[0]) / means[2], _squared(values, (rebuilt, other, mean), seen))
 
 
@@ -193,5 +204,5 @@ def spread_of(values: Array) -> Estimate:
     """The median, with the 95% quantile as the upper end."""
     values = values[np.isfinite(values)]
     if not len(values):
-        return unknown("nothing of the code decodes to a number, or what it decodes to changes without a bound")
-    return Estimate(float(np.median(values)), high=float(np.quantile(values, 0.95)), reason="upper end: the 95% quantile")
+        return unknown(Message("reason.no_sensitivity"))
+    return Estimate(float(np.median(values)), high=float(np.quantile(values, 0.95)), reason=Message("reason.quantile"))

@@ -9,7 +9,8 @@ from sklearn.cluster import KMeans
 from sklearn.metrics import roc_auc_score
 from sklearn.neighbors import NearestNeighbors
 
-from latente.certificate.estimates import LEAST_ROWS, Array, Estimate, bootstrapped, mean_of, standard_error, unknown
+from latente.certificate.estimates import LEAST_ROWS, Array, Estimate, bootstrapped, mean_of, standard_error, too_few, unknown
+from latente.words import Message
 
 LEAST_IN_CELL = 20
 MOST_CELLS = 10
@@ -23,7 +24,7 @@ def gap(held_out: Array, train: Array) -> Estimate:
         held_out, train: -ELBO of each row.
     """
     if min(len(held_out), len(train)) < 2:
-        return unknown("it takes two rows of each kind")
+        return unknown(Message("reason.two_rows"))
     value = float(held_out.mean() - train.mean())
     error = math.hypot(standard_error(held_out), standard_error(train))
     return Estimate(value, value - 1.96 * error, value + 1.96 * error)
@@ -40,7 +41,7 @@ def data_copying(train: Array, held_out: Array, fake: Array) -> Estimate:
         train, held_out, fake: rows in φ.
     """
     if min(len(held_out), len(fake)) < LEAST_ROWS:
-        return unknown(f"{len(held_out)} held-out rows are too few; it takes {LEAST_ROWS}")
+        return too_few(len(held_out))
     cells = max(1, min(MOST_CELLS, len(held_out) // (2 * LEAST_IN_CELL), len(np.unique(train, axis=0))))
     means = KMeans(cells, n_init=3, random_state=0).fit(train)
     scores = [
@@ -49,7 +50,7 @@ def data_copying(train: Array, held_out: Array, fake: Array) -> Estimate:
         if min(len(of_held_out), len(of_fake)) >= LEAST_IN_CELL / 2 and len(of_train)
     ]
     if not scores:
-        return unknown("no cell of the training rows holds enough held-out and generated rows")
+        return unknown(Message("reason.no_cluster"))
     counts, values = np.array(scores).T
     value, error = float(np.average(values, weights=counts)), math.sqrt(float((counts**2).sum())) / counts.sum()
     return Estimate(value, value - 1.96 * error, value + 1.96 * error)
@@ -85,7 +86,7 @@ def nearer_to_training(train: Array, held_out: Array, fake: Array) -> Estimate:
     """
     m = min(len(train), len(held_out))
     if m < LEAST_ROWS:
-        return unknown(f"{m} held-out rows are too few; it takes {LEAST_ROWS}")
+        return too_few(m)
     rows = np.concatenate([train[:m], held_out[:m]])
     nearest = NearestNeighbors(n_neighbors=1).fit(rows).kneighbors(fake, return_distance=False)[:, 0]
     drawn = np.bincount(nearest, minlength=2 * m)  # by row: those that are near to one row stand and fall together
@@ -107,10 +108,9 @@ def membership(train: Array, held_out: Array) -> tuple[Estimate, Estimate]:
     """
     n, m = len(train), len(held_out)
     if min(n, m) < LEAST_ROWS:
-        few = unknown(f"{m} held-out rows are too few; it takes {LEAST_ROWS}")
-        return few, few
+        return too_few(m), too_few(m)
     if not (np.isfinite(train).all() and np.isfinite(held_out).all()):
-        none = unknown("the loss of some rows is not finite")
+        none = unknown(Message("reason.loss_not_finite"))
         return none, none
     area = _area(held_out, train)
     error = math.sqrt((n + m + 1) / (12 * n * m))

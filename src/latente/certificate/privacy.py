@@ -9,10 +9,11 @@ from latente.certificate import overfitting
 from latente.certificate.features import Features
 from latente.rows import Field, Rows
 from latente.seeding import seeded
+from latente.words import Message
 
 M = 2000  # rows of each kind
 M_OF_CODES, CODES = 500, 8  # where a row's score is a mean over codes: how many rows, and codes of each
-NOT_MEASURED = "privacy: not measured, for no rows were held out in the fit"
+NOT_MEASURED = Message("privacy.not_measured")
 
 
 def privacy(
@@ -52,13 +53,8 @@ def told(figures: dict[str, float | None]) -> str:
     """The figures in one sentence."""
     copies, usual, nearer, membership = (figures[name] for name in ("exact_copies", "exact_copies_held_out", *_REST))
     if copies is None or usual is None or nearer is None or membership is None:
-        return "privacy: too few rows were held out to tell whether generated rows repeat those that were learnt from"
-    return (
-        f"privacy: of generated rows {copies:.1%} are exact copies of rows that were learnt from (of held-out rows "
-        f"{usual:.1%}), {nearer:.0%} are nearer to such a row than to a held-out one (50% where none is copied); whether a row "
-        f"was learnt from is told from its score with an area under the curve of {membership:.2f} (.5: not at all); measured "
-        "at the end of the fit, of rows of which nothing was asked"
-    )
+        return Message("privacy.too_few")
+    return Message("privacy.measured", copies=copies, usual=usual, nearer=nearer, membership=membership)
 
 
 _REST = ("nearer_to_training", "membership")

@@ -1,13 +1,15 @@
-"""What the figures amount to: each verdict with its evidence, and what to do."""
+"""Problems that the figures show: each verdict with its evidence and a remedy."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from latente.certificate.completeness import ALIKE
-from latente.certificate.estimates import Estimate
-from latente.training.diagnosis import COLLAPSED, FREE_THE_CODE, NO_STRUCTURE, ONE_BY_ONE, TRAIN_THE_CODE
+from latente.certificate.estimates import Estimate, as_plain
+from latente.training.diagnosis import finding
+from latente.words import Message, key_of
 
 NEXT_TO_NOTHING = 0.05
 LEAST_INFORMATION = 0.1  # nats
@@ -22,15 +24,29 @@ AS_COMPLETE = 0.05  # of C: a lead that is certainly below this is none
 
 @dataclass(frozen=True)
 class Verdict:
-    """A finding: its name, what shows it, what to do."""
+    """A finding: its name, its evidence, and a remedy."""
 
     name: str
     evidence: str
     remedy: str
 
+    @classmethod
+    def of(cls, name: str, remedy: str, evidence: Sequence[str]) -> Verdict:
+        """From keys of ``verdict`` and the parts of the evidence."""
+        joined = evidence[0] if len(evidence) == 1 else Message("list.semicolons", parts=list(evidence))
+        return cls(Message(f"verdict.{name}"), joined, Message(f"verdict.{remedy}"))
+
+    @property
+    def message(self) -> Message:
+        """The verdict as one sentence: the same in a fit and on the command line."""
+        return finding(**vars(self))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values: each part in English, and as a message."""
+        return as_plain(**vars(self))
+
     def __str__(self) -> str:
-        """As a warning has it: the same words in a fit and on the command line."""
-        return f"{self.name}: {self.evidence}; {self.remedy}"
+        return str(self.message)
 
 
 @dataclass(frozen=True)
@@ -39,9 +55,8 @@ class Kind:
 
     Attributes:
         stochastic: whether the model is a VAE, with a prior and a beta, and no autoencoder.
-        row_law: whether new rows are drawn from a law of their own, without a code.
-        related: whether pairs of columns are seen to depend on one another: the contrast of few held-out rows may be small by
-            chance.
+        row_law: whether a separate row model draws new rows, without a code.
+        related: whether pairs of columns depend on one another: the contrast of few validation rows may be small by chance.
     """
 
     stochastic: bool = True
@@ -60,20 +75,16 @@ def verdicts(figures: Figures, kind: Kind = Kind()) -> tuple[Verdict, ...]:
 
 
 def no_structure(figures: Figures, kind: Kind) -> Verdict | None:
-    """The data's fault: shuffled columns pass for real rows, and the model explains no more than columns one by one."""
+    """Rows with shuffled columns pass for real rows, and the model explains no more than independent columns."""
     completeness, gain = _of(figures, "completeness"), _of(figures, "gain")
-    if not completeness.reason.startswith(ALIKE) or gain.low > 0 or kind.related:
+    if key_of(completeness.reason) != ALIKE or gain.low > 0 or kind.related:
         return None
-    explained = f"; the model gains {gain.value:+.2f} nats per row over independent columns" if gain.known else ""
-    return Verdict(
-        NO_STRUCTURE,
-        f"{completeness.reason}{explained}",
-        ONE_BY_ONE,
-    )
+    explained = [Message("verdict.gain", gain=gain.value)] if gain.known else []
+    return Verdict.of("no_structure.name", "no_structure.remedy", [completeness.reason, *explained])
 
 
 def collapsed(figures: Figures, kind: Kind) -> Verdict | None:
-    """The code says nothing of the row, although there is something to say."""
+    """The code does not depend on the row, although the columns depend on one another."""
     if no_structure(figures, kind) is not None:
         return None
     information, active = _of(figures, "mutual_information"), _of(figures, "active_units")
@@ -81,36 +92,38 @@ def collapsed(figures: Figures, kind: Kind) -> Verdict | None:
     empty = bool(measured) and all(figure.value <= NEXT_TO_NOTHING for figure in measured)
     if not (information.value < LEAST_INFORMATION or active.value == 0 or empty):
         return None
-    parts = (
-        ("I(x;z)", information),
-        ("active units", active),
-        ("C", _of(figures, "completeness")),
-        ("K", _of(figures, "continuity")),
-    )
-    return Verdict(
-        COLLAPSED,
-        ", ".join(f"{name} = {figure.value:.2g}" for name, figure in parts if figure.known),
-        FREE_THE_CODE if kind.stochastic else TRAIN_THE_CODE,
-    )
+    shown = (_figure(name, _of(figures, name)) for name in ("mutual_information", "active_units", "completeness", "continuity"))
+    evidence = Message("list.commas", parts=[part for part in shown if part])
+    return Verdict.of("collapsed.name", _of_kind("collapsed.remedy", kind), [evidence])
+
+
+def _figure(name: str, figure: Estimate) -> str:
+    label = Message(f"certificate.{name}.label")
+    return Message("verdict.collapsed.figure", name=label, value=figure.value) if figure.known else ""
+
+
+def _of_kind(remedy: str, kind: Kind) -> str:
+    """The key of a remedy, of a VAE or of an autoencoder."""
+    return remedy if kind.stochastic else f"{remedy}_autoencoder"
 
 
 def holes(figures: Figures, kind: Kind) -> Verdict | None:
-    """Random codes decode worse than the codes of rows, or fall where no codes are."""
+    """Random codes decode worse than the codes of rows, or lie where there are no codes."""
     found = []
-    prior, law, reached = (_of(figures, name) for name in ("prior_holes", "completeness_law", "completeness"))
-    if prior.low > MOST_HOLES:
-        found.append(f"{prior.value:.0%} of the prior's draws fall where codes hardly ever are (a space without holes: 1%)")
-    places = _of(figures, RANDOM_PLACES)
-    if places.low > MOST_HOLES:
-        found.append(f"{places.value:.0%} of random places fall where codes hardly ever are (a space without holes: 1%)")
+    fitted, reached = _of(figures, "completeness_law"), _of(figures, "completeness")
+    for name, key in (("prior_holes", "prior"), (RANDOM_PLACES, "places")):
+        if (share := _of(figures, name)).low > MOST_HOLES:
+            found.append(Message(f"verdict.holes.{key}", share=share.value))
     if _short_of_ceiling(figures, reached):
-        own = f"rows' own codes {figures['completeness_ceiling'].value:.2f}"
-        found.append(f"what lies between codes decodes worse: random codes reach C = {reached.value:.2f}, {own}")
+        own = figures["completeness_ceiling"].value
+        found.append(Message("verdict.holes.ceiling", reached=reached.value, own=own))
     if not found:
         return None
-    if law.known:
-        found.append(f"codes of the fitted law reach C = {law.value:.2f}")
-    return Verdict("holes", "; ".join(found), "; ".join(_without_holes(figures, kind)))
+    if fitted.known:
+        found.append(Message("verdict.holes.fitted", value=fitted.value))
+    remedy = Message(f"verdict.{_of_kind('holes.remedy', kind)}")
+    remedies = Message("list.semicolons", parts=[*_about_samples(figures, kind), remedy])
+    return Verdict(Message("verdict.holes.name"), Message("list.semicolons", parts=found), remedies)
 
 
 def _short_of_ceiling(figures: Figures, reached: Estimate) -> bool:
@@ -118,32 +131,27 @@ def _short_of_ceiling(figures: Figures, reached: Estimate) -> bool:
     return ceiling.low - reached.high > 0 and ceiling.value - reached.value > MOST_SHORT_OF_CEILING
 
 
-def _without_holes(figures: Figures, kind: Kind) -> Iterator[str]:
-    """What helps against holes, of this model."""
-    law = _of(figures, "completeness_law")
+def _about_samples(figures: Figures, kind: Kind) -> list[str]:
+    """Whether the rows of ``sample()`` are affected by holes."""
+    fitted = _of(figures, "completeness_law")
     if kind.row_law:
-        yield "rows that sample() gives do not go through the code, and holes do not touch them"
-    elif law.known and not _short_of_ceiling(figures, law):
-        yield "sample() keeps clear of them, for it draws from the fitted law: leave that as it is"
-    elif law.known:
-        yield "the fitted law does not keep clear of them: compare_laws, or 'latente certify --law all', says what others reach"
-    yield "fewer dimensions or a higher beta" if kind.stochastic else "fewer dimensions, or a VAE in place of the autoencoder"
+        return [Message("verdict.holes.row_model")]
+    clear = "not_clear" if _short_of_ceiling(figures, fitted) else "clear"
+    return [Message(f"verdict.holes.{clear}")] if fitted.known else []
 
 
 def copies(figures: Figures, kind: Kind) -> Verdict | None:
-    """Generated rows are nearer to the training rows than they should be, and not only because they crowd together."""
+    """Generated rows are closer to the training rows than they should be, and not only because they crowd together."""
     score, share, exact = (_of(figures, name) for name in ("copying", "nearer_to_training", "exact_copies"))
     if not (score.value < COPYING and share.low > 0.5):
         return None
-    evidence = f"C_T = {score.value:.1f}; {share.value:.0%} of generated rows are nearer to a training than to a held-out row"
-    evidence += f"; {exact.value:.0%} are training rows" if exact.value > 0 else ""
-    return Verdict(
-        "copies rows", evidence, "do not give these rows away as new ones; a smaller model, more noise, or more rows"
-    )
+    evidence = [Message("verdict.copies.score", score=score.value), Message("verdict.copies.nearer", share=share.value)]
+    evidence += [Message("verdict.copies.exact", share=exact.value)] if exact.value > 0 else []
+    return Verdict.of("copies.name", "copies.remedy", evidence)
 
 
 def overfits(figures: Figures, kind: Kind) -> Verdict | None:
-    """Much of what was learnt does not carry over to other rows."""
+    """Much of what the model learned does not generalise to other rows."""
     gap, gain = _of(figures, "gap"), _of(figures, "gain")
     if not gap.low > 0 or collapsed(figures, kind):
         return None
@@ -152,42 +160,34 @@ def overfits(figures: Figures, kind: Kind) -> Verdict | None:
         return None
     if not gain.known and _of(figures, "membership").low <= 0.55:
         return None
-    share = f", {gap.value / learnt:.0%} of what the model gained over independent columns" if gain.known and learnt > 0 else ""
-    evidence = f"held-out rows cost {gap.value:.2f} nats more than training rows (from {gap.low:.2f} to {gap.high:.2f}){share}"
-    remedy = "more rows, a smaller model, early stopping, dropout"
-    return Verdict("overfits", evidence, f"{remedy} or a higher beta" if kind.stochastic else f"{remedy} or fewer dimensions")
+    evidence = [Message("verdict.overfits.gap", gap=gap.value, low=gap.low, high=gap.high)]
+    evidence += [Message("verdict.overfits.share", share=gap.value / learnt)] if gain.known and learnt > 0 else []
+    return Verdict.of("overfits.name", _of_kind("overfits.remedy", kind), evidence)
 
 
 def behind_pca(figures: Figures, kind: Kind) -> Verdict | None:
-    """As many principal components keep more, and their space is as complete; or they keep far more, though it is not.
+    """PCA with the same d explains more, and its space is as complete; or it explains far more, though it is not.
 
-    Both by the interval of the difference: that of each figure is far wider, for the held-out rows are the same.
+    Both by the interval of the difference: that of each figure is far wider, because the validation rows are the same.
     """
     kept, of_pca, more = (_of(figures, f"information_{name}") for name in ("kept", "kept_pca", "beyond_pca"))
     reached, by_pca, lead = (_of(figures, f"completeness{name}") for name in ("", "_pca", "_beyond_pca"))
     empty = no_structure(figures, kind) or collapsed(figures, kind)  # which says it all
     if empty or not more.high < 0:
         return None
-    evidence = _kept_beside_pca(kept, of_pca)
-    evidence += f"; C = {reached.value:.2f} against {by_pca.value:.2f}" if reached.known else ""
+    found = "kept_none" if kept.value < 0 else "kept"
+    values = {"pca": max(0.0, of_pca.value)} | ({} if kept.value < 0 else {"kept": kept.value})
+    evidence = [Message(f"verdict.pca.{found}", **values)]
+    evidence += [Message("verdict.pca.completeness", own=reached.value, pca=by_pca.value)] if reached.known else []
     if lead.high < AS_COMPLETE or not reached.known:
-        return Verdict("no better than PCA", evidence, "use PCA, or train longer, with more rows or a wider model")
+        return Verdict.of("pca.name", "pca.remedy", evidence)
     if not kept.value < FAR_LESS * of_pca.value:
         return None
-    remedy = "a code says less of its row than as many principal components: for codes and reconstructions use PCA, or "
-    remedy += "a lower beta, longer training or a wider model" if kind.stochastic else "longer training or a wider model"
-    return Verdict("keeps less than PCA", evidence, remedy)
-
-
-def _kept_beside_pca(kept: Estimate, of_pca: Estimate) -> str:
-    own = f"{kept.value:.0%} of the variance is kept"
-    if kept.value < 0:
-        own = "none of the variance is kept (the mean row is nearer to held-out rows than their reconstructions)"
-    return f"{own}, by as many principal components {max(0.0, of_pca.value):.0%}"
+    return Verdict.of("pca.less", _of_kind("pca.less_remedy", kind), evidence)
 
 
 RULES: tuple[Rule, ...] = (no_structure, collapsed, copies, holes, overfits, behind_pca)
-UNMEASURED = Estimate(float("nan"), reason="not measured")
+UNMEASURED = Estimate(float("nan"), reason=Message("reason.not_measured"))
 
 
 def _of(figures: Figures, name: str) -> Estimate:

@@ -135,7 +135,7 @@ def _write_law(console: Console, vae: VAE, rows: Any, certificate: Certificate, 
     from latente.report.page import language_of
     from latente.report.run_folder import FILES, REPORT, SURVEY, write_certificate, write_parts
     from latente.report.shown import Shown
-    from latente.report.texts import speaking
+    from latente.words import speaking
 
     whole, folder = load(model_file(run)), Path(run)
     whole.law_, whole.notes_ = vae.law_, vae.notes_

@@ -59,8 +59,8 @@ def compare(
     from latente.data import read
     from latente.estimator import text_columns
     from latente.report.study_pages import COMPARE, claim_study, write_comparison
-    from latente.report.texts import language
     from latente.studies.comparison import compare as made
+    from latente.words import language
 
     console, folder = Console(json, quiet), Path(out or f"{stem(data)}-compare")
     claim_study(folder, COMPARE)

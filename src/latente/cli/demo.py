@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from latente.certificate import Certificate, Estimate
     from latente.estimator import VAE
     from latente.report.page import Section
-    from latente.report.texts import Texts
+    from latente.words import Texts
 
 Folder = Annotated[str, typer.Option("--out", "-o", metavar="FOLDER", help="Where the two runs and the report go.")]
 
@@ -104,7 +104,7 @@ def demo(out: Folder = "latente-demo", seed: Seed = 0, lang: Lang = None, json: 
       latente demo
     """
     from latente.report.run_folder import REPORT, claim
-    from latente.report.texts import language, speaking
+    from latente.words import language, speaking
 
     console, folder, digits = Console(json, quiet), Path(out), Digits.load()
     for recipe in NAMES:
@@ -274,7 +274,7 @@ def difference(autoencoder: Estimate, vae: Estimate) -> str:
 
 def tell(console: Console, models: dict[str, Compared], folder: Path) -> None:
     """The comparison in figures and in words, and what to do next."""
-    from latente.report.texts import texts
+    from latente.words import texts
 
     say = texts("en")
     figures = {name: [written_out(name, m.told[name], say) for m in models.values()] for name in TOLD}

@@ -236,7 +236,7 @@ def written(
     """Write the parts of a run to the stage of its folder; where they are, and the certificate."""
     from latente.report.run_folder import DRAWN, write_certificate, write_metrics, write_parts
     from latente.report.shown import Shown
-    from latente.report.texts import language, speaking
+    from latente.words import language, speaking
 
     shown = Shown(vae, rows) if writes.figures else None
     with speaking(writes.lang or language()) as say:

@@ -58,9 +58,9 @@ def tradeoff(
     from latente.estimator import text_columns
     from latente.recipes import recipe as find
     from latente.report.study_pages import TRADEOFF, claim_study, write_tradeoff
-    from latente.report.texts import language
     from latente.studies.tradeoff import HEADER
     from latente.studies.tradeoff import tradeoff as made
+    from latente.words import language
 
     model = find(name, **arguments)
     console, folder = Console(json, quiet), Path(out or f"{stem(data)}-tradeoff")

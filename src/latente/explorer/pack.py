@@ -25,10 +25,10 @@ from latente.explorer.survey import PlaneOf, Survey, posterior_moments
 from latente.explorer.units import in_units, kept, units
 from latente.model.latent_model import LatentModel
 from latente.model.laws import LatentLaw
-from latente.report.texts import LANGUAGES, texts
 from latente.rows import Rows
 from latente.seeding import seeded
 from latente.version import __version__
+from latente.words import LANGUAGES, texts
 
 if TYPE_CHECKING:
     from latente.certificate import Certificate

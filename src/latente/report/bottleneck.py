@@ -11,8 +11,8 @@ from matplotlib.axes import Axes
 from latente.report.drawing.labels import name_points
 from latente.report.drawing.style import GIVEN, INK, LINE, MADE, MUTED, PAPER, WARM, Array
 from latente.report.figures.canvas import new_figure, styled
-from latente.report.texts import amount, word
 from latente.studies.tradeoff import COLUMNS, LINEAR, Point, Tradeoff
+from latente.words import amount, word
 
 
 @styled

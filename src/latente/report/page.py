@@ -28,8 +28,8 @@ from latente.errors import LatenteError
 from latente.files import write_text
 from latente.report import figures
 from latente.report.drawing.style import THEME
-from latente.report.texts import LANGUAGES, Texts, language, texts
 from latente.version import __version__
+from latente.words import LANGUAGES, Texts, language, texts
 
 RESOLUTION = 144  # dots per inch of what is drawn as pixels within a figure
 

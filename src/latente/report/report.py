@@ -20,7 +20,7 @@ from latente.report import figures, scenes
 from latente.report.drawing.style import Array
 from latente.report.page import Block, Cards, Code, Grid, Listing, Page, Paragraph, guarded, picture, write_page
 from latente.report.shown import Columns, Shown
-from latente.report.texts import Texts, capital, speaking
+from latente.words import Texts, capital, speaking
 
 if TYPE_CHECKING:
     from latente.estimator import VAE

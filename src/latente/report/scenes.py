@@ -15,7 +15,7 @@ from latente.certificate.certificate import LINES
 from latente.errors import DataError
 from latente.report import figures
 from latente.report.shown import LAW_DRAWS, Shown
-from latente.report.texts import amount, label, word
+from latente.words import amount, label, word
 
 WORTH_A_COLOUR = 0.1
 MOST_COLOURS = 5

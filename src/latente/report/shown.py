@@ -20,10 +20,10 @@ from latente.data.sources import to_channels_first
 from latente.errors import DataError
 from latente.model.distributions import DiagonalNormal
 from latente.model.laws import LatentLaw, MixtureLaw
-from latente.report.texts import word
 from latente.rows import CATEGORICAL, Rows, expanded, levels_of
 from latente.seeding import seeded
 from latente.training.diagnosis import active_units
+from latente.words import word
 
 if TYPE_CHECKING:
     from latente.estimator import VAE

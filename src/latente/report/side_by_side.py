@@ -33,8 +33,8 @@ from latente.report.drawing.style import (
 )
 from latente.report.figures.canvas import new_figure, short, styled
 from latente.report.shown import explained
-from latente.report.texts import word
 from latente.studies.comparison import Comparison, Rowful
+from latente.words import word
 
 MOST_PANELS = 12
 ACROSS = 10

@@ -29,9 +29,9 @@ from latente.report.bottleneck import rate_distortion
 from latente.report.drawing import tables
 from latente.report.page import Block, Code, Grid, Listing, Page, Paragraph, Section, guarded, picture, write_page
 from latente.report.run_folder import claim, is_run, write_run
-from latente.report.texts import Texts, capital, speaking
 from latente.studies.comparison import HOLES, LABELS, Comparison, free
 from latente.studies.tradeoff import HEADER, Tradeoff
+from latente.words import Texts, capital, speaking
 
 COMPARE, TRADEOFF = ("compare.html", "compare.json"), ("tradeoff.html", "tradeoff.json")
 LISTED_PLACES, LISTED_COLUMNS = 4, 6

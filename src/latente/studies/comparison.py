@@ -123,7 +123,7 @@ class Comparison:
             "models": {
                 name: {
                     "figures": {key: figure.to_dict() for key, figure in self.figures(name).items()},
-                    "verdicts": [{**vars(verdict)} for verdict in self.certificates[name].verdicts],
+                    "verdicts": [verdict.to_dict() for verdict in self.certificates[name].verdicts],
                     "seconds": model.figures_["seconds"],
                     "epochs": model.figures_["epochs"],
                     "notes": list(model.notes_),

@@ -13,6 +13,7 @@ from torch import Tensor
 from latente.model.distributions import DiagonalNormal
 from latente.model.latent_model import LatentModel
 from latente.rows import Rows
+from latente.words import Message
 
 ACTIVE_VARIANCE = 0.01
 LEAST_INFORMATION = 0.1
@@ -20,11 +21,15 @@ LEAST_ACTIVE_SHARE = 0.1
 SMALL_DATA = 2000
 BATCH = 2048
 
-# Said in a fit and in a certificate, which must not differ.
-COLLAPSED, NO_STRUCTURE = "collapsed", "no structure found"
-FREE_THE_CODE = "lower beta or a longer warm-up, free bits, fewer dimensions; check the scale of sigma"
-TRAIN_THE_CODE = "train longer, with fewer dimensions or a wider model"  # of an autoencoder, which has no rate to lower
-ONE_BY_ONE = "the columns say (almost) nothing of one another: look at them one by one, or bring more rows or other columns"
+# A fit and a certificate say the same.
+COLLAPSED, NO_STRUCTURE = Message("verdict.collapsed.name"), Message("verdict.no_structure.name")
+FREE_THE_CODE, ONE_BY_ONE = Message("verdict.collapsed.remedy"), Message("verdict.no_structure.remedy")
+TRAIN_THE_CODE = Message("verdict.collapsed.remedy_autoencoder")  # it has no rate to lower
+
+
+def finding(name: str, evidence: str, remedy: str) -> Message:
+    """A verdict as one sentence."""
+    return Message("verdict.line", name=name, evidence=evidence, remedy=remedy)
 
 
 @dataclass(frozen=True)
@@ -46,14 +51,13 @@ class Diagnosis:
 
     @property
     def collapsed(self) -> str:
-        """Why the code says (almost) nothing of the row; empty where it does."""
+        """Why the code is considered collapsed; empty where it is not."""
         if self.information < LEAST_INFORMATION:
-            return f"the code holds {self.information:.2f} nats about a row"
+            return Message("fit.no_information", nats=self.information)
         if self.active.float().mean() < LEAST_ACTIVE_SHARE:
-            return f"{int(self.active.sum())} of {len(self.active)} units of the code are active"
+            return Message("fit.few_active", n=int(self.active.sum()), d=len(self.active))
         if self.gain <= self.gain_error:
-            gain = f"{self.gain:+.2f} ± {self.gain_error:.2f}"
-            return f"the model explains held-out rows no better than independent columns ({gain} nats per row)"
+            return Message("fit.no_gain", gain=self.gain, error=self.gain_error)
         return ""
 
 

@@ -26,9 +26,11 @@ from latente.training.diagnosis import (
     TRAIN_THE_CODE,
     Diagnosis,
     diagnose,
+    finding,
     linear_baseline,
 )
 from latente.training.loop import Learner, Settings, Training, evaluate
+from latente.words import Message
 
 TRIAL_SHARE = 0.2
 LEAST_TO_CHOOSE_BY = 20
@@ -39,7 +41,7 @@ LEAST_STRUCTURE = 0.1  # nats per row by which a linear model must be above inde
 class Remedy:
     """What is changed in a learner whose code collapsed, or that is to begin elsewhere."""
 
-    words: str = ""
+    words: str = ""  # a key of the catalogue
     warm_up: float = 1.0
     free_bits: float = 0.0
     skip: bool = False
@@ -47,9 +49,9 @@ class Remedy:
 
 
 REMEDIES = (
-    Remedy("a warm-up four times as long", warm_up=4.0),
-    Remedy("free bits", warm_up=4.0, free_bits=0.1),
-    Remedy("skip connections from the code", warm_up=4.0, free_bits=0.1, skip=True),
+    Remedy("fit.warm_up", warm_up=4.0),
+    Remedy("fit.free_bits", warm_up=4.0, free_bits=0.1),
+    Remedy("fit.skip", warm_up=4.0, free_bits=0.1, skip=True),
 )
 NOT_LINEAR = Remedy(linear=False)
 NOT_LINEAR_STAGE, LONGER_STAGE = 200, 210
@@ -126,15 +128,12 @@ class Fit:
             outcome = self._mended(outcome)
         elif self._gained_by_chance(outcome) and self.dependence.excluded:
             outcome.without_code = True
-            outcome.warnings.append(f"{NO_STRUCTURE}: {self._unrelated}; {ONE_BY_ONE}")
+            outcome.warnings.append(finding(NO_STRUCTURE, self._unrelated, ONE_BY_ONE))
         if outcome.training.at.slowdowns:
             rate = self.settings.learning_rate / 10**outcome.training.at.slowdowns
-            outcome.warnings.append(f"training diverged and went on with a learning rate of {rate:.1g}")
+            outcome.warnings.append(Message("fit.slowed", rate=rate))
         if len(self.train) < SMALL_DATA and outcome.linear >= -outcome.evaluated["held_out_loss"]:
-            outcome.notes.append(
-                f"probabilistic PCA of the same size explains held-out rows as well or better ({outcome.linear:.2f} against at "
-                f"least {-outcome.evaluated['held_out_loss']:.2f} nats per row): the model found little that is not linear"
-            )
+            outcome.notes.append(Message("fit.pca", pca=outcome.linear, own=-outcome.evaluated["held_out_loss"]))
         return outcome
 
     def plain(self, stage: int, label: str) -> Training:
@@ -256,14 +255,13 @@ class Fit:
             mended = self._examined(self._run(self._training(TRIALS + number, settings, remedy)))
             outcome.training.at.elapsed += mended.training.at.elapsed
             if not mended.diagnosis.collapsed:
-                mended.warnings.append(f"the code collapsed ({reason}); mended by {remedy.words}")
+                mended.warnings.append(Message("fit.mended", reason=reason, remedy=Message(remedy.words)))
                 return mended
         outcome.without_code = True
-        if none:
-            outcome.warnings.append(f"{NO_STRUCTURE}: {reason}, and {none}; {ONE_BY_ONE}")
-        else:
-            remedy_words = FREE_THE_CODE if outcome.model.is_stochastic else TRAIN_THE_CODE
-            outcome.warnings.append(f"{COLLAPSED}: {reason}, {found}; {remedy_words}")
+        remedy = FREE_THE_CODE if outcome.model.is_stochastic else TRAIN_THE_CODE
+        name, remedy = (NO_STRUCTURE, ONE_BY_ONE) if none else (COLLAPSED, remedy)
+        evidence = Message("list.semicolons", parts=[reason, none or found])
+        outcome.warnings.append(finding(name, evidence, remedy))
         return outcome
 
     def _structure(self, outcome: Outcome) -> tuple[str, str]:
@@ -273,14 +271,14 @@ class Fit:
         where it is not defined, and where their dependence bends.
         """
         if outcome.linear > outcome.diagnosis.independent + LEAST_STRUCTURE:
-            return "yet a linear model finds structure", ""
+            return Message("fit.linear"), ""
         if self.dependence.found:
-            return "yet its columns depend on one another", ""
+            return Message("fit.dependent"), ""
         if math.isfinite(outcome.linear):
-            return "", "a linear model finds none either"
+            return "", Message("fit.not_linear")
         if self.dependence.excluded:
             return "", self._unrelated
-        return f"and {len(self.train):,} rows are too few to tell whether there is structure", ""
+        return Message("fit.too_few", rows=len(self.train)), ""
 
     def _gained_by_chance(self, outcome: Outcome) -> bool:
         """Whether what the model is above independent columns may be chance; of an autoencoder, whose loss has no rate, that is
@@ -296,7 +294,7 @@ class Fit:
 
     @property
     def _unrelated(self) -> str:
-        return f"no two columns are related (a correlation above {self.dependence.threshold:.2f} would have been seen)"
+        return Message("fit.unrelated", threshold=self.dependence.threshold)
 
     def _seconds_left(self, outcome: Outcome) -> float:
         limit = self.settings.time_limit

@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from latente.report.drawing.style import FAINT, GIVEN, MADE, Array, limits, say
-from latente.report.texts import word
+from latente.words import word
 
 
 def series(history: Sequence[Mapping[str, float]], key: str) -> Array:

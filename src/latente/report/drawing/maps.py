@@ -31,7 +31,7 @@ from latente.report.drawing.style import (
     sampled,
     short,
 )
-from latente.report.texts import word
+from latente.words import word
 
 
 def frame_map(panel: Axes, codes: Array, law: Law | None, axis_names: tuple[str, str], shape: float = 1.0) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from latente.report.drawing.style import MUTED, UNSEEN, Array, say
-from latente.report.texts import word
+from latente.words import word
 
 
 def channels_last(pictures: Array) -> Array:

@@ -11,7 +11,7 @@ from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from latente.report.drawing.style import GIVEN, LINE, MADE, MOST_POINTS, Array, dots, limits, note, sampled, say, short
-from latente.report.texts import amount, word
+from latente.words import amount, word
 
 MOST_LEVELS = 8
 STEPS = [1, 2, 2.5, 5, 10]  # between marks, so that 1 and 100% have one

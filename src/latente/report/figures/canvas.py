@@ -19,7 +19,7 @@ from latente.errors import StorageError
 from latente.files import write_atomically
 from latente.report.drawing.style import STYLE
 from latente.report.drawing.style import short as short
-from latente.report.texts import amount
+from latente.words import amount
 
 styled = matplotlib.style.context(["default", STYLE])
 _METADATA: dict[str, dict[str, Any]] = {".png": {"Software": None}, ".svg": {"Date": None, "Creator": None}}

@@ -13,7 +13,7 @@ from matplotlib.lines import Line2D
 from latente.report.drawing import sheets, style, tables
 from latente.report.drawing.style import GIVEN, MADE, MUTED, Array
 from latente.report.figures.canvas import new_figure, short, styled
-from latente.report.texts import word
+from latente.words import word
 
 Columns = Array | Mapping[str, Array]
 

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from latente.report.drawing import maps, style, tables
 from latente.report.drawing.style import FAINT, GIVEN, MADE, WARM, Array, Law
 from latente.report.figures.canvas import new_figure, short, styled
-from latente.report.texts import amount, word
+from latente.words import amount, word
 
 _KEY = 1.9  # inches for a legend or a bar beside a map
 

@@ -12,7 +12,7 @@ from matplotlib.ticker import MaxNLocator
 from latente.report.drawing import curves
 from latente.report.drawing.style import WARM
 from latente.report.figures.canvas import new_figure, styled
-from latente.report.texts import amount, word
+from latente.words import amount, word
 
 
 @styled
