@@ -178,7 +178,7 @@ def geometry(decode: Callable[[Tensor], Tensor], z: Tensor, scale: Tensor) -> tu
     for k in torch.nonzero(scale).squeeze(1).tolist():
         direction = torch.zeros_like(z)
         direction[:, k] = scale[k]
-        columns.append(torch.autograd.functional.jvp(decode, z, direction)[1].detach())
+        columns.append(torch.autograd.functional.jvp(decode, z, direction)[1].detach())  # type: ignore[no-untyped-call]
     if not columns:
         nothing = np.zeros(len(z))
         return nothing, np.full(len(z), math.nan)

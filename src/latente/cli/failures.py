@@ -70,5 +70,5 @@ def open_streams() -> None:
     if sys.stderr is None:
         sys.stderr = open(os.devnull, "w")  # noqa: SIM115
     if isinstance(getattr(sys.stdout, "buffer", None), io.RawIOBase):
-        buffer = io.BufferedWriter(sys.stdout.buffer)  # type: ignore[type-var]
+        buffer = io.BufferedWriter(sys.stdout.buffer)
         sys.stdout = io.TextIOWrapper(buffer, sys.stdout.encoding, sys.stdout.errors, line_buffering=True)
