@@ -35,13 +35,12 @@ def run(table_run, tmp_path):
 # -------------------------------------------------------------------------------------------------------- run folders
 
 
-def test_a_fit_that_is_killed_leaves_the_run_before_and_a_second_is_refused(process, run, table_csv):
+def test_a_fit_that_is_killed_leaves_the_run_before_and_a_second_is_refused(latente, process, run, table_csv):
     before = content(run)
     fit = process("fit", table_csv, "-o", run, *LONG, "--checkpoint-every", "0.05")
     wait_for(lambda: list(run.glob("checkpoint/*.safetensors")), fit)
-    second = process("fit", table_csv, "-o", run, *QUICK)
-    assert second.communicate(timeout=100)[1].startswith(f"Error: another process is writing to {run}: wait")
-    assert second.returncode == 1
+    second = latente("fit", table_csv, "-o", run, *QUICK)
+    assert second.code == 1 and f"another process is writing to {run}: wait" in second.sentence
     fit.send_signal(signal.SIGKILL)
     assert fit.wait() == -signal.SIGKILL
     left = content(run)
@@ -218,6 +217,14 @@ def test_closed_streams_are_no_file(table_run, tmp_path):
     assert done.returncode == 1 and done.stderr == "Error: can't write to standard output: Bad file descriptor\n"
     done = closed([2], "fit", "--latent-dim", "none")
     assert (done.returncode, done.stdout) == (2, ""), "and what is to go to stderr does not come to stdout"
+
+
+def test_a_reader_who_is_slow_misses_nothing(process, table_run, monkeypatch):
+    """Without a buffer, a write ends with what the pipe takes."""
+    monkeypatch.setenv("PYTHONUNBUFFERED", "1")
+    sample = process("sample", table_run, "-n", "20000", "-q")
+    assert sample.stdout.readline() == "c0,c1,c2,c3\n"
+    assert sum(1 for _ in sample.stdout) == 20000 and sample.wait(timeout=100) == 0
 
 
 def test_a_full_stderr_does_not_cost_the_result(process, table_run):

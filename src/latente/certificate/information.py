@@ -182,13 +182,14 @@ def geometry(decode: Callable[[Tensor], Tensor], z: Tensor, scale: Tensor) -> tu
     """Spectral norm and condition of the decoder's Jacobian at codes [N, d], both [N].
 
     Column k is the change of the decoded means for one standard deviation ``scale`` [d] of dimension k, so that neither depends
-    on the units of the code; dimensions of scale 0 are left out. By forward-mode derivatives, one dimension at a time.
+    on the units of the code; dimensions of scale 0 are left out. One dimension at a time, by a
+    derivative of a derivative: PyTorch's forward mode loads what it has deprecated.
     """
     columns = []
     for k in torch.nonzero(scale).squeeze(1).tolist():
         direction = torch.zeros_like(z)
         direction[:, k] = scale[k]
-        columns.append(torch.func.jvp(decode, (z,), (direction,))[1].detach())
+        columns.append(torch.autograd.functional.jvp(decode, z, direction)[1].detach())  # type: ignore[no-untyped-call]
     if not columns:
         nothing = np.zeros(len(z))
         return nothing, np.full(len(z), math.nan)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 import traceback
@@ -60,7 +61,7 @@ def _forget_stdout() -> None:
 
 def open_streams() -> None:
     """Give closed standard streams a descriptor, lest a file gets theirs: writing to stdout then fails, and what goes to
-    stderr is lost.
+    stderr is lost. Give stdout a buffer where PYTHONUNBUFFERED took it: without one, what a pipe does not take is dropped.
     """
     while (descriptor := os.open(os.devnull, os.O_RDONLY)) <= 2:
         if descriptor == 1:
@@ -68,3 +69,6 @@ def open_streams() -> None:
     os.close(descriptor)
     if sys.stderr is None:
         sys.stderr = open(os.devnull, "w")  # noqa: SIM115
+    if isinstance(getattr(sys.stdout, "buffer", None), io.RawIOBase):
+        buffer = io.BufferedWriter(sys.stdout.buffer)
+        sys.stdout = io.TextIOWrapper(buffer, sys.stdout.encoding, sys.stdout.errors, line_buffering=True)

@@ -181,17 +181,18 @@ def run(
     """Fit, write the run folder with what is wanted, and say what came of it."""
     from latente.data import read
     from latente.estimator import text_columns
-    from latente.folders import hold
+    from latente.folders import finish, hold
     from latente.report.run_folder import CHECKPOINT, FILES, claim, metrics, missing_parts
 
     console.rest = f"latente info {folder}"
     refuse_own_input([folder / name for name in FILES], [data])
-    with hold(claim(folder)) as held:
-        if resume:
-            _check_resumable(folder, console)
-        vae.verbose = int(console.shows_progress)
-        with console.hearing_warnings() as heard, keeping_what_there_is(console) as observer:
-            rows = read(data, texts=text_columns(vae.kinds), **reading)
+    finish(claim(folder))
+    if resume:
+        _check_resumable(folder, console)
+    vae.verbose = int(console.shows_progress)
+    with console.hearing_warnings() as heard, keeping_what_there_is(console) as observer:
+        rows = read(data, texts=text_columns(vae.kinds), **reading)
+        with hold(folder) as held:
             vae.fit(
                 rows,
                 checkpoint=folder / CHECKPOINT,
@@ -206,7 +207,7 @@ def run(
             with _as_it_was(folder), held.stage() as stage:
                 paths, certificate = written(vae, rows, data, stage, folder, console, writes)
                 paths = held.commit(paths, FILES)
-        shutil.rmtree(folder / CHECKPOINT, ignore_errors=True)  # not before: a kill until here can be resumed
+            shutil.rmtree(folder / CHECKPOINT, ignore_errors=True)  # not before: a kill until here can be resumed
     if vae.figures_["finished"] == "interrupted":
         console.remark("the best model so far is kept", "interrupted")
     console.say(summary(vae, folder, rows_seen=len(rows)))

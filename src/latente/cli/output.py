@@ -158,7 +158,7 @@ def files_of(source: str) -> Iterator[str]:
         return
     yield from (source, re.sub(r":[^:/]+$", "", source))
     if os.path.isdir(source):
-        yield from (entry.path for entry in os.scandir(source))
+        yield from (os.path.join(source, name) for name in os.listdir(source))
 
 
 def _identity(file: Any) -> tuple[int, int] | None:

@@ -573,7 +573,6 @@ class TableCodec(Stored):
         expect(all(is_number(level) for levels in coded for level in levels), "the codes")
         expect(is_texts(self.kinds) and is_texts(self.reasons), "the kinds")
         expect(len(self.kinds) == len(self.reasons) == len(self.names), "the number of kinds")
-        expect(all(self._is_flag(column) for column in self._flags), "the flags")
         expect(len(self.identifiers) == len(self.names), "the number of identifiers")
         expect(all(shape is None or is_shape(shape) for shape in self.identifiers), "the identifiers")
         expect(self.cell_counts.sum() == len(self.cell_low) == len(self.cell_high) == len(self.cell_rows), "the cells")
@@ -584,14 +583,17 @@ class TableCodec(Stored):
         expect(((self.missing >= 0.0) & (self.missing <= 1.0)).all(), "the shares of missing values")
         expect(set(self.kinds) <= {*CHOICES, *LEFT_OUT}, "the kinds")
         expect(np.isfinite(np.stack([self.low, self.high])[:, self.scale > 0.0]).all(), "the bounds")
+        expect(all(self._is_flag(column) for column, kind in enumerate(self.kinds) if kind == FLAG), "the flags")
         expect(not (self.low > self.high).any() and np.isfinite(self.grid).all() and (self.grid >= 0.0).all(), "the bounds")
         expect(np.isfinite(self.resolution).all() and (self.resolution >= 0.0).all(), "the resolutions")
         expect(len(self.notations) in (0, len(self.names)), "the number of notations")
         expect(self.file_layout is None or is_encoding(self.file_layout.encoding), "the encoding of the file")
 
     def _is_flag(self, column: int) -> bool:
-        only = self.cell_counts[column] == 1 or is_number(self.levels(column)[-1]) or not self._codes[column]
-        return bool(only and self.binary[column] and self.counts[column] == 2 and self.scale[column] == 1.0)
+        """Whether a column is stored as flags are: 0 or 1, with two levels and a value, its only cell or a level."""
+        if not (self.binary[column] and self.counts[column] == 2 and self.scale[column] == 1.0):
+            return False
+        return self.cell_counts[column] == 1 or not self._codes[column] or is_number(self.levels(column)[1])
 
 
 def _written(names: tuple[str, ...], text: TextTable) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -102,7 +102,7 @@ class Progress:
     best_epoch: Count = 0
     best_progress: float = 0.0
     slowdowns: Count = 0
-    finished: str = ""
+    finished: Literal["", "interrupted", "time limit", "all epochs", "no better on held-out rows"] = ""
     limit: float = math.inf
     norms: list[float] = field(default_factory=list)
     history: list[dict[str, float | int]] = field(default_factory=list)
