@@ -54,6 +54,7 @@ from latente.training.dimension import latent_dimension
 from latente.training.fit import Fit, Outcome
 from latente.training.loop import Settings, Training, evaluate
 from latente.training.progress import progress_bar
+from latente.words import Message, stored
 
 LEAST_ROWS = 2
 LEAST_TO_HOLD_OUT = 5
@@ -66,7 +67,7 @@ OF_LEVELS = (BINARY, CATEGORICAL, "ordinal")
 RARELY_TOGETHER = 0.02  # of how often values would be together by chance
 SAME_SCORE = 1e-6  # two computations of one row's score differ by less
 ROW_LAW_STAGE = 100  # of a fit, behind all stages of its model
-STORES_CODES = "the law 'nearest' stores codes of training rows with the model: whoever has the file can decode them"
+STORES_CODES = Message("fit.stores_codes")
 HELD_OUT = 1_000_003  # keeps the draw of held-out rows apart from all other draws of a seed
 
 Observer = Callable[[Training], None]
@@ -389,7 +390,7 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         outcome.warnings += self._overfitting(outcome)
         self.notes_ = [*codec.notes, *outcome.notes, *outcome.warnings]
         if held_out is None:
-            self.notes_.append("no rows were held out: anomaly scores are compared with training rows, which is too optimistic")
+            self.notes_.append(Message("fit.no_held_out"))
         self._name_features()
         for warning in outcome.warnings:
             warnings.warn(warning, LatenteWarning, stacklevel=3)
@@ -801,7 +802,7 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         settings["kinds"] = None if self.kinds is None else dict(self.kinds)
         settings["missing"] = None if self.missing is None else list(map(str, self.missing))
         settings["hidden"] = self.hidden if isinstance(self.hidden, str) else list(self.hidden)
-        figures = {**self.figures_, "notes": self.notes_}
+        figures = {**self.figures_, "notes": [*map(stored, self.notes_)]}
         return storage.save(
             storage.Fitted(
                 self.recipe_,
@@ -938,7 +939,7 @@ def load(path: str | Path, parts: Iterable[type[Part]] = ()) -> VAE:
     vae.seed_, vae.recipe_, vae.history_ = vae.random_state, fitted.recipe, fitted.history
     vae.codec_, vae.model_, vae.law_, vae.calibration_ = fitted.codec, fitted.model, fitted.law, fitted.calibration
     vae.generator_ = fitted.generator
-    vae.notes_ = list(fitted.figures.pop("notes", []))
+    vae.notes_ = [*map(Message.from_json, fitted.figures.pop("notes", []))]
     vae.figures_ = fitted.figures
     vae._name_features()
     return vae

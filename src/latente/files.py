@@ -30,6 +30,7 @@ from safetensors.torch import save as serialise
 from torch import Tensor
 
 from latente.errors import StorageError
+from latente.words import Message
 
 # A header is JSON of names, shapes and one text: real ones take kilobytes.
 LARGEST_HEADER = 50_000_000
@@ -168,9 +169,15 @@ def checked(values: Any, schema: Any, what: str) -> Any:
     (1, 2)
     """
     try:
-        return msgspec.convert(values, schema)
+        return msgspec.convert(values, schema, dec_hook=_message)
     except (msgspec.ValidationError, RecursionError) as error:
         raise StorageError(f"{what} is damaged or was altered: {error}") from error
+
+
+def _message(kind: type, value: Any) -> Message:
+    if kind is not Message:
+        raise NotImplementedError
+    return Message.from_json(value)
 
 
 def fitting(tensors: Mapping[str, Tensor], wanted: Mapping[str, Tensor], what: str) -> dict[str, Tensor]:

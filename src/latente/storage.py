@@ -32,6 +32,7 @@ from latente.rows import Rows
 from latente.seeding import seeded
 from latente.training.calibration import SHARES, Calibration
 from latente.version import __version__
+from latente.words import Message
 
 KIND = "model"
 VERSION = 3
@@ -66,7 +67,7 @@ class Figures(TypedDict, total=False):
     precision: str
     batch_size: Count
     privacy: dict[str, float | None]
-    notes: list[str]
+    notes: list[Message]
 
 
 class Content(msgspec.Struct, forbid_unknown_fields=True):

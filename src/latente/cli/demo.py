@@ -183,9 +183,9 @@ def draw(models: dict[str, Compared], digits: Digits, path: Path, say: Texts) ->
 def captions(model: Compared, say: Texts) -> tuple[str, str, str]:
     """What stands over the three panels of a model."""
     told = {
-        "error": say.amount(f"{model.error.value:.1f}"),
+        "error": model.error.value,
         "rarest": min(model.counts),
-        "draws": say.amount(f"{DRAWS:,}"),
+        "draws": DRAWS,
         "reached": f"{model.reached.value:.0%}",
     }
     return say("demo.rebuilt", **told), say("demo.drawn", **told), say("demo.mapped", **told)
@@ -230,12 +230,14 @@ def beside(models: dict[str, Compared], panels: list[Axes], say: Texts) -> Secti
 
 def written_out(name: str, figure: Estimate, say: Texts) -> str:
     """A figure with its interval, for a table."""
+    from latente.words import number
+
     form = TOLD[name]
     if not figure.known:
         return "–"
     if not math.isfinite(figure.low + figure.high):
-        return say.amount(f"{figure.value:{form}}")
-    return say.amount(f"{figure.value:{form}} [{figure.low:{form}}, {figure.high:{form}}]")
+        return number(figure.value, form)
+    return f"{number(figure.value, form)} [{number(figure.low, form)}, {number(figure.high, form)}]"
 
 
 def listed(verdicts: tuple[str, ...], say: Texts) -> str:
@@ -258,8 +260,9 @@ def story(models: dict[str, Compared], say: Texts) -> list[str]:
 
 def compared(name: str, autoencoder: Estimate, vae: Estimate, say: Texts) -> str:
     """What a figure of both comes to."""
-    values = (f"{figure.value:{TOLD[name]}}" if figure.known else "–" for figure in (autoencoder, vae))
-    told = dict(zip(("autoencoder", "vae"), map(say.amount, values), strict=True))
+    from latente.words import number
+
+    told = {"autoencoder": number(autoencoder.value, TOLD[name]), "vae": number(vae.value, TOLD[name])}
     return say(f"demo.story.{name}.{difference(autoencoder, vae)}", **told)
 
 

@@ -14,9 +14,10 @@ from torch import Tensor
 from latente.data.containers import ARRAYS, Array, known_dtype, numpy_dtype, to_array
 from latente.data.fields import blocks, encoded, recorded_resolution, restore, standardise, value_range
 from latente.data.sources import LAYOUTS, Images, Table, from_channels_first
-from latente.data.state import Stored, expect, is_texts
+from latente.data.state import Stored, expect
 from latente.errors import DataError
 from latente.rows import BINARY, IMAGE, Field, Rows
+from latente.words import Message
 
 _BINARY_SHARE = 0.95  # of the pixels, that must be at an end of the range for a Bernoulli likelihood to be apt
 _SAMPLE = 10_007  # a prime, so that a regular sample does not fall on the same pixels of every picture
@@ -43,7 +44,7 @@ class ImageCodec(Stored):
     high: float
     field_kind: str
     resolution: float
-    notes: tuple[str, ...]
+    notes: tuple[Message, ...]
 
     kind: ClassVar[str] = "image"
 
@@ -57,7 +58,7 @@ class ImageCodec(Stored):
         low, high = _ends(images.pixels)
         share, empty = _share_at_ends(images.pixels, low, high)
         kind = BINARY if share >= _BINARY_SHARE else IMAGE
-        notes = (f"pictures without any pixel: {empty}; nothing can be learnt from them",) if empty else ()
+        notes = (Message("note.no_pixels", n=empty),) if empty else ()
         shape = images.pixels.shape[1:]
         step = _resolution(images.pixels, low, high)
         return cls(shape, images.layout, images.dtype, images.container, low, high, kind, step, notes)
@@ -167,7 +168,6 @@ class ImageCodec(Stored):
         expect(ends is None or (ends.min <= self.low and self.high <= ends.max), "the range of the pixels")
         expect(self.low < self.high and self.resolution >= 0.0, "the range of the pixels")
         expect(self.field_kind in (BINARY, IMAGE), "the kind of field")
-        expect(is_texts(self.notes), "the notes")
 
 
 def _words(shape: tuple[int, ...]) -> str:

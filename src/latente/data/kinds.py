@@ -15,6 +15,7 @@ from latente.data.flags import only_label
 from latente.data.moments import EXAMPLES, MOMENTS, UNITS, is_moment, kind_of, told
 from latente.data.sources import Table
 from latente.errors import DataError
+from latente.words import Message
 
 MOST_DISTINCT = 0.5  # share of a text column's rows that may differ before it names rows, or is free text, and not a category
 FEW_LEVELS = 20  # as many different texts are categories in any number of rows
@@ -31,7 +32,7 @@ NAMES_ROWS = ("identifier", "text", TIMESTAMP)  # say which row it is, and are e
 LEFT_OUT = ("empty", "constant", *NAMES_ROWS)
 WHOLE = ("count", "integer", "ordinal")
 OF_NUMBERS = ("real", "positive", "bounded", "count", "integer", "ordinal")
-ASKED = "asked for"
+ASKED = Message("column.asked")
 CHOICES = (*OF_NUMBERS, "binary", "categorical", *MOMENTS, FLAG, "constant", *NAMES_ROWS)
 NEAR = 0.05  # how near both ends of [0, 1] numbers come that are taken for shares
 
@@ -43,7 +44,7 @@ class Kind(NamedTuple):
     """What a column is taken for, and why."""
 
     kind: str
-    reason: str
+    reason: Message
 
 
 def kinds_of(table: Table, summary: Summary, ordered: Array, grid: Array, asked: Mapping[str, str]) -> list[Kind]:
@@ -85,22 +86,24 @@ def _one_value(table: Table, column: int, summary: Summary) -> Kind | None:
     """What a column without two different values is; None of others. In a matrix of measures, what is not there is missing."""
     low, missing = float(summary.low[column]), float(summary.missing[column])
     if np.isnan(low):
-        return Kind("empty", "no value in any row")
+        return Kind("empty", Message("column.no_value"))
     if low != float(summary.high[column]):
         return None
     only = repr(table.levels[column][0]) if column in table.levels else only_label(table, column)
     if missing and not is_matrix(table):
-        return Kind(FLAG, f"{only} in {_percent(1 - missing)} of the rows, and empty in the others")
-    return Kind("constant", f"always {only}")
+        return Kind(FLAG, Message("column.flag", value=only, share=_percent(1 - missing)))
+    return Kind("constant", Message("column.always", value=only))
 
 
-def _percent(share: float) -> str:
+def _percent(share: float) -> Message:
     """A share in words that is neither 0% nor 100%.
 
     >>> _percent(0.123), _percent(0.0001), _percent(0.9999)
     ('12%', 'less than 1%', 'more than 99%')
     """
-    return "less than 1%" if share < 0.01 else "more than 99%" if share > 0.99 else f"{share:.0%}"
+    if 0.01 <= share <= 0.99:
+        return Message("column.share", share=share)
+    return Message("column.below_1" if share < 0.01 else "column.above_99")
 
 
 def _asked(kind: Kind, asked: str, name: str, table: Table, column: int) -> Kind:
@@ -150,34 +153,35 @@ def _of_text(table: Table, column: int) -> Kind:
     what = "texts" if numpy_dtype(table.dtypes[column]).kind == "O" else "numbers"  # large ones, or those that are codes
     if not categories_of(table.dtypes[column]) and len(texts) > max(FEW_LEVELS, MOST_DISTINCT * seen):
         words = sum(len(text.split()) for text in texts) / len(texts)
-        reason = f"{len(texts)} different {what} in {seen} rows"
-        if what == "texts" and all(map(_NUMBER_IN_WORDS.fullmatch, texts)) and any("," in text for text in texts):
-            reason += " that look like numbers with commas: written as 1234.5 they are such"
+        commas = what == "texts" and all(map(_NUMBER_IN_WORDS.fullmatch, texts)) and any("," in text for text in texts)
+        reason = Message("column.with_commas" if commas else f"column.{what}_in", n=len(texts), rows=seen)
         return Kind("text" if words >= WORDS else "identifier", reason)
     if len(texts) == 2:
-        return Kind("binary", f"{texts[0]!r} or {texts[1]!r}")
+        return Kind("binary", Message("column.two", a=repr(texts[0]), b=repr(texts[1])))
     if categories_of(table.dtypes[column]):
-        return Kind("ordinal", f"{len(texts)} categories in an order")
-    return Kind("categorical", f"{len(texts)} different {what}")
+        return Kind("ordinal", Message("column.ordered", n=len(texts)))
+    return Kind("categorical", Message(f"column.{what}", n=len(texts)))
 
 
 def _of_numbers(table: Table, column: int, summary: Summary, ordered: Array, grid: Array) -> Kind:
     low, high = float(summary.low[column]), float(summary.high[column])
-    moment, between = kind_of(table.dtypes[column]), " to ".join(told(end, table.dtypes[column]) for end in (low, high))
+    moment = kind_of(table.dtypes[column])
+    ends = {"low": told(low, table.dtypes[column]), "high": told(high, table.dtypes[column])}
     if _is_timestamp(table, column, low, high):
-        return Kind(TIMESTAMP, f"a time that runs on with the rows, from {between}")
+        return Kind(TIMESTAMP, Message("column.running_time", **ends))
     if moment:
-        return Kind(moment, f"from {between}")
+        return Kind(moment, Message("column.range", **ends))
     if numbering := _numbering(table, column, low, high):
         return Kind("identifier", numbering)
     if summary.binary[column]:
-        return Kind("binary", "0 or 1")
+        return Kind("binary", Message("column.bits"))
     values = ordered[:, column][~np.isnan(ordered[:, column])]
     distinct, counts = np.unique(values, return_counts=True)
     kind = _of_values(distinct, low, high, float(grid[column]))
     often = int(counts.argmax())
     if len(distinct) > FEW_NUMBERS and counts[often] >= ATOM * len(values):
-        return Kind(kind.kind, f"{kind.reason}; {plain(distinct[often])} in {counts[often] / len(values):.0%} of the rows")
+        share = float(counts[often] / len(values))
+        return Kind(kind.kind, Message("column.often", reason=kind.reason, value=float(distinct[often]), share=share))
     return kind
 
 
@@ -193,12 +197,13 @@ def plain(number: float) -> str:
 def _of_values(distinct: Array, low: float, high: float, step: float) -> Kind:
     if bool((distinct == np.rint(distinct)).all()):
         if len(distinct) <= FEW_NUMBERS:
-            return Kind("ordinal", f"{len(distinct)} different whole numbers from {plain(low)} to {plain(high)}")
-        return Kind("count" if low >= 0 else "integer", f"whole numbers from {plain(low)} to {plain(high)}")
-    between = f"from {plain(low)} to {plain(high)}" + (f" in steps of {step:g}" if step else "")
+            return Kind("ordinal", Message("column.few_whole", n=len(distinct), low=low, high=high))
+        return Kind("count" if low >= 0 else "integer", Message("column.whole", low=low, high=high))
+    ends: dict[str, float] = {"low": low, "high": high, **({"step": step} if step else {})}
+    grid = "_step" if step else ""
     if 0.0 <= low <= NEAR and 1.0 - NEAR <= high <= 1.0:
-        return Kind("bounded", f"shares {between}")
-    return Kind("positive" if low > 0 else "real", between)
+        return Kind("bounded", Message(f"column.shares{grid}", **ends))
+    return Kind("positive" if low > 0 else "real", Message(f"column.range{grid}", **ends))
 
 
 def _is_timestamp(table: Table, column: int, low: float, high: float) -> bool:
@@ -220,12 +225,12 @@ def _are_whole(values: Array) -> bool:
     return bool((values == np.rint(values)).all())
 
 
-def _numbering(table: Table, column: int, low: float, high: float) -> str:
-    """How a column numbers the rows; "" where it does not."""
+def _numbering(table: Table, column: int, low: float, high: float) -> Message | None:
+    """How a column numbers the rows; None where it does not."""
     if not table.named or len(table) < LEAST_TO_NUMBER or high - low != len(table) - 1:
-        return ""
+        return None
     values = table.values[:, column]
     if bool((np.diff(values) == 1.0).all()):
-        return "a running number"
+        return Message("column.running_number")
     every = bool((np.diff(np.sort(values)) == 1.0).all())
-    return f"each whole number from {plain(low)} to {plain(high)} once" if every else ""
+    return Message("column.permuted", low=low, high=high) if every else None

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import shlex
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 from latente.data.containers import Array
 from latente.data.fields import Summary, far_values
@@ -12,63 +13,48 @@ from latente.data.kinds import FLAG, NAMES_ROWS, TIMESTAMP
 from latente.data.moments import kind_of, told
 from latente.data.sources import Table
 from latente.errors import DataError, LatenteWarning
+from latente.words import Message, listed, some
 
-_LISTED = 8
-# What is said of the columns of some kinds, and whether with their only value.
+# Key of the note on columns of some kinds, and whether it shows their only value.
 OF_KINDS = (
-    (
-        NAMES_ROWS[:2],
-        "columns that name rows, or hold free text, are left out of the model and empty in what it gives back: {columns}",
-        False,
-    ),
-    (
-        (TIMESTAMP,),
-        "columns of a time that runs on with the rows are left out of the model, for all later rows lie beyond it, and are "
-        "empty in new rows: {columns}; to use it as a value all the same: kinds={{{first!r}: '{keep}'}} "
-        "(--kinds {first}={keep})",
-        False,
-    ),
-    (
-        (FLAG,),
-        "columns that hold one value or nothing are flags, whose absence is a value and is not filled in: {columns}; "
-        "to fill it in: kinds={{{first!r}: 'constant'}} (--kinds {first}=constant)",
-        True,
-    ),
-    (
-        ("constant",),
-        "columns of one value only are left out of the model and restored in what it gives back: {columns}",
-        True,
-    ),
-    (("empty",), "columns without any value are left out of the model: {columns}", False),
+    (NAMES_ROWS[:2], "names_rows", False),
+    ((TIMESTAMP,), "timestamp", False),
+    ((FLAG,), "flag", True),
+    (("constant",), "constant", True),
+    (("empty",), "empty", False),
 )
 
 
-def notes_of(table: Table, summary: Summary, kinds: list[str], ordered: Array) -> Iterator[str]:
-    """Sentences about a table whose columns are of some kinds; ``ordered`` are its columns' values in rising order."""
-    for asked, sentence, with_value in OF_KINDS:
+def notes_of(table: Table, summary: Summary, kinds: list[str], ordered: Array) -> Iterator[Message]:
+    """Notes on a table whose columns are of some kinds; ``ordered`` are its columns' values in rising order."""
+    for asked, key, with_value in OF_KINDS:
         places = [column for column, kind in enumerate(kinds) if kind in asked]
         named = (f"{table.names[c]!r}" + (f" ({only_label(table, c)})" if with_value else "") for c in places)
         if places:
-            keep = kind_of(table.dtypes[places[0]]) or "integer"
-            yield sentence.format(columns=some(named), first=table.names[places[0]], keep=keep)
+            option = {"option": _option(table, places[0], key)} if key in ("timestamp", "flag") else {}
+            yield Message(f"note.{key}", columns=some(named), **option)
     yield from _of_rows(table, summary, ordered)
 
 
-def _of_rows(table: Table, summary: Summary, ordered: Array) -> Iterator[str]:
+def _option(table: Table, column: int, key: str) -> Message:
+    """How to use a column as a value all the same."""
+    kind = "constant" if key == "flag" else kind_of(table.dtypes[column]) or "integer"
+    return kinds_option(table.names[column], kind)
+
+
+def kinds_option(name: str, kind: str) -> Message:
+    """How to give a column another kind, in Python and on the command line."""
+    return Message("note.option", name=repr(name), kind=kind, argument=shlex.quote(f"{name}={kind}"))
+
+
+def _of_rows(table: Table, summary: Summary, ordered: Array) -> Iterator[Message]:
     if summary.empty_rows:
-        yield f"rows without any value: {summary.empty_rows}; nothing can be learnt from them"
+        yield Message("note.empty_rows", n=summary.empty_rows)
     if len(table) < len(table.names):
-        yield f"there are fewer rows ({len(table)}) than columns ({len(table.names)}): expect little to carry over to new rows"
+        yield Message("note.few_rows", rows=len(table), columns=len(table.names))
     for column, row, value in far_values(table.values, ordered, summary.low, summary.high):
-        place = f"column {table.names[column]!r} holds {told(value, table.dtypes[column])} in row {row} (counted from 0)"
-        yield f"{place}, over a million times its spread away: if that is a code for 'missing', replace it by NaN"
-
-
-def some(texts: Iterable[str]) -> str:
-    """The first few of many texts."""
-    every = list(texts)
-    more = f" and {len(every) - _LISTED} more" if len(every) > _LISTED else ""
-    return ", ".join(every[:_LISTED]) + more
+        held = told(value, table.dtypes[column])
+        yield Message("note.far", name=repr(table.names[column]), value=held, row=int(row))
 
 
 def tell_unknown(strange: list[tuple[str, dict[str, int]]], unknown: str) -> None:
@@ -80,10 +66,10 @@ def tell_unknown(strange: list[tuple[str, dict[str, int]]], unknown: str) -> Non
     if unknown != "missing":
         name, texts = strange[0]
         raise DataError(
-            f"column {name!r} holds levels that the model was not fitted on: {some(map(repr, texts))}; leave them empty "
+            f"column {name!r} holds levels that the model was not fitted on: {listed(map(repr, texts))}; leave them empty "
             "(= not seen), have them taken so by unknown='missing' (--unknown missing), or fit on rows that have them"
         )
-    told = (f"{name!r}: {some(f'{text!r} ({count})' for text, count in texts.items())}" for name, texts in strange)
+    told = (f"{name!r}: {listed(f'{text!r} ({count})' for text, count in texts.items())}" for name, texts in strange)
     warnings.warn(
         f"levels that the model was not fitted on count as not seen (in so many rows): {'; '.join(told)}",
         LatenteWarning,

@@ -7,6 +7,7 @@ import numpy as np
 from latente.data.containers import Array
 from latente.data.moments import is_moment, seconds, told
 from latente.data.sources import Table
+from latente.words import Message
 
 NUMBERS = np.array(
     [sign * float(digit * length) for digit in "98" for length in range(2, 8) for sign in (1, -1)]
@@ -18,7 +19,7 @@ SMALL = 100.0  # numbers below are suspicious only where they repeat
 LISTED = 8
 
 
-def suspicious(table: Table) -> list[str]:
+def suspicious(table: Table) -> list[Message]:
     """Sentences on values that stand far from all others of their column and are what people write for "missing".
 
     >>> from latente.data import read
@@ -32,7 +33,7 @@ def suspicious(table: Table) -> list[str]:
             values = table.values[:, column]
             marks = _marks(values, label)
             found += [_sentence(table.names[column], label, values, marks)] if marks else []
-    more = [f"and {len(found) - LISTED} more columns hold such values"] if len(found) > LISTED else []
+    more = [Message("note.more_sentinels", n=len(found) - LISTED)] if len(found) > LISTED else []
     return found[:LISTED] + more
 
 
@@ -54,18 +55,17 @@ def _marks(values: Array, label: str) -> list[float]:
     return [float(mark) for mark in marks[often & ((marks < low - beyond) | (marks > high + beyond))]]
 
 
-def _sentence(name: str, label: str, values: Array, marks: list[float]) -> str:
+def _sentence(name: str, label: str, values: Array, marks: list[float]) -> Message:
     rest = values[~np.isnan(values) & ~np.isin(values, marks)]
     texts = [told(mark, label) for mark in marks]
-    counts = ", ".join(f"{text} ({_share(values == mark)})" for text, mark in zip(texts, marks, strict=True))
-    between = f"{told(float(rest.min()), label)} to {told(float(rest.max()), label)}"
+    found = [_mark(text, values == mark) for text, mark in zip(texts, marks, strict=True)]
+    ends = {"low": told(float(rest.min()), label), "high": told(float(rest.max()), label)}
     options = " ".join(f"--missing {text}" for text in texts)
-    return (
-        f"column {name!r} holds {counts}, far from its other values ({between}), which may mean 'missing': if so, pass "
-        f"missing={texts} ({options})"
-    )
+    return Message("note.sentinel", name=repr(name), marks=found, **ends, values=str(texts), options=options)
 
 
-def _share(there: Array) -> str:
-    count, share = int(there.sum()), float(there.mean())
-    return f"{count:,} of {len(there):,} rows, {share:.1%}" if share >= 0.001 else f"{count:,} of {len(there):,} rows"
+def _mark(text: str, there: Array) -> Message:
+    n, rows, share = int(there.sum()), len(there), float(there.mean())
+    if share < 0.001:
+        return Message("note.rare_mark", value=text, n=n, rows=rows)
+    return Message("note.mark", value=text, n=n, rows=rows, share=share)

@@ -32,6 +32,7 @@ from latente.data.fields import blocks
 from latente.data.moments import in_seconds, is_moment, label_of, seconds
 from latente.data.text import Notation, Reading, TextTable
 from latente.errors import DataError, LatenteWarning
+from latente.words import Message
 
 LAYOUTS = ("NHW", "NHWC", "NCHW")
 MOST_CHANNELS = 16
@@ -67,7 +68,7 @@ class Table:
     text: TextTable | None = None
 
     @property
-    def notes(self) -> tuple[str, ...]:
+    def notes(self) -> tuple[Message, ...]:
         """What a person should know of how it was read."""
         return () if self.text is None else (*self.text.warnings, *self.text.notes)
 

@@ -12,6 +12,7 @@ import numpy as np
 from latente.data.containers import Array
 from latente.errors import StorageError
 from latente.files import checked
+from latente.words import Message
 
 State = tuple[dict[str, Any], dict[str, Array]]
 
@@ -40,7 +41,9 @@ class Stored:
         """What can be written as JSON, and the arrays."""
         values = {field.name: getattr(self, field.name) for field in fields(self)}  # type: ignore[arg-type]
         arrays = {name: value for name, value in values.items() if isinstance(value, np.ndarray)}
-        plain = {name: msgspec.to_builtins(value) for name, value in values.items() if name not in arrays}
+        plain = {
+            name: msgspec.to_builtins(value, enc_hook=Message.to_json) for name, value in values.items() if name not in arrays
+        }
         return {"kind": self.kind, **{name: list(v) if isinstance(v, tuple) else v for name, v in plain.items()}}, arrays
 
     @classmethod

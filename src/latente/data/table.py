@@ -49,6 +49,7 @@ from latente.data.state import Stored, expect, is_texts
 from latente.data.text import Layout, Notation, Reading, TextTable, is_encoding
 from latente.errors import DataError
 from latente.rows import BINARY, CATEGORICAL, Cells, Field, Record, Rows, row_shape
+from latente.words import Message
 
 BOUNDS_OF_FLAG = (0.0, 1.0, 1.0, 0.0)  # low, high, grid, missing
 TO_THE_STEP = ("real", "positive", "bounded", "calendar", "time", "duration")  # of whole numbers the mean is worth its decimals
@@ -107,7 +108,7 @@ class TableCodec(Stored):
     missing: Array
     binary: Array
     kinds: tuple[str, ...]
-    reasons: tuple[str, ...]
+    reasons: tuple[Message, ...]
     counts: Array
     texts: tuple[str, ...]
     cell_counts: Array
@@ -115,7 +116,7 @@ class TableCodec(Stored):
     cell_high: Array
     cell_rows: Array
     identifiers: tuple[Shape | None, ...]
-    notes: tuple[str, ...]
+    notes: tuple[Message, ...]
     notations: tuple[Notation | None, ...] = ()
     file_layout: Layout | None = None
     file_reading: Reading | None = None
@@ -559,7 +560,6 @@ class TableCodec(Stored):
         expect(self.container in ARRAYS + FRAMES, "the container")
         expect(all(isinstance(flag, bool) for flag in (self.named, self.integer_names)), "the kind of names")
         expect(not self.integer_names or all(name.lstrip("-").isdecimal() for name in self.names), "the numbered names")
-        expect(is_texts(self.notes), "the notes")
         for name, dtype in _DTYPES.items():
             array = getattr(self, name)
             expect(array.dtype == dtype, f"the type of {name}")
@@ -571,7 +571,7 @@ class TableCodec(Stored):
         expect(not (text & (self.scale > 0.0) & (self.counts < 2)).any(), "the levels")
         coded = [self.levels(int(column)) for column in np.flatnonzero(self._codes) if column not in self._flags]
         expect(all(is_number(level) for levels in coded for level in levels), "the codes")
-        expect(is_texts(self.kinds) and is_texts(self.reasons), "the kinds")
+        expect(is_texts(self.kinds), "the kinds")
         expect(len(self.kinds) == len(self.reasons) == len(self.names), "the number of kinds")
         expect(len(self.identifiers) == len(self.names), "the number of identifiers")
         expect(all(shape is None or is_shape(shape) for shape in self.identifiers), "the identifiers")

@@ -28,7 +28,7 @@ from latente.model.laws import LatentLaw
 from latente.rows import Rows
 from latente.seeding import seeded
 from latente.version import __version__
-from latente.words import LANGUAGES, texts
+from latente.words import LANGUAGES, Message, said
 
 if TYPE_CHECKING:
     from latente.certificate import Certificate
@@ -39,10 +39,6 @@ MOST_WHOLE_ROWS = 20_000
 MOST_COLOURS, COLOUR_BYTES = 32, 1_500_000
 LAW_DRAWS, LAW_COMPONENTS = 10_000, 30
 FEWEST = 20  # rows that a page without rows may be measured by, and tell of unsaid: of fewer, sums tell nearly what each is
-TOLD_OF_FEW = {
-    "en": "{recipe}: fitted on so few rows ({n}) that the page tells nearly what is in each of them",
-    "es": "{recipe}: ajustado con tan pocas filas ({n}) que la página dice casi lo que contiene cada una",
-}
 FIGURES = ("loss", "distortion", "rate", "active_units", "rows", "held_out_rows")
 
 
@@ -84,7 +80,7 @@ def pack(title: str, models: Sequence[Subject], lesson: Lesson | None = None, se
     Raises:
         DataError: the models are of different columns, or of pictures of another size.
     """
-    block, notes = Block(), list[str]()
+    block, notes = Block(), list[Message]()
     every = [*models, *(lesson.squeeze + lesson.regularisation if lesson else ())]
     for other in every[1:]:
         check_same_input(models[0].vae, other.vae)
@@ -114,7 +110,7 @@ def _told_of_few(models: Sequence[Subject]) -> Iterable[dict[str, str]]:
     """What is to be known of models whose rows are not in the page, and are so few that what was learnt tells them."""
     for vae in (model.vae for model in models if model.rows is None):
         if (n := fitted_on(vae)) < FEWEST:
-            yield {lang: told.format(recipe=vae.recipe_.name, n=n) for lang, told in TOLD_OF_FEW.items()}
+            yield in_languages(Message("explorer.few_rows", recipe=vae.recipe_.name, n=n))
 
 
 def header_of(content: bytes) -> dict[str, Any]:
@@ -143,11 +139,11 @@ def _columns(codec: TableCodec) -> list[tuple[str, str, tuple[str, ...]]]:
     return [(codec.names[column], codec.kinds[column], codec.levels(column)) for column in kept(codec).tolist()]
 
 
-def _model(subject: Subject, block: Block, notes: list[str], served: bool) -> dict[str, Any]:
+def _model(subject: Subject, block: Block, notes: list[Message], served: bool) -> dict[str, Any]:
     vae, survey = subject.vae, subject.survey
     model = vae.model_
     if not survey.measured:
-        notes.append(f"{vae.recipe_.name}: where codes lie was not measured, for no rows were at hand")
+        notes.append(Message("explorer.not_measured", recipe=vae.recipe_.name))
     computed, cost = _computed(vae, block, notes, served)
     return {
         "recipe": vae.recipe_.name,
@@ -170,7 +166,7 @@ def _model(subject: Subject, block: Block, notes: list[str], served: bool) -> di
     }
 
 
-def _computed(vae: VAE, block: Block, notes: list[str], served: bool) -> tuple[dict[str, Any], int]:
+def _computed(vae: VAE, block: Block, notes: list[Message], served: bool) -> tuple[dict[str, Any], int]:
     """Encoder, posterior, decoder and likelihood as numbers, and the multiply-adds of decoding one row.
 
     Networks that the page can't, or is not to, run are None: the server runs them, and the page does the rest.
@@ -182,12 +178,13 @@ def _computed(vae: VAE, block: Block, notes: list[str], served: bool) -> tuple[d
         found["likelihood"] = description(model.likelihood, block)
         cost = multiply_adds(operations(model.decoder, Block())) + int(found["likelihood"].get("cost", 0))
         if cost > TOO_LARGE:
-            raise Unknown(f"the model is too large for a page ({cost / 1e6:,.0f} million multiply-adds a row)")
+            raise Unknown(Message("explorer.too_large", cost=cost / 1e6))
         found["decoder"] = operations(model.decoder, block)
         found["posterior"], found["encoder"] = description(model.posterior, block), operations(model.encoder, block)
     except Unknown as error:
-        by = "the server does" if served else "only the page that 'latente explore' serves can, by its server"
-        notes.append(f"{vae.recipe_.name}: {error}; {by if 'likelihood' in found else 'rows are not decoded'}")
+        by = ("server" if served else "needs_server") if "likelihood" in found else "not_decoded"
+        cause = {"cause": error.args[0], "by": Message(f"explorer.{by}")}
+        notes.append(Message("explorer.not_computed", recipe=vae.recipe_.name, **cause))
     return dict.fromkeys(("encoder", "posterior", "decoder", "likelihood")) | found, cost
 
 
@@ -205,7 +202,7 @@ def _plane(plane: PlaneOf, block: Block) -> dict[str, Any]:
     return {"kind": plane.kind, "dimensions": plane.dimensions, **ends, "range": plane.range, "posterior": posterior}
 
 
-def _law(law: LatentLaw, block: Block, notes: list[str], seed: int) -> dict[str, Any]:
+def _law(law: LatentLaw, block: Block, notes: list[Message], seed: int) -> dict[str, Any]:
     """What new codes are drawn from, and a mixture by which its density is drawn."""
     if is_exact(law):
         exact = description(law, block)
@@ -216,19 +213,19 @@ def _law(law: LatentLaw, block: Block, notes: list[str], seed: int) -> dict[str,
     factors = np.linalg.cholesky(mixture.covariances_)
     arrays = {"weights": mixture.weights_, "means": mixture.means_, "cholesky": factors}
     density = {"type": "mixture", **{name: block.add(values, "f8") for name, values in arrays.items()}}
-    notes.append(f"the law of the codes is {law.name!r}: the map shows a mixture fitted to {LAW_DRAWS:,} draws of it")
+    notes.append(Message("explorer.mixture", name=repr(law.name), n=LAW_DRAWS))
     try:
         return {"draws": description(law, block), "density": density}
     except Unknown:
         return {"draws": density, "density": density}
 
 
-def _prior(model: LatentModel, block: Block, notes: list[str]) -> dict[str, Any] | None:
+def _prior(model: LatentModel, block: Block, notes: list[Message]) -> dict[str, Any] | None:
     """The prior as a mixture; None, and a note, where the page does not know it."""
     try:
         return description(model.prior, block)
     except Unknown as error:
-        notes.append(f"{error}: the map shows no prior")
+        notes.append(Message("explorer.no_prior", cause=error.args[0]))
         return None
 
 
@@ -239,8 +236,8 @@ def _certificate(certificate: Certificate | None) -> dict[str, Any]:
 
 
 def in_languages(sentence: str) -> dict[str, str]:
-    """A sentence of the library in each language that a page can be read in."""
-    return {lang: texts(lang).said(sentence) for lang in LANGUAGES} if sentence else {}
+    """A message in each language of the page."""
+    return {lang: said(sentence, lang) for lang in LANGUAGES} if sentence else {}
 
 
 # ---------------------------------------------------------------------------------------------------------------- rows

@@ -39,6 +39,7 @@ from latente.model.networks.mlp import MLPDecoder, MLPEncoder
 from latente.model.parts import Part
 from latente.model.posteriors import DiagonalNormalPosterior, PointMassPosterior
 from latente.model.priors import NormalMixturePrior, StandardNormalPrior
+from latente.words import Message
 
 Op = dict[str, Any]
 RELU: Op = {"op": "relu"}
@@ -56,7 +57,7 @@ def operations(part: Part, block: Block) -> list[Op]:
     Raises:
         Unknown: the page can't do it.
     """
-    raise Unknown(f"the page can't compute the part {part.name!r}")
+    raise Unknown(Message("explorer.part", name=repr(part.name)))
 
 
 @singledispatch
@@ -66,7 +67,7 @@ def description(part: Part, block: Block) -> dict[str, Any]:
     Raises:
         Unknown: the page can't compute it.
     """
-    raise Unknown(f"the page can't compute the part {part.name!r}")
+    raise Unknown(Message("explorer.part", name=repr(part.name)))
 
 
 def multiply_adds(ops: Iterable[Op]) -> int:
@@ -230,7 +231,7 @@ def _column(law: Law, g: int, begin: int, block: Block) -> dict[str, Any]:
         return {"law": "levels", "theta": begin, "base": block.add(law.base, "f8")}
     if isinstance(law, NumberLaw):
         return {**_of_numbers(law, g), "theta": begin + g, "atom": None}
-    raise Unknown(f"the page can't compute the law {type(law).__name__!r}")
+    raise Unknown(Message("explorer.law", name=repr(type(law).__name__)))
 
 
 def _of_numbers(law: NumberLaw, g: int) -> dict[str, Any]:
@@ -239,7 +240,7 @@ def _of_numbers(law: NumberLaw, g: int) -> dict[str, Any]:
     if isinstance(law, CountLaw):
         return {"law": "count", **recorded, **_floats(law, g, "base", "first", "dispersion")}
     if not isinstance(law, NormalLaw):
-        raise Unknown(f"the page can't compute the law {type(law).__name__!r}")
+        raise Unknown(Message("explorer.law", name=repr(type(law).__name__)))
     moved = "log-normal" if isinstance(law, LogNormalLaw) else "normal"
     return {"law": moved, "rounded": not law.density, **recorded, **_floats(law, g, "center", "spread", "log_sigma")}
 

@@ -25,6 +25,7 @@ from latente.model.parts import Choice, Part, build, choose, names_of, register
 from latente.recorded import Recording
 from latente.seeding import seeded
 from latente.threads import on_threads
+from latente.words import Message, texts
 
 CANDIDATES = (1, 2, 5, 10, 20, 30)
 MOST_CODES = 10_000
@@ -74,7 +75,7 @@ class LatentLaw(Part):
     @property
     def in_words(self) -> str:
         """What it is called."""
-        return self.name
+        return Message(f"prior.{self.name}") if f"prior.{self.name}" in texts().entries else self.name
 
 
 @register
@@ -101,7 +102,7 @@ class MixtureLaw(LatentLaw):
 
     @property
     def in_words(self) -> str:
-        return self.name if len(self.weights) == 1 else f"{self.name} of {len(self.weights)} components"
+        return super().in_words if len(self.weights) == 1 else Message("prior.mixture_of", n=len(self.weights))
 
     def _take(self, fitted: GaussianMixture) -> None:
         self.weights.copy_(torch.as_tensor(fitted.weights_))

@@ -20,7 +20,7 @@ from latente.report import figures, scenes
 from latente.report.drawing.style import Array
 from latente.report.page import Block, Cards, Code, Grid, Listing, Page, Paragraph, guarded, picture, write_page
 from latente.report.shown import Columns, Shown
-from latente.words import Texts, capital, speaking
+from latente.words import Texts, amount, capital, number, speaking
 
 if TYPE_CHECKING:
     from latente.estimator import VAE
@@ -121,17 +121,13 @@ class _Report:
         """That of the model."""
         return self.shown.vae.codec_
 
-    def number(self, value: float, form: str = ",") -> str:
-        """A number as the language has it."""
-        return self.say.amount(format(value, form))
-
     # -- above everything -------------------------------------------------------------------------------------------
 
     def lead(self) -> str:
         """Recipe and size, in a sentence."""
         vae, shown = self.shown.vae, self.shown
         size = self.say("report.columns", count=len(vae.fields_)) if shown.is_table else self.picture_size()
-        return self.say("report.lead", recipe=vae.recipe_.name, rows=self.number(shown.total), size=size)
+        return self.say("report.lead", recipe=vae.recipe_.name, rows=shown.total, size=size)
 
     def picture_size(self) -> str:
         """Of pictures."""
@@ -142,9 +138,9 @@ class _Report:
         f = self.shown.vae.figures_
         judged = "held_out" if f["held_out_rows"] else "training"
         cards: list[tuple[str, str, str]] = [
-            (self.say("card.rows"), self.number(f["rows"]), self.say("card.held_out", rows=self.number(f["held_out_rows"]))),
+            (self.say("card.rows"), number(f["rows"], ","), self.say("card.held_out", rows=f["held_out_rows"])),
             (self.say("card.code"), str(f["latent_dim"]), self.say("card.active", count=f["active_units"])),
-            (self.say("card.loss"), self.number(f["loss"], ",.2f"), self.say(f"card.loss_{judged}")),
+            (self.say("card.loss"), number(f["loss"], ",.2f"), self.say(f"card.loss_{judged}")),
         ]
         yield Cards([*cards, *self.headlines()])
         yield from self.verdicts()
@@ -158,7 +154,7 @@ class _Report:
             return
         said = self.say.said
         yield Listing(
-            [(f"{capital(said(v.name))}:", f"{capital(self.sentence(v.evidence))}.") for v in self.certificate.verdicts],
+            [(f"{capital(said(v.name))}:", f"{capital(self.say.said(v.evidence))}.") for v in self.certificate.verdicts],
             "warning",
         )
 
@@ -168,34 +164,30 @@ class _Report:
             figure, told = self.certificate[name], self.say(f"card.{name}")  # type: ignore[index]
             label = capital(self.say(f"certificate.{name}.label"))
             if not figure.known:
-                yield label, NOTHING, capital(self.sentence(figure.reason))
+                yield label, NOTHING, capital(self.say.said(figure.reason))
                 continue
-            ends = {"low": self.number(figure.low, ".2f"), "high": self.number(figure.high, ".2f")}
-            told = self.say("card.interval", told=told, **ends) if math.isfinite(figure.low) else told
-            yield label, self.number(figure.value, ".2f"), told
+            told = self.say("card.interval", told=told, low=figure.low, high=figure.high) if math.isfinite(figure.low) else told
+            yield label, number(figure.value, ".2f"), told
 
     def measured(self, figure: Estimate) -> str:
         """A figure of the certificate with its interval."""
         if figure.value.is_integer() and not math.isfinite(figure.low):
-            return self.number(figure.value, ",.0f")
-        return self.say.amount(figure_text(figure)) if figure.known else NOTHING
-
-    def sentence(self, text: str) -> str:
-        """What the library says in English, in the language of the report."""
-        return self.say.sentence(text)
+            return number(figure.value, ",.0f")
+        return amount(figure_text(figure)) if figure.known else NOTHING
 
     # -- what went in -----------------------------------------------------------------------------------------------
 
     def data(self) -> Iterator[Block]:
         shown, codec = self.shown, self.codec
         f = shown.vae.figures_
-        told = {"rows": self.number(f["rows"]), "held_out": self.number(f["held_out_rows"])}
-        yield Paragraph(self.say("data.rows" if f["held_out_rows"] else "data.all_rows", **told))
+        yield Paragraph(
+            self.say("data.rows" if f["held_out_rows"] else "data.all_rows", rows=f["rows"], held_out=f["held_out_rows"])
+        )
         if not shown.is_table:
             yield Paragraph(self.say("data.pictures", size=self.picture_size(), dtype=codec.dtype,
-                                     low=self.number(codec.low, "g"), high=self.number(codec.high, "g")))  # fmt: skip
+                                     low=codec.low, high=codec.high))  # fmt: skip
         if codec.notes:
-            yield Listing([("", f"{capital(self.sentence(note))}.") for note in codec.notes], "note")
+            yield Listing([("", f"{capital(self.say.said(note))}.") for note in codec.notes], "note")
         if shown.is_table:
             yield self.fields()
 
@@ -203,7 +195,7 @@ class _Report:
         """What each column was taken for."""
         codec = self.codec
         rows = [
-            (name, self.kind(kind), self.sentence(reason), self.number(missing, ".1%") if missing else NOTHING)
+            (name, self.kind(kind), self.say.said(reason), number(missing, ".1%") if missing else NOTHING)
             for name, kind, reason, missing in zip(codec.names, codec.kinds, codec.reasons, codec.missing, strict=True)
         ]
         head = [self.say(f"data.{name}") for name in ("column", "kind", "because", "missing")]
@@ -219,15 +211,15 @@ class _Report:
     def training(self) -> Iterator[Block]:
         vae, f = self.shown.vae, self.shown.vae.figures_
         ended = self.say(f"finished.{f['finished'].replace(' ', '_').replace('-', '_')}")
-        told = {"epochs": self.number(f["epochs"]), "seconds": self.number(f["seconds"], ",.1f"), "device": f["device"]}
+        told = {name: f[name] for name in ("epochs", "seconds", "device")}
         yield Paragraph(self.say("training.text", ended=ended, **told))
-        loss = {name: self.number(f[name], ",.2f") for name in ("loss", "distortion", "rate")}
+        loss = {name: f[name] for name in ("loss", "distortion", "rate")}
         yield Paragraph(self.say("training.loss" if vae.model_.is_stochastic else "training.loss_autoencoder", **loss))
         if f.get("row_law_loss") is not None:
-            yield Paragraph(self.say("training.row_law", loss=self.number(f["row_law_loss"], ",.2f")))
+            yield Paragraph(self.say("training.row_law", loss=f["row_law_loss"]))
         remarks = vae.notes_[len(vae.codec_.notes) :]
         if remarks:
-            yield Listing([("", f"{capital(self.sentence(remark))}.") for remark in remarks], "note")
+            yield Listing([("", f"{capital(self.say.said(remark))}.") for remark in remarks], "note")
         yield picture(scenes.scene("training_curve", self.shown), self.say("training.alt"), self.say("training.caption"))
 
     # -- rows through the bottleneck --------------------------------------------------------------------------------
@@ -247,7 +239,7 @@ class _Report:
 
     def row(self, place: int) -> str:
         """The name of a row, by its number in the data."""
-        return self.say("report.row", number=self.number(int(self.shown.numbers[place]), "d"))
+        return self.say("report.row", number=int(self.shown.numbers[place]))
 
     def grid(self, caption: str, labels: Sequence[str], rows: Sequence[tuple[Columns, int]]) -> Grid:
         """Rows of tables as a table, in some columns where there are many."""
@@ -279,7 +271,7 @@ class _Report:
         if isinstance(value, np.timedelta64):
             return moments.told(float(value.astype("timedelta64[s]").astype(int)), "Duration(s)")
         whole = float(value).is_integer() and abs(value) < 1e12
-        return self.number(float(value), ".0f" if whole else ".4g")
+        return number(float(value), ".0f" if whole else ".4g")
 
     # -- the latent space -------------------------------------------------------------------------------------------
 
@@ -289,7 +281,7 @@ class _Report:
         yield Paragraph(self.say("map.one" if d == 1 else "map.two" if d == 2 else "map.many", dimensions=d))
         best = [(name, share) for name, share in shown.explained.items() if math.isfinite(share)][:EXPLAINED]
         if best:
-            listed = ", ".join(f"{name} {self.number(share, '.0%')}" for name, share in best)
+            listed = ", ".join(f"{name} {number(share, '.0%')}" for name, share in best)
             yield Paragraph(self.say("map.explained", listed=listed))
         drawn = scenes.line(shown, next(iter(shown.explained))) if d == 1 else scenes.latent_maps(shown)
         yield picture(drawn, self.say("map.alt"), self.say("map.caption_one" if d == 1 else "map.caption"))
@@ -344,7 +336,7 @@ class _Report:
             why = self.say("certificate_part.why", why=self.say.said(self.why)) if self.why else ""
             yield Paragraph(f"{self.say(f'certificate_part.{none}')} {why}".strip(), "warning")
             return
-        about = {name: self.number(certificate.about[name]) for name in ("rows", "held_out_rows")}
+        about = {name: certificate.about[name] for name in ("rows", "held_out_rows")}
         yield Paragraph(self.say("certificate_part.text", **about))
         measures = scenes.measures_of(certificate)
         if measures:
@@ -358,7 +350,7 @@ class _Report:
         for name in (name for name in LINES if name in certificate.figures):
             figure = certificate[name]
             meaning = self.say(f"certificate.{name}.sentence")
-            reason = self.sentence(figure.reason)
+            reason = self.say.said(figure.reason)
             if not figure.known:
                 meaning = self.say("certificate_part.unknown", reason=reason)
             elif reason:
@@ -372,7 +364,7 @@ class _Report:
             yield Paragraph(self.say("next.remedies"))
             said = self.say.said
             yield Listing(
-                [(f"{capital(said(v.name))}:", f"{capital(self.sentence(v.remedy))}.") for v in self.certificate.verdicts]
+                [(f"{capital(said(v.name))}:", f"{capital(self.say.said(v.remedy))}.") for v in self.certificate.verdicts]
             )
         yield Paragraph(self.say("next.text"))
         yield Code("\n".join(self.commands()))

@@ -20,7 +20,6 @@ from typing import Any
 
 import numpy as np
 
-from latente.certificate.certificate import LINES
 from latente.errors import StorageError
 from latente.files import write_text
 from latente.folders import OWN_NAMES
@@ -29,9 +28,9 @@ from latente.report.bottleneck import rate_distortion
 from latente.report.drawing import tables
 from latente.report.page import Block, Code, Grid, Listing, Page, Paragraph, Section, guarded, picture, write_page
 from latente.report.run_folder import claim, is_run, write_run
-from latente.studies.comparison import HOLES, LABELS, Comparison, free
+from latente.studies.comparison import LABELS, Comparison, free
 from latente.studies.tradeoff import HEADER, Tradeoff
-from latente.words import Texts, capital, speaking
+from latente.words import Texts, amount, capital, speaking
 
 COMPARE, TRADEOFF = ("compare.html", "compare.json"), ("tradeoff.html", "tradeoff.json")
 LISTED_PLACES, LISTED_COLUMNS = 4, 6
@@ -129,31 +128,17 @@ def comparison_page(found: Comparison, lang: str = "en", name: str = "", folder:
             Section(say("compare.next"), [Code(_commands(found, folder))]),
         ]
         about = found.about
-        lead = say("compare.lead", rows=say.amount(f"{about['rows']:,}"),
-                   held_out=say.amount(f"{about['held_out_rows']:,}"), d=about["latent_dim"])  # fmt: skip
-        reading = Listing([("", say.amount(say.said(sentence))) for sentence in found.reading()[:3]])
+        lead = say("compare.lead", rows=about["rows"], held_out=about["held_out_rows"], d=about["latent_dim"])
+        reading = Listing([("", say.said(sentence)) for sentence in found.reading()[:3]])
         return Page(say("compare.title", name=name or say("compare.data")), sections, lead, [reading], lang)
 
 
 def _figures(found: Comparison, say: Texts) -> Iterable[Block]:
-    labels = {LINES[key][0]: key for key in LINES}
-    rows = [(_label(line[0], labels, say), *(_told(line[0], cell, say) for cell in line[1:])) for line in found.lines()]
+    rows = [tuple(amount(say.said(cell)) for cell in line) for line in found.lines()]
     yield Grid(say("compare.table"), found.header, rows, frozenset(range(1, len(found.header))))
-    keys = [labels[line[0]] for line in found.lines() if line[0] in labels]
-    meant = [(say(f"certificate.{key}.label"), say(f"certificate.{key}.sentence")) for key in keys]
-    own = (say("compare.holes"), say("compare.holes_say"))
-    yield Grid(say("compare.meaning"), (say("compare.figure"), say("compare.says")), [*meant, own])
-
-
-def _told(label: str, cell: str, say: Texts) -> str:
-    """A cell of the table: names of verdicts, or an amount."""
-    return ", ".join(map(say.said, cell.split(", "))) if label == "verdicts" else say.amount(cell)
-
-
-def _label(label: str, labels: dict[str, str], say: Texts) -> str:
-    """What a line of the table is called."""
-    own = {LABELS[HOLES][0]: "holes", "seconds": "seconds", "verdicts": "found"}
-    return say(f"certificate.{labels[label]}.label") if label in labels else say(f"compare.{own[label]}")
+    shown = next(iter(found.models))
+    meant = [tuple(map(say.said, LABELS[key])) for key in found.figures(shown)]
+    yield Grid(say("compare.meaning"), (say("compare.figure"), say("compare.says")), meant)
 
 
 def _drawn(panels: Any, say: Texts, name: str) -> Iterable[Block]:
@@ -184,7 +169,7 @@ def _cell(value: Any, say: Texts) -> str:
     if isinstance(value, np.datetime64):
         return str(value.astype("datetime64[s]")).replace("T", " ").removesuffix(" 00:00:00")
     if isinstance(value, (float, int, np.number)):
-        return say.amount(f"{value:.4g}")
+        return amount(f"{value:.4g}")
     return "" if value is None else str(value)
 
 
@@ -192,7 +177,7 @@ def _verdicts(found: Comparison, say: Texts) -> Iterable[Block]:
     items = [
         (
             f"{model}: {say.said(verdict.name)}.",
-            " ".join(f"{capital(say.sentence(part))}." for part in (verdict.evidence, verdict.remedy)),
+            " ".join(f"{capital(say.said(part))}." for part in (verdict.evidence, verdict.remedy)),
         )
         for model, certificate in found.certificates.items()
         for verdict in certificate.verdicts
@@ -215,8 +200,8 @@ def tradeoff_page(found: Tradeoff, lang: str = "en", name: str = "") -> Page:
         lead = say(
             "tradeoff.lead",
             recipe=about["recipe"],
-            judged=say.amount(f"{about['judged_rows']:,}"),
-            rows=say.amount(f"{about['rows']:,}"),
+            judged=about["judged_rows"],
+            rows=about["rows"],
         )
         notes = [Paragraph(say.said(note), "note") for note in found.notes]
         command = f"latente fit DATA --recipe {about['recipe']} --latent-dim {found.chosen}"
@@ -230,7 +215,7 @@ def tradeoff_page(found: Tradeoff, lang: str = "en", name: str = "") -> Page:
 
 
 def _sentences(parts: Iterable[str], say: Texts) -> str:
-    said = [say.amount(say.said(part)) for part in parts]
+    said = [say.said(part) for part in parts]
     return " ".join(f"{part[0].upper() if k else part[0]}{part[1:]}." for k, part in enumerate(said))
 
 
@@ -242,7 +227,7 @@ def _points(found: Tradeoff, say: Texts) -> Grid:
     head = (say("compare.model"), "d", "β", *(say(f"tradeoff.{word}") for word in ("rate", "distortion", "loss")), "±",
             say("tradeoff.active"), say("compare.seconds"), "")  # fmt: skip
     rows = [
-        (say.said(line[0]), *map(say.amount, line[1:-1]), f"← {say('tradeoff.chosen')}" if line[-1] else "")
+        (say.said(line[0]), *map(amount, line[1:-1]), f"← {say('tradeoff.chosen')}" if line[-1] else "")
         for line in found.lines()
     ]
     return Grid(say("tradeoff.table"), head, rows, frozenset(range(1, len(HEADER) - 1)))
@@ -250,5 +235,5 @@ def _points(found: Tradeoff, say: Texts) -> Grid:
 
 def _floor(found: Tradeoff, say: Texts) -> str:
     if not found.floor.known:
-        return say("tradeoff.no_floor", why=say.said(found.floor.reason))
-    return say("tradeoff.floor", value=say.amount(f"{found.floor.value:.2f}"))
+        return say("tradeoff.no_floor", why=found.floor.reason)
+    return say("tradeoff.floor", value=found.floor.value)

@@ -16,8 +16,9 @@ from torch import Tensor
 from latente.certificate import Certificate, Estimate
 from latente.certificate.certificate import LINES, shown
 from latente.certificate.estimates import Array
+from latente.certificate.information import AT_LEAST
 from latente.certificate.subjects import Modelled, indicators
-from latente.certificate.verdicts import RANDOM_PLACES, Kind, verdicts
+from latente.certificate.verdicts import RANDOM_PLACES, Kind, Verdict, verdicts
 from latente.data import Codec, ImageCodec, frame, read
 from latente.data.sources import to_channels_first
 from latente.errors import DataError, ModelError, entry
@@ -30,6 +31,7 @@ from latente.studies.ground import held_out_share, silent
 from latente.studies.places import Places, aligned, emptiness
 from latente.studies.words import as_html, as_text
 from latente.tasks.reconstruct import decode
+from latente.words import Message, key_of
 
 RECIPES = ("autoencoder", "vae")
 PLACES, SHOWN, ROWS = 2000, 40, 2000
@@ -45,10 +47,7 @@ SHOWN_FIGURES = (
 PCA = "PCA"
 LABELS = {
     **LINES,
-    HOLES: (
-        "holes at random places",
-        "share of the same random places that fall where codes hardly ever are: 1% without holes",
-    ),
+    HOLES: (Message("compare.holes"), Message("compare.holes_say")),
 }
 
 Chosen = str | Recipe
@@ -153,19 +152,20 @@ class Comparison:
         linear = next(iter(self.certificates.values())).figures
         lines = [(LABELS[key][0], *(_cell(key, figure[key]) for figure in figures), _of_pca(key, linear)) for key in figures[0]]
         fits = [model.figures_ for model in self.models.values()]
-        verdicts = (", ".join(verdict.name for verdict in c.verdicts) or "none" for c in self.certificates.values())
-        return [*lines, ("seconds", *(f"{fit['seconds']:.1f}" for fit in fits), ""), ("verdicts", *verdicts, "")]
+        verdicts = (_names(c.verdicts) for c in self.certificates.values())
+        seconds = (f"{fit['seconds']:.1f}" for fit in fits)
+        return [*lines, (Message("compare.seconds"), *seconds, ""), (Message("compare.found"), *verdicts, "")]
 
     def reading(self) -> list[str]:
         """What the table comes to, in words."""
-        both = (("completeness", "completeness C"), ("continuity", "continuity K"))
-        found = [_ranked(words, {name: self.figures(name)[key] for name in self.models}) for key, words in both]
+        both = ("completeness", "continuity")
+        found = [_ranked(LABELS[key][0], {name: self.figures(name)[key] for name in self.models}) for key in both]
         holes = {name: self.scene.views[name].holes for name in self.models}
         if all(figure.known for figure in holes.values()):
-            shares = ", ".join(f"{name} {figure.value:.0%}" for name, figure in holes.items())
-            found.append(f"of the same random places, these fall where codes hardly ever are: {shares} (1%: no holes)")
+            shares = [Message("study.share", model=name, share=figure.value) for name, figure in holes.items()]
+            found.append(Message("study.holes", shares=shares))
         judged = ((name, verdict) for name, c in self.certificates.items() for verdict in c.verdicts)
-        return [*found, *(f"{name}: {verdict.name}: {verdict.evidence}" for name, verdict in judged)]
+        return [*found, *(Message("study.verdict", model=model, name=v.name, evidence=v.evidence) for model, v in judged)]
 
     @property
     def title(self) -> str:
@@ -189,23 +189,26 @@ def _cell(key: str, figure: Estimate) -> str:
         return "–"
     if key == "active_units":
         return f"{figure.value:.0f}"
-    return f"≥ {figure.value:.2f}" if figure.reason.startswith("at least") else shown(figure)
+    return f"≥ {figure.value:.2f}" if key_of(figure.reason) == AT_LEAST else shown(figure)
 
 
 def _of_pca(key: str, figures: Mapping[str, Estimate]) -> str:
     return _cell(key, figures[f"{key}_pca"]) if f"{key}_pca" in figures else ""
 
 
+def _names(verdicts: Sequence[Verdict]) -> str:
+    return Message("list.commas", parts=[verdict.name for verdict in verdicts]) if verdicts else Message("compare.none")
+
+
 def _ranked(words: str, figures: Mapping[str, Estimate]) -> str:
     known = {name: figure for name, figure in figures.items() if figure.known}
     if not known:
-        return f"{words}: not known: {next(iter(figures.values())).reason}"
+        return Message("study.unknown", name=words, reason=next(iter(figures.values())).reason)
     order = sorted(known, key=lambda name: -known[name].value)
-    values = ", ".join(f"{name} {known[name].value:.2f}" for name in order)
-    if len(order) < 2:
-        return f"{words}: {values}"
-    apart = known[order[0]].low > known[order[1]].high
-    return f"{words}: {values}; the intervals of the first two {'lie apart' if apart else 'overlap'}"
+    values = [Message("study.value", model=name, value=known[name].value) for name in order]
+    apart = len(order) > 1 and known[order[0]].low > known[order[1]].high
+    key = "single" if len(order) < 2 else "apart" if apart else "overlap"
+    return Message(f"study.{key}", name=words, values=values)
 
 
 def compare(

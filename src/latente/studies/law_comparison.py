@@ -21,6 +21,7 @@ from latente.model.laws import LAWS, LatentLaw, NearestLaw
 from latente.rows import Rows
 from latente.seeding import seeded
 from latente.studies.words import as_html, as_text
+from latente.words import Message
 
 COMPARED = 13_000_027  # keeps these draws apart from all others of a seed
 HEADER = ("law", "is", "C", "log density", "rate", "loss", "")
@@ -129,8 +130,10 @@ def compare_laws(vae: VAE, laws: Sequence[str] = LAWS, *, train: Any = None, hel
         try:
             found.append(ground.measured(name, vae._law(learnt, name)))
         except ModelError as error:
-            notes.append(f"{name}: {error}")
-    notes += dict.fromkeys(f"C is not known: {law.completeness.reason}" for law in found if not law.completeness.known)
+            notes.append(Message("study.prior_failed", name=name, error=str(error)))
+    notes += dict.fromkeys(
+        Message("study.c_unknown", reason=law.completeness.reason) for law in found if not law.completeness.known
+    )
     return LawComparison(tuple(found), tuple(notes), vae.codec_.container)
 
 

@@ -17,6 +17,7 @@ from latente.certificate.estimates import Estimate, unknown
 from latente.certificate.subjects import column_means, seen_values, spread_out
 from latente.model.distributions import LOG_2PI
 from latente.rows import Rows
+from latente.words import Message
 
 MOST_FIELDS = 2000  # of which a matrix of covariances is inverted
 MOST_NEAR_FIELDS = 64  # of which neighbours are looked for, without each in turn
@@ -34,9 +35,9 @@ def noise_floor(train: Rows, held_out: Rows, resolution: Tensor) -> Estimate:
     """
     fields = train.x[:1].numel()
     if fields > MOST_FIELDS:
-        return unknown(f"it is measured by predicting each value from all others, and of {fields:,} values that takes too long")
+        return unknown(Message("study.floor_slow", n=fields))
     if fields < 2:
-        return unknown("there is one field, and no other to tell of it")
+        return unknown(Message("study.floor_one"))
     middle = column_means(train, ())
     values, others = (spread_out(rows, (), middle).double() for rows in (train.spread(MOST_ROWS), held_out.spread(MOST_JUDGED)))
     seen = seen_values(held_out.spread(MOST_JUDGED), ()).double()
@@ -47,7 +48,7 @@ def noise_floor(train: Rows, held_out: Rows, resolution: Tensor) -> Estimate:
     variance = torch.stack([(error.square() * seen).sum(0) / counts for error in errors]).min(0).values
     variance = torch.maximum(variance, resolution.double().square() / 12).clamp_min(LEAST_VARIANCE)
     each = 0.5 * (1 + LOG_2PI + variance.log())
-    return Estimate(float((seen * each).sum(1).mean()), reason="at most: each field as far as the others can't tell of it")
+    return Estimate(float((seen * each).sum(1).mean()), reason=Message("study.floor_at_most"))
 
 
 def _linear(train: Tensor, held_out: Tensor) -> Tensor:

@@ -35,6 +35,7 @@ from latente.training.diagnosis import active_units
 from latente.training.fit import Fit
 from latente.training.loop import Settings
 from latente.training.progress import progress_bar
+from latente.words import Message
 
 BETAS = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0)
 SIZES, MORE_SIZES = 5, 2
@@ -43,12 +44,7 @@ LEAST_ROWS = 20
 MOST_JUDGED = 5000
 JUDGED_AND_STOPPED = 400  # rows held out, where there are enough: half stop the fits, the others judge them
 JUDGED = 9_000_011  # keeps these draws apart from all others of a seed
-LINEAR, COLUMNS = "probabilistic PCA", "independent columns"
-NO_NATS = (
-    "columns hold levels or recorded values, whose likelihood is one of probabilities; that of PCA is a density, and nats of "
-    "one and of the other can't be compared: independent columns are the reference"
-)
-NO_FLOOR = "values have probabilities, and 0 nats would give every one of them back; how much of that is noise is not measured"
+LINEAR, COLUMNS = Message("figure.pca"), Message("figure.columns_alone")
 
 
 @dataclass(frozen=True)
@@ -157,8 +153,9 @@ class Tradeoff:
 
     def sentences(self) -> tuple[str, ...]:
         """Why this size, the noise floor, and what is to be known besides."""
-        value = f"{number(self.floor.value)} nats ({self.floor.reason})" if self.floor.known else ""
-        return (self.reason, f"noise floor: {value or f'not known: {self.floor.reason}'}", *self.notes)
+        floor = {"value": self.floor.value} if self.floor.known else {}
+        key = "study.floor" if self.floor.known else "study.floor_unknown"
+        return (self.reason, Message(key, reason=self.floor.reason, **floor), *self.notes)
 
     @property
     def title(self) -> str:
@@ -390,14 +387,18 @@ class Ground:
 
     def floor(self) -> Estimate:
         """The noise floor."""
-        return noise_floor(self.train, self.judged, self.resolution) if self.is_density else unknown(NO_FLOOR)
+        return (
+            noise_floor(self.train, self.judged, self.resolution)
+            if self.is_density
+            else unknown(Message("study.floor_probabilities"))
+        )
 
     def notes(self, sizes: Sequence[int]) -> tuple[str, ...]:
         """What is to be known besides."""
         most = min(self.train.x[:1].numel(), len(self.train)) - 1
-        found = [] if self.is_density else [f"{LINEAR}: not shown: {NO_NATS}"]
+        found = [] if self.is_density else [Message("study.no_pca")]
         if self.is_density and sizes[-1] > most:
-            found.append(f"{LINEAR} is defined up to d = {most}: with as many components as fields there is no noise left")
+            found.append(Message("study.pca_up_to", d=most))
         return (*self.data_notes, *found)
 
 
@@ -423,39 +424,31 @@ def choose(found: dict[int, Costs], alone: Array, most: float = math.inf) -> tup
     best = min(found, key=lambda d: float(found[d].loss.mean()))
     gain = float((alone - found[best].loss).mean())
     if not gain > 0:
-        lost = f"the best code, d = {best}, loses {-gain:.2f} nats per row more than independent columns"
-        return min(found), (f"d = {min(found)}, for want of structure: {lost}",)
+        return min(found), (Message("study.no_structure", d=min(found), best=best, lost=-gain),)
     behind = {d: found[d].loss - found[best].loss for d in found}
     chosen = min(d for d in found if behind[d].mean() <= standard_error(behind[d]) or d == best)
-    wider = ("wider codes may lose less",) if chosen == max(found) < most and len(found) > 1 else ()
-    return chosen, (f"d = {chosen}: {_why(chosen, best, found, behind)}", *wider)
+    wider = (Message("study.wider"),) if chosen == max(found) < most and len(found) > 1 else ()
+    return chosen, (_why(chosen, best, found, behind), *wider)
 
 
 def _why(chosen: int, best: int, found: dict[int, Costs], behind: dict[int, Array]) -> str:
+    loss = float(found[best].loss.mean())
     if len(found) == 1:
-        return "the only size that was tried"
+        return Message("study.only", d=chosen)
     if chosen == best:
-        smaller = "no smaller one comes within a standard error of it" if best > min(found) else "none is smaller"
-        return f"the code that loses least on held-out rows, {_nats(found[best])}; {smaller}"
-    lead = f"{behind[chosen].mean():.2f} ± {standard_error(behind[chosen]):.2f} nats"
-    return f"the smallest code that is not clearly behind the best (d = {best}, {_nats(found[best])}): it loses {lead} more"
-
-
-def _nats(costs: Costs) -> str:
-    return f"{costs.loss.mean():.2f} nats per row"
+        return Message("study.best" if best > min(found) else "study.smallest", d=chosen, loss=loss)
+    more, error = float(behind[chosen].mean()), standard_error(behind[chosen])
+    return Message("study.close", d=chosen, best=best, loss=loss, more=more, error=error)
 
 
 def _more(point: Point, linear: dict[int, Point]) -> tuple[str, ...]:
     """What else is to be seen at the size that was chosen."""
-    words = []
+    found = []
     if point.active_units < point.latent_dim:
-        words.append(f"{point.active_units:.0f} of its {point.latent_dim} dimensions are active")
+        found.append(Message("study.active", n=point.active_units, d=point.latent_dim))
     if point.latent_dim in linear:
         ahead = linear[point.latent_dim].loss - point.loss
-        than = f"{abs(ahead):.2f} nats {'more' if ahead > 0 else 'less'}"
-        words.append(f"as many components of probabilistic PCA lose {than}")
+        found.append(Message("study.pca_higher" if ahead > 0 else "study.pca_lower", nats=abs(ahead)))
     if linear and (best := min(linear.values(), key=lambda other: other.loss)).loss + best.error < point.loss:
-        words.append(
-            f"with d = {best.latent_dim} probabilistic PCA loses {point.loss - best.loss:.2f} nats less than this code"
-        )
-    return tuple(words)
+        found.append(Message("study.pca_ahead", d=best.latent_dim, nats=point.loss - best.loss))
+    return tuple(found)

@@ -258,10 +258,9 @@ class Fit:
                 mended.warnings.append(Message("fit.mended", reason=reason, remedy=Message(remedy.words)))
                 return mended
         outcome.without_code = True
-        remedy = FREE_THE_CODE if outcome.model.is_stochastic else TRAIN_THE_CODE
-        name, remedy = (NO_STRUCTURE, ONE_BY_ONE) if none else (COLLAPSED, remedy)
-        evidence = Message("list.semicolons", parts=[reason, none or found])
-        outcome.warnings.append(finding(name, evidence, remedy))
+        advice = FREE_THE_CODE if outcome.model.is_stochastic else TRAIN_THE_CODE
+        name, advice = (NO_STRUCTURE, ONE_BY_ONE) if none else (COLLAPSED, advice)
+        outcome.warnings.append(finding(name, Message("list.semicolons", parts=[reason, none or found]), advice))
         return outcome
 
     def _structure(self, outcome: Outcome) -> tuple[str, str]:

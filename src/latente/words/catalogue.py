@@ -1,8 +1,8 @@
 """The catalogues: one file of texts for each language, by dotted keys, and how values are filled in.
 
 A text has ``{names}`` for its values, with what follows a colon as in :meth:`str.format`. Besides, ``{n:row|rows}`` is one
-word or the other by the number, ``{parts:;}`` separates a list by semicolons in place of commas, and a number without a
-format is written in full where it is whole. English and Mexican Spanish write numbers alike: 1,234.5.
+word or the other by the number, lists are separated by commas (``{parts:;}``: by semicolons, ``{parts:+}``: by nothing), and a
+number without a format is written in full where it is whole. English and Mexican Spanish write numbers alike: 1,234.5.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from typing import Any
 from latente.errors import ModelError
 
 LANGUAGES = ("en", "es")
+SEPARATORS = {"": ", ", ";": "; ", "+": ""}
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,7 +44,7 @@ class Texts(Formatter):
         >>> texts("es")("figure.rebuilt"), texts("en")("list.more", listed=["a", "b"], n=1234)
         ('reconstruido', 'a, b and 1,234 more')
         """
-        return self.vformat(self.entries[key], (), values)
+        return str(self.vformat(self.entries[key], (), values))
 
     def said(self, text: str) -> str:
         """A message in this language; any other text as it is."""
@@ -55,9 +56,10 @@ class Texts(Formatter):
         if isinstance(value, str):
             return self.said(value)
         if isinstance(value, Sequence):
-            return ("; " if form == ";" else ", ").join(self.format_field(item, "") for item in value)
+            return SEPARATORS[form].join(self.format_field(item, "") for item in value)
         if "|" in form:
-            return form.split("|")[value != 1]
+            one, many = form.split("|")
+            return one if value == 1 else many
         return number(value, form)
 
 

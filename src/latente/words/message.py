@@ -68,6 +68,11 @@ class Message(str):
         return cls._of(str(found), found.key, found.values)
 
 
+def stored(text: str) -> dict[str, Any] | str:
+    """A message or any other text as plain values."""
+    return text.to_json() if isinstance(text, Message) else text
+
+
 def key_of(text: str) -> str:
     """The key of a message; "" of any other text."""
     return text.key if isinstance(text, Message) else ""
@@ -87,6 +92,15 @@ def some(names: Iterable[str]) -> Message | list[str]:
     every = list(names)
     more = len(every) - LISTED
     return Message("list.more", listed=every[:LISTED], n=more) if more > 0 else every
+
+
+def listed(names: Iterable[str]) -> Message:
+    """The same as a text.
+
+    >>> print(listed("abcdefghij"))
+    a, b, c, d, e, f, g, h and 2 more
+    """
+    return Message("list.commas", parts=some(names))
 
 
 def _plain(value: Any) -> Any:

@@ -7,6 +7,7 @@ import gzip
 from pathlib import Path
 
 from latente.errors import DataError
+from latente.words import Message
 
 _MARKS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
@@ -18,7 +19,7 @@ _MARKS = (
 _NOT_IN_WINDOWS_1252 = frozenset(b"\x81\x8d\x8f\x90\x9d")
 _CONTROLS = frozenset(range(0x80, 0xA0))
 _LOOKED_AT = 4096
-_NAMES = {"utf-8-sig": "UTF-8 with a byte order mark", "cp1252": "Windows-1252", "latin-1": "Latin-1"}
+_NAMES = {"utf-8-sig": Message("read.utf_8_mark"), "cp1252": "Windows-1252", "latin-1": "Latin-1"}
 
 
 def text_of(path: Path, encoding: str | None = None) -> tuple[str, str]:

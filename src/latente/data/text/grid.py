@@ -11,6 +11,7 @@ from typing import Any
 
 from latente.data.text.layout import Layout, cells_of
 from latente.errors import DataError
+from latente.words import Message
 
 COMMON = 0.05  # of the lines: where as many have further values, these are a column; else they are slips
 LISTED = 5
@@ -30,8 +31,8 @@ class Grid:
 
     header: tuple[str, ...]
     columns: list[Any]
-    notes: list[str] = field(default_factory=list)
-    warnings: list[str] = field(default_factory=list)
+    notes: list[Message] = field(default_factory=list)
+    warnings: list[Message] = field(default_factory=list)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -134,7 +135,7 @@ def grid_of(rows: list[list[str]], lines: list[int], header: bool) -> Grid:
     width = _width(rows, lines, grid)
     short = [line for row, line in zip(rows, lines, strict=True) if len(row) < min(width, len(grid.header) or width)]
     if short:
-        grid.notes.append(f"{_lines(short)} with fewer values than there are columns: what they lack is missing")
+        grid.notes.append(Message("read.short", lines=_lines(short)))
     whole = [row + [""] * (width - len(row)) for row in rows]
     _fill(grid, whole, width)
     return grid
@@ -145,7 +146,8 @@ def _without_blank_lines(rows: list[list[str]], lines: list[int], grid: Grid, al
     blank = [not any(map(str.strip, row)) and len(row) < 2 for row in rows]
     if alone or not any(blank):
         return [row or [""] for row in rows], lines
-    grid.notes.append(f"{_lines([line for line, is_blank in zip(lines, blank, strict=True) if is_blank])} blank and no row")
+    empty = [line for line, is_blank in zip(lines, blank, strict=True) if is_blank]
+    grid.notes.append(Message("read.blank", lines=_lines(empty)))
     kept = [(row, line) for row, line, is_blank in zip(rows, lines, blank, strict=True) if not is_blank]
     return [row for row, _ in kept], [line for _, line in kept]
 
@@ -161,10 +163,8 @@ def _width(rows: list[list[str]], lines: list[int], grid: Grid) -> int:
         _tell_surplus(rows, lines, width, grid)
         return width
     wide = max(n for _, n in longer)
-    more = ", ".join(repr(f"column{index}") for index in range(width, wide))
-    grid.warnings.append(
-        f"lines have {wide} values in place of {width}, first line {longer[0][0]}: the further ones are {more}"
-    )
+    columns = [repr(f"column{index}") for index in range(width, wide)]
+    grid.warnings.append(Message("read.wide", wide=wide, width=width, line=longer[0][0], columns=columns))
     return wide
 
 
@@ -175,13 +175,13 @@ def _tell_surplus(rows: list[list[str]], lines: list[int], width: int, grid: Gri
     for row in rows:
         del row[width:]
     if told:
-        values = ", ".join(repr(value) for _, extra in told[:LISTED] for value in extra)
-        grid.warnings.append(f"{_lines([n for n, _ in told])} with more values than there are columns: left out are {values}")
+        values = [repr(value) for _, extra in told[:LISTED] for value in extra]
+        grid.warnings.append(Message("read.surplus", lines=_lines([n for n, _ in told]), values=values))
 
 
-def _lines(numbers: list[int]) -> str:
-    listed = ", ".join(map(str, numbers[:LISTED])) + (", …" if len(numbers) > LISTED else "")
-    return f"{len(numbers):,} line{'s' * (len(numbers) > 1)} ({listed})"
+def _lines(numbers: list[int]) -> Message:
+    listed = [*numbers[:LISTED], *["…"] * (len(numbers) > LISTED)]
+    return Message("read.lines", n=len(numbers), listed=listed)
 
 
 def _fill(grid: Grid, rows: list[list[str]], width: int) -> None:

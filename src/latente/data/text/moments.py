@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from latente.words import Message
+
 LIKE_A_TIME = r"\d{1,2}:\d{2}(?::\d{2}(?:\.\d{1,9})?)?(?: ?[AaPp]\.?[Mm]\.?)?"
 LIKE_A_DATE = (
     r"(?:\d{4}[-/.]\d{1,2}[-/.]\d{1,2}|\d{1,2}[-/.]\d{1,2}[-/.](?:\d{4}|\d{2})"
@@ -18,6 +20,7 @@ _PARTS = re.compile(
     r"(?P<a>\d+|[A-Za-z]+\.?)(?P<s>[-/. ]?)(?P<b>\d+|[A-Za-z]+)(?P<t>[-/. ]|, |)(?P<c>\d+)"
     r"(?:(?P<gap>T| {1,2}|, )(?P<h>\d{1,2}):\d{2}(?P<sec>:\d{2})?(?P<frac>\.\d+)?(?P<half> ?[AaPp][Mm])?)?"
 )
+AMBIGUOUS = "read.ambiguous"  # key of the note on dates of which day and month may be exchanged
 _ZONE = r" ?(?:Z|UTC|[+-]\d{2}:?\d{2})$"
 _COMPACT = r"^(?:19|20)\d{6}$"
 
@@ -26,7 +29,7 @@ class NotADate(Exception):
     """A text among dates that is none, and why."""
 
 
-Moments = tuple[Any, str, str, list[str]]
+Moments = tuple[Any, str, str, list[Message]]
 
 
 def read_moments(words: Any, hints: tuple[str, ...]) -> Moments | None:
@@ -74,7 +77,7 @@ def stray(words: Any) -> str | None:
     return strays[0].as_py() if 0 < len(strays) <= MAX_STRAYS * len(words) else None
 
 
-def _dates(words: Any, local: Any, hints: tuple[str, ...], compact: bool) -> tuple[Any, str, list[str]] | None:
+def _dates(words: Any, local: Any, hints: tuple[str, ...], compact: bool) -> tuple[Any, str, list[Message]] | None:
     import pyarrow.compute as pc
 
     formats = ["%Y%m%d"] if compact else _formats(local)
@@ -107,24 +110,25 @@ def _refuse_both_orders(words: Any, values: Any, used: list[str], other: str) ->
         raise NotADate(wrong, f"has day and month in another order than the rest, which are {spelled(used[0])}")
 
 
-def _told(used: list[str], order: list[str], count: dict[str, int], n: int, preferred: list[str]) -> list[str]:
-    notes = [f"dates in {len(used)} notations ({', '.join(used)})"] if len(used) > 1 else []
+def _told(used: list[str], order: list[str], count: dict[str, int], n: int, preferred: list[str]) -> list[Message]:
+    notes = [Message("read.notations", n=len(used), formats=used)] if len(used) > 1 else []
     rivals = [each for each in order if count[each] == n and each != used[0]]
     if rivals and used[0] not in preferred:
-        notes.append(f"read as {spelled(used[0])}, though no date tells it from {spelled(rivals[0])}")
+        notes.append(Message(AMBIGUOUS, format=spelled(used[0]), other=spelled(rivals[0])))
     elif used[0].startswith("%m"):
-        notes.append(f"read as {spelled(used[0])}")
+        notes.append(Message("read.as", format=spelled(used[0])))
     return notes
 
 
-def spelled(format: str) -> str:
+def spelled(format: str) -> Message:
     """A format for people.
 
     >>> spelled("%d/%m/%Y")
     'day/month/year'
     """
     names = {"%d": "day", "%m": "month", "%Y": "year", "%y": "year", "%b": "month", "%B": "month"}
-    return re.sub(r"%[dmYybB]", lambda match: names[match[0]], format)
+    parts = re.split(r"(%[dmYybB])", format)
+    return Message("list.joined", parts=[Message(f"read.{names[part]}") if part in names else part for part in parts])
 
 
 def _formats(words: Any) -> list[str]:
@@ -217,7 +221,7 @@ def _zoned(words: Any) -> Moments | None:
     if values.null_count:
         return None
     typed = values.combine_chunks().cast(pa.timestamp("us")).cast(pa.timestamp("us", "UTC"))
-    return typed, "%Y-%m-%d %H:%M:%S", "+00:00", ["time stamps of several time zones, converted to UTC"]
+    return typed, "%Y-%m-%d %H:%M:%S", "+00:00", [Message("read.zones")]
 
 
 def _times(words: Any) -> Moments | None:

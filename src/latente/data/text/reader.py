@@ -16,6 +16,7 @@ from latente.data.text.grid import Grid, grid_of, read_grid
 from latente.data.text.layout import FOUND, Layout, Reading, find_layout, has_header
 from latente.data.text.notation import Notation
 from latente.errors import DataError
+from latente.words import Message, some
 
 MANY = 1000  # texts that are looked at before it is decided whether a column repeats itself
 EVIDENCE = 2000
@@ -41,8 +42,8 @@ class TextTable:
     notations: Mapping[str, Notation]
     layout: Layout
     asked: Reading = FOUND
-    notes: tuple[str, ...] = ()
-    warnings: tuple[str, ...] = ()
+    notes: tuple[Message, ...] = ()
+    warnings: tuple[Message, ...] = ()
 
 
 @dataclass
@@ -57,7 +58,7 @@ class _Column:
     known: Notation | None = None
     values: Any = None
     notation: Notation | None = None
-    notes: list[str] = field(default_factory=list)
+    notes: list[Message] = field(default_factory=list)
 
 
 def read_text(
@@ -76,7 +77,9 @@ def read_text(
     """
     text, found = encoding.text_of(path, asked.encoding)
     tabs = not asked.delimiter and path.name.lower().removesuffix(".gz").endswith(".tsv")
-    notes = [] if found in ("utf-8", "utf-8-sig") or asked.encoding else [f"read as {encoding.said(found)}"]
+    notes = (
+        [] if found in ("utf-8", "utf-8-sig") or asked.encoding else [Message("read.encoding", encoding=encoding.said(found))]
+    )
     layout, body = find_layout(text, found, replace(asked, delimiter="\t") if tabs else asked)
     if asked.delimiter is None and not tabs and layout.delimiter not in body[:2000] and (split := _by_spaces(body)):
         layout, body = replace(layout, delimiter="\t"), split
@@ -107,13 +110,12 @@ def _by_spaces(body: str) -> str | None:
     return "\n".join(_SPACES.sub("\t", line) for line in lines) + "\n" if alike else None
 
 
-def _of_layout(layout: Layout, grid: Grid, asked: Reading) -> list[str]:
+def _of_layout(layout: Layout, grid: Grid, asked: Reading) -> list[Message]:
     notes = []
     if layout.above.strip() and asked.skip_rows is None:
-        notes.append(f"lines above the table are left out: {layout.above.strip().splitlines()[0][:60]!r}")
+        notes.append(Message("read.above", line=repr(layout.above.strip().splitlines()[0][:60])))
     if layout.header and asked.header is None and any(map(notation.is_typed, grid.header)):
-        names = ", ".join(map(repr, grid.header[:4]))
-        notes.append(f"the first row ({names}, …) is read as names of the columns (--no-header if it is values)")
+        notes.append(Message("read.header", names=[*map(repr, grid.header[:4])]))
     return notes
 
 
@@ -130,7 +132,7 @@ def _typed(grid: Grid, layout: Layout, asked: Reading, texts: Collection[str], k
     table = _table([column.values for column in columns], grid.names)
     recorded = _table(grid.columns, grid.names)
     if (total := _has_total(table, recorded)) is not None:
-        grid.warnings.append(f"the last row is a total ({total!r}) and left out")
+        grid.warnings.append(Message("read.total", label=repr(total)))
         table, recorded = table.slice(0, len(table) - 1), recorded.slice(0, len(recorded) - 1)
     notations = {column.name: column.notation for column in columns if column.notation is not None}
     assert isinstance(table, pa.Table)
@@ -153,7 +155,7 @@ def _drop_empty_columns(grid: Grid) -> None:
             for bare, column in zip(unnamed, grid.columns, strict=True)]  # fmt: skip
     if all(kept) or not any(kept) or not grid.header:
         return
-    grid.notes.append(f"columns without a name and without a value are left out: {kept.count(False)}")
+    grid.notes.append(Message("read.unnamed", n=kept.count(False)))
     header = [*grid.header, *[""] * (len(kept) - len(grid.header))]
     names = [name if name.strip() else f"column{index}" for index, name in enumerate(header)]
     grid.header = tuple(name for name, keep in zip(names, kept, strict=True) if keep)
@@ -194,7 +196,7 @@ def _read_values(columns: list[_Column], decimal: str | None, asked: Reading, te
     for column in columns:
         if column.name in texts or not _as_moments(column, certain):
             _as_numbers(column, decimal) or _as_booleans(column, texts) or _as_texts(column, asked.missing)
-        elif any("no date tells" in note for note in column.notes):
+        elif any(note.key == moments.AMBIGUOUS for note in column.notes):
             late.append(column)
         elif column.notation is not None:
             certain += (column.notation.format.replace("%-", "%"),)
@@ -227,8 +229,8 @@ def _no_date(column: _Column, word: str, why: str) -> str:
     import pyarrow.compute as pc
 
     row = pc.index(pc.utf8_trim_whitespace(column.recorded), word).as_py()
-    said = f"kinds={{{column.name!r}: 'categorical'}} (--kinds {shlex.quote(f'{column.name}=categorical')})"
-    remedy = f"correct it, leave it empty where nothing was recorded, or say that the column holds text, by {said}"
+    option = f"kinds={{{column.name!r}: 'categorical'}} (--kinds {shlex.quote(f'{column.name}=categorical')})"
+    remedy = f"correct it, leave it empty where nothing was recorded, or declare that the column holds text: {option}"
     return f"column {column.name!r} holds dates, and {word!r} in row {row} (counted from 0) {why}: {remedy}"
 
 
@@ -244,13 +246,14 @@ def _as_numbers(column: _Column, decimal: str | None) -> bool:
     return True
 
 
-def _how(found: Notation) -> str:
+def _how(found: Notation) -> Message:
     """How numbers are written, for people."""
-    separators = {",": "comma", ".": "dot", "'": "apostrophe", "’": "apostrophe", "": ""}
-    parts = [f"decimal {separators[found.decimal]}"] if found.places and found.decimal == "," else []
-    parts += [f"{separators.get(found.thousands, 'blank')} between thousands"] if found.thousands else []
-    parts += [f"{sign.strip()!r}" for sign in (found.prefix, found.suffix) if sign]
-    return f"numbers with {', '.join(parts)}" if parts else "numbers"
+    separators = {",": "comma", ".": "dot", "'": "apostrophe", "’": "apostrophe"}
+    parts: list[str] = [Message("read.decimal_comma")] if found.places and found.decimal == "," else []
+    if found.thousands:
+        parts.append(Message("read.thousands", mark=Message(f"read.{separators.get(found.thousands, 'space')}")))
+    parts += [repr(sign.strip()) for sign in (found.prefix, found.suffix) if sign]
+    return Message("read.numbers", parts=parts)
 
 
 def _as_booleans(column: _Column, texts: Collection[str]) -> bool:
@@ -282,7 +285,7 @@ def _as_texts(column: _Column, extra: tuple[str, ...]) -> bool:
     core = _core(column)
     if spelling is not None:
         column.notation = Notation("words", words=tuple(dict.fromkeys(spelling.values())))
-        column.notes = [] if known else [f"{', '.join(map(repr, words))} are two levels in several spellings"]
+        column.notes = [] if known else [Message("read.spellings", words=[*map(repr, words)])]
         core = pa.array([spelling[word] for word in core.to_pylist()], pa.string())
     _take(column, core)
     return True
@@ -306,7 +309,7 @@ def _counts(column: _Column) -> dict[str, int]:
     return {one["values"]: one["counts"] for one in pc.value_counts(texts).to_pylist()}
 
 
-def _missing(columns: list[_Column]) -> list[str]:
+def _missing(columns: list[_Column]) -> list[Message]:
     """What was read as missing, with counts; an empty value goes without saying."""
     import pyarrow.compute as pc
 
@@ -315,18 +318,17 @@ def _missing(columns: list[_Column]) -> list[str]:
         if marks := set(pc.filter(column.words, column.marked).unique().to_pylist()) - {""}:
             counts = _counts(column)
             found.update({mark: counts[mark] for mark in marks})
-    told = ", ".join(f"{mark!r} ({count:,})" for mark, count in sorted(found.items(), key=lambda one: (-one[1], one[0])))
-    return [f"read as missing values: {told}"] if told else []
+    told = [f"{mark!r} ({count:,})" for mark, count in sorted(found.items(), key=lambda one: (-one[1], one[0]))]
+    return [Message("read.missing", marks=some(told))] if told else []
 
 
-def _said(columns: list[_Column]) -> list[str]:
-    """What is to be said of columns, of those of which the same is said together."""
-    said: dict[str, list[str]] = {}
+def _said(columns: list[_Column]) -> list[Message]:
+    """The notes on columns, one for all columns that have the same note."""
+    found: dict[Message, list[str]] = {}
     for column in columns:
         for note in column.notes:
-            said.setdefault(note, []).append(column.name)
-    return [f"column{'s' * (len(names) > 1)} {', '.join(map(repr, names[:8]))}{', …' * (len(names) > 8)}: {note}"
-            for note, names in said.items()]  # fmt: skip
+            found.setdefault(note, []).append(repr(column.name))
+    return [Message("read.of_columns", n=len(names), names=some(names), note=note) for note, names in found.items()]
 
 
 def _has_total(table: Any, recorded: Any) -> str | None:
