@@ -186,7 +186,7 @@ def captions(model: Compared, say: Texts) -> tuple[str, str, str]:
         "error": model.error.value,
         "rarest": min(model.counts),
         "draws": DRAWS,
-        "reached": f"{model.reached.value:.0%}",
+        "reached": model.reached.value,
     }
     return say("demo.rebuilt", **told), say("demo.drawn", **told), say("demo.mapped", **told)
 

@@ -15,7 +15,7 @@ from latente.certificate.certificate import LINES
 from latente.errors import DataError
 from latente.report import figures
 from latente.report.shown import LAW_DRAWS, Shown
-from latente.words import amount, label, word
+from latente.words import label, word
 
 WORTH_A_COLOUR = 0.1
 MOST_COLOURS = 5
@@ -78,7 +78,7 @@ def posterior_against_laws(shown: Shown, certificate: Certificate | None = None)
         found = shown.holes(codes)
         certified = certificate and certificate.figures.get("prior_holes") if name == "prior" else None
         share = certified.value if certified and certified.known else math.nan if found is None else found.mean()
-        told = word("law_drawn" if found is None else "drawn_from", law=word(name), share=amount(f"{share:.0%}"))
+        told = word("law_drawn" if found is None else "drawn_from", law=word(name), share=float(share))
         in_hole = np.zeros(len(codes), bool) if found is None else found
         few[told] = codes.numpy()[:most, pair], in_hole[:most]
     means, deviations = q.loc.numpy()[:, pair], (0.5 * q.log_variance).exp().numpy()[:, pair]

@@ -103,7 +103,7 @@ def points(panel: Axes, codes: Array, paint: str | Array) -> Axes:
     """Codes as dots of one colour or of one each, in a random order, so that no class hides another."""
     shown = np.random.default_rng(0).permutation(sampled(np.arange(len(codes)), MOST_POINTS))
     if len(shown) < len(codes):
-        note(panel, word("some_rows", shown=f"{len(shown):,}", all=f"{len(codes):,}"))
+        note(panel, word("some_rows", shown=len(shown), all=len(codes)))
     look, whole = dots(len(shown)), not panel.get_autoscale_on()
     shown = shown[within(panel, codes[shown])] if whole else shown
     x, y = codes[shown].T

@@ -191,7 +191,7 @@ def level_shares(panel: Axes, real: Array, generated: Array, gap: float) -> Axes
     for part, height, look in ((wide, 0.78, {"color": GIVEN, "alpha": 0.4}), (slim, 0.34, {"color": MADE})):
         panel.barh(rows, (part / max(part.sum(), 1))[: len(rows)], height, **look)
     _named(panel, [*names, word("other")][: len(rows)])
-    caption(panel, "" if math.isnan(gap) else word("total_variation", gap=amount(f"{gap:.2f}")))
+    caption(panel, "" if math.isnan(gap) else word("total_variation", gap=float(gap)))
     return panel
 
 
@@ -214,7 +214,7 @@ def levels_rebuilt(panel: Axes, original: Array, reconstructed: Array) -> Axes:
     panel.barh(np.arange(len(names)), shares, 0.5, color=MADE)
     _named(panel, names)
     panel.set_xlim(0, 1)
-    caption(panel, word("rebuilt_right", right=f"{right:.0%}", most=f"{most:.0%}"))
+    caption(panel, word("rebuilt_right", right=right, most=most))
     return panel
 
 

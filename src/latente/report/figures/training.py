@@ -12,7 +12,7 @@ from matplotlib.ticker import MaxNLocator
 from latente.report.drawing import curves
 from latente.report.drawing.style import WARM
 from latente.report.figures.canvas import new_figure, styled
-from latente.words import amount, word
+from latente.words import word
 
 
 @styled
@@ -56,4 +56,4 @@ def _mark_best(panels: Sequence[Axes], history: Sequence[Mapping[str, float]], e
     for panel in panels:
         panel.axvline(best["epoch"], color=WARM, lw=1, ls=(0, (4, 3)))
     held_out = best.get("held_out_loss", math.nan)
-    panels[0].set_title(word("kept", epoch=f"{best['epoch']:g}", name=loss_name, loss=amount(f"{held_out:.2f}")))
+    panels[0].set_title(word("kept", epoch=best["epoch"], name=loss_name, loss=float(held_out)))
