@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from latente.recipes import Recipe, recipe, recipes
     from latente.report.report import write_report
     from latente.studies.comparison import compare
-    from latente.studies.law_comparison import compare_laws
+    from latente.studies.prior_comparison import compare_laws, compare_priors
     from latente.studies.tradeoff import tradeoff
 
 _ROOMS = {
@@ -32,7 +32,7 @@ _ROOMS = {
     "model.parts": ("Part", "choose"),
     "recipes": ("Recipe", "recipe", "recipes"),
     "studies.comparison": ("compare",),
-    "studies.law_comparison": ("compare_laws",),
+    "studies.prior_comparison": ("compare_laws", "compare_priors"),
     "studies.tradeoff": ("tradeoff",),
     "report.report": ("write_report",),
 }
@@ -53,6 +53,7 @@ __all__ = [
     "choose",
     "compare",
     "compare_laws",
+    "compare_priors",
     "explore",
     "load",
     "recipe",

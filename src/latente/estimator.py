@@ -24,8 +24,8 @@ from latente.certificate.features import learnt_before
 from latente.data import Codec, Images, Table, TableCodec, fit_codec, frame, like, read, restricted_to, seen_rows
 from latente.errors import DataError, LatenteWarning, ModelError, StorageError
 from latente.model.latent_model import LatentModel
-from latente.model.laws import LatentLaw, NearestLaw, fit_chosen
 from latente.model.parts import Choice, Part, choose
+from latente.model.priors import Prior
 from latente.recipes import Composer, Recipe, mixed, row_law
 from latente.recipes import recipe as find_recipe
 from latente.rows import BINARY, CATEGORICAL, Rows, levels_of
@@ -36,6 +36,7 @@ from latente.training import defaults
 from latente.training.calibration import ENOUGH_TO_COVER, SHARES, Calibration
 from latente.training.checkpoint import Checkpoints, identify
 from latente.training.dimension import latent_dimension
+from latente.training.ex_post import fit_prior
 from latente.training.fit import Fit, Outcome
 from latente.training.loop import Settings, Training, evaluate
 from latente.training.progress import progress_bar
@@ -51,7 +52,7 @@ OF_LEVELS = (BINARY, CATEGORICAL, "ordinal")
 RARELY_TOGETHER = 0.02  # of how often values would be together by chance
 SAME_SCORE = 1e-6  # two computations of one row's score differ by less
 ROW_LAW_STAGE = 100  # of a fit, behind all stages of its model
-STORES_CODES = "the law 'nearest' stores codes of training rows with the model: whoever has the file can decode them"
+STORES_CODES = "the prior 'nearest' stores codes of training rows with the model: whoever has the file can decode them"
 HELD_OUT = 1_000_003  # keeps the draw of held-out rows apart from all other draws of a seed
 
 Observer = Callable[[Training], None]
@@ -88,8 +89,8 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
 
     Attributes:
         latent_dim_: dimensions of the code. history_: a record for each epoch, nats per row. figures_: what was measured.
-        model_, law_, codec_, recipe_: the fitted parts. generator_: what new rows are drawn from, and rows are scored and
-            completed by: ``model_`` itself, or for a mixed table a law of its own. notes_: sentences on the data and the fit.
+        model_, fitted_prior_, codec_, recipe_: the fitted parts. generator_: what new rows are drawn from, and rows are scored
+            and completed by: ``model_`` itself, or for a mixed table a law of its own. notes_: sentences on data and fit.
         given_: after ``sample(given=…)``, how probable that is by the model, and the effective sample size behind the rows.
         fields_: what each column was taken for, and why. offset_: score below which :meth:`predict` says -1.
 
@@ -325,8 +326,8 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         self.codec_, self.model_, self.recipe_ = codec, outcome.model, composer.recipe
         self.generator_ = outcome.generator or outcome.model
         if self.latent_dim == "auto" and bool(outcome.diagnosis.active.any()):
-            self.model_.keep(torch.nonzero(outcome.diagnosis.active).squeeze(1))
-        self.law_ = self._law(train)
+            self.model_.drop_units(torch.nonzero(outcome.diagnosis.active).squeeze(1))
+        self.fitted_prior_ = self._fit_prior(train)
         judged = (held_out if held_out is not None else train).spread(MOST_TO_CALIBRATE)
         with seeded(self.seed_):
             outcome.evaluated = evaluate(outcome.training.learner, judged)
@@ -375,16 +376,16 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         """What new rows give away of those that were learnt from."""
         has_code = self.generator_.latent_dim > 0
         held_out = held_out.spread(privacy.M_OF_CODES if has_code else privacy.M)
-        drawn = generation.sample(self.generator_, self.law_ if has_code else None, len(held_out), self.seed_, True)[0]
+        drawn = generation.sample(self.generator_, self.fitted_prior_ if has_code else None, len(held_out), self.seed_, True)[0]
         as_given = self._rows(self.codec_.decode(drawn, possible=True))
         some = train.spread(len(held_out))
         scores = [log_likelihood(self.generator_, rows, self.seed_, privacy.CODES) for rows in (some, held_out)]
         return privacy.privacy(self.codec_.fields, train, held_out, as_given, (scores[0], scores[1]), self.seed_)
 
-    def _law(self, train: Rows, law: str | Choice = "auto") -> LatentLaw:
+    def _fit_prior(self, train: Rows, prior: str | Choice = "auto") -> Prior:
         with seeded(self.seed_), torch.no_grad():
             some = train[torch.randperm(len(train))[:10_000]]
-            return fit_chosen(law, self.model_.encode(some).rsample(), self.seed_ % 2**32)
+            return fit_prior(prior, self.model_.encode(some).rsample(), self.model_, self.seed_ % 2**32)
 
     def _name_features(self) -> None:
         self.n_features_in_ = self.codec_.n_features
@@ -487,7 +488,7 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
             identifiers: give each row a name that nobody had in the columns that name rows, where these have a shape: a running
                 number goes on, so does the number in a text ("A-0017"), UUIDs and hexadecimal digits are drawn. Otherwise such
                 columns are empty, as those of free text always are.
-            law: "fitted" draws codes from the law fitted to the training rows' codes, "prior" from the model's prior. "auto" is
+            law: "fitted" draws codes from ``fitted_prior_``, "prior" from the model's own prior. "auto" is
                 "fitted", but for a mixed table the law that its rows have of their own (``generator_``).
             noise: draw each field from its distribution (rows of a table: the default) or take its mean (pictures).
             random_state: a seed; by default that of the fit.
@@ -502,7 +503,7 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         noise = not self.codec_.fields[0].shape if noise is None else noise
         seed = self.seed_ if random_state is None else seed_of(random_state)
         model = self.generator_ if law == "auto" else self.model_
-        codes = None if law == "prior" or not model.latent_dim else self.law_
+        codes = None if law == "prior" or not model.latent_dim else self.fitted_prior_
         if given is not None and not isinstance(given, Mapping):
             raise ModelError(f"given maps columns to what they are to hold, such as {{'age': (30, 40)}}; it is {given!r}")
         if given and holes:
@@ -532,7 +533,7 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
             warnings.warn(told, LatenteWarning, stacklevel=3)
         return seed
 
-    def _sample_given(self, model: LatentModel, n: int, law: LatentLaw | None, seed: int, given: Mapping[str, Any]) -> Tensor:
+    def _sample_given(self, model: LatentModel, n: int, law: Prior | None, seed: int, given: Mapping[str, Any]) -> Tensor:
         if not isinstance(self.codec_, TableCodec):
             raise ModelError("given names columns, and these are pictures")
         intervals = restricted_to(self.codec_, given)
@@ -549,7 +550,7 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
     def _check_together(
         self,
         model: LatentModel,
-        law: LatentLaw | None,
+        law: Prior | None,
         seed: int,
         given: Mapping[str, Any],
         intervals: dict[int, list[tuple[float, float]]],
@@ -611,7 +612,7 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         parts = log_likelihood_parts(model, rows, self.seed_, importance_samples)
         densities = model.likelihood.densities(rows.x)  # type: ignore[operator]
         parts[:, :-1] += self.codec_.log_jacobians(rows, densities).numpy()
-        names = [field.name for field in self.codec_.fields] + ["(code)"] * bool(model.latent_dim and model.is_stochastic)
+        names = [field.name for field in self.codec_.fields] + ["(code)"] * bool(model.noise_size)
         return like(X, frame(dict(zip(names, parts.T, strict=False)), data.container))
 
     def score(self, X: Any, y: Any = None) -> float:
@@ -660,27 +661,38 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         """
         learnt, others = self._learnt_and_others(train, held_out)
         name, generator = self.recipe_.name, self.generator_
-        return certify(self.model_, self.law_, self.codec_.fields, learnt, others, self.seed_, name, generator)
+        return certify(self.model_, self.fitted_prior_, self.codec_.fields, learnt, others, self.seed_, name, generator)
 
-    def refit_law(self, law: str | Choice = "auto", *, train: Any = None) -> Self:
-        """Fit another law to the codes of the training rows: what ``sample`` and the certificate's C of the fitted law go by.
+    def refit_prior(self, prior: str | Choice = "auto", *, train: Any = None) -> Self:
+        """Fit another density to the codes of the training rows: ``sample`` and the certificate's C of the fitted prior use it.
         The model stays as it is.
 
         Args:
-            law: "gaussian", "mixture", "flow", "nearest", "prior" (N(0, I), whatever the codes are), "auto" for the one with
-                the best evidence, or a part with arguments (``latente.choose("mixture", components=5)``).
+            prior: "gaussian", "mixture", "flow", "nearest", "prior" (the model's own), "auto" for the one with the best
+                evidence, or a part with arguments (``latente.choose("mixture", components=5)``).
             train: what the model was fitted on; not needed directly after :meth:`fit`.
 
         Raises:
             DataError: rows are missing, or ``train`` is not what the model was fitted on.
-            ModelError: there is no such law.
+            ModelError: there is no such prior.
         """
-        self.law_ = self._law(self._parts(train)[0], law)
+        self.fitted_prior_ = self._fit_prior(self._parts(train)[0], prior)
         self.notes_ = [note for note in self.notes_ if note != STORES_CODES]
-        if isinstance(self.law_, NearestLaw):
+        if self.fitted_prior_.stores_codes:
             self.notes_.append(STORES_CODES)
             warnings.warn(STORES_CODES, LatenteWarning, stacklevel=2)
         return self
+
+    def refit_law(self, law: str | Choice = "auto", *, train: Any = None) -> Self:
+        """The old name of :meth:`refit_prior`."""
+        warnings.warn("refit_law is now refit_prior", FutureWarning, stacklevel=2)
+        return self.refit_prior(law, train=train)
+
+    @property
+    def law_(self) -> Prior:
+        """The old name of ``fitted_prior_``."""
+        warnings.warn("law_ is now fitted_prior_", FutureWarning, stacklevel=2)
+        return self.fitted_prior_
 
     def _learnt_and_others(self, train: Any, held_out: Any) -> tuple[Rows, Rows]:
         """Rows that were learnt from and rows that were not, as :meth:`certificate` takes them."""
@@ -743,6 +755,7 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         """Write one .safetensors file that can run no code; whole or not at all."""
         check_is_fitted(self, "model_")
         settings = {**self.get_params(), "recipe": None, "likelihood": None, "random_state": None, "seed": self.seed_}
+        settings["estimator"] = "Autoencoder" if isinstance(self, Autoencoder) else "VAE"
         settings["kinds"] = None if self.kinds is None else dict(self.kinds)
         settings["hidden"] = self.hidden if isinstance(self.hidden, str) else list(self.hidden)
         figures = {**self.figures_, "notes": self.notes_}
@@ -752,7 +765,7 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
                 self.codec_,
                 self.model_,
                 self.generator_,
-                self.law_,
+                self.fitted_prior_,
                 self.calibration_,
                 figures,
                 self.history_,
@@ -861,8 +874,8 @@ def load(path: str | Path, parts: Iterable[type[Part]] = ()) -> VAE:
     fitted = storage.load(path, parts)
     vae = _as_it_was(fitted, path)
     vae.seed_, vae.recipe_, vae.history_ = vae.random_state, fitted.recipe, fitted.history
-    vae.codec_, vae.model_, vae.law_, vae.calibration_ = fitted.codec, fitted.model, fitted.law, fitted.calibration
-    vae.generator_ = fitted.generator
+    vae.codec_, vae.model_, vae.generator_ = fitted.codec, fitted.model, fitted.generator
+    vae.fitted_prior_, vae.calibration_ = fitted.fitted_prior, fitted.calibration
     vae.notes_ = list(fitted.figures.pop("notes", []))
     vae.figures_ = fitted.figures
     vae._name_features()
@@ -871,9 +884,10 @@ def load(path: str | Path, parts: Iterable[type[Part]] = ()) -> VAE:
 
 def _as_it_was(fitted: storage.Fitted, path: str | Path) -> VAE:
     """An estimator with the parameters of the one that was saved."""
-    cls = VAE if fitted.model.is_stochastic else Autoencoder
     try:
         settings = dict(fitted.settings)
+        by_model = "VAE" if fitted.model.has_rate else "Autoencoder"  # of files that do not say
+        cls = {"VAE": VAE, "Autoencoder": Autoencoder}[settings.pop("estimator", by_model)]
         seed, hidden = int(settings.pop("seed")), settings.pop("hidden")
         settings |= {"recipe": fitted.recipe, "likelihood": "auto", "random_state": seed}
         return cls(**settings, hidden=hidden if hidden == "auto" else tuple(hidden))

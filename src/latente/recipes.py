@@ -22,8 +22,8 @@ from latente.model import (  # noqa: F401  (most of them register)
     autoregressive,
     cells,
     corruptions,
+    fitted_priors,
     heterogeneous,
-    laws,
     likelihoods,
     no_code,
     objectives,
@@ -106,6 +106,7 @@ AUTOENCODER = Recipe(
     "a point for each row and no prior; new codes come from a law fitted afterwards",
     "Hinton and Salakhutdinov 2006",
     posterior=choose("point-mass"),
+    prior=choose("no-prior"),
     objective=choose("reconstruction"),
     least_squares=True,
 )

@@ -19,14 +19,14 @@ from latente.data import Codec, codec_from_state
 from latente.errors import ModelError, StorageError
 from latente.files import digest, read_tensors, write_tensors
 from latente.model.latent_model import LatentModel
-from latente.model.laws import LatentLaw
 from latente.model.parts import Choice, Part, build
+from latente.model.priors import Prior
 from latente.recipes import Recipe
 from latente.training.calibration import Calibration
 from latente.version import __version__
 
 KIND = "model"
-VERSION = 3
+VERSION = 4
 WEIGHTS = ("model.", "generator.", "law.")  # what the names of tensors of trained parts begin with
 
 
@@ -37,7 +37,7 @@ class Fitted:
     Attributes:
         recipe: what was asked for.
         codec: between the user's units and encoded rows.
-        model, law: the trained parts, and the law of the codes.
+        model, fitted_prior: the trained parts, and the density fitted to the codes.
         generator: what new rows are drawn from; ``model`` itself, where that is it.
         calibration: what held-out rows say of it.
         figures: what was measured, plain values only.
@@ -49,7 +49,7 @@ class Fitted:
     codec: Codec
     model: LatentModel
     generator: LatentModel
-    law: LatentLaw
+    fitted_prior: Prior
     calibration: Calibration
     figures: dict[str, Any]
     history: list[dict[str, float]]
@@ -68,14 +68,14 @@ def save(fitted: Fitted, path: str | Path) -> Path:
         "recipe": fitted.recipe.to_json(),
         "parts": fitted.model.config(),
         "generator": None if fitted.generator is fitted.model else fitted.generator.config(),
-        "law": fitted.law.choice().to_json(),
+        "law": fitted.fitted_prior.choice().to_json(),
         "codec": codec,
         "figures": fitted.figures,
         "history": fitted.history,
         "settings": fitted.settings,
     }
     tensors = {
-        **_weights(fitted.model, fitted.law, fitted.generator),
+        **_weights(fitted.model, fitted.fitted_prior, fitted.generator),
         **{f"codec.{name}": torch.from_numpy(np.ascontiguousarray(value)) for name, value in arrays.items()},
         "calibration.scores": torch.from_numpy(fitted.calibration.scores),
         "calibration.surprise": torch.from_numpy(fitted.calibration.surprise),
@@ -97,10 +97,10 @@ def load(path: str | Path, parts: Iterable[type[Part]] = ()) -> Fitted:
     values, tensors = read_tensors(path, KIND, VERSION)
     _refuse_not_finite(tensors, path)
     try:
-        model = LatentModel.from_config(values["parts"], parts)
-        law: LatentLaw = build(Choice.from_json(values["law"]), parts)
+        model = LatentModel.from_config(_present(values["parts"]), parts)
+        prior: Prior = build(Choice.from_json(values["law"]), parts).bind(model)
         _fill(model, _below("model", tensors))
-        _fill(law, _below("law", tensors))
+        _fill(prior, _below("law", tensors))
         generator = model if values["generator"] is None else LatentModel.from_config(values["generator"], parts)
         if generator is not model:
             _fill(generator, _below("generator", tensors))
@@ -109,7 +109,7 @@ def load(path: str | Path, parts: Iterable[type[Part]] = ()) -> Fitted:
             codec=codec_from_state(values["codec"], {key: value.numpy() for key, value in _below("codec", tensors).items()}),
             model=model.eval(),
             generator=generator.eval(),
-            law=law,
+            fitted_prior=prior,
             calibration=Calibration(*(tensors[f"calibration.{name}"].numpy() for name in ("scores", "surprise", "covered"))),
             figures=dict(values["figures"]),
             history=list(values["history"]),
@@ -121,9 +121,9 @@ def load(path: str | Path, parts: Iterable[type[Part]] = ()) -> Fitted:
         raise StorageError(f"{path} does not describe a model that this Latente ({__version__}) can make: {error}") from error
 
 
-def identity(model: LatentModel, law: LatentLaw, generator: LatentModel) -> str:
-    """By what it is told whether something was measured of a model: a digest of its weights and of those of its laws."""
-    return digest("", {name: value.detach().cpu().contiguous() for name, value in _weights(model, law, generator).items()})
+def identity(model: LatentModel, prior: Prior, generator: LatentModel) -> str:
+    """By what it is told whether something was measured of a model: a digest of its weights and of those of its priors."""
+    return digest("", {name: value.detach().cpu().contiguous() for name, value in _weights(model, prior, generator).items()})
 
 
 def identity_in(path: str | Path) -> str:
@@ -136,9 +136,16 @@ def identity_in(path: str | Path) -> str:
     return digest("", {name: value for name, value in tensors.items() if name.startswith(WEIGHTS)})
 
 
-def _weights(model: LatentModel, law: LatentLaw, generator: LatentModel) -> dict[str, Tensor]:
+def _present(parts: dict[str, Any]) -> dict[str, Any]:
+    """Parts as this version names them: up to version 3, an autoencoder had a prior that nothing drew its codes to."""
+    if parts["posterior"]["name"] == "point-mass" and parts["prior"]["name"] == "standard-normal":
+        return {**parts, "prior": {"name": "no-prior", "arguments": {}}}
+    return parts
+
+
+def _weights(model: LatentModel, prior: Prior, generator: LatentModel) -> dict[str, Tensor]:
     own = {} if generator is model else _named("generator", generator)
-    return {**_named("model", model), **own, **_named("law", law)}
+    return {**_named("model", model), **own, **_named("law", prior)}
 
 
 def _named(prefix: str, module: nn.Module) -> dict[str, Tensor]:

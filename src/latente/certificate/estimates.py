@@ -17,6 +17,7 @@ INTERVAL = (2.5, 97.5)  # percentiles
 LEAST_ROWS = 20
 LEAST_CONTRAST = 0.1
 NO_DENSITY = "an autoencoder has no distribution over codes"
+NOT_REFINED = "posteriors of this family are not refined row by row"
 
 
 @dataclass(frozen=True)

@@ -333,7 +333,7 @@ def summary(vae: VAE, folder: Path, rows_seen: int) -> str:
     """What came of a fit, in a few lines."""
     f, where = vae.figures_, "held-out" if vae.figures_["held_out_rows"] else "training"
     trained = f"{counted(rows_seen, 'row')}, {counted(f['epochs'], 'epoch')}, {f['seconds']:.1f} s ({f['finished']})"
-    measured = f"distortion {f['distortion']:.2f} + rate {f['rate']:.2f}" if vae.model_.is_stochastic else "−log p(x|z)"
+    measured = f"distortion {f['distortion']:.2f} + rate {f['rate']:.2f}" if vae.model_.has_rate else "−log p(x|z)"
     return "\n".join(
         (
             f"{vae.recipe_.name}: {trained}",

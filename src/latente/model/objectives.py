@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from latente.errors import ModelError
-from latente.model.distributions import DiagonalNormal, StandardNormal
+from latente.model.codes import unit_rate
 from latente.model.latent_model import Trace
 from latente.model.parts import Part, register
 
@@ -73,9 +73,9 @@ class ELBO(Objective):
         return Terms({"distortion": trace.distortion, "rate": trace.rate}, total)
 
     def _priced_rate(self, trace: Trace) -> Tensor:
-        if not (self.free_bits and isinstance(trace.q, DiagonalNormal) and isinstance(trace.p, StandardNormal)):
+        per_unit = unit_rate(trace.q, trace.p) if self.free_bits else None
+        if per_unit is None:
             return trace.rate
-        per_unit = 0.5 * (trace.q.loc.square() + trace.q.log_variance.exp() - trace.q.log_variance - 1)
         # Per unit over the batch, as the paper has it: single rows may still say nothing of a unit.
         return per_unit.mean(0).clamp_min(self.free_bits).sum().expand(len(trace.rows))
 

@@ -38,7 +38,7 @@ class L1Sparsity(Penalty):
         self.weight = weight
 
     def forward(self, trace: Trace) -> Tensor:
-        return self.weight * trace.q.mean.abs().sum(-1)
+        return self.weight * trace.q.code.abs().sum(-1)
 
 
 @register
@@ -57,7 +57,7 @@ class ActivationSparsity(Penalty):
         self.weight, self.rho = weight, rho
 
     def forward(self, trace: Trace) -> Tensor:
-        mean = torch.sigmoid(trace.q.mean).mean(0).clamp(1e-6, 1 - 1e-6)
+        mean = torch.sigmoid(trace.q.code).mean(0).clamp(1e-6, 1 - 1e-6)
         rho = torch.full_like(mean, self.rho)
         divergence = rho * torch.log(rho / mean) + (1 - rho) * torch.log((1 - rho) / (1 - mean))
         return self.weight * divergence.sum().expand(len(trace.rows))
@@ -80,6 +80,6 @@ class Contraction(Penalty):
         self.weight = weight
 
     def forward(self, trace: Trace) -> Tensor:
-        code = trace.q.mean
+        code = trace.q.code
         (row,) = torch.autograd.grad((code * torch.randn_like(code)).sum(), trace.rows.x, create_graph=True)
         return self.weight * row.flatten(1).square().sum(-1)

@@ -6,22 +6,38 @@ import torch
 from torch import Tensor, nn
 
 from latente.errors import ModelError
-from latente.model.distributions import DiagonalNormal, PointMass, full_precision
+from latente.model.codes import DiagonalNormal, PointMass
+from latente.model.distributions import full_precision
 from latente.model.parts import Part, register
+from latente.model.spaces import Euclidean, LatentSpace
 
 
 class Posterior(Part):
-    """Features [B, H] to a distribution over codes [d]."""
+    """Features [B, H] to a :class:`latente.model.codes.CodeDistribution` over codes [d].
+
+    Attributes:
+        latent_dim: d.
+        noise_size: how many standard normal numbers one draw takes; 0 where a row has one code.
+        has_density: whether its distributions have one, without which there is no rate and no bound.
+        starts_linear: whether ``head`` begins with a linear map to the code, at which training may start (PCA).
+    """
 
     head: nn.Linear
     latent_dim: int
+    has_density = True
+    starts_linear = False
+
+    @property
+    def noise_size(self) -> int:
+        return self.latent_dim
+
+    @property
+    def space(self) -> LatentSpace:
+        """Where its codes lie."""
+        return Euclidean(self.latent_dim)
 
     def start(self, variance: Tensor) -> None:
         """Give every row these variances, [d]; nothing to do where there are none."""
-
-    def keep(self, units: Tensor) -> None:
-        """Copy of the head's rows for ``units`` only; used when inactive units are dropped."""
-        raise NotImplementedError
 
 
 def _rows_of(layer: nn.Linear, index: Tensor) -> nn.Linear:
@@ -39,6 +55,7 @@ class DiagonalNormalPosterior(Posterior):
     """
 
     name = "diagonal-normal"
+    starts_linear = True
     middle: Tensor
 
     def __init__(self, width: int, latent_dim: int, log_variance_bounds: tuple[float, float] = (-12.0, 4.0)) -> None:
@@ -64,7 +81,8 @@ class DiagonalNormalPosterior(Posterior):
         self.head.weight[self.latent_dim :] = 0.0
         self.head.bias[self.latent_dim :] = torch.atanh(share)
 
-    def keep(self, units: Tensor) -> None:
+    def select_units(self, units: Tensor) -> None:
+        """Drop all units of the code but these."""
         self.head = _rows_of(self.head, torch.cat([units, units + self.latent_dim]))
         self.latent_dim = self.arguments["latent_dim"] = len(units)
 
@@ -74,6 +92,9 @@ class PointMassPosterior(Posterior):
     """One code for each row: an autoencoder."""
 
     name = "point-mass"
+    has_density = False
+    starts_linear = True
+    noise_size = 0
 
     def __init__(self, width: int, latent_dim: int) -> None:
         super().__init__()
@@ -84,6 +105,7 @@ class PointMassPosterior(Posterior):
         """[B, H] to the code."""
         return PointMass(full_precision(self.head(h)))
 
-    def keep(self, units: Tensor) -> None:
+    def select_units(self, units: Tensor) -> None:
+        """Drop all units of the code but these."""
         self.head = _rows_of(self.head, units)
         self.latent_dim = self.arguments["latent_dim"] = len(units)

@@ -21,10 +21,10 @@ from latente.model.corruptions import Corruption
 from latente.model.latent_model import LatentModel, Trace
 from latente.model.objectives import FULL, Objective, Strength
 from latente.model.penalties import Penalty
-from latente.recorded import NotRepeatable, Recording
 from latente.rows import Rows
 from latente.seeding import reseed, seeded
 from latente.threads import on_threads
+from latente.training.recorded import NotRepeatable, Recording
 from latente.training.schedules import LinearSchedule, cosine
 
 BLOCK = 250_000  # values gathered at once: few gathers for small batches, and all stays in the processor's cache
