@@ -38,7 +38,7 @@ from latente.training.checkpoint import Checkpoints, identify
 from latente.training.dimension import latent_dimension
 from latente.training.ex_post import fit_prior
 from latente.training.fit import Fit, Outcome
-from latente.training.loop import Settings, Training, evaluate
+from latente.training.loop import Settings, Training, costs_of, evaluate
 from latente.training.progress import progress_bar
 
 LEAST_ROWS = 2
@@ -330,7 +330,7 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         self.fitted_prior_ = self._fit_prior(train)
         judged = (held_out if held_out is not None else train).spread(MOST_TO_CALIBRATE)
         with seeded(self.seed_):
-            outcome.evaluated = evaluate(outcome.training.learner, judged)
+            outcome.evaluated = evaluate(costs_of(self.model_, outcome.training.learner.objective.K), judged)
         encoded = log_likelihood(self.generator_, judged, self.seed_)
         self.calibration_ = Calibration.of(self._in_units(encoded, judged), field_surprise(self.generator_, judged))
         if held_out is not None and train.mask is not None and isinstance(codec, TableCodec):

@@ -56,6 +56,7 @@ class Recipe:
         summary: one sentence.
         reference: the paper.
         least_squares: numbers have one noise level, and not one for each column.
+        recorded: whether a step may be recorded once and repeated; not where it does something else each time.
     """
 
     name: str
@@ -71,6 +72,7 @@ class Recipe:
     corruption: Choice | None = None
     schedule: Choice | None = None
     least_squares: bool = False
+    recorded: bool = True
 
     def to_json(self) -> dict[str, Any]:
         """Plain values only."""
@@ -290,11 +292,17 @@ class Composer:
             "likelihood": recipe.likelihood or likelihood_for(self.fields, recipe.least_squares or self.roomy),
         }
         model = compose(choices, **self.sizes(remedy))
+        sizes = self.sizes(remedy) | {"latent_dim": model.latent_dim}
+        objective = build(recipe.objective, **sizes)
+        if objective.needs_rate and not model.has_rate:
+            raise ModelError(
+                f"the objective {objective.name!r} weighs the rate of codes, and with the posterior {recipe.posterior.name!r} "
+                f"and the prior {recipe.prior.name!r} they have none: choose 'reconstruction', or another posterior"
+            )
         schedule = build(recipe.schedule or schedule_for(model, remedy))
-        objective = build(recipe.objective, free_bits=remedy.free_bits)
-        parts = tuple(build(penalty) for penalty in recipe.penalties)
-        corruption = build(recipe.corruption, levels=levels_of(self.fields)) if recipe.corruption else None
-        return Learner(model, objective, schedule, parts, corruption)
+        parts = tuple(build(penalty, **sizes) for penalty in recipe.penalties)
+        corruption = build(recipe.corruption, **sizes) if recipe.corruption else None
+        return Learner(model, objective, schedule, parts, corruption, recipe.recorded)
 
     @property
     def roomy(self) -> bool:
@@ -348,6 +356,8 @@ class Composer:
             "cells": tuple(field.cells for field in self.fields),
             "steps": tuple(field.record.step for field in self.fields),
             "columns": heterogeneous.columns_of(self.fields),
+            "n_rows": self.n_rows,
+            "free_bits": remedy.free_bits,
         }
 
 

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from torch.distributions import Categorical, MixtureSameFamily, MultivariateNormal
 
 from latente.errors import ModelError
-from latente.flat import FlatParameters, adamw
+from latente.flat import FlatParameters, Group, adamw
 from latente.model.distributions import LOG_2PI
 from latente.model.parts import register
 from latente.model.priors import Prior
@@ -151,7 +151,7 @@ class FlowPrior(Prior):
         self.cholesky.copy_(torch.linalg.cholesky(torch.cov(z.T) + ridge))
         held, u = max(1, len(z) // 10), whitened(z, self.center, self.cholesky)
         flat = FlatParameters(self.nets)
-        moments, updates = [torch.zeros_like(flat.vector), torch.zeros_like(flat.vector)], torch.zeros(())
+        whole, updates = Group(flat.vector, flat.gradient, *torch.zeros(2, len(flat.vector))), torch.zeros(())
         best, weights = math.inf, flat.copy()
 
         def step(batch: Tensor) -> list[Tensor]:
@@ -162,7 +162,7 @@ class FlowPrior(Prior):
             for number in range(FLOW_STEPS):
                 batch = u[held:][torch.randint(len(z) - held, (FLOW_BATCH,))]
                 recorded(batch)
-                adamw(flat, moments, updates, FLOW_RATE * (1 - number / FLOW_STEPS), beta2=0.999)
+                adamw([whole], updates, FLOW_RATE * (1 - number / FLOW_STEPS), beta2=0.999)
                 if number % 50 == 49 and (value := float(-self._log_prob_of_whitened(u[:held]).detach().mean())) < best:
                     best, weights = value, flat.copy()
         flat.put(weights)

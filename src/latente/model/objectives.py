@@ -1,7 +1,7 @@
 """What training minimises: named terms in nats per row, from a trace.
 
-``strength`` holds what the schedule says at this moment: ``kl`` (0 to 1, the warm-up) and ``capacity`` (0 to 1). In training
-they are tensors, so that a recorded step follows them: reckon with them, but don't ask Python to decide by them.
+``strength`` holds what the schedule says at this moment, by name: ``kl`` and ``capacity``, both from 0 to 1. In training they
+are tensors, so that a recorded step follows them: compute with them, but don't let Python decide by them.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -16,25 +17,43 @@ from torch import Tensor
 from latente.errors import ModelError
 from latente.model.codes import unit_rate
 from latente.model.latent_model import Trace
-from latente.model.parts import Part, register
+from latente.model.parts import FULL, Part, register
 
 Strength = Mapping[str, float] | Mapping[str, Tensor]
-FULL: Strength = {"kl": 1.0, "capacity": 1.0}
 
 
 @dataclass(frozen=True, eq=False)
 class Terms:
-    """The parts of a loss by name, each [B], and what they add up to, [B]; nats per row."""
+    """The parts of a loss.
+
+    Attributes:
+        named: each term by name, [B], nats per row; all are logged.
+        total: what is minimised, [B].
+        selects: what the best epoch is chosen by, [B]; None for the total.
+    """
 
     named: dict[str, Tensor]
     total: Tensor
+    selects: Tensor | None = None
+
+    @property
+    def judged(self) -> Tensor:
+        """What the best epoch is chosen by, [B]."""
+        return self.total if self.selects is None else self.selects
+
+    def __add__(self, other: Terms) -> Terms:
+        return Terms({**self.named, **other.named}, self.total + other.total, self.judged + other.judged)
 
 
 class Objective(Part):
-    """Trace to terms. ``K`` is the number of codes that it wants for each row; ``uses`` names the strengths that it heeds."""
+    """Trace to terms. ``K`` is the number of codes that it wants for each row; ``needs_rate``, whether codes must cost one.
+
+    What it needs to know of the data (``n_rows``, ``latent_dim``, ...) it asks for in its constructor.
+    """
 
     K: int = 1
-    uses: tuple[str, ...] = ("kl",)
+    needs_rate = True
+    follows: ClassVar[Mapping[str, float]] = {"kl": 0.2}
 
     def forward(self, trace: Trace, strength: Strength = FULL) -> Terms:
         """The terms of each row."""
@@ -46,7 +65,8 @@ class Reconstruction(Objective):
     """-log p(x|z): an autoencoder."""
 
     name = "reconstruction"
-    uses = ()
+    needs_rate = False
+    follows: ClassVar[Mapping[str, float]] = {}
 
     def forward(self, trace: Trace, strength: Strength = FULL) -> Terms:
         return Terms({"distortion": trace.distortion}, trace.distortion)
@@ -85,7 +105,7 @@ class Capacity(Objective):
     """Distortion + gamma |rate - C|, C growing to ``capacity`` nats (Burgess et al. 2018)."""
 
     name = "capacity"
-    uses = ("capacity",)
+    follows: ClassVar[Mapping[str, float]] = {"capacity": 0.6}
 
     def __init__(self, gamma: float = 10.0, capacity: float = 25.0) -> None:
         super().__init__()

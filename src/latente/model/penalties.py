@@ -7,15 +7,24 @@ from torch import Tensor
 
 from latente.errors import ModelError
 from latente.model.latent_model import Trace
-from latente.model.parts import Part, register
+from latente.model.objectives import Strength, Terms
+from latente.model.parts import FULL, Part, register
 
 
 class Penalty(Part):
-    """Trace to a named term. ``needs_input_gradient`` where it differentiates the code by the row."""
+    """Trace to terms that are added to those of the objective, and choose the best epoch with them.
+
+    ``needs_input_gradient`` where it differentiates the code by the row.
+    """
 
     needs_input_gradient = False
 
-    def forward(self, trace: Trace) -> Tensor:
+    def forward(self, trace: Trace, strength: Strength = FULL) -> Terms:
+        """By default the one term :meth:`penalty`, by the part's name."""
+        value = self.penalty(trace)
+        return Terms({self.name.replace("-", "_"): value}, value)
+
+    def penalty(self, trace: Trace) -> Tensor:
         """The penalty of each row, [B]."""
         raise NotImplementedError
 
@@ -37,7 +46,7 @@ class L1Sparsity(Penalty):
         _not_negative(weight=weight)
         self.weight = weight
 
-    def forward(self, trace: Trace) -> Tensor:
+    def penalty(self, trace: Trace) -> Tensor:
         return self.weight * trace.q.code.abs().sum(-1)
 
 
@@ -56,7 +65,7 @@ class ActivationSparsity(Penalty):
             raise ModelError(f"rho is a mean activation between 0 and 1, not {rho}")
         self.weight, self.rho = weight, rho
 
-    def forward(self, trace: Trace) -> Tensor:
+    def penalty(self, trace: Trace) -> Tensor:
         mean = torch.sigmoid(trace.q.code).mean(0).clamp(1e-6, 1 - 1e-6)
         rho = torch.full_like(mean, self.rho)
         divergence = rho * torch.log(rho / mean) + (1 - rho) * torch.log((1 - rho) / (1 - mean))
@@ -79,7 +88,7 @@ class Contraction(Penalty):
         _not_negative(weight=weight)
         self.weight = weight
 
-    def forward(self, trace: Trace) -> Tensor:
+    def penalty(self, trace: Trace) -> Tensor:
         code = trace.q.code
         (row,) = torch.autograd.grad((code * torch.randn_like(code)).sum(), trace.rows.x, create_graph=True)
         return self.weight * row.flatten(1).square().sum(-1)

@@ -28,7 +28,7 @@ from latente.training.diagnosis import (
     diagnose,
     linear_baseline,
 )
-from latente.training.loop import Learner, Settings, Training, evaluate
+from latente.training.loop import Learner, Settings, Training, costs_of, evaluate
 
 TRIAL_SHARE = 0.2
 LEAST_TO_CHOOSE_BY = 20
@@ -236,7 +236,7 @@ class Fit:
         model = training.use_best().cpu().eval()
         held_out = self.held_out if self.held_out is not None else self.train.spread(SMALL_DATA)
         with seeded(self.settings.seed):
-            evaluated = evaluate(training.learner, held_out)
+            evaluated = evaluate(costs_of(model, training.learner.objective.K), held_out)
             diagnosis = diagnose(model, self.train, held_out)
         # Where data is plenty and the code says much, nobody asks how well a linear model does; it would cost seconds.
         of_numbers = not model.likelihood.takes_levels
