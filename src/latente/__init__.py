@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING, Any
 from latente.version import __version__
 
 if TYPE_CHECKING:
+    from latente.catalogue import Recipe, recipe, recipes
     from latente.errors import DataError, LatenteError, LatenteWarning, ModelError, StorageError, TrainingError
     from latente.estimator import VAE, Autoencoder, load
     from latente.explorer.notebook import explore
     from latente.model.parts import Part, choose
-    from latente.recipes import Recipe, recipe, recipes
     from latente.report.report import write_report
     from latente.studies.comparison import compare
     from latente.studies.prior_comparison import compare_laws, compare_priors
@@ -30,7 +30,7 @@ _ROOMS = {
     "explorer.notebook": ("explore",),
     "estimator": ("VAE", "Autoencoder", "load"),
     "model.parts": ("Part", "choose"),
-    "recipes": ("Recipe", "recipe", "recipes"),
+    "catalogue": ("Recipe", "recipe", "recipes"),
     "studies.comparison": ("compare",),
     "studies.prior_comparison": ("compare_laws", "compare_priors"),
     "studies.tradeoff": ("tradeoff",),

@@ -18,6 +18,9 @@ from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
 from latente import storage
+from latente.blueprint import Blueprint, is_mixed_table, row_law
+from latente.catalogue import Recipe
+from latente.catalogue import recipe as find_recipe
 from latente.certificate import Certificate, certify, privacy
 from latente.certificate.certify import overfitting_of
 from latente.certificate.features import learnt_before
@@ -26,8 +29,6 @@ from latente.errors import DataError, LatenteWarning, ModelError, StorageError
 from latente.model.latent_model import LatentModel
 from latente.model.parts import Choice, Part, choose
 from latente.model.priors import Prior
-from latente.recipes import Composer, Recipe, mixed, row_law
-from latente.recipes import recipe as find_recipe
 from latente.rows import BINARY, CATEGORICAL, Rows, levels_of
 from latente.seeding import seed_of, seeded
 from latente.tasks import generation, imputation, interpolation, reconstruct
@@ -172,21 +173,21 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         data = read(X, texts=text_columns(self.kinds))
         codec = fit_codec(data, self.kinds)
         train, held_out = self._split(codec.encode(data))
-        composer = self._composer(codec, train)
-        settings = self._settings(train, composer)
+        blueprint = self._blueprint(codec, train)
+        settings = self._settings(train, blueprint)
         resolution = field_resolution(codec)
-        checkpoints = self._checkpoints(checkpoint, resume, checkpoint_every, train, composer)
+        checkpoints = self._checkpoints(checkpoint, resume, checkpoint_every, train, blueprint)
         with progress_bar(self.verbose > 0) as shown:
-            trials = defaults.trials(mixed(composer.fields))
+            trials = defaults.trials(is_mixed_table(blueprint.fields))
             chosen = self.max_epochs != "auto" or self.time_limit is not None
             starts = defaults.starts(len(train), chosen, train.mask is not None)
             shown = _both(shown, observer)
-            longer = 1.0 if chosen or train.mask is not None else self._times_as_long(len(train), composer)
+            longer = 1.0 if chosen or train.mask is not None else self._times_as_long(len(train), blueprint)
             levels = levels_of(codec.fields)
-            fitting = Fit(composer, train, held_out, resolution, settings, checkpoints, shown, trials, starts, longer, levels)
-            own = row_law(composer)
+            fitting = Fit(blueprint, train, held_out, resolution, settings, checkpoints, shown, trials, starts, longer, levels)
+            own = row_law(blueprint)
             outcome = fitting.run() if own is None else self._fit_both(fitting, own)
-        self._keep(codec, composer, outcome, train, held_out, settings)
+        self._keep(codec, blueprint, outcome, train, held_out, settings)
         if checkpoints and not keep_checkpoint:
             checkpoints.clear()
         return self
@@ -226,7 +227,7 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         train = rows if len(chosen) == len(rows) else rows[chosen]
         return train, rows[order[:held]] if held else None
 
-    def _composer(self, codec: Codec, train: Rows) -> Composer:
+    def _blueprint(self, codec: Codec, train: Rows) -> Blueprint:
         recipe = find_recipe(self.recipe) if isinstance(self.recipe, str) else self.recipe
         if self.likelihood != "auto":
             likelihood = choose(self.likelihood) if isinstance(self.likelihood, str) else self.likelihood
@@ -238,15 +239,15 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
             )
         d = latent_dimension(train, self.seed_, levels_of(codec.fields)) if self.latent_dim == "auto" else int(self.latent_dim)
         hidden = None if isinstance(self.hidden, str) else tuple(int(width) for width in self.hidden)
-        return Composer(recipe, codec.fields, len(train), d, hidden, train.mask is not None)
+        return Blueprint(recipe, codec.fields, len(train), d, hidden, train.mask is not None)
 
-    def _times_as_long(self, n: int, composer: Composer) -> float:
+    def _times_as_long(self, n: int, blueprint: Blueprint) -> float:
         """As many epochs another run of a model of numbers has; 1 for none."""
         batch = self._batch(n, mixed=False)
-        return 1.0 if mixed(composer.fields) else defaults.times_as_long(n, batch, batch * composer.multiply_adds())
+        return 1.0 if is_mixed_table(blueprint.fields) else defaults.times_as_long(n, batch, batch * blueprint.multiply_adds())
 
-    def _settings(self, train: Rows, composer: Composer) -> Settings:
-        of_mixed = mixed(composer.fields)
+    def _settings(self, train: Rows, blueprint: Blueprint) -> Settings:
+        of_mixed = is_mixed_table(blueprint.fields)
         n, batch = len(train), self._batch(len(train), of_mixed)
         pace = defaults.mixed_pace(n) if of_mixed else defaults.Pace(1, Settings.learning_rate, 1.0)
         epochs: int | None = None if self.max_epochs == "auto" else int(self.max_epochs)
@@ -254,7 +255,7 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
             epochs = round(pace.share * defaults.epochs(n, batch))
         batch *= pace.batches if self.batch_size == "auto" else 1
         device = defaults.device(self.device)
-        work = batch * composer.multiply_adds()
+        work = batch * blueprint.multiply_adds()
         return Settings(
             epochs=epochs,
             batch_size=batch,
@@ -270,7 +271,7 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
     def _batch(self, n: int, mixed: bool) -> int:
         return defaults.batch_size(n, mixed) if self.batch_size == "auto" else int(self.batch_size)
 
-    def _fit_both(self, fitting: Fit, own: Composer) -> Outcome:
+    def _fit_both(self, fitting: Fit, own: Blueprint) -> Outcome:
         """The model, and then a law of their own for the rows of a mixed table; each has half of the time."""
         limit = fitting.settings.time_limit
         fitting.settings = replace(fitting.settings, time_limit=limit and limit / 2)
@@ -301,13 +302,13 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         return outcome
 
     def _checkpoints(
-        self, folder: str | Path | None, resume: bool, every: float, train: Rows, composer: Composer
+        self, folder: str | Path | None, resume: bool, every: float, train: Rows, blueprint: Blueprint
     ) -> Checkpoints | None:
         if folder is None:
             return None
         settings = {
             **self.get_params(),
-            "recipe": composer.recipe.to_json(),
+            "recipe": blueprint.recipe.to_json(),
             "likelihood": None,
             "verbose": None,
             "unknown": None,
@@ -320,10 +321,10 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         return checkpoints
 
     def _keep(
-        self, codec: Codec, composer: Composer, outcome: Outcome, train: Rows, held_out: Rows | None, settings: Settings
+        self, codec: Codec, blueprint: Blueprint, outcome: Outcome, train: Rows, held_out: Rows | None, settings: Settings
     ) -> None:
         """What a fit leaves behind, in attributes that end in an underscore."""
-        self.codec_, self.model_, self.recipe_ = codec, outcome.model, composer.recipe
+        self.codec_, self.model_, self.recipe_ = codec, outcome.model, blueprint.recipe
         self.generator_ = outcome.generator or outcome.model
         if self.latent_dim == "auto" and bool(outcome.diagnosis.active.any()):
             self.model_.drop_units(torch.nonzero(outcome.diagnosis.active).squeeze(1))
@@ -345,6 +346,8 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         self._at_hand = _few(train), None if held_out is None else _few(held_out)
         outcome.warnings += self._overfitting(outcome)
         self.notes_ = [*codec.notes, *outcome.notes, *outcome.warnings]
+        if hasattr(self.model_.posterior, "chosen") and isinstance(codec, TableCodec):
+            self.notes_.append(f"chosen columns: {', '.join(np.asarray(codec.names)[self.get_support(indices=True)])}")
         if held_out is None:
             self.notes_.append("no rows were held out: anomaly scores are compared with training rows, which is too optimistic")
         self._name_features()
@@ -403,6 +406,23 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
             columns = zip(self.codec_.names, self.codec_.kinds, self.codec_.reasons, strict=True)
             return [{"name": name, "kind": kind, "reason": reason} for name, kind, reason in columns]
         return [{"name": field.name, "kind": field.kind, "reason": "rows of three dimensions"} for field in self.codec_.fields]
+
+    def get_support(self, indices: bool = False) -> NDArray[Any]:
+        """Which columns (of pictures, which pixels) the code consists of, bool [n_features_in_], or their places.
+
+        Raises:
+            ModelError: the recipe chooses none; "concrete-autoencoder" does.
+        """
+        check_is_fitted(self, "model_")
+        chosen = getattr(self.model_.posterior, "chosen", None)
+        if chosen is None:
+            raise ModelError(f"{self.recipe_.name!r} chooses no columns; the recipe 'concrete-autoencoder' does")
+        support = np.zeros(self.codec_.shape, bool).flatten()
+        support[chosen.numpy()] = True
+        if isinstance(self.codec_, TableCodec):
+            fields = [field.name for field, used in zip(self.codec_.fields, support, strict=True) if used]
+            support = np.isin(self.codec_.names, fields)
+        return np.flatnonzero(support) if indices else support
 
     # -- codes and rows ---------------------------------------------------------------------------------------------
 

@@ -15,13 +15,13 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from latente.catalogue import Recipe
 from latente.data import Codec, codec_from_state
 from latente.errors import ModelError, StorageError
 from latente.files import digest, read_tensors, write_tensors
 from latente.model.latent_model import LatentModel
 from latente.model.parts import Choice, Part, build
 from latente.model.priors import Prior
-from latente.recipes import Recipe
 from latente.training.calibration import Calibration
 from latente.version import __version__
 

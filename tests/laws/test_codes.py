@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-import latente.recipes  # noqa: F401  (registers every part)
+import latente.blueprint  # noqa: F401  (registers every part)
 from latente.errors import ModelError
 from latente.model.codes import CodeDistribution, rate
 from latente.model.latent_model import LatentModel, compose

@@ -12,7 +12,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import latente.recipes  # noqa: F401  (registers every part)
+import latente.blueprint  # noqa: F401  (registers every part)
 from latente.errors import ModelError
 from latente.model.corruptions import Corruption
 from latente.model.latent_model import LatentModel, compose
@@ -25,7 +25,17 @@ from latente.seeding import seeded
 from latente.training.ex_post import fit_prior, names_for
 
 SHAPES = [(5,), (1, 8, 8), (3, 17, 19)]
-SIZES = {"hidden": (16, 8), "channels": (8, 16), "latent_dim": 3, "masked": True, "outputs": 5, "width": 6}
+SIZES = {
+    "hidden": (16, 8),
+    "channels": (8, 16),
+    "latent_dim": 3,
+    "masked": True,
+    "outputs": 5,
+    "width": 6,
+    "codes": 4,
+    "size": 1,
+    "n_rows": 100,
+}
 
 
 def names(base: type[Part]) -> list[str]:
@@ -185,7 +195,8 @@ def test_penalties_are_not_negative_and_have_gradients(name: str) -> None:
     model, rows = model_of((5,), posterior="point-mass"), rows_of((5,))
     rows = Rows(rows.x.requires_grad_(), rows.mask)
     terms = build(choose(name), latent_dim=3, n_rows=100)(model.trace(rows))
-    assert all(value.shape == (12,) and (value >= 0).all() for value in (terms.total, *terms.named.values()))
+    assert all(value.shape == (12,) for value in (terms.total, *terms.named.values()))
+    assert (terms.total >= 0).all() or PARTS[name].own_rate, "what a critic says may be below 0"
     terms.total.sum().backward()
     assert model.posterior.head.weight.grad.abs().sum() > 0
 
@@ -268,7 +279,7 @@ def test_a_fitted_prior_of_ones_own_choice() -> None:
     with pytest.raises(ModelError, match="no prior of these codes called 'elbo'; there are auto, prior, "):
         fit_prior("elbo", z, model)
     with pytest.raises(ModelError, match="a flow is a density of codes of at least 2 dimensions"):
-        fit_prior("flow", z[:, :1], model)
+        fit_prior("flow", z[:, :1], model_of((5,), posterior=choose("diagonal-normal", latent_dim=1)))
     with pytest.raises(ModelError, match="can't be fitted to codes alone"):
         build(choose("standard-normal"), latent_dim=2).fit(z)
 

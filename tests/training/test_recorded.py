@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 import latente as lt
-from latente.recipes import PUBLISHED
+from latente.catalogue import PUBLISHED
 from latente.training.loop import Training
 from latente.training.recorded import NotRepeatable, Recording
 

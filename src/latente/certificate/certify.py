@@ -325,6 +325,8 @@ def aggregated(stage: Stage, model: LatentModel) -> Figures:
 
 def _prior_holes(stage: Stage, model: LatentModel, q: CodeDistribution) -> Estimate:
     """Holes of the prior among the posteriors ``q`` of training rows."""
+    if model.space.not_continuous:
+        return unknown(model.space.not_continuous)
     n = len(stage.held_out)
     draws = max(1, min(information.MOST_DRAWS_FOR_HOLES, M // max(1, n)))  # a quantile of few rows hangs on each draw
     with stage.drawing("prior_holes"):

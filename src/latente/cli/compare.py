@@ -13,7 +13,7 @@ from latente.cli.fit import Device, Hidden, KindsOfColumns, LatentDim, MaxEpochs
 from latente.cli.options import AUTO, Data, Json, Lang, Quiet, Seed, named
 
 if TYPE_CHECKING:
-    from latente.recipes import Recipe
+    from latente.catalogue import Recipe
 
 Recipes = Annotated[
     str,
@@ -80,6 +80,6 @@ def asked(recipes: str) -> dict[str, Recipe]:
         raise options.wrong("--recipes names no model; there are those of 'latente recipes'")
     if twice := next((text for text in texts if texts.count(text) > 1), None):
         raise options.wrong(f"{twice!r} is asked for twice")
-    from latente.recipes import recipe
+    from latente.catalogue import recipe
 
     return {text: recipe(name, **arguments) for text, (name, arguments) in parsed}

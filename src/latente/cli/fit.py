@@ -128,9 +128,9 @@ def fit(
     """
     name, arguments = named(recipe)
     noise, noise_arguments = named(likelihood)
+    from latente.catalogue import recipe as find
     from latente.estimator import VAE
     from latente.model.parts import choose
-    from latente.recipes import recipe as find
 
     vae = VAE(
         find(name, **arguments),

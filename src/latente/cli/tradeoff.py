@@ -50,7 +50,7 @@ def tradeoff(
       latente tradeoff wine.csv --dims 1,2,4,8 --time-limit 60 -o wine-tradeoff
     """
     name, arguments = named(recipe)
-    from latente.recipes import recipe as find
+    from latente.catalogue import recipe as find
     from latente.report.study_pages import TRADEOFF, claim_study, write_tradeoff
     from latente.report.texts import language
     from latente.studies.tradeoff import HEADER

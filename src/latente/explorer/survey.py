@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from latente.data.containers import Array
-from latente.errors import StorageError
+from latente.errors import DataError, StorageError
 from latente.explorer.units import population_of
 from latente.files import read_tensors, write_tensors
 from latente.model.cells import CellFields
@@ -94,6 +94,8 @@ class Survey:
                 without rows.
             side: of the grids.
         """
+        if vae.model_.space.not_explored:
+            raise DataError(f"{vae.recipe_.name}: {vae.model_.space.not_explored}")
         rows = rows if rows is not None else rows_at_hand(vae)
         mean, sd = _codes(vae, rows)
         active = tuple(_telling(vae.model_, mean))

@@ -11,16 +11,20 @@ arithmetic of a small model. A prior may hand back any :class:`torch.distributio
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from typing import Any, ClassVar, Self
 
 import torch
+import torch.nn.functional as F
+from scipy.special import betaincinv  # type: ignore[import-untyped]
 from torch import Tensor
-from torch.distributions import Distribution, kl_divergence, register_kl
+from torch.distributions import Beta, Distribution, kl_divergence, register_kl
 
 from latente.model.distributions import LOG_2PI
+from latente.model.spaces import Grid
 
+SAME = 1e-4  # two codes of a grid differ by more
 MANY = 64  # draws by which a standard deviation without a closed form is estimated
 
 
@@ -29,7 +33,7 @@ class Draw:
 
     Attributes:
         z: the codes [K, B, d].
-        aux: what else the posterior made on the way, by name.
+        aux: losses that the posterior brings with it, by name, [B] each: they are added to the objective's.
     """
 
     def __init__(self, z: Tensor, log_q: Callable[[], Tensor], aux: Mapping[str, Tensor] | None = None) -> None:
@@ -220,6 +224,179 @@ class NormalMixture(Mixture):
         super().__init__(torch.log_softmax(logits, 0), DiagonalNormal(loc, log_variance))
 
 
+class PowerSpherical(CodeDistribution):
+    """Density on the unit sphere proportional to (1 + loc'z)^scale (De Cao and Aziz 2020); ``loc`` [B, d], ``scale`` [B, 1]."""
+
+    def __init__(self, loc: Tensor, scale: Tensor) -> None:
+        self.loc, self.scale = loc, scale
+        super().__init__(loc, scale)
+
+    @property
+    def code(self) -> Tensor:
+        return self.loc
+
+    @property
+    def _shape(self) -> tuple[Tensor, Tensor]:
+        """alpha and beta of the law of (1 + loc'z) / 2, a beta, both [B, 1]."""
+        beta = torch.full_like(self.scale, (self.loc.shape[-1] - 1) / 2)
+        return self.scale + beta, beta
+
+    def at(self, noise: Tensor) -> Tensor:
+        """The first number of the noise decides how near the code is to ``loc``, the others in which direction."""
+        alpha, beta = (value.detach().double().numpy() for value in self._shape)
+        uniform = torch.special.ndtr(noise[..., :1].double()).clamp(1e-9, 1 - 1e-9)
+        quantile = betaincinv(alpha, beta, uniform.numpy())
+        return self._placed(torch.as_tensor(quantile).to(self.loc), noise[..., 1:])
+
+    def rsample(self, sample_shape: torch.Size | tuple[int, ...] = ()) -> Tensor:  # type: ignore[override]
+        """Reparametrised draws, [*sample_shape, B, d]."""
+        near = Beta(*self._shape, validate_args=False).rsample(torch.Size(sample_shape))
+        return self._placed(near, torch.randn(*near.shape[:-1], self.loc.shape[-1] - 1, dtype=near.dtype, device=near.device))
+
+    def _placed(self, near: Tensor, direction: Tensor) -> Tensor:
+        """Codes of which (1 + loc'z) / 2 is ``near`` [..., B, 1]: about the first axis, then reflected to ``loc``."""
+        cosine = 2 * near - 1
+        about = torch.cat([cosine, (1 - cosine.square()).clamp_min(1e-12).sqrt() * F.normalize(direction, dim=-1)], -1)
+        first = torch.zeros_like(self.loc).index_fill(-1, torch.zeros(1, dtype=torch.long, device=self.loc.device), 1.0)
+        mirror = F.normalize(first - self.loc, dim=-1)
+        return about - 2 * (about * mirror).sum(-1, keepdim=True) * mirror
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        """Log-density on the sphere in nats, [..., B, d] to [..., B]."""
+        near = torch.log1p((value * self.loc).sum(-1).clamp_min(-1 + 1e-6))
+        return self.scale.squeeze(-1) * near + self._log_normaliser
+
+    @property
+    def _log_normaliser(self) -> Tensor:
+        alpha, beta = (value.squeeze(-1) for value in self._shape)
+        log_two_pi = (alpha + beta) * math.log(2.0) + beta * math.log(math.pi)
+        return torch.lgamma(alpha + beta) - torch.lgamma(alpha) - log_two_pi
+
+    @property
+    def negative_entropy(self) -> Tensor:
+        """E log q, [B]."""
+        alpha, beta = (value.squeeze(-1) for value in self._shape)
+        near = math.log(2.0) + torch.digamma(alpha) - torch.digamma(alpha + beta)
+        return self._log_normaliser + self.scale.squeeze(-1) * near
+
+    def widened(self, observed: Tensor) -> PowerSpherical:
+        return PowerSpherical(self.loc, self.scale * observed)
+
+
+class UniformSphere(CodeDistribution):
+    """The uniform distribution on the unit sphere of ``R^d``."""
+
+    def __init__(self, like: Tensor, d: int) -> None:
+        super().__init__(like, event=d, batch=torch.Size())
+
+    def at(self, noise: Tensor) -> Tensor:
+        return F.normalize(noise, dim=-1)
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        """Log-density in nats, [..., d] to [...]: minus the logarithm of the surface."""
+        half = self.event_shape[0] / 2
+        return value.new_full(value.shape[:-1], math.lgamma(half) - math.log(2.0) - half * math.log(math.pi))
+
+
+class GridPoint(CodeDistribution):
+    """All mass on one of finitely many codes; probabilities in place of densities.
+
+    Args:
+        loc: the codes, [B, d]. losses: what draws hand on as ``aux``.
+    """
+
+    noise_size = 0
+
+    def __init__(self, loc: Tensor, losses: Mapping[str, Tensor] | None = None) -> None:
+        self.loc, self.losses = loc, losses
+        super().__init__(loc)
+
+    @property
+    def code(self) -> Tensor:
+        return self.loc
+
+    @property
+    def deviation(self) -> Tensor:
+        return torch.zeros_like(self.loc)
+
+    def at(self, noise: Tensor) -> Tensor:
+        return self.loc.expand(*noise.shape[:-2], *self.loc.shape)
+
+    def draw(self, K: int = 1, noise: Tensor | None = None) -> Draw:
+        z = self.loc.expand(K, *self.loc.shape)
+        return Draw(z, lambda: z.new_zeros(z.shape[:-1]), self.losses)
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        """0 at the code and -inf elsewhere, [..., B, d] to [..., B]."""
+        here = (value - self.loc).abs().amax(-1) < SAME
+        return torch.zeros_like(here, dtype=self.loc.dtype).masked_fill(~here, -math.inf)
+
+
+class UniformGrid(CodeDistribution):
+    """The same probability for each code of a grid."""
+
+    def __init__(self, space: Grid) -> None:
+        self.space = space
+        super().__init__(space.points, event=space.d, batch=torch.Size())
+
+    def rsample(self, sample_shape: torch.Size | tuple[int, ...] = ()) -> Tensor:  # type: ignore[override]
+        """Draws, [*sample_shape, d]."""
+        codes, size = self.space.points.shape
+        return self.space.of_symbols(torch.randint(codes, (*sample_shape, self.space.d // size)))
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        """Log-probability in nats, [..., d] to [...]."""
+        return value.new_full(value.shape[:-1], -self.space.log_count)
+
+
+class Flowed(CodeDistribution):
+    """A normal followed by autoregressive transforms of the context: one pass for a draw, d for the density of a given code
+    (inverse autoregressive flow, Kingma et al. 2016).
+
+    Args:
+        base: the normal. context: of each row, [B, c]. transforms: lazy transforms of :mod:`zuko`.
+    """
+
+    def __init__(self, base: DiagonalNormal, context: Tensor, transforms: Sequence[Any]) -> None:
+        self.base, self.context, self.transforms = base, context, transforms
+        super().__init__(*base.parameters)
+
+    @property
+    def code(self) -> Tensor:
+        return self.at(torch.zeros_like(self.base.loc))
+
+    def at(self, noise: Tensor) -> Tensor:
+        return self._pushed(noise)[0]
+
+    def draw(self, K: int = 1, noise: Tensor | None = None) -> Draw:
+        like = self.base.loc
+        noise = torch.randn(K, *like.shape, dtype=like.dtype, device=like.device) if noise is None else noise
+        z, log_q = self._pushed(noise)
+        return Draw(z, lambda: log_q)
+
+    def _pushed(self, noise: Tensor) -> tuple[Tensor, Tensor]:
+        z = self.base.at(noise)
+        log_q = self.base.log_prob(z)
+        for transform in self.transforms:
+            z, log_scale = transform(self.context).call_and_ladj(z)
+            log_q = log_q - log_scale
+        return z, log_q
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        """Log-density in nats, [..., B, d] to [..., B]."""
+        log_q = value.new_zeros(())
+        for transform in reversed(self.transforms):
+            value, log_scale = transform(self.context).inv.call_and_ladj(value)
+            log_q = log_q + log_scale
+        return log_q + self.base.log_prob(value)
+
+    def widened(self, observed: Tensor) -> Flowed:
+        return Flowed(self.base.widened(observed), self.context, self.transforms)
+
+    def __getitem__(self, rows: Tensor | slice) -> Flowed:
+        return Flowed(self.base[rows], self.context[rows], self.transforms)
+
+
 def rate(q: CodeDistribution, p: Distribution | None, draw: Draw) -> Tensor:
     """KL(q || p) in nats, [B]: in closed form where torch's registry has one, otherwise the mean of log q - log p over a draw.
     0 where codes have no density or there is no prior: no rate is paid.
@@ -249,6 +426,18 @@ def _kl_diagonal_mixture(q: DiagonalNormal, p: NormalMixture) -> Tensor:
     distance = (loc - p.components.loc).square() * torch.exp(-p.components.log_variance)
     each = 0.5 * (difference.exp() - difference - 1 + distance).sum(-1)
     return -torch.logsumexp(p.log_weights - each, 1)
+
+
+@register_kl(PowerSpherical, UniformSphere)  # type: ignore[no-untyped-call, untyped-decorator]
+def _kl_power_spherical(q: PowerSpherical, p: UniformSphere) -> Tensor:
+    """KL to the uniform distribution, whose density is the same everywhere, [B]."""
+    return q.negative_entropy - p.log_prob(q.loc)
+
+
+@register_kl(GridPoint, UniformGrid)  # type: ignore[no-untyped-call, untyped-decorator]
+def _kl_grid(q: GridPoint, p: UniformGrid) -> Tensor:
+    """The logarithm of the number of codes, [B]: what any of them says at most."""
+    return -p.log_prob(q.loc)
 
 
 @register_kl(DiagonalNormal, StandardNormal)  # type: ignore[no-untyped-call, untyped-decorator]

@@ -8,27 +8,34 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from numpy.typing import NDArray
+from sklearn.cluster import KMeans
 from sklearn.mixture import GaussianMixture
 from sklearn.neighbors import NearestNeighbors
 from threadpoolctl import threadpool_limits
 from torch import Tensor, nn
-from torch.distributions import Categorical, MixtureSameFamily, MultivariateNormal
+from torch.distributions import Categorical, Distribution, MixtureSameFamily, MultivariateNormal
 
 from latente.errors import ModelError
 from latente.flat import FlatParameters, Group, adamw
+from latente.model.codes import Mixture, PowerSpherical
 from latente.model.distributions import LOG_2PI
 from latente.model.parts import register
 from latente.model.priors import Prior
-from latente.model.spaces import factor, whitened
+from latente.model.spaces import Grid, factor, whitened
 from latente.seeding import seeded
 from latente.threads import on_threads
 
+if TYPE_CHECKING:
+    from latente.model.latent_model import LatentModel
+
 CANDIDATES = (1, 2, 5, 10, 20, 30)
-MOST_CODES = 10_000
+MAX_CODES = 10_000
 FLOW_STEPS, FLOW_BATCH, FLOW_RATE = 600, 512, 1e-2
 STORED, JUDGED = 5000, 1000
 WIDTHS = (0.1, 0.2, 0.4, 0.6, 0.8, 1.0, 1.3)  # of kernels, in distances to the k-th neighbour
@@ -117,6 +124,27 @@ def as_it_is(step: Step, example: Sequence[Tensor], targets: Sequence[Tensor]) -
     return run
 
 
+def maximise(nets: nn.Module, log_prob: Callable[[Tensor], Tensor], data: Tensor, seed: int, record: Recorder) -> None:
+    """Fit networks to data [N, ...] by maximum likelihood; the weights that were best on a tenth of it stay."""
+    held = max(1, len(data) // 10)
+    flat = FlatParameters(nets)
+    whole, updates = Group(flat.vector, flat.gradient, *torch.zeros(2, len(flat.vector))), torch.zeros(())
+    best, weights = math.inf, flat.copy()
+
+    def step(batch: Tensor) -> list[Tensor]:
+        return flat.differentiate(-log_prob(batch))
+
+    with seeded(seed), torch.enable_grad(), on_threads(1):  # a step is too small to be shared
+        recorded = record(step, [data[torch.zeros(FLOW_BATCH, dtype=torch.long)]], flat.gradients)
+        for number in range(FLOW_STEPS):
+            batch = data[held:][torch.randint(len(data) - held, (FLOW_BATCH,))]
+            recorded(batch)
+            adamw([whole], updates, FLOW_RATE * (1 - number / FLOW_STEPS), beta2=0.999)
+            if number % 50 == 49 and (value := float(-log_prob(data[:held]).detach().mean())) < best:
+                best, weights = value, flat.copy()
+    flat.put(weights)
+
+
 @register
 class FlowPrior(Prior):
     """A normalising flow: codes whitened, then affine couplings of half of the dimensions at a time (Dinh et al. 2017).
@@ -149,23 +177,8 @@ class FlowPrior(Prior):
         self.center.copy_(z.mean(0))
         ridge = 1e-6 * torch.eye(z.shape[1])
         self.cholesky.copy_(torch.linalg.cholesky(torch.cov(z.T) + ridge))
-        held, u = max(1, len(z) // 10), whitened(z, self.center, self.cholesky)
-        flat = FlatParameters(self.nets)
-        whole, updates = Group(flat.vector, flat.gradient, *torch.zeros(2, len(flat.vector))), torch.zeros(())
-        best, weights = math.inf, flat.copy()
-
-        def step(batch: Tensor) -> list[Tensor]:
-            return flat.differentiate(-self._log_prob_of_whitened(batch))
-
-        with seeded(seed), torch.enable_grad(), on_threads(1):  # a step is too small to be shared
-            recorded = record(step, [u[torch.zeros(FLOW_BATCH, dtype=torch.long)]], flat.gradients)
-            for number in range(FLOW_STEPS):
-                batch = u[held:][torch.randint(len(z) - held, (FLOW_BATCH,))]
-                recorded(batch)
-                adamw([whole], updates, FLOW_RATE * (1 - number / FLOW_STEPS), beta2=0.999)
-                if number % 50 == 49 and (value := float(-self._log_prob_of_whitened(u[:held]).detach().mean())) < best:
-                    best, weights = value, flat.copy()
-        flat.put(weights)
+        u = whitened(z, self.center, self.cholesky)
+        maximise(self.nets, self._log_prob_of_whitened, u, seed, record)
         return self.requires_grad_(False)
 
     def log_prob(self, z: Tensor) -> Tensor:
@@ -247,6 +260,124 @@ class NearestPrior(Prior):
         u = self.stored[chosen] + self.variance[chosen].sqrt().unsqueeze(1) * noise
         drawn: Tensor = u @ self.cholesky.T + self.center
         return drawn
+
+
+@register
+class SphericalMixturePrior(Prior):
+    """A mixture of power-spherical densities, by expectation-maximisation with moments; of as many components, up to
+    ``components``, as the Bayesian information criterion asks for.
+    """
+
+    name = "spherical-mixture"
+    spaces = ("sphere",)
+    weights: Tensor
+    loc: Tensor
+    scale: Tensor
+
+    def __init__(self, latent_dim: int, components: int = 20) -> None:
+        super().__init__()
+        self.register_buffer("weights", torch.full((components,), 1 / components, dtype=torch.float64))
+        self.register_buffer("loc", torch.eye(latent_dim, dtype=torch.float64)[torch.arange(components) % latent_dim])
+        self.register_buffer("scale", torch.ones(components, 1, dtype=torch.float64))
+
+    def fit(self, z: Tensor, seed: int = 0) -> SphericalMixturePrior:
+        z, best = z.double().cpu()[:MAX_CODES], -math.inf
+        most = min(self.arguments["components"], len(z) // (10 * (z.shape[1] + 1)))
+        for components in (c for c in CANDIDATES if c <= max(1, most)):
+            found = _spherical_mixture(z, components, seed)
+            evidence = 2 * float(found.log_prob(z).sum()) - components * (z.shape[1] + 1) * math.log(len(z))
+            if evidence > best:
+                best, self.weights = evidence, found.log_weights.exp()
+                self.loc, self.scale = found.components.parameters
+        self.arguments["components"] = len(self.weights)
+        return self
+
+    def _mixture(self) -> Mixture:
+        return Mixture(self.weights.log(), PowerSpherical(self.loc, self.scale))
+
+    def sample(self, n: int) -> Tensor:
+        return self._mixture().rsample((n,))
+
+    def log_prob(self, z: Tensor) -> Tensor:
+        return self._mixture().log_prob(z.double())
+
+
+def _spherical_mixture(z: Tensor, components: int, seed: int) -> Mixture:
+    """Mean directions and concentrations that have the moments of the codes that belong to them, 50 times over."""
+    labels = KMeans(components, n_init=1, random_state=seed).fit_predict(z.numpy())
+    share = F.one_hot(torch.from_numpy(labels).long(), components).double()
+    for _ in range(50):
+        count = share.sum(0).clamp_min(1e-6)
+        mean = share.T @ z / count.unsqueeze(1)
+        length = mean.norm(dim=1, keepdim=True).clamp(1e-6, 1 - 1e-6)
+        scale = (length * (z.shape[1] - 1) / (1 - length)).clamp(1e-3, 1e4)  # E loc'z = scale / (scale + d - 1)
+        mixture = Mixture((count / len(z)).log(), PowerSpherical(mean / length, scale))
+        share = torch.softmax(mixture.log_weights + mixture.components.log_prob(z.unsqueeze(1)), 1)
+    return mixture
+
+
+@register
+class SymbolsPrior(Prior):
+    """Symbols one after the other, each with a probability of its own given those before it (an autoregressive prior, as
+    that of VQ-VAE), by a masked network (Germain et al. 2015).
+
+    Args:
+        latent_dim, codes, size: of the grid. units: of the hidden layer.
+    """
+
+    name = "symbols"
+    spaces = ("grid",)
+    by_gradient = True
+    points: Tensor
+
+    def __init__(self, latent_dim: int, codes: int, size: int, units: int = 64) -> None:
+        from zuko.nn import MaskedMLP  # type: ignore[import-untyped]
+
+        super().__init__()
+        self.d, self.codes, count = latent_dim, codes, latent_dim // size
+        self.register_buffer("points", torch.zeros(codes, size))
+        before = torch.ones(count, count).tril(-1).bool().repeat_interleave(codes, 0).repeat_interleave(codes, 1)
+        # Beside the symbols stands a 1, for the first symbol has none before it.
+        self.net = MaskedMLP(torch.cat([torch.ones(len(before), 1).bool(), before], 1), hidden_features=[units])
+
+    def bind(self, model: LatentModel) -> SymbolsPrior:
+        self.points.copy_(model.space.points)  # type: ignore[attr-defined]
+        return self
+
+    def forward(self, model: LatentModel, context: Tensor | None = None) -> Distribution | None:
+        self.bind(model)
+        return super().forward(model, context)
+
+    def fit(self, z: Tensor, seed: int = 0, record: Recorder = as_it_is) -> SymbolsPrior:
+        """By maximum likelihood of the symbols."""
+        shown = F.one_hot(self._space.symbols(z.float()), self.codes).float()
+        maximise(self.net, self._log_prob_of_shown, shown, seed, record)
+        return self.requires_grad_(False)
+
+    @property
+    def _space(self) -> Grid:
+        return Grid(self.d, self.points)
+
+    def _logits(self, shown: Tensor) -> Tensor:
+        """Log-probabilities of each symbol given those before it, [..., symbols, codes]."""
+        flat = shown.flatten(-2)
+        theta = self.net(torch.cat([torch.ones_like(flat[..., :1]), flat], -1))
+        return torch.log_softmax(theta.view(shown.shape), -1)
+
+    def _log_prob_of_shown(self, shown: Tensor) -> Tensor:
+        return (self._logits(shown) * shown).sum((-1, -2))
+
+    def log_prob(self, z: Tensor) -> Tensor:
+        shown = F.one_hot(self._space.symbols(z.float()), self.codes).float()
+        return self._log_prob_of_shown(shown)
+
+    @torch.no_grad()
+    def sample(self, n: int) -> Tensor:
+        shown = torch.zeros(n, self.d // self.points.shape[1], self.codes)
+        for place in range(shown.shape[1]):
+            drawn = torch.multinomial(self._logits(shown)[:, place].exp(), 1)
+            shown[:, place] = F.one_hot(drawn.squeeze(1), self.codes).float()
+        return self._space.of_symbols(shown.argmax(-1))
 
 
 def _reach(u: Tensor, k: int) -> Tensor:

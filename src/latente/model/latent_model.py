@@ -206,4 +206,10 @@ def compose(choices: Mapping[str, Choice], **sizes: Any) -> LatentModel:
     posterior = build(choices["posterior"], width=encoder.width, **sizes)
     sizes["latent_dim"] = posterior.latent_dim
     decoder = build(choices["decoder"], outputs=likelihood.outputs, **sizes)
-    return LatentModel(encoder, posterior, build(choices["prior"], **sizes), decoder, likelihood)
+    prior = build(choices["prior"], **{**sizes, **posterior.space.sizes})
+    if posterior.space.kind not in prior.spaces:
+        raise ModelError(
+            f"the codes of the posterior {posterior.name!r} lie in a space of the kind {posterior.space.kind!r}, and the prior "
+            f"{prior.name!r} is one of the kind {' or '.join(map(repr, prior.spaces))}"
+        )
+    return LatentModel(encoder, posterior, prior, decoder, likelihood)

@@ -73,7 +73,9 @@ def start(model: LatentModel, rows: Rows, resolution: Tensor) -> None:
     """
     linear = linear_model(rows, max(1, model.latent_dim))
     model.likelihood.start(rows, linear.residual.float(), resolution)  # type: ignore[operator]
-    model.prior.start(rows)  # type: ignore[operator]
+    some = rows.spread(MOST_ROWS)
+    model.prior.start(some)  # type: ignore[operator]
+    model.posterior.start_codes(lambda: model.encoder(some.x, some.mask))  # type: ignore[operator]
     if starts_linear(model):
         _start_paths(model, linear)
 

@@ -45,6 +45,13 @@ class Terms:
         return Terms({**self.named, **other.named}, self.total + other.total, self.judged + other.judged)
 
 
+def not_negative(**values: float) -> None:
+    """Refuse weights below 0."""
+    for name, value in values.items():
+        if value < 0:
+            raise ModelError(f"{name} can't be negative; it is {value}")
+
+
 class Objective(Part):
     """Trace to terms. ``K`` is the number of codes that it wants for each row; ``needs_rate``, whether codes must cost one.
 
@@ -83,8 +90,7 @@ class ELBO(Objective):
 
     def __init__(self, beta: float = 1.0, free_bits: float = 0.0) -> None:
         super().__init__()
-        if beta < 0 or free_bits < 0:
-            raise ModelError(f"beta and free_bits can't be negative; they are {beta} and {free_bits}")
+        not_negative(beta=beta, free_bits=free_bits)
         self.beta, self.free_bits = beta, free_bits
 
     def forward(self, trace: Trace, strength: Strength = FULL) -> Terms:
@@ -109,8 +115,7 @@ class Capacity(Objective):
 
     def __init__(self, gamma: float = 10.0, capacity: float = 25.0) -> None:
         super().__init__()
-        if gamma < 0 or capacity < 0:
-            raise ModelError(f"gamma and capacity can't be negative; they are {gamma} and {capacity}")
+        not_negative(gamma=gamma, capacity=capacity)
         self.gamma, self.capacity = gamma, capacity
 
     def forward(self, trace: Trace, strength: Strength = FULL) -> Terms:
@@ -136,3 +141,42 @@ class ImportanceWeighted(Objective):
         log_weights = trace.log_likelihood + strength["kl"] * trace.log_prior_ratio
         bound = torch.logsumexp(log_weights, 0) - math.log(len(log_weights))
         return Terms({"distortion": trace.distortion, "rate": trace.rate}, -bound)
+
+
+@register
+class TotalCorrelation(Objective):
+    """Distortion + alpha I(x;z) + beta TC(z) + gamma sum_d KL(q(z_d) || p(z_d)): the rate in three parts (beta-TCVAE, Chen et
+    al. 2018). The density of all ``n_rows`` rows' codes is estimated from a batch: the row itself weighs 1 / N and the others
+    the rest, so that the estimate has no bias (the paper's stratified sampling, averaged over which of the others stands in).
+    """
+
+    name = "total-correlation"
+
+    def __init__(self, n_rows: int, alpha: float = 1.0, beta: float = 6.0, gamma: float = 1.0) -> None:
+        super().__init__()
+        not_negative(alpha=alpha, beta=beta, gamma=gamma)
+        self.n_rows, self.alpha, self.beta, self.gamma = n_rows, alpha, beta, gamma
+
+    def forward(self, trace: Trace, strength: Strength = FULL) -> Terms:
+        z, q, p = trace.z[0], trace.q, trace.p
+        if not (hasattr(q, "unit_log_prob") and hasattr(p, "unit_log_prob")):
+            raise ModelError(f"{self.name!r} needs a posterior and a prior with independent dimensions")
+        each = q.unit_log_prob(z.unsqueeze(1))  # [B, B, d]
+        weights = self._log_weights(len(z)).to(z)
+        joint = torch.logsumexp(each.sum(-1) + weights, 1)
+        product = torch.logsumexp(each + weights.unsqueeze(-1), 1).sum(-1)
+        parts = {
+            "mutual_information": trace.draw.log_q[0] - joint,
+            "total_correlation": joint - product,
+            "dimension_kl": product - p.unit_log_prob(z).sum(-1),  # type: ignore[union-attr]
+        }
+        prices = (self.alpha, self.beta, self.gamma)
+        priced = torch.stack([price * part for price, part in zip(prices, parts.values(), strict=True)]).sum(0)
+        total = trace.distortion + strength["kl"] * priced
+        return Terms({"distortion": trace.distortion, "rate": trace.rate, **parts}, total)
+
+    def _log_weights(self, B: int) -> Tensor:
+        """Of each row of a batch in the estimate for each other, [B, B]."""
+        others = math.log((1 - 1 / self.n_rows) / (B - 1)) if B > 1 and self.n_rows > 1 else 0.0
+        own = torch.eye(B, dtype=torch.bool)
+        return torch.full((B, B), others).masked_fill(own, -math.log(self.n_rows) if B > 1 else 0.0)

@@ -14,8 +14,9 @@ from torch import Tensor, nn
 from torch.distributions import Distribution
 
 from latente.errors import ModelError
-from latente.model.codes import NormalMixture, StandardNormal
+from latente.model.codes import Mixture, NormalMixture, StandardNormal, UniformGrid, UniformSphere
 from latente.model.parts import Part, register
+from latente.model.spaces import Grid
 from latente.rows import Rows
 
 if TYPE_CHECKING:
@@ -114,6 +115,7 @@ class NoPrior(Prior):
     """Nothing is assumed of codes: an autoencoder's."""
 
     name = "no-prior"
+    spaces = ("euclidean", "sphere", "grid")
     is_prior = False
 
     def forward(self, model: LatentModel, context: Tensor | None = None) -> None:
@@ -188,3 +190,64 @@ class NormalMixturePrior(Prior):
         """The same density over fewer dimensions."""
         self.loc, self.log_variance = (nn.Parameter(part.detach()[:, units]) for part in (self.loc, self.log_variance))
         self.latent_dim = self.arguments["latent_dim"] = len(units)
+
+
+@register
+class UniformSpherePrior(Prior):
+    """The uniform distribution on the unit sphere."""
+
+    name = "uniform-sphere"
+    spaces = ("sphere",)
+    origin: Tensor
+
+    def __init__(self, latent_dim: int) -> None:
+        super().__init__()
+        self.latent_dim = latent_dim
+        self.register_buffer("origin", torch.zeros(()), persistent=False)
+
+    def forward(self, model: LatentModel, context: Tensor | None = None) -> UniformSphere:
+        return UniformSphere(self.origin, self.latent_dim)
+
+
+@register
+class UniformGridPrior(Prior):
+    """The same probability for each code of a grid: no code says more than the logarithm of their number."""
+
+    name = "uniform-grid"
+    spaces = ("grid",)
+
+    def forward(self, model: LatentModel, context: Tensor | None = None) -> UniformGrid:
+        assert isinstance(model.space, Grid)
+        return UniformGrid(model.space)
+
+
+@register
+class VampPrior(Prior):
+    """A mixture of the posteriors of rows that are learned (Tomczak and Welling 2018).
+
+    The rows begin with values of training rows, each column in an order of its own, so that no training row is stored.
+
+    Args:
+        shape: of a row.
+        components: how many.
+    """
+
+    name = "vamp"
+    spaces = ("euclidean", "sphere")
+
+    def __init__(self, shape: tuple[int, ...], components: int = 100) -> None:
+        super().__init__()
+        self.pseudo = nn.Parameter(torch.randn(components, *shape))
+        self.logits = nn.Parameter(torch.zeros(components))
+
+    def forward(self, model: LatentModel, context: Tensor | None = None) -> Mixture:
+        return Mixture(torch.log_softmax(self.logits, 0), model.encode(Rows(self.pseudo)))
+
+    @torch.no_grad()
+    def start(self, rows: Rows) -> None:
+        x = rows.x.flatten(1)
+        places = torch.randint(len(x), (len(self.pseudo), x.shape[1]), device=x.device)
+        self.pseudo.copy_(x.gather(0, places).view_as(self.pseudo))
+
+    def select_units(self, units: Tensor) -> None:
+        """The posteriors of fewer units make the mixture."""

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 
@@ -47,6 +48,11 @@ class LatentSpace:
     not_explored: ClassVar[str] = ""
 
     @property
+    def sizes(self) -> dict[str, int]:
+        """What a prior over it may ask for in its constructor."""
+        return {"latent_dim": self.d}
+
+    @property
     def dimensions(self) -> int:
         """Of how many dimensions it is; less than d where codes lie on a surface."""
         return self.d
@@ -80,6 +86,59 @@ class Euclidean(LatentSpace):
         for select in selects:
             select(units)  # type: ignore[misc]
         return True
+
+
+class Sphere(LatentSpace):
+    """The unit sphere of R^d."""
+
+    kind = "sphere"
+    not_explored = "the explorer draws planes of codes, and these lie on a sphere"
+
+    @property
+    def dimensions(self) -> int:
+        return self.d - 1
+
+    def project(self, z: Tensor) -> Tensor:
+        return F.normalize(z, dim=-1)
+
+    def path(self, a: Tensor, b: Tensor, steps: int) -> Tensor:
+        """Along the great circle, at one speed (Shoemake 1985)."""
+        angle = torch.arccos((a * b).sum(-1, keepdim=True).clamp(-1, 1)).clamp(1e-3, math.pi - 1e-3)
+        share = torch.linspace(0, 1, steps).unsqueeze(1)
+        return self.project((torch.sin((1 - share) * angle) * a + torch.sin(share * angle) * b) / torch.sin(angle))
+
+
+@dataclass(frozen=True, eq=False)
+class Grid(LatentSpace):
+    """Codes of d / s symbols, each of them one of some ``points`` [C, s]."""
+
+    points: Tensor
+    kind = "grid"
+    not_continuous = "codes are symbols: none lies between two of them"
+    not_explored = "the explorer draws planes of codes, and these are symbols"
+
+    @property
+    def sizes(self) -> dict[str, int]:
+        codes, size = self.points.shape
+        return {"latent_dim": self.d, "codes": codes, "size": size}
+
+    @property
+    def log_count(self) -> float:
+        """Logarithm of how many codes there are: what one says at most, nats."""
+        codes, size = self.points.shape
+        return self.d // size * math.log(codes)
+
+    def symbols(self, z: Tensor) -> Tensor:
+        """The place of the nearest point for each symbol, [..., d] to [..., d / s]."""
+        parts = z.reshape(-1, self.points.shape[1])
+        return torch.cdist(parts, self.points.to(z)).argmin(-1).view(*z.shape[:-1], -1)
+
+    def of_symbols(self, symbols: Tensor) -> Tensor:
+        """The inverse of :meth:`symbols`."""
+        return self.points.index_select(0, symbols.flatten()).view(*symbols.shape[:-1], -1)
+
+    def project(self, z: Tensor) -> Tensor:
+        return self.of_symbols(self.symbols(z)).to(z)
 
 
 @dataclass(frozen=True)

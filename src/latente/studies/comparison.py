@@ -13,6 +13,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from latente.catalogue import Recipe
+from latente.catalogue import recipe as find_recipe
 from latente.certificate import Certificate, Estimate
 from latente.certificate.certificate import LINES, shown
 from latente.certificate.estimates import Array
@@ -22,8 +24,6 @@ from latente.data import Codec, ImageCodec, fit_codec, frame, read
 from latente.data.sources import to_channels_first
 from latente.errors import DataError, ModelError, entry
 from latente.estimator import VAE, text_columns
-from latente.recipes import Recipe
-from latente.recipes import recipe as find_recipe
 from latente.rows import Rows, levels_of
 from latente.seeding import seed_of, seeded
 from latente.studies.ground import held_out_share, silent
@@ -308,7 +308,7 @@ def _dimensions(rows: Any, latent_dim: int | str, common: Mapping[str, Any]) -> 
     train, held_out = vae._split(codec.encode(rows))
     if held_out is None:
         raise DataError(f"models are compared on rows that are held out, and of {len(rows)} rows none can be: bring more")
-    return vae._composer(codec, train).latent_dim
+    return vae._blueprint(codec, train).latent_dim
 
 
 def _scene(models: Mapping[str, VAE], seed: int) -> Scene:

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
 from latente.errors import ModelError
-from latente.model.fitted_priors import CANDIDATES, FlowPrior, MixturePrior
+from latente.model.fitted_priors import CANDIDATES, MAX_CODES, FlowPrior, MixturePrior
 from latente.model.latent_model import LatentModel
 from latente.model.parts import PARTS, Choice, build, choose
 from latente.model.priors import OwnPrior, Prior
 from latente.training.recorded import Recording
-
-MAX_CODES = 10_000
 
 
 def names_for(kind: str) -> tuple[str, ...]:
@@ -47,7 +47,8 @@ def fit_prior(name: str | Choice, z: Tensor, model: LatentModel, seed: int = 0) 
 
 
 def _fitted(chosen: Choice, z: Tensor, model: LatentModel, seed: int) -> Prior:
-    prior: Prior = build(chosen, latent_dim=z.shape[1]).bind(model)
+    sizes: dict[str, Any] = dict(model.space.sizes)
+    prior: Prior = build(chosen, **sizes).bind(model)
     return prior.fit(z, seed, **({"record": Recording} if prior.by_gradient else {}))
 
 

@@ -86,7 +86,6 @@ class Learner(nn.Module):
         self.differentiates_input = any(penalty.needs_input_gradient for penalty in penalties)
         self.followers = [part for part in self.modules() if isinstance(part, Part) and part.follows]
         self.followed = {name: share for part in self.followers for name, share in part.follows.items()}
-        self.judged_at = {name for part in (objective, *penalties) for name in part.follows}
 
     def trace(self, rows: Rows) -> Trace:
         """A pass over rows; in training the encoder sees the corrupted ones."""
@@ -101,6 +100,8 @@ class Learner(nn.Module):
             part.strength = strength
         trace = self.trace(rows)
         terms: Terms = self.objective(trace, strength)
+        for name, loss in trace.draw.aux.items():
+            terms = terms + Terms({name: loss}, loss, torch.zeros_like(loss))
         for penalty in self.penalties:
             terms = terms + penalty(trace, strength)
         return terms
@@ -390,7 +391,7 @@ class Training:
             self.at.finished = "no better on held-out rows"
 
     def _at_full_strength(self) -> bool:
-        return all(self.strength[name] >= 1 for name in self.learner.judged_at)
+        return all(value >= 1 for value in self.strength.values())
 
     def _out_of_time(self) -> bool:
         return self.settings.time_limit is not None and self.seconds >= self.settings.time_limit
