@@ -298,29 +298,18 @@ class UniformSphere(CodeDistribution):
         return value.new_full(value.shape[:-1], math.lgamma(half) - math.log(2.0) - half * math.log(math.pi))
 
 
-class GridPoint(CodeDistribution):
+class GridPoint(PointMass):
     """All mass on one of finitely many codes; probabilities in place of densities.
 
     Args:
         loc: the codes, [B, d]. losses: what draws hand on as ``aux``.
     """
 
-    noise_size = 0
+    has_density = True
 
     def __init__(self, loc: Tensor, losses: Mapping[str, Tensor] | None = None) -> None:
-        self.loc, self.losses = loc, losses
         super().__init__(loc)
-
-    @property
-    def code(self) -> Tensor:
-        return self.loc
-
-    @property
-    def deviation(self) -> Tensor:
-        return torch.zeros_like(self.loc)
-
-    def at(self, noise: Tensor) -> Tensor:
-        return self.loc.expand(*noise.shape[:-2], *self.loc.shape)
+        self.losses = losses
 
     def draw(self, K: int = 1, noise: Tensor | None = None) -> Draw:
         z = self.loc.expand(K, *self.loc.shape)

@@ -96,13 +96,9 @@ class DiagonalNormalPosterior(Posterior):
         self.latent_dim = self.arguments["latent_dim"] = len(units)
 
 
-@register
-class PointMassPosterior(Posterior):
-    """One code for each row: an autoencoder."""
+class OneCode(Posterior):
+    """Base: a head with one output for each number of a row's one code."""
 
-    name = "point-mass"
-    has_density = False
-    starts_linear = True
     noise_size = 0
 
     def __init__(self, width: int, latent_dim: int) -> None:
@@ -110,14 +106,23 @@ class PointMassPosterior(Posterior):
         self.latent_dim = latent_dim
         self.head = nn.Linear(width, latent_dim)
 
-    def forward(self, h: Tensor) -> PointMass:
-        """[B, H] to the code."""
-        return PointMass(full_precision(self.head(h)))
-
     def select_units(self, units: Tensor) -> None:
         """Drop all units of the code but these."""
         self.head = _rows_of(self.head, units)
         self.latent_dim = self.arguments["latent_dim"] = len(units)
+
+
+@register
+class PointMassPosterior(OneCode):
+    """One code for each row: an autoencoder."""
+
+    name = "point-mass"
+    has_density = False
+    starts_linear = True
+
+    def forward(self, h: Tensor) -> PointMass:
+        """[B, H] to the code."""
+        return PointMass(full_precision(self.head(h)))
 
 
 @register
@@ -172,15 +177,12 @@ class PowerSphericalPosterior(Posterior):
         return PowerSpherical(F.normalize(direction, dim=-1), self.latent_dim * (0.1 + F.softplus(raw + 2.0)))
 
 
-class Quantiser(Posterior):
-    """Base: each row has one of finitely many codes, and the gradient goes through as if it had not been rounded."""
+class Quantiser(OneCode):
+    """Base: each row has one of finitely many codes, whose symbols are each one of ``points`` [C, s]. The gradient goes
+    through as if the code had not been rounded.
+    """
 
-    noise_size = 0
-
-    @property
-    def points(self) -> Tensor:
-        """What each symbol may be, [C, s]."""
-        raise NotImplementedError
+    points: Tensor
 
     @property
     def space(self) -> LatentSpace:
@@ -192,19 +194,13 @@ class FSQPosterior(Quantiser):
     """Each dimension rounded to one of ``levels`` values from -1 to 1 (finite scalar quantisation, Mentzer et al. 2024)."""
 
     name = "fsq"
-    grid: Tensor
 
     def __init__(self, width: int, latent_dim: int, levels: int = 8) -> None:
-        super().__init__()
+        super().__init__(width, latent_dim)
         if levels < 2:
             raise ModelError(f"a dimension has at least 2 levels, not {levels}")
-        self.latent_dim, self.levels = latent_dim, levels
-        self.head = nn.Linear(width, latent_dim)
-        self.register_buffer("grid", torch.linspace(-1, 1, levels).unsqueeze(1), persistent=False)
-
-    @property
-    def points(self) -> Tensor:
-        return self.grid
+        self.levels = levels
+        self.register_buffer("points", torch.linspace(-1, 1, levels).unsqueeze(1), persistent=False)
 
     def forward(self, h: Tensor) -> GridPoint:
         """[B, H] to the code."""
@@ -212,10 +208,6 @@ class FSQPosterior(Quantiser):
         half = (self.levels - 1) / 2
         rounded = torch.round((raw + 1) * half) / half - 1
         return GridPoint(raw + (rounded - raw).detach())
-
-    def select_units(self, units: Tensor) -> None:
-        self.head = _rows_of(self.head, units)
-        self.latent_dim = self.arguments["latent_dim"] = len(units)
 
 
 @register
@@ -231,24 +223,19 @@ class VQPosterior(Quantiser):
     name = "vq"
 
     def __init__(self, width: int, latent_dim: int, entries: int = 64, size: int = 2, commitment: float = 0.25) -> None:
-        super().__init__()
-        self.latent_dim, self.commitment = max(1, latent_dim // size) * size, commitment
-        self.head = nn.Linear(width, self.latent_dim)
-        self.codebook = nn.Parameter(torch.randn(entries, size))
-
-    @property
-    def points(self) -> Tensor:
-        return self.codebook
+        super().__init__(width, max(1, latent_dim // size) * size)
+        self.commitment = commitment
+        self.points = nn.Parameter(torch.randn(entries, size))
 
     @torch.no_grad()
     def start_codes(self, features: Callable[[], Tensor]) -> None:
-        found = torch.tanh(self.head(features())).reshape(-1, self.codebook.shape[1])
-        self.codebook.copy_(found[torch.randint(len(found), (len(self.codebook),))])
+        found = torch.tanh(self.head(features())).reshape(-1, self.points.shape[1])
+        self.points.copy_(found[torch.randint(len(found), (len(self.points),))])
 
     def forward(self, h: Tensor) -> GridPoint:
         """[B, H] to the code; features are bounded, so that the codebook can follow them."""
         raw = torch.tanh(full_precision(self.head(h)))
-        grid = Grid(self.latent_dim, self.codebook)
+        grid = Grid(self.latent_dim, self.points)
         entry = grid.of_symbols(grid.symbols(raw.detach()))
         losses = {
             "codebook": (entry - raw.detach()).square().sum(-1),

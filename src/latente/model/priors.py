@@ -102,7 +102,7 @@ class StandardNormalPrior(Prior):
         self.latent_dim = latent_dim
         self.register_buffer("origin", torch.zeros(()), persistent=False)
 
-    def forward(self, model: LatentModel, context: Tensor | None = None) -> StandardNormal:
+    def forward(self, model: LatentModel, context: Tensor | None = None) -> Distribution:
         return StandardNormal(self.origin, self.latent_dim)
 
     def select_units(self, units: Tensor) -> None:
@@ -193,19 +193,13 @@ class NormalMixturePrior(Prior):
 
 
 @register
-class UniformSpherePrior(Prior):
+class UniformSpherePrior(StandardNormalPrior):
     """The uniform distribution on the unit sphere."""
 
     name = "uniform-sphere"
     spaces = ("sphere",)
-    origin: Tensor
 
-    def __init__(self, latent_dim: int) -> None:
-        super().__init__()
-        self.latent_dim = latent_dim
-        self.register_buffer("origin", torch.zeros(()), persistent=False)
-
-    def forward(self, model: LatentModel, context: Tensor | None = None) -> UniformSphere:
+    def forward(self, model: LatentModel, context: Tensor | None = None) -> Distribution:
         return UniformSphere(self.origin, self.latent_dim)
 
 
