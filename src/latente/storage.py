@@ -97,7 +97,7 @@ def load(path: str | Path, parts: Iterable[type[Part]] = ()) -> Fitted:
     values, tensors = read_tensors(path, KIND, VERSION)
     _refuse_not_finite(tensors, path)
     try:
-        model = LatentModel.from_config(_present(values["parts"]), parts)
+        model = LatentModel.from_config(_present(values), parts)
         prior: Prior = build(Choice.from_json(values["law"]), parts).bind(model)
         _fill(model, _below("model", tensors))
         _fill(prior, _below("law", tensors))
@@ -136,11 +136,14 @@ def identity_in(path: str | Path) -> str:
     return digest("", {name: value for name, value in tensors.items() if name.startswith(WEIGHTS)})
 
 
-def _present(parts: dict[str, Any]) -> dict[str, Any]:
-    """Parts as this version names them: up to version 3, an autoencoder had a prior that nothing drew its codes to."""
-    if parts["posterior"]["name"] == "point-mass" and parts["prior"]["name"] == "standard-normal":
-        return {**parts, "prior": {"name": "no-prior", "arguments": {}}}
-    return parts
+def _present(values: dict[str, Any]) -> dict[str, Any]:
+    """Parts as this version names them: up to version 3, which did not store the kind of estimator, an autoencoder had a prior
+    that nothing drew its codes to.
+    """
+    parts: dict[str, Any] = values["parts"]
+    if "estimator" in values["settings"] or parts["posterior"]["name"] != "point-mass":
+        return parts
+    return {**parts, "prior": {"name": "no-prior", "arguments": {}}}
 
 
 def _weights(model: LatentModel, prior: Prior, generator: LatentModel) -> dict[str, Tensor]:
