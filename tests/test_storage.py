@@ -95,7 +95,7 @@ def test_a_header_that_claims_a_gigabyte(path: Path) -> None:
 def test_a_newer_version(path: Path) -> None:
     values, tensors = files.read_tensors(path, "model", VERSION)
     files.write_tensors(path, "model", VERSION + 1, values, tensors)
-    with pytest.raises(lt.StorageError, match="newer Latente .format 4; this one knows up to 3.: pip install --upgrade"):
+    with pytest.raises(lt.StorageError, match="newer Latente .format 5; this one knows up to 4.: pip install --upgrade"):
         lt.load(path)
 
 

@@ -102,7 +102,7 @@ def test_the_report_is_written_anew_with_another_law(latente, table_csv, table_r
 
 
 def test_what_every_law_would_reach(latente, table_csv, table_run, tmp_path, monkeypatch):
-    monkeypatch.setattr("latente.model.laws.FLOW_STEPS", 50)
+    monkeypatch.setattr("latente.model.fitted_priors.FLOW_STEPS", 50)
     run = shutil.copytree(table_run, tmp_path / "run")
     before = (run / "model.safetensors").read_bytes()
     every = latente("certify", run, table_csv, "--law", "all", "--json").json
