@@ -76,7 +76,7 @@ def test_what_comes_in_goes_out(kind: str, table: NDArray[np.float64]) -> None:
         else:
             assert result.dtype == rows.dtype
     anomalies = nw.from_native(vae.anomalies(rows))
-    assert anomalies.columns == ["score", "p_value", "fields"]
+    assert anomalies.columns == ["score", "anomaly", "p_value", "fields"]
     assert type(vae.anomalies(rows)) is (type(rows) if kind in make else pa.Table)
 
 
@@ -114,6 +114,52 @@ def test_a_unit_of_measure_changes_scores_by_a_constant(table: NDArray[np.float6
     factors = np.array([10.0, *np.ones(29)])
     difference = clone(quick).fit(table * factors).score_samples(table * factors) - clone(quick).fit(table).score_samples(table)
     np.testing.assert_allclose(difference, -np.log(10), atol=0.05)
+
+
+def test_the_higher_the_anomaly_the_stranger_the_row(fitted_table: lt.VAE, table: NDArray[np.float64]) -> None:
+    rows = table[:40].copy()
+    rows[:3] *= 4
+    found = fitted_table.anomalies(rows).to_pandas()
+    assert (found["anomaly"] == fitted_table.offset_ - found["score"]).all()
+    assert set(found["anomaly"].nlargest(3).index) == {0, 1, 2} == set(found["score"].nsmallest(3).index)
+    assert ((found["anomaly"] > 0) == (fitted_table.predict(rows) == -1)).all()
+
+
+@pytest.mark.parametrize("kind", [pd.DataFrame, pa.table, np.asarray])
+def test_a_row_without_any_value_has_no_score(kind: Any, fitted_table: lt.VAE, table: NDArray[np.float64]) -> None:
+    names = [f"m{column}" for column in range(30)]
+    rows = table[:9].copy()
+    rows[[2, 5]] = np.nan
+    rows[0, 3] = np.nan
+    rows = rows if kind is np.asarray else kind(pd.DataFrame(rows, columns=names).to_dict("list"))
+    vae = fitted_table if kind is np.asarray else lt.VAE(max_epochs=1, random_state=0).fit(pd.DataFrame(table, columns=names))
+    blank = np.isin(np.arange(9), [2, 5])
+    with pytest.warns(lt.LatenteWarning, match="rows without any observed value have no score: 2, the first in row 2"):
+        found = vae.anomalies(rows)
+    found = found if kind is pd.DataFrame else found.to_pandas()
+    for column in ("score", "anomaly", "p_value"):
+        assert (found[column].isna() == blank).all()
+    assert (found["fields"][blank] == "").all()
+    with warnings.catch_warnings(category=lt.LatenteWarning, action="ignore"):
+        assert (np.isnan(vae.score_samples(rows)) == blank).all()
+        assert (vae.predict(rows)[blank] == 1).all()
+        assert np.isfinite(vae.score(rows))
+        parts = pd.DataFrame(nw.from_native(vae.score_parts(rows), eager_only=True).to_dict(as_series=False))
+    assert (parts.isna().all(axis=1) == blank).all()
+
+
+def test_there_is_no_negative_zero_but_where_one_was_observed() -> None:
+    rng = np.random.default_rng(0)
+    rows = rng.normal(size=(300, 3)).round(1)
+    rows = np.where(np.abs(rows) < 0.6, 0.0, rows)
+    for data in (rows, rows.astype(np.float32), pd.DataFrame(rows, columns=list("abc"))):
+        vae = lt.VAE(max_epochs=2, random_state=0).fit(data)
+        for found in (vae.sample(500), vae.reconstruct(data), vae.impute(data, draws=1)[0]):
+            values = np.asarray(found)
+            assert not np.signbit(values[values == 0]).any()
+    signed = rows.copy()
+    signed[0, 0] = -0.0
+    assert np.signbit(vae.impute(pd.DataFrame(signed, columns=list("abc")))["a"][0])
 
 
 def test_p_values_of_like_rows_are_uniform_at_most(digits: NDArray[np.uint8]) -> None:
@@ -171,8 +217,10 @@ def test_holes_are_not_seen(table: NDArray[np.float64]) -> None:
     holes[11] = np.nan
     vae = lt.VAE(random_state=0, max_epochs=30).fit(holes)
     assert vae.model_.encoder.masked
-    for result in (vae.transform(holes), vae.reconstruct(holes), vae.denoise(holes), vae.score_samples(holes)):
+    for result in (vae.transform(holes), vae.reconstruct(holes), vae.denoise(holes)):
         assert np.isfinite(result).all()
+    with pytest.warns(lt.LatenteWarning, match="no score: 1, the first in row 11"):
+        assert np.flatnonzero(np.isnan(vae.score_samples(holes))).tolist() == [11]
     filled = np.where(np.isnan(holes), vae.denoise(holes), holes)
     hole, scale = np.isnan(holes), table.std(0)
     error = np.sqrt(np.square((filled - table) / scale)[hole].mean())
@@ -195,7 +243,7 @@ BAD_SETTINGS = [
     ({"recipe": 3}, "recipe is 3"),
     ({"likelihood": "gauss"}, "no part called 'gauss'"),
     ({"likelihood": "bernoulli"}, "'bernoulli' is a likelihood of values from 0 to 1"),
-    ({"recipe": lt.recipe("beta-vae", beta="x")}, "beta of 'elbo' is a number, not 'x'"),
+    ({"recipe": lt.recipe("beta-vae", beta="x")}, "beta of 'elbo' can't be 'x': Expected `float`, got `str`"),
     ({"likelihood": "elbo"}, "'elbo' is no likelihood"),
 ]
 

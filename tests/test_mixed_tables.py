@@ -300,10 +300,10 @@ def test_new_rows_have_holes_on_request() -> None:
 
 @pytest.mark.parametrize("kind", [pd.DataFrame, pl.DataFrame, pa.table])
 def test_columns_of_one_value_have_holes_on_request_too(kind: Any) -> None:
-    """The model knows nothing of them, but they were not always seen."""
+    """Of columns that are asked to be constant the model knows nothing, but they were not always observed."""
     some = {"five": [5, None, None] * 100, "word": ["x", "x", None] * 100, "day": [None, date(2024, 5, 17)] * 150}
     source = kind({**some, "whole": [1] * 300, "size": [i % 7 + 0.5 for i in range(300)], "c": ["a", "b"] * 150})
-    vae = lt.VAE(max_epochs=1, random_state=0).fit(source)
+    vae = lt.VAE(max_epochs=1, random_state=0, kinds=dict.fromkeys(some, "constant")).fit(source)
     holed, again, whole = (nw.from_native(vae.sample(2000, holes=holes), eager_only=True) for holes in (True, True, False))
     shares = {name: holed[name].null_count() / 2000 for name in (*some, "whole", "size")}
     assert shares == pytest.approx({"five": 2 / 3, "word": 1 / 3, "day": 1 / 2, "whole": 0, "size": 0}, abs=0.05)

@@ -16,6 +16,7 @@ from latente.version import __version__
 
 if TYPE_CHECKING:
     from latente.catalogue import Recipe, recipe, recipes
+    from latente.data import read
     from latente.errors import DataError, LatenteError, LatenteWarning, ModelError, StorageError, TrainingError
     from latente.estimator import VAE, Autoencoder, load
     from latente.explorer.notebook import explore
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from latente.studies.tradeoff import tradeoff
 
 _ROOMS = {
+    "data": ("read",),
     "errors": ("DataError", "LatenteError", "LatenteWarning", "ModelError", "StorageError", "TrainingError"),
     "explorer.notebook": ("explore",),
     "estimator": ("VAE", "Autoencoder", "load"),
@@ -56,6 +58,7 @@ __all__ = [
     "compare_priors",
     "explore",
     "load",
+    "read",
     "recipe",
     "recipes",
     "tradeoff",

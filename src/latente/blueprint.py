@@ -131,7 +131,7 @@ class Blueprint:
         of_mixed, few = is_mixed_table(self.fields), self.n_rows < SMALL_DATA
         hidden = widths(math.prod(shape), self.n_rows, of_mixed) if self.hidden is None else self.hidden
         return {
-            "shape": shape,
+            **decided_by(self.fields),
             "latent_dim": self.latent_dim,
             "hidden": hidden,
             "channels": channels(shape) if len(shape) == 3 else (),
@@ -140,14 +140,21 @@ class Blueprint:
             "dropout": 0.1 if few and self.hidden is None and not of_mixed else 0.0,
             "linear": remedy.linear and self.hidden is None and not levels and not self.roomy,
             "skip": remedy.skip,
-            "levels": levels,
-            "holes": tuple(field.missing > 0 for field in self.fields),
-            "cells": tuple(field.cells for field in self.fields),
-            "steps": tuple(field.record.step for field in self.fields),
             "columns": heterogeneous.columns_of(self.fields),
             "n_rows": self.n_rows,
             "free_bits": remedy.free_bits,
         }
+
+
+def decided_by(fields: tuple[Field, ...]) -> dict[str, Any]:
+    """Arguments of parts that are nothing but what the fields are."""
+    return {
+        "shape": row_shape(fields),
+        "levels": levels_of(fields),
+        "holes": tuple(field.missing > 0 for field in fields),
+        "cells": tuple(field.cells for field in fields),
+        "steps": tuple(field.record.step for field in fields),
+    }
 
 
 def row_law(blueprint: Blueprint) -> Blueprint | None:

@@ -12,7 +12,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from latente.errors import ModelError
-from latente.model.parts import Choice, choose
+from latente.files import checked
+from latente.model.parts import Choice, choose, part_class
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,13 @@ class Recipe:
     least_squares: bool = False
     recorded: bool = True
 
+    @property
+    def support(self) -> tuple[float, float] | None:
+        """Of the likelihood, where one is chosen that describes values as they are recorded; else None."""
+        if self.likelihood is None:
+            return None
+        return getattr(self.likelihood.own or part_class(self.likelihood.name), "support", None)
+
     def to_json(self) -> dict[str, Any]:
         """Plain values only."""
         return {
@@ -52,20 +60,14 @@ class Recipe:
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> Recipe:
         """The inverse of :meth:`to_json`."""
-        parts: dict[str, Any] = {key: _part(part) for key, part in value.items()}
-        return cls(**parts)
+        recipe: Recipe = checked(value, cls, "the recipe")
+        return recipe
 
 
 def _plain(value: Any) -> Any:
     if isinstance(value, tuple):
         return [part.to_json() for part in value]
     return value.to_json() if isinstance(value, Choice) else value
-
-
-def _part(value: Any) -> Any:
-    if isinstance(value, list):
-        return tuple(map(Choice.from_json, value))
-    return Choice.from_json(value) if isinstance(value, dict) else value
 
 
 VAE = Recipe("vae", "variational autoencoder: a normal code for each row, regularised by N(0, I)", "Kingma and Welling 2014")

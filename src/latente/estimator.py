@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from numbers import Real
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Self
 
 import numpy as np
@@ -24,10 +25,24 @@ from latente.catalogue import recipe as find_recipe
 from latente.certificate import Certificate, certify, privacy
 from latente.certificate.certify import overfitting_of
 from latente.certificate.features import learnt_before
-from latente.data import Codec, Images, Table, TableCodec, fit_codec, frame, like, read, restricted_to, seen_rows
-from latente.errors import DataError, LatenteWarning, ModelError, StorageError
+from latente.data import (
+    Codec,
+    Images,
+    Table,
+    TableCodec,
+    fit_codec,
+    frame,
+    like,
+    read,
+    refuse_outside,
+    restricted_to,
+    seen_rows,
+    suspicious,
+)
+from latente.errors import DataError, LatenteError, LatenteWarning, ModelError, StorageError
+from latente.files import Count, checked
 from latente.model.latent_model import LatentModel
-from latente.model.parts import Choice, Part, choose
+from latente.model.parts import Choice, Part, checked_arguments, choose
 from latente.model.priors import Prior
 from latente.rows import BINARY, CATEGORICAL, Rows, levels_of
 from latente.seeding import seed_of, seeded
@@ -64,16 +79,19 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
 
     Whatever says ``"auto"`` is chosen from the data. ``X`` may be an ndarray or tensor ``[N, F]``, pictures ``[N, H, W]``,
     ``[N, H, W, C]`` or ``[N, C, H, W]``, a pandas, polars or pyarrow frame, a path (.csv, .tsv, .parquet, .npy, .npz, a
-    folder of
-    pictures) or a SQL text for DuckDB. NaN means "not seen". What comes in as a frame goes out as a frame. A column of text
-    is one of levels; what names rows (a running number, texts that hardly repeat) is left out of the model.
+    folder of pictures) or a SQL text for DuckDB. NaN means "not seen". What comes in as a frame goes out as a frame. A column
+    of text is one of levels; what names rows (a running number, texts that hardly repeat) is left out of the model, and so is
+    a time stamp that runs on with the rows. A column that holds one value or nothing is a flag, whose absence is a value and is
+    not filled in.
 
     Args:
         recipe: name of a published model (see :func:`latente.recipes`) or a :class:`latente.Recipe`.
         latent_dim: dimensions of the code; "auto" estimates them from the data and drops what stays unused.
         hidden: widths of the encoder's layers, mirrored in the decoder.
         likelihood: "normal", "student-t", "bernoulli", "continuous-bernoulli", or a part with arguments
-            (``latente.choose("normal", sigma=1.0)``).
+            (``latente.choose("normal", sigma=1.0)``). "bernoulli" and "continuous-bernoulli" describe values from 0 to 1 and
+            take numbers as they are; a table of 8-bit whole numbers (uint8) that go beyond 1 is divided by 255, as pictures
+            are. Other values are an error. For all other likelihoods numbers are standardised.
         max_epochs, time_limit, batch_size, learning_rate: of the training; ``time_limit`` in seconds. Where neither of the
             first two is given, fewer than 16,384 rows of numbers without holes are trained from two starts, from 1,000 rows on
             also for longer, and the best model is kept.
@@ -85,8 +103,12 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         verbose: 1 shows a progress bar.
         kinds: what columns of a table are, by name, where their looks deceive, such as ``{"zip": "categorical"}``. There are
             real, positive, bounded (shares from 0 to 1), count, integer, ordinal, binary, categorical, and calendar, time and
-            duration, of columns that were read as such; and identifier and text, which are left out.
+            duration, of columns that were read as such; flag (one value, whose absence is a value, too) and constant (one
+            value, which is filled in where it is missing); and identifier, text and timestamp (a time that runs on with the
+            rows), which are left out.
         unknown: what a level is that no row of the fit had: "error", or "missing" for "not seen", with a warning that names it.
+        missing: further marks of missing values, such as ``[-999]``. What people write for "missing" among numbers (empty, NA,
+            n.d., #N/A, -, ?) is read as such in files.
 
     Attributes:
         latent_dim_: dimensions of the code. history_: a record for each epoch, nats per row. figures_: what was measured.
@@ -102,6 +124,7 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
     (200, 3)
     """
 
+    reading_: Mapping[str, Any] = MappingProxyType({})  # how data is read, where not as in the fit; in memory only
     _at_hand: tuple[Rows, Rows | None] | None = None  # some of the fit's rows; in memory only
 
     def __init__(
@@ -122,6 +145,7 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         verbose: int = 0,
         kinds: Mapping[str, str] | None = None,
         unknown: str = "error",
+        missing: Sequence[Any] | None = None,
     ) -> None:
         self.recipe = recipe
         self.latent_dim = latent_dim
@@ -139,6 +163,7 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         self.verbose = verbose
         self.kinds = kinds
         self.unknown = unknown
+        self.missing = missing
 
     # -- fitting ----------------------------------------------------------------------------------------------------
 
@@ -170,9 +195,10 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         """
         self._check_parameters()
         self.seed_ = seed_of(self.random_state)
-        data = read(X, texts=text_columns(self.kinds))
-        codec = fit_codec(data, self.kinds)
-        train, held_out = self._split(codec.encode(data))
+        data = read(X, texts=text_columns(self.kinds), missing=self.missing or ())
+        doubts = suspicious(data) if isinstance(data, Table) else []
+        codec, rows = self._encode_to_fit(data)
+        train, held_out = self._split(rows)
         blueprint = self._blueprint(codec, train)
         settings = self._settings(train, blueprint)
         resolution = field_resolution(codec)
@@ -187,6 +213,7 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
             fitting = Fit(blueprint, train, held_out, resolution, settings, checkpoints, shown, trials, starts, longer, levels)
             own = row_law(blueprint)
             outcome = fitting.run() if own is None else self._fit_both(fitting, own)
+        outcome.warnings += doubts
         self._keep(codec, blueprint, outcome, train, held_out, settings)
         if checkpoints and not keep_checkpoint:
             checkpoints.clear()
@@ -205,6 +232,7 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
             "recipe": (isinstance(self.recipe, (str, Recipe)), "the name of a recipe, or a Recipe"),
             "kinds": (self.kinds is None or isinstance(self.kinds, Mapping), "None or a mapping from columns to kinds"),
             "unknown": (self.unknown in ("error", "missing"), "'error' or 'missing'"),
+            "missing": (self.missing is None or _marks(self.missing), "None or a list of texts and numbers"),
             "precision": (self.precision in ("auto", "float32", "bfloat16"), "'auto', 'float32' or 'bfloat16'"),
         }
         for name, (good, wanted) in checks.items():
@@ -227,11 +255,27 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         train = rows if len(chosen) == len(rows) else rows[chosen]
         return train, rows[order[:held]] if held else None
 
-    def _blueprint(self, codec: Codec, train: Rows) -> Blueprint:
+    def _encode_to_fit(self, data: Table | Images) -> tuple[Codec, Rows]:
+        """The codec of rows to fit on, scaled as the likelihood that is asked for needs it, and the encoded rows."""
+        recipe = self._chosen_recipe()
+        codec = fit_codec(data, self.kinds, as_recorded=recipe.support is not None)
+        rows = codec.encode(data)
+        if recipe.support and recipe.likelihood:
+            try:
+                refuse_outside(codec, rows, recipe.support, recipe.likelihood.name)
+            except DataError as error:
+                raise ModelError(str(error)) from error
+        return codec, rows
+
+    def _chosen_recipe(self) -> Recipe:
+        """The recipe, with the likelihood that is asked for."""
         recipe = find_recipe(self.recipe) if isinstance(self.recipe, str) else self.recipe
-        if self.likelihood != "auto":
-            likelihood = choose(self.likelihood) if isinstance(self.likelihood, str) else self.likelihood
-            recipe = Recipe(**{**vars(recipe), "likelihood": likelihood})
+        if self.likelihood == "auto":
+            return recipe
+        return replace(recipe, likelihood=choose(self.likelihood) if isinstance(self.likelihood, str) else self.likelihood)
+
+    def _blueprint(self, codec: Codec, train: Rows) -> Blueprint:
+        recipe = self._chosen_recipe()
         size = train.x[:1].numel()
         if self.latent_dim != "auto" and int(self.latent_dim) > size:
             raise ModelError(
@@ -611,7 +655,8 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         """Importance-weighted lower bound of log p(x) with K = 100 draws, nats per row, in the user's units, [N]; of a mixed
         table log p(x) itself, given which of its values were seen.
 
-        NaN fields are marginalised out. The density is per unit of every seen column (a change of unit adds a constant). For an
+        NaN fields are marginalised out; a row without any observed value has the score NaN. The density is per unit of every
+        observed column (a change of unit adds a constant). For an
         autoencoder it is log p(x|z), which is not a bound.
         """
         if not _whole(importance_samples, 1):
@@ -630,17 +675,18 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
             raise ModelError("score_parts is for columns of a table, and these are pictures")
         rows, model = self._encoded(data), self.generator_
         parts = log_likelihood_parts(model, rows, self.seed_, importance_samples)
+        parts[~self._scored(rows)] = np.nan
         densities = model.likelihood.densities(rows.x)  # type: ignore[operator]
         parts[:, :-1] += self.codec_.log_jacobians(rows, densities).numpy()
         names = [field.name for field in self.codec_.fields] + ["(code)"] * bool(model.noise_size)
         return like(X, frame(dict(zip(names, parts.T, strict=False)), data.container))
 
     def score(self, X: Any, y: Any = None) -> float:
-        """Mean of :meth:`score_samples`; higher is better."""
-        return float(self.score_samples(X).mean())
+        """Mean of :meth:`score_samples` over the rows that have a score; higher is better."""
+        return float(np.nanmean(self.score_samples(X)))
 
     def decision_function(self, X: Any) -> NDArray[np.float64]:
-        """:meth:`score_samples` minus ``offset_``: negative where :meth:`predict` says -1."""
+        """:meth:`score_samples` minus ``offset_``: higher is more usual, negative where :meth:`predict` says -1."""
         check_is_fitted(self, "model_")
         return self.score_samples(X) - self.offset_
 
@@ -648,19 +694,28 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         """+1 for rows that fit, -1 for those that do not: about 5% of rows like the held-out ones are called -1.
 
         The threshold is a conformal p-value of 0.05 among the held-out rows. With fewer than 19 held-out rows the share is
-        1 / (their number + 1), the least that can be told.
+        1 / (their number + 1), the least that can be told. A row without any observed value is +1: nothing speaks against it.
         """
-        return np.where(self.decision_function(X) >= 0, 1, -1)
+        return np.where(self.decision_function(X) < 0, -1, 1)
 
     def anomalies(self, X: Any) -> Any:
-        """A frame with, for each row, its score, its conformal p-value, and the fields that say most against it."""
+        """How unusual each row is: a frame, with a row for each.
+
+        Returns:
+            ``score``: log p(x) as :meth:`score_samples` has it, in nats; **lower** is stranger. ``anomaly``: ``offset_`` minus
+            the score, in nats; **higher** is stranger, and above 0 is what :meth:`predict` calls -1. ``p_value``: the conformal
+            p-value among held-out rows; lower is stranger. ``fields`` (of tables): the columns that say most against the row.
+            A row without any observed value has no score: NaN (null in frames of polars and pyarrow), and no fields.
+        """
         data = self._read(X)
         rows = self._encoded(data)
         scores = self._scores(rows)
-        columns: dict[str, Any] = {"score": scores, "p_value": self.calibration_.p_values(scores)}
+        p_values = self.calibration_.p_values(scores)
+        columns: dict[str, Any] = {"score": scores, "anomaly": self.offset_ - scores, "p_value": p_values}
         if not self.codec_.fields[0].shape:
             names = tuple(field.name for field in self.codec_.fields)
-            columns["fields"] = blame(field_surprise(self.generator_, rows), self.calibration_.surprise, names)
+            told = blame(field_surprise(self.generator_, rows), self.calibration_.surprise, names)
+            columns["fields"] = [fields if p == p else "" for fields, p in zip(told, p_values.tolist(), strict=True)]
         return like(X, frame(columns, data.container))
 
     # -- the certificate --------------------------------------------------------------------------------------------
@@ -777,6 +832,7 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         settings = {**self.get_params(), "recipe": None, "likelihood": None, "random_state": None, "seed": self.seed_}
         settings["estimator"] = "Autoencoder" if isinstance(self, Autoencoder) else "VAE"
         settings["kinds"] = None if self.kinds is None else dict(self.kinds)
+        settings["missing"] = None if self.missing is None else list(map(str, self.missing))
         settings["hidden"] = self.hidden if isinstance(self.hidden, str) else list(self.hidden)
         figures = {**self.figures_, "notes": self.notes_}
         return storage.save(
@@ -799,14 +855,19 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
     def _read(self, X: Any) -> Table | Images:
         """What comes in, of which only the columns that the model knows."""
         check_is_fitted(self, "model_")
-        return read(X, self.codec_.feature_names if self.codec_.named else None, self.codec_.text_names)
+        codec = self.codec_
+        how = {"missing": self.missing or (), **codec.reading_of_fit, **self.reading_}
+        names = codec.feature_names if codec.named else None
+        return codec.like_fitted(read(X, names, codec.text_names, known=codec.known_notations, **how))
 
     def _rows(self, X: Any) -> Rows:
         return self._encoded(self._read(X))
 
     def _encoded(self, data: Table | Images) -> Rows:
         rows = self.codec_.encode(data, self.unknown)
-        self.model_.likelihood.check(rows)  # type: ignore[operator]
+        likelihood: Any = self.model_.likelihood
+        if likelihood.support:
+            refuse_outside(self.codec_, rows, likelihood.support, likelihood.name)
         return rows
 
     def _one(self, X: Any) -> Rows:
@@ -816,7 +877,18 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         return rows
 
     def _scores(self, rows: Rows, importance_samples: int = IMPORTANCE_SAMPLES) -> NDArray[np.float64]:
-        return self._in_units(log_likelihood(self.generator_, rows, self.seed_, importance_samples), rows)
+        """Scores [N]; NaN for rows without any observed value, with a warning that counts them."""
+        scores = self._in_units(log_likelihood(self.generator_, rows, self.seed_, importance_samples), rows)
+        return np.where(self._scored(rows), scores, np.nan)
+
+    def _scored(self, rows: Rows) -> NDArray[np.bool_]:
+        """Which rows have a score, bool [N]: those with an observed value. Others are counted in a warning."""
+        observed: NDArray[np.bool_] = seen_rows(rows).numpy()
+        if not observed.all():
+            told = f"rows without any observed value have no score: {int((~observed).sum()):,}, the first in row"
+            first = int(np.flatnonzero(~observed)[0])
+            warnings.warn(f"{told} {first} (counted from 0)", LatenteWarning, stacklevel=4)
+        return observed
 
     def _in_units(self, encoded: NDArray[np.float64], rows: Rows) -> NDArray[np.float64]:
         """Scores of encoded rows in the user's units."""
@@ -860,6 +932,7 @@ class Autoencoder(VAE):
         verbose: int = 0,
         kinds: Mapping[str, str] | None = None,
         unknown: str = "error",
+        missing: Sequence[Any] | None = None,
     ) -> None:
         super().__init__(
             recipe,
@@ -878,18 +951,20 @@ class Autoencoder(VAE):
             verbose,
             kinds,
             unknown,
+            missing,
         )
 
 
 def load(path: str | Path, parts: Iterable[type[Part]] = ()) -> VAE:
-    """Read a model that :meth:`VAE.save` wrote.
+    """Read a model that :meth:`VAE.save` wrote. No file can run code, and one that is damaged is refused; but whoever may write
+    to a file can put another model there.
 
     Args:
         path: the file.
         parts: classes of one's own that the model is made of.
 
     Raises:
-        StorageError: missing, damaged, of a newer version, with an unknown part or with weights that are not finite.
+        StorageError: missing, damaged, of a newer version, with an unknown part, or with values that no model has.
     """
     fitted = storage.load(path, parts)
     vae = _as_it_was(fitted, path)
@@ -904,15 +979,18 @@ def load(path: str | Path, parts: Iterable[type[Part]] = ()) -> VAE:
 
 def _as_it_was(fitted: storage.Fitted, path: str | Path) -> VAE:
     """An estimator with the parameters of the one that was saved."""
+    settings = dict(fitted.settings)
+    by_model = "VAE" if fitted.model.has_rate else "Autoencoder"  # of files that do not say
+    cls = Autoencoder if settings.pop("estimator", by_model) == "Autoencoder" else VAE
+    settings = {key: value for key, value in settings.items() if key not in ("recipe", "likelihood", "random_state", "seed")}
     try:
-        settings = dict(fitted.settings)
-        by_model = "VAE" if fitted.model.has_rate else "Autoencoder"  # of files that do not say
-        cls = {"VAE": VAE, "Autoencoder": Autoencoder}[settings.pop("estimator", by_model)]
-        seed, hidden = int(settings.pop("seed")), settings.pop("hidden")
-        settings |= {"recipe": fitted.recipe, "likelihood": "auto", "random_state": seed}
-        return cls(**settings, hidden=hidden if hidden == "auto" else tuple(hidden))
-    except (KeyError, TypeError, ValueError) as error:
+        seed = checked(fitted.settings.get("seed"), Count, "the seed")
+        arguments = checked_arguments(cls, settings, "the estimator")
+        vae = cls(**arguments, recipe=fitted.recipe, random_state=seed)
+        vae._check_parameters()
+    except (LatenteError, TypeError) as error:
         raise StorageError(f"{path} does not describe an estimator of this Latente: {error}") from error
+    return vae
 
 
 def text_columns(kinds: Mapping[str, str] | None) -> list[str]:
@@ -992,6 +1070,10 @@ def _widths(value: Any) -> bool:
 
 def _positive(value: Any) -> bool:
     return isinstance(value, Real) and not isinstance(value, bool) and 0 < float(value) < math.inf
+
+
+def _marks(value: Any) -> bool:
+    return isinstance(value, (list, tuple)) and all(isinstance(mark, (str, int, float)) for mark in value)
 
 
 def _share(value: Any) -> bool:

@@ -1,20 +1,28 @@
 """Files that are whole or not there, and that can't run code.
 
 What Latente writes is a safetensors file: tensors by name, and in its metadata one JSON text and a digest of everything.
-Reading checks all of it before anything is believed.
+Reading checks all of it before anything is believed: the digest, the types and ranges of the values (:func:`checked`), and
+names, shapes and types of tensors (:func:`fitting`). A digest is no signature: it detects damage, and not somebody who writes
+other numbers and a new digest.
 """
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import math
 import os
 import secrets
+import stat
+import sys
 from collections.abc import Callable, Mapping
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Annotated, Any, BinaryIO
 
+import msgspec
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load as parse
@@ -25,17 +33,21 @@ from latente.errors import StorageError
 
 # A header is JSON of names, shapes and one text: real ones take kilobytes.
 LARGEST_HEADER = 50_000_000
+Count = Annotated[int, msgspec.Meta(ge=0)]
 
 
 def write_atomically(path: str | Path, write: Callable[[BinaryIO], object]) -> Path:
     """Write beside, flush to disc, rename: whoever looks sees the old file or the new one, never half of one.
+
+    A file that exists keeps its mode and, where that is permitted, its owner; a new one follows the umask. A symbolic link is
+    followed: it stays, and the file that it points to is replaced.
 
     Args:
         path: where to; missing folders are made.
         write: is given the open binary file.
 
     Raises:
-        StorageError: the disc is full, the folder is read-only, the path is a folder, ...
+        StorageError: the disc is full, the folder is read-only, the path is a folder, a device or a pipe, ...
     """
     path = Path(path)
     if not path.name:
@@ -43,13 +55,15 @@ def write_atomically(path: str | Path, write: Callable[[BinaryIO], object]) -> P
     beside: Path | None = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        beside = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-        with open(beside, "xb") as file:
+        target = Path(os.path.realpath(path))
+        private = os.path.lexists(target)  # nobody reads what comes before it has the mode of what was there
+        beside = target.with_name(f".{target.name}.{secrets.token_hex(4)}")
+        with open(beside, "xb", opener=partial(os.open, mode=0o600 if private else 0o666)) as file:
             write(file)
             file.flush()
             os.fsync(file.fileno())
-        os.replace(beside, path)
-        _sync_folder(path.parent)
+        replace(beside, target)
+        sync_folder(target.parent)
     except OSError as error:
         raise StorageError(f"can't write {path}: {error.strerror or error}") from error
     finally:
@@ -58,7 +72,38 @@ def write_atomically(path: str | Path, write: Callable[[BinaryIO], object]) -> P
     return path
 
 
-def _sync_folder(folder: Path) -> None:
+def replace(file: Path, path: Path) -> None:
+    """Move a file to a place, where it gets the mode and the owner of what was there; links are followed.
+
+    Raises:
+        StorageError: what is there is neither a file nor a link to one.
+        OSError: it can't be moved.
+    """
+    target = Path(os.path.realpath(path))
+    if os.path.lexists(target):
+        earlier = target.stat()
+        if not stat.S_ISREG(earlier.st_mode):
+            raise StorageError(f"can't write {path}: it is not a file")
+        keep_access(earlier, file)
+    try:
+        os.replace(file, target)
+    except OSError as error:
+        if error.errno != errno.EXDEV:
+            raise
+        write_atomically(target, lambda there: there.write(file.read_bytes()))  # a link to another disc
+        file.unlink()
+
+
+def keep_access(earlier: os.stat_result, path: Path) -> None:
+    """Give a file or folder the mode of an earlier one, and its owner and group where that is permitted."""
+    if sys.platform != "win32":
+        with suppress(PermissionError):
+            os.chown(path, earlier.st_uid, earlier.st_gid)
+    path.chmod(stat.S_IMODE(earlier.st_mode))
+
+
+def sync_folder(folder: Path) -> None:
+    """Flush to disc which files a folder holds."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -111,6 +156,39 @@ def read_tensors(path: str | Path, kind: str, version: int) -> tuple[dict[str, A
     if not intact:
         raise StorageError(f"{path} is damaged: its content does not match its checksum; fetch it again or train anew")
     return values, tensors
+
+
+def checked(values: Any, schema: Any, what: str) -> Any:
+    """Plain values as a schema has them: any type annotation that msgspec knows (dataclasses, ``tuple[int, ...]``, ranges).
+
+    Raises:
+        StorageError: a key is missing, or a value has another type or is out of range.
+
+    >>> checked([1, 2], tuple[int, ...], "the shape")
+    (1, 2)
+    """
+    try:
+        return msgspec.convert(values, schema)
+    except (msgspec.ValidationError, RecursionError) as error:
+        raise StorageError(f"{what} is damaged or was altered: {error}") from error
+
+
+def fitting(tensors: Mapping[str, Tensor], wanted: Mapping[str, Tensor], what: str) -> dict[str, Tensor]:
+    """Tensors that have names, shapes and types of others, in the order of these, and no value that is not finite.
+
+    Raises:
+        StorageError: one is missing, left over, or does not fit.
+    """
+    for name in wanted.keys() ^ tensors.keys():
+        raise StorageError(f"{what} {'lacks' if name in wanted else 'has no place for'} {name}")
+    for name, value in tensors.items():
+        right = wanted[name]
+        if (value.shape, value.dtype) != (right.shape, right.dtype):
+            found, due = (f"{each.dtype} {list(each.shape)}" for each in (value, right))
+            raise StorageError(f"{what}: {name} is {found} and must be {due}")
+        if not bool(torch.isfinite(value).all()):
+            raise StorageError(f"{what}: {name} holds values that are not finite; the model would answer nothing else")
+    return {name: tensors[name] for name in wanted}
 
 
 def _metadata(content: bytes, path: Path) -> dict[str, str]:

@@ -1,33 +1,87 @@
 """Save and load a fitted model: one safetensors file, no code in it.
 
-The JSON in its metadata names parts by their registered names; the tensors are the weights and what was fitted. Loading builds
-the parts from the closed table, checks every tensor, and refuses what it does not know.
+The JSON in its metadata names parts by their registered names; the tensors are the weights and what was fitted. Loading checks
+every value and every tensor, builds the parts from the closed table, never more than the file has weights for, and refuses what
+it does not know. A file that was damaged does not load. There is no key in it, though: whoever writes other weights of the same
+shapes, and a new digest, has made another model, which loads.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import math
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Required, TypedDict
 
+import msgspec
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from latente.blueprint import decided_by
 from latente.catalogue import Recipe
 from latente.data import Codec, codec_from_state
-from latente.errors import ModelError, StorageError
-from latente.files import digest, read_tensors, write_tensors
+from latente.errors import LatenteError, StorageError
+from latente.files import Count, checked, digest, fitting, read_tensors, write_tensors
+from latente.model.budget import Budget
 from latente.model.latent_model import LatentModel
+from latente.model.likelihoods import Likelihood
 from latente.model.parts import Choice, Part, build
 from latente.model.priors import Prior
-from latente.training.calibration import Calibration
+from latente.rows import Rows
+from latente.seeding import seeded
+from latente.training.calibration import SHARES, Calibration
 from latente.version import __version__
 
 KIND = "model"
 VERSION = 4
 WEIGHTS = ("model.", "generator.", "law.")  # what the names of tensors of trained parts begin with
+PREFIXES = ("model", "generator", "law", "codec", "calibration")
+FACE_COLUMNS = ("encoder", "likelihood")  # parts that know of each column what it is
+BUDGET = 2**24  # numbers that the smallest file may make, beside eight for each of its bytes
+
+
+Plain = float | int | None
+
+
+class Figures(TypedDict, total=False):
+    """What was measured of a fit, as far as it is read again."""
+
+    rows: Required[Annotated[int, msgspec.Meta(ge=1)]]
+    held_out_rows: Required[Count]
+    latent_dim: Count
+    active_units: Count
+    distortion: Plain
+    rate: Plain
+    loss: Plain
+    row_law_loss: Plain
+    mutual_information: Plain
+    gain_over_independent_columns: Plain
+    probabilistic_pca: Plain
+    epochs: Count
+    best_epoch: Count
+    seconds: float
+    finished: str
+    device: str
+    precision: str
+    batch_size: Count
+    privacy: dict[str, float | None]
+    notes: list[str]
+
+
+class Content(msgspec.Struct, forbid_unknown_fields=True):
+    """The values of a file; each has its own schema or constructor, which checks what is in it."""
+
+    latente: str
+    recipe: Recipe
+    parts: dict[str, Choice]
+    generator: dict[str, Choice] | None
+    law: Choice
+    codec: dict[str, Any]
+    figures: dict[str, Any]
+    history: list[dict[str, float | int]]
+    settings: dict[str, Any]
 
 
 @dataclass
@@ -95,30 +149,130 @@ def load(path: str | Path, parts: Iterable[type[Part]] = ()) -> Fitted:
         StorageError: missing, damaged, of a newer version, with an unknown part or with weights that are not finite.
     """
     values, tensors = read_tensors(path, KIND, VERSION)
-    _refuse_not_finite(tensors, path)
     try:
-        model = LatentModel.from_config(_present(values), parts)
-        prior: Prior = build(Choice.from_json(values["law"]), parts).bind(model)
-        _fill(model, _below("model", tensors))
-        _fill(prior, _below("law", tensors))
-        generator = model if values["generator"] is None else LatentModel.from_config(values["generator"], parts)
-        if generator is not model:
-            _fill(generator, _below("generator", tensors))
-        return Fitted(
-            recipe=Recipe.from_json(values["recipe"]),
-            codec=codec_from_state(values["codec"], {key: value.numpy() for key, value in _below("codec", tensors).items()}),
-            model=model.eval(),
-            generator=generator.eval(),
-            fitted_prior=prior,
-            calibration=Calibration(*(tensors[f"calibration.{name}"].numpy() for name in ("scores", "surprise", "covered"))),
-            figures=dict(values["figures"]),
-            history=list(values["history"]),
-            settings=dict(values["settings"]),
-        )
-    except (ModelError, KeyError, TypeError, RuntimeError, ValueError) as error:
-        if isinstance(error, StorageError):
-            raise
+        content: Content = checked(values, Content, "the description")
+        with seeded(0), torch.no_grad():
+            with Budget(BUDGET + 8 * Path(path).stat().st_size):
+                fitted = _fitted(content, tensors, tuple(parts))
+            _try_out(fitted)
+        return fitted
+    except (LatenteError, KeyError) as error:
         raise StorageError(f"{path} does not describe a model that this Latente ({__version__}) can make: {error}") from error
+
+
+def _fitted(content: Content, tensors: dict[str, Tensor], own: tuple[type[Part], ...]) -> Fitted:
+    """What a file holds, of which every value and tensor is checked before it is used."""
+    checked(content.figures, Figures, "the record of what was measured")
+    strange = [name for name in tensors if name.partition(".")[0] not in PREFIXES]
+    if strange:
+        raise StorageError(f"there is no place for the tensor {strange[0]}")
+    arrays = _below("codec", tensors)
+    strange = [name for name, value in arrays.items() if value.dtype not in (torch.float64, torch.int64, torch.bool)]
+    if strange:
+        raise StorageError(f"codec.{strange[0]} is {arrays[strange[0]].dtype}")
+    codec = codec_from_state(content.codec, {name: value.numpy() for name, value in arrays.items()})
+    facts = decided_by(codec.fields)
+    model = _model("model", _present(content), tensors, facts, own)
+    generator = model
+    if content.generator is not None or _below("generator", tensors):
+        generator = _model("generator", content.generator or {}, tensors, facts, own)
+    prior: Prior = _filled("law", build(content.law, own), tensors).bind(model)
+    calibration = _calibration(_below("calibration", tensors), math.prod(codec.shape))
+    plain = content.recipe, codec, model, generator, prior, calibration
+    return Fitted(*plain, content.figures, content.history, content.settings)
+
+
+def _model(
+    prefix: str, parts: dict[str, Choice], tensors: dict[str, Tensor], facts: dict[str, Any], own: tuple[type[Part], ...]
+) -> LatentModel:
+    """A model whose parts are of the same columns as the codec, with its weights."""
+    for role, part in parts.items():
+        for name in facts if role in FACE_COLUMNS else ("shape",):
+            if not _same(part.arguments.get(name, ()), facts[name]):
+                raise StorageError(f"{name} of {part.name!r} is not that of the columns")
+    model: LatentModel = _filled(prefix, LatentModel.from_config(parts, own), tensors)
+    return model
+
+
+def _same(found: Any, known: Any) -> bool:
+    """Whether a part's argument is what the fields say, or nothing; but for rounding."""
+    if isinstance(found, (list, tuple)):
+        return not found or (isinstance(known, tuple) and len(found) == len(known) and all(map(_same_value, found, known)))
+    return bool(found == known)
+
+
+def _same_value(found: Any, known: Any) -> bool:
+    if isinstance(found, (int, float)) and isinstance(known, (int, float)):
+        return math.isclose(found, known, rel_tol=1e-9, abs_tol=1e-9)
+    return _same(found, known)
+
+
+def _filled(prefix: str, part: Any, tensors: dict[str, Tensor]) -> Any:
+    """A module with its weights, in which values that must be positive, or add up to 1, do so."""
+    held = fitting(_below(prefix, tensors), part.state_dict(), prefix)
+    for name, value in held.items():
+        rule = RULES.get(name.rpartition(".")[2])
+        if rule and not rule(value):
+            raise StorageError(f"{prefix}.{name} holds values that it can't")
+    part.load_state_dict(held)
+    return part.eval()
+
+
+def _adds_up(value: Tensor) -> bool:
+    return bool((value >= 0).all()) and math.isclose(float(value.sum()), 1.0, abs_tol=1e-4)
+
+
+def _is_factor(value: Tensor) -> bool:
+    """Whether matrices are lower triangular, with a positive diagonal."""
+    return bool((value.diagonal(dim1=-2, dim2=-1) > 0).all()) and torch.equal(value, value.tril())
+
+
+def _is_positive(value: Tensor) -> bool:
+    return bool((value > 0).all())
+
+
+# What is asked of fitted values beside their shape, by the last part of their names.
+RULES: dict[str, Callable[[Tensor], bool]] = {
+    "weights": _adds_up,
+    "cholesky": _is_factor,
+    "variance": _is_positive,
+    "spread": _is_positive,
+}
+
+
+def _calibration(tensors: dict[str, Tensor], size: int) -> Calibration:
+    """Scores in rising order, and of each value of a row its surprise."""
+    n, shares = (tensors[name].numel() if name in tensors else 0 for name in ("scores", "covered"))
+    sizes = {"scores": max(1, n), "surprise": size, "covered": shares and len(SHARES)}
+    wanted = {name: torch.empty(length, dtype=torch.float64, device="meta") for name, length in sizes.items()}
+    held = fitting(tensors, wanted, "what scores are compared with")
+    if not bool((held["scores"].diff() >= 0).all() & ((held["covered"] >= 0) & (held["covered"] <= 1)).all()):
+        raise StorageError("what scores are compared with is damaged or was altered")
+    return Calibration(**{name: value.numpy() for name, value in held.items()})
+
+
+def _try_out(fitted: Fitted) -> None:
+    """A row of means goes through a model and back: parts that do not fit each other, or give what is not finite, are found
+    here and not by a user.
+    """
+    codec, found = fitted.codec, []
+    rows = Rows(torch.zeros(1, *codec.shape))
+    try:
+        found.append(fitted.fitted_prior.sample(1))
+        for model in {fitted.model, fitted.generator}:
+            trace, sizes = (
+                model.trace(rows),
+                (model.config()[role]["arguments"].get("latent_dim") for role in ("prior", "decoder")),
+            )
+            if not {*sizes} <= {None, model.latent_dim} or not isinstance(model.likelihood, Likelihood):
+                raise StorageError("they have codes of different dimensions, or no likelihood among them")
+            found += [trace.z, trace.rate, trace.px.mean, trace.px.sample()]
+            trace.px.row_log_prob(rows.x)
+            codec.decode(found[-1].reshape(1, *codec.shape), "numpy", possible=True)
+    except Exception as error:
+        raise StorageError(f"its parts do not fit each other: {error}") from error
+    if not all(bool(torch.isfinite(value).all()) for value in found):
+        raise StorageError("what it gives for a row is not finite")
 
 
 def identity(model: LatentModel, prior: Prior, generator: LatentModel) -> str:
@@ -136,14 +290,13 @@ def identity_in(path: str | Path) -> str:
     return digest("", {name: value for name, value in tensors.items() if name.startswith(WEIGHTS)})
 
 
-def _present(values: dict[str, Any]) -> dict[str, Any]:
+def _present(content: Content) -> dict[str, Choice]:
     """Parts as this version names them: up to version 3, which did not store the kind of estimator, an autoencoder had a prior
     that nothing drew its codes to.
     """
-    parts: dict[str, Any] = values["parts"]
-    if "estimator" in values["settings"] or parts["posterior"]["name"] != "point-mass":
-        return parts
-    return {**parts, "prior": {"name": "no-prior", "arguments": {}}}
+    if "estimator" in content.settings or content.parts["posterior"].name != "point-mass":
+        return content.parts
+    return {**content.parts, "prior": Choice("no-prior")}
 
 
 def _weights(model: LatentModel, prior: Prior, generator: LatentModel) -> dict[str, Tensor]:
@@ -157,16 +310,3 @@ def _named(prefix: str, module: nn.Module) -> dict[str, Tensor]:
 
 def _below(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     return {name[len(prefix) + 1 :]: value for name, value in tensors.items() if name.startswith(f"{prefix}.")}
-
-
-def _fill(module: nn.Module, state: dict[str, Tensor]) -> None:
-    module.load_state_dict(state, strict=True)
-
-
-def _refuse_not_finite(tensors: dict[str, Tensor], path: str | Path) -> None:
-    for name, value in tensors.items():
-        weights = name.startswith(WEIGHTS) and value.is_floating_point()
-        if weights and not bool(torch.isfinite(value).all()):
-            raise StorageError(
-                f"{path}: {name.partition('.')[2]} holds values that are not finite; the model would answer nothing else"
-            )

@@ -6,7 +6,16 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from latente.certificate.completeness import Affinity, Scale, affinity_of, beyond, completeness, density_and_coverage
+from latente.certificate.completeness import (
+    ALIKE,
+    TOO_FEW,
+    Affinity,
+    Scale,
+    affinity_of,
+    beyond,
+    completeness,
+    density_and_coverage,
+)
 from latente.certificate.continuity import squared
 
 Array = NDArray[np.float64]
@@ -78,6 +87,25 @@ def test_no_figure_without_data_for_it(rows: int, why: str) -> None:
     found = completeness(Affinity.between(samples[3], samples[1]), scale)
     assert not found.known
     assert why in found.reason
+
+
+def weakly_related(n: int, seed: int, strength: float) -> Array:
+    generator = np.random.default_rng(seed)
+    return generator.normal(size=(n, 4)) + strength * generator.normal(size=(n, 1))
+
+
+@pytest.mark.parametrize(("rows", "strength", "why"), [(30, 0.7, TOO_FEW), (800, 0.0, ALIKE)], ids=["too few", "no structure"])
+def test_too_few_rows_are_told_apart_from_rows_without_structure(rows: int, strength: float, why: str) -> None:
+    """Neither has a figure: of few rows the contrast may well be what it takes, of many it certainly is not."""
+    held_out, reasons = weakly_related(rows, 100, strength), []
+    for seed in range(0, 20, 4):
+        real = [Affinity.between(weakly_related(rows, seed + k, strength), held_out) for k in range(2)]
+        loose = [np.random.default_rng(seed).permuted(weakly_related(rows, seed + k, strength), axis=0) for k in range(2, 4)]
+        scale = Scale(Affinity.together([Affinity.between(x, held_out) for x in loose]), Affinity.together(real))
+        assert completeness(real[0], scale).reason == scale.alike()
+        reasons.append(scale.alike())
+    refused = [reason for reason in reasons if reason]
+    assert refused and all(reason.startswith(why) for reason in refused)
 
 
 def test_affinity_has_an_interval() -> None:

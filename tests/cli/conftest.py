@@ -8,7 +8,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -68,16 +68,24 @@ Process = Callable[..., "subprocess.Popen[str]"]
 
 
 @pytest.fixture
-def process() -> Process:
-    """Starts a command in a process of its own."""
+def process() -> Iterator[Process]:
+    """Starts a command in a process of its own, which ends with the test."""
+    started: list[subprocess.Popen[str]] = []
 
     def start(*arguments: object, **options: Any) -> subprocess.Popen[str]:
         environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(Path(__file__).parents[2] / "src")}
         command = [sys.executable, "-m", "latente", *map(str, arguments)]
         pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **options}
-        return subprocess.Popen(command, text=True, env=environment, **pipes)
+        started.append(subprocess.Popen(command, text=True, env=environment, **pipes))
+        return started[-1]
 
-    return start
+    yield start
+    for each in started:
+        each.kill()
+        each.wait()
+        for pipe in (each.stdout, each.stderr):
+            if pipe is not None:
+                pipe.close()
 
 
 @pytest.fixture(scope="session")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import gzip
 import http.client
 import json
@@ -189,10 +190,10 @@ def is_alive(served: Served) -> bool:
 
 
 def test_the_page_is_served_and_allows_nothing_but_its_own_socket(served: Served) -> None:
-    connection = http.client.HTTPConnection(served.host, served.port)
-    connection.request("GET", served.path)
-    answer = connection.getresponse()
-    header = header_of(pack_in(answer.read().decode()))
+    with contextlib.closing(http.client.HTTPConnection(served.host, served.port)) as connection:
+        connection.request("GET", served.path)
+        answer = connection.getresponse()
+        header = header_of(pack_in(answer.read().decode()))
     assert header["served"] is True
     policy = answer.headers["Content-Security-Policy"]
     assert "default-src 'none'" in policy and f"connect-src ws://{served.host}:{served.port};" in policy

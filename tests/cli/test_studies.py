@@ -16,7 +16,7 @@ def test_compare_in_a_process_of_its_own(process, table_csv, tmp_path):
     said, errors = command.communicate(timeout=120)
     assert command.returncode == 0, errors
     assert "completeness C" in said and f"page: {out / 'compare.html'}" in said
-    assert "fitting: beta-vae:beta=2" in errors
+    assert errors.count("\n") <= 3
     assert sorted(path.name for path in out.iterdir()) == ["autoencoder", "beta-vae-beta-2", "compare.html", "compare.json"]
     assert json.loads((out / "compare.json").read_text())["folders"]["beta-vae:beta=2"] == "beta-vae-beta-2"
     assert lt.load(out / "beta-vae-beta-2/model.safetensors").recipe_.objective.arguments["beta"] == 2
@@ -29,7 +29,7 @@ def test_tradeoff_in_a_process_of_its_own(process, table_csv, tmp_path):
     said, errors = command.communicate(timeout=120)
     assert command.returncode == 0, errors
     assert "← chosen" in said and "noise floor: " in said and f"page: {out / 'tradeoff.html'}" in said
-    assert errors.count("fitting: d = ") == 3
+    assert errors.count("\n") <= 3
     assert sorted(path.name for path in out.iterdir()) == ["tradeoff.html", "tradeoff.json"]
 
 

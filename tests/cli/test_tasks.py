@@ -71,10 +71,11 @@ def test_reconstruct_and_denoise_give_back_the_columns(latente, table_run, table
 def test_anomalies_are_told_with_the_columns_that_make_them_so(latente, table_run, table_csv, tmp_path, vae):
     ended = latente("anomalies", table_run, table_csv, "-o", tmp_path / "a.csv", "--json")
     written = pyarrow.csv.read_csv(tmp_path / "a.csv")
-    assert written.column_names == ["score", "p_value", "fields"]
+    assert written.column_names == ["score", "anomaly", "p_value", "fields"]
     np.testing.assert_allclose(written["score"].to_numpy(), vae.score_samples(str(table_csv)))
     below = int((written["p_value"].to_numpy() <= 0.05).sum())
-    assert ended.json == {"out": str(tmp_path / "a.csv"), "rows": 120, "columns": written.column_names, "anomalous": below}
+    told = {"out": str(tmp_path / "a.csv"), "rows": 120, "columns": written.column_names, "anomalous": below}
+    assert ended.json == {**told, "warnings": []}
     assert latente("anomalies", table_run, table_csv, "-o", tmp_path / "a.npz").code == 0
     assert np.load(tmp_path / "a.npz", allow_pickle=False)["fields"].dtype.kind == "U"
 
@@ -145,7 +146,7 @@ def test_picture_commands(latente, picture_run, pictures_npz, tmp_path):
     assert latente("info", picture_run, "--json").json["columns"][0]["height"] == 8
     assert latente("sample", picture_run, "-n", "3", "-o", tmp_path / "s", "--json").json["picture_shape"] == [8, 8]
     assert latente("interpolate", picture_run, pictures_npz, 0, 1, "-o", tmp_path / "way").code == 0
-    assert latente("anomalies", picture_run, pictures_npz).out.startswith("score,p_value\n")
+    assert latente("anomalies", picture_run, pictures_npz).out.startswith("score,anomaly,p_value\n")
 
 
 @pytest.mark.parametrize("out", ["-", "x.csv", "x.parquet"])
@@ -213,8 +214,8 @@ def test_stdout_that_is_full_and_stdout_that_nobody_reads(process, table_run, ta
     assert unread.stdout.readline() == "c0,c1,c2,c3\n"
     unread.stdout.close()
     assert unread.stderr.read() == ""
-    assert unread.wait(timeout=100) == 1
-    assert on_full_disc.communicate(timeout=100)[1] == "Error: can't write or read: [Errno 28] No space left on device\n"
+    assert unread.wait(timeout=100) == 141
+    assert on_full_disc.communicate(timeout=100)[1] == "Error: can't write to standard output: No space left on device\n"
     assert on_full_disc.returncode == 1
 
 

@@ -42,7 +42,7 @@ def test_categories_that_are_no_text_are_kept_by_their_texts(name: str, tmp_path
 
 @pytest.mark.parametrize("zone", ["+05:30", "-03:00", "Europe/Madrid"])
 def test_time_zones_by_name_or_by_distance(zone: str, tmp_path: Path) -> None:
-    vae, frame = fitted(t=pd.Series(pd.date_range("2020-01-01", periods=N)).dt.tz_localize(zone))
+    vae, frame = fitted(t=pd.Series(R.permutation(pd.date_range("2020-01-01", periods=N))).dt.tz_localize(zone))
     vae.save(tmp_path / "m.safetensors")
     loaded = lt.load(tmp_path / "m.safetensors")
     assert loaded.fields_[1]["reason"].startswith("from 2020-01-01 to 2020-03-30")
@@ -59,7 +59,6 @@ def test_time_zones_by_name_or_by_distance(zone: str, tmp_path: Path) -> None:
         (["True", "False", "no idea"], ["True"]),
         (["2023-01-05", "2023-02-07", "unknown"], ["2023-01-05", "2023-02-07"]),
         (["8:30", "9:45", "closed"], ["8:30", "9:45"]),
-        (["05/02/2023", "2023-02-07", "2023-03-01"], ["2023-02-07"]),
     ],
 )
 def test_a_later_file_is_read_as_that_of_the_fit(levels: list[str], later: list[str], tmp_path: Path) -> None:
@@ -94,7 +93,7 @@ def test_hexadecimal_codes_are_text_and_infinite_dates_are_told(tmp_path: Path) 
     assert set(vae.sample(20)["h"].to_pylist()) <= {f"0x{k:02x}" for k in range(5)}
     dates = [f"2023-01-{1 + k % 28:02}" for k in range(N - 1)] + ["infinity"]
     pd.DataFrame({"a": R.normal(size=N), "d": dates}).to_csv(tmp_path / "d.csv", index=False)
-    with pytest.raises(lt.DataError, match=f"'d' holds dates, and in row {N - 1} .counted from 0. one that is infinite"):
+    with pytest.raises(lt.DataError, match=f"'d' holds dates, and 'infinity' in row {N - 1} .counted from 0. is none"):
         lt.VAE(max_epochs=1, random_state=0).fit(str(tmp_path / "d.csv"))
 
 

@@ -301,13 +301,13 @@ def test_what_comes_late_in_a_long_file_counts(tmp_path: Path) -> None:
     assert np.isnan(table(written(tmp_path, start + "1,  ? \n")).values[-1, 1])
     with pytest.raises(DataError, match=r"'b' \(such as 'x'\)"):
         read(written(tmp_path, start + "1,x\n"))
-    with pytest.raises(DataError, match="30002"):
-        read(written(tmp_path, start + "1\n"))
+    short = table(written(tmp_path, start + "1\n"))
+    assert len(short) == 30_001 and np.isnan(short.values[-1, 1]) and "1 line (30002) with fewer values" in short.notes[0]
 
 
 def test_kinds_of_numbers(tmp_path: Path) -> None:
     data = table(written(tmp_path, "i,f,b,e,s\n-1,.5,true,1e30,+2\n2,5.0,,12345678901234567890,3\n"))
-    assert data.dtypes == ("Int64", "Float64", "Boolean", "Float64", "Float64")
+    assert data.dtypes == ("Int64", "Float64", "Boolean", "Float64", "Int64")
     np.testing.assert_array_equal(data.values, [[-1, 0.5, 1, 1e30, 2], [2, 5, NAN, 12345678901234567890, 3]])
 
 
@@ -326,9 +326,9 @@ def test_names_of_text_files(tmp_path: Path, name: str) -> None:
         ("", "the file is empty"),
         ("a,b\n", "it holds no row"),
         ("a,b\n1,5\n2,6\n3,x\n", r"'b' \(such as 'x'\)"),
-        ("a,b,c\n1,2,3\n4,5\n", "different numbers of values"),
         ("a,b\n?,?\n1,inf\n2,3\n", "infinite values: 1, the first in row 1 .*'b'"),
-        ("a,b\n1,é\n".encode("latin-1"), "Invalid unicode"),
+        ("a,b\n1,2\0\n", "it holds zero bytes, so it is not a text file"),
+        ('a,b\n1,"x\n2,"y"\n3,z\n', "a quotation mark is not closed before line 3"),
     ],
 )
 def test_bad_text_files(tmp_path: Path, content: str | bytes, words: str) -> None:
@@ -396,8 +396,8 @@ def test_missing_and_unknown_files(tmp_path: Path) -> None:
         read("values from a survey.csv")
     with pytest.raises(DataError, match="nor a folder"):
         read(tmp_path / "nowhere" / "adult.csv")
-    with pytest.raises(DataError, match=r"data\.xlsx: this kind of file is unknown; known are \.csv"):
-        read(written(tmp_path, "x", "data.xlsx"))
+    with pytest.raises(DataError, match=r"data\.docx: this kind of file is unknown; known are \.csv"):
+        read(written(tmp_path, "x", "data.docx"))
     with pytest.raises(DataError, match="no picture directly in this folder"):
         read(tmp_path)
 

@@ -246,7 +246,8 @@ def test_panels_do_not_overlap(table):
 
 def test_saved_files_are_what_their_suffix_says(tmp_path):
     panels = figures.ae_beside_vae(PICTURES, side(), side())
-    assert Image.open(figures.save(panels, tmp_path / "both.png")).size == (1600, 1000)
+    with Image.open(figures.save(panels, tmp_path / "both.png")) as picture:
+        assert picture.size == (1600, 1000)
     assert figures.save(panels[0].get_figure(root=True), tmp_path / "both.SVG").read_text().lstrip().startswith("<?xml")
     assert {path.name for path in tmp_path.iterdir()} == {"both.png", "both.SVG"}
 

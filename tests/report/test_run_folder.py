@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import latente as lt
+from latente.explorer import survey
 from latente.model.fitted_priors import FlowPrior
 from latente.report import run_folder, scenes
 from latente.report.run_folder import claim, write_run
@@ -54,14 +55,24 @@ def test_a_figure_that_fails_does_not_cost_the_model(fitted_table, table, tmp_pa
     assert not (tmp_path / "run/figures/samples.png").exists(), "that of the earlier model"
 
 
-def test_the_model_is_written_before_any_figure(fitted_table, table, tmp_path, monkeypatch):
+def test_a_run_that_is_not_written_whole_leaves_the_earlier_one(fitted_table, table, tmp_path, monkeypatch):
     def stopped(shown):
         raise KeyboardInterrupt
 
+    run = tmp_path / "run"
     monkeypatch.setitem(scenes.SCENES, "reconstructions", stopped)
     with pytest.raises(KeyboardInterrupt):
-        write_run(fitted_table, table, tmp_path / "run")
-    assert lt.load(tmp_path / "run/model.safetensors").latent_dim_ == fitted_table.latent_dim_
+        write_run(fitted_table, table, run)
+    assert not run.exists()
+    write_run(fitted_table, None, run)
+    before = {path: path.read_bytes() for path in run.iterdir()}
+    with pytest.raises(KeyboardInterrupt):
+        write_run(fitted_table, table, run)
+    assert {path: path.read_bytes() for path in run.iterdir()} == before
+
+
+def test_each_file_of_a_run_is_known():
+    assert survey.FILE in run_folder.FILES
 
 
 def test_only_a_new_folder_or_a_run_can_be_claimed(tmp_path):

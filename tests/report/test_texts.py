@@ -154,7 +154,9 @@ def test_reasons_and_notes_of_a_table_have_a_spanish_form():
         "name": [f"row {k}" for k in range(n)],
         "same": ["x"] * n,
         "none": [np.nan] * n,
-        "day": pandas.date_range("2020-01-01", periods=n),
+        "day": rng.permutation(pandas.date_range("2020-01-01", periods=n)),
+        "stamp": pandas.date_range("2020-01-01", periods=n),
+        "flag": np.where(rng.random(n) < 0.5, "yes", None),
     }
     codec = fit_codec(read(pandas.DataFrame(table)))
     for said in (*codec.reasons, *codec.notes):

@@ -7,11 +7,14 @@ import json
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Required, TypedDict
+
+import msgspec
 
 from latente.certificate.estimates import Estimate
 from latente.certificate.verdicts import Verdict
-from latente.errors import entry
+from latente.errors import StorageError, entry
+from latente.files import Count, checked
 
 LINES: dict[str, tuple[str, str]] = {
     "completeness": (
@@ -76,6 +79,29 @@ LINES: dict[str, tuple[str, str]] = {
 }
 
 
+class About(TypedDict, total=False):
+    """What a stored certificate is of, as far as it is read again."""
+
+    recipe: Required[str]
+    latent_dim: Required[Count]
+    rows: Required[Count]
+    held_out_rows: Required[Count]
+    law: str
+    row_law: bool
+    related_columns: bool
+    repeated_rows_left_out: Count
+    model: str
+
+
+class Figure(msgspec.Struct, forbid_unknown_fields=True):
+    """A stored figure; None stands for a number that is not finite."""
+
+    value: float | None
+    low: float | None
+    high: float | None
+    reason: str
+
+
 @dataclass(frozen=True, repr=False)
 class Certificate:
     """What was measured of a latent space.
@@ -105,9 +131,18 @@ class Certificate:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Certificate:
-        """The inverse of :meth:`to_dict`."""
-        figures = {name: _estimate(values[name]) for name in LINES if name in values}
-        return cls(values["about"], figures, tuple(Verdict(**verdict) for verdict in values["verdicts"]))
+        """The inverse of :meth:`to_dict`.
+
+        Raises:
+            StorageError: something is missing, of another type, or not of a certificate.
+        """
+        content = checked(values, dict[str, Any], "the certificate")
+        about, verdicts = checked(content.pop("about", None), dict[str, Any], "what it is of"), content.pop("verdicts", None)
+        if strange := (content.keys() - LINES.keys()) | (about.keys() - About.__annotations__.keys()):
+            raise StorageError(f"a certificate has no {min(strange)!r}")
+        figures = {name: _estimate(checked(content[name], Figure, name)) for name in LINES if name in content}
+        checked(about, About, "what it is of")
+        return cls(about, figures, checked(verdicts, tuple[Verdict, ...], "the list of verdicts"))
 
     def lines(self) -> Iterator[tuple[str, str, str]]:
         """Name, value with interval, and sentence of each figure."""
@@ -189,6 +224,6 @@ def _with(sentence: str, figure: Estimate) -> str:
     return f"{sentence} ({figure.reason})" if figure.reason else sentence
 
 
-def _estimate(values: Mapping[str, Any]) -> Estimate:
-    value, low, high = (math.nan if values[name] is None else float(values[name]) for name in ("value", "low", "high"))
-    return Estimate(value, low, high, str(values["reason"]))
+def _estimate(figure: Figure) -> Estimate:
+    value, low, high = (math.nan if number is None else number for number in (figure.value, figure.low, figure.high))
+    return Estimate(value, low, high, figure.reason)

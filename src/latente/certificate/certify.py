@@ -15,7 +15,7 @@ from latente.certificate import attribution, information, overfitting
 from latente.certificate import completeness as complete
 from latente.certificate import continuity as continuous
 from latente.certificate.certificate import Certificate
-from latente.certificate.estimates import NO_DENSITY, NOT_REFINED, Array, Estimate, mean_of, unknown
+from latente.certificate.estimates import NO_DENSITY, NOT_REFINED, Array, Estimate, mean_of, measured, unknown
 from latente.certificate.features import Features, distinct, shuffled
 from latente.certificate.subjects import (
     Linear,
@@ -39,6 +39,7 @@ from latente.tasks.reconstruct import reconstruct
 from latente.training.dependence import dependence
 from latente.training.diagnosis import active_units
 
+FAR = 1e9  # in encoded units, in which no value that was read is farther
 M = 2000  # rows of each kind that are compared
 MOST_REPEATS = 5  # of a comparison with few held-out rows
 GEOMETRY_POINTS = 256
@@ -69,16 +70,13 @@ def certify(
     """
     stage = Stage(train, held_out, fields, seed)
     subject = Modelled(model, fields, stage.held_out)
-    with stage.drawing("moments"):
-        moments = model.space.moments(subject.codes(stage.train))
     laws = {"prior": _prior(model), "law": lambda n: law.sample(n).float()}
     spent = spent_on(model, stage.held_out, seed)
-    figures = space(stage, subject, moments, laws)
+    figures = measured(SPACE, lambda: space(stage, subject, laws))
     figures |= informed(stage, model, subject, spent)
-    with stage.drawing("emitted"):
-        emitted = stage.features_of(_emitted(generator or model, subject, law, stage.m, seed))
-    figures |= copied(stage, emitted) | remembered(model, stage.train, spent, seed)
-    figures |= attributed(stage, model, law)
+    figures |= measured(COPIED, lambda: copied(stage, _emitted(generator or model, subject, law, stage, seed)))
+    figures |= measured(REMEMBERED, lambda: remembered(model, stage.train, spent, seed))
+    figures |= measured(ATTRIBUTED, lambda: attributed(stage, model, law))
     related = dependence(stage.train, levels_of(fields)).found
     kind = Kind(model.has_rate, generator is not None and generator is not model, related)
     about = {
@@ -112,11 +110,12 @@ def drawing(seed: int, name: str) -> AbstractContextManager[None]:
     return seeded(seed, CERTIFIED, number_of(name))
 
 
-def _emitted(generator: LatentModel, subject: Modelled, law: Prior, n: int, seed: int) -> Tensor:
-    """Rows [n, F] as a user gets them; of an autoencoder with noise, for its means alone are nobody's rows."""
-    if generator is subject.model:
-        return subject.draws(law.sample(n).float())
-    return sample(generator, law if generator.latent_dim else None, n, seed, noise=True)[0]
+def _emitted(generator: LatentModel, subject: Modelled, law: Prior, stage: Stage, seed: int) -> Array:
+    """Rows as a user gets them, in φ; of an autoencoder with noise, for its means alone are nobody's rows."""
+    with stage.drawing("emitted"):
+        if generator is subject.model:
+            return stage.features_of(subject.draws(law.sample(stage.m).float()))
+        return stage.features_of(sample(generator, law if generator.latent_dim else None, stage.m, seed, noise=True)[0])
 
 
 def _prior(model: LatentModel) -> Draws | None:
@@ -186,8 +185,9 @@ class Stage:
 
     def features_of(self, x: Tensor, mask: Tensor | None = None) -> Array:
         """φ of decoded rows [N, F], with the holes of random training rows unless they are given: a hole says nothing of a
-        model that has none.
+        model that has none. Values that are not finite are far from all others.
         """
+        x = x.nan_to_num(FAR, FAR, -FAR).clamp(-FAR, FAR)
         if mask is None and self.train.mask is not None:
             mask = self.train.mask[torch.randint(len(self.train), (len(x),))]
         return self.phi(Rows(x.view(len(x), *self.train.x.shape[1:]), mask))
@@ -229,8 +229,25 @@ class Stage:
         return near, far
 
 
-def space(stage: Stage, subject: Modelled, moments: Moments, laws: dict[str, Draws | None]) -> Figures:
+# Which figures each of the functions below gives.
+SPACE = (
+    "completeness", "completeness_ceiling", "affinity", "affinity_null", "affinity_real", "completeness_prior",
+    "completeness_law", "continuity", *(f"continuity_rho_{rho}" for rho in continuous.CURVE), "density", "coverage",
+    "completeness_pca", "completeness_beyond_pca", "continuity_pca",
+)  # fmt: skip
+COSTS = ("distortion", "rate", "loss", "nll", "effective_samples", "gain")
+AGGREGATED = ("rate_train", "mutual_information", "marginal_kl", "prior_holes")
+KEPT = ("information_kept", "information_kept_pca", "information_beyond_pca")
+STRETCHED = ("stretch", "condition")
+COPIED = ("copying", "nearer_to_training", "exact_copies", "exact_copies_held_out")
+REMEMBERED = ("gap", "membership", "membership_at_1")
+ATTRIBUTED = ("approximation", "amortisation", "prior_mismatch")
+
+
+def space(stage: Stage, subject: Modelled, laws: dict[str, Draws | None]) -> Figures:
     """Completeness and continuity of a subject, and what they are made of, beside those of principal components."""
+    with stage.drawing("moments"):
+        moments = subject.model.space.moments(subject.codes(stage.train))
     affinity, headline = stage.completeness(subject, moments.draw, "completeness")
     figures = {
         "completeness": headline,
@@ -271,15 +288,16 @@ def informed(stage: Stage, model: LatentModel, subject: Subject, spent: informat
     """What the code costs and keeps, how codes lie, and how the decoder stretches them."""
     active = active_units(model, stage.train)
     figures = {"active_units": Estimate(float(active.sum()))}
-    figures |= costs(stage, model, spent) | aggregated(stage, model)
-    figures |= kept_beside_pca(stage, model, int(active.sum()))
-    return figures | stretched(stage, model, subject, active)
+    figures |= measured(COSTS, lambda: costs(stage, model, spent))
+    figures |= measured(AGGREGATED, lambda: aggregated(stage, model))
+    figures |= measured(KEPT, lambda: kept_beside_pca(stage, model, int(active.sum())))
+    return figures | measured(STRETCHED, lambda: stretched(stage, model, subject, active))
 
 
 def costs(stage: Stage, model: LatentModel, held_out: information.Costs) -> Figures:
     """Distortion, rate and bounds of held-out rows."""
     figures = {"distortion": mean_of(held_out.distortion)}
-    names = ("rate", "loss", "nll", "effective_samples", "gain")
+    names = COSTS[1:]
     if not model.has_rate:
         return figures | {name: unknown(NO_DENSITY) for name in names}
     count, draws = information.affordable(model)
@@ -308,7 +326,7 @@ def gained(model: LatentModel, train: Rows, held_out: Rows, spent: information.C
 def aggregated(stage: Stage, model: LatentModel) -> Figures:
     """I(x;z) and the gap between the aggregated posterior and the prior, over training rows; holes of the prior."""
     if not model.has_rate:
-        return {name: unknown(NO_DENSITY) for name in ("rate_train", "mutual_information", "marginal_kl", "prior_holes")}
+        return {name: unknown(NO_DENSITY) for name in AGGREGATED}
     with stage.drawing("mutual_information"):
         q = model.encode(stage.train.spread(M))
         draw = q.draw()
@@ -368,10 +386,10 @@ def stretched(stage: Stage, model: LatentModel, subject: Subject, active: Tensor
     def decode(codes: Tensor) -> Tensor:
         return model.decode(model.space.project(codes).unsqueeze(0)).mean.squeeze(0)[:, numbers]
 
-    norm, condition = information.geometry(decode, points, z.std(0) * active, model.space.dimensions)
     if not len(numbers) or not bool(active.any()):
         none = unknown("nothing of the code decodes to a number")
         return {"stretch": none, "condition": none}
+    norm, condition = information.geometry(decode, points, z.std(0) * active)
     return {"stretch": information.spread_of(norm), "condition": information.spread_of(condition)}
 
 
@@ -401,7 +419,7 @@ def attributed(stage: Stage, model: LatentModel, law: Prior) -> Figures:
     with stage.drawing("approximation"):
         losses = attribution.refine(model, rows, information.affordable(model)[1])
     if not model.has_rate:
-        return {name: unknown(NO_DENSITY) for name in ("approximation", "amortisation", "prior_mismatch")}
+        return {name: unknown(NO_DENSITY) for name in ATTRIBUTED}
     with stage.drawing("prior_mismatch"), torch.no_grad():
         z = model.encode(stage.held_out).rsample()
     mismatch = mean_of(attribution.prior_mismatch(z, OwnPrior().bind(model).log_prob, law.log_prob))

@@ -20,6 +20,8 @@ from latente.certificate.estimates import LEAST_CONTRAST, LEAST_ROWS, Array, Est
 NEIGHBOURS = 5
 CANDIDATES = 20  # neighbours that are kept, so that those within a half of the points are among them
 HALVES = 50
+ALIKE = "rows and rows of shuffled columns are nearly alike"
+TOO_FEW = "too few validation rows to measure this"
 
 
 @dataclass(frozen=True)
@@ -103,6 +105,11 @@ class Scale:
         """S_real - S_null: how much there is to tell."""
         return self.real.value - self.null.value
 
+    @property
+    def contrast_error(self) -> float:
+        """Standard error of the contrast, as if both affinities were of held-out rows of their own: these are a sample, too."""
+        return math.hypot(_standard_error(self.null.halves), _standard_error(self.real.halves))
+
     def refused(self) -> str:
         """Why the data can't support a figure; empty where it can."""
         if self.real.m < LEAST_ROWS:
@@ -110,13 +117,16 @@ class Scale:
         return self.alike()
 
     def alike(self) -> str:
-        """Whether rows hold no more than their columns one by one, in words; empty where they do, or are too few to tell."""
+        """Why rows can't be told from rows of shuffled columns: there is no structure, or (where the interval of the contrast
+        reaches what it takes) there are too few rows to see it. Empty where they can, or where it was not looked at.
+        """
         if self.real.m < LEAST_ROWS or self.contrast >= LEAST_CONTRAST:
             return ""
-        return (
-            f"rows and rows of shuffled columns are nearly alike (contrast {self.contrast:.2f}, of which it takes "
-            f"{LEAST_CONTRAST}): there is no structure to be complete in"
-        )
+        error, takes = 1.96 * self.contrast_error, f"it takes {LEAST_CONTRAST}"
+        if max(0.0, self.contrast) + error < LEAST_CONTRAST:  # by its nature a contrast is not below 0
+            return f"{ALIKE} (contrast {self.contrast:.2f}, of which {takes}): the columns hardly depend on one another"
+        found = f"is {self.contrast:.2f} ± {error:.2f}, and {takes}; hold out more of them (validation_fraction)"
+        return f"{TOO_FEW}: with {self.real.m:,} the contrast of rows and rows of shuffled columns {found}"
 
 
 def completeness(fake: Affinity, scale: Scale) -> Estimate:
@@ -125,7 +135,8 @@ def completeness(fake: Affinity, scale: Scale) -> Estimate:
     if refused:
         return unknown(refused)
     value = (fake.value - scale.null.value) / scale.contrast
-    halves = (fake.halves - scale.null.halves) / (scale.real.halves - scale.null.halves)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        halves = (fake.halves - scale.null.halves) / (scale.real.halves - scale.null.halves)
     return _with_interval(value, halves).clipped()
 
 
@@ -137,7 +148,9 @@ def beyond(own: Affinity, other: Affinity, scale: Scale) -> Estimate:
     if refused:
         return unknown(refused)
     value = completeness(own, scale).value - completeness(other, scale).value
-    found = _with_interval(value, (own.halves - other.halves) / (scale.real.halves - scale.null.halves))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        halves = (own.halves - other.halves) / (scale.real.halves - scale.null.halves)
+    found = _with_interval(value, halves)
     return replace(found, low=max(-1.0, found.low), high=min(1.0, found.high))
 
 
@@ -147,13 +160,18 @@ def affinity_of(affinity: Affinity) -> Estimate:
 
 
 def _with_interval(value: float, halves: Array) -> Estimate:
-    """Normal, by the spread of half-samples.
+    """Normal, by the spread of half-samples."""
+    error = _standard_error(halves)
+    return Estimate(value, value - 1.96 * error, value + 1.96 * error)
+
+
+def _standard_error(halves: Array) -> float:
+    """Of the whole, by the spread of half-samples.
 
     Of a mean, that spread is the standard error of the whole (Politis and Romano 1994). Here the variance is about twice as
     large: each half draws its graph of neighbours anew. Hence the √2, which simulation bears out (see the tests).
     """
-    error = float(halves.std(ddof=1)) / math.sqrt(2)
-    return Estimate(value, value - 1.96 * error, value + 1.96 * error)
+    return float(halves.std(ddof=1)) / math.sqrt(2) if np.isfinite(halves).all() else math.nan
 
 
 def density_and_coverage(real: Array, fake: Array, reference: Array) -> tuple[Estimate, Estimate]:

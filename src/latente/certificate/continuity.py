@@ -35,7 +35,8 @@ class Closeness:
     @property
     def share(self) -> float:
         """1 - E nearest / E other: how much closer the nearest row is than any."""
-        return float(1 - self.nearest.mean() / self.other.mean())
+        other = float(self.other.mean())
+        return 1 - float(self.nearest.mean()) / other if other > 0 else 0.0
 
 
 def continuity(near: Array, far: Array, real: Closeness, seed: int = 0) -> Estimate:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -16,6 +16,7 @@ REPEATS = 200
 INTERVAL = (2.5, 97.5)  # percentiles
 LEAST_ROWS = 20
 LEAST_CONTRAST = 0.1
+NOT_FINITE = "what it is computed from is 0, or not finite"
 NO_DENSITY = "an autoencoder has no distribution over codes"
 NOT_REFINED = "posteriors of this family are not refined row by row"
 
@@ -48,7 +49,9 @@ class Estimate:
     def to_dict(self) -> dict[str, Any]:
         """Plain values, None for a number that is not finite."""
         numbers = {"value": self.value, "low": self.low, "high": self.high}
-        return {name: number if math.isfinite(number) else None for name, number in numbers.items()} | {"reason": self.reason}
+        return {name: float(number) if math.isfinite(number) else None for name, number in numbers.items()} | {
+            "reason": self.reason
+        }
 
 
 def unknown(reason: str) -> Estimate:
@@ -60,10 +63,26 @@ def unknown(reason: str) -> Estimate:
     return Estimate(math.nan, reason=reason)
 
 
+def measured(names: Iterable[str], measure: Callable[[], Mapping[str, Estimate]]) -> dict[str, Estimate]:
+    """Figures by their names; those that can't be computed of what a model gives are unknown, and so are those that are not
+    finite: no figure takes the others with it.
+    """
+    try:
+        with np.errstate(all="ignore"):
+            found = dict(measure())
+    except (ArithmeticError, ValueError, RuntimeError) as error:  # of linear algebra, of neighbours, of sums that overflow
+        return {name: unknown(f"it can't be computed of what the model gives ({error})") for name in names}
+    return {
+        name: figure if figure.known or figure.reason else replace(figure, reason=NOT_FINITE) for name, figure in found.items()
+    }
+
+
 def mean_of(values: Array) -> Estimate:
     """The mean of independent values [N] with its normal 95% interval."""
     if not len(values):
         return unknown("there are no rows")
+    if not np.isfinite(values).all():
+        return unknown(f"of {len(values):,} rows, {int((~np.isfinite(values)).sum()):,} have no finite value")
     mean, error = float(values.mean()), standard_error(values)
     return Estimate(mean, mean - 1.96 * error, mean + 1.96 * error)
 

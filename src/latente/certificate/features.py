@@ -53,7 +53,8 @@ class Features:
         rows = rows.spread(MOST_ROWS)
         raw: Callable[[Rows], Array] = Pictures.fit(rows) if fields[0].shape else Columns.fit(rows, fields)
         values = raw(rows)
-        pca = PCA(min(MOST_DIMENSIONS, *values.shape), random_state=0).fit(values)
+        with np.errstate(invalid="ignore"):  # where all rows are the same one, no variance is divided by none
+            pca = PCA(min(MOST_DIMENSIONS, *values.shape), random_state=0).fit(values)
         shares = np.cumsum(pca.explained_variance_ratio_)
         count = min(int(np.searchsorted(shares, KEPT_VARIANCE - 1e-9)) + 1, len(shares))
         return cls(raw, pca.mean_, pca.components_[:count].T, math.sqrt(pca.explained_variance_[:count].sum()))

@@ -104,7 +104,7 @@ def mutual_information(terms: Array) -> Estimate:
     """
     cap = math.log(len(terms))
     estimate = mean_of(terms)
-    if estimate.value <= cap - CAP_MARGIN:
+    if not estimate.known or estimate.value <= cap - CAP_MARGIN:
         return estimate
     reason = f"at least: {len(terms):,} rows can't show more than log {len(terms):,} = {cap:.2f} nats"
     return Estimate(estimate.value, estimate.low, estimate.high, reason)
@@ -163,7 +163,8 @@ def kept_beyond(values: Tensor, rebuilt: Tensor, other: Tensor, mean: Tensor, se
 def _squared(values: Tensor, others: Sequence[Tensor], seen: Tensor | None) -> Array:
     """Squared distances of rows [N, P] to each of the others, over what was seen, [others, N]."""
     weight = torch.ones_like(values) if seen is None else seen.to(values.dtype)
-    return np.stack([((values - other).square() * weight).sum(1).double().numpy() for other in others])
+    differences = (values.double() - other.double() for other in others)  # squares of large values overflow in single precision
+    return np.stack([(difference.square() * weight).sum(1).numpy() for difference in differences])
 
 
 def geometry(
@@ -172,25 +173,28 @@ def geometry(
     """Spectral norm and condition of the decoder's Jacobian at codes [N, d], both [N].
 
     Column k is the change of the decoded means for one standard deviation ``scale`` [d] of dimension k, so that neither depends
-    on the units of the code; dimensions of scale 0 are left out. By forward-mode derivatives, one dimension at a time. Of a
-    surface as many directions count as it has ``dimensions``.
+    on the units of the code; dimensions of scale 0 are left out. One dimension at a time, by a derivative of a derivative:
+    PyTorch's forward mode loads what it has deprecated. Of a surface as many directions count as it has ``dimensions``.
     """
     columns = []
     for k in torch.nonzero(scale).squeeze(1).tolist():
         direction = torch.zeros_like(z)
         direction[:, k] = scale[k]
-        columns.append(torch.func.jvp(decode, (z,), (direction,))[1].detach())
+        columns.append(torch.autograd.functional.jvp(decode, z, direction)[1].detach())  # type: ignore[no-untyped-call]
     if not columns:
         nothing = np.zeros(len(z))
         return nothing, np.full(len(z), math.nan)
-    singular = torch.linalg.svdvals(torch.stack(columns, -1).double()).numpy()
-    smallest = singular[:, :dimensions][:, -1]
-    return singular[:, 0], singular[:, 0] / np.maximum(smallest, FLAT * singular[:, 0])
+    jacobian = torch.stack(columns, -1).double()
+    finite = torch.isfinite(jacobian).all(-1).all(-1).numpy()
+    singular = torch.linalg.svdvals(jacobian.nan_to_num(0.0, 0.0, 0.0)).numpy()
+    norm = np.where(finite, singular[:, 0], math.nan)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return norm, norm / np.maximum(singular[:, :dimensions][:, -1], FLAT * singular[:, 0])
 
 
 def spread_of(values: Array) -> Estimate:
     """The median, with the 95% quantile as the upper end."""
     values = values[np.isfinite(values)]
     if not len(values):
-        return unknown("nothing of the code decodes to a number")
+        return unknown("nothing of the code decodes to a number, or what it decodes to changes without a bound")
     return Estimate(float(np.median(values)), high=float(np.quantile(values, 0.95)), reason="upper end: the 95% quantile")

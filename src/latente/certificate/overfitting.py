@@ -41,12 +41,12 @@ def data_copying(train: Array, held_out: Array, fake: Array) -> Estimate:
     """
     if min(len(held_out), len(fake)) < LEAST_ROWS:
         return unknown(f"{len(held_out)} held-out rows are too few; it takes {LEAST_ROWS}")
-    cells = max(1, min(MOST_CELLS, len(held_out) // (2 * LEAST_IN_CELL)))
+    cells = max(1, min(MOST_CELLS, len(held_out) // (2 * LEAST_IN_CELL), len(np.unique(train, axis=0))))
     means = KMeans(cells, n_init=3, random_state=0).fit(train)
     scores = [
         (len(of_held_out), _z_score(_nearest(of_fake, of_train), _nearest(of_held_out, of_train)))
         for of_train, of_held_out, of_fake in _by_cell(means, train, held_out, fake)
-        if min(len(of_held_out), len(of_fake)) >= LEAST_IN_CELL / 2
+        if min(len(of_held_out), len(of_fake)) >= LEAST_IN_CELL / 2 and len(of_train)
     ]
     if not scores:
         return unknown("no cell of the training rows holds enough held-out and generated rows")
@@ -109,6 +109,9 @@ def membership(train: Array, held_out: Array) -> tuple[Estimate, Estimate]:
     if min(n, m) < LEAST_ROWS:
         few = unknown(f"{m} held-out rows are too few; it takes {LEAST_ROWS}")
         return few, few
+    if not (np.isfinite(train).all() and np.isfinite(held_out).all()):
+        none = unknown("the loss of some rows is not finite")
+        return none, none
     area = _area(held_out, train)
     error = math.sqrt((n + m + 1) / (12 * n * m))
     found = mean_of((train < np.quantile(held_out, 0.01)).astype(float)).clipped()

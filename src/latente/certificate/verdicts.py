@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
+from latente.certificate.completeness import ALIKE
 from latente.certificate.estimates import Estimate
 from latente.training.diagnosis import COLLAPSED, FREE_THE_CODE, NO_STRUCTURE, ONE_BY_ONE, TRAIN_THE_CODE
 
@@ -61,7 +62,7 @@ def verdicts(figures: Figures, kind: Kind = Kind()) -> tuple[Verdict, ...]:
 def no_structure(figures: Figures, kind: Kind) -> Verdict | None:
     """The data's fault: shuffled columns pass for real rows, and the model explains no more than columns one by one."""
     completeness, gain = _of(figures, "completeness"), _of(figures, "gain")
-    if "contrast" not in completeness.reason or gain.low > 0 or kind.related:
+    if not completeness.reason.startswith(ALIKE) or gain.low > 0 or kind.related:
         return None
     explained = f"; the model gains {gain.value:+.2f} nats per row over independent columns" if gain.known else ""
     return Verdict(

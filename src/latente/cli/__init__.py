@@ -29,7 +29,8 @@ from latente.cli import (
     sample,
     tradeoff,
 )
-from latente.cli.failures import failed
+from latente.cli.console import OPEN
+from latente.cli.failures import failed, open_streams
 from latente.version import __version__
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, pretty_exceptions_enable=False)
@@ -60,7 +61,10 @@ def _tell_version(wanted: bool) -> None:
         raise typer.Exit
 
 
-@app.callback(epilog="Exit codes: 0 done, 1 failed (one sentence says why), 2 used wrongly. LATENTE_DEBUG=1 shows tracebacks.")
+@app.callback(
+    epilog="Exit codes: 0 done, 1 failed (one sentence says why) or incomplete, 2 used wrongly, 130 stopped by Ctrl-C, "
+    "141 the reader of the output has gone. LATENTE_DEBUG=1 shows tracebacks."
+)
 def latente(
     version: Annotated[
         bool, typer.Option("--version", help="Print the version.", callback=_tell_version, is_eager=True)
@@ -73,7 +77,7 @@ def latente(
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run one command and end the process: 0 done, 1 failed, 2 used wrongly, 130 stopped by Ctrl-C.
+    """Run one command and end the process: 0 done, 1 failed, 2 used wrongly, 130 stopped by Ctrl-C, 141 output not read.
 
     Args:
         arguments: of the command line; by default those of the process.
@@ -83,11 +87,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def _run(arguments: Sequence[str] | None) -> int:
     debug = bool(os.environ.get("LATENTE_DEBUG"))
+    open_streams()
+    OPEN.clear()
     try:
         with warnings.catch_warnings():
             if not debug:
                 warnings.simplefilter("ignore")  # what a person should know is a LatenteWarning, which commands listen for
             code = _ended(arguments)
+        for console in OPEN:
+            console.end()
         sys.stdout.flush()  # here and not at exit, where a full disc would go unnoticed
         return code
     except Exception as error:
@@ -99,5 +107,7 @@ def _ended(arguments: Sequence[str] | None) -> int:
     try:
         get_command(app)(args=None if arguments is None else list(arguments), prog_name="latente")
     except SystemExit as end:
+        if isinstance(end.__context__, BrokenPipeError):  # typer would make it a failure
+            raise end.__context__ from None
         return end.code if isinstance(end.code, int) else int(end.code is not None)
     return 0

@@ -3,22 +3,29 @@
 from __future__ import annotations
 
 from latente.cli.console import Console
-from latente.cli.options import Data, Json, OutTable, Quiet, Run, UnknownLevels
+from latente.cli.options import Data, Force, Json, OutTable, Quiet, Run, UnknownLevels
+from latente.cli.reading import Reading, reads
 
 
+@reads
 def anomalies(
     run: Run,
     data: Data,
     out: OutTable = "-",
+    force: Force = False,
     unknown: UnknownLevels = None,
     json: Json = False,
     quiet: Quiet = False,
+    reading: Reading | None = None,
 ) -> None:
     """How unlikely each row is, and the columns that make it so.
 
-    The score is log p(x) in nats; the p-value compares it with rows that were held out of training.
+    score: log p(x) in nats, LOWER is stranger. anomaly: how far the score is below the threshold, in nats, HIGHER is stranger,
+    and above 0 is an anomaly. p_value: the share of held-out rows that are as strange, LOWER is stranger. fields: the columns
+    that say most against the row.
 
-    Rows like those of the training data have a p-value of at most 0.05 in 5 of 100 cases, whatever the model.
+    Rows like those of the training data have a p-value of at most 0.05 in 5 of 100 cases, whatever the model. A row without
+    any value has no score, and these columns are empty.
 
     \b
     Example:
@@ -26,11 +33,13 @@ def anomalies(
     """
     from latente.cli.tasks import Task
 
-    task = Task(run, out, Console(json, quiet), unknown=unknown, numbers=True, text=True)
+    task = Task(
+        run, out, Console(json, quiet), data=data, force=force, unknown=unknown, reading=reading, numbers=True, text=True
+    )
     found = task.vae.anomalies(data)
     from latente.cli.output import as_table
 
-    below = sum(p <= 0.05 for p in as_table(found, ())["p_value"].to_pylist())
+    below = sum(p is not None and p <= 0.05 for p in as_table(found, ())["p_value"].to_pylist())
     task.finish(found, anomalous=below)
     if task.destination.path is not None:
-        task.console.say(f"{below:,} of them have a p-value of at most 0.05")
+        task.console.say(f"{below:,} of them have a p-value of at most 0.05; a higher 'anomaly' is stranger")

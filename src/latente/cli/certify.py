@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import nullcontext
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -11,6 +14,7 @@ from latente.cli.console import Console
 from latente.cli.failures import Misused
 from latente.cli.fit import reported
 from latente.cli.options import Json, Quiet, Run, UnknownLevels
+from latente.cli.reading import Reading, reads
 
 if TYPE_CHECKING:
     from latente.certificate import Certificate
@@ -44,6 +48,7 @@ Law = Annotated[
 ]
 
 
+@reads
 def certify(
     run: Run,
     data: FittedOn = "",
@@ -52,6 +57,7 @@ def certify(
     unknown: UnknownLevels = None,
     json: Json = False,
     quiet: Quiet = False,
+    reading: Reading | None = None,
 ) -> None:
     """Measure a latent space, and say what is wrong with it.
 
@@ -69,37 +75,39 @@ def certify(
         raise Misused("--held-out needs DATA, too: rows that the model has seen, to compare with")
     if law and not data:
         raise Misused("--law needs DATA, too: the rows that the model was fitted on, whose codes the law is fitted to")
+    from latente.cli.tasks import open_model
+
+    open_it = partial(open_model, run, unknown, reading)
     if law == EVERY:
-        tell_laws(console, run, data, held_out, unknown)
+        tell_laws(console, run, data, held_out, open_it)
         return
     with console.hearing_warnings():
         if law:
-            swap(console, run, data, held_out, law, unknown)
+            swap(console, run, data, held_out, law, open_it)
             return
-        certificate = measured(run, data, held_out, unknown) if data else kept(run)
+        certificate = measured(run, data, held_out, open_it) if data else kept(run)
     tell(console, certificate)
     console.report(certificate.to_dict())
 
 
-def measured(run: str, data: str, held_out: str, unknown: str | None) -> Certificate:
+def measured(run: str, data: str, held_out: str, open_it: Callable[[], VAE]) -> Certificate:
     """The certificate of a model, measured now, and left in the run folder where there is one."""
-    from latente.cli.tasks import open_model
+    from latente.folders import hold
     from latente.report.run_folder import write_certificate
 
-    vae = open_model(run, unknown)
-    certificate = vae.certificate(held_out or None, train=data)
-    if Path(run).is_dir():
-        write_certificate(certificate, Path(run))
+    vae, folder = open_it(), Path(run)
+    with hold(folder) if folder.is_dir() else nullcontext():
+        certificate = vae.certificate(held_out or None, train=data)
+        if folder.is_dir():
+            write_certificate(certificate, folder)
     return certificate
 
 
-def swap(console: Console, run: str, data: str, held_out: str, law: str, unknown: str | None) -> None:
+def swap(console: Console, run: str, data: str, held_out: str, law: str, open_it: Callable[[], VAE]) -> None:
     """Another law of the codes: what it changes is shown, it is left in the model, and what was drawn with the law before is
     drawn anew.
     """
-    from latente.cli.tasks import open_model
-
-    vae = open_model(run, unknown)
+    vae = open_it()
     rows = vae._read(data)
     before, was = vae.certificate(held_out or None, train=rows), vae.fitted_prior_.in_words
     vae.refit_prior(law, train=rows)
@@ -123,8 +131,9 @@ def _write_law(console: Console, vae: VAE, rows: Any, certificate: Certificate, 
     """
     from latente.cli.tasks import model_file
     from latente.estimator import load
+    from latente.folders import hold
     from latente.report.page import language_of
-    from latente.report.run_folder import REPORT, write_certificate, write_run
+    from latente.report.run_folder import FILES, REPORT, SURVEY, write_certificate, write_parts
     from latente.report.shown import Shown
     from latente.report.texts import speaking
 
@@ -135,20 +144,21 @@ def _write_law(console: Console, vae: VAE, rows: Any, certificate: Certificate, 
         return
     lang = language_of(folder / REPORT)
     shown = Shown(vae, rows) if lang else None
-    with speaking(lang or "en"):
-        write_run(whole, shown, folder)
-    write_certificate(certificate, folder)
-    if shown is not None:
-        reported(shown, folder, console, lang=lang, certificate=certificate, source=data)
+    with hold(folder) as held, held.stage() as stage:
+        with speaking(lang or "en"):
+            paths = write_parts(whole, shown, stage)
+        paths["certificate"] = write_certificate(certificate, stage)
+        if shown is not None:
+            paths |= reported(shown, stage, folder, console, lang=lang, certificate=certificate, source=data)
+        held.commit(paths, [name for name in FILES if name != SURVEY])  # which knows nothing of the law
 
 
-def tell_laws(console: Console, run: str, data: str, held_out: str, unknown: str | None) -> None:
+def tell_laws(console: Console, run: str, data: str, held_out: str, open_it: Callable[[], VAE]) -> None:
     """What each law of the codes would reach; the model stays as it is."""
-    from latente.cli.tasks import open_model
     from latente.studies.prior_comparison import HEADER, compare_priors
 
     with console.hearing_warnings():
-        found = compare_priors(open_model(run, unknown), train=data, held_out=held_out or None)
+        found = compare_priors(open_it(), train=data, held_out=held_out or None)
     console.table(HEADER, found.lines(), title="Laws of the codes, by held-out rows; rate and loss as if each were the prior")
     for note in found.notes:
         console.remark(note)

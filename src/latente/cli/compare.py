@@ -11,6 +11,8 @@ from latente.cli import options
 from latente.cli.console import Console
 from latente.cli.fit import Device, Hidden, KindsOfColumns, LatentDim, MaxEpochs, TimeLimit, stem
 from latente.cli.options import AUTO, Data, Json, Lang, Quiet, Seed, named
+from latente.cli.output import refuse_own_input
+from latente.cli.reading import Reading, reads
 
 if TYPE_CHECKING:
     from latente.catalogue import Recipe
@@ -26,6 +28,7 @@ Out = Annotated[
 ]
 
 
+@reads
 def compare(
     data: Data,
     recipes: Recipes = "autoencoder,vae",
@@ -40,6 +43,7 @@ def compare(
     lang: Lang = None,
     json: Json = False,
     quiet: Quiet = False,
+    reading: Reading | None = None,
 ) -> None:
     """Show several models of the same rows side by side.
 
@@ -52,15 +56,19 @@ def compare(
       latente compare wine.csv --recipes autoencoder,vae,beta-vae:beta=4 --latent-dim 2 -o wine-models
     """
     chosen = asked(recipes)
+    from latente.data import read
+    from latente.estimator import text_columns
     from latente.report.study_pages import COMPARE, claim_study, write_comparison
     from latente.report.texts import language
     from latente.studies.comparison import compare as made
 
     console, folder = Console(json, quiet), Path(out or f"{stem(data)}-compare")
     claim_study(folder, COMPARE)
+    refuse_own_input(list(folder.rglob("*")), [data])
     with console.hearing_warnings():
+        rows = read(data, texts=text_columns(options.kinds(kinds)), **(reading or {}))
         found = made(
-            data, chosen, latent_dim=latent_dim, time_limit=time_limit, random_state=seed, hidden=hidden,
+            rows, chosen, latent_dim=latent_dim, time_limit=time_limit, random_state=seed, hidden=hidden,
             max_epochs=max_epochs, device=device, kinds=options.kinds(kinds), **console.told_of_fits(),
         )  # fmt: skip
         paths = write_comparison(found, folder, str(lang or language()), stem(data))

@@ -5,38 +5,59 @@ from __future__ import annotations
 import json
 import math
 import sys
+import time
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
 from typing import Any
 
 from latente.errors import LatenteWarning
 
 WIDE = 160
+MAX_REMARKS = 3
+RANKS = {"incomplete": 0, "interrupted": 0, "warning": 1}  # of kinds of remarks, the most important first; others come last
+SILENCE = 30.0  # seconds between two lines of progress where no terminal is
+
+OPEN: list[Console] = []
+"""Those of the command that runs, which have their last word when it has ended."""
 
 
-@dataclass(frozen=True)
+@dataclass
 class Console:
-    """How a command speaks.
+    """How a command speaks: what it has to remark is collected, and the most important of it is said at the end.
 
     Attributes:
         json: to a program: one JSON object on stdout.
         quiet: not at all, but for errors.
+        rest: where the remarks are for which there is no line.
     """
 
     json: bool = False
     quiet: bool = False
+    rest: str = "--json lists them all"
+    _remarks: dict[str, str] = field(default_factory=dict, init=False)
+    _result: dict[str, Any] = field(default_factory=dict, init=False)
+    _spoke: float = field(default_factory=time.monotonic, init=False)
+
+    def __post_init__(self) -> None:
+        OPEN.append(self)
 
     @property
     def shows_progress(self) -> bool:
-        """Whether a bar, or lines in a pipe, should tell how far things are."""
-        return not (self.json or self.quiet)
+        """Whether a bar should tell how far things are."""
+        return not (self.json or self.quiet) and sys.stderr.isatty()
+
+    def progress(self, text: str) -> None:
+        """How far things are, on stderr: on a terminal each time, elsewhere now and then."""
+        now = time.monotonic()
+        if not (self.json or self.quiet) and (sys.stderr.isatty() or now - self._spoke > SILENCE):
+            self._spoke = now
+            on_stderr(text)
 
     def told_of_fits(self) -> dict[str, Any]:
         """How a study tells of its fits: a line before each, and a bar where there is a terminal."""
-        bar = self.shows_progress and sys.stderr.isatty()
-        return {"verbose": int(bar), "told": lambda fit: self.remark(fit, "fitting")}
+        return {"verbose": int(self.shows_progress), "told": lambda fit: self.progress(f"fitting: {fit}")}
 
     def say(self, text: str) -> None:
         """A result in words, on stdout."""
@@ -44,14 +65,38 @@ class Console:
             print(text)
 
     def remark(self, text: str, kind: str = "note") -> None:
-        """A line on stderr that a person should know of."""
-        if not self.quiet:
-            print(f"{kind}: {' '.join(text.split())}", file=sys.stderr)
+        """Something that a person should know of."""
+        self._remarks.setdefault(" ".join(text.split()), kind)
 
     def report(self, values: Mapping[str, Any]) -> None:
-        """The result as JSON, where a program listens."""
-        if self.json:
-            print(json.dumps(plain(values), allow_nan=False))
+        """The result, where a program listens: JSON at the end of the command, with what there was to remark."""
+        self._result.update(values)
+
+    def end(self) -> None:
+        """Say what was collected, remarks after what is on stdout: where that can't be written, there is another word."""
+        self.end_result()
+        sys.stdout.flush()
+        if not self.quiet:
+            for line in self._lines():
+                on_stderr(line)
+        self._remarks = {}
+
+    def end_result(self) -> None:
+        """The result as JSON, where a program listens and there is one."""
+        if self.json and self._result:
+            print(json.dumps(plain({**self._result, "warnings": self.ranked()}), allow_nan=False))
+        self._result = {}
+
+    def ranked(self) -> list[str]:
+        """What was remarked, the most important first."""
+        return sorted(self._remarks, key=lambda text: RANKS.get(self._remarks[text], len(RANKS)))
+
+    def _lines(self) -> list[str]:
+        lines = [f"{self._remarks[text]}: {text}" for text in self.ranked()]
+        left = len(lines) - MAX_REMARKS
+        if left > 0:
+            lines[MAX_REMARKS - 1] += f" (and {left} more: {self.rest})"
+        return lines[:MAX_REMARKS]
 
     def table(self, names: Sequence[str], rows: Sequence[Sequence[object]], title: str = "") -> None:
         """A table in plain columns, as wide as the terminal; on stdout."""
@@ -68,12 +113,12 @@ class Console:
 
     @contextmanager
     def hearing_warnings(self) -> Iterator[list[str]]:
-        """Inside, a warning is a line on stderr, and is kept in the list."""
+        """Inside, a warning is remarked, and is kept in the list."""
         with warnings.catch_warnings():
             yield self.hear_warnings()
 
     def hear_warnings(self) -> list[str]:
-        """From now on, to the end of the command, a warning is a line on stderr, and is kept in the list."""
+        """From now on, to the end of the command, a warning is remarked, and is kept in the list."""
         heard: list[str] = []
 
         def hear(message: Warning | str, category: type[Warning], *_: Any, **__: Any) -> None:
@@ -83,6 +128,12 @@ class Console:
         warnings.simplefilter("always", LatenteWarning)
         warnings.showwarning = hear
         return heard
+
+
+def on_stderr(text: str) -> None:
+    """A line on stderr, or none where it is full or closed: the result counts."""
+    with suppress(OSError, ValueError):
+        print(text, file=sys.stderr, flush=True)
 
 
 def counted(number: int, what: str) -> str:

@@ -126,9 +126,9 @@ def demo(out: Folder = "latente-demo", seed: Seed = 0, lang: Lang = None, json: 
 
 def written(model: Compared, digits: Digits, folder: Path) -> dict[str, Path]:
     """The run folder of one of the two."""
-    from latente.report.run_folder import write_certificate, write_run
+    from latente.report.run_folder import write_run
 
-    return {**write_run(model.vae, digits.seen, folder), "certificate": write_certificate(model.certificate, folder)}
+    return write_run(model.vae, digits.seen, folder, model.certificate)
 
 
 def fitted(recipe: str, digits: Digits, seed: int, console: Console) -> Compared:

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from latente.cli.console import Console
-from latente.cli.options import Data, Json, OutRows, Quiet, Run, UnknownLevels
+from latente.cli.options import Data, Force, Json, OutRows, Quiet, Run, UnknownLevels
+from latente.cli.reading import Reading, reads
 
 
+@reads
 def denoise(
     run: Run,
     data: Data,
     out: OutRows = "-",
+    force: Force = False,
     unknown: UnknownLevels = None,
     json: Json = False,
     quiet: Quiet = False,
+    reading: Reading | None = None,
 ) -> None:
     """The clean row behind each noisy one.
 
@@ -24,5 +28,5 @@ def denoise(
     """
     from latente.cli.tasks import Task
 
-    task = Task(run, out, Console(json, quiet), unknown=unknown)
+    task = Task(run, out, Console(json, quiet), data=data, force=force, unknown=unknown, reading=reading)
     task.finish(task.vae.denoise(data))

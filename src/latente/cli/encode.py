@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from latente.cli.console import Console
-from latente.cli.options import Data, Json, OutTable, Quiet, Run, UnknownLevels
+from latente.cli.options import Data, Force, Json, OutTable, Quiet, Run, UnknownLevels
+from latente.cli.reading import Reading, reads
 
 
+@reads
 def encode(
     run: Run,
     data: Data,
     out: OutTable = "-",
+    force: Force = False,
     unknown: UnknownLevels = None,
     json: Json = False,
     quiet: Quiet = False,
+    reading: Reading | None = None,
 ) -> None:
     """The code of each row, one column a dimension.
 
@@ -22,5 +26,5 @@ def encode(
     """
     from latente.cli.tasks import Task
 
-    task = Task(run, out, Console(json, quiet), unknown=unknown, numbers=True)
+    task = Task(run, out, Console(json, quiet), data=data, force=force, unknown=unknown, reading=reading, numbers=True)
     task.finish(task.vae.transform(data), tuple(task.vae.get_feature_names_out()))

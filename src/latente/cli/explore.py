@@ -9,6 +9,7 @@ import typer
 from latente.cli.console import Console
 from latente.cli.export import Compared, name_of, subjects
 from latente.cli.options import Json, Quiet, Run
+from latente.cli.reading import Reading, reads
 from latente.errors import LatenteError
 
 Shown = Annotated[str, typer.Option("--data", metavar="DATA", help="Rows to show on the map.", show_default="no rows")]
@@ -16,6 +17,7 @@ Port = Annotated[int, typer.Option("--port", min=0, max=65535, help="Port of the
 NoBrowser = Annotated[bool, typer.Option("--no-browser", help="Print the address, and open no browser.")]
 
 
+@reads
 def explore(
     run: Run,
     data: Shown = "",
@@ -24,6 +26,7 @@ def explore(
     no_browser: NoBrowser = False,
     json: Json = False,
     quiet: Quiet = False,
+    reading: Reading | None = None,
 ) -> None:
     """Walk through a latent space in the browser.
 
@@ -42,11 +45,12 @@ def explore(
     from latente.explorer.pack import pack
 
     with console.hearing_warnings():
-        models = subjects([run, compare] if compare else [run], data, bool(data))
+        models = subjects([run, compare] if compare else [run], data, bool(data), reading)
 
     def ready(address: str) -> None:
         console.say(f"{address}\nCtrl-C ends it")
         console.report({"address": address})
+        console.end()
         if not no_browser:
             typer.launch(address)
 

@@ -9,7 +9,9 @@ import typer
 
 from latente.cli.console import Console
 from latente.cli.failures import Misused
-from latente.cli.options import Json, Quiet, Run
+from latente.cli.options import Force, Json, Quiet, Run
+from latente.cli.output import refuse_own_input
+from latente.cli.reading import Reading, reads
 
 Page = Annotated[str, typer.Argument(metavar="PAGE", help="The file to write, such as page.html.")]
 Compared = Annotated[
@@ -36,14 +38,17 @@ Written = Annotated[
 ]
 
 
+@reads
 def export(
     run: Run,
     page: Page,
     data: Measured = "",
     with_rows: Written = "",
     compare: Compared = "",
+    force: Force = False,
     json: Json = False,
     quiet: Quiet = False,
+    reading: Reading | None = None,
 ) -> None:
     """Write a latent space as one page that works offline.
 
@@ -62,10 +67,11 @@ def export(
     from latente.explorer.export import export as write
     from latente.explorer.pack import header_of, pack
 
+    refuse_own_input([Path(page)], [run, compare, data, with_rows], force)
     if with_rows:
         console.remark(f"the rows of {with_rows} and their codes can be read by anyone who has {page}", "warning")
     with console.hearing_warnings() as warned:
-        models = subjects([run, compare] if compare else [run], data or with_rows, bool(with_rows))
+        models = subjects([run, compare] if compare else [run], data or with_rows, bool(with_rows), reading)
     content = pack(name_of(run), models)
     path = write(page, content)
     notes = [note["en"] for note in header_of(content)["notes"]]
@@ -76,12 +82,12 @@ def export(
     console.report({"out": path, "bytes": size, "with_rows": bool(with_rows), "notes": [*warned, *notes]})
 
 
-def subjects(runs: list[str], data: str, with_rows: bool) -> list[Any]:
+def subjects(runs: list[str], data: str, with_rows: bool, reading: Reading | None) -> list[Any]:
     """The models of some runs, with what is known of them."""
     from latente.cli.tasks import open_model
     from latente.explorer.export import subject
 
-    return [subject(open_model(run), run, data or None, with_rows) for run in runs]
+    return [subject(open_model(run, reading=reading), run, data or None, with_rows) for run in runs]
 
 
 def name_of(run: str) -> str:

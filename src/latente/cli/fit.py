@@ -16,7 +16,10 @@ import typer
 
 from latente.cli import options
 from latente.cli.console import Console, counted
+from latente.cli.failures import FAILED
 from latente.cli.options import AUTO, Data, Json, Lang, Quiet, Seed, named
+from latente.cli.output import refuse_own_input
+from latente.cli.reading import Reading, reads
 from latente.errors import StorageError
 
 if TYPE_CHECKING:
@@ -84,7 +87,8 @@ KindsOfColumns = Annotated[
         "--kinds",
         metavar="COLUMN=KIND",
         help="What a column is, where its looks deceive: real, positive, bounded, count, integer, ordinal, binary, "
-        "categorical, or identifier and text, which are left out. May be repeated.",
+        "categorical, calendar, time, duration, flag (one value, or its absence), constant (one value, filled in where it is "
+        "missing), or identifier, text and timestamp, which are left out. May be repeated.",
     ),
 ]
 Figures = Annotated[bool, typer.Option("--figures/--no-figures", help="Draw figures, and write the report with them.")]
@@ -92,6 +96,7 @@ Figures = Annotated[bool, typer.Option("--figures/--no-figures", help="Draw figu
 Certified = Annotated[bool, typer.Option("--certificate/--no-certificate", help="Measure the latent space, too.")]
 
 
+@reads
 def fit(
     data: Data,
     recipe: RecipeText = "vae",
@@ -114,6 +119,7 @@ def fit(
     lang: Lang = None,
     json: Json = False,
     quiet: Quiet = False,
+    reading: Reading | None = None,
 ) -> None:
     """Train a model; what is not given is chosen from the data.
 
@@ -145,10 +151,11 @@ def fit(
         precision=str(precision),
         random_state=seed,
         kinds=options.kinds(kinds),
+        missing=(reading or {}).get("missing"),
     )
     folder = Path(out or f"{stem(data)}-{name}")
     console, writes = Console(json, quiet), Writes(figures, certificate, lang)
-    run(vae, data, folder, console, writes, resume=resume, checkpoint_every=checkpoint_every)
+    run(vae, data, folder, console, writes, resume=resume, checkpoint_every=checkpoint_every, reading=reading or {})
 
 
 @dataclass(frozen=True)
@@ -169,58 +176,84 @@ def run(
     *,
     resume: bool,
     checkpoint_every: float,
+    reading: Reading,
 ) -> None:
     """Fit, write the run folder with what is wanted, and say what came of it."""
     from latente.data import read
     from latente.estimator import text_columns
-    from latente.report.run_folder import CHECKPOINT, claim, metrics
+    from latente.folders import finish, hold
+    from latente.report.run_folder import CHECKPOINT, FILES, claim, metrics, missing_parts
 
-    claim(folder)
+    console.rest = f"latente info {folder}"
+    refuse_own_input([folder / name for name in FILES], [data])
+    finish(claim(folder))
     if resume:
         _check_resumable(folder, console)
     vae.verbose = int(console.shows_progress)
-    with console.hearing_warnings() as heard, keeping_what_there_is() as observer:
-        rows = read(data, texts=text_columns(vae.kinds))
-        vae.fit(
-            rows,
-            checkpoint=folder / CHECKPOINT,
-            checkpoint_every=checkpoint_every,
-            resume=resume,
-            observer=observer,
-            keep_checkpoint=True,
-        )
-        for note in vae.notes_:
-            if note not in heard:
+    with console.hearing_warnings() as heard, keeping_what_there_is(console) as observer:
+        rows = read(data, texts=text_columns(vae.kinds), **reading)
+        with hold(folder) as held:
+            vae.fit(
+                rows,
+                checkpoint=folder / CHECKPOINT,
+                checkpoint_every=checkpoint_every,
+                resume=resume,
+                observer=observer,
+                keep_checkpoint=True,
+            )
+            for note in vae.notes_:
                 console.remark(note)
-        paths, certificate = written(vae, rows, data, folder, console, writes, heard)
-        shutil.rmtree(folder / CHECKPOINT, ignore_errors=True)  # not before: a kill until here can be resumed
+            vae.notes_ = [*dict.fromkeys([*vae.notes_, *heard])]
+            with _as_it_was(folder), held.stage() as stage:
+                paths, certificate = written(vae, rows, data, stage, folder, console, writes)
+                paths = held.commit(paths, FILES)
+            shutil.rmtree(folder / CHECKPOINT, ignore_errors=True)  # not before: a kill until here can be resumed
     if vae.figures_["finished"] == "interrupted":
-        console.remark("interrupted: the best model so far is kept")
+        console.remark("the best model so far is kept", "interrupted")
     console.say(summary(vae, folder, rows_seen=len(rows)))
     if certificate is not None:
         console.say(in_short(certificate, folder))
     if "report" in paths:
         console.say(f"report: {paths['report']} (open it in a browser)")
-    console.report({**metrics(vae), "folder": folder, "paths": paths})
+    missing = missing_parts(folder)
+    console.report({**metrics(vae), "folder": folder, "paths": paths, "missing": missing})
+    if missing:
+        raise typer.Exit(FAILED)
+
+
+@contextmanager
+def _as_it_was(folder: Path) -> Iterator[None]:
+    """Inside, what can't be written is told with what is left: the earlier run, and the checkpoint."""
+    try:
+        yield
+    except StorageError as error:
+        left = f"the model is trained, and {folder} is otherwise as it was: go on with --resume when this is mended"
+        raise StorageError(f"{error}; {left}") from error
 
 
 def written(
-    vae: VAE, rows: Any, source: str, folder: Path, console: Console, writes: Writes, heard: list[str]
+    vae: VAE, rows: Any, source: str, stage: Path, folder: Path, console: Console, writes: Writes
 ) -> tuple[dict[str, Path], Certificate | None]:
-    """Write the run folder, the model first; where everything is, and the certificate."""
-    from latente.report.run_folder import write_certificate, write_run
+    """Write the parts of a run to the stage of its folder; where they are, and the certificate."""
+    from latente.report.run_folder import DRAWN, write_certificate, write_metrics, write_parts
     from latente.report.shown import Shown
     from latente.report.texts import language, speaking
 
     shown = Shown(vae, rows) if writes.figures else None
     with speaking(writes.lang or language()) as say:
-        paths = write_run(vae, shown, folder)
-    paths |= surveyed(vae, folder, console)
-    certificate = certified(vae, console, heard) if writes.certificate else None
+        paths = write_parts(vae, shown, stage)
+    paths |= surveyed(vae, stage, console)
+    certificate = certified(vae, console) if writes.certificate else None
     if certificate is not None:
-        paths["certificate"] = write_certificate(certificate, folder)
+        paths["certificate"] = write_certificate(certificate, stage)
     if shown is not None:
-        paths |= reported(shown, folder, console, lang=say.lang, certificate=certificate, source=source)
+        paths |= reported(shown, stage, folder, console, lang=say.lang, certificate=certificate, source=source)
+    wanted = [
+        "survey",
+        *([*DRAWN, "report"] if shown else []),
+        *(["certificate"] if writes.certificate and _held_out(vae) else []),
+    ]
+    paths["metrics"] = write_metrics(vae, stage, [name for name in wanted if name not in paths])
     return paths, certificate
 
 
@@ -228,44 +261,49 @@ def surveyed(vae: VAE, folder: Path, console: Console) -> dict[str, Path]:
     """Leave in the run folder what the rows tell of the space, for a page that is exported when they are no longer at hand."""
     from latente.explorer.survey import Survey
 
-    try:
+    with _part(console, "survey of the space"):
         return {"survey": Survey.of(vae).save(folder)}
-    except StorageError:
-        raise
-    except Exception as error:  # whatever it stumbles over, the model is there and of use
-        console.remark(f"the space could not be surveyed ({type(error).__name__}: {error}); the model is saved", "warning")
-        return {}
+    return {}
 
 
-def certified(vae: VAE, console: Console, heard: list[str]) -> Certificate | None:
-    """The certificate of a model that was just fitted, and its verdicts as remarks, but for those that were ``heard`` while it
-    was; None where no rows were held out, or it could not be made.
+def certified(vae: VAE, console: Console) -> Certificate | None:
+    """The certificate of a model that was just fitted, and its verdicts as remarks; None where no rows were held out, or it
+    could not be made.
     """
-    if not vae.figures_["held_out_rows"]:
+    if not _held_out(vae):
         return None
-    try:
+    with _part(console, "certificate"):
         certificate = vae.certificate()
-    except Exception as error:  # whatever it stumbles over, the model is there and of use
-        console.remark(f"the certificate could not be made ({type(error).__name__}: {error}); the model is saved", "warning")
-        return None
-    for verdict in certificate.verdicts:
-        if not any(warning.startswith(f"{verdict.name}: ") for warning in heard):
-            console.remark(str(verdict), "warning")
-    return certificate
+        for verdict in certificate.verdicts:
+            if not any(note.startswith(f"{verdict.name}: ") for note in vae.notes_):
+                console.remark(str(verdict), "warning")
+        return certificate
+    return None
 
 
-def reported(shown: Shown, folder: Path, console: Console, **how: Any) -> dict[str, Path]:
-    """The report in a run folder, by its name; nothing, and a remark, where it could not be made."""
+def _held_out(vae: VAE) -> bool:
+    return bool(vae.figures_["held_out_rows"])
+
+
+def reported(shown: Shown, stage: Path, folder: Path, console: Console, **how: Any) -> dict[str, Path]:
+    """The report of a run folder in its stage, by its name; nothing, and a remark, where it could not be made."""
     from latente.report.report import write_report
     from latente.report.run_folder import REPORT
 
+    with _part(console, "report"):
+        return {"report": write_report(shown.vae, shown, stage / REPORT, run=folder, **how)}
+    return {}
+
+
+@contextmanager
+def _part(console: Console, what: str) -> Iterator[None]:
+    """Inside, a part of a run is made; whatever it stumbles over, the model is there and of use."""
     try:
-        return {"report": write_report(shown.vae, shown, folder / REPORT, run=folder, **how)}
+        yield
     except StorageError:
         raise
-    except Exception as error:  # whatever it stumbles over, the model is there and of use
-        console.remark(f"the report could not be made ({type(error).__name__}: {error}); the model is saved", "warning")
-        return {}
+    except Exception as error:
+        console.remark(f"the {what} could not be made ({type(error).__name__}: {error}); the model is saved", "incomplete")
 
 
 def in_short(certificate: Certificate, folder: Path) -> str:
@@ -289,8 +327,9 @@ def _check_resumable(folder: Path, console: Console) -> None:
 
 
 @contextmanager
-def keeping_what_there_is() -> Iterator[Any]:
-    """Inside, the first Ctrl-C ends training early, in all its stages, and the second ends the process at once with 130.
+def keeping_what_there_is(console: Console) -> Iterator[Any]:
+    """Inside, the first Ctrl-C ends training early, in all its stages, and the second ends the process at once with 130; where
+    there is no bar, lines tell how far training is.
 
     Yields:
         The observer that a fit needs for this.
@@ -307,6 +346,10 @@ def keeping_what_there_is() -> Iterator[Any]:
     def observer(training: Training) -> None:
         if asked:  # each stage of a fit ends at a KeyboardInterrupt, and the fit goes on with the next one
             raise KeyboardInterrupt
+        if not console.shows_progress:
+            console.progress(f"{100 * training.progress:3.0f}%  {describe(training)}")
+
+    from latente.training.progress import describe
 
     before = signal.signal(signal.SIGINT, interrupt)
     try:
@@ -318,10 +361,10 @@ def keeping_what_there_is() -> Iterator[Any]:
 def stem(data: str) -> str:
     """What a run is called after: the name of a file without its suffixes, or "query".
 
-    >>> stem("data/my wine.csv.gz"), stem("faces/"), stem("mnist.npz:x_train"), stem("select 1")
+    >>> stem("data/my wine.csv.gz"), stem("faces/"), stem("mnist.npz:x_train"), stem("from range(9)")
     ('my wine', 'faces', 'mnist', 'query')
     """
-    from latente.data.files import is_sql
+    from latente.data.sql import is_sql
 
     if is_sql(data):
         return "query"

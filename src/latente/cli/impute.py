@@ -8,7 +8,8 @@ import typer
 
 from latente.cli.console import Console
 from latente.cli.failures import Misused
-from latente.cli.options import Data, Json, OutRows, Quiet, Run, Seed, UnknownLevels
+from latente.cli.options import Data, Force, Json, OutRows, Quiet, Run, Seed, UnknownLevels
+from latente.cli.reading import Reading, reads
 
 Draws = Annotated[
     int | None,
@@ -22,16 +23,19 @@ Intervals = Annotated[
 ]
 
 
+@reads
 def impute(
     run: Run,
     data: Data,
     out: OutRows = "-",
     draws: Draws = None,
     intervals: Intervals = None,
+    force: Force = False,
     unknown: UnknownLevels = None,
     seed: Seed = 0,
     json: Json = False,
     quiet: Quiet = False,
+    reading: Reading | None = None,
 ) -> None:
     """What is missing in each row, filled in from the rest.
 
@@ -48,13 +52,14 @@ def impute(
         raise Misused("--draws and --intervals are two answers to how sure a value is: ask for one of them")
     if intervals is not None and not 0 < intervals < 1:
         raise Misused(f"--intervals takes a share between 0 and 1, such as .9, not {intervals:g}")
-    task = Task(run, out, Console(json, quiet), unknown=unknown)
+    task = Task(run, out, Console(json, quiet), data=data, force=force, unknown=unknown, reading=reading)
     marks = [str(k + 1) for k in range(draws)] if draws else ["low", "high"] if intervals else []
-    others = task.destination.beside(marks) if marks else []
+    others = task.others(marks)
+    rows = task.vae._read(data)
     if draws:
-        written = task.beside(others, task.vae.impute(data, draws=draws, random_state=seed))
+        written = task.beside(others, task.vae.impute(rows, draws=draws, random_state=seed), rows)
         task.console.report({"out": written, "seed": seed})
         return
-    whole = task.vae.impute(data)
-    ends = task.vae.impute(data, intervals=intervals, random_state=seed) if intervals else ()
-    task.finish(whole, ends=task.beside(others, ends), intervals=intervals)
+    whole = task.vae.impute(rows)
+    ends = task.vae.impute(rows, intervals=intervals, random_state=seed) if intervals else ()
+    task.finish(whole, source=rows, ends=task.beside(others, ends, rows), intervals=intervals)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from latente.cli.console import Console
 from latente.cli.options import Json, Quiet, Run
+from latente.errors import StorageError
 
 if TYPE_CHECKING:
     from latente.estimator import VAE
@@ -33,14 +35,19 @@ def info(run: Run, json: Json = False, quiet: Quiet = False) -> None:
       latente info wine-vae
     """
     from latente.cli.tasks import model_file, open_model
+    from latente.report.run_folder import missing_parts
 
     console = Console(json, quiet)
     path, vae = model_file(run), open_model(run)
     law = vae.fitted_prior_.in_words
     parts = {role: part["name"] for role, part in vae.model_.config().items()}
     about = {"file": str(path), "recipe": vae.recipe_.name, "latente": _version(path)}
-    columns = describe(vae)
-    console.report({**about, "parts": parts, "law": law, **vae.figures_, "columns": columns, "notes": vae.notes_})
+    columns, missing = describe(vae), missing_parts(Path(run))
+    verdicts = [
+        text for text in objections(run) if text.partition(":")[0] not in {note.partition(":")[0] for note in vae.notes_}
+    ]
+    told = {"notes": vae.notes_, "verdicts": verdicts, "missing": missing}
+    console.report({**about, "parts": parts, "law": law, **vae.figures_, "columns": columns, **told})
     measured = [[words, vae.figures_.get(key)] for key, words in _MEASURED.items()]
     made_of = [[role, _part(part)] for role, part in vae.model_.config().items()]
     console.table(
@@ -55,8 +62,18 @@ def info(run: Run, json: Json = False, quiet: Quiet = False) -> None:
     )
     console.say("")
     console.table(tuple(columns[0]), [list(column.values()) for column in columns])
-    for note in vae.notes_:
-        console.remark(note)
+    for text in [*vae.notes_, *verdicts, *(f"missing: {name} could not be made" for name in missing)]:
+        console.say(f"\n- {text}")
+
+
+def objections(run: str) -> list[str]:
+    """The verdicts of the certificate that lies in a run folder, if there is one of this model."""
+    from latente.cli.certify import kept
+
+    try:
+        return [str(verdict) for verdict in kept(run).verdicts]
+    except StorageError:
+        return []
 
 
 def describe(vae: VAE) -> list[dict[str, Any]]:

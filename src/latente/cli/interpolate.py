@@ -8,13 +8,15 @@ import typer
 
 from latente.cli.console import Console
 from latente.cli.failures import Misused
-from latente.cli.options import Data, Json, OutRows, Quiet, Run, UnknownLevels
+from latente.cli.options import Data, Force, Json, OutRows, Quiet, Run, UnknownLevels
+from latente.cli.reading import Reading, reads
 
 RowA = Annotated[int, typer.Argument(metavar="A", min=0, help="Number of the row to start from; the first row is 0.")]
 RowB = Annotated[int, typer.Argument(metavar="B", min=0, help="Number of the row to end at.")]
 Steps = Annotated[int, typer.Option("--steps", min=2, help="How many rows, both ends included.")]
 
 
+@reads
 def interpolate(
     run: Run,
     data: Data,
@@ -22,9 +24,11 @@ def interpolate(
     b: RowB,
     steps: Steps = 9,
     out: OutRows = "-",
+    force: Force = False,
     unknown: UnknownLevels = None,
     json: Json = False,
     quiet: Quiet = False,
+    reading: Reading | None = None,
 ) -> None:
     """The way from row A to row B of DATA through the latent space.
 
@@ -35,7 +39,7 @@ def interpolate(
     from latente.cli.tasks import Task
     from latente.report.shown import taken
 
-    task = Task(run, out, Console(json, quiet), unknown=unknown)
+    task = Task(run, out, Console(json, quiet), data=data, force=force, unknown=unknown, reading=reading)
     rows = task.vae._read(data)
     for name, number in (("A", a), ("B", b)):
         if number >= len(rows):

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import csv
+import glob
 import gzip
 import io
 import os
-import secrets
-import shutil
+import re
+import stat
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -20,6 +22,7 @@ from latente.errors import StorageError
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from latente.data import Images, Table
     from latente.estimator import VAE
 
 STDOUT = "-"
@@ -85,16 +88,29 @@ class Destination:
         stem = self.path.name[: len(self.path.name) - len(self.suffix)]
         return [Destination.of(str(self.path.with_name(f"{stem}-{mark}{self.suffix}"))) for mark in marks]
 
-    def write(self, result: pa.Table | Any, model: VAE | None = None) -> None:
-        """A table, or pictures of a model."""
-        if self.path is None:
+    def write(self, result: pa.Table | Any, model: VAE | None = None, source: Table | Images | None = None) -> None:
+        """A table, or pictures of a model; rows of its data as text like the file of the fit, and to the letter what stands in
+        the ``source``.
+        """
+        written = _as_text(model, source) if self.suffix in TEXTS else None
+        if written is not None:
+            self._write_with(lambda table, file: written(table, file, self.suffix), result)
+        elif self.path is None:
             write_csv(result, sys.stdout.buffer)
         elif not self.suffix:
+            from latente.folders import write_folder
+
             write_folder(png_files(result, model), self.path)
         else:
-            from latente.files import write_atomically
+            self._write_with(WRITERS[self.suffix], result)
 
-            write_atomically(self.path, lambda file: WRITERS[self.suffix](result, file))
+    def _write_with(self, write: Callable[[Any, BinaryIO], None], result: Any) -> None:
+        from latente.files import write_atomically
+
+        if self.path is None:
+            write(result, sys.stdout.buffer)
+        else:
+            write_atomically(self.path, lambda file: write(result, file))
 
 
 def refuse_unwritable(path: Path, folder: bool) -> None:
@@ -110,6 +126,50 @@ def refuse_unwritable(path: Path, folder: bool) -> None:
         raise StorageError(f"can't write {path}: nothing can be written in the folder {parent}")
 
 
+def refuse_own_input(outputs: Iterable[Path | None], inputs: Iterable[str], force: bool | None = None) -> None:
+    """Raise Misused if a file that is to be written, or stdout, is one that is read, by whatever name or link.
+
+    Args:
+        outputs: what is to be written; None is stdout.
+        inputs: what is read: files and arrays in them, folders with all that lies in them, SQL with the files that it names.
+        force: do not; None where a command has no such option.
+    """
+    written = [(out, found) for out in outputs if (found := _identity(sys.stdout if out is None else out))]
+    if force or not written:
+        return
+    read = {found for source in inputs for file in files_of(source) if (found := _identity(file))}
+    for out, identity in written:
+        if identity in read:
+            remedy = "name another with -o" + ("" if force is None else ", or add --force")
+            raise Misused(f"{out or 'stdout'} is also what is read, and would be written over: {remedy}")
+
+
+def files_of(source: str) -> Iterator[str]:
+    """Paths that a source of data, or a run, may be read from.
+
+    >>> list(files_of("from 'a.csv' join 'b.csv'")), list(files_of("a.npz:x"))
+    (['a.csv', 'b.csv'], ['a.npz:x', 'a.npz'])
+    """
+    from latente.data.sql import is_sql
+
+    if is_sql(source):
+        for name in re.findall(r"'([^']*)'|\"([^\"]*)\"", source):
+            yield from glob.glob("".join(name), recursive=True) or ["".join(name)]
+        return
+    yield from (source, re.sub(r":[^:/]+$", "", source))
+    if os.path.isdir(source):
+        yield from (os.path.join(source, name) for name in os.listdir(source))
+
+
+def _identity(file: Any) -> tuple[int, int] | None:
+    """What a regular file is known by, whatever its name; None if it is none."""
+    try:
+        found = os.fstat(file.fileno()) if hasattr(file, "fileno") else os.stat(file)
+    except (OSError, ValueError):
+        return None
+    return (found.st_dev, found.st_ino) if stat.S_ISREG(found.st_mode) else None
+
+
 # -------------------------------------------------------------------------------------------------------------- tables
 
 
@@ -122,6 +182,22 @@ def as_table(result: Any, names: Sequence[str]) -> pa.Table:
     if isinstance(result, np.ndarray):
         return pa.table({name: pa.array(column, from_pandas=True) for name, column in zip(names, result.T, strict=True)})
     return nw.from_native(result, eager_only=True).to_arrow()
+
+
+def _as_text(model: VAE | None, source: Table | Images | None) -> Callable[[Any, BinaryIO, str], None] | None:
+    """What writes rows of a model as text; None where its data was not text."""
+    codec: Any = model.codec_ if model is not None else None
+    text = getattr(source, "text", None)
+    layout = text.layout if text is not None else getattr(codec, "file_layout", None)
+    if layout is None:
+        return None
+    from latente.data.text import for_suffix, write_text_table
+
+    def write(table: Any, file: BinaryIO, suffix: str) -> None:
+        plain = partial(write_text_table, layout=for_suffix(layout, suffix), notations=codec.known_notations, source=text)
+        (_zipped(plain) if suffix.endswith(".gz") else plain)(table, file)
+
+    return write
 
 
 def write_csv(table: pa.Table, file: BinaryIO, delimiter: str = ",") -> None:
@@ -182,6 +258,7 @@ def _write_npz(result: Any, file: BinaryIO) -> None:
     return np.savez_compressed(file, x=np.column_stack(columns), columns=np.array(result.column_names))
 
 
+TEXTS = (".csv", ".csv.gz", ".tsv", ".tsv.gz")
 WRITERS: dict[str, Callable[[Any, BinaryIO], None]] = {
     ".csv": write_csv,
     ".csv.gz": _zipped(write_csv),
@@ -213,23 +290,3 @@ def png_files(pictures: Any, model: VAE | None) -> Iterator[tuple[str, bytes]]:
         buffer = io.BytesIO()
         Image.fromarray(np.ascontiguousarray(picture.squeeze(-1) if picture.shape[-1] == 1 else picture)).save(buffer, "PNG")
         yield f"{number:0{width}}.png", buffer.getvalue()
-
-
-def write_folder(files: Iterable[tuple[str, bytes]], folder: Path) -> None:
-    """Files in a new folder, which is there with all of them or not at all.
-
-    Raises:
-        StorageError: the disc is full, the folder is read-only, …
-    """
-    beside = folder.with_name(f".{folder.name}.{secrets.token_hex(4)}")
-    try:
-        beside.mkdir(parents=True)
-        for name, content in files:
-            (beside / name).write_bytes(content)
-        if folder.is_dir():
-            folder.rmdir()
-        beside.rename(folder)
-    except OSError as error:
-        raise StorageError(f"can't write {folder}: {error.strerror or error}") from error
-    finally:
-        shutil.rmtree(beside, ignore_errors=True)

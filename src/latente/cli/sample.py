@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from latente.cli.console import Console
-from latente.cli.options import Json, OutRows, Quiet, Run, Seed, conditions
+from latente.cli.options import Force, Json, OutRows, Quiet, Run, Seed, conditions
 
 Count = Annotated[int, typer.Option("--number", "-n", min=1, help="How many rows.")]
 
@@ -35,6 +35,7 @@ def sample(
     holes: Holes = False,
     identifiers: Identifiers = False,
     out: OutRows = "-",
+    force: Force = False,
     seed: Seed = 0,
     json: Json = False,
     quiet: Quiet = False,
@@ -50,7 +51,7 @@ def sample(
     from latente.estimator import one_in
 
     conditions(given or [])  # before anything is opened
-    task = Task(run, out, Console(json, quiet))
+    task = Task(run, out, Console(json, quiet), force=force)
     codec: Any = task.vae.codec_
     levels = {} if task.pictures else {name: codec.levels(place) for place, name in enumerate(codec.names)}
     asked = conditions(given or [], levels)

@@ -11,6 +11,8 @@ from latente.cli import options
 from latente.cli.console import Console
 from latente.cli.fit import Device, Hidden, KindsOfColumns, MaxEpochs, RecipeText, TimeLimit, stem
 from latente.cli.options import AUTO, Data, Json, Lang, Quiet, Seed, named
+from latente.cli.output import refuse_own_input
+from latente.cli.reading import Reading, reads
 
 Out = Annotated[
     str, typer.Option("--out", "-o", metavar="OUT", help="Folder.", show_default="./NAME-tradeoff, NAME being that of DATA")
@@ -23,6 +25,7 @@ Betas = Annotated[
 ]
 
 
+@reads
 def tradeoff(
     data: Data,
     out: Out = "",
@@ -38,6 +41,7 @@ def tradeoff(
     lang: Lang = None,
     json: Json = False,
     quiet: Quiet = False,
+    reading: Reading | None = None,
 ) -> None:
     """Show what a code costs and loses, by size and by beta.
 
@@ -51,6 +55,8 @@ def tradeoff(
     """
     name, arguments = named(recipe)
     from latente.catalogue import recipe as find
+    from latente.data import read
+    from latente.estimator import text_columns
     from latente.report.study_pages import TRADEOFF, claim_study, write_tradeoff
     from latente.report.texts import language
     from latente.studies.tradeoff import HEADER
@@ -59,9 +65,11 @@ def tradeoff(
     model = find(name, **arguments)
     console, folder = Console(json, quiet), Path(out or f"{stem(data)}-tradeoff")
     claim_study(folder, TRADEOFF)
+    refuse_own_input([folder / name for name in TRADEOFF], [data])
     with console.hearing_warnings():
+        rows = read(data, texts=text_columns(options.kinds(kinds)), **(reading or {}))
         found = made(
-            data, model, dims=dims, betas=betas, time_limit=time_limit, random_state=seed, hidden=hidden,
+            rows, model, dims=dims, betas=betas, time_limit=time_limit, random_state=seed, hidden=hidden,
             max_epochs=max_epochs, device=device, kinds=options.kinds(kinds), **console.told_of_fits(),
         )  # fmt: skip
         paths = write_tradeoff(found, folder, str(lang or language()), stem(data))

@@ -1,10 +1,11 @@
 """Data: from whatever holds it to encoded rows, and from decoded rows back to the user's columns, types and units."""
 
-from latente.data.codecs import CODECS, Codec, codec_from_state, fit_codec
+from latente.data.codecs import CODECS, Codec, codec_from_state, fit_codec, refuse_outside
 from latente.data.containers import frame, like
 from latente.data.fields import seen_rows
 from latente.data.given import intervals as restricted_to
 from latente.data.image import ImageCodec
+from latente.data.sentinels import suspicious
 from latente.data.sources import Images, Table, read
 from latente.data.table import TableCodec
 
@@ -20,6 +21,8 @@ __all__ = [
     "frame",
     "like",
     "read",
+    "refuse_outside",
     "restricted_to",
     "seen_rows",
+    "suspicious",
 ]

@@ -5,20 +5,24 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import torch
+
 from latente.data.containers import Array
 from latente.data.image import ImageCodec
 from latente.data.sources import Images, Table
 from latente.data.state import expect
 from latente.data.table import TableCodec
 from latente.errors import DataError
+from latente.rows import Rows
 
 Codec = TableCodec | ImageCodec
 
 CODECS: dict[str, type[TableCodec] | type[ImageCodec]] = {codec.kind: codec for codec in (TableCodec, ImageCodec)}
 
 
-def fit_codec(data: Table | Images, kinds: Mapping[str, str] | None = None) -> Codec:
-    """The codec of a data set; ``kinds`` says of some columns of a table, by name, what they are.
+def fit_codec(data: Table | Images, kinds: Mapping[str, str] | None = None, as_recorded: bool = False) -> Codec:
+    """The codec of a data set; ``kinds`` says of some columns of a table, by name, what they are. Numbers of a table are
+    standardised, or stay ``as_recorded`` for a likelihood that has a support of its own.
 
     Raises:
         DataError: if there are fewer than two rows, nothing in them differs, or a column can't be of the kind asked for.
@@ -33,10 +37,29 @@ def fit_codec(data: Table | Images, kinds: Mapping[str, str] | None = None) -> C
             f"a model can't be fitted on n_samples={len(data)} row; it needs at least 2, and many more to be of use"
         )
     if isinstance(data, Table):
-        return TableCodec.fit(data, kinds)
+        return TableCodec.fit(data, kinds, as_recorded)
     if kinds:
         raise DataError("kinds says what the columns of a table are, and these are pictures")
     return ImageCodec.fit(data)
+
+
+def refuse_outside(codec: Codec, rows: Rows, support: tuple[float, float], likelihood: str) -> None:
+    """Refuse encoded rows with values outside the support of a likelihood.
+
+    Raises:
+        DataError: there are such values; it names the first one's column (or pixel) and row.
+    """
+    outside = ((rows.x < support[0]) | (rows.x > support[1])).flatten(1)
+    found = torch.nonzero(outside.any(1)).flatten().tolist()
+    if found:
+        what = codec.value_at(rows.x[found[0]], int(torch.nonzero(outside[found[0]])[0]))
+        more = f", and so do {len(found) - 1:,} rows more" if len(found) > 1 else ""
+        low, high = (float(end) for end in rows.x.aminmax())
+        raise DataError(
+            f"{what} in row {found[0]} (counted from 0){more}: {likelihood!r} is a likelihood of values from {support[0]:g} to "
+            f"{support[1]:g}; these, once encoded, go from {low:.3g} to {high:.3g}: divide by the largest value there can be "
+            "(255 for pixels), or choose another likelihood, such as 'auto'"
+        )
 
 
 def codec_from_state(json: Mapping[str, Any], arrays: Mapping[str, Array]) -> Codec:

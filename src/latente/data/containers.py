@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from latente.data.moments import as_series, is_moment, label_of
+from latente.data.moments import as_series, has_known_zone, is_moment, label_of
 from latente.errors import DataError
 
 Array = NDArray[Any]
@@ -54,7 +54,7 @@ def categories_of(label: str) -> tuple[str, ...]:
 def known_dtype(label: str) -> bool:
     """Whether a type is kept as it is, such as ``Int64``, ``Int64[nullable]``, ``uint8``, ``String`` or ``Date``."""
     plain, _, backing = label.partition("[")
-    known = (plain in _DTYPES and plain != _ORDERED) or is_moment(plain)
+    known = (plain in _DTYPES and plain != _ORDERED) or (is_moment(plain) and has_known_zone(plain))
     return (known and backing in _BACKINGS) or bool(categories_of(label))
 
 
@@ -113,14 +113,15 @@ def wider(dtype: np.dtype[Any], label: str, came: str) -> str:
 
 
 def snap(values: Array, dtype: np.dtype[Any]) -> Array:
-    """Values as ``dtype``: whole numbers rounded, booleans cut at .5, nothing beyond the range of the type."""
-    if dtype == values.dtype:
-        return values
+    """Values as ``dtype``: whole numbers rounded, booleans cut at .5, nothing beyond the range of the type, no -0.0."""
     if dtype.kind == "b":
         return np.asarray(values >= 0.5)
     if dtype.kind == "f":
         limit = float(np.finfo(dtype).max)
-        return np.clip(values, -limit, limit).astype(dtype)
+        fitting = values if dtype == values.dtype else np.clip(values, -limit, limit).astype(dtype)
+        return np.asarray(fitting + dtype.type(0))  # -0.0 + 0.0 is 0.0
+    if dtype == values.dtype:
+        return values
     limits = np.iinfo(dtype)
     return np.clip(np.rint(values), limits.min, _float_below(limits.max)).astype(dtype)
 
@@ -150,7 +151,16 @@ def frame(columns: Mapping[str, Any], container: str) -> Any:
     >>> frame({"score": [1.0, 2.0]}, "numpy").column_names
     ['score']
     """
-    return _frame(columns, "pyarrow" if container in ARRAYS else container).to_native()
+    made = _frame(columns, "pyarrow" if container in ARRAYS else container)
+    return (made if container == "pandas" else _with_nulls(made)).to_native()
+
+
+def _with_nulls(table: Any) -> Any:
+    """A frame of polars or pyarrow with null where a number is NaN."""
+    import narwhals as nw
+
+    numbers = [name for name, dtype in table.schema.items() if dtype.is_float()]
+    return table.with_columns(*(nw.when(~nw.col(name).is_nan()).then(nw.col(name)).alias(name) for name in numbers))
 
 
 def _frame(columns: Mapping[str, Any], container: Any) -> Any:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from latente.data.files import quoted
+from latente.data.flags import EMPTY
 from latente.data.moments import EXAMPLES, MOMENTS, is_moment, kind_of, seconds, told
 from latente.data.table import TableCodec
 from latente.errors import DataError
@@ -25,7 +26,8 @@ def intervals(codec: TableCodec, given: Mapping[str, Any]) -> dict[int, Interval
 
     Args:
         codec: of the table.
-        given: for some columns a value, a list of values, or a tuple (lowest, highest) of numbers, of which one may be None.
+        given: for some columns a value, a list of values, or a tuple (lowest, highest) of numbers, of which one may be None;
+            for a flag its value, or None for an empty one.
 
     Raises:
         DataError: there is no such column, or it never has such a value.
@@ -76,7 +78,9 @@ def _of_levels(codec: TableCodec, column: int, wanted: Any, ordered: bool) -> In
 
 
 def _as_level(value: Any, levels: tuple[str, ...]) -> str:
-    """A level as text; 30.0 is the level "30"."""
+    """A level as text; 30.0 is the level "30", and nothing (None, NaN, "") that of an empty flag."""
+    if levels[0] == EMPTY and (value is None or value == "" or value != value):
+        return EMPTY
     text = str(value)
     return text if text in levels or not text.endswith(".0") else text[:-2]
 

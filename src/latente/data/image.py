@@ -43,7 +43,7 @@ class ImageCodec(Stored):
     high: float
     field_kind: str
     resolution: float
-    notes: tuple[str, ...] = ()
+    notes: tuple[str, ...]
 
     kind: ClassVar[str] = "image"
 
@@ -68,6 +68,16 @@ class ImageCodec(Stored):
         return (Field("image", self.field_kind, self.shape, self.resolution),)
 
     @property
+    def known_notations(self) -> dict[str, Any]:
+        """Nothing: pictures are not written as text."""
+        return {}
+
+    @property
+    def reading_of_fit(self) -> dict[str, Any]:
+        """Nothing: pictures are read in one way."""
+        return {}
+
+    @property
     def text_names(self) -> tuple[str, ...]:
         """Columns of text: pictures have none."""
         return ()
@@ -81,6 +91,15 @@ class ImageCodec(Stored):
     def named(self) -> bool:
         """Whether what comes in has names of its own: pixels have none."""
         return False
+
+    def like_fitted(self, data: Table | Images) -> Table | Images:
+        """Pictures are as they are."""
+        return data
+
+    def value_at(self, row: Tensor, place: int) -> str:
+        """One pixel of an encoded row [C, H, W] in words."""
+        at, low = np.unravel_index(place, self.shape), self.low
+        return f"pixel {tuple(map(int, at))} holds {float(row[at]) * (self.high - low) + low:g}"
 
     @property
     def row_ndim(self) -> int:
@@ -143,6 +162,9 @@ class ImageCodec(Stored):
         expect(self.container in ARRAYS, "the container")
         numbers = (self.low, self.high, self.resolution)
         expect(all(type(number) in (int, float) and math.isfinite(number) for number in numbers), "the range of the pixels")
+        kind = numpy_dtype(self.dtype)
+        ends = np.iinfo(kind) if kind.kind in "iu" else np.finfo(kind) if kind.kind == "f" else None
+        expect(ends is None or (ends.min <= self.low and self.high <= ends.max), "the range of the pixels")
         expect(self.low < self.high and self.resolution >= 0.0, "the range of the pixels")
         expect(self.field_kind in (BINARY, IMAGE), "the kind of field")
         expect(is_texts(self.notes), "the notes")

@@ -8,10 +8,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from latente.data.containers import Array, categories_of, numpy_dtype
+from latente.data.containers import ARRAYS, Array, categories_of, numpy_dtype
 from latente.data.fields import Summary
 from latente.data.files import quoted
-from latente.data.moments import EXAMPLES, MOMENTS, kind_of, told
+from latente.data.flags import only_label
+from latente.data.moments import EXAMPLES, MOMENTS, UNITS, is_moment, kind_of, told
 from latente.data.sources import Table
 from latente.errors import DataError
 
@@ -22,11 +23,16 @@ WORDS = 4  # in a text, on average, from which it is free text and no name
 FEW_NUMBERS = 20  # as many different whole numbers are steps of a scale
 ATOM = 0.1  # share of a column's rows from which one value is worth a word
 
-LEFT_OUT = ("empty", "constant", "identifier", "text")
+MIN_STEPS, RUNNING = 10, 0.99  # changes of a time stamp from row to row, and the share of them that go the same way
+EPOCH = 631_152_000, 4_102_444_800  # 1990 and 2100 in seconds since 1970: whole numbers between may be time stamps
+
+FLAG, TIMESTAMP = "flag", "timestamp"
+NAMES_ROWS = ("identifier", "text", TIMESTAMP)  # say which row it is, and are empty in new rows
+LEFT_OUT = ("empty", "constant", *NAMES_ROWS)
 WHOLE = ("count", "integer", "ordinal")
 OF_NUMBERS = ("real", "positive", "bounded", "count", "integer", "ordinal")
 ASKED = "asked for"
-CHOICES = (*OF_NUMBERS, "binary", "categorical", *MOMENTS, "identifier", "text")
+CHOICES = (*OF_NUMBERS, "binary", "categorical", *MOMENTS, FLAG, "constant", *NAMES_ROWS)
 NEAR = 0.05  # how near both ends of [0, 1] numbers come that are taken for shares
 
 
@@ -58,26 +64,62 @@ def kinds_of(table: Table, summary: Summary, ordered: Array, grid: Array, asked:
         raise DataError(f"kinds names columns that are not there: {quoted(unknown)}; there are {quoted(list(table.names))}")
     found = []
     for column, name in enumerate(table.names):
-        kind = _of_text(table, column) if column in table.levels else _of_numbers(table, column, summary, ordered, grid)
+        kind = _one_value(table, column, summary)
+        if not kind:
+            kind = _of_text(table, column) if column in table.levels else _of_numbers(table, column, summary, ordered, grid)
         if name in asked:
-            kind = _asked(kind, asked[name], name, column in table.levels)
+            kind = _asked(kind, asked[name], name, table, column)
             _refuse_unlike(name, kind.kind, table.values[:, column])
             _refuse_more_than_two(name, kind.kind, table, column)
         found.append(kind)
     return found
 
 
-def _asked(kind: Kind, asked: str, name: str, text: bool) -> Kind:
+def is_matrix(table: Table) -> bool:
+    """Whether a table is taken for a matrix of measures: an array, or a frame of numbers whose columns are numbered, too."""
+    unnamed = table.container in ARRAYS or table.integer_names
+    return unnamed and not table.levels and not any(map(is_moment, table.dtypes))
+
+
+def _one_value(table: Table, column: int, summary: Summary) -> Kind | None:
+    """What a column without two different values is; None of others. In a matrix of measures, what is not there is missing."""
+    low, missing = float(summary.low[column]), float(summary.missing[column])
+    if np.isnan(low):
+        return Kind("empty", "no value in any row")
+    if low != float(summary.high[column]):
+        return None
+    only = repr(table.levels[column][0]) if column in table.levels else only_label(table, column)
+    if missing and not is_matrix(table):
+        return Kind(FLAG, f"{only} in {_percent(1 - missing)} of the rows, and empty in the others")
+    return Kind("constant", f"always {only}")
+
+
+def _percent(share: float) -> str:
+    """A share in words that is neither 0% nor 100%.
+
+    >>> _percent(0.123), _percent(0.0001), _percent(0.9999)
+    ('12%', 'less than 1%', 'more than 99%')
+    """
+    return "less than 1%" if share < 0.01 else "more than 99%" if share > 0.99 else f"{share:.0%}"
+
+
+def _asked(kind: Kind, asked: str, name: str, table: Table, column: int) -> Kind:
+    """The kind that is asked for of a column; one without two different values is what it is, or left out."""
+    moment = kind_of(table.dtypes[column])
     if asked not in CHOICES:
         raise DataError(f"kinds: {asked!r} is no kind of column; there are {quoted(list(CHOICES))}")
-    if text and asked in OF_NUMBERS:
+    if column in table.levels and asked in OF_NUMBERS:
         raise DataError(f"kinds: column {name!r} holds text and can't be {asked!r}")
-    if asked in MOMENTS and kind.kind != asked:
+    if asked in MOMENTS and moment != asked:
         remedy = f"write them as {MOMENTS[asked]}, such as {EXAMPLES[asked]}"
         raise DataError(f"kinds: column {name!r} was not read as {MOMENTS[asked]}, and can't be {asked!r}: {remedy}")
-    if kind.kind in MOMENTS and asked not in (*LEFT_OUT, kind.kind):
-        raise DataError(f"kinds: column {name!r} holds {MOMENTS[kind.kind]} and can't be {asked!r}")
-    return kind if kind.kind in ("empty", "constant") else Kind(asked, ASKED)
+    if kind.kind in ("empty", "constant", FLAG):
+        return Kind(asked, ASKED) if kind.kind == FLAG and asked in LEFT_OUT[1:] else kind
+    if asked in ("constant", FLAG):
+        raise DataError(f"kinds: column {name!r} can't be {asked!r}: it holds different values")
+    if moment and asked not in (*LEFT_OUT, moment):
+        raise DataError(f"kinds: column {name!r} holds {MOMENTS[moment]} and can't be {asked!r}")
+    return Kind(asked, ASKED)
 
 
 def _refuse_unlike(name: str, kind: str, values: Array) -> None:
@@ -106,8 +148,6 @@ def _of_text(table: Table, column: int) -> Kind:
     texts, codes = table.levels[column], table.values[:, column]
     seen = int((~np.isnan(codes)).sum())
     what = "texts" if numpy_dtype(table.dtypes[column]).kind == "O" else "numbers"  # large ones, or those that are codes
-    if len(texts) == 1:
-        return Kind("constant", f"always {texts[0]!r}")
     if not categories_of(table.dtypes[column]) and len(texts) > max(FEW_LEVELS, MOST_DISTINCT * seen):
         words = sum(len(text.split()) for text in texts) / len(texts)
         reason = f"{len(texts)} different {what} in {seen} rows"
@@ -123,12 +163,11 @@ def _of_text(table: Table, column: int) -> Kind:
 
 def _of_numbers(table: Table, column: int, summary: Summary, ordered: Array, grid: Array) -> Kind:
     low, high = float(summary.low[column]), float(summary.high[column])
-    if np.isnan(low):
-        return Kind("empty", "no value in any row")
-    if low == high:
-        return Kind("constant", f"always {told(low, table.dtypes[column])}")
-    if moment := kind_of(table.dtypes[column]):
-        return Kind(moment, f"from {told(low, table.dtypes[column])} to {told(high, table.dtypes[column])}")
+    moment, between = kind_of(table.dtypes[column]), " to ".join(told(end, table.dtypes[column]) for end in (low, high))
+    if _is_timestamp(table, column, low, high):
+        return Kind(TIMESTAMP, f"a time that runs on with the rows, from {between}")
+    if moment:
+        return Kind(moment, f"from {between}")
     if numbering := _numbering(table, column, low, high):
         return Kind("identifier", numbering)
     if summary.binary[column]:
@@ -160,6 +199,25 @@ def _of_values(distinct: Array, low: float, high: float, step: float) -> Kind:
     if 0.0 <= low <= NEAR and 1.0 - NEAR <= high <= 1.0:
         return Kind("bounded", f"shares {between}")
     return Kind("positive" if low > 0 else "real", between)
+
+
+def _is_timestamp(table: Table, column: int, low: float, high: float) -> bool:
+    """Whether a column is a time that runs on (or back) with the rows: rows that follow are all beyond its last value, so it is
+    no feature by which they could be judged. Times are dates, and whole numbers of seconds, milli-, micro- or nanoseconds
+    since 1970.
+    """
+    values = table.values[:, column][~np.isnan(table.values[:, column])]
+    epoch = any(EPOCH[0] <= low / unit and high / unit <= EPOCH[1] for unit in UNITS.values())
+    of_time = kind_of(table.dtypes[column]) == "calendar" or (epoch and not is_matrix(table) and _are_whole(values))
+    if not of_time:
+        return False
+    steps = np.diff(values)
+    up, down = int((steps > 0).sum()), int((steps < 0).sum())
+    return up + down >= MIN_STEPS and max(up, down) >= RUNNING * (up + down)
+
+
+def _are_whole(values: Array) -> bool:
+    return bool((values == np.rint(values)).all())
 
 
 def _numbering(table: Table, column: int, low: float, high: float) -> str:

@@ -17,6 +17,8 @@ KINDS = {"Date": "calendar", "Datetime": "calendar", "Time": "time", "Duration":
 MOMENTS = {"calendar": "dates", "time": "times of day", "duration": "durations"}
 EXAMPLES = {"calendar": "2021-03-01", "time": "09:30", "duration": "1 day, 2:30:00"}
 
+UTC_NAMES = ("UTC", "Etc/UTC", "GMT", "Etc/GMT", "+00:00", "Z")
+
 _LABEL = re.compile(r"(Date)|(Datetime)\((s|ms|us|ns),([\w/+:-]*)\)|(Time|Duration)\((s|ms|us|ns)\)")
 _OFFSET = re.compile(r"(?:UTC)?([+-])(\d\d):?(\d\d)")
 _HOUR = re.compile(r"(?<![^ T])(\d):")  # of one digit, where a time begins
@@ -78,6 +80,19 @@ def zone_of(name: str) -> datetime.tzinfo:
         return ZoneInfo(name)
     sign, hours, minutes = found.groups()
     return datetime.timezone((-1 if sign == "-" else 1) * datetime.timedelta(hours=int(hours), minutes=int(minutes)))
+
+
+def has_known_zone(label: str) -> bool:
+    """Whether the time zone of a type of dates is one that there is, or it has none.
+
+    >>> has_known_zone("Datetime(us,Europe/Madrid)"), has_known_zone("Datetime(us,Mars)"), has_known_zone("Date")
+    (True, False, True)
+    """
+    found = parsed(label)
+    try:
+        return not (found and found[2]) or zone_of(found[2]) is not None
+    except (KeyError, ValueError, OSError):
+        return False
 
 
 def in_seconds(series: Any) -> NDArray[np.float64]:
@@ -168,6 +183,33 @@ def seconds(value: Any, label: str) -> float:
     if kind == "Duration":
         return _duration(value)
     return _time(value) if kind == "Time" else _date(value, zone)
+
+
+def is_utc(zone: str) -> bool:
+    """Whether a time zone is UTC by any of its names."""
+    return zone in UTC_NAMES
+
+
+def of_text(text: str, label: str) -> tuple[float, bool]:
+    """A text as seconds in a column of that type, and whether the time zone was taken to be UTC where one of both has none.
+
+    Raises:
+        ValueError: it is nothing of the kind, or only one of text and column has a time zone, and that is not UTC.
+
+    >>> of_text("2024-02-01T00:00:00Z", "Datetime(us,)"), of_text("2024-02-01", "Date")
+    ((1706745600.0, True), (1706745600.0, False))
+    """
+    found = parsed(label)
+    assert found is not None
+    kind, _, zone = found
+    if kind not in ("Date", "Datetime") or ":" not in text:
+        return seconds(text, label), False
+    moment = datetime.datetime.fromisoformat(_HOUR.sub(r"0\1:", text))
+    if (moment.tzinfo is None) == (not zone):
+        return seconds(text, label), False
+    if not (is_utc(zone) if zone else moment.utcoffset() == datetime.timedelta(0)):
+        raise ValueError(text)
+    return seconds(text, label), True
 
 
 def _date(value: Any, zone: str) -> float:

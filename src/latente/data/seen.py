@@ -187,3 +187,14 @@ def texts_of(table: Table, column: int, known: tuple[str, ...]) -> tuple[tuple[s
         return as_texts(values)
     words = {text.lower(): text for text in reversed(known)}
     return (words.get("false", "False"), words.get("true", "True")), values
+
+
+def numbered(table: Table, column: int, known: tuple[str, ...]) -> tuple[Array, dict[str, int]]:
+    """The codes of one column's texts in the order of ``known``, and in how many rows each other text is, which has none."""
+    given, codes = texts_of(table, column, known)
+    places = {text: place for place, text in enumerate(known)}
+    lookup = np.array([*(places.get(text, np.nan) for text in given), np.nan])
+    index = np.where(np.isnan(codes), len(given), codes).astype(np.intp)
+    times = np.bincount(index, minlength=len(given))
+    new = {text: int(count) for text, count in zip(given, times, strict=False) if count and text not in places}
+    return np.asarray(lookup[index]), new

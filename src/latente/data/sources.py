@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import os
 import shlex
+import warnings
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, replace
 from decimal import Decimal
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from latente.data import files
+from latente.data import files, sql
 from latente.data.containers import (
     ARRAYS,
     FRAMES,
@@ -25,9 +27,11 @@ from latente.data.containers import (
     known_dtype,
     numpy_dtype,
 )
+from latente.data.datasets import of_other_containers
 from latente.data.fields import blocks
-from latente.data.moments import in_seconds, label_of
-from latente.errors import DataError
+from latente.data.moments import in_seconds, is_moment, label_of, seconds
+from latente.data.text import Notation, Reading, TextTable
+from latente.errors import DataError, LatenteWarning
 
 LAYOUTS = ("NHW", "NHWC", "NCHW")
 MOST_CHANNELS = 16
@@ -49,6 +53,7 @@ class Table:
         levels: of each column of text (by its place) the different texts, in order.
         exact: of columns (by their place) whose values a double may not hold, what came in: an Arrow array ``[N]`` of dates
             with times, times, durations and decimals; of an array of large whole numbers each column.
+        text: the text file that it was read from, with what stands there to the letter; None where it was none.
     """
 
     names: tuple[str, ...]
@@ -59,6 +64,12 @@ class Table:
     integer_names: bool = False
     levels: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
     exact: Mapping[int, Any] = field(default_factory=dict)
+    text: TextTable | None = None
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a person should know of how it was read."""
+        return () if self.text is None else (*self.text.warnings, *self.text.notes)
 
     def __len__(self) -> int:
         return len(self.values)
@@ -87,16 +98,29 @@ class Images:
         return str(self.pixels.dtype.name)
 
 
-def read(source: Any, columns: Collection[str] | None = None, texts: Collection[str] = ()) -> Table | Images:
+def read(
+    source: Any,
+    columns: Collection[str] | None = None,
+    texts: Collection[str] = (),
+    *,
+    known: Mapping[str, Notation] = MappingProxyType({}),
+    **asked: Any,
+) -> Table | Images:
     """Read a table or pictures.
 
     Args:
         source: an array or whatever becomes one, a torch tensor, a frame of pandas, polars or pyarrow, the path of a file
-            (``.csv``, ``.tsv``, both also ``.gz``, ``.parquet``, ``.npy``, ``.npz``, ``file.npz:key``) or of a folder of
-            pictures, or a query for DuckDB. Arrays of three or four dimensions are pictures: ``[N, H, W]``,
-            ``[N, H, W, C]`` with 1, 3 or 4 channels, or ``[N, C, H, W]``.
+            (``.csv``, ``.tsv``, ``.txt``, all also ``.gz``, ``.xlsx``, ``.parquet``, ``.feather``, ``.json``, ``.jsonl``,
+            ``.npy``, ``.npz``, ``file.npz:key``, ``file.xlsx:sheet``) or of a folder of pictures, or a query for DuckDB, which
+            reads whatever the user may read and writes nothing (:func:`latente.data.sql.is_sql` says what is a query). Arrays
+            of three or four dimensions are pictures: ``[N, H, W]``, ``[N, H, W, C]`` with 1, 3 or 4 channels, or
+            ``[N, C, H, W]``. Of a ``TensorDataset`` the first tensor is read; a list of tensors of one shape is one tensor, and
+            a list of records (``{"age": 30, "when": "2024-02-01"}``, or one such record) a frame.
         columns: look at these columns only, where the data names its columns; others may then hold anything.
         texts: columns that hold text even if most of it looks like numbers, such as codes.
+        known: how columns are written, where a file alone does not tell (is 1/2/2024 in January?).
+        asked: of a text file, what is not to be found but is given: the attributes of :class:`~latente.data.text.Reading`.
+            ``missing=["-999"]`` names further marks of missing values, in data of any kind.
 
     Returns:
         The data; a float32 array is not copied. What was read already is given back as it is.
@@ -108,23 +132,86 @@ def read(source: Any, columns: Collection[str] | None = None, texts: Collection[
     >>> read([[1, 2], [3, float("nan")]]).values
     array([[ 1.,  2.],
            [ 3., nan]])
+    >>> read([[1, 2], [3, -999]], missing=["-999"]).values
+    array([[ 1.,  2.],
+           [ 3., nan]])
     """
-    if isinstance(source, (Table, Images)):
-        return source
+    reading = _reading(asked)
+    data = source if isinstance(source, (Table, Images)) else _read(source, columns, texts, known, reading)
+    return without_marks(data, reading.missing) if isinstance(data, Table) and reading.missing else data
+
+
+def _reading(asked: Mapping[str, Any]) -> Reading:
+    """How a text file is to be read, with marks as texts."""
+    try:
+        found = Reading(**asked)
+    except TypeError as error:
+        raise DataError(f"read: {error}; there are {files.quoted(field.name for field in fields(Reading))}") from error
+    marks = (found.missing,) if isinstance(found.missing, (str, int, float)) else found.missing
+    return replace(found, missing=tuple(str(mark).strip() for mark in marks))
+
+
+def _read(
+    source: Any, columns: Collection[str] | None, texts: Collection[str], known: Mapping[str, Notation], reading: Reading
+) -> Table | Images:
+    source = of_other_containers(source)
     if isinstance(source, Tensor):
         return _from_array(_from_torch(source), "torch")
     if isinstance(source, (str, os.PathLike)):
-        return _from_path(os.fspath(source), columns, texts)
+        return _from_path(source, columns, texts, known, reading)
     frame = _as_frame(source)
     return _from_array(source, "numpy") if frame is None else _from_frame(frame, columns, texts)
 
 
-def _from_path(text: str, columns: Collection[str] | None, texts: Collection[str]) -> Table | Images:
-    what, loaded = ("the SQL query", files.read_sql(text)) if files.is_sql(text) else (text, files.load(text, texts))
+def _from_path(
+    source: str | os.PathLike[str],
+    columns: Collection[str] | None,
+    texts: Collection[str],
+    known: Mapping[str, Notation],
+    reading: Reading,
+) -> Table | Images:
+    path = os.fspath(source)
+    if sql.is_sql(source):
+        what, loaded = "the SQL query", sql.answer(path)
+    else:
+        what, loaded = path, files.load(path, reading, texts, known)
     try:
-        return read(loaded, columns, texts)
+        if not isinstance(loaded, TextTable):
+            return _read(loaded, columns, texts, known, reading)
+        table = _from_frame(_as_frame(loaded.table), columns, texts)
     except DataError as error:
         raise DataError(f"{what}: {error}") from error
+    for warning in loaded.warnings:
+        warnings.warn(warning, LatenteWarning, stacklevel=5)
+    return replace(table, text=loaded)
+
+
+def without_marks(table: Table, marks: Collection[str]) -> Table:
+    """A table in which some values, given as text, are missing."""
+    values = table.values.astype(float_dtype(table.values.dtype), copy=True, order="K")
+    for column, label in enumerate(table.dtypes):
+        own = values[:, column]
+        if column in table.levels:
+            own[np.isin(own, [code for code, text in enumerate(table.levels[column]) if text in marks])] = np.nan
+        else:
+            own[np.isin(own, [number for mark in marks if (number := as_number(mark, label)) is not None])] = np.nan
+    hidden = {column: _null_where(array, np.isnan(values[:, column])) for column, array in table.exact.items()}
+    return replace(table, values=values, exact=hidden)
+
+
+def as_number(text: str, label: str) -> float | None:
+    """What a text is in a column of numbers, or of dates (seconds); None where it is nothing of the kind."""
+    try:
+        return seconds(text, label) if is_moment(label) else float(text)
+    except ValueError:
+        return None
+
+
+def _null_where(array: Any, hidden: Array) -> Any:
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    return array if isinstance(array, np.ndarray) else pc.if_else(pa.array(~hidden), array, pa.scalar(None, array.type))
 
 
 def _from_torch(tensor: Tensor) -> Array:

@@ -6,10 +6,12 @@ from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any, ClassVar, Self
 
+import msgspec
 import numpy as np
 
 from latente.data.containers import Array
 from latente.errors import StorageError
+from latente.files import checked
 
 State = tuple[dict[str, Any], dict[str, Array]]
 
@@ -38,10 +40,8 @@ class Stored:
         """What can be written as JSON, and the arrays."""
         values = {field.name: getattr(self, field.name) for field in fields(self)}  # type: ignore[arg-type]
         arrays = {name: value for name, value in values.items() if isinstance(value, np.ndarray)}
-        plain = {
-            name: list(value) if isinstance(value, tuple) else value for name, value in values.items() if name not in arrays
-        }
-        return {"kind": self.kind, **plain}, arrays
+        plain = {name: msgspec.to_builtins(value) for name, value in values.items() if name not in arrays}
+        return {"kind": self.kind, **{name: list(v) if isinstance(v, tuple) else v for name, v in plain.items()}}, arrays
 
     @classmethod
     def from_state(cls, json: Mapping[str, Any], arrays: Mapping[str, Array]) -> Self:
@@ -50,10 +50,9 @@ class Stored:
         Raises:
             StorageError: if something is missing or does not fit.
         """
-        stored = {**json, **arrays}
-        names = [field.name for field in fields(cls)]  # type: ignore[arg-type]
-        missing = [name for name in names if name not in stored]
-        expect(not missing, f"it lacks {', '.join(missing)}")
-        codec = cls(**{name: tuple(stored[name]) if isinstance(stored[name], list) else stored[name] for name in names})
+        known = {"kind", *(field.name for field in fields(cls))}  # type: ignore[arg-type]
+        strange = [name for name in (*json, *arrays) if name not in known or (name in json and name in arrays)]
+        expect(not strange, f"it has no place for {', '.join(strange)}")
+        codec: Self = checked({**json, **arrays}, cls, "the stored description of the data")
         codec.check()
         return codec

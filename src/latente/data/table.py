@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, ClassVar, Self
@@ -12,12 +11,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from latente.data.as_dates import Fitted, as_dates
 from latente.data.cells import cut
 from latente.data.containers import ARRAYS, FRAMES, Array, categories_of, known_dtype, numpy_dtype, snap, to_array, to_frame
 from latente.data.fields import (
     Summary,
     encoded,
-    far_values,
     on_grid,
     ordered_sample,
     recorded_grid,
@@ -27,17 +26,38 @@ from latente.data.fields import (
     summarise,
 )
 from latente.data.files import quoted
+from latente.data.flags import EMPTY, absent, only_label, present
 from latente.data.identifiers import Shape, fresh, is_shape, shape_of, shape_of_numbers
-from latente.data.kinds import ASKED, ATOM, FEW_NUMBERS, OF_NUMBERS, WHOLE, kinds_of
+from latente.data.kinds import (
+    ASKED,
+    ATOM,
+    CHOICES,
+    FEW_NUMBERS,
+    FLAG,
+    LEFT_OUT,
+    NAMES_ROWS,
+    OF_NUMBERS,
+    WHOLE,
+    is_matrix,
+    kinds_of,
+)
 from latente.data.moments import is_moment, refuse_unlike, told
-from latente.data.seen import as_it_came, as_numbers, as_texts, exactly, kept, texts_of, with_seen
+from latente.data.notes import notes_of, tell_unknown
+from latente.data.seen import as_it_came, as_numbers, as_texts, exactly, kept, numbered, with_seen
 from latente.data.sources import Images, Table, is_number
 from latente.data.state import Stored, expect, is_texts
-from latente.errors import DataError, LatenteWarning
+from latente.data.text import Layout, Notation, Reading, TextTable, is_encoding
+from latente.errors import DataError
 from latente.rows import BINARY, CATEGORICAL, Cells, Field, Record, Rows, row_shape
 
-_LISTED = 8
+BOUNDS_OF_FLAG = (0.0, 1.0, 1.0, 0.0)  # low, high, grid, missing
 TO_THE_STEP = ("real", "positive", "bounded", "calendar", "time", "duration")  # of whole numbers the mean is worth its decimals
+_OF_CELLS = ("cell_low", "cell_high", "cell_rows")
+_DTYPES = {
+    **dict.fromkeys(("center", "scale", "resolution", "low", "high", "grid", "missing", *_OF_CELLS), np.float64),
+    **dict.fromkeys(("counts", "cell_counts"), np.int64),
+    "binary": np.bool_,
+}
 ROUNDING = 1e-5  # of the spread: encoded values are of single precision
 
 
@@ -45,8 +65,10 @@ ROUNDING = 1e-5  # of the spread: encoded values are of single precision
 class TableCodec(Stored):
     """Turns a table's rows into what the model sees, and back.
 
-    A column of one value, or of none, is left out of the model and restored by :meth:`decode`. So is one that names rows (a
-    running number, texts that hardly repeat), of which nothing is left but its place: :meth:`decode` leaves it empty.
+    A column of one value, or of none, is left out of the model and restored by :meth:`decode`. A column that names rows (a
+    running number, texts that hardly repeat, a running time stamp) is left out, too, and :meth:`decode` leaves it empty. A
+    column that holds one value in some rows and nothing in the others is a flag: 1 where the value is, 0 where nothing is.
+    Its levels are "(empty)" and the value; it is never missing.
 
     Attributes:
         names, dtypes, container, named, integer_names: as in :class:`~latente.data.sources.Table`, of the table fitted on.
@@ -63,10 +85,12 @@ class TableCodec(Stored):
         cell_counts: int64 ``[F]``, into how many cells a column of numbers is cut (:mod:`latente.data.cells`); 0 for others,
             and in an array or a frame without names, which is taken for a matrix of measures.
         cell_low, cell_high, cell_rows: float64, ends of the cells of all such columns, one column after the other, in the
-            user's units, and how many rows each held.
+            user's units, and how many rows each held. A flag of numbers or dates has one, its value.
         identifiers: of each column that names rows the shape of its names (:mod:`latente.data.identifiers`); None for others,
             and where there is none.
         notes: sentences about the data that a person should know.
+        notations: how each column was written in a text file; () where the data came from elsewhere.
+        file_layout: how that file was laid out. file_reading: what was asked for when it was read.
     """
 
     names: tuple[str, ...]
@@ -92,12 +116,21 @@ class TableCodec(Stored):
     cell_rows: Array
     identifiers: tuple[Shape | None, ...]
     notes: tuple[str, ...]
+    notations: tuple[Notation | None, ...] = ()
+    file_layout: Layout | None = None
+    file_reading: Reading | None = None
 
     kind: ClassVar[str] = "table"
 
     @classmethod
-    def fit(cls, table: Table, kinds: Mapping[str, str] | None = None) -> Self:
-        """The codec of a table; ``kinds`` says of some columns, by name, what they are.
+    def fit(cls, table: Table, kinds: Mapping[str, str] | None = None, as_recorded: bool = False) -> Self:
+        """The codec of a table.
+
+        Args:
+            table: the rows.
+            kinds: of some columns, by name, what they are.
+            as_recorded: leave numbers as they are (8-bit whole numbers that go beyond 1 as shares of 255), for a likelihood
+                with a support of its own, instead of standardising them.
 
         Raises:
             DataError: if no column has two different values, or a column can't be of the kind that is asked for.
@@ -108,25 +141,35 @@ class TableCodec(Stored):
         grid = recorded_grid(ordered, summary.low, steps * summary.scale)
         found = kinds_of(table, summary, ordered, grid, kinds or {})
         grid = np.where([kind.reason == ASKED and kind.kind in WHOLE for kind in found], 1.0, grid)
-        names_rows = np.array([kind.kind in ("identifier", "text") for kind in found])
-        kept = (summary.scale > 0.0) & ~names_rows
+        names_rows, flags = (np.isin([kind.kind for kind in found], kinds) for kinds in (NAMES_ROWS, FLAG))
+        kept = ((summary.scale > 0.0) | flags) & ~names_rows
         if not kept.any():
-            raise DataError("there is nothing to learn: no column holds two different values")
+            others = " but those that are left out" if names_rows.any() else ""
+            raise DataError(f"there is nothing to learn: no column holds two different values{others}")
         levels = {column: texts for column, texts in table.levels.items() if not names_rows[column]}
+        of_values = flags & ~np.isin(np.arange(len(flags)), [*levels])
+        levels |= {int(column): (EMPTY, only_label(table, int(column))) for column in np.flatnonzero(flags)}
         counts = np.array([len(levels.get(column, ())) for column in range(len(table.names))], np.int64)
         as_it_is = summary.binary | (counts > 0)
-        center = np.where(as_it_is & kept, 0.0, np.where(kept, summary.mean, summary.low))
+        numbers = kept & ~as_it_is
+        unit = np.full(len(flags), _unit(table, summary, numbers)) if as_recorded else summary.scale
+        center = np.where(numbers, 0.0 if as_recorded else summary.mean, np.where(kept, 0.0, summary.low))
         center[names_rows] = np.nan
-        scale = np.where(kept, np.where(as_it_is, 1.0, summary.scale), 0.0)
+        scale = np.where(kept, np.where(as_it_is, 1.0, unit), 0.0)
         resolution = np.where(kept & (counts == 0), steps * summary.scale / np.where(kept, scale, 1.0), 0.0)
-        notes = tuple(_notes(table, summary, kept, names_rows, ordered))
+        notes = tuple(notes_of(table, summary, [kind.kind for kind in found], ordered))
         own = (table.names, table.dtypes, table.container, table.named, table.integer_names)
         texts = tuple(text for column in sorted(levels) for text in levels[column])
-        bounds = summary.low, summary.high, grid, summary.missing
-        cells = _cells(table, kept & (counts == 0), grid)
+        cut_up = kept & (counts == 0) & (not as_recorded and not is_matrix(table))
+        cells = _cells(table, cut_up | of_values, grid)
+        recorded = (summary.low, summary.high, grid, summary.missing)
+        low, high, step, missing = (np.where(flags, *pair) for pair in zip(BOUNDS_OF_FLAG, recorded, strict=True))
+        binary = (summary.binary | flags) & kept
         said = tuple(kind.kind for kind in found), tuple(kind.reason for kind in found)
         shapes = tuple(_shape(table, column) if kind.kind == "identifier" else None for column, kind in enumerate(found))
-        return cls(*own, center, scale, resolution, *bounds, summary.binary & kept, *said, counts, texts, *cells, shapes, notes)
+        bounds, notes = (low, high, step, missing), (*table.notes, *notes)
+        codec = cls(*own, center, scale, resolution, *bounds, binary, *said, counts, texts, *cells, shapes, notes)
+        return codec if table.text is None else replace(codec, **_written(table.names, table.text))
 
     @cached_property
     def fields(self) -> tuple[Field, ...]:
@@ -192,6 +235,18 @@ class TableCodec(Stored):
         """Names of the columns of text."""
         return tuple(name for name, label in zip(self.names, self.dtypes, strict=True) if numpy_dtype(label).kind == "O")
 
+    @cached_property
+    def known_notations(self) -> dict[str, Notation]:
+        """How columns were written in the text file of the fit, by name."""
+        pairs = zip(self.names, self.notations, strict=False)
+        return {name: notation for name, notation in pairs if notation is not None}
+
+    @property
+    def reading_of_fit(self) -> dict[str, Any]:
+        """How further files are read: as was asked for that of the fit, but for its encoding, which is found."""
+        asked = {} if self.file_reading is None else vars(self.file_reading)
+        return {name: value for name, value in asked.items() if value not in (None, ()) and name != "encoding"}
+
     @property
     def feature_names(self) -> tuple[str, ...]:
         """Names of the columns that come in."""
@@ -215,6 +270,31 @@ class TableCodec(Stored):
     @cached_property
     def _kept(self) -> Array:
         return np.flatnonzero(self.scale > 0.0)
+
+    @cached_property
+    def _flags(self) -> list[int]:
+        """Places of the flags."""
+        return [column for column in self._kept.tolist() if self.kinds[column] == FLAG]
+
+    def _only(self, column: int) -> float | str:
+        """What a flag holds where it is not empty: a number, or a text."""
+        return float(self.cell_low[self._own_cells(column)][0]) if self.cell_counts[column] else self.levels(column)[1]
+
+    def like_fitted(self, data: Table | Images) -> Table | Images:
+        """Rows with ISO texts as dates in the columns that held dates in the fit (:func:`latente.data.as_dates.as_dates`)."""
+        if not isinstance(data, Table):
+            return data
+        kept = self._kept.tolist()
+        places = self._positions(data)[kept].tolist()
+        return as_dates(data, map(Fitted, places, (self.names[c] for c in kept), (self.dtypes[c] for c in kept)))
+
+    def value_at(self, row: Tensor, place: int) -> str:
+        """One value of an encoded row [len(fields)] in words: its column, and what that holds in the user's units."""
+        column = int(self._kept[place])
+        value = float(row[place]) * self.scale[column] + self.center[column]
+        levels = self.levels(column)
+        held = repr(levels[min(len(levels) - 1, round(value))]) if levels else told(value, self.dtypes[column])
+        return f"column {self.names[column]!r} holds {held}"
 
     def encode(self, data: Table | Images, unknown: str = "error") -> Rows:
         """Rows ``[N, len(fields)]`` of a table; columns are matched by name where both tables have names.
@@ -247,12 +327,18 @@ class TableCodec(Stored):
         values, strange = table.values.copy(order="K"), []
         for own, column in zip(self._kept, columns, strict=True):
             known, given = self.levels(own), table.levels.get(int(column))
-            if known:
-                values[:, column], new = _numbered(table, int(column), known)
+            if own in self._flags:
+                values[:, column], new = present(table, int(column), self.names[own], self._only(own))
+                strange += [(self.names[own], new)] if new else []
+            elif known:
+                values[:, column], new = numbered(table, int(column), known)
                 strange += [(self.names[own], new)] if new else []
             elif given:
                 values[:, column] = as_numbers(self.names[own], values[:, column], given)
-        _tell_unknown(strange, unknown)
+        tell_unknown(strange, unknown)
+        flags = columns[np.isin(self._kept, self._flags)]
+        if 0 < len(flags) < len(columns):  # where nothing is there at all, that a flag is not says nothing
+            values[np.ix_(np.isnan(table.values[:, columns]).all(1), flags)] = np.nan
         return values
 
     def _positions(self, table: Table) -> Array:
@@ -303,6 +389,9 @@ class TableCodec(Stored):
             stepped |= np.isin(self.kinds, TO_THE_STEP)
         parts = [(group, self._restored(x, group, dtype, possible, stepped)) for dtype, group in self._groups]
         holes = {} if mask is None else {column: hole for column, hole in enumerate((~mask).numpy().T) if hole.any()}
+        for column in self._flags:
+            place = self._positions(seen)[column] if isinstance(seen, Table) else -1
+            holes[column] = holes.get(column, False) | absent(x[:, column], seen, place)
         new = {} if names_from is None else self._new_names(len(x), names_from)
         if container in ARRAYS:
             joined = _joined(parts, self.n_features)
@@ -350,8 +439,10 @@ class TableCodec(Stored):
                 continue
             name, label, levels = self.names[column], self.dtypes[column], self.levels(column)
             refuse_unlike(name, label, seen.dtypes[place])
-            if levels and self.scale[column] > 0.0:  # what the model does not know counted as not seen, and is filled in
-                there = ~np.isnan(_numbered(seen, place, levels)[0])
+            if column in self._flags:
+                there = present(seen, place, name, self._only(column))[0] == 1.0
+            elif levels and self.scale[column] > 0.0:  # what the model does not know counted as not seen, and is filled in
+                there = ~np.isnan(numbered(seen, place, levels)[0])
             columns[column], labels[column] = kept(name, columns[column], label, seen, place, there, levels)
         return labels, holes
 
@@ -393,9 +484,16 @@ class TableCodec(Stored):
                 recorded[:] = self._as_recorded(column, recorded)
         values = snap(values, dtype)
         for place in coded:
-            numbers = exactly(self.levels(int(columns[place])), dtype)
+            numbers = self._level_numbers(int(columns[place]), dtype)
             values[:, place] = self._of_levels(columns[place], x[:, columns[place]], numbers)
         return values
+
+    def _level_numbers(self, column: int, dtype: np.dtype[Any]) -> Array:
+        """The numbers that a column's levels are; of a flag its value for both."""
+        if self.kinds[column] != FLAG:
+            return exactly(self.levels(column), dtype)
+        only = self._only(column)
+        return np.repeat(exactly((only,), dtype) if isinstance(only, str) else snap(np.array([only]), dtype), 2)
 
     def _as_recorded(self, column: Any, values: Array) -> Array:
         """A column's values, of which those that are one that repeats, but for rounding, are it exactly."""
@@ -462,36 +560,52 @@ class TableCodec(Stored):
         expect(all(isinstance(flag, bool) for flag in (self.named, self.integer_names)), "the kind of names")
         expect(not self.integer_names or all(name.lstrip("-").isdecimal() for name in self.names), "the numbered names")
         expect(is_texts(self.notes), "the notes")
-        for name, kind in (
-            ("center", "f"),
-            ("scale", "f"),
-            ("resolution", "f"),
-            ("low", "f"),
-            ("high", "f"),
-            ("grid", "f"),
-            ("missing", "f"),
-            ("binary", "b"),
-            ("counts", "i"),
-            ("cell_counts", "i"),
-        ):
+        for name, dtype in _DTYPES.items():
             array = getattr(self, name)
-            expect(isinstance(array, np.ndarray) and array.dtype.kind == kind, f"the type of {name}")
-            expect(array.shape == (len(self.names),), f"the shape of {name}")
+            expect(array.dtype == dtype, f"the type of {name}")
+            expect(array.ndim == 1 and (name in _OF_CELLS or len(array) == len(self.names)), f"the shape of {name}")
         expect(np.isfinite(self.scale).all() and (self.scale >= 0.0).all() and self.scale.any(), "the scales")
         expect(np.isfinite(self.center[self.scale > 0.0]).all() and not np.isinf(self.center).any(), "the centers")
         expect(is_texts(self.texts) and (self.counts >= 0).all() and self.counts.sum() == len(self.texts), "the levels")
         text = np.array([numpy_dtype(label).kind == "O" for label in self.dtypes])
         expect(not (text & (self.scale > 0.0) & (self.counts < 2)).any(), "the levels")
-        coded = [self.levels(int(column)) for column in np.flatnonzero(self._codes)]
+        coded = [self.levels(int(column)) for column in np.flatnonzero(self._codes) if column not in self._flags]
         expect(all(is_number(level) for levels in coded for level in levels), "the codes")
         expect(is_texts(self.kinds) and is_texts(self.reasons), "the kinds")
         expect(len(self.kinds) == len(self.reasons) == len(self.names), "the number of kinds")
         expect(len(self.identifiers) == len(self.names), "the number of identifiers")
         expect(all(shape is None or is_shape(shape) for shape in self.identifiers), "the identifiers")
         expect(self.cell_counts.sum() == len(self.cell_low) == len(self.cell_high) == len(self.cell_rows), "the cells")
-        expect(not (self.cell_low > self.cell_high).any() and np.isfinite(self.cell_low).all(), "the cells")
+        expect((self.cell_counts >= 0).all() and np.isfinite(np.stack([self.cell_low, self.cell_high])).all(), "the cells")
+        expect(not (self.cell_low > self.cell_high).any() and (self.cell_rows >= 0).all(), "the cells")
+        parts = [self._own_cells(column) for column in range(len(self.names))]
+        expect(all((self.cell_high[part][:-1] <= self.cell_low[part][1:]).all() for part in parts), "the order of the cells")
+        expect(((self.missing >= 0.0) & (self.missing <= 1.0)).all(), "the shares of missing values")
+        expect(set(self.kinds) <= {*CHOICES, *LEFT_OUT}, "the kinds")
+        expect(np.isfinite(np.stack([self.low, self.high])[:, self.scale > 0.0]).all(), "the bounds")
+        expect(all(self._is_flag(column) for column, kind in enumerate(self.kinds) if kind == FLAG), "the flags")
         expect(not (self.low > self.high).any() and np.isfinite(self.grid).all() and (self.grid >= 0.0).all(), "the bounds")
         expect(np.isfinite(self.resolution).all() and (self.resolution >= 0.0).all(), "the resolutions")
+        expect(len(self.notations) in (0, len(self.names)), "the number of notations")
+        expect(self.file_layout is None or is_encoding(self.file_layout.encoding), "the encoding of the file")
+
+    def _is_flag(self, column: int) -> bool:
+        """Whether a column is stored as flags are: 0 or 1, with two levels and a value, its only cell or a level."""
+        if not (self.binary[column] and self.counts[column] == 2 and self.scale[column] == 1.0):
+            return False
+        return self.cell_counts[column] == 1 or not self._codes[column] or is_number(self.levels(column)[1])
+
+
+def _written(names: tuple[str, ...], text: TextTable) -> dict[str, Any]:
+    """How the columns of a text file are written, and how it is laid out, as a codec keeps them."""
+    layout = replace(text.layout, above="")
+    return {"notations": tuple(map(text.notations.get, names)), "file_layout": layout, "file_reading": text.asked}
+
+
+def _unit(table: Table, summary: Summary, numbers: Array) -> float:
+    """What is divided by where numbers stay as they are recorded: 255 for 8 bits, as of pictures, unless all are 0 or 1."""
+    of_bytes = {np.dtype(np.uint8)} == {numpy_dtype(table.dtypes[column]) for column in np.flatnonzero(numbers)}
+    return 255.0 if of_bytes and bool((summary.high[numbers] > 1).any()) else 1.0
 
 
 def _joined(parts: list[tuple[Any, Array]], width: int) -> Array:
@@ -504,16 +618,10 @@ def _joined(parts: list[tuple[Any, Array]], width: int) -> Array:
     return joined
 
 
-def _is_matrix(table: Table) -> bool:
-    """Whether a table is taken for a matrix of measures: an array, or a frame of numbers whose columns are numbered, too."""
-    unnamed = table.container in ARRAYS or table.integer_names
-    return unnamed and not table.levels and not any(map(is_moment, table.dtypes))
-
-
 def _cells(table: Table, columns: Array, grid: Array) -> tuple[Array, Array, Array, Array]:
     """How many cells each of some columns of numbers has, and the cells' ends and rows, column after column."""
     counts, found = np.zeros(len(table.names), np.int64), [np.empty((3, 0))]
-    for column in np.flatnonzero(columns & (not _is_matrix(table))):
+    for column in np.flatnonzero(columns):
         values = table.values[:, column].astype(np.float64)
         found.append(np.stack(cut(values[~np.isnan(values)], float(grid[column]))))
         counts[column] = found[-1].shape[1]
@@ -559,68 +667,9 @@ def _refuse_large(name: str, kind: str, texts: tuple[str, ...]) -> None:
         )
 
 
-def _numbered(table: Table, column: int, known: tuple[str, ...]) -> tuple[Array, dict[str, int]]:
-    """The codes of one column's texts in the order of ``known``, and in how many rows each other text is, which has none."""
-    given, codes = texts_of(table, column, known)
-    places = {text: place for place, text in enumerate(known)}
-    lookup = np.array([*(places.get(text, np.nan) for text in given), np.nan])
-    index = np.where(np.isnan(codes), len(given), codes).astype(np.intp)
-    times = np.bincount(index, minlength=len(given))
-    new = {text: int(count) for text, count in zip(given, times, strict=False) if count and text not in places}
-    return np.asarray(lookup[index]), new
-
-
-def _tell_unknown(strange: list[tuple[str, dict[str, int]]], unknown: str) -> None:
-    """Name levels that the model was not fitted on, by column with the rows that each is in: an error, or a warning where they
-    are to be taken for values that were not seen.
-    """
-    if not strange:
-        return
-    if unknown != "missing":
-        name, texts = strange[0]
-        raise DataError(
-            f"column {name!r} holds levels that the model was not fitted on: {_some(map(repr, texts))}; leave them empty "
-            "(= not seen), have them taken so by unknown='missing' (--unknown missing), or fit on rows that have them"
-        )
-    told = (f"{name!r}: {_some(f'{text!r} ({count})' for text, count in texts.items())}" for name, texts in strange)
-    warnings.warn(
-        f"levels that the model was not fitted on count as not seen (in so many rows): {'; '.join(told)}",
-        LatenteWarning,
-        stacklevel=2,
-    )
-
-
 def _shape(table: Table, column: int) -> Shape | None:
     """The shape of the names in a column that names rows."""
     if column in table.levels:
         return shape_of(table.levels[column])
     values = table.values[:, column]
     return None if is_moment(table.dtypes[column]) else shape_of_numbers(values[~np.isnan(values)])
-
-
-def _notes(table: Table, summary: Summary, kept: Array, names_rows: Array, ordered: Array) -> Iterator[str]:
-    if names_rows.any():
-        columns = _some(repr(table.names[c]) for c in np.flatnonzero(names_rows))
-        yield f"columns that name rows, or hold free text, are left out of the model and empty in what it gives back: {columns}"
-    constant = np.flatnonzero(~kept & ~names_rows & ~np.isnan(summary.low))
-    if len(constant):
-        only = ((c, table.levels.get(int(c)) or (told(float(summary.low[c]), table.dtypes[c]),)) for c in constant)
-        values = _some(f"{table.names[c]!r} ({texts[0]})" for c, texts in only)
-        yield f"columns of one value only are left out of the model and restored in what it gives back: {values}"
-    empty = np.flatnonzero(np.isnan(summary.low))
-    if len(empty):
-        yield f"columns without any value are left out of the model: {_some(repr(table.names[c]) for c in empty)}"
-    if summary.empty_rows:
-        yield f"rows without any value: {summary.empty_rows}; nothing can be learnt from them"
-    if len(table) < len(table.names):
-        yield f"there are fewer rows ({len(table)}) than columns ({len(table.names)}): expect little to carry over to new rows"
-    for column, row, value in far_values(table.values, ordered, summary.low, summary.high):
-        place = f"column {table.names[column]!r} holds {told(value, table.dtypes[column])} in row {row} (counted from 0)"
-        yield f"{place}, over a million times its spread away: if that is a code for 'missing', replace it by NaN"
-
-
-def _some(texts: Iterable[str]) -> str:
-    """The first few of many texts."""
-    every = list(texts)
-    more = f" and {len(every) - _LISTED} more" if len(every) > _LISTED else ""
-    return ", ".join(every[:_LISTED]) + more

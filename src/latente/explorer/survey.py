@@ -7,12 +7,14 @@ without the data.
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Literal
 
+import msgspec
 import numpy as np
 import torch
 from torch import Tensor
@@ -20,7 +22,7 @@ from torch import Tensor
 from latente.data.containers import Array
 from latente.errors import DataError, StorageError
 from latente.explorer.units import population_of
-from latente.files import read_tensors, write_tensors
+from latente.files import Count, checked, fitting, read_tensors, write_tensors
 from latente.model.cells import CellFields
 from latente.model.latent_model import LatentModel
 from latente.rows import Rows, levels_of
@@ -39,6 +41,36 @@ PROBED = 64  # codes at which it is measured what a dimension changes
 OUTER = (0.002, 0.998)  # of the codes, between which a plane's range lies,
 MARGIN = 0.15  # and how much more of it is shown on each side
 UNIT = 3.2  # as far from 0 the prior's planes go at least
+
+
+class Plane(msgspec.Struct, forbid_unknown_fields=True):
+    """A stored plane, without its tensors."""
+
+    kind: Literal["whole", "pair", "principal"]
+    dimensions: tuple[Count, Count] | None
+    range: tuple[float, float, float, float]
+
+    def fits(self, d: int) -> bool:
+        """Whether it is one of codes of ``d`` dimensions."""
+        low, high, bottom, top = self.range
+        ends = all(map(math.isfinite, self.range)) and low < high and bottom < top
+        return ends and (max(self.dimensions) < d if self.dimensions else self.kind == "principal")
+
+
+class Content(msgspec.Struct, forbid_unknown_fields=True):
+    """The values of a file, as :class:`Survey` has them."""
+
+    model: str
+    active: tuple[Count, ...]
+    planes: tuple[Plane, ...]
+    kept: float | None
+    measured: bool
+
+    def fits(self, d: int) -> bool:
+        """Whether it is a survey of codes of ``d`` dimensions."""
+        some = bool(self.active and self.planes) and len(set(self.active)) == len(self.active)
+        some = some and (self.kept is None or -math.inf < self.kept <= 1)
+        return some and max(self.active) < d and all(plane.fits(d) for plane in self.planes)
 
 
 @dataclass(frozen=True, eq=False)
@@ -127,30 +159,33 @@ class Survey:
         if not path.is_file():
             return None
         values, tensors = read_tensors(path, KIND, VERSION)
-        if values.get("model") != digest(vae.model_):
-            return None
         try:
-            return cls._from(values, {name: tensor.numpy() for name, tensor in tensors.items()}, vae.latent_dim_)
-        except (KeyError, TypeError, ValueError) as error:
-            raise StorageError(f"{path} is damaged: {error}; remove it, and name the data when you export") from error
+            content: Content = checked(values, Content, "the survey")
+            if content.model != digest(vae.model_):
+                return None
+            return cls._from(content, tensors, vae)
+        except StorageError as error:
+            raise StorageError(f"{path}: {error}; remove it, and name the data when you export") from error
 
     @classmethod
-    def _from(cls, values: dict[str, Any], arrays: dict[str, Array], d: int) -> Survey:
-        def plane(p: int, said: dict[str, Any]) -> PlaneOf:
-            origin, across, up = (arrays[f"plane.{p}.{name}"].reshape(d) for name in ("origin", "across", "up"))
-            dimensions = said["dimensions"] and (int(said["dimensions"][0]), int(said["dimensions"][1]))
-            low, high, bottom, top = map(float, said["range"])
-            posterior = arrays.get(f"plane.{p}.posterior")
-            return PlaneOf(str(said["kind"]), dimensions, origin, across, up, (low, high, bottom, top), posterior)
-
-        planes = tuple(plane(p, said) for p, said in enumerate(values["planes"]))
-        population = tuple(arrays[f"population.{f}"] for f in range(sum(name.startswith("population.") for name in arrays)))
-        active = tuple(int(j) for j in values["active"])
-        if not all(0 <= j < d for j in active):
-            raise ValueError("its dimensions are not those of the model")
-        moments = arrays["centre"].reshape(d), arrays["spread"].reshape(d)
-        kept = None if values["kept"] is None else float(values["kept"])
-        return cls(str(values["model"]), active, *moments, planes, population, kept, bool(values["measured"]))
+    def _from(cls, content: Content, tensors: dict[str, Tensor], vae: VAE) -> Survey:
+        """The survey that a file holds, whose tensors are those of the model's dimensions and columns."""
+        d = vae.latent_dim_
+        if not content.fits(d):
+            raise StorageError("its dimensions are not those of the model")
+        vector = torch.zeros(d, dtype=torch.float64)
+        wanted = {"centre": vector, "spread": vector}
+        for f, shares in enumerate(population_of(vae.codec_, vae.model_.likelihood, None)):
+            wanted[f"population.{f}"] = torch.from_numpy(shares)
+        for p in range(len(content.planes)):
+            wanted |= {f"plane.{p}.{name}": vector for name in ("origin", "across", "up")}
+            if content.measured:
+                wanted[f"plane.{p}.posterior"] = torch.zeros(SIDE, SIDE)
+        held = {name: value.numpy() for name, value in fitting(tensors, wanted, "the survey").items()}
+        planes = tuple(_read(p, plane, held) for p, plane in enumerate(content.planes))
+        population = tuple(value for name, value in held.items() if name.startswith("population."))
+        moments = held["centre"], held["spread"]
+        return cls(content.model, content.active, *moments, planes, population, content.kept, content.measured)
 
 
 def digest(model: LatentModel) -> str:
@@ -213,6 +248,11 @@ def _expected(model: LatentModel, z: Tensor) -> Tensor:
     part = px.part
     each = [torch.softmax(x, -1) if part.nominal[f] else part.expected(f, x).unsqueeze(-1) for f, x in enumerate(px.logits)]
     return torch.cat(each, -1).squeeze(0)
+
+
+def _read(p: int, plane: Plane, held: dict[str, Array]) -> PlaneOf:
+    origin, across, up = (held[f"plane.{p}.{name}"] for name in ("origin", "across", "up"))
+    return PlaneOf(plane.kind, plane.dimensions, origin, across, up, plane.range, held.get(f"plane.{p}.posterior"))
 
 
 Where = tuple[str, tuple[int, int] | None, Array, Array, Array]

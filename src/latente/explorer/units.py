@@ -101,7 +101,7 @@ def population_of(codec: Codec, likelihood: Part, rows: Rows | None) -> list[Arr
 def _from_cells(codec: TableCodec, column: int, bins: Bins) -> Array:
     """A column's cells in other bins, each cell's rows evenly over it."""
     low, high, rows = cells_of(codec, column)
-    if not rows.sum():
+    if codec.counts[column] or not rows.sum():  # a flag's only cell is its value
         return np.zeros(len(bins.low))
     slices = (np.arange(64) + 0.5) / 64
     values = low[:, None] + (high - low)[:, None] * slices

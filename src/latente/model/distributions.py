@@ -170,9 +170,11 @@ class ContinuousBernoulliFields(BernoulliFields):
 
     @property
     def mean(self) -> Tensor:  # type: ignore[override]
-        """E x = 1/(1 - exp(-t)) - 1/t in the logit t."""
+        """E x = 1/(1 - exp(-t)) - 1/t in the logit t, by its size: exp(-t) of a large negative one overflows."""
         t, near = self._safe_logits()
-        return torch.where(near, 0.5 + self.logits / 12, 1 / -torch.expm1(-t) - 1 / t)
+        magnitude = t.abs()
+        value = 1 / -torch.expm1(-magnitude) - 1 / magnitude
+        return torch.where(near, 0.5 + self.logits / 12, torch.where(t > 0, value, 1 - value))
 
     def sample(self) -> Tensor:
         """Inverse of the distribution function, log(1 + u (e^t - 1)) / t, written so that it can't overflow."""

@@ -11,6 +11,7 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 import torch
@@ -500,6 +501,18 @@ class HeterogeneousFields(FieldsDistribution):
         return torch.cat(list(parts), -1).index_select(-1, self.part.order)
 
 
+def _check(column: Column) -> None:
+    """Refuse a column whose law has no values, or that is recorded in a way in which no column can be."""
+    record = Record(*column.record)  # type: ignore[arg-type]
+    of_levels = issubclass(LAWS[column.law], LevelsLaw)
+    on_grid = column.law == "count" or column.law.startswith("rounded")
+    ends = (-math.inf if record.low is None else record.low, math.inf if record.high is None else record.high)
+    if of_levels and (not column.values or any(a >= b for a, b in pairwise(column.values))):
+        raise ModelError(f"the law {column.law!r} needs values in rising order, not {column.values!r:.80}")
+    if record.unit <= 0 or record.step < 0 or ends[0] > ends[1] or (on_grid and not (record.step and math.isfinite(ends[0]))):
+        raise ModelError(f"the law {column.law!r} can't be that of values recorded as {record}")
+
+
 @register
 class Heterogeneous(Likelihood):
     """Each column with the law of its kind, independent given the code.
@@ -524,6 +537,8 @@ class Heterogeneous(Likelihood):
         known = [Column(*column) for column in columns] or [Column()] * self.size
         if len(known) != self.size or any(column.law not in LAWS for column in known):
             raise ModelError(f"laws are needed for each of the {self.size} columns, of {', '.join(LAWS)}")
+        for column in known:
+            _check(column)
         groups: dict[tuple[object, ...], list[int]] = {}
         for f, column in enumerate(known):
             alone, atom = issubclass(LAWS[column.law], LevelsLaw), column.record[-1] is not None

@@ -9,12 +9,13 @@ its covariance eigenvalue (Lucas et al. 2019), hence sigma starts at the residua
 from __future__ import annotations
 
 import math
+from typing import ClassVar
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from latente.errors import DataError, ModelError
+from latente.errors import ModelError
 from latente.model.distributions import (
     BernoulliFields,
     ContinuousBernoulliFields,
@@ -37,6 +38,7 @@ class Likelihood(Part):
     parameters_per_field = 1
     repeated = 0  # multiply-adds of a row beyond those of its linear layers, each used once
     takes_levels = False
+    support: ClassVar[tuple[float, float] | None] = None  # of values as they are recorded; None takes standardised ones
 
     def __init__(self, shape: tuple[int, ...]) -> None:
         super().__init__()
@@ -63,13 +65,6 @@ class Likelihood(Part):
             rows: the training rows.
             residual: variance that a PCA with as many components as the code leaves in each field, [F].
             resolution: smallest step between recorded values of each field, [F]; 0 where they are continuous.
-        """
-
-    def check(self, rows: Rows) -> None:
-        """Refuse rows that the likelihood does not describe.
-
-        Raises:
-            DataError: there are such values.
         """
 
     def independent(self, train: Rows, held_out: Rows) -> Tensor:
@@ -178,31 +173,12 @@ class StudentT(Scale):
         return StudentTFields(theta, self.log_sigma, self.lowest_df + F.softplus(self.excess_df))
 
 
-class _WithinOne(Likelihood):
-    """A likelihood of values from 0 to 1."""
-
-    def start(self, rows: Rows, residual: Tensor, resolution: Tensor) -> None:
-        """Nothing to set; training rows are checked."""
-        try:
-            self.check(rows)
-        except DataError as error:
-            raise ModelError(f"{error} (columns other than 0/1 are standardised): choose 'normal' or 'student-t'") from error
-
-    def check(self, rows: Rows) -> None:
-        if not len(rows):
-            return
-        low, high = rows.x.aminmax()
-        if low < 0 or high > 1:
-            raise DataError(
-                f"{self.name!r} is a likelihood of values from 0 to 1; these, once encoded, go from {low:.3g} to {high:.3g}"
-            )
-
-
 @register
-class Bernoulli(_WithinOne):
+class Bernoulli(Likelihood):
     """For fields of 0 and 1 (values between are taken as probabilities of a 1)."""
 
     name = "bernoulli"
+    support = (0.0, 1.0)
 
     def densities(self, x: Tensor) -> Tensor:
         return torch.tensor(False)
@@ -217,10 +193,11 @@ class Bernoulli(_WithinOne):
 
 
 @register
-class ContinuousBernoulli(_WithinOne):
+class ContinuousBernoulli(Likelihood):
     """For fields anywhere in [0, 1], a density in its own right (Loaiza-Ganem and Cunningham 2019)."""
 
     name = "continuous-bernoulli"
+    support = (0.0, 1.0)
 
     def forward(self, theta: Tensor) -> FieldsDistribution:
         """theta [K, B, F] is the logit of the parameter lambda."""

@@ -7,13 +7,17 @@ derives from :class:`Part`, carries a ``name``, and is handed to ``load(..., par
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterable, Mapping
+import math
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, TypeVar, get_type_hints
 
+import msgspec
+import numpy as np
 from torch import nn
 
 from latente.errors import ModelError
+from latente.files import checked
 
 
 class _Full(dict[str, float]):
@@ -24,6 +28,7 @@ class _Full(dict[str, float]):
 PARTS: dict[str, type[Part]] = {}
 FULL: Mapping[str, float] = _Full()  # every strength at its end
 PartClass = TypeVar("PartClass", bound="type[Part]")
+MAX_COUNT = 2**31  # of whatever a part has several
 
 
 class _RecordsArguments(type):
@@ -82,7 +87,8 @@ class Choice:
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> Choice:
         """The inverse of :meth:`to_json`."""
-        return cls(str(value["name"]), dict(value["arguments"]))
+        choice: Choice = checked(value, cls, "the choice of a part")
+        return choice
 
 
 def choose(part: str | type[Part], **arguments: Any) -> Choice:
@@ -131,16 +137,57 @@ def build(choice: Choice, own: Iterable[type[Part]] = (), **sizes: Any) -> Any:
     if unknown:
         possible = ", ".join(accepted) or "none"
         raise ModelError(f"{choice.name!r} has no argument {unknown[0]!r}; it has: {possible}")
-    _refuse_what_is_no_number(cls, choice)
+    arguments = checked_arguments(cls, choice.arguments, repr(choice.name))
+    if PARTS.get(choice.name) is cls:
+        _refuse_impossible(choice.name, arguments)
     left = {key: value for key, value in sizes.items() if key in accepted}
     try:
-        return cls(**{**left, **choice.arguments})
-    except TypeError as error:
-        raise ModelError(f"{choice.name!r} can't be made from {dict(choice.arguments)}: {error}") from error
+        return cls(**{**left, **arguments})
+    except (TypeError, ValueError, LookupError, ArithmeticError, AttributeError, RuntimeError, AssertionError) as error:
+        if isinstance(error, ModelError):
+            raise
+        raise ModelError(f"{choice.name!r} can't be made from {_short(arguments)}: {error}") from error
 
 
-def _refuse_what_is_no_number(cls: type[Part], choice: Choice) -> None:
-    parameters = inspect.signature(cls.__init__).parameters
-    for key, value in choice.arguments.items():
-        if parameters[key].annotation in ("float", "int") and not isinstance(value, (int, float)):
-            raise ModelError(f"{key} of {choice.name!r} is a number, not {value!r}")
+def checked_arguments(make: type, arguments: Mapping[str, Any], what: str) -> dict[str, Any]:
+    """Arguments as the annotations of a constructor have them: lists as tuples where it asks for tuples, and so on.
+
+    Raises:
+        ModelError: one has another type.
+    """
+    known = annotations_of(make)
+    found = {}
+    for key, value in arguments.items():
+        try:
+            found[key] = msgspec.convert(value.item() if isinstance(value, np.generic) else value, known.get(key, Any))
+        except (msgspec.ValidationError, RecursionError) as error:
+            raise ModelError(f"{key} of {what} can't be {value!r:.100}: {error}") from error
+    return found
+
+
+def annotations_of(make: type) -> dict[str, Any]:
+    """Types of a constructor's arguments; none where they can't be told, as those of a class inside a function."""
+    try:
+        return get_type_hints(make.__init__)  # type: ignore[misc]
+    except (NameError, AttributeError):
+        return {}
+
+
+def _refuse_impossible(name: str, arguments: Mapping[str, Any]) -> None:
+    """What no part of the library takes: numbers that are not finite, and counts or sizes below 0."""
+    for key, value in arguments.items():
+        for number in _numbers(value):
+            if not (0 <= number <= MAX_COUNT if isinstance(number, int) else math.isfinite(number)):
+                raise ModelError(f"{key} of {name!r} can't hold {number!r:.20}")
+
+
+def _numbers(value: Any) -> Iterator[float]:
+    if isinstance(value, (int, float)):
+        yield value
+    elif isinstance(value, (list, tuple)):
+        for each in value:
+            yield from _numbers(each)
+
+
+def _short(arguments: Mapping[str, Any]) -> str:
+    return f"{dict(arguments)!r:.200}"

@@ -10,6 +10,9 @@
         report.html          all of it on one page, with pictures and words
         figures/*.png        reconstructions, samples, latent_map, training_curve
         checkpoint/          while a fit runs: what it needs to go on after a kill
+
+The files of a run are replaced together: an earlier run stays whole until the next one is (:mod:`latente.folders`). Where a
+part could not be made, metrics.json says so under "missing".
 """
 
 from __future__ import annotations
@@ -27,6 +30,7 @@ from typing import TYPE_CHECKING, Any
 from latente.certificate import Certificate
 from latente.errors import LatenteError, LatenteWarning, StorageError
 from latente.files import write_text
+from latente.folders import COMMITTED, LOCK, STAGE, hold
 from latente.report.shown import Shown
 from latente.storage import identity_in
 from latente.version import __version__
@@ -35,8 +39,10 @@ if TYPE_CHECKING:
     from latente.estimator import VAE
 
 MODEL, HISTORY, METRICS, FIGURES, CHECKPOINT = "model.safetensors", "history.csv", "metrics.json", "figures", "checkpoint"
-CERTIFICATE, REPORT = "certificate.json", "report.html"
+CERTIFICATE, REPORT, SURVEY = "certificate.json", "report.html", "survey.safetensors"
 DRAWN = ("reconstructions", "samples", "latent_map", "training_curve")
+PICTURES = tuple(f"{FIGURES}/{name}.png" for name in DRAWN)
+FILES = (MODEL, HISTORY, METRICS, CERTIFICATE, REPORT, SURVEY, *PICTURES)
 
 
 def claim(folder: str | Path) -> Path:
@@ -48,7 +54,7 @@ def claim(folder: str | Path) -> Path:
     folder = Path(folder)
     if folder.exists() and not folder.is_dir():
         raise StorageError(f"{folder} is a file; a run needs a folder of its own")
-    if folder.is_dir() and any(folder.iterdir()) and not is_run(folder):
+    if folder.is_dir() and any(entry.name not in (LOCK, STAGE) for entry in folder.iterdir()) and not is_run(folder):
         raise StorageError(f"{folder} is neither empty nor a run folder, and nothing in it is touched; name another with -o")
     parent = next(parent for parent in (folder.absolute(), *folder.absolute().parents) if parent.exists())
     if not parent.is_dir():
@@ -60,37 +66,66 @@ def claim(folder: str | Path) -> Path:
 
 def is_run(folder: Path) -> bool:
     """Whether a folder is that of a run, finished or not."""
-    return (folder / MODEL).is_file() or (folder / CHECKPOINT).is_dir()
+    return (folder / MODEL).is_file() or (folder / CHECKPOINT).is_dir() or (folder / COMMITTED).is_dir()
 
 
-def write_run(vae: VAE, data: Any, folder: str | Path) -> dict[str, Path]:
-    """Write the run folder of a fitted estimator.
+def write_run(vae: VAE, data: Any, folder: str | Path, certificate: Certificate | None = None) -> dict[str, Path]:
+    """Write the run folder of a fitted estimator; that of an earlier run is replaced whole, or left as it is.
 
-    The model is written first; a figure that can't be drawn is a LatenteWarning, and the model stays.
+    Args:
+        vae: the fitted estimator.
+        data: what its figures show, as in :func:`write_parts`.
+        folder: where to.
+        certificate: of the model, if it was measured.
+
+    Returns:
+        Where everything is: ``model``, ``history``, ``metrics``, the figures by their names and the ``certificate``.
+
+    Raises:
+        StorageError: the folder holds other things, can't be written to, or another process writes to it.
+    """
+    with hold(claim(folder)) as held, held.stage() as stage:
+        paths = write_parts(vae, data, stage)
+        if certificate is not None:
+            paths["certificate"] = write_certificate(certificate, stage)
+        return held.commit(paths, FILES)
+
+
+def write_parts(vae: VAE, data: Any, folder: Path) -> dict[str, Path]:
+    """Write model, history, metrics and figures of a fitted estimator into a folder that holds none of them.
+
+    A figure that can't be drawn is a LatenteWarning.
 
     Args:
         vae: the fitted estimator.
         data: what its figures show: what it was fitted on, or more of its kind, whatever ``fit`` takes, or a :class:`Shown`;
             None draws none.
-        folder: where to; that of an earlier run is written over, file by file.
+        folder: where to.
 
     Returns:
         Where everything is: ``model``, ``history``, ``metrics`` and the figures by their names.
-
-    Raises:
-        StorageError: the folder holds other things, or can't be written to.
     """
-    folder = claim(folder)
-    paths = {"model": vae.save(folder / MODEL)}
-    paths["history"] = write_text(folder / HISTORY, history_text(vae.history_))
-    paths["metrics"] = write_text(folder / METRICS, json.dumps(metrics(vae), indent=2) + "\n")
-    for earlier in (folder / CERTIFICATE, folder / REPORT, *(folder / FIGURES / f"{name}.png" for name in DRAWN)):
-        earlier.unlink(missing_ok=True)  # those of an earlier model
+    paths = {"model": vae.save(folder / MODEL), "history": write_text(folder / HISTORY, history_text(vae.history_))}
+    paths["metrics"] = write_metrics(vae, folder)
     if data is None:
         return paths
     shown = data if isinstance(data, Shown) else Shown(vae, data)
-    drawn = {name: folder / FIGURES / f"{name}.png" for name in DRAWN}
+    drawn = {name: folder / picture for name, picture in zip(DRAWN, PICTURES, strict=True)}
     return paths | {name: path for name, path in drawn.items() if _drawn(name, shown, path)}
+
+
+def write_metrics(vae: VAE, folder: Path, missing: Sequence[str] = ()) -> Path:
+    """Write what was measured in training into a run folder, and which parts of it could not be made."""
+    values = {**metrics(vae), "missing": list(missing)} if missing else metrics(vae)
+    return write_text(folder / METRICS, json.dumps(values, indent=2) + "\n")
+
+
+def missing_parts(folder: Path) -> list[str]:
+    """Names of the parts of a run that could not be made, as its metrics.json says."""
+    try:
+        return [str(name) for name in json.loads((folder / METRICS).read_text(encoding="utf-8")).get("missing", [])]
+    except (OSError, ValueError, AttributeError, TypeError):
+        return []
 
 
 def write_certificate(certificate: Certificate, folder: Path) -> Path:
@@ -106,18 +141,17 @@ def read_certificate(folder: Path, model: Path | None = None) -> Certificate:
         model: the file of the model that it is to be of; by default that in the folder.
 
     Raises:
-        StorageError: there is none, it can't be read, or it is of another model; one that does not say of which is believed.
+        StorageError: there is none, it can't be read, or it is of another model or does not say of which.
     """
     path = folder / CERTIFICATE
     try:
         found = Certificate.from_dict(json.loads(path.read_text(encoding="utf-8")))
-        known = found.about.get("model")
     except FileNotFoundError as error:
         raise StorageError(f"there is no {CERTIFICATE} in {folder}: name the data that the model was fitted on") from error
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise StorageError(f"{path} can't be read: {error}; name the data that the model was fitted on") from error
     model = model or folder / MODEL
-    if known is not None and known != identity_in(model):
+    if found.about.get("model") != identity_in(model):
         raise StorageError(f"{path} is of another model than {model}: name the data that this one was fitted on")
     return found
 

@@ -23,11 +23,12 @@ import numpy as np
 from latente.certificate.certificate import LINES
 from latente.errors import StorageError
 from latente.files import write_text
+from latente.folders import OWN_NAMES
 from latente.report import side_by_side
 from latente.report.bottleneck import rate_distortion
 from latente.report.drawing import tables
 from latente.report.page import Block, Code, Grid, Listing, Page, Paragraph, Section, guarded, picture, write_page
-from latente.report.run_folder import claim, is_run, write_certificate, write_run
+from latente.report.run_folder import claim, is_run, write_run
 from latente.report.texts import Texts, capital, speaking
 from latente.studies.comparison import HOLES, LABELS, Comparison, free
 from latente.studies.tradeoff import HEADER, Tradeoff
@@ -57,7 +58,7 @@ def claim_study(folder: str | Path, own: Collection[str]) -> Path:
 
 
 def _own(entry: Path, own: Collection[str]) -> bool:
-    return entry.name in own or (entry.is_dir() and is_run(entry))
+    return entry.name in (*own, *OWN_NAMES) or (entry.is_dir() and is_run(entry))
 
 
 def folder_name(model: str) -> str:
@@ -95,8 +96,7 @@ def write_comparison(found: Comparison, folder: str | Path, lang: str = "en", na
     folders = run_folders(found.models)
     paths = {model: folder / name for model, name in folders.items()}
     for model, vae in found.models.items():
-        write_run(vae, None, paths[model])
-        write_certificate(found.certificates[model], paths[model])
+        write_run(vae, None, paths[model], found.certificates[model])
     values = {**found.to_dict(), "folders": folders}
     paths["json"] = _write_json(values, folder / COMPARE[1])
     paths["page"] = write_page(comparison_page(found, lang, name, folder), folder / COMPARE[0])

@@ -20,7 +20,7 @@ from latente.certificate.certificate import LINES, shown
 from latente.certificate.estimates import Array
 from latente.certificate.subjects import Modelled, indicators
 from latente.certificate.verdicts import RANDOM_PLACES, Kind, verdicts
-from latente.data import Codec, ImageCodec, fit_codec, frame, read
+from latente.data import Codec, ImageCodec, frame, read
 from latente.data.sources import to_channels_first
 from latente.errors import DataError, ModelError, entry
 from latente.estimator import VAE, text_columns
@@ -304,8 +304,8 @@ def _dimensions(rows: Any, latent_dim: int | str, common: Mapping[str, Any]) -> 
     vae = VAE(latent_dim=latent_dim, **common)
     vae._check_parameters()
     vae.seed_ = vae.random_state
-    codec = fit_codec(rows, vae.kinds)
-    train, held_out = vae._split(codec.encode(rows))
+    codec, encoded = vae._encode_to_fit(rows)
+    train, held_out = vae._split(encoded)
     if held_out is None:
         raise DataError(f"models are compared on rows that are held out, and of {len(rows)} rows none can be: bring more")
     return vae._blueprint(codec, train).latent_dim

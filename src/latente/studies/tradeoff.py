@@ -22,7 +22,7 @@ from latente.blueprint import Blueprint
 from latente.catalogue import Recipe
 from latente.certificate.estimates import Array, Estimate, standard_error, unknown
 from latente.certificate.information import Costs
-from latente.data import fit_codec, frame, read
+from latente.data import frame, read
 from latente.errors import DataError, ModelError, entry
 from latente.estimator import VAE, field_resolution, text_columns
 from latente.model.likelihoods import LOG_SIGMA_FLOOR, Likelihood
@@ -292,8 +292,8 @@ class Ground:
         vae = VAE(recipe, **{"validation_fraction": held_out_share(len(rows), JUDGED_AND_STOPPED), **parameters})
         vae._check_parameters()
         vae.seed_ = seed_of(vae.random_state)
-        codec = fit_codec(rows, vae.kinds)
-        train, held_out = vae._split(codec.encode(rows))
+        codec, encoded = vae._encode_to_fit(rows)
+        train, held_out = vae._split(encoded)
         if held_out is None or len(train) + len(held_out) < LEAST_ROWS:
             few = f"{len(rows)} rows are too few, it takes {LEAST_ROWS}"
             raise DataError(f"a trade-off is judged on rows that are held out, and {few}")

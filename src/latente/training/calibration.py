@@ -52,9 +52,10 @@ class Calibration:
         """Conformal p-values: the share of calibration rows that are as unlikely, the row itself counted (Vovk et al. 2005;
         Bates et
         al. 2023). A row from the same law has a p-value below alpha with probability at most alpha, whatever the model.
+        NaN where there is no score.
         """
         below = np.searchsorted(self.scores, scores, side="right")
-        return (1 + below) / (len(self.scores) + 1)
+        return np.where(np.isnan(scores), np.nan, (1 + below) / (len(self.scores) + 1))
 
     @property
     def offset(self) -> float:

@@ -14,13 +14,22 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from latente.errors import StorageError
-from latente.files import read_tensors, write_tensors
+from latente.files import checked, read_tensors, write_tensors
 from latente.rows import Rows
 from latente.training.loop import Training
 
 VERSION = 1
 KIND = "checkpoint"
+
+
+class Content(msgspec.Struct, forbid_unknown_fields=True):
+    """The values of a file: of which data and settings it is, and where the run was."""
+
+    identity: dict[str, str]
+    run: dict[str, Any]
 
 
 class Checkpoints:
@@ -61,12 +70,14 @@ class Checkpoints:
         if not path.exists():
             return
         values, tensors = read_tensors(path, KIND, VERSION)
-        for what, digest in self.identity.items():
-            if values["identity"].get(what) != digest:
-                raise StorageError(
-                    f"{self.folder} holds a run with other {what}: it can't go on with these; leave out --resume"
-                )
-        training.restore(values["run"], tensors)
+        try:
+            content: Content = checked(values, Content, "the checkpoint")
+            for what, digest in self.identity.items():
+                if content.identity.get(what) != digest:
+                    raise StorageError(f"it is of a run with other {what}, which can't go on with these")
+            training.restore(content.run, tensors)
+        except StorageError as error:
+            raise StorageError(f"{path}: {error}; leave out --resume") from error
 
     def after_epoch(self, training: Training) -> None:
         """Write, if it is time or the run is over."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from dataclasses import dataclass
 
 import numpy as np
@@ -94,6 +95,8 @@ def linear_baseline(train: Rows, held_out: Rows, components: int) -> float:
     if train.mask is not None or x.shape[1] < 2 or len(x) <= x.shape[1] or not len(y):
         return math.nan
     try:
-        return float(PCA(min(components, x.shape[1] - 1), svd_solver="covariance_eigh").fit(x).score(y))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", RuntimeWarning)  # an ill-conditioned matrix: columns that almost follow from others
+            return float(PCA(min(components, x.shape[1] - 1), svd_solver="covariance_eigh").fit(x).score(y))
     except np.linalg.LinAlgError:  # columns that follow exactly from one another have no density together
         return math.nan

@@ -10,12 +10,13 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
 
-from latente.errors import TrainingError
+from latente.errors import StorageError, TrainingError
+from latente.files import Count, checked, fitting
 from latente.flat import FlatParameters, Group, adamw
 from latente.model.corruptions import Corruption
 from latente.model.latent_model import LatentModel, Trace
@@ -123,16 +124,17 @@ class Learner(nn.Module):
 class Progress:
     """Where a run is; plain values only, so that a checkpoint can hold it."""
 
-    epoch: int = 0
-    step: int = 0
+    epoch: Count = 0
+    step: Count = 0
     elapsed: float = 0.0
     best_value: float = math.inf
-    best_epoch: int = 0
+    best_epoch: Count = 0
     best_progress: float = 0.0
-    slowdowns: int = 0
-    finished: str = ""
+    slowdowns: Count = 0
+    finished: Literal["", "interrupted", "time limit", "all epochs", "no better on held-out rows"] = ""
+    limit: float = math.inf
     norms: list[float] = field(default_factory=list)
-    history: list[dict[str, float]] = field(default_factory=list)
+    history: list[dict[str, float | int]] = field(default_factory=list)
 
 
 class Training:
@@ -423,7 +425,8 @@ class Training:
         """All of the run: plain values, and tensors by name."""
         self._sit(self.sitting is not None)
         self.at.norms = list(self.norms)
-        return {**vars(self.at), "limit": self.limit}, self._tensors()
+        self.at.limit = self.limit
+        return {**vars(self.at)}, self._tensors()
 
     def _tensors(self) -> dict[str, Tensor]:
         first, second = self.moments
@@ -433,12 +436,23 @@ class Training:
         }  # fmt: skip
 
     def restore(self, values: dict[str, Any], tensors: dict[str, Tensor]) -> Training:
-        """Take up a run where :meth:`state` left it."""
-        self.limit = float(values["limit"])
-        self.at = Progress(**{key: value for key, value in values.items() if key != "limit"})
-        self.norms.extend(self.at.norms)
+        """Take up a run where :meth:`state` left it.
+
+        Raises:
+            StorageError: that is not the state of such a run.
+        """
+        at: Progress = checked(values, Progress, "the checkpoint")
+        whole = at.epoch == len(at.history) and at.step == at.epoch * self.steps_per_epoch and at.best_epoch <= at.epoch
+        known = (
+            all("epoch" in record for record in at.history) and at.slowdowns <= REMEDIES and at.elapsed >= 0 and at.limit > 0
+        )
+        held = fitting(tensors, self._tensors(), "the checkpoint")
+        if not (whole and known and bool((held["second"] >= 0).all() & (held["updates"] >= 0).all())):
+            raise StorageError("the checkpoint is damaged or was altered: where the run was does not fit its history")
+        self.at, self.limit = at, at.limit
+        self.norms.extend(at.norms)
         for name, tensor in self._tensors().items():
-            tensor.copy_(tensors[name])
+            tensor.copy_(held[name])
         return self
 
 

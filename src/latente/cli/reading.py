@@ -1,0 +1,46 @@
+"""How a text file is to be read, where that is not left to be found: options that all commands share which take data."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from functools import wraps
+from typing import Annotated, Any, get_type_hints
+
+import typer
+
+OPTIONS: dict[str, tuple[Any, Any]] = {
+    "missing": (
+        list[str] | None,
+        typer.Option("--missing", metavar="MARK", help="What means missing (-999). Repeatable."),
+    ),
+    "encoding": (str | None, typer.Option("--encoding", help="Of a text file, such as cp1252.", show_default="found")),
+    "delimiter": (str | None, typer.Option("--delimiter", help="What separates values.", show_default="found")),
+    "decimal": (str | None, typer.Option("--decimal", help="Decimal mark: . or ,", show_default="found")),
+    "skip_rows": (int | None, typer.Option("--skip-rows", min=0, help="Lines above the table.", show_default="found")),
+    "header": (bool | None, typer.Option("--header/--no-header", help="The first row holds names.", show_default="found")),
+    "date_format": (str | None, typer.Option("--date-format", help="Such as %d/%m/%Y.", show_default="found")),
+}
+
+Reading = dict[str, Any]  # what of this was given, by name, as latente.read takes it
+
+
+def reads(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the options of reading in place of its parameter ``reading``, which receives what was given."""
+    own, hints = inspect.signature(command), get_type_hints(command, include_extras=True)
+    del hints["reading"], hints["return"]
+
+    @wraps(command)
+    def with_options(**arguments: Any) -> None:
+        given = {name: arguments.pop(name) for name in OPTIONS}
+        command(**arguments, reading={name: value for name, value in given.items() if value is not None})
+
+    options = {name: Annotated[kind, option] for name, (kind, option) in OPTIONS.items()}
+    shared = [
+        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=hint) for name, hint in options.items()
+    ]
+    kept = [parameter.replace(annotation=hints[name]) for name, parameter in own.parameters.items() if name in hints]
+    ordered = [parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY) for parameter in kept]
+    with_options.__signature__ = own.replace(parameters=[*ordered, *shared], return_annotation=None)  # type: ignore[attr-defined]
+    with_options.__annotations__ = {**hints, **options}
+    return with_options

@@ -1,0 +1,191 @@
+"""The rows of a text as columns of texts: none is lost without a word, whatever the number of values in each."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any
+
+from latente.data.text.layout import Layout, cells_of
+from latente.errors import DataError
+
+COMMON = 0.05  # of the lines: where as many have further values, these are a column; else they are slips
+LISTED = 5
+
+_BLANK_LINE = re.compile(r"(?>\r\n|\n|\r)[ \t]*(?>\r\n|\n|\r)")
+
+
+@dataclass
+class Grid:
+    """Columns of texts as they stand in a file.
+
+    Attributes:
+        header: names as they stand; () where there is none. names: of the columns, without blanks around them.
+        columns: an Arrow array of texts each, all of one length.
+        notes: what a person should know; warnings: what they must.
+    """
+
+    header: tuple[str, ...]
+    columns: list[Any]
+    notes: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the columns; ``column2`` where there is none."""
+        header = [*self.header, *[""] * (len(self.columns) - len(self.header))]
+        return tuple(name.strip() or f"column{index}" for index, name in enumerate(header))
+
+
+def read_grid(text: str, layout: Layout) -> Grid:
+    """The columns of a table of text.
+
+    Raises:
+        DataError: a quotation mark is never closed, so that rows run into each other.
+    """
+    return _by_arrow(text, layout) or grid_of(*_by_line(text, layout), layout.header)
+
+
+def _by_arrow(text: str, layout: Layout) -> Grid | None:
+    """The quick way, for tables in which each line has as many values; None where there is anything to look at closely."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+    from pyarrow import csv as arrow
+
+    width = len(next(iter(cells_of(text, layout)), []))
+    if layout.spaced or width < 2 or _BLANK_LINE.search(text.rstrip()):
+        return None
+    irregular: list[int] = []
+    names = [f"f{index}" for index in range(width)]
+
+    def skip(row: Any) -> str:
+        irregular.append(row.actual_columns)
+        return "skip"
+
+    try:
+        table = arrow.read_csv(
+            io.BytesIO(text.encode()),
+            arrow.ReadOptions(column_names=names, block_size=1 << 25),
+            arrow.ParseOptions(
+                delimiter=layout.delimiter,
+                newlines_in_values=True,
+                invalid_row_handler=skip,
+            ),
+            arrow.ConvertOptions(column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=False),
+        )
+    except pa.ArrowInvalid:
+        return None
+    columns = [column.combine_chunks() for column in table.itercolumns()]
+    if irregular or not any(column[-1].as_py().strip() for column in columns if len(column)):
+        return None
+    if any(pc.any(pc.match_substring_regex(column, "[\r\n]")).as_py() for column in columns if '"' in text):
+        return None
+    header = tuple(column[0].as_py() for column in columns) if layout.header else ()
+    return Grid(header, [column[int(layout.header) :] for column in columns])
+
+
+def _by_line(text: str, layout: Layout) -> tuple[list[list[str]], list[int]]:
+    """Rows and the number of the line on which each ends, from 1 after the lines above the table."""
+    try:
+        return _rows(text, layout, strict=True)
+    except csv.Error as error:
+        rows, lines = _rows(text, layout, strict=False)
+        long = next((n for row, n in zip(rows, lines, strict=True) if any(map(_BREAK.search, row))), None)
+        if long is not None:
+            raise DataError(
+                f"a quotation mark is not closed before line {long + layout.above.count(layout.newline)}, so that lines run "
+                "into each other: correct it, or write it twice where it is meant"
+            ) from error
+        return rows, lines
+
+
+_BREAK = re.compile(r"[\r\n]")
+
+
+def _rows(text: str, layout: Layout, strict: bool) -> tuple[list[list[str]], list[int]]:
+    limit = csv.field_size_limit(max(131_072, len(text)))
+    try:
+        reader, above = cells_of(text, layout, strict), layout.above.count(layout.newline)
+        found = [(row, reader.line_num + above) for row in reader]
+    finally:
+        csv.field_size_limit(limit)
+    return [row for row, _ in found], [line for _, line in found]
+
+
+def grid_of(rows: list[list[str]], lines: list[int], header: bool) -> Grid:
+    """Rows of any lengths as columns: what a row lacks is empty, and what it has more is told of.
+
+    Args:
+        rows: texts; the first are names where ``header`` is true.
+        lines: where each row stands, for messages.
+    """
+    alone = max(map(len, rows), default=0) < 2
+    while (
+        rows and not any(map(str.strip, rows[-1])) and not (alone and rows[-1] == [""])
+    ):  # "" between quotation marks is a value
+        rows, lines = rows[:-1], lines[:-1]
+    grid = Grid((), [])
+    rows, lines = _without_blank_lines(rows, lines, grid, alone)
+    if header and rows:
+        grid.header, rows, lines = tuple(rows[0]), rows[1:], lines[1:]
+    width = _width(rows, lines, grid)
+    short = [line for row, line in zip(rows, lines, strict=True) if len(row) < min(width, len(grid.header) or width)]
+    if short:
+        grid.notes.append(f"{_lines(short)} with fewer values than there are columns: what they lack is missing")
+    whole = [row + [""] * (width - len(row)) for row in rows]
+    _fill(grid, whole, width)
+    return grid
+
+
+def _without_blank_lines(rows: list[list[str]], lines: list[int], grid: Grid, alone: bool) -> tuple[list[list[str]], list[int]]:
+    """Rows without the blank lines between them; of a single column these are missing values."""
+    blank = [not any(map(str.strip, row)) and len(row) < 2 for row in rows]
+    if alone or not any(blank):
+        return [row or [""] for row in rows], lines
+    grid.notes.append(f"{_lines([line for line, is_blank in zip(lines, blank, strict=True) if is_blank])} blank and no row")
+    kept = [(row, line) for row, line, is_blank in zip(rows, lines, blank, strict=True) if not is_blank]
+    return [row for row, _ in kept], [line for _, line in kept]
+
+
+def _width(rows: list[list[str]], lines: list[int], grid: Grid) -> int:
+    """How many columns there are: those of the header, or of most rows, and further ones that many rows have."""
+    counts = Counter(map(len, rows))
+    width = len(grid.header) or (counts.most_common(1)[0][0] if counts else 0)
+    longer = [
+        (line, len(row)) for row, line in zip(rows, lines, strict=True) if len(row) > width and any(map(str.strip, row[width:]))
+    ]
+    if len(longer) < max(2, COMMON * len(rows)):
+        _tell_surplus(rows, lines, width, grid)
+        return width
+    wide = max(n for _, n in longer)
+    more = ", ".join(repr(f"column{index}") for index in range(width, wide))
+    grid.warnings.append(
+        f"lines have {wide} values in place of {width}, first line {longer[0][0]}: the further ones are {more}"
+    )
+    return wide
+
+
+def _tell_surplus(rows: list[list[str]], lines: list[int], width: int, grid: Grid) -> None:
+    """Cut rows that are too long, and say what they held."""
+    surplus = [(line, row[width:]) for row, line in zip(rows, lines, strict=True) if len(row) > width]
+    told = [(line, values) for line, values in surplus if any(map(str.strip, values))]
+    for row in rows:
+        del row[width:]
+    if told:
+        values = ", ".join(repr(value) for _, extra in told[:LISTED] for value in extra)
+        grid.warnings.append(f"{_lines([n for n, _ in told])} with more values than there are columns: left out are {values}")
+
+
+def _lines(numbers: list[int]) -> str:
+    listed = ", ".join(map(str, numbers[:LISTED])) + (", …" if len(numbers) > LISTED else "")
+    return f"{len(numbers):,} line{'s' * (len(numbers) > 1)} ({listed})"
+
+
+def _fill(grid: Grid, rows: list[list[str]], width: int) -> None:
+    import pyarrow as pa
+
+    columns = list(zip(*rows, strict=True)) if rows else [()] * width
+    grid.columns = [pa.array(column, pa.string()) for column in columns]

@@ -1,0 +1,291 @@
+"""How values are written: marks of missing values, numbers of any country, dates and times, words of either case."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
+
+import msgspec
+
+from latente.data.text import moments
+
+EVERYWHERE = frozenset(("", "?", "na", "n/a", "<na>", "nan", "null"))  # missing in each column, as pandas has it
+ERRORS = frozenset(
+    ("#n/a", "#na", "#div/0!", "#ref!", "#value!", "#name?", "#null!", "#num!", "#n/a n/a", "1.#qnan", "-1.#ind")
+)
+SIGNS = frozenset(("-", "--", "---", "–", "—", ".", "..", "...", "…", "*", "\\n", "(null)", "(blank)"))
+AMONG_NUMBERS = frozenset(("none", "nil", "n.d.", "nd", "n.a.", "n.a", "n.r.", "s/d", "s.d.", "s/n", "k.a.", "missing", "-nan"))
+_NONE = "None"  # in columns of text, where "none" may be a level
+_MARKS = EVERYWHERE | ERRORS | SIGNS | AMONG_NUMBERS
+
+CURRENCIES = r"(?:US|R|C|A|MX|HK)?\$|[€£¥₹₽₩]|USD|EUR|GBP|MXN|JPY|CHF|CAD|AUD|BRL"
+_BLANK = " \u00a0\u202f\u2009"  # plain, no-break, narrow no-break and thin
+_GAPS = f"{_BLANK}’'"
+_NUMBER = (
+    rf"^(?P<open>\()?(?P<sign>[-+−–]?)[{_BLANK}]?(?P<prefix>{CURRENCIES})?[{_BLANK}]?(?P<inner>[-+−–]?)"
+    rf"(?P<digits>\d(?:[\d.,{_GAPS}]*\d)?[.,]?|[.,]\d+)(?P<power>[eE][-+]?\d+)?"
+    rf"(?P<gap>[{_BLANK}]?)(?P<suffix>%|‰|{CURRENCIES})?(?P<trailing>-)?(?P<close>\))?$"
+)
+_TYPED = re.compile(
+    rf"{_NUMBER}|inf(inity)?|{moments.LIKE_A_DATE}|{moments.LIKE_A_TIME}".replace("?P<", "?P<t_"), re.IGNORECASE
+)
+_CODE = r"^[+-]?0\d+$|^[+-]?0[xX][0-9a-fA-F]+$"
+_FEATURES = ("open", "sign", "prefix", "inner", "digits", "power", "gap", "suffix", "trailing", "close")
+
+
+def is_mark(text: str) -> bool:
+    """Whether people write this where a value is missing.
+
+    >>> [is_mark(text) for text in ("", " N/A ", "#DIV/0!", "-", "7", "none")]
+    [True, True, True, True, False, True]
+    """
+    return text.strip().lower() in _MARKS
+
+
+def is_typed(text: str) -> bool:
+    """Whether a text is a number, a date or a time in any notation.
+
+    >>> [is_typed(text) for text in ("1.234,56 €", "(3.5)", "45%", "3-Jul-23", "10:30", "A11", "a")]
+    [True, True, True, True, True, False, False]
+    """
+    return bool(_TYPED.fullmatch(text.strip()))
+
+
+Decimals = Annotated[int, msgspec.Meta(ge=-1, le=30)]
+
+
+@dataclass(frozen=True)
+class Notation:
+    """How the values of a column are written.
+
+    Attributes:
+        kind: ``"number"``, ``"moment"`` (dates and times) or ``"words"`` (of either case).
+        decimal, thousands, prefix, suffix: of numbers. negative: ``"-"``, ``"()"`` or ``"trailing"``.
+        places: decimals of each number; -1 where they differ. up_to: the most that a number has; -1 where that says nothing.
+        format: of dates and times, as ``strftime`` takes it. zone: what stands behind.
+        words: the spelling that the levels of a column have.
+    """
+
+    kind: Literal["number", "moment", "words"]
+    decimal: str = "."
+    thousands: str = ""
+    prefix: str = ""
+    suffix: str = ""
+    negative: str = "-"
+    places: Decimals = -1
+    up_to: Decimals = -1
+    format: Annotated[str, msgspec.Meta(pattern="^[^']*$")] = ""  # it becomes a part of a query
+    zone: str = ""
+    words: tuple[str, ...] = ()
+
+    @property
+    def plain(self) -> bool:
+        """Whether it is how a program would write numbers."""
+        return self.kind == "number" and not (self.thousands or self.prefix or self.suffix) and self.decimal == "."
+
+    def write(self, column: Any) -> list[str | None]:
+        """The values of an Arrow array as text; None where they are missing."""
+        if self.kind == "moment":
+            return moments.written(column, self.format, self.zone)
+        if self.kind == "words":
+            return _words(column, self.words)
+        column = self.rounded(column)
+        return [None if value is None else self._number(value) for value in column.to_pylist()]
+
+    def rounded(self, column: Any) -> Any:
+        """Numbers to as many decimals as the file had."""
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        return pc.round(column, self.up_to) if self.up_to >= 0 and pa.types.is_floating(column.type) else column
+
+    def _number(self, value: float) -> str:
+        if self.places < 0 and isinstance(value, float):
+            text = f"{abs(value):,}" if 1e-4 <= abs(value) < 1e15 else str(abs(value))
+            text = text.removesuffix(".0")
+        else:
+            text = f"{abs(value):,.{max(self.places, 0)}f}"
+        swap = {",": self.thousands, ".": self.decimal}
+        text = self.prefix + "".join(swap.get(sign, sign) for sign in text) + self.suffix
+        if value >= 0 or not any(digit in "123456789" for digit in text):
+            return text
+        return f"({text})" if self.negative == "()" else f"{text}-" if self.negative == "trailing" else f"-{text}"
+
+
+def _words(column: Any, words: tuple[str, ...]) -> list[str | None]:
+    """Booleans and texts in the spelling that a column has."""
+    spelling: dict[Any, str] = {word.lower(): word for word in words}
+    keys = [value if value is None else str(value).lower() for value in column.to_pylist()]
+    return [
+        key if key is None else spelling.get(key, value) for key, value in zip(keys, map(str, column.to_pylist()), strict=True)
+    ]
+
+
+def marks_of(words: list[str], extra: tuple[str, ...], numeric: bool) -> set[str]:
+    """Which of a column's distinct texts mark missing values.
+
+    Args:
+        words: without blanks around them.
+        extra: marks that the user names.
+        numeric: whether all others are numbers or dates.
+    """
+    found = {word for word in words if word in extra or word == _NONE or word.lower() in EVERYWHERE | ERRORS}
+    others = [word for word in words if word not in found and word.lower() not in SIGNS]
+    if numeric or all(any(map(str.isalnum, word)) for word in others):
+        found |= {word for word in words if word.lower() in SIGNS}
+    return found | {word for word in words if numeric and word.lower() in AMONG_NUMBERS}
+
+
+# -------------------------------------------------------------------------------------------------------------- numbers
+
+
+def numbers(words: Any, hint: str | None) -> tuple[Any, Notation] | None:
+    """Distinct texts (an Arrow array) as numbers, and how these are written; None where some are no numbers, or codes.
+
+    Args:
+        words: without blanks around them and without marks.
+        hint: the decimal mark where a column does not tell: 1.234 is either.
+    """
+    import pyarrow.compute as pc
+
+    if not len(words) or pc.any(pc.match_substring_regex(words, _CODE)).as_py() or _is_too_long(words):
+        return None
+    plain = None if hint == "," and _is_grouped(words) else _plain(words)
+    if plain is not None:
+        return plain, Notation("number", **_places(words, "."))
+    return _in_notation(words, hint)
+
+
+def _is_grouped(words: Any) -> bool:
+    """Whether dots may stand between thousands: 1.234 and 17."""
+    import pyarrow.compute as pc
+
+    group = pc.match_substring_regex(words, r"^[-+]?(?:[1-9]\d{0,2}(?:\.\d{3})+|\d{1,3})$")
+    return bool(pc.all(group).as_py() and pc.any(pc.match_substring(words, ".")).as_py())
+
+
+def _is_too_long(words: Any) -> bool:
+    """Whether whole numbers have more digits than a number can hold."""
+    import pyarrow.compute as pc
+
+    digits = pc.all(pc.match_substring_regex(words, r"^[+-]?\d+$")).as_py()
+    return digits and pc.max(pc.utf8_length(words)).as_py() > 18 and _cast(words, "int64") is None
+
+
+def _plain(words: Any) -> Any:
+    """Numbers as programs write them: whole ones as int64, others as float64; None where some are none."""
+    whole = _cast(words, "int64")
+    return whole if whole is not None else _cast(words, "float64")
+
+
+def _cast(words: Any, kind: str) -> Any:
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    try:
+        return pc.replace_substring_regex(words, r"^\+", "").cast(kind)
+    except pa.ArrowInvalid:
+        return None
+
+
+def _in_notation(words: Any, hint: str | None) -> tuple[Any, Notation] | None:
+    import pyarrow.compute as pc
+
+    parts = pc.extract_regex(words, _NUMBER)
+    if parts.null_count:
+        return None
+    part = {name: parts.field(name) for name in _FEATURES}
+    affixes = {name: set(part[name].unique().to_pylist()) - {""} for name in ("prefix", "suffix")}
+    closed = pc.all(pc.equal(pc.equal(part["open"], "("), pc.equal(part["close"], ")"))).as_py()
+    share = any("%" in suffix or "‰" in suffix for suffix in affixes["suffix"])
+    if not closed or max(map(len, affixes.values())) > 1 or (share and pc.any(pc.equal(part["suffix"], "")).as_py()):
+        return None
+    marks = _separators(part["digits"], hint)
+    if marks is None:
+        return None
+    thousands, decimal = marks
+    text = pc.binary_join_element_wise(_without(part["digits"], thousands, decimal), part["power"], "")
+    size = _plain(text)
+    below = pc.or_(_is_minus(part["sign"]), _is_minus(part["inner"]))
+    below = pc.or_(below, pc.or_(pc.equal(part["open"], "("), pc.equal(part["trailing"], "-")))
+    values = None if size is None else pc.if_else(below, pc.negate(size), size)
+    negative = "()" if pc.any(pc.equal(part["open"], "(")).as_py() else "-"
+    negative = "trailing" if pc.any(pc.equal(part["trailing"], "-")).as_py() else negative
+    gap = max(part["gap"].unique().to_pylist(), key=len)
+    suffix = "".join(gap + one for one in affixes["suffix"])
+    places = _places(part["digits"], decimal)
+    notation = Notation("number", decimal, thousands, "".join(affixes["prefix"]), suffix, negative, **places)
+    return None if values is None else (values, notation)
+
+
+def _is_minus(signs: Any) -> Any:
+    import pyarrow.compute as pc
+
+    return pc.match_substring_regex(signs, "[-−–]")
+
+
+def _separators(digits: Any, hint: str | None) -> tuple[str, str] | None:
+    """What separates thousands, and decimals; None where nothing fits all."""
+    import pyarrow.compute as pc
+
+    present = set("".join(digits.unique().to_pylist()) if len(digits) < 10_000 else "".join(digits[:10_000].to_pylist()))
+    gaps = [gap for gap in _GAPS if gap in present]
+    fitting = []
+    for decimal in (hint or ".", "," if (hint or ".") == "." else "."):
+        other = "," if decimal == "." else "."
+        for thousands in gaps or ([other] if other in present else [""]):
+            group = rf"\d{{1,3}}(?:{re.escape(thousands)}\d{{2,3}})*{re.escape(thousands)}\d{{3}}|" if thousands else ""
+            pattern = rf"^(?:{group}\d*)(?:{re.escape(decimal)}\d*)?$"
+            if pc.all(pc.match_substring_regex(digits, pattern)).as_py():
+                fitting.append((thousands, decimal))
+    return fitting[0] if fitting else None
+
+
+def _without(digits: Any, thousands: str, decimal: str) -> Any:
+    import pyarrow.compute as pc
+
+    digits = pc.replace_substring(digits, thousands, "") if thousands else digits
+    return digits if decimal == "." else pc.replace_substring(digits, decimal, ".")
+
+
+def _places(words: Any, decimal: str) -> dict[str, Any]:
+    """How many decimals all numbers have, and how many at most; nothing where some have powers of ten."""
+    import pyarrow.compute as pc
+
+    if pc.any(pc.match_substring_regex(words, "[eEnN]")).as_py():
+        return {}
+    behind = pc.utf8_length(pc.replace_substring_regex(words, rf"^[^{decimal}]*[{decimal}]?", ""))
+    low, high = pc.min_max(behind).as_py().values()
+    return {"places": int(high) if low == high else -1, "up_to": int(high)}
+
+
+def decimal_of(words: Any) -> str | None:
+    """The decimal mark that a column's texts show; None where they may be read with either, or have no decimals."""
+    found = [numbers(words, decimal) for decimal in (".", ",")]
+    if found[0] is None or found[1] is None:
+        return None
+    (values, notation), (others, _) = found[0], found[1]
+    shows = notation.places != 0 or notation.thousands
+    return notation.decimal if shows and values.cast("float64").equals(others.cast("float64")) else None
+
+
+# ---------------------------------------------------------------------------------------------------------------- words
+
+
+def folded(words: list[str], counts: Mapping[str, int], known: Notation | None) -> dict[str, str] | None:
+    """The spelling of each text where a column has two levels in several spellings (yes, No, YES); None where it has not.
+
+    >>> folded(["yes", "No", "YES"], {"yes": 5, "No": 3, "YES": 2}, None)
+    {'yes': 'yes', 'No': 'No', 'YES': 'yes'}
+    """
+    if known is not None:
+        spelling = {word.lower(): word for word in known.words}
+        return {word: spelling.get(word.lower(), word) for word in words}
+    lower = {word.lower() for word in words}
+    if len(lower) != 2 or len(words) == 2:
+        return None
+    often = sorted(words, key=lambda word: counts[word])
+    spelling = {word.lower(): word for word in often}
+    return {word: spelling[word.lower()] for word in words}
