@@ -19,6 +19,9 @@ from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
 from latente import storage
+from latente.blueprint import Blueprint, is_mixed_table, row_law
+from latente.catalogue import Recipe
+from latente.catalogue import recipe as find_recipe
 from latente.certificate import Certificate, certify, privacy
 from latente.certificate.certify import overfitting_of
 from latente.certificate.features import learnt_before
@@ -39,10 +42,8 @@ from latente.data import (
 from latente.errors import DataError, LatenteError, LatenteWarning, ModelError, StorageError
 from latente.files import Count, checked
 from latente.model.latent_model import LatentModel
-from latente.model.laws import LatentLaw, NearestLaw, fit_chosen
 from latente.model.parts import Choice, Part, checked_arguments, choose
-from latente.recipes import Composer, Recipe, mixed, row_law
-from latente.recipes import recipe as find_recipe
+from latente.model.priors import Prior
 from latente.rows import BINARY, CATEGORICAL, Rows, levels_of
 from latente.seeding import seed_of, seeded
 from latente.tasks import generation, imputation, interpolation, reconstruct
@@ -51,8 +52,9 @@ from latente.training import defaults
 from latente.training.calibration import ENOUGH_TO_COVER, SHARES, Calibration
 from latente.training.checkpoint import Checkpoints, identify
 from latente.training.dimension import latent_dimension
+from latente.training.ex_post import fit_prior
 from latente.training.fit import Fit, Outcome
-from latente.training.loop import Settings, Training, evaluate
+from latente.training.loop import Settings, Training, costs_of, evaluate
 from latente.training.progress import progress_bar
 
 LEAST_ROWS = 2
@@ -66,7 +68,7 @@ OF_LEVELS = (BINARY, CATEGORICAL, "ordinal")
 RARELY_TOGETHER = 0.02  # of how often values would be together by chance
 SAME_SCORE = 1e-6  # two computations of one row's score differ by less
 ROW_LAW_STAGE = 100  # of a fit, behind all stages of its model
-STORES_CODES = "the law 'nearest' stores codes of training rows with the model: whoever has the file can decode them"
+STORES_CODES = "the prior 'nearest' stores codes of training rows with the model: whoever has the file can decode them"
 HELD_OUT = 1_000_003  # keeps the draw of held-out rows apart from all other draws of a seed
 
 Observer = Callable[[Training], None]
@@ -110,8 +112,8 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
 
     Attributes:
         latent_dim_: dimensions of the code. history_: a record for each epoch, nats per row. figures_: what was measured.
-        model_, law_, codec_, recipe_: the fitted parts. generator_: what new rows are drawn from, and rows are scored and
-            completed by: ``model_`` itself, or for a mixed table a law of its own. notes_: sentences on the data and the fit.
+        model_, fitted_prior_, codec_, recipe_: the fitted parts. generator_: what new rows are drawn from, and rows are scored
+            and completed by: ``model_`` itself, or for a mixed table a law of its own. notes_: sentences on data and fit.
         given_: after ``sample(given=…)``, how probable that is by the model, and the effective sample size behind the rows.
         fields_: what each column was taken for, and why. offset_: score below which :meth:`predict` says -1.
 
@@ -197,22 +199,22 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         doubts = suspicious(data) if isinstance(data, Table) else []
         codec, rows = self._encode_to_fit(data)
         train, held_out = self._split(rows)
-        composer = self._composer(codec, train)
-        settings = self._settings(train, composer)
+        blueprint = self._blueprint(codec, train)
+        settings = self._settings(train, blueprint)
         resolution = field_resolution(codec)
-        checkpoints = self._checkpoints(checkpoint, resume, checkpoint_every, train, composer)
+        checkpoints = self._checkpoints(checkpoint, resume, checkpoint_every, train, blueprint)
         with progress_bar(self.verbose > 0) as shown:
-            trials = defaults.trials(mixed(composer.fields))
+            trials = defaults.trials(is_mixed_table(blueprint.fields))
             chosen = self.max_epochs != "auto" or self.time_limit is not None
             starts = defaults.starts(len(train), chosen, train.mask is not None)
             shown = _both(shown, observer)
-            longer = 1.0 if chosen or train.mask is not None else self._times_as_long(len(train), composer)
+            longer = 1.0 if chosen or train.mask is not None else self._times_as_long(len(train), blueprint)
             levels = levels_of(codec.fields)
-            fitting = Fit(composer, train, held_out, resolution, settings, checkpoints, shown, trials, starts, longer, levels)
-            own = row_law(composer)
+            fitting = Fit(blueprint, train, held_out, resolution, settings, checkpoints, shown, trials, starts, longer, levels)
+            own = row_law(blueprint)
             outcome = fitting.run() if own is None else self._fit_both(fitting, own)
         outcome.warnings += doubts
-        self._keep(codec, composer, outcome, train, held_out, settings)
+        self._keep(codec, blueprint, outcome, train, held_out, settings)
         if checkpoints and not keep_checkpoint:
             checkpoints.clear()
         return self
@@ -272,7 +274,7 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
             return recipe
         return replace(recipe, likelihood=choose(self.likelihood) if isinstance(self.likelihood, str) else self.likelihood)
 
-    def _composer(self, codec: Codec, train: Rows) -> Composer:
+    def _blueprint(self, codec: Codec, train: Rows) -> Blueprint:
         recipe = self._chosen_recipe()
         size = train.x[:1].numel()
         if self.latent_dim != "auto" and int(self.latent_dim) > size:
@@ -281,15 +283,15 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
             )
         d = latent_dimension(train, self.seed_, levels_of(codec.fields)) if self.latent_dim == "auto" else int(self.latent_dim)
         hidden = None if isinstance(self.hidden, str) else tuple(int(width) for width in self.hidden)
-        return Composer(recipe, codec.fields, len(train), d, hidden, train.mask is not None)
+        return Blueprint(recipe, codec.fields, len(train), d, hidden, train.mask is not None)
 
-    def _times_as_long(self, n: int, composer: Composer) -> float:
+    def _times_as_long(self, n: int, blueprint: Blueprint) -> float:
         """As many epochs another run of a model of numbers has; 1 for none."""
         batch = self._batch(n, mixed=False)
-        return 1.0 if mixed(composer.fields) else defaults.times_as_long(n, batch, batch * composer.multiply_adds())
+        return 1.0 if is_mixed_table(blueprint.fields) else defaults.times_as_long(n, batch, batch * blueprint.multiply_adds())
 
-    def _settings(self, train: Rows, composer: Composer) -> Settings:
-        of_mixed = mixed(composer.fields)
+    def _settings(self, train: Rows, blueprint: Blueprint) -> Settings:
+        of_mixed = is_mixed_table(blueprint.fields)
         n, batch = len(train), self._batch(len(train), of_mixed)
         pace = defaults.mixed_pace(n) if of_mixed else defaults.Pace(1, Settings.learning_rate, 1.0)
         epochs: int | None = None if self.max_epochs == "auto" else int(self.max_epochs)
@@ -297,7 +299,7 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
             epochs = round(pace.share * defaults.epochs(n, batch))
         batch *= pace.batches if self.batch_size == "auto" else 1
         device = defaults.device(self.device)
-        work = batch * composer.multiply_adds()
+        work = batch * blueprint.multiply_adds()
         return Settings(
             epochs=epochs,
             batch_size=batch,
@@ -313,7 +315,7 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
     def _batch(self, n: int, mixed: bool) -> int:
         return defaults.batch_size(n, mixed) if self.batch_size == "auto" else int(self.batch_size)
 
-    def _fit_both(self, fitting: Fit, own: Composer) -> Outcome:
+    def _fit_both(self, fitting: Fit, own: Blueprint) -> Outcome:
         """The model, and then a law of their own for the rows of a mixed table; each has half of the time."""
         limit = fitting.settings.time_limit
         fitting.settings = replace(fitting.settings, time_limit=limit and limit / 2)
@@ -344,13 +346,13 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         return outcome
 
     def _checkpoints(
-        self, folder: str | Path | None, resume: bool, every: float, train: Rows, composer: Composer
+        self, folder: str | Path | None, resume: bool, every: float, train: Rows, blueprint: Blueprint
     ) -> Checkpoints | None:
         if folder is None:
             return None
         settings = {
             **self.get_params(),
-            "recipe": composer.recipe.to_json(),
+            "recipe": blueprint.recipe.to_json(),
             "likelihood": None,
             "verbose": None,
             "unknown": None,
@@ -363,17 +365,17 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         return checkpoints
 
     def _keep(
-        self, codec: Codec, composer: Composer, outcome: Outcome, train: Rows, held_out: Rows | None, settings: Settings
+        self, codec: Codec, blueprint: Blueprint, outcome: Outcome, train: Rows, held_out: Rows | None, settings: Settings
     ) -> None:
         """What a fit leaves behind, in attributes that end in an underscore."""
-        self.codec_, self.model_, self.recipe_ = codec, outcome.model, composer.recipe
+        self.codec_, self.model_, self.recipe_ = codec, outcome.model, blueprint.recipe
         self.generator_ = outcome.generator or outcome.model
         if self.latent_dim == "auto" and bool(outcome.diagnosis.active.any()):
-            self.model_.keep(torch.nonzero(outcome.diagnosis.active).squeeze(1))
-        self.law_ = self._law(train)
+            self.model_.drop_units(torch.nonzero(outcome.diagnosis.active).squeeze(1))
+        self.fitted_prior_ = self._fit_prior(train)
         judged = (held_out if held_out is not None else train).spread(MOST_TO_CALIBRATE)
         with seeded(self.seed_):
-            outcome.evaluated = evaluate(outcome.training.learner, judged)
+            outcome.evaluated = evaluate(costs_of(self.model_, outcome.training.learner.objective.K), judged)
         encoded = log_likelihood(self.generator_, judged, self.seed_)
         self.calibration_ = Calibration.of(self._in_units(encoded, judged), field_surprise(self.generator_, judged))
         if held_out is not None and train.mask is not None and isinstance(codec, TableCodec):
@@ -388,6 +390,8 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         self._at_hand = _few(train), None if held_out is None else _few(held_out)
         outcome.warnings += self._overfitting(outcome)
         self.notes_ = [*codec.notes, *outcome.notes, *outcome.warnings]
+        if hasattr(self.model_.posterior, "chosen") and isinstance(codec, TableCodec):
+            self.notes_.append(f"chosen columns: {', '.join(np.asarray(codec.names)[self.get_support(indices=True)])}")
         if held_out is None:
             self.notes_.append("no rows were held out: anomaly scores are compared with training rows, which is too optimistic")
         self._name_features()
@@ -419,16 +423,16 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         """What new rows give away of those that were learnt from."""
         has_code = self.generator_.latent_dim > 0
         held_out = held_out.spread(privacy.M_OF_CODES if has_code else privacy.M)
-        drawn = generation.sample(self.generator_, self.law_ if has_code else None, len(held_out), self.seed_, True)[0]
+        drawn = generation.sample(self.generator_, self.fitted_prior_ if has_code else None, len(held_out), self.seed_, True)[0]
         as_given = self._rows(self.codec_.decode(drawn, possible=True))
         some = train.spread(len(held_out))
         scores = [log_likelihood(self.generator_, rows, self.seed_, privacy.CODES) for rows in (some, held_out)]
         return privacy.privacy(self.codec_.fields, train, held_out, as_given, (scores[0], scores[1]), self.seed_)
 
-    def _law(self, train: Rows, law: str | Choice = "auto") -> LatentLaw:
+    def _fit_prior(self, train: Rows, prior: str | Choice = "auto") -> Prior:
         with seeded(self.seed_), torch.no_grad():
             some = train[torch.randperm(len(train))[:10_000]]
-            return fit_chosen(law, self.model_.encode(some).rsample(), self.seed_ % 2**32)
+            return fit_prior(prior, self.model_.encode(some).rsample(), self.model_, self.seed_ % 2**32)
 
     def _name_features(self) -> None:
         self.n_features_in_ = self.codec_.n_features
@@ -446,6 +450,23 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
             columns = zip(self.codec_.names, self.codec_.kinds, self.codec_.reasons, strict=True)
             return [{"name": name, "kind": kind, "reason": reason} for name, kind, reason in columns]
         return [{"name": field.name, "kind": field.kind, "reason": "rows of three dimensions"} for field in self.codec_.fields]
+
+    def get_support(self, indices: bool = False) -> NDArray[Any]:
+        """Which columns (of pictures, which pixels) the code consists of, bool [n_features_in_], or their places.
+
+        Raises:
+            ModelError: the recipe chooses none; "concrete-autoencoder" does.
+        """
+        check_is_fitted(self, "model_")
+        chosen = getattr(self.model_.posterior, "chosen", None)
+        if chosen is None:
+            raise ModelError(f"{self.recipe_.name!r} chooses no columns; the recipe 'concrete-autoencoder' does")
+        support = np.zeros(self.codec_.shape, bool).flatten()
+        support[chosen.numpy()] = True
+        if isinstance(self.codec_, TableCodec):
+            fields = [field.name for field, used in zip(self.codec_.fields, support, strict=True) if used]
+            support = np.isin(self.codec_.names, fields)
+        return np.flatnonzero(support) if indices else support
 
     # -- codes and rows ---------------------------------------------------------------------------------------------
 
@@ -531,7 +552,7 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
             identifiers: give each row a name that nobody had in the columns that name rows, where these have a shape: a running
                 number goes on, so does the number in a text ("A-0017"), UUIDs and hexadecimal digits are drawn. Otherwise such
                 columns are empty, as those of free text always are.
-            law: "fitted" draws codes from the law fitted to the training rows' codes, "prior" from the model's prior. "auto" is
+            law: "fitted" draws codes from ``fitted_prior_``, "prior" from the model's own prior. "auto" is
                 "fitted", but for a mixed table the law that its rows have of their own (``generator_``).
             noise: draw each field from its distribution (rows of a table: the default) or take its mean (pictures).
             random_state: a seed; by default that of the fit.
@@ -546,7 +567,7 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         noise = not self.codec_.fields[0].shape if noise is None else noise
         seed = self.seed_ if random_state is None else seed_of(random_state)
         model = self.generator_ if law == "auto" else self.model_
-        codes = None if law == "prior" or not model.latent_dim else self.law_
+        codes = None if law == "prior" or not model.latent_dim else self.fitted_prior_
         if given is not None and not isinstance(given, Mapping):
             raise ModelError(f"given maps columns to what they are to hold, such as {{'age': (30, 40)}}; it is {given!r}")
         if given and holes:
@@ -576,7 +597,7 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
             warnings.warn(told, LatenteWarning, stacklevel=3)
         return seed
 
-    def _sample_given(self, model: LatentModel, n: int, law: LatentLaw | None, seed: int, given: Mapping[str, Any]) -> Tensor:
+    def _sample_given(self, model: LatentModel, n: int, law: Prior | None, seed: int, given: Mapping[str, Any]) -> Tensor:
         if not isinstance(self.codec_, TableCodec):
             raise ModelError("given names columns, and these are pictures")
         intervals = restricted_to(self.codec_, given)
@@ -593,7 +614,7 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
     def _check_together(
         self,
         model: LatentModel,
-        law: LatentLaw | None,
+        law: Prior | None,
         seed: int,
         given: Mapping[str, Any],
         intervals: dict[int, list[tuple[float, float]]],
@@ -657,7 +678,7 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         parts[~self._scored(rows)] = np.nan
         densities = model.likelihood.densities(rows.x)  # type: ignore[operator]
         parts[:, :-1] += self.codec_.log_jacobians(rows, densities).numpy()
-        names = [field.name for field in self.codec_.fields] + ["(code)"] * bool(model.latent_dim and model.is_stochastic)
+        names = [field.name for field in self.codec_.fields] + ["(code)"] * bool(model.noise_size)
         return like(X, frame(dict(zip(names, parts.T, strict=False)), data.container))
 
     def score(self, X: Any, y: Any = None) -> float:
@@ -715,27 +736,38 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         """
         learnt, others = self._learnt_and_others(train, held_out)
         name, generator = self.recipe_.name, self.generator_
-        return certify(self.model_, self.law_, self.codec_.fields, learnt, others, self.seed_, name, generator)
+        return certify(self.model_, self.fitted_prior_, self.codec_.fields, learnt, others, self.seed_, name, generator)
 
-    def refit_law(self, law: str | Choice = "auto", *, train: Any = None) -> Self:
-        """Fit another law to the codes of the training rows: what ``sample`` and the certificate's C of the fitted law go by.
+    def refit_prior(self, prior: str | Choice = "auto", *, train: Any = None) -> Self:
+        """Fit another density to the codes of the training rows: ``sample`` and the certificate's C of the fitted prior use it.
         The model stays as it is.
 
         Args:
-            law: "gaussian", "mixture", "flow", "nearest", "prior" (N(0, I), whatever the codes are), "auto" for the one with
-                the best evidence, or a part with arguments (``latente.choose("mixture", components=5)``).
+            prior: "gaussian", "mixture", "flow", "nearest", "prior" (the model's own), "auto" for the one with the best
+                evidence, or a part with arguments (``latente.choose("mixture", components=5)``).
             train: what the model was fitted on; not needed directly after :meth:`fit`.
 
         Raises:
             DataError: rows are missing, or ``train`` is not what the model was fitted on.
-            ModelError: there is no such law.
+            ModelError: there is no such prior.
         """
-        self.law_ = self._law(self._parts(train)[0], law)
+        self.fitted_prior_ = self._fit_prior(self._parts(train)[0], prior)
         self.notes_ = [note for note in self.notes_ if note != STORES_CODES]
-        if isinstance(self.law_, NearestLaw):
+        if self.fitted_prior_.stores_codes:
             self.notes_.append(STORES_CODES)
             warnings.warn(STORES_CODES, LatenteWarning, stacklevel=2)
         return self
+
+    def refit_law(self, law: str | Choice = "auto", *, train: Any = None) -> Self:
+        """The old name of :meth:`refit_prior`."""
+        warnings.warn("refit_law is now refit_prior", FutureWarning, stacklevel=2)
+        return self.refit_prior(law, train=train)
+
+    @property
+    def law_(self) -> Prior:
+        """The old name of ``fitted_prior_``."""
+        warnings.warn("law_ is now fitted_prior_", FutureWarning, stacklevel=2)
+        return self.fitted_prior_
 
     def _learnt_and_others(self, train: Any, held_out: Any) -> tuple[Rows, Rows]:
         """Rows that were learnt from and rows that were not, as :meth:`certificate` takes them."""
@@ -798,6 +830,7 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         """Write one .safetensors file that can run no code; whole or not at all."""
         check_is_fitted(self, "model_")
         settings = {**self.get_params(), "recipe": None, "likelihood": None, "random_state": None, "seed": self.seed_}
+        settings["estimator"] = "Autoencoder" if isinstance(self, Autoencoder) else "VAE"
         settings["kinds"] = None if self.kinds is None else dict(self.kinds)
         settings["missing"] = None if self.missing is None else list(map(str, self.missing))
         settings["hidden"] = self.hidden if isinstance(self.hidden, str) else list(self.hidden)
@@ -808,7 +841,7 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
                 self.codec_,
                 self.model_,
                 self.generator_,
-                self.law_,
+                self.fitted_prior_,
                 self.calibration_,
                 figures,
                 self.history_,
@@ -936,8 +969,8 @@ def load(path: str | Path, parts: Iterable[type[Part]] = ()) -> VAE:
     fitted = storage.load(path, parts)
     vae = _as_it_was(fitted, path)
     vae.seed_, vae.recipe_, vae.history_ = vae.random_state, fitted.recipe, fitted.history
-    vae.codec_, vae.model_, vae.law_, vae.calibration_ = fitted.codec, fitted.model, fitted.law, fitted.calibration
-    vae.generator_ = fitted.generator
+    vae.codec_, vae.model_, vae.generator_ = fitted.codec, fitted.model, fitted.generator
+    vae.fitted_prior_, vae.calibration_ = fitted.fitted_prior, fitted.calibration
     vae.notes_ = list(fitted.figures.pop("notes", []))
     vae.figures_ = fitted.figures
     vae._name_features()
@@ -946,10 +979,10 @@ def load(path: str | Path, parts: Iterable[type[Part]] = ()) -> VAE:
 
 def _as_it_was(fitted: storage.Fitted, path: str | Path) -> VAE:
     """An estimator with the parameters of the one that was saved."""
-    cls = VAE if fitted.model.is_stochastic else Autoencoder
-    settings = {
-        key: value for key, value in fitted.settings.items() if key not in ("recipe", "likelihood", "random_state", "seed")
-    }
+    settings = dict(fitted.settings)
+    by_model = "VAE" if fitted.model.has_rate else "Autoencoder"  # of files that do not say
+    cls = Autoencoder if settings.pop("estimator", by_model) == "Autoencoder" else VAE
+    settings = {key: value for key, value in settings.items() if key not in ("recipe", "likelihood", "random_state", "seed")}
     try:
         seed = checked(fitted.settings.get("seed"), Count, "the seed")
         arguments = checked_arguments(cls, settings, "the estimator")

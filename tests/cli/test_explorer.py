@@ -316,7 +316,7 @@ def test_the_socket_decodes_and_encodes_as_the_model_does(served: Served, table_
         expected = vae.model_.decoder(torch.tensor(z, dtype=torch.float32).reshape(1, 1, d)).flatten().numpy()
         q = vae.model_.posterior(vae.model_.encoder(torch.tensor(x, dtype=torch.float32).unsqueeze(0), None))
     assert number == 7 and np.allclose(theta, expected)
-    assert np.allclose(moments, torch.cat([q.mean, q.stddev], 1).numpy())
+    assert np.allclose(moments, torch.cat([q.code, q.deviation], 1).numpy())
 
 
 def test_of_many_requests_the_newest_is_answered(served: Served, table_run: Path) -> None:

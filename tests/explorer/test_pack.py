@@ -22,7 +22,7 @@ from latente.explorer.block import Block
 from latente.explorer.export import Subject, demo_page, export, page, subject
 from latente.explorer.pack import header_of, pack, rows_of
 from latente.explorer.survey import Survey
-from latente.model.laws import FlowLaw
+from latente.model.fitted_priors import FlowPrior
 from latente.model.parts import Part
 from tests.explorer.models import fitted, frame, numbers, pictures
 
@@ -176,7 +176,7 @@ def test_what_is_too_large_for_a_page_is_left_to_the_server(monkeypatch: pytest.
 
 def test_a_flow_is_drawn_from_and_its_density_is_said_to_be_approximate(plain: tuple[lt.VAE, np.ndarray]) -> None:
     vae, _ = fitted(numbers())
-    vae.law_ = FlowLaw(3)
+    vae.fitted_prior_ = FlowPrior(3)
     header = header_of(pack("flow", [subject(vae)]))
     law = header["models"][0]["law"]
     assert law["draws"]["type"] == "flow" and law["density"]["type"] == "mixture"

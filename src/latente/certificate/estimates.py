@@ -18,6 +18,7 @@ LEAST_ROWS = 20
 LEAST_CONTRAST = 0.1
 NOT_FINITE = "what it is computed from is 0, or not finite"
 NO_DENSITY = "an autoencoder has no distribution over codes"
+NOT_REFINED = "posteriors of this family are not refined row by row"
 
 
 @dataclass(frozen=True)

@@ -9,10 +9,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 from torch import Tensor
-from torch.distributions import Distribution
 from torch.utils.flop_counter import FlopCounterMode
 
 from latente.certificate.estimates import INTERVAL, LEAST_ROWS, REPEATS, Array, Estimate, bootstrapped, mean_of, unknown
+from latente.model.codes import CodeDistribution
 from latente.model.latent_model import LatentModel
 from latente.rows import Rows
 
@@ -39,8 +39,8 @@ class Costs:
     @classmethod
     @torch.no_grad()
     def of(cls, model: LatentModel, rows: Rows, draws: int = 4) -> Costs:
-        """Averaged over some draws of q(z|x) (one where it is a point)."""
-        K = draws if model.is_stochastic else 1
+        """Averaged over some draws of q(z|x) (one where a row has one code)."""
+        K = draws if model.noise_size else 1
         traces = [model.trace(batch, K) for batch in rows.batches(batch_size(model, K))]
         rate, distortion = (torch.cat([getattr(t, name) for t in traces]).double() for name in ("rate", "distortion"))
         return cls(rate.numpy(), distortion.numpy())
@@ -79,21 +79,21 @@ def importance_bound(model: LatentModel, rows: Rows, K: int = IMPORTANCE_SAMPLES
     bounds, effective = [], []
     for batch in rows.batches(batch_size(model, K)):
         trace = model.trace(batch, K)
-        log_weights = (trace.log_likelihood + trace.log_prior_ratio).double()
+        log_weights = trace.log_weights.double()
         bounds.append(math.log(K) - torch.logsumexp(log_weights, 0))
         effective.append(1 / torch.softmax(log_weights, 0).square().sum(0))
     return torch.cat(bounds).numpy(), torch.cat(effective).numpy()
 
 
 @torch.no_grad()
-def aggregated_log_density(q: Distribution, z: Tensor) -> Array:
+def aggregated_log_density(q: CodeDistribution, z: Tensor) -> Array:
     """log (1/N) sum_j q(z|x_j) of points [M, d], [M]; ``q`` has batch shape [N]."""
     parts = [torch.logsumexp(q.log_prob(points.unsqueeze(1)).double(), 1) for points in torch.split(z, 64)]
     return (torch.cat(parts) - math.log(q.batch_shape[0])).numpy()
 
 
 @torch.no_grad()
-def information_terms(q: Distribution, z: Tensor) -> Array:
+def information_terms(q: CodeDistribution, z: Tensor) -> Array:
     """log q(z_i|x_i) - log (1/N) sum_j q(z_i|x_j) of one draw for each row, [N]: their mean is I(x;z)."""
     return q.log_prob(z).double().numpy() - aggregated_log_density(q, z)
 
@@ -167,12 +167,14 @@ def _squared(values: Tensor, others: Sequence[Tensor], seen: Tensor | None) -> A
     return np.stack([(difference.square() * weight).sum(1).numpy() for difference in differences])
 
 
-def geometry(decode: Callable[[Tensor], Tensor], z: Tensor, scale: Tensor) -> tuple[Array, Array]:
+def geometry(
+    decode: Callable[[Tensor], Tensor], z: Tensor, scale: Tensor, dimensions: int | None = None
+) -> tuple[Array, Array]:
     """Spectral norm and condition of the decoder's Jacobian at codes [N, d], both [N].
 
     Column k is the change of the decoded means for one standard deviation ``scale`` [d] of dimension k, so that neither depends
-    on the units of the code; dimensions of scale 0 are left out. One dimension at a time, by a
-    derivative of a derivative: PyTorch's forward mode loads what it has deprecated.
+    on the units of the code; dimensions of scale 0 are left out. One dimension at a time, by a derivative of a derivative:
+    PyTorch's forward mode loads what it has deprecated. Of a surface as many directions count as it has ``dimensions``.
     """
     columns = []
     for k in torch.nonzero(scale).squeeze(1).tolist():
@@ -187,7 +189,7 @@ def geometry(decode: Callable[[Tensor], Tensor], z: Tensor, scale: Tensor) -> tu
     singular = torch.linalg.svdvals(jacobian.nan_to_num(0.0, 0.0, 0.0)).numpy()
     norm = np.where(finite, singular[:, 0], math.nan)
     with np.errstate(divide="ignore", invalid="ignore"):
-        return norm, norm / np.maximum(singular[:, -1], FLAT * singular[:, 0])
+        return norm, norm / np.maximum(singular[:, :dimensions][:, -1], FLAT * singular[:, 0])
 
 
 def spread_of(values: Array) -> Estimate:

@@ -126,7 +126,7 @@ def _without_holes(figures: Figures, kind: Kind) -> Iterator[str]:
     elif law.known and not _short_of_ceiling(figures, law):
         yield "sample() keeps clear of them, for it draws from the fitted law: leave that as it is"
     elif law.known:
-        yield "the fitted law does not keep clear of them: compare_laws, or 'latente certify --law all', says what others reach"
+        yield "the fitted law does not keep clear of them: compare_priors or 'latente certify --law all' says what others reach"
     yield "fewer dimensions or a higher beta" if kind.stochastic else "fewer dimensions, or a VAE in place of the autoencoder"
 
 

@@ -307,4 +307,4 @@ def tell(console: Console, models: dict[str, Compared], folder: Path) -> None:
 
 
 def _nats(model: Compared) -> str:
-    return f"{model.nats:.1f} nats{' or more' if model.vae.model_.is_stochastic else ', given its own code'}"
+    return f"{model.nats:.1f} nats{' or more' if model.vae.model_.has_rate else ', given its own code'}"

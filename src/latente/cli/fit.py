@@ -134,9 +134,9 @@ def fit(
     """
     name, arguments = named(recipe)
     noise, noise_arguments = named(likelihood)
+    from latente.catalogue import recipe as find
     from latente.estimator import VAE
     from latente.model.parts import choose
-    from latente.recipes import recipe as find
 
     vae = VAE(
         find(name, **arguments),
@@ -376,7 +376,7 @@ def summary(vae: VAE, folder: Path, rows_seen: int) -> str:
     """What came of a fit, in a few lines."""
     f, where = vae.figures_, "held-out" if vae.figures_["held_out_rows"] else "training"
     trained = f"{counted(rows_seen, 'row')}, {counted(f['epochs'], 'epoch')}, {f['seconds']:.1f} s ({f['finished']})"
-    measured = f"distortion {f['distortion']:.2f} + rate {f['rate']:.2f}" if vae.model_.is_stochastic else "−log p(x|z)"
+    measured = f"distortion {f['distortion']:.2f} + rate {f['rate']:.2f}" if vae.model_.has_rate else "−log p(x|z)"
     return "\n".join(
         (
             f"{vae.recipe_.name}: {trained}",

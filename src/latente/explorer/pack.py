@@ -24,7 +24,7 @@ from latente.explorer.program import Unknown, description, is_exact, multiply_ad
 from latente.explorer.survey import PlaneOf, Survey, posterior_moments
 from latente.explorer.units import in_units, kept, units
 from latente.model.latent_model import LatentModel
-from latente.model.laws import LatentLaw
+from latente.model.priors import Prior
 from latente.report.texts import LANGUAGES, texts
 from latente.rows import Rows
 from latente.seeding import seeded
@@ -152,15 +152,15 @@ def _model(subject: Subject, block: Block, notes: list[str], served: bool) -> di
     return {
         "recipe": vae.recipe_.name,
         "beta": _beta(vae),
-        "stochastic": model.is_stochastic,
+        "stochastic": model.has_rate,
         "d": model.latent_dim,
         "names": [f"z{j + 1}" for j in range(model.latent_dim)],
         "active": list(survey.active),
         "centre": block.add(survey.centre),
         "spread": block.add(survey.spread),
         "planes": [_plane(plane, block) for plane in survey.planes],
-        "law": _law(vae.law_, block, notes, vae.seed_),
-        "prior": _prior(model, block, notes) if model.is_stochastic else None,
+        "law": _law(vae.fitted_prior_, block, notes, vae.seed_),
+        "prior": _prior(model, block, notes) if model.has_rate else None,
         "units": units(vae.codec_, model.likelihood, block),
         "multiply_adds": cost,
         "computed": computed,
@@ -205,7 +205,7 @@ def _plane(plane: PlaneOf, block: Block) -> dict[str, Any]:
     return {"kind": plane.kind, "dimensions": plane.dimensions, **ends, "range": plane.range, "posterior": posterior}
 
 
-def _law(law: LatentLaw, block: Block, notes: list[str], seed: int) -> dict[str, Any]:
+def _law(law: Prior, block: Block, notes: list[str], seed: int) -> dict[str, Any]:
     """What new codes are drawn from, and a mixture by which its density is drawn."""
     if is_exact(law):
         exact = description(law, block)

@@ -19,6 +19,7 @@ from latente.errors import ModelError
 from latente.explorer.block import Block
 from latente.model.autoregressive import Autoregressive
 from latente.model.cells import CellEmbedding, CellsLikelihood, CellTable, OfCells
+from latente.model.fitted_priors import FlowPrior, MixturePrior
 from latente.model.heterogeneous import (
     BinaryLaw,
     CountLaw,
@@ -31,14 +32,13 @@ from latente.model.heterogeneous import (
     NumberLaw,
     OrderedLevelsLaw,
 )
-from latente.model.laws import FlowLaw, LatentLaw, MixtureLaw
 from latente.model.likelihoods import Bernoulli, ContinuousBernoulli, Normal, StudentT
 from latente.model.networks.cells import CellsEncoder
 from latente.model.networks.conv import ConvDecoder, ConvEncoder
 from latente.model.networks.mlp import MLPDecoder, MLPEncoder
 from latente.model.parts import Part
 from latente.model.posteriors import DiagonalNormalPosterior, PointMassPosterior
-from latente.model.priors import NormalMixturePrior, StandardNormalPrior
+from latente.model.priors import NormalMixturePrior, OwnPrior, Prior, StandardNormalPrior
 
 Op = dict[str, Any]
 RELU: Op = {"op": "relu"}
@@ -260,8 +260,8 @@ def _(prior: StandardNormalPrior, block: Block) -> dict[str, Any]:
 
 @description.register
 def _(prior: NormalMixturePrior, block: Block) -> dict[str, Any]:
-    p = prior(prior.loc)
-    return _mixture(p.log_weights.exp(), p.components.loc, torch.diag_embed(p.components.stddev), block)
+    p = prior()
+    return _mixture(p.log_weights.exp(), p.components.loc, torch.diag_embed(p.components.deviation), block)
 
 
 def _mixture(weights: Tensor, means: Tensor, cholesky: Tensor, block: Block) -> dict[str, Any]:
@@ -270,12 +270,17 @@ def _mixture(weights: Tensor, means: Tensor, cholesky: Tensor, block: Block) -> 
 
 
 @description.register
-def _(law: MixtureLaw, block: Block) -> dict[str, Any]:
+def _(prior: OwnPrior, block: Block) -> dict[str, Any]:
+    return description(prior.model.prior, block)
+
+
+@description.register
+def _(law: MixturePrior, block: Block) -> dict[str, Any]:
     return _mixture(law.weights, law.means, law.cholesky, block)
 
 
 @description.register
-def _(law: FlowLaw, block: Block) -> dict[str, Any]:
+def _(law: FlowPrior, block: Block) -> dict[str, Any]:
     couplings = [
         {"kept": kept.tolist(), "moved": moved.tolist(), "layers": [_dense(layer, block) for layer in _linear(net)]}
         for (kept, moved), net in zip(law.halves, law.nets, strict=True)
@@ -288,6 +293,8 @@ def _linear(layers: Any) -> list[nn.Linear]:
     return [layer for layer in layers if isinstance(layer, nn.Linear)]
 
 
-def is_exact(law: LatentLaw) -> bool:
+def is_exact(law: Prior) -> bool:
     """Whether a law's density in any plane is known, and need not be approximated."""
-    return isinstance(law, MixtureLaw)
+    return isinstance(
+        law.model.prior if isinstance(law, OwnPrior) else law, (MixturePrior, StandardNormalPrior, NormalMixturePrior)
+    )

@@ -217,5 +217,4 @@ class Networks:
             return model.decoder(given.reshape(1, 1, model.latent_dim)).double().flatten().numpy()
         mask = None if seen is None else torch.tensor(seen).bool().reshape(1, *self.shapes[place])
         q = model.encode(Rows(given.reshape(1, *self.shapes[place]), mask))
-        spread = q.stddev if model.is_stochastic else torch.zeros_like(q.mean)
-        return torch.cat([q.mean, spread], 1).double().flatten().numpy()
+        return torch.cat([q.code, q.deviation], 1).double().flatten().numpy()

@@ -20,7 +20,7 @@ import torch
 from torch import Tensor
 
 from latente.data.containers import Array
-from latente.errors import StorageError
+from latente.errors import DataError, StorageError
 from latente.explorer.units import population_of
 from latente.files import Count, checked, fitting, read_tensors, write_tensors
 from latente.model.cells import CellFields
@@ -126,6 +126,8 @@ class Survey:
                 without rows.
             side: of the grids.
         """
+        if vae.model_.space.not_explored:
+            raise DataError(f"{vae.recipe_.name}: {vae.model_.space.not_explored}")
         rows = rows if rows is not None else rows_at_hand(vae)
         mean, sd = _codes(vae, rows)
         active = tuple(_telling(vae.model_, mean))
@@ -203,18 +205,17 @@ def _codes(vae: VAE, rows: Rows | None) -> tuple[Array, Array]:
     """Means and standard deviations of the posteriors of rows, both [N, d]; without rows, draws from the law."""
     if rows is None:
         with seeded(vae.seed_):
-            z = vae.law_.sample(MOST_ROWS // 2).double().numpy()
+            z = vae.fitted_prior_.sample(MOST_ROWS // 2).double().numpy()
         return z, np.zeros_like(z)
     return posterior_moments(vae.model_, rows.spread(MOST_ROWS))
 
 
 @torch.no_grad()
 def posterior_moments(model: LatentModel, rows: Rows, batch: int = 2048) -> tuple[Array, Array]:
-    """Means and standard deviations of q(z|x), both float64 [N, d]; the latter are 0 for a point mass."""
+    """Means and standard deviations of q(z|x), both float64 [N, d]."""
     parts = [model.encode(part) for part in rows.batches(batch)]
-    mean = torch.cat([q.mean for q in parts])
-    sd = torch.cat([q.stddev for q in parts]) if model.is_stochastic else torch.zeros_like(mean)
-    return mean.double().numpy(), sd.double().numpy()
+    mean, sd = (torch.cat(values).double().numpy() for values in zip(*((q.code, q.deviation) for q in parts), strict=True))
+    return mean, sd
 
 
 def _kept(vae: VAE, rows: Rows, codes: Array) -> float | None:
@@ -296,7 +297,7 @@ def _plane(
 ) -> PlaneOf:
     ways = [(mean - origin) @ way for way in (across, up)]
     spreads = [np.sqrt(np.square(sd) @ np.square(way)) for way in (across, up)]
-    least = UNIT if model.is_stochastic and dimensions is not None else 0.0
+    least = UNIT if model.has_rate and dimensions is not None else 0.0
     ends = [_range(way, least) for way in ways]
     posterior = _density(ways, spreads, ends, side) if side else None
     return PlaneOf(kind, dimensions, origin, across, up, (*ends[0], *ends[1]), posterior)

@@ -222,7 +222,7 @@ class _Report:
         told = {"epochs": self.number(f["epochs"]), "seconds": self.number(f["seconds"], ",.1f"), "device": f["device"]}
         yield Paragraph(self.say("training.text", ended=ended, **told))
         loss = {name: self.number(f[name], ",.2f") for name in ("loss", "distortion", "rate")}
-        yield Paragraph(self.say("training.loss" if vae.model_.is_stochastic else "training.loss_autoencoder", **loss))
+        yield Paragraph(self.say("training.loss" if vae.model_.has_rate else "training.loss_autoencoder", **loss))
         if f.get("row_law_loss") is not None:
             yield Paragraph(self.say("training.row_law", loss=self.number(f["row_law_loss"], ",.2f")))
         remarks = vae.notes_[len(vae.codec_.notes) :]
@@ -295,7 +295,7 @@ class _Report:
         yield picture(drawn, self.say("map.alt"), self.say("map.caption_one" if d == 1 else "map.caption"))
 
     def density(self) -> Iterator[Block]:
-        if not self.shown.vae.model_.is_stochastic:
+        if not self.shown.vae.model_.has_rate:
             yield Paragraph(self.say("density.none"), "note")
             return
         yield Paragraph(self.say("density.text"))
@@ -307,7 +307,7 @@ class _Report:
         if self.shown.vae.generator_ is not self.shown.vae.model_:
             yield Paragraph(self.say("density.own_law"), "note")
         else:
-            yield Paragraph(self.say("density.law", law=self.say.said(self.shown.vae.law_.in_words)))
+            yield Paragraph(self.say("density.law", law=self.say.said(self.shown.vae.fitted_prior_.in_words)))
 
     def walk(self) -> Iterator[Block]:
         shown = self.shown
@@ -325,7 +325,7 @@ class _Report:
     def samples(self) -> Iterator[Block]:
         shown, vae = self.shown, self.shown.vae
         own = vae.generator_ is not vae.model_
-        yield Paragraph(self.say("samples.own_law" if own else "samples.law", law=self.say.said(vae.law_.in_words)))
+        yield Paragraph(self.say("samples.own_law" if own else "samples.law", law=self.say.said(vae.fitted_prior_.in_words)))
         if not isinstance(shown.rows, dict) or not isinstance(shown.generated, dict):
             drawn = scenes.real_beside_generated(shown)
             yield picture(drawn, self.say("samples.alt_pictures"), self.say("samples.caption_pictures"))

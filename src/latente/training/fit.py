@@ -28,7 +28,7 @@ from latente.training.diagnosis import (
     diagnose,
     linear_baseline,
 )
-from latente.training.loop import Learner, Settings, Training, evaluate
+from latente.training.loop import Learner, Settings, Training, costs_of, evaluate
 
 TRIAL_SHARE = 0.2
 LEAST_TO_CHOOSE_BY = 20
@@ -236,7 +236,7 @@ class Fit:
         model = training.use_best().cpu().eval()
         held_out = self.held_out if self.held_out is not None else self.train.spread(SMALL_DATA)
         with seeded(self.settings.seed):
-            evaluated = evaluate(training.learner, held_out)
+            evaluated = evaluate(costs_of(model, training.learner.objective.K), held_out)
             diagnosis = diagnose(model, self.train, held_out)
         # Where data is plenty and the code says much, nobody asks how well a linear model does; it would cost seconds.
         of_numbers = not model.likelihood.takes_levels
@@ -249,7 +249,7 @@ class Fit:
         reason = outcome.diagnosis.collapsed
         interrupted = outcome.training.at.finished == "interrupted"
         found, none = self._structure(outcome)
-        for number, remedy in enumerate(REMEDIES if outcome.model.is_stochastic and not none and not interrupted else ()):
+        for number, remedy in enumerate(REMEDIES if outcome.model.has_rate and not none and not interrupted else ()):
             if self._seconds_left(outcome) <= 0:
                 break
             settings = replace(self.settings, time_limit=self.settings.time_limit and self._seconds_left(outcome))
@@ -262,7 +262,7 @@ class Fit:
         if none:
             outcome.warnings.append(f"{NO_STRUCTURE}: {reason}, and {none}; {ONE_BY_ONE}")
         else:
-            remedy_words = FREE_THE_CODE if outcome.model.is_stochastic else TRAIN_THE_CODE
+            remedy_words = FREE_THE_CODE if outcome.model.has_rate else TRAIN_THE_CODE
             outcome.warnings.append(f"{COLLAPSED}: {reason}, {found}; {remedy_words}")
         return outcome
 
@@ -287,7 +287,7 @@ class Fit:
         never excluded.
         """
         diagnosis = outcome.diagnosis
-        return not outcome.model.is_stochastic or diagnosis.gain - 1.96 * diagnosis.gain_error <= 0
+        return not outcome.model.has_rate or diagnosis.gain - 1.96 * diagnosis.gain_error <= 0
 
     @cached_property
     def dependence(self) -> Dependence:

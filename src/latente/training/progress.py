@@ -7,6 +7,8 @@ from contextlib import contextmanager
 
 from latente.training.loop import Training
 
+NOT_SHOWN = ("distortion", "objective")  # what follows from the rest
+
 
 @contextmanager
 def progress_bar(shown: bool) -> Iterator[Callable[[Training], None]]:
@@ -33,9 +35,11 @@ def describe(training: Training) -> str:
     which = "held_out" if "held_out_loss" in record else "train"
     if f"{which}_loss" not in record:
         return f"{prefix}epoch {training.at.epoch}"
-    loss, rate = record[f"{which}_loss"], record[f"{which}_rate"]
-    of_code = f" (rate {rate:.2f})" if training.learner.model.latent_dim else ""
-    return f"{prefix}epoch {training.at.epoch}  {which.replace('_', '-')} {loss:.2f} nats{of_code}"
+    shown = {name.removeprefix(f"{which}_"): value for name, value in record.items() if name.startswith(f"{which}_")}
+    loss = shown.pop("loss")
+    terms = ", ".join(f"{name.replace('_', ' ')} {value:.2f}" for name, value in shown.items() if name not in NOT_SHOWN)
+    of_terms = f" ({terms})" if terms and training.learner.model.latent_dim else ""
+    return f"{prefix}epoch {training.at.epoch}  {which.replace('_', '-')} {loss:.2f} nats{of_terms}"
 
 
 def _lines(write: Callable[[str], object]) -> Callable[[Training], None]:
