@@ -16,6 +16,7 @@ from torch import Tensor
 from latente.explorer.block import Block
 from latente.explorer.operations import RULES
 from latente.explorer.recorder import Recorder, Unknown, stored
+from latente.seeding import seeded
 
 
 class Graph:
@@ -65,17 +66,17 @@ def recorded(function: Callable[..., Tensor], *examples: Sequence[Tensor]) -> Gr
     Raises:
         Unknown: the page can't compute it.
     """
-    graph, other = (_run(function, example) for example in examples)
+    graph, other = (_run(function, example, seed) for seed, example in enumerate(examples))
     if graph.recorder.steps != other.recorder.steps:
         raise Unknown("the page can't compute what depends on the values by more than operations")
     return graph
 
 
 @torch.no_grad()
-def _run(function: Callable[..., Tensor], example: Sequence[Tensor]) -> Graph:
+def _run(function: Callable[..., Tensor], example: Sequence[Tensor], seed: int) -> Graph:
     recorder, given = Recorder(RULES), [each.clone() for each in example]
     for each in given:
         recorder.given(each)
-    with torch.random.fork_rng(devices=[]), recorder:
+    with seeded(seed), recorder:
         out = function(*given)
     return Graph(recorder, out)

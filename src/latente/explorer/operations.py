@@ -77,7 +77,6 @@ def _copied(recorder: Recorder, func: Any, x: Tensor, *args: Any, **kwargs: Any)
     return recorder.same(out, x)
 
 
-composed("square")(lambda x: x * x)
 composed("rsub")(lambda x, other, alpha=1: torch.add(x.neg() * alpha if alpha != 1 else x.neg(), other))
 composed("reciprocal")(lambda x: torch.ones((), dtype=x.dtype) / x)
 composed("rsqrt")(lambda x: 1 / x.sqrt())

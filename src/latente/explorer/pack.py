@@ -169,8 +169,8 @@ def _model(subject: Subject, block: Block, notes: list[str], served: bool) -> di
 
 
 def _computed(vae: VAE, block: Block, notes: list[str], served: bool) -> tuple[dict[str, Any], int]:
-    """Decoder and encoder as graphs, and the multiply-adds of decoding one row; None where the page can't, or is not to, run them:
-    the server does.
+    """Decoder and encoder as graphs, and the multiply-adds of decoding one row; None where the page can't, or is not to, run:
+    the server runs them.
     """
     graphs = Forward(copy.deepcopy(vae.model_).to("cpu", torch.float64).eval(), vae.codec_).graphs()
     found: dict[str, Any] = {"decoder": None, "encoder": None}

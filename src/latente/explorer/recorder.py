@@ -172,7 +172,7 @@ def _storage(value: Tensor) -> int:
 
 def _is_view(out: Any, tensors: Sequence[Tensor]) -> bool:
     own = set(map(_storage, tensors))
-    return all(_storage(each) in own for each in _flat([out]))
+    return all(isinstance(each, Tensor) and _storage(each) in own for each in _flat([out]))
 
 
 def _merged(sides: Sequence[tuple[int, int]]) -> tuple[tuple[int, int], ...]:

@@ -163,7 +163,7 @@ const convolution = (transposed: boolean): Kernel => {
     const [area, spots] = [height * width, kernel[0] * kernel[1]];
     const [rows, columns] = [0, 1].map((i) => taps(result[i + 1], kernel[i], stride[i], padding[i], given[i + 1], transposed));
     const [ofOutput, ofChannel] = transposed ? [spots, outputs * spots] : [channels * spots, spots];
-    const weight = Float32Array.from(w, (_, i) => {
+    const weight = w.map((_, i) => {
       const [spot, o, c] = [Math.floor(i / channels / outputs), Math.floor(i / channels) % outputs, i % channels];
       return w[o * ofOutput + c * ofChannel + spot];
     });
