@@ -25,8 +25,6 @@ type Values = Float64Array | Float32Array | Int32Array;
 type Step = { out: Values; run: ((random: () => number) => void) | null };
 type Kernel = (inputs: Values[], step: StepSpec) => Step;
 
-const LARGE = 4096; // values of a constant beyond which it stays in the precision that it is stored in
-
 export function graph(spec: GraphSpec, block: Block): Graph {
   const found: Values[] = [];
   const fixed: boolean[] = [];
@@ -56,10 +54,9 @@ function compiled(step: StepSpec, inputs: Values[], block: Block): Step {
   return kernel(inputs, step);
 }
 
+/** In the precision that it is stored in. */
 function constant({ value, tensor }: StepSpec, block: Block): Values {
-  if (tensor === undefined) return Float64Array.of(value);
-  const { values } = block.tensor(tensor);
-  return values.length > LARGE ? (values as Values) : Float64Array.from(values);
+  return tensor === undefined ? Float64Array.of(value) : (block.tensor(tensor).values as Values);
 }
 
 /** A kernel by what it does to a buffer of its own. */
@@ -168,18 +165,21 @@ const convolution = (transposed: boolean): Kernel => {
       return w[o * ofOutput + c * ofChannel + spot];
     });
     const pixels = new Float64Array(x.length);
+    const pixel = new Float64Array(outputs);
     const out = new Float64Array(size);
     const run = () => {
       for (let c = 0; c < channels; c++) for (let p = 0; p < area; p++) pixels[p * channels + c] = x[c * area + p];
       for (let y = 0, p = 0; y < outHeight; y++)
         for (let z = 0; z < outWidth; z++, p++) {
-          for (let o = 0; o < outputs; o++) out[o * outHeight * outWidth + p] = bias ? bias[o] : 0;
+          if (bias) pixel.set(bias);
+          else pixel.fill(0);
           for (const row of rows[y])
             for (const column of columns[z]) {
               const at = (row.k * kernel[1] + column.k) * outputs * channels;
               const from = (row.from * width + column.from) * channels;
-              for (let o = 0; o < outputs; o++) out[o * outHeight * outWidth + p] += dot(weight, at + o * channels, pixels, from, channels);
+              for (let o = 0; o < outputs; o++) pixel[o] += dot(weight, at + o * channels, pixels, from, channels);
             }
+          for (let o = 0; o < outputs; o++) out[o * outHeight * outWidth + p] = pixel[o];
         }
     };
     return { out, run };
