@@ -6,4 +6,4 @@ const [engine, packFile] = process.argv.slice(2);
 const { Block, graph } = await import(pathToFileURL(engine));
 const block = new Block(new Uint8Array(readFileSync(packFile)));
 const { graphs, inputs } = block.header;
-console.log(JSON.stringify(graphs.map((spec) => [...graph(spec, block)([inputs])])));
+console.log(JSON.stringify(graphs.map((spec, i) => [...graph(spec, block)(inputs[i])])));

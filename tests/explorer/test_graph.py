@@ -5,20 +5,30 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from scipy import stats
 from torch import Tensor
 
+import latente.recipes  # noqa: F401  (registers every part)
 from latente.explorer.block import Block
 from latente.explorer.graph import recorded
 from latente.explorer.operations import RULES
 from latente.explorer.recorder import Unknown
+from latente.model.latent_model import LatentModel, compose
+from latente.model.likelihoods import Likelihood
+from latente.model.parts import PARTS, choose, constructor_arguments
+from latente.model.posteriors import Posterior
 from latente.model.special import betainc, student_cdf
+from latente.rows import Cells, Rows
+from latente.seeding import seeded
 from tests.explorer.test_parity import ENGINE, MISSING, NODE
 
 GIVEN = torch.tensor([[[0.3, -1.2, 0.7], [2.1, 0.3, -0.4]]], dtype=torch.float64)  # [1, 2, 3]
@@ -133,6 +143,20 @@ CASES: dict[str, Callable[[Tensor], Tensor]] = {
 }
 
 
+Case = tuple[Callable[..., Tensor], Sequence[Tensor], Sequence[Tensor]]
+
+
+def in_page(folder: Path, cases: Sequence[Case]) -> list[list[float]]:
+    """What the page makes of functions, for the first of their two examples."""
+    block = Block()
+    graphs = [recorded(*case).write(block) for case in cases]
+    inputs = [[each.flatten().double().tolist() for each in first] for _, first, _ in cases]
+    (folder / "pack").write_bytes(block.bytes({"graphs": graphs, "inputs": inputs}))
+    run = [NODE or "node", str(Path(__file__).with_name("operations.mjs")), str(ENGINE), str(folder / "pack")]
+    found: list[list[float]] = json.loads(subprocess.run(run, check=True, timeout=60, capture_output=True, text=True).stdout)
+    return found
+
+
 def drawn(x: Tensor) -> Tensor:
     """Draws are no function of the input: they are tested by what is drawn with them."""
     return x
@@ -145,13 +169,12 @@ def test_every_operation_is_tested() -> None:
     assert set(CASES) | set(UNSEEN) == set(RULES)
 
 
-@pytest.mark.skipif(bool(MISSING) and not os.environ.get("LATENTE_WEB"), reason=f"{MISSING}: make test-web")
+needs_node = pytest.mark.skipif(bool(MISSING) and not os.environ.get("LATENTE_WEB"), reason=f"{MISSING}: make test-web")
+
+
+@needs_node
 def test_the_page_computes_what_torch_does(tmp_path: Path) -> None:
-    block = Block()
-    graphs = [recorded(case, [GIVEN], [GIVEN.flip(2) + 0.01]).write(block) for case in CASES.values()]
-    (tmp_path / "pack").write_bytes(block.bytes({"graphs": graphs, "inputs": GIVEN.flatten().tolist()}))
-    run = [NODE or "node", str(Path(__file__).with_name("operations.mjs")), str(ENGINE), str(tmp_path / "pack")]
-    found = json.loads(subprocess.run(run, check=True, timeout=60, capture_output=True, text=True).stdout)
+    found = in_page(tmp_path, [(case, [GIVEN], [GIVEN.flip(2) + 0.01]) for case in CASES.values()])
     for (name, case), values in zip(CASES.items(), found, strict=True):
         single = {"_to_copy": 1e-6}.get(name, 1e-12)  # what is rounded to single precision is not, in the page
         assert np.allclose(values, case(GIVEN).flatten(), rtol=single, atol=single), name
@@ -203,6 +226,75 @@ def test_the_same_operation_is_recorded_once() -> None:
 
 def test_the_distribution_function_of_student() -> None:
     t, df = torch.tensor([-2.0, 0.0, 1.5], dtype=torch.float64), torch.tensor([3.5, 5.0, 40.0], dtype=torch.float64)
-    from scipy import stats
-
     assert np.allclose(student_cdf(t, df), stats.t.cdf(t, df), rtol=1e-12)
+
+
+# ------------------------------------------------------------------------------------------------ every part that there is
+
+
+def parts(ending: str) -> list[str]:
+    """Names of registered parts that look at rows, or at codes."""
+    needed = {"encoder": "shape", "decoder": "outputs"}[ending]
+    return sorted(name for name, cls in PARTS.items() if name.endswith(ending) and needed in constructor_arguments(cls))
+
+
+def model_of(**chosen: str) -> LatentModel:
+    """A model of pictures where a part is of pictures, and of columns otherwise, with weights that are not regular."""
+    own = {argument for name in chosen.values() for argument in constructor_arguments(PARTS[name])}
+    if {"channels", "cells"} <= own:
+        pytest.skip("cells are of columns")
+    cells = Cells((-1.0, 0.0, 1.0), (-1.0, 0.0, 1.0), (1.0,) * 3, (9.0,) * 3)
+    sizes: dict[str, Any] = {"latent_dim": 3, "hidden": (7, 5), "channels": (3, 5), "masked": True}
+    sizes |= {"shape": (4,), "cells": (cells,) * 4}
+    kind = "conv" if "channels" in own else "mlp"
+    roles = {"encoder": f"{kind}-encoder", "posterior": "diagonal-normal", "prior": "standard-normal"}
+    roles |= {"decoder": f"{kind}-decoder", "likelihood": "normal", **chosen}
+    sizes |= {"shape": (1, 16, 18)} if "channels" in own else {}
+    sizes |= {"levels": (0, 3, 0, 0)} if getattr(PARTS[roles["likelihood"]], "takes_levels", False) and "cells" in own else {}
+    with seeded(3), torch.no_grad():
+        model = compose({role: choose(name) for role, name in roles.items()}, **sizes)
+        for weights in model.parameters():
+            weights.add_(0.2 * torch.randn_like(weights))
+        return model.double().eval()
+
+
+@needs_node
+@pytest.mark.parametrize("decoder", parts("decoder"))
+def test_every_decoder_and_likelihood_is_in_the_page(decoder: str, tmp_path: Path) -> None:
+    cases = []
+    for likelihood in sorted(name for name, cls in PARTS.items() if issubclass(cls, Likelihood)):
+        with suppress(pytest.skip.Exception):
+            model = model_of(decoder=decoder, likelihood=likelihood)
+            ends = [torch.tensor([-0.5, 0.5], dtype=torch.float64)] * model.likelihood.size
+
+            def shown(z: Tensor, model: LatentModel = model, ends: list[Tensor] = ends) -> Tensor:
+                px = model.decode(z.view(1, 1, -1))
+                return torch.cat([px.mean.flatten(), px.bin_probabilities(ends).flatten()])
+
+            cases.append((shown, *torch.randn(2, 1, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(0))))
+    check(tmp_path, cases)
+
+
+@needs_node
+@pytest.mark.parametrize("encoder", parts("encoder"))
+def test_every_encoder_and_posterior_is_in_the_page(encoder: str, tmp_path: Path) -> None:
+    cases = []
+    for posterior in sorted(name for name, cls in PARTS.items() if issubclass(cls, Posterior)):
+        model = model_of(encoder=encoder, posterior=posterior)
+        shape = model.encoder.arguments["shape"]
+        x = torch.randn(2, 1, *shape, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+
+        def moments(x: Tensor, seen: Tensor, model: LatentModel = model) -> Tensor:
+            q = model.encode(Rows(x, seen.bool()))
+            return torch.cat([q.mean, q.stddev if model.is_stochastic else q.mean])
+
+        cases.append((moments, *([each, (each > -0.5).double()] for each in x * (x > -0.5))))
+    check(tmp_path, cases)
+
+
+@torch.no_grad()
+def check(folder: Path, cases: list[Case]) -> None:
+    for (function, first, _), values in zip(cases, in_page(folder, cases), strict=True):
+        expected = function(*first)
+        assert len(values) > 3 and np.allclose(values, expected.flatten(), rtol=1e-9, atol=1e-9)
+        assert expected.isfinite().all() and expected.std() > 0
