@@ -19,7 +19,7 @@ export class Writer {
     return this.tensors.length - 1;
   }
 
-  bytes(header: object, version = 1): Uint8Array {
+  bytes(header: object, version = 2): Uint8Array {
     const text = JSON.stringify({ ...header, tensors: this.tensors });
     const head = new TextEncoder().encode(text.padEnd(Math.ceil(new TextEncoder().encode(text).length / 8) * 8));
     const out = new Uint8Array(16 + head.length + this.size);

@@ -49,10 +49,11 @@ class Forward:
 
     def expected(self, z: Tensor) -> Tensor:
         """Codes [N, d] to what is expected of each field: its mean, or of levels how probable each is, [N, F']."""
-        out, levels = self.decoded(z), levels_of(self.fields)
+        levels = levels_of(self.fields)
         if not levels:
-            return out[:, : out.shape[1] - sum(self.counts)]
-        mean, *bins = torch.split(out, [len(levels), *self.counts], 1)
+            mean: Tensor = self.model.decode(z.unsqueeze(1)).mean.squeeze(1)
+            return mean
+        mean, *bins = torch.split(self.decoded(z), [len(levels), *self.counts], 1)
         return torch.cat([bins[f] if count else mean[:, f : f + 1] for f, count in enumerate(levels)], 1)
 
     def encoded(self, x: Tensor, seen: Tensor | None = None) -> Tensor:
