@@ -81,6 +81,7 @@ composed("rsub")(lambda x, other, alpha=1: torch.add(x.neg() * alpha if alpha !=
 composed("reciprocal")(lambda x: torch.ones((), dtype=x.dtype) / x)
 composed("rsqrt")(lambda x: 1 / x.sqrt())
 composed("silu")(lambda x: x * torch.sigmoid(x))
+composed("gelu")(lambda x: x * torch.special.ndtr(x))
 composed("erf")(lambda x: 2 * torch.special.ndtr(x * math.sqrt(2)) - 1)
 composed("softplus")(lambda x, beta=1, threshold=20: -torch.nn.functional.logsigmoid(-beta * x) / beta)
 composed("leaky_relu")(lambda x, slope=0.01: torch.where(x > 0, x, slope * x))
@@ -97,16 +98,10 @@ def _clamp(x: Tensor, low: Any = None, high: Any = None) -> Tensor:
     return x if high is None else x.clamp_max(high)
 
 
-@composed("gelu")
-def _gelu(x: Tensor, approximate: str = "none") -> Tensor:
-    if approximate == "none":
-        return x * torch.special.ndtr(x)  # type: ignore[no-any-return]
-    return x * torch.sigmoid(2 * math.sqrt(2 / math.pi) * (x + 0.044715 * x * x * x))
-
-
 @rule("randn", "randn_like")
 def _random(recorder: Recorder, func: Any, *args: Any, **kwargs: Any) -> Tensor:
-    return recorder.made(func(*args, **kwargs), "randn", [])
+    out = func(*args, **kwargs)
+    return out if kwargs.get("generator") else recorder.made(out, "randn", [])
 
 
 # ------------------------------------------------------------------------------------------------------------- products
@@ -121,45 +116,24 @@ def _product(recorder: Recorder, func: Any, a: Tensor, b: Tensor) -> Tensor:
     return recorder.made(out, "matmul", [recorder.read(a), recorder.read(b.mT)], **sizes, cost=out.numel() * inner)
 
 
-@composed("addmm", "baddbmm")
-def _added(bias: Tensor, a: Tensor, b: Tensor, beta: float = 1, alpha: float = 1) -> Tensor:
-    return beta * bias + alpha * (a @ b) if (beta, alpha) != (1, 1) else a @ b + bias
-
-
+composed("addmm", "baddbmm")(lambda bias, a, b: a @ b + bias)
 composed("mv")(lambda a, v: torch.mm(a, v.unsqueeze(1)).squeeze(1))
 composed("dot")(lambda a, v: torch.mm(a.unsqueeze(0), v.unsqueeze(1)).squeeze())
 
 
 @rule("convolution")
-def _convolution(
-    recorder: Recorder,
-    func: Any,
-    x: Tensor,
-    weight: Tensor,
-    bias: Tensor | None,
-    stride: Sequence[int],
-    padding: Sequence[int],
-    dilation: Sequence[int],
-    transposed: bool,
-    output_padding: Sequence[int],
-    groups: int,
-) -> Tensor:
+def _convolution(recorder: Recorder, func: Any, x: Tensor, weight: Tensor, bias: Tensor | None, *how: Any) -> Tensor:
     """Of one picture, or one series, which is a picture of height 1."""
-    if groups != 1 or max(dilation) > 1 or len(x) != 1 or x.dim() > 4:
+    stride, padding, dilation, transposed, _, groups = how
+    if groups != 1 or max(dilation) > 1 or len(x) != 1 or x.dim() > 4 or recorder.depends(weight):
         raise Unknown("the page can't compute the operation 'convolution' in groups, with dilation or in 3 dimensions")
-    out = func(x, weight, bias, stride, padding, dilation, transposed, output_padding, groups)
-    flat = x.dim() == 3
-    sides = {
-        "given": [x.shape[1], *([1] if flat else []), *x.shape[2:]],
-        "result": [out.shape[1], *([1] if flat else []), *out.shape[2:]],
-        "kernel": [*([1] if flat else []), *weight.shape[2:]],
-        "stride": [*([1] if flat else []), *stride],
-        "padding": [*([0] if flat else []), *padding],
-    }
-    op = "conv_transpose" if transposed else "conv"
+    out = func(x, weight, bias, *how)
+    flat = [1] * (4 - x.dim())
+    sides = {"given": (x.shape[1], *flat, *x.shape[2:]), "result": (out.shape[1], *flat, *out.shape[2:])}
+    sides |= {"kernel": (*flat, *weight.shape[2:]), "stride": (*flat, *stride), "padding": (*([0] * len(flat)), *padding)}
     cost = weight.numel() * math.prod((x if transposed else out).shape[2:])
     parts = [recorder.read(each) for each in (x, weight, bias) if each is not None]
-    return recorder.made(out, op, parts, **{name: tuple(values) for name, values in sides.items()}, cost=cost)
+    return recorder.made(out, "conv_transpose" if transposed else "conv", parts, **sides, cost=cost)
 
 
 # ------------------------------------------------------------------------------------------------------- along an axis
@@ -244,13 +218,6 @@ def _selected(every: Tensor, dim: int, index: Tensor) -> Tensor:
     return first + index.reshape(shape) * every.stride(dim)
 
 
-def _gathered(every: Tensor, dim: int, index: Tensor, **_: Any) -> Tensor:
-    first = every.narrow(dim, 0, 1)
-    for d, side in enumerate(index.shape):
-        first = first if d == dim % every.dim() else first.narrow(d, 0, side)
-    return first + index * every.stride(dim)
-
-
 def _indexed(every: Tensor, indices: Sequence[Tensor | None]) -> Tensor:
     dim = next(d for d, index in enumerate(indices) if index is not None)
     index = indices[dim]
@@ -262,9 +229,7 @@ def _indexed(every: Tensor, indices: Sequence[Tensor | None]) -> Tensor:
 LOOKED_UP: dict[str, Callable[..., Tensor]] = {
     "index": _indexed,
     "index_select": _selected,
-    "gather": _gathered,
     "embedding": lambda every, index, *_: _selected(every, 0, index.flatten()),
-    "take": lambda every, index: index,
 }
 
 

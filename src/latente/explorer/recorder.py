@@ -58,7 +58,7 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
         if func._schema.is_mutable:
             return self._changed(func, name, tensors, args, kwargs)
         if name in self.rules:
-            return self.rules[name](self, func, *args, **kwargs)
+            return self._by_rule(name, func, args, kwargs)
         with self:
             apart = func.decompose(*args, **kwargs)
         if apart is not NotImplemented:
@@ -67,6 +67,12 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
         if name not in MADE and any(map(self.depends, tensors)) and not _is_view(out, tensors):
             raise Unknown(f"the page can't compute the operation {name!r}")
         return out
+
+    def _by_rule(self, name: str, func: Any, args: Any, kwargs: Any) -> Any:
+        try:
+            return self.rules[name](self, func, *args, **kwargs)
+        except TypeError as error:  # an argument that the rule does not have
+            raise Unknown(f"the page can't compute the operation {name!r}") from error
 
     def _changed(self, func: Any, name: str, tensors: list[Tensor], args: Any, kwargs: Any) -> Any:
         """In-place operations: on a whole result they are the others, with a result in its place."""
