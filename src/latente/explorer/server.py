@@ -211,9 +211,9 @@ class Networks:
     def _values(self, place: int, network: str, x: Any, seen: Any) -> Any:
         if not 0 <= place < len(self.models) or network not in ("decoder", "encoder"):
             raise DataError("there is no such network")
-        forward, given = self.models[place], torch.tensor([x], dtype=torch.float32)
+        forward, given = self.models[place], torch.tensor(x, dtype=torch.float32).reshape(1, -1)
         if network == "decoder":
             values = forward.decoded(given)
         else:
-            values = forward.encoded(given, None if seen is None else torch.tensor([seen]))
+            values = forward.encoded(given, None if seen is None else torch.tensor(seen).reshape(1, -1))
         return values.double().flatten().numpy()
