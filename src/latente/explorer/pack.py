@@ -7,6 +7,7 @@ weights, which were learnt from the rows. What the weights give away is measured
 
 from __future__ import annotations
 
+import copy
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,20 +15,18 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from sklearn.mixture import GaussianMixture
 
 from latente.data import ImageCodec, Images, Table, TableCodec, read
 from latente.data.containers import Array
 from latente.errors import DataError
 from latente.explorer.block import Block
-from latente.explorer.program import Unknown, description, is_exact, multiply_adds, operations
+from latente.explorer.forward import Forward
+from latente.explorer.laws import law_of, prior_of
+from latente.explorer.recorder import Unknown
 from latente.explorer.survey import PlaneOf, Survey, posterior_moments
 from latente.explorer.units import in_units, kept, units
-from latente.model.latent_model import LatentModel
-from latente.model.priors import Prior
 from latente.report.texts import LANGUAGES, texts
 from latente.rows import Rows
-from latente.seeding import seeded
 from latente.version import __version__
 
 if TYPE_CHECKING:
@@ -37,7 +36,6 @@ if TYPE_CHECKING:
 TOO_LARGE = 30_000_000  # multiply-adds of one row, beyond which a page does not decode by itself
 MOST_WHOLE_ROWS = 20_000
 MOST_COLOURS, COLOUR_BYTES = 32, 1_500_000
-LAW_DRAWS, LAW_COMPONENTS = 10_000, 30
 FEWEST = 20  # rows that a page without rows may be measured by, and tell of unsaid: of fewer, sums tell nearly what each is
 TOLD_OF_FEW = {
     "en": "{recipe}: fitted on so few rows ({n}) that the page tells nearly what is in each of them",
@@ -159,8 +157,8 @@ def _model(subject: Subject, block: Block, notes: list[str], served: bool) -> di
         "centre": block.add(survey.centre),
         "spread": block.add(survey.spread),
         "planes": [_plane(plane, block) for plane in survey.planes],
-        "law": _law(vae.fitted_prior_, block, notes, vae.seed_),
-        "prior": _prior(model, block, notes) if model.has_rate else None,
+        "law": law_of(vae.fitted_prior_, block, notes, vae.seed_),
+        "prior": prior_of(model, block, notes) if model.has_rate else None,
         "units": units(vae.codec_, model.likelihood, block),
         "multiply_adds": cost,
         "computed": computed,
@@ -171,24 +169,22 @@ def _model(subject: Subject, block: Block, notes: list[str], served: bool) -> di
 
 
 def _computed(vae: VAE, block: Block, notes: list[str], served: bool) -> tuple[dict[str, Any], int]:
-    """Encoder, posterior, decoder and likelihood as numbers, and the multiply-adds of decoding one row.
-
-    Networks that the page can't, or is not to, run are None: the server runs them, and the page does the rest.
+    """Decoder and encoder as graphs, and the multiply-adds of decoding one row; None where the page can't, or is not to, run:
+    the server runs them.
     """
-    model = vae.model_
-    found: dict[str, Any] = {"masked": bool(getattr(model.encoder, "masked", True))}
+    graphs = Forward(copy.deepcopy(vae.model_).to("cpu", torch.float64).eval(), vae.codec_).graphs()
+    found: dict[str, Any] = {"decoder": None, "encoder": None}
     cost = 0
     try:
-        found["likelihood"] = description(model.likelihood, block)
-        cost = multiply_adds(operations(model.decoder, Block())) + int(found["likelihood"].get("cost", 0))
+        decoder = next(graphs)
+        cost = decoder.multiply_adds
         if cost > TOO_LARGE:
             raise Unknown(f"the model is too large for a page ({cost / 1e6:,.0f} million multiply-adds a row)")
-        found["decoder"] = operations(model.decoder, block)
-        found["posterior"], found["encoder"] = description(model.posterior, block), operations(model.encoder, block)
+        found["decoder"], found["encoder"] = decoder.write(block), next(graphs).write(block)
     except Unknown as error:
         by = "the server does" if served else "only the page that 'latente explore' serves can, by its server"
-        notes.append(f"{vae.recipe_.name}: {error}; {by if 'likelihood' in found else 'rows are not decoded'}")
-    return dict.fromkeys(("encoder", "posterior", "decoder", "likelihood")) | found, cost
+        notes.append(f"{vae.recipe_.name}: {error}; {by}")
+    return found, cost
 
 
 def _beta(vae: VAE) -> float | None:
@@ -203,33 +199,6 @@ def _plane(plane: PlaneOf, block: Block) -> dict[str, Any]:
     ends = {name: block.add(getattr(plane, name)) for name in ("origin", "across", "up")}
     posterior = None if plane.posterior is None else block.grid(plane.posterior)
     return {"kind": plane.kind, "dimensions": plane.dimensions, **ends, "range": plane.range, "posterior": posterior}
-
-
-def _law(law: Prior, block: Block, notes: list[str], seed: int) -> dict[str, Any]:
-    """What new codes are drawn from, and a mixture by which its density is drawn."""
-    if is_exact(law):
-        exact = description(law, block)
-        return {"draws": exact, "density": exact}
-    with seeded(seed):
-        drawn = law.sample(LAW_DRAWS).double().numpy()
-    mixture = GaussianMixture(LAW_COMPONENTS, reg_covar=1e-6, random_state=seed % 2**32, max_iter=60, tol=1e-2).fit(drawn)
-    factors = np.linalg.cholesky(mixture.covariances_)
-    arrays = {"weights": mixture.weights_, "means": mixture.means_, "cholesky": factors}
-    density = {"type": "mixture", **{name: block.add(values, "f8") for name, values in arrays.items()}}
-    notes.append(f"the law of the codes is {law.name!r}: the map shows a mixture fitted to {LAW_DRAWS:,} draws of it")
-    try:
-        return {"draws": description(law, block), "density": density}
-    except Unknown:
-        return {"draws": density, "density": density}
-
-
-def _prior(model: LatentModel, block: Block, notes: list[str]) -> dict[str, Any] | None:
-    """The prior as a mixture; None, and a note, where the page does not know it."""
-    try:
-        return description(model.prior, block)
-    except Unknown as error:
-        notes.append(f"{error}: the map shows no prior")
-        return None
 
 
 def _certificate(certificate: Certificate | None) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from typing import Any, ClassVar, Self
 
 import torch
 import torch.nn.functional as F
-from scipy.special import betaincinv  # type: ignore[import-untyped]
+from scipy.special import betaincinv
 from torch import Tensor
 from torch.distributions import Beta, Distribution, kl_divergence, register_kl
 

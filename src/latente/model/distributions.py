@@ -15,6 +15,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from latente.model.special import bin_probabilities, student_cdf
+
 Intervals = Sequence[tuple[float, float]]
 LOG_2PI = math.log(2 * math.pi)
 
@@ -51,6 +53,18 @@ class FieldsDistribution:
     def field_log_prob(self, x: Tensor) -> Tensor:
         """Log-density of each field, [B, F] to [K, B, F]."""
         raise NotImplementedError
+
+    def cdf(self, x: Tensor) -> Tensor:
+        """Probability of a value of each field that is not above, [B, F] to [K, B, F]."""
+        raise NotImplementedError
+
+    def bin_probabilities(self, ends: Sequence[Tensor]) -> Tensor:
+        """How probable each bin of each field is, [K, bins], field after field; for codes [K, 1, d].
+
+        Args:
+            ends: of each field the upper ends of its bins, but of the last one, which has all that is above.
+        """
+        return bin_probabilities(self.cdf, ends)
 
     def sample(self) -> Tensor:
         """One draw for each code, [K, B, F]."""
@@ -113,6 +127,10 @@ class NormalFields(FieldsDistribution):
             return super().row_log_prob(x, mask)
         return _NormalLogProb.apply(x.flatten(1), self.mean, self.log_sigma)  # type: ignore[no-any-return, no-untyped-call]
 
+    def cdf(self, x: Tensor) -> Tensor:
+        value: Tensor = torch.special.ndtr((x - self.mean) * torch.exp(-self.log_sigma))
+        return value
+
     def sample(self) -> Tensor:
         return self.mean + torch.exp(self.log_sigma) * torch.randn_like(self.mean)
 
@@ -128,6 +146,9 @@ class StudentTFields(FieldsDistribution):
         half = 0.5 * (self.df + 1)
         normaliser = torch.lgamma(half) - torch.lgamma(0.5 * self.df) - 0.5 * torch.log(math.pi * self.df) - self.log_sigma
         return normaliser - half * torch.log1p(residual.square() / self.df)
+
+    def cdf(self, x: Tensor) -> Tensor:
+        return student_cdf((x - self.mean) * torch.exp(-self.log_sigma), self.df)
 
     def sample(self) -> Tensor:
         chi2 = 2 * torch._standard_gamma((0.5 * self.df).expand_as(self.mean).contiguous())
@@ -152,6 +173,9 @@ class BernoulliFields(FieldsDistribution):
         """As in the base class; with every field seen, in the fewest passes over the fields."""
         return super().row_log_prob(x, mask) if mask is not None else bernoulli_log_prob(x.flatten(1), self.logits)
 
+    def cdf(self, x: Tensor) -> Tensor:
+        return torch.where(x < 0, 0.0, torch.where(x < 1, 1 - self.mean, 1.0))
+
     def sample(self) -> Tensor:
         return torch.bernoulli(self.mean)
 
@@ -175,6 +199,14 @@ class ContinuousBernoulliFields(BernoulliFields):
         magnitude = t.abs()
         value = 1 / -torch.expm1(-magnitude) - 1 / magnitude
         return torch.where(near, 0.5 + self.logits / 12, torch.where(t > 0, value, 1 - value))
+
+    def cdf(self, x: Tensor) -> Tensor:
+        """(e^(t x) - 1) / (e^t - 1), for t > 0 by its complement, so that it can't overflow."""
+        t, near = self._safe_logits()
+        x = x.clamp(0, 1)
+        within = torch.where(t > 0, 1 - x, x)
+        value = torch.expm1(-t.abs() * within) / torch.expm1(-t.abs())
+        return torch.where(near, x + 0.5 * self.logits * x * (x - 1), torch.where(t > 0, 1 - value, value))
 
     def sample(self) -> Tensor:
         """Inverse of the distribution function, log(1 + u (e^t - 1)) / t, written so that it can't overflow."""
