@@ -101,13 +101,6 @@ def test_fields_that_were_not_seen_are_marginalised(rows: NDArray[np.float64]) -
     assert bound.mean() == pytest.approx(np.mean(exact), abs=0.02)
 
 
-def test_a_row_of_which_nothing_was_seen_scores_at_most_zero(fitted: lt.VAE) -> None:
-    """log p of nothing is 0; the bound is loose here, because the encoder was never shown such a row."""
-    scores = fitted.score_samples(np.full((2, F), np.nan))
-    assert scores[0] == scores[1]
-    assert -2 < scores[0] < 0.05
-
-
 def test_training_starts_at_the_linear_model(rows: NDArray[np.float64]) -> None:
     """With linear paths, the bound before the first step is already that of probabilistic PCA."""
     from latente.blueprint import Blueprint
