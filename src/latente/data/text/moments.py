@@ -91,9 +91,11 @@ def _dates(words: Any, local: Any, hints: tuple[str, ...], compact: bool) -> tup
             _refuse_both_orders(words, values, used, each)
             values, used = filled, [*used, each]
     if values.null_count:
-        if compact:
+        others = pc.filter(words, pc.is_null(values))
+        few = len(others) <= MAX_STRAYS * len(words) or pc.any(pc.match_substring_regex(others, r"^\d+[-/.]\d")).as_py()
+        if compact or not few:  # 45:10:00 is how long something took, and 3-gen-23 has a month in another language
             return None
-        raise NotADate(pc.filter(words, pc.is_null(values))[0].as_py(), "is none")
+        raise NotADate(others[0].as_py(), "is none")
     return values, used[0], _told(used, order, count, len(local), preferred)
 
 
