@@ -196,7 +196,9 @@ def main() -> None:
     for name in asked.sets:
         rows = SETS[name]()
         runs = [measured(rows, seed, asked.whole and seed == 0, **how) for seed in range(asked.seeds)]
-        means = {key: fmean(run[key] for run in runs if run.get(key) is not None) for key in ("fit", "processor", "loss", "gain")}
+        means = {
+            key: fmean(run[key] for run in runs if run.get(key) is not None) for key in ("fit", "processor", "loss", "gain")
+        }
         lines.append((name, *means.values(), *(runs[0].get(stage, float("nan")) for stage in STAGES)))
         figures += [Figure(f"{name}: {key}", value) for key, value in means.items()]
         everything[name] = {"runs": runs, "peers": peers(rows) if asked.peers else {}, "single": single(rows, 0) if asked.single else {}}  # fmt: skip

@@ -37,6 +37,14 @@ class Precision(StrEnum):
     bfloat16 = "bfloat16"
 
 
+class Effort(StrEnum):
+    """How long a good model is searched for."""
+
+    quick = "quick"
+    balanced = "balanced"
+    best = "best"
+
+
 RecipeText = Annotated[
     str,
     typer.Option(
@@ -67,7 +75,13 @@ MaxEpochs = Annotated[
 TimeLimit = Annotated[
     Any,
     typer.Option(
-        "--time-limit", parser=options.limit, metavar="SECONDS", help="Train no longer than this.", show_default="no limit"
+        "--time-limit", parser=options.limit, metavar="SECONDS", help="Fit no longer than this.", show_default="no limit"
+    ),
+]
+EffortName = Annotated[
+    Effort,
+    typer.Option(
+        "--effort", help="quick takes a quarter of the time of balanced; best compares several runs, up to 12 × as long."
     ),
 ]
 BatchSize = Annotated[Any, typer.Option("--batch-size", parser=options.whole, metavar="N", help="Rows in a step.")]
@@ -111,6 +125,7 @@ def fit(
     device: Device = AUTO,
     precision: PrecisionName = Precision.auto,
     kinds: KindsOfColumns = None,
+    effort: EffortName = Effort.balanced,
     seed: Seed = 0,
     resume: Resume = False,
     checkpoint_every: CheckpointEvery = 5.0,
@@ -152,6 +167,7 @@ def fit(
         random_state=seed,
         kinds=options.kinds(kinds),
         missing=(reading or {}).get("missing"),
+        effort=str(effort),
     )
     folder = Path(out or f"{stem(data)}-{name}")
     console, writes = Console(json, quiet), Writes(figures, certificate, lang)
