@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager
 from dataclasses import replace
 from numbers import Real
 from pathlib import Path
@@ -455,17 +454,17 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         self.figures_.complete()
         return self
 
-    def _later(self, name: str) -> AbstractContextManager[None]:
-        """A stage after the fit, whose seconds are added to those of the others."""
-        stages = Stages()
-        stages.seconds = self.figures_.setdefault("time", {})
-        return stages(name)
+    @property
+    def _stages(self) -> Stages:
+        """A stopwatch for what is done after the fit, which adds to ``figures_["time"]``."""
+        check_is_fitted(self, "model_")
+        return Stages(seconds=self.figures_.setdefault("time", {}))
 
     def _calibrate_intervals(self) -> None:
         """Learn how wide intervals must be, where the fit saw missing values and held rows out."""
         if self._intervals_due and self._can_tell:
             assert self._at_hand is not None and self._at_hand[1] is not None
-            with self._later(INTERVALS):
+            with self._stages(INTERVALS):
                 within = self._within(self._at_hand[1].spread(MAX_TO_COVER))
             self.calibration_ = self.calibration_.with_covered(within)
 
@@ -499,7 +498,7 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         assert self._at_hand is not None
         train, held_out = self._at_hand
         assert held_out is not None
-        with self._later(PRIVACY):
+        with self._stages(PRIVACY):
             return self._given_away(train, held_out)
 
     def _given_away(self, train: Rows, held_out: Rows) -> dict[str, float | None]:

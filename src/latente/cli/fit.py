@@ -253,16 +253,23 @@ def written(
     from latente.report.run_folder import DRAWN, write_certificate, write_metrics, write_parts
     from latente.report.shown import Shown
     from latente.report.texts import language, speaking
+    from latente.training.stages import Stages
 
+    stages = Stages(told=console.progress, seconds=vae.figures_["time"])
+    console.progress("intervals and privacy")
+    vae.complete()
     shown = Shown(vae, rows) if writes.figures else None
-    with speaking(writes.lang or language()) as say:
+    with stages("figures"), speaking(writes.lang or language()) as say:
         paths = write_parts(vae, shown, stage)
-    paths |= surveyed(vae, stage, console)
-    certificate = certified(vae, console) if writes.certificate else None
+    with stages("survey"):
+        paths |= surveyed(vae, stage, console)
+    with stages("certificate"):
+        certificate = certified(vae, console) if writes.certificate else None
     if certificate is not None:
         paths["certificate"] = write_certificate(certificate, stage)
     if shown is not None:
-        paths |= reported(shown, stage, folder, console, lang=say.lang, certificate=certificate, source=source)
+        with stages("report"):
+            paths |= reported(shown, stage, folder, console, lang=say.lang, certificate=certificate, source=source)
     wanted = [
         "survey",
         *([*DRAWN, "report"] if shown else []),
@@ -389,6 +396,8 @@ def stem(data: str) -> str:
 
 def summary(vae: VAE, folder: Path, rows_seen: int) -> str:
     """What came of a fit, in a few lines."""
+    from latente.training.stages import Stages
+
     f, where = vae.figures_, "held-out" if vae.figures_["held_out_rows"] else "training"
     trained = f"{counted(rows_seen, 'row')}, {counted(f['epochs'], 'epoch')}, {f['seconds']:.1f} s ({f['finished']})"
     measured = f"distortion {f['distortion']:.2f} + rate {f['rate']:.2f}" if vae.model_.is_stochastic else "−log p(x|z)"
@@ -397,6 +406,7 @@ def summary(vae: VAE, folder: Path, rows_seen: int) -> str:
             f"{vae.recipe_.name}: {trained}",
             f"code: {f['active_units']} active of {counted(f['latent_dim'], 'dimension')}",
             f"loss: {f['loss']:.2f} nats per {where} row ({measured})",
+            f"time: {Stages(seconds=f['time'])}",
             f"run:  {folder} (next: latente info {folder}, latente sample {folder} -n 1000 -o OUT)",
         )
     )

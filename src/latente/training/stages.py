@@ -20,6 +20,7 @@ class Stages:
     Args:
         limit: seconds for all of them together, or None.
         told: called with the name of each stage that begins.
+        seconds: of earlier stages, by name; those of others are added there.
 
     >>> stages = Stages()
     >>> with stages("calibration"):
@@ -28,10 +29,15 @@ class Stages:
     ['calibration']
     """
 
-    def __init__(self, limit: float | None = None, told: Callable[[str], None] = lambda name: None) -> None:
+    def __init__(
+        self,
+        limit: float | None = None,
+        told: Callable[[str], None] = lambda name: None,
+        seconds: dict[str, float] | None = None,
+    ) -> None:
         self.limit, self.told = limit, told
         self.began = time.perf_counter()
-        self.seconds: dict[str, float] = {}
+        self.seconds = {} if seconds is None else seconds
 
     @contextmanager
     def __call__(self, name: str) -> Iterator[None]:
@@ -42,6 +48,12 @@ class Stages:
             yield
         finally:
             self.seconds[name] = self.seconds.get(name, 0.0) + time.perf_counter() - begin
+
+    def __str__(self) -> str:
+        """The longest stages and all together, in a few words."""
+        longest = sorted(self.seconds, key=lambda name: -self.seconds[name])[:4]
+        parts = ", ".join(f"{name} {self.seconds[name]:.1f} s" for name in longest)
+        return f"{sum(self.seconds.values()):.1f} s ({parts})"
 
     def for_training(self) -> float | None:
         """Seconds that training may take, or None; at least a quarter of the limit, however long it took to get there."""
