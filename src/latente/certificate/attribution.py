@@ -7,13 +7,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from latente.certificate.estimates import Array
 from latente.certificate.information import MOST_OPERATIONS, batch_size, operations
+from latente.flat import FlatParameters, adamw
 from latente.model.distributions import DiagonalNormal
 from latente.model.latent_model import LatentModel
 from latente.rows import Rows
+from latente.training.schedules import cosine
 
 MOST_ROWS, LEAST_ROWS = 200, 20
 STEPS = 80
@@ -58,18 +60,18 @@ def refine(model: LatentModel, rows: Rows, K: int) -> Losses | None:
 
 
 def _best(model: LatentModel, rows: Rows, q: DiagonalNormal) -> DiagonalNormal:
-    loc, log_variance = q.loc.clone().requires_grad_(), q.log_variance.clone().requires_grad_()
-    optimiser = torch.optim.Adam([loc, log_variance], LEARNING_RATE)
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, STEPS)
+    found = nn.ParameterList([q.loc.clone(), q.log_variance.clone()])
+    flat = FlatParameters(found)
+    moments, updates = [torch.zeros_like(flat.vector), torch.zeros_like(flat.vector)], torch.zeros(())
     with torch.enable_grad():
-        for _ in range(STEPS):
-            z = DiagonalNormal(loc, log_variance).rsample((DRAWS,))
+        for step in range(STEPS):
+            z = DiagonalNormal(*found).rsample((DRAWS,))
             # The density's own parameters stay as they are: at the optimum this gradient has no variance (Roeder et al. 2017).
-            weights = _log_weight(model, rows, DiagonalNormal(loc.detach(), log_variance.detach()), z)
-            loc.grad, log_variance.grad = torch.autograd.grad(-weights.mean(0).sum(), [loc, log_variance])
-            optimiser.step()
-            schedule.step()
-    return DiagonalNormal(loc.detach(), log_variance.detach())
+            weights = _log_weight(model, rows, DiagonalNormal(*(value.detach() for value in found)), z)
+            for own, gradient in zip(flat.gradients, flat.differentiate(-weights.mean(0)), strict=True):
+                own.copy_(gradient)
+            adamw(flat, moments, updates, LEARNING_RATE * cosine(step / STEPS), beta2=0.999)
+    return DiagonalNormal(*(value.detach() for value in found))
 
 
 def _log_weight(model: LatentModel, rows: Rows, q: DiagonalNormal, z: Tensor) -> Tensor:

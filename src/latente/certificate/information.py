@@ -8,14 +8,14 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.distributions import Distribution
-from torch.utils.flop_counter import FlopCounterMode
 
 from latente.certificate.estimates import INTERVAL, LEAST_ROWS, REPEATS, Array, Estimate, bootstrapped, mean_of, unknown
 from latente.model.latent_model import LatentModel
 from latente.rows import Rows
 
+LAYERS = (nn.Linear, nn.Conv2d, nn.ConvTranspose2d)
 IMPORTANCE_SAMPLES = 1000
 BOUND_ROWS = 500
 VALUES_AT_ONCE = 4_000_000
@@ -58,10 +58,23 @@ def batch_size(model: LatentModel, K: int) -> int:
 
 @torch.no_grad()
 def operations(model: LatentModel) -> int:
-    """Multiplications and additions of one decoding."""
-    with FlopCounterMode(display=False) as counter:
-        model.decode(torch.zeros(1, 1, model.latent_dim))
-    return max(1, int(counter.get_total_flops()))
+    """Multiplications and additions of one decoding, about: those of its layers, counted as they run. torch's own counter would
+    first import a compiler.
+    """
+    counts = [model.footprint]
+
+    def count(layer: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
+        turned = isinstance(layer, nn.ConvTranspose2d)  # each value that comes in is multiplied, not each that goes out
+        values = (inputs[0] if turned else output).numel()
+        weight: Tensor = layer.weight  # type: ignore[assignment]
+        counts.append(2 * values * weight[0].numel())
+
+    layers = [layer for layer in model.modules() if isinstance(layer, LAYERS)]
+    hooks = [layer.register_forward_hook(count) for layer in layers]
+    model.decode(torch.zeros(1, 1, model.latent_dim))
+    for hook in hooks:
+        hook.remove()
+    return sum(counts)
 
 
 def affordable(model: LatentModel) -> tuple[int, int]:
@@ -171,13 +184,18 @@ def geometry(decode: Callable[[Tensor], Tensor], z: Tensor, scale: Tensor) -> tu
     """Spectral norm and condition of the decoder's Jacobian at codes [N, d], both [N].
 
     Column k is the change of the decoded means for one standard deviation ``scale`` [d] of dimension k, so that neither depends
-    on the units of the code; dimensions of scale 0 are left out. By forward-mode derivatives, one dimension at a time.
+    on the units of the code; dimensions of scale 0 are left out. A derivative along a direction is the derivative of the one
+    backwards, by its factors: torch's forward mode would first import a compiler.
     """
-    columns = []
-    for k in torch.nonzero(scale).squeeze(1).tolist():
-        direction = torch.zeros_like(z)
-        direction[:, k] = scale[k]
-        columns.append(torch.func.jvp(decode, (z,), (direction,))[1].detach())
+    z = z.detach().requires_grad_()
+    with torch.enable_grad():
+        decoded = decode(z)
+        factors = torch.zeros_like(decoded, requires_grad=True)
+        (backward,) = torch.autograd.grad((decoded * factors).sum(), z, create_graph=True)
+        columns = [
+            scale[k] * torch.autograd.grad(backward[:, k].sum(), factors, retain_graph=True)[0]
+            for k in torch.nonzero(scale).squeeze(1).tolist()
+        ]
     if not columns:
         nothing = np.zeros(len(z))
         return nothing, np.full(len(z), math.nan)
