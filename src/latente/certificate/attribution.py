@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from latente.certificate.estimates import Array
-from latente.certificate.information import MOST_OPERATIONS, batch_size, operations
+from latente.certificate.information import MAX_OPERATIONS, batch_size, operations
 from latente.flat import FlatParameters, adamw
 from latente.model.distributions import DiagonalNormal
 from latente.model.latent_model import LatentModel
@@ -40,7 +40,7 @@ class Losses:
 
 def affordable(model: LatentModel) -> int:
     """For how many rows posteriors are refined, so that it takes some seconds: a step costs three decodings a draw."""
-    return int(min(MOST_ROWS, max(LEAST_ROWS, MOST_OPERATIONS / (3 * STEPS * DRAWS * operations(model)))))
+    return int(min(MOST_ROWS, max(LEAST_ROWS, MAX_OPERATIONS / (3 * STEPS * DRAWS * operations(model)))))
 
 
 def refine(model: LatentModel, rows: Rows, K: int) -> Losses | None:

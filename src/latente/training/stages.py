@@ -79,6 +79,9 @@ class Figures(dict[str, Any]):
         super().__init__(values)
         self.pending = dict(pending or {})
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Figures, (dict(self),)
+
     def __missing__(self, name: str) -> Any:
         if name not in self.pending:
             raise KeyError(name)
