@@ -55,12 +55,25 @@ from latente.training.dimension import latent_dimension
 from latente.training.ex_post import fit_prior
 from latente.training.fit import Fit, Outcome
 from latente.training.loop import Settings, Training, costs_of, evaluate
-from latente.training.progress import progress_bar
+from latente.training.progress import plan, progress_bar
+from latente.training.stages import (
+    CALIBRATION,
+    INTERVALS,
+    OVERFITTING,
+    PREPARING,
+    PRIOR,
+    PRIVACY,
+    READING,
+    ROW_MODEL,
+    TRAINING,
+    Figures,
+    Stages,
+)
 
 LEAST_ROWS = 2
 LEAST_TO_HOLD_OUT = 5
-MOST_TO_CALIBRATE = 5000  # a p-value to 0.0002 is enough, and scoring a million rows would take longer than training
-MOST_TO_COVER = 500
+MAX_TO_CALIBRATE = 5000  # a p-value to 0.0002 is enough, and scoring a million rows would take longer than training
+MAX_TO_COVER = 500
 SAME_VALUE = 1e-5  # of numbers in the model's units, read twice
 MOST_ROWS_AT_HAND = 10_000  # of each kind, that stay in memory after a fit for its certificate
 MOST_VALUES_AT_HAND = 20_000_000
@@ -92,9 +105,8 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
             (``latente.choose("normal", sigma=1.0)``). "bernoulli" and "continuous-bernoulli" describe values from 0 to 1 and
             take numbers as they are; a table of 8-bit whole numbers (uint8) that go beyond 1 is divided by 255, as pictures
             are. Other values are an error. For all other likelihoods numbers are standardised.
-        max_epochs, time_limit, batch_size, learning_rate: of the training; ``time_limit`` in seconds. Where neither of the
-            first two is given, fewer than 16,384 rows of numbers without holes are trained from two starts, from 1,000 rows on
-            also for longer, and the best model is kept.
+        max_epochs, batch_size, learning_rate: of the training.
+        time_limit: seconds for the whole of :meth:`fit`, including what it does before and after the training.
         early_stopping: stop where held-out rows get no better; the best weights are kept either way.
         validation_fraction: share of the rows that is held out, for judging and for calibrating anomaly scores; 0 holds out
         none.
@@ -109,9 +121,14 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         unknown: what a level is that no row of the fit had: "error", or "missing" for "not seen", with a warning that names it.
         missing: further marks of missing values, such as ``[-999]``. What people write for "missing" among numbers (empty, NA,
             n.d., #N/A, -, ?) is read as such in files.
+        effort: "balanced" trains once. "quick" takes about a quarter of that time. "best" compares several runs where fewer
+            than 16,384 rows of numbers without missing values are trained and neither ``max_epochs`` nor ``time_limit`` is
+            given: short trials, a second start, and from 1,000 rows on longer runs. It takes up to 12 times as long, and gains
+            most where a few nonlinear degrees of freedom make all columns (``benchmarks.wall``).
 
     Attributes:
-        latent_dim_: dimensions of the code. history_: a record for each epoch, nats per row. figures_: what was measured.
+        latent_dim_: dimensions of the code. history_: a record for each epoch, nats per row. figures_: what was measured;
+            its "time" has the seconds of each stage of the fit, and its "privacy" is measured when it is first asked for.
         model_, fitted_prior_, codec_, recipe_: the fitted parts. generator_: what new rows are drawn from, and rows are scored
             and completed by: ``model_`` itself, or for a mixed table a law of its own. notes_: sentences on data and fit.
         given_: after ``sample(given=…)``, how probable that is by the model, and the effective sample size behind the rows.
@@ -146,6 +163,7 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         kinds: Mapping[str, str] | None = None,
         unknown: str = "error",
         missing: Sequence[Any] | None = None,
+        effort: str = "balanced",
     ) -> None:
         self.recipe = recipe
         self.latent_dim = latent_dim
@@ -164,6 +182,7 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         self.kinds = kinds
         self.unknown = unknown
         self.missing = missing
+        self.effort = effort
 
     # -- fitting ----------------------------------------------------------------------------------------------------
 
@@ -195,29 +214,42 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         """
         self._check_parameters()
         self.seed_ = seed_of(self.random_state)
-        data = read(X, texts=text_columns(self.kinds), missing=self.missing or ())
-        doubts = suspicious(data) if isinstance(data, Table) else []
-        codec, rows = self._encode_to_fit(data)
-        train, held_out = self._split(rows)
-        blueprint = self._blueprint(codec, train)
-        settings = self._settings(train, blueprint)
-        resolution = field_resolution(codec)
-        checkpoints = self._checkpoints(checkpoint, resume, checkpoint_every, train, blueprint)
+        stages = Stages(self.time_limit)
+        with stages(READING):
+            data = read(X, texts=text_columns(self.kinds), missing=self.missing or ())
+            doubts = suspicious(data) if isinstance(data, Table) else []
+        with stages(PREPARING):
+            codec, rows = self._encode_to_fit(data)
+            train, held_out = self._split(rows)
+            blueprint = self._blueprint(codec, train)
+            settings = replace(self._settings(train, blueprint), time_limit=stages.for_training())
+            checkpoints = self._checkpoints(checkpoint, resume, checkpoint_every, train, blueprint)
         with progress_bar(self.verbose > 0) as shown:
-            trials = defaults.trials(is_mixed_table(blueprint.fields))
-            chosen = self.max_epochs != "auto" or self.time_limit is not None
-            starts = defaults.starts(len(train), chosen, train.mask is not None)
-            shown = _both(shown, observer)
-            longer = 1.0 if chosen or train.mask is not None else self._times_as_long(len(train), blueprint)
-            levels = levels_of(codec.fields)
-            fitting = Fit(blueprint, train, held_out, resolution, settings, checkpoints, shown, trials, starts, longer, levels)
-            own = row_law(blueprint)
-            outcome = fitting.run() if own is None else self._fit_both(fitting, own)
-        outcome.warnings += doubts
-        self._keep(codec, blueprint, outcome, train, held_out, settings)
+            stages.told = shown.stage
+            if self.verbose > 0:
+                then = (*([ROW_MODEL] if row_law(blueprint) else []), PRIOR, CALIBRATION)
+                shown.say(plan(len(train), settings, settings.batch_size * blueprint.multiply_adds(), then))
+            observed = _both(shown, observer)
+            searched = self._search(train, blueprint)
+            resolution, levels = field_resolution(codec), levels_of(codec.fields)
+            fitting = Fit(blueprint, train, held_out, resolution, settings, checkpoints, observed, *searched, levels)
+            outcome = self._trained(fitting, row_law(blueprint), stages)
+            outcome.warnings += doubts
+            self._keep(codec, blueprint, outcome, train, held_out, settings, stages)
+        for warning in outcome.warnings:
+            warnings.warn(warning, LatenteWarning, stacklevel=2)
         if checkpoints and not keep_checkpoint:
             checkpoints.clear()
         return self
+
+    def _search(self, train: Rows, blueprint: Blueprint) -> tuple[int, int, float]:
+        """How many trials and starts are compared, and how many times as long another run is."""
+        if not defaults.effort(self.effort).compares:
+            return 1, 1, 1.0
+        chosen, holes = self.max_epochs != "auto" or self.time_limit is not None, train.mask is not None
+        starts = defaults.starts(len(train), chosen, holes)
+        longer = 1.0 if chosen or holes else self._times_as_long(len(train), blueprint)
+        return defaults.trials(is_mixed_table(blueprint.fields)), starts, longer
 
     def _check_parameters(self) -> None:
         checks = {
@@ -233,6 +265,7 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
             "kinds": (self.kinds is None or isinstance(self.kinds, Mapping), "None or a mapping from columns to kinds"),
             "unknown": (self.unknown in ("error", "missing"), "'error' or 'missing'"),
             "missing": (self.missing is None or _marks(self.missing), "None or a list of texts and numbers"),
+            "effort": (self.effort in defaults.EFFORTS, "'quick', 'balanced' or 'best'"),
             "precision": (self.precision in ("auto", "float32", "bfloat16"), "'auto', 'float32' or 'bfloat16'"),
         }
         for name, (good, wanted) in checks.items():
@@ -293,7 +326,7 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
     def _settings(self, train: Rows, blueprint: Blueprint) -> Settings:
         of_mixed = is_mixed_table(blueprint.fields)
         n, batch = len(train), self._batch(len(train), of_mixed)
-        pace = defaults.mixed_pace(n) if of_mixed else defaults.Pace(1, Settings.learning_rate, 1.0)
+        pace = defaults.pace(self.effort, n, of_mixed)
         epochs: int | None = None if self.max_epochs == "auto" else int(self.max_epochs)
         if epochs is None and self.time_limit is None:
             epochs = round(pace.share * defaults.epochs(n, batch))
@@ -304,7 +337,6 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
             epochs=epochs,
             batch_size=batch,
             learning_rate=pace.rate if self.learning_rate == "auto" else float(self.learning_rate),
-            time_limit=self.time_limit,
             patience=Settings.patience if self.early_stopping else None,
             device=device,
             precision=defaults.precision(self.precision, device, work),
@@ -315,17 +347,24 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
     def _batch(self, n: int, mixed: bool) -> int:
         return defaults.batch_size(n, mixed) if self.batch_size == "auto" else int(self.batch_size)
 
-    def _fit_both(self, fitting: Fit, own: Blueprint) -> Outcome:
-        """The model, and then a law of their own for the rows of a mixed table; each has half of the time."""
-        limit = fitting.settings.time_limit
-        fitting.settings = replace(fitting.settings, time_limit=limit and limit / 2)
-        outcome = fitting.run()
-        if fitting.interrupted:
-            return outcome
+    def _trained(self, fitting: Fit, own: Blueprint | None, stages: Stages) -> Outcome:
+        """The model, and then a row model of its own for a mixed table; each has half of the time."""
+        if own is not None:
+            limit = fitting.settings.time_limit
+            fitting.settings = replace(fitting.settings, time_limit=limit and limit / 2)
+        with stages(TRAINING):
+            outcome = fitting.run()
+        if own is not None and not fitting.interrupted:
+            with stages(ROW_MODEL):
+                self._fit_row_model(fitting, own, outcome)
+        return outcome
+
+    def _fit_row_model(self, fitting: Fit, own: Blueprint, outcome: Outcome) -> None:
         batch, pace = self._batch(own.n_rows, mixed=True), defaults.row_law_pace(own.n_rows)
         assert own.recipe.likelihood is not None
         any_order = own.recipe.likelihood.arguments["any_order"]
         epochs = defaults.row_law_epochs(own.n_rows, batch, fitting.held_out is not None, any_order)
+        epochs = math.ceil(defaults.effort(self.effort).mixed_steps * epochs)
         epochs = epochs if self.max_epochs == "auto" else min(epochs, int(self.max_epochs))
         batch *= pace.batches if self.batch_size == "auto" else 1
         work = batch * own.multiply_adds()
@@ -343,7 +382,6 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         outcome.training.at.elapsed += run.at.elapsed
         if run.at.finished == "interrupted":
             outcome.training.at.finished = run.at.finished
-        return outcome
 
     def _checkpoints(
         self, folder: str | Path | None, resume: bool, every: float, train: Rows, blueprint: Blueprint
@@ -365,38 +403,78 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         return checkpoints
 
     def _keep(
-        self, codec: Codec, blueprint: Blueprint, outcome: Outcome, train: Rows, held_out: Rows | None, settings: Settings
+        self,
+        codec: Codec,
+        blueprint: Blueprint,
+        outcome: Outcome,
+        train: Rows,
+        held_out: Rows | None,
+        settings: Settings,
+        stages: Stages,
     ) -> None:
         """What a fit leaves behind, in attributes that end in an underscore."""
         self.codec_, self.model_, self.recipe_ = codec, outcome.model, blueprint.recipe
         self.generator_ = outcome.generator or outcome.model
         if self.latent_dim == "auto" and bool(outcome.diagnosis.active.any()):
             self.model_.drop_units(torch.nonzero(outcome.diagnosis.active).squeeze(1))
-        self.fitted_prior_ = self._fit_prior(train)
-        judged = (held_out if held_out is not None else train).spread(MOST_TO_CALIBRATE)
-        with seeded(self.seed_):
-            outcome.evaluated = evaluate(costs_of(self.model_, outcome.training.learner.objective.K), judged)
-        encoded = log_likelihood(self.generator_, judged, self.seed_)
-        self.calibration_ = Calibration.of(self._in_units(encoded, judged), field_surprise(self.generator_, judged))
-        if held_out is not None and train.mask is not None and isinstance(codec, TableCodec):
-            self.calibration_ = self.calibration_.with_covered(self._within(held_out.spread(MOST_TO_COVER)))
+        with stages(PRIOR):
+            self.fitted_prior_ = self._fit_prior(train)
+        with stages(CALIBRATION):
+            row_law_loss = self._calibrate(outcome, held_out if held_out is not None else train)
         self.history_ = outcome.training.at.history
-        self.figures_ = _figures(
-            outcome, settings, self.model_.latent_dim, len(train), 0 if held_out is None else len(held_out)
-        )
-        if held_out is not None and isinstance(codec, TableCodec):
-            self.figures_["privacy"] = self._privacy(train, held_out)
-        self.figures_["row_law_loss"] = None if self.generator_ is self.model_ else -float(encoded.mean())
         self._at_hand = _few(train), None if held_out is None else _few(held_out)
-        outcome.warnings += self._overfitting(outcome)
+        with stages(OVERFITTING):
+            outcome.warnings += self._overfitting(outcome)
+        counts = self.model_.latent_dim, len(train), 0 if held_out is None else len(held_out)
+        self.figures_ = Figures(_figures(outcome, settings, *counts), {PRIVACY: self._privacy} if self._can_tell else {})
+        self.figures_ |= {"row_law_loss": row_law_loss, "time": stages.seconds}
         self.notes_ = [*codec.notes, *outcome.notes, *outcome.warnings]
         if hasattr(self.model_.posterior, "chosen") and isinstance(codec, TableCodec):
             self.notes_.append(f"chosen columns: {', '.join(np.asarray(codec.names)[self.get_support(indices=True)])}")
         if held_out is None:
             self.notes_.append("no rows were held out: anomaly scores are compared with training rows, which is too optimistic")
         self._name_features()
-        for warning in outcome.warnings:
-            warnings.warn(warning, LatenteWarning, stacklevel=3)
+
+    def _calibrate(self, outcome: Outcome, rows: Rows) -> float | None:
+        """Learn what usual scores are; the loss of the row model, where there is one."""
+        judged = rows.spread(MAX_TO_CALIBRATE)
+        with seeded(self.seed_):
+            outcome.evaluated = evaluate(costs_of(self.model_, outcome.training.learner.objective.K), judged)
+        encoded = log_likelihood(self.generator_, judged, self.seed_)
+        self.calibration_ = Calibration.of(self._in_units(encoded, judged), field_surprise(self.generator_, judged))
+        return None if self.generator_ is self.model_ else -float(encoded.mean())
+
+    @property
+    def _can_tell(self) -> bool:
+        """Whether rows are at hand that the model of a table did not learn from."""
+        return self._at_hand is not None and self._at_hand[1] is not None and isinstance(self.codec_, TableCodec)
+
+    def complete(self) -> Self:
+        """Compute now what is otherwise computed when it is first asked for: the calibration of intervals, and the figures of
+        privacy. :meth:`save` does so, for the rows of the fit are not stored with the model.
+        """
+        check_is_fitted(self, "model_")
+        self._calibrate_intervals()
+        self.figures_.complete()
+        return self
+
+    @property
+    def _stages(self) -> Stages:
+        """A stopwatch for what is done after the fit, which adds to ``figures_["time"]``."""
+        check_is_fitted(self, "model_")
+        return Stages(seconds=self.figures_.setdefault("time", {}))
+
+    def _calibrate_intervals(self) -> None:
+        """Learn how wide intervals must be, where the fit saw missing values and held rows out."""
+        if self._intervals_due and self._can_tell:
+            assert self._at_hand is not None and self._at_hand[1] is not None
+            with self._stages(INTERVALS):
+                within = self._within(self._at_hand[1].spread(MAX_TO_COVER))
+            self.calibration_ = self.calibration_.with_covered(within)
+
+    @property
+    def _intervals_due(self) -> bool:
+        return self._at_hand is not None and self._at_hand[0].mask is not None and not len(self.calibration_.covered)
 
     def _overfitting(self, outcome: Outcome) -> list[str]:
         """What the certificate would say of that, of the same rows: two passes, which is next to nothing beside a fit."""
@@ -419,8 +497,15 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         within: NDArray[np.bool_] = ((low <= truth + SAME_VALUE) & (high >= truth - SAME_VALUE)).numpy()
         return within
 
-    def _privacy(self, train: Rows, held_out: Rows) -> dict[str, float | None]:
-        """What new rows give away of those that were learnt from."""
+    def _privacy(self) -> dict[str, float | None]:
+        """What new rows give away of those that were learnt from, of the rows at hand."""
+        assert self._at_hand is not None
+        train, held_out = self._at_hand
+        assert held_out is not None
+        with self._stages(PRIVACY):
+            return self._given_away(train, held_out)
+
+    def _given_away(self, train: Rows, held_out: Rows) -> dict[str, float | None]:
         has_code = self.generator_.latent_dim > 0
         held_out = held_out.spread(privacy.M_OF_CODES if has_code else privacy.M)
         drawn = generation.sample(self.generator_, self.fitted_prior_ if has_code else None, len(held_out), self.seed_, True)[0]
@@ -517,6 +602,7 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         rows = self._encoded(data)
         seed = self.seed_ if random_state is None else seed_of(random_state)
         if intervals is not None:
+            self._calibrate_intervals()
             share = self.calibration_.share_for(intervals)
             found = list(imputation.bounds(self.generator_, rows, [share], seed)[0])
         elif draws is not None:
@@ -557,7 +643,7 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
             noise: draw each field from its distribution (rows of a table: the default) or take its mean (pictures).
             random_state: a seed; by default that of the fit.
 
-        What new rows give away of those that were learnt from was measured at the end of the fit: ``figures_["privacy"]``.
+        What new rows give away of those that were learnt from: ``figures_["privacy"]``.
         """
         check_is_fitted(self, "model_")
         if not _whole(n, 1):
@@ -810,7 +896,7 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         told = (self.figures_["rows"], self.figures_["held_out_rows"])
         same = (len(train), 0 if held_out is None else len(held_out)) == told
         if same and held_out is not None:
-            scores = self._scores(held_out.spread(MOST_TO_CALIBRATE).spread(32))
+            scores = self._scores(held_out.spread(MAX_TO_CALIBRATE).spread(32))
             distance = np.abs(scores[:, None] - self.calibration_.scores).min(1)
             same = bool((distance <= SAME_SCORE * np.maximum(1.0, np.abs(scores))).all())
         if not same:
@@ -821,14 +907,16 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         return train, held_out
 
     def __getstate__(self) -> Any:
-        """What a copy or a pickle holds: not the rows of the fit."""
+        """What a copy or a pickle holds: not the rows of the fit, but all that they are needed for."""
+        if hasattr(self, "model_"):
+            self.complete()
         return {name: value for name, value in super().__getstate__().items() if name != "_at_hand"}
 
     # -- storage ----------------------------------------------------------------------------------------------------
 
     def save(self, path: str | Path) -> Path:
         """Write one .safetensors file that can run no code; whole or not at all."""
-        check_is_fitted(self, "model_")
+        self.complete()
         settings = {**self.get_params(), "recipe": None, "likelihood": None, "random_state": None, "seed": self.seed_}
         settings["estimator"] = "Autoencoder" if isinstance(self, Autoencoder) else "VAE"
         settings["kinds"] = None if self.kinds is None else dict(self.kinds)
@@ -933,6 +1021,7 @@ class Autoencoder(VAE):
         kinds: Mapping[str, str] | None = None,
         unknown: str = "error",
         missing: Sequence[Any] | None = None,
+        effort: str = "balanced",
     ) -> None:
         super().__init__(
             recipe,
@@ -952,6 +1041,7 @@ class Autoencoder(VAE):
             kinds,
             unknown,
             missing,
+            effort,
         )
 
 
@@ -972,7 +1062,7 @@ def load(path: str | Path, parts: Iterable[type[Part]] = ()) -> VAE:
     vae.codec_, vae.model_, vae.generator_ = fitted.codec, fitted.model, fitted.generator
     vae.fitted_prior_, vae.calibration_ = fitted.fitted_prior, fitted.calibration
     vae.notes_ = list(fitted.figures.pop("notes", []))
-    vae.figures_ = fitted.figures
+    vae.figures_ = Figures(fitted.figures)
     vae._name_features()
     return vae
 

@@ -67,6 +67,7 @@ class Figures(TypedDict, total=False):
     precision: str
     batch_size: Count
     privacy: dict[str, float | None]
+    time: dict[str, float]
     notes: list[str]
 
 

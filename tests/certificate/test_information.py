@@ -192,7 +192,7 @@ def test_a_decoder_that_does_nothing_has_no_condition() -> None:
 def test_a_slow_decoder_is_asked_less(model: LatentModel, monkeypatch: pytest.MonkeyPatch) -> None:
     assert information.operations(model) == 2 * F * D
     assert information.affordable(model) == (500, 1000)
-    monkeypatch.setattr(information, "MOST_OPERATIONS", 2 * F * D * 200_000)
+    monkeypatch.setattr(information, "MAX_OPERATIONS", 2 * F * D * 200_000)
     assert information.affordable(model) == (200, 1000)
-    monkeypatch.setattr(information, "MOST_OPERATIONS", 2 * F * D * 20_000)
+    monkeypatch.setattr(information, "MAX_OPERATIONS", 2 * F * D * 20_000)
     assert information.affordable(model) == (100, 200)

@@ -7,13 +7,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from latente.certificate.estimates import Array
-from latente.certificate.information import MOST_OPERATIONS, batch_size, operations
+from latente.certificate.information import MAX_OPERATIONS, batch_size, operations
+from latente.flat import FlatParameters, Group, adamw
 from latente.model.codes import CodeDistribution
 from latente.model.latent_model import LatentModel
 from latente.rows import Rows
+from latente.training.schedules import cosine
 
 MOST_ROWS, LEAST_ROWS = 200, 20
 STEPS = 80
@@ -38,7 +40,7 @@ class Losses:
 
 def affordable(model: LatentModel) -> int:
     """For how many rows posteriors are refined, so that it takes some seconds: a step costs three decodings a draw."""
-    return int(min(MOST_ROWS, max(LEAST_ROWS, MOST_OPERATIONS / (3 * STEPS * DRAWS * operations(model)))))
+    return int(min(MOST_ROWS, max(LEAST_ROWS, MAX_OPERATIONS / (3 * STEPS * DRAWS * operations(model)))))
 
 
 def refine(model: LatentModel, rows: Rows, K: int) -> Losses | None:
@@ -58,19 +60,19 @@ def refine(model: LatentModel, rows: Rows, K: int) -> Losses | None:
 
 
 def _best(model: LatentModel, rows: Rows, q: CodeDistribution) -> CodeDistribution:
-    family, parameters = type(q), [parameter.clone().requires_grad_() for parameter in q.parameters]
-    optimiser = torch.optim.Adam(parameters, LEARNING_RATE)
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, STEPS)
+    family, found = type(q), nn.ParameterList([parameter.clone() for parameter in q.parameters])
+    flat = FlatParameters(found)
+    own = Group(flat.vector, flat.gradient, torch.zeros_like(flat.vector), torch.zeros_like(flat.vector))
+    updates = torch.zeros(())
     with torch.enable_grad():
-        for _ in range(STEPS):
-            z = family(*parameters).rsample((DRAWS,))
+        for step in range(STEPS):
+            z = family(*found).rsample((DRAWS,))
             # The density's own parameters stay as they are: at the optimum this gradient has no variance (Roeder et al. 2017).
-            weights = _log_weight(model, rows, family(*(parameter.detach() for parameter in parameters)), z)
-            for parameter, gradient in zip(parameters, torch.autograd.grad(-weights.mean(0).sum(), parameters), strict=True):
-                parameter.grad = gradient
-            optimiser.step()
-            schedule.step()
-    return family(*(parameter.detach() for parameter in parameters))
+            weights = _log_weight(model, rows, family(*(value.detach() for value in found)), z)
+            for kept, gradient in zip(flat.gradients, flat.differentiate(-weights.mean(0)), strict=True):
+                kept.copy_(gradient)
+            adamw([own], updates, LEARNING_RATE * cosine(step / STEPS), beta2=0.999)
+    return family(*(value.detach() for value in found))
 
 
 def _log_weight(model: LatentModel, rows: Rows, q: CodeDistribution, z: Tensor) -> Tensor:

@@ -18,8 +18,30 @@ ERRORS = frozenset(("#n/a", "#na", "#nv", "#n/d", "#n/a n/a", "1.#qnan", "-1.#in
 _ERROR = r"^(?:#[¡¿]?[A-ZÀ-Ý]+(?:/0)?[!?]|#{3,})$"  # of a spreadsheet in any language, or of a column that is too narrow
 SIGNS = frozenset(("-", "--", "---", "–", "—", ".", "..", "...", "…", "*", "\\n", "(null)", "(blank)"))
 AMONG_NUMBERS = frozenset(
-    ("none", "nil", "n.d.", "nd", "n.a.", "n.a", "n.r.", "s/d", "s.d.", "s/n", "k.a.", "k. a.", "missing", "-nan", "<null>")
-    + ("sin dato", "sin datos", "no disponible", "desconocido", "not available", "unknown", "unbekannt")
+    (
+        "none",
+        "nil",
+        "n.d.",
+        "nd",
+        "n.a.",
+        "n.a",
+        "n.r.",
+        "s/d",
+        "s.d.",
+        "s/n",
+        "k.a.",
+        "k. a.",
+        "missing",
+        "-nan",
+        "<null>",
+        "sin dato",
+        "sin datos",
+        "no disponible",
+        "desconocido",
+        "not available",
+        "unknown",
+        "unbekannt",
+    )
 )
 _NONE = "None"  # in columns of text, where "none" may be a level
 _MARKS = sorted(EVERYWHERE | ERRORS | SIGNS | AMONG_NUMBERS)
