@@ -121,10 +121,10 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         unknown: what a level is that no row of the fit had: "error", or "missing" for "not seen", with a warning that names it.
         missing: further marks of missing values, such as ``[-999]``. What people write for "missing" among numbers (empty, NA,
             n.d., #N/A, -, ?) is read as such in files.
-        effort: "balanced" trains once. "quick" takes about a quarter of that time. "best" compares several runs where fewer
-            than 16,384 rows of numbers without missing values are trained and neither ``max_epochs`` nor ``time_limit`` is
-            given: short trials, a second start, and from 1,000 rows on longer runs. It takes up to 12 times as long, and gains
-            most where a few nonlinear degrees of freedom make all columns (``benchmarks.wall``).
+        effort: "balanced" compares short trials and two starts where fewer than 16,384 rows of numbers without missing values
+            are trained and neither ``max_epochs`` nor ``time_limit`` is given; it trains once otherwise. "quick" trains once,
+            in a quarter to half of the time. "best" adds longer runs from 1,000 rows on: it takes up to 12 times as long, and
+            gains most where a few nonlinear degrees of freedom make all columns (``benchmarks.wall``).
 
     Attributes:
         latent_dim_: dimensions of the code. history_: a record for each epoch, nats per row. figures_: what was measured;
@@ -244,11 +244,12 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
 
     def _search(self, train: Rows, blueprint: Blueprint) -> tuple[int, int, float]:
         """How many trials and starts are compared, and how many times as long another run is."""
-        if not defaults.effort(self.effort).compares:
+        asked = defaults.effort(self.effort)
+        if not asked.compares:
             return 1, 1, 1.0
         chosen, holes = self.max_epochs != "auto" or self.time_limit is not None, train.mask is not None
         starts = defaults.starts(len(train), chosen, holes)
-        longer = 1.0 if chosen or holes else self._times_as_long(len(train), blueprint)
+        longer = 1.0 if chosen or holes or not asked.longer else self._times_as_long(len(train), blueprint)
         return defaults.trials(is_mixed_table(blueprint.fields)), starts, longer
 
     def _check_parameters(self) -> None:

@@ -28,6 +28,7 @@ from latente.model.budget import Budget
 from latente.model.latent_model import LatentModel
 from latente.model.likelihoods import Likelihood
 from latente.model.parts import Choice, Part, build
+from latente.model.posteriors import Posterior
 from latente.model.priors import Prior
 from latente.rows import Rows
 from latente.seeding import seeded
@@ -177,7 +178,7 @@ def _fitted(content: Content, tensors: dict[str, Tensor], own: tuple[type[Part],
     generator = model
     if content.generator is not None or _below("generator", tensors):
         generator = _model("generator", content.generator or {}, tensors, facts, own)
-    prior: Prior = _filled("law", build(content.law, own), tensors).bind(model)
+    prior: Prior = _filled("law", _of_kind(Prior, build(content.law, own)), tensors).bind(model)
     calibration = _calibration(_below("calibration", tensors), math.prod(codec.shape))
     plain = content.recipe, codec, model, generator, prior, calibration
     return Fitted(*plain, content.figures, content.history, content.settings)
@@ -191,8 +192,18 @@ def _model(
         for name in facts if role in FACE_COLUMNS else ("shape",):
             if not _same(part.arguments.get(name, ()), facts[name]):
                 raise StorageError(f"{name} of {part.name!r} is not that of the columns")
-    model: LatentModel = _filled(prefix, LatentModel.from_config(parts, own), tensors)
-    return model
+    model = LatentModel.from_config(parts, own)
+    for kind, made in ((Posterior, model.posterior), (Prior, model.prior), (Likelihood, model.likelihood)):
+        _of_kind(kind, made)
+    filled: LatentModel = _filled(prefix, model, tensors)
+    return filled
+
+
+def _of_kind(kind: type[Part], part: Any) -> Any:
+    """A part, which must be of one kind to stand where it does."""
+    if not isinstance(part, kind):
+        raise StorageError(f"the part {part.name!r} is no {kind.__name__.lower()}")
+    return part
 
 
 def _same(found: Any, known: Any) -> bool:
@@ -259,14 +270,15 @@ def _try_out(fitted: Fitted) -> None:
     codec, found = fitted.codec, []
     rows = Rows(torch.zeros(1, *codec.shape))
     try:
-        found.append(fitted.fitted_prior.sample(1))
+        drawn = [fitted.fitted_prior.sample(1).float(), fitted.model.codes(rows)]
+        found += [fitted.model.decode(z.unsqueeze(0)).mean for z in drawn]
         for model in {fitted.model, fitted.generator}:
             trace, sizes = (
                 model.trace(rows),
                 (model.config()[role]["arguments"].get("latent_dim") for role in ("prior", "decoder")),
             )
-            if not {*sizes} <= {None, model.latent_dim} or not isinstance(model.likelihood, Likelihood):
-                raise StorageError("they have codes of different dimensions, or no likelihood among them")
+            if not {*sizes} <= {None, model.latent_dim}:
+                raise StorageError("they have codes of different dimensions")
             found += [trace.z, trace.rate, trace.px.mean, trace.px.sample()]
             trace.px.row_log_prob(rows.x)
             codec.decode(found[-1].reshape(1, *codec.shape), "numpy", possible=True)

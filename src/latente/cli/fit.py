@@ -80,9 +80,7 @@ TimeLimit = Annotated[
 ]
 EffortName = Annotated[
     Effort,
-    typer.Option(
-        "--effort", help="quick takes a quarter of the time of balanced; best compares several runs, up to 12 × as long."
-    ),
+    typer.Option("--effort", help="quick trains once; balanced compares two starts; best adds runs up to 12 × as long."),
 ]
 BatchSize = Annotated[Any, typer.Option("--batch-size", parser=options.whole, metavar="N", help="Rows in a step.")]
 LearningRate = Annotated[Any, typer.Option("--learning-rate", parser=options.positive, metavar="X", help="Of the optimiser.")]

@@ -129,4 +129,4 @@ def _codes(model: LatentModel, law: Prior | None, n: int) -> Tensor:
     p = model.p()
     if p is None:
         raise ModelError("an autoencoder has no prior to draw codes from: draw them from the fitted one (law='fitted')")
-    return p.sample((n,))
+    return p.sample((n,)).float()

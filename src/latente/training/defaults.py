@@ -27,13 +27,15 @@ class Effort(NamedTuple):
     """How long a model of numbers is searched for.
 
     Attributes:
-        compares: whether several runs are compared: trials, starts and longer runs.
+        compares: whether several starts are compared, by short trials and by a run of each.
+        longer: whether a longer run is compared, too.
         steps: of a run, as a multiple of :func:`epochs`.
         rate: the learning rate of a model of numbers.
         mixed_steps: the same of models of mixed columns.
     """
 
     compares: bool
+    longer: bool
     steps: float
     rate: float
     mixed_steps: float = 1.0
@@ -41,7 +43,11 @@ class Effort(NamedTuple):
 
 def effort(name: str) -> Effort:
     """What an effort asks for."""
-    return {"quick": Effort(False, 0.4, 8e-3, 0.5), "balanced": Effort(False, 1.5, 6e-3), "best": Effort(True, 1.0, 4e-3)}[name]
+    return {
+        "quick": Effort(False, False, 0.4, 8e-3, 0.5),
+        "balanced": Effort(True, False, 1.5, 6e-3),
+        "best": Effort(True, True, 1.0, 4e-3),
+    }[name]
 
 
 def trials(mixed: bool) -> int:
