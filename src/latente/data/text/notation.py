@@ -18,31 +18,8 @@ ERRORS = frozenset(("#n/a", "#na", "#nv", "#n/d", "#n/a n/a", "1.#qnan", "-1.#in
 _ERROR = r"^(?:#[¡¿]?[A-ZÀ-Ý]+(?:/0)?[!?]|#{3,})$"  # of a spreadsheet in any language, or of a column that is too narrow
 SIGNS = frozenset(("-", "--", "---", "–", "—", ".", "..", "...", "…", "*", "\\n", "(null)", "(blank)"))
 AMONG_NUMBERS = frozenset(
-    (
-        "none",
-        "nil",
-        "n.d.",
-        "nd",
-        "n.a.",
-        "n.a",
-        "n.r.",
-        "s/d",
-        "s.d.",
-        "s/n",
-        "k.a.",
-        "k. a.",
-        "missing",
-        "-nan",
-        "<null>",
-        "sin dato",
-        "sin datos",
-        "no disponible",
-        "desconocido",
-        "not available",
-        "unknown",
-        "unbekannt",
-    )
-)
+    ("none", "nil", "n.d.", "nd", "n.a.", "n.a", "n.r.", "s/d", "s.d.", "s/n", "k.a.", "k. a.", "missing", "-nan", "<null>")
+) | {"sin dato", "sin datos", "no disponible", "desconocido", "not available", "unknown", "unbekannt"}
 _NONE = "None"  # in columns of text, where "none" may be a level
 _MARKS = sorted(EVERYWHERE | ERRORS | SIGNS | AMONG_NUMBERS)
 
@@ -79,7 +56,8 @@ def may_be_marks(words: Any) -> Any:
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    return pc.or_(pc.is_in(pc.utf8_lower(words), pa.array(_MARKS)), pc.match_substring_regex(words, _ERROR))
+    marks, hashes = pc.is_in(pc.utf8_lower(words), pa.array(_MARKS)), pc.starts_with(words, "#")
+    return pc.or_(marks, pc.match_substring_regex(words, _ERROR)) if pc.any(hashes).as_py() else marks
 
 
 def is_typed(text: str) -> bool:
@@ -227,22 +205,27 @@ def _is_too_long(words: Any) -> bool:
     """Whether whole numbers have more digits than a number can hold."""
     import pyarrow.compute as pc
 
-    digits = pc.all(pc.match_substring_regex(words, r"^[+-]?\d+$")).as_py()
+    digits = moments.all_match(words, r"^[+-]?\d+$")
     return digits and pc.max(pc.utf8_length(words)).as_py() > 18 and _cast(words, "int64") is None
 
 
 def _plain(words: Any) -> Any:
     """Numbers as programs write them: whole ones as int64, others as float64; None where some are none."""
-    whole = _cast(words, "int64")
-    return whole if whole is not None else _cast(words, "float64")
+    import pyarrow.compute as pc
+
+    for kind in ("int64", "float64"):
+        if (values := _cast(words, kind)) is not None:
+            return values
+    signed = pc.any(pc.starts_with(words, "+")).as_py()
+    return _plain(pc.replace_substring_regex(words, r"^\+", "")) if signed else None
 
 
 def _cast(words: Any, kind: str) -> Any:
     import pyarrow as pa
-    import pyarrow.compute as pc
 
     try:
-        return pc.replace_substring_regex(words, r"^\+", "").cast(kind)
+        words[: moments.FIRST].cast(kind)  # which fails much sooner than all
+        return words.cast(kind)
     except pa.ArrowInvalid:
         return None
 
@@ -333,7 +316,8 @@ def _places(words: Any, decimal: str) -> dict[str, Any]:
 
     if pc.any(pc.match_substring_regex(words, "[eEnN]")).as_py():
         return {}
-    behind = pc.utf8_length(pc.replace_substring_regex(words, rf"^[^{decimal}]*[{decimal}]?", ""))
+    place = pc.find_substring(words, decimal)
+    behind = pc.if_else(pc.less(place, 0), 0, pc.subtract(pc.subtract(pc.binary_length(words), place), 1))
     low, high = pc.min_max(behind).as_py().values()
     return {"places": int(high) if low == high else -1, "up_to": int(high)}
 
