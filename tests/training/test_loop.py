@@ -144,12 +144,11 @@ def test_killed_at_any_moment_and_resumed_to_the_bit(table: NDArray[np.float64],
     script.write_text(textwrap.dedent(KILLED))
     command = [sys.executable, str(script), str(tmp_path / "checkpoint"), str(tmp_path / "model.safetensors")]
     for lines in (5, 17, 9):
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, env=os.environ)
-        for _ in range(lines):
-            assert process.stdout is not None
-            process.stdout.readline()
-        process.send_signal(signal.SIGKILL)
-        process.wait()
+        with subprocess.Popen(command, stdout=subprocess.PIPE, env=os.environ) as process:
+            for _ in range(lines):
+                assert process.stdout is not None
+                process.stdout.readline()
+            process.send_signal(signal.SIGKILL)
         assert not (tmp_path / "model.safetensors").exists()
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
     whole = lt.VAE(max_epochs=40, random_state=3).fit(table)
