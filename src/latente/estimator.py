@@ -783,8 +783,9 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         The threshold is a conformal p-value of 0.05 among the held-out rows. With fewer than 19 held-out rows the share is
         1 / (their number + 1), the least that can be told. A row without any observed value is +1: nothing speaks against it.
         """
+        margin = self.decision_function(X)
         least = -SAME_SCORE * max(1.0, abs(self.offset_))  # the offset is a row's score, which is rounded otherwise elsewhere
-        return np.where(self.decision_function(X) < least, -1, 1)
+        return np.where(margin < least, -1, 1)
 
     def anomalies(self, X: Any) -> Any:
         """How unusual each row is: a frame, with a row for each.
