@@ -88,6 +88,8 @@ def test_a_draw_carries_its_density(name: str) -> None:
         return
     draw = q.draw(6)
     torch.testing.assert_close(draw.log_q, q.log_prob(draw.z), rtol=1e-4, atol=1e-4)
+    pairs = q.log_prob(draw.z[0].unsqueeze(1))
+    torch.testing.assert_close(q.pairs_log_prob(draw.z[0]), pairs.double(), rtol=1e-4, atol=1e-4)
     some = torch.tensor([4, 1])
     torch.testing.assert_close(q[some].log_prob(draw.z[:, some]), draw.log_q[:, some], rtol=1e-4, atol=1e-4)
 

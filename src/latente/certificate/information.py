@@ -11,8 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from latente.certificate.estimates import INTERVAL, LEAST_ROWS, REPEATS, Array, Estimate, bootstrapped, mean_of, unknown
-from latente.model.codes import CodeDistribution, DiagonalNormal
-from latente.model.distributions import LOG_2PI
+from latente.model.codes import CodeDistribution
 from latente.model.latent_model import LatentModel
 from latente.rows import Rows
 
@@ -102,22 +101,8 @@ def importance_bound(model: LatentModel, rows: Rows, K: int = IMPORTANCE_SAMPLES
 @torch.no_grad()
 def aggregated_log_density(q: CodeDistribution, z: Tensor) -> Array:
     """log (1/N) sum_j q(z|x_j) of points [M, d], [M]; ``q`` has batch shape [N]."""
-    of_pairs = _by_products(q) if isinstance(q, DiagonalNormal) else lambda points: q.log_prob(points.unsqueeze(1)).double()
-    parts = [torch.logsumexp(of_pairs(points), 1) for points in torch.split(z, POINTS_AT_ONCE)]
+    parts = [torch.logsumexp(q.pairs_log_prob(points), 1) for points in torch.split(z, POINTS_AT_ONCE)]
     return (torch.cat(parts) - math.log(q.batch_shape[0])).numpy()
-
-
-def _by_products(q: DiagonalNormal) -> Callable[[Tensor], Tensor]:
-    """log q(z|x_j) of points [M, d], [M, N], by two matrix products."""
-    center = q.loc.double().mean(0)
-    loc, precision = q.loc.double() - center, (-q.log_variance.double()).exp()
-    constant = (loc.square() * precision + q.log_variance.double() + LOG_2PI).sum(1)
-
-    def of_pairs(z: Tensor) -> Tensor:
-        z = z.double() - center
-        return -0.5 * (z.square() @ precision.T - 2 * z @ (loc * precision).T + constant)
-
-    return of_pairs
 
 
 @torch.no_grad()

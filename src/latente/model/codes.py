@@ -102,6 +102,10 @@ class CodeDistribution(Distribution):
         shape = (*sample_shape, *self.batch_shape, self.noise_size)
         return self.at(torch.randn(shape, dtype=like.dtype, device=like.device))
 
+    def pairs_log_prob(self, points: Tensor) -> Tensor:
+        """Log-density of each point [M, d] under the distribution of each row, double precision, [M, B]."""
+        return self.log_prob(points.unsqueeze(1)).double()
+
     def widened(self, observed: Tensor) -> Self:
         """The distribution of rows of which an encoder saw only the share ``observed``, [B, 1]."""
         return self
@@ -145,6 +149,13 @@ class DiagonalNormal(CodeDistribution):
     def _spread(self, value: Tensor) -> Tensor:
         standardised = (value - self.loc).square() * torch.exp(-self.log_variance)
         return standardised + self.log_variance + LOG_2PI
+
+    def pairs_log_prob(self, points: Tensor) -> Tensor:
+        """As in the base class, by two matrix products."""
+        center, log_variance = self.loc.double().mean(0), self.log_variance.double()
+        loc, precision, z = self.loc.double() - center, (-log_variance).exp(), points.double() - center
+        constant = (loc.square() * precision + log_variance + LOG_2PI).sum(1)
+        return -0.5 * (z.square() @ precision.T - 2 * z @ (loc * precision).T + constant)
 
     def widened(self, observed: Tensor) -> DiagonalNormal:
         """Wider towards the prior by the share of the row that is missing."""
