@@ -43,7 +43,7 @@ web-fixtures: $(VENV)/.dev
 # What is in the package must be what web/ builds, byte for byte.
 test-web: $(VENV)/.dev $(WEB_STAMP)
 	cd web && npm run --silent typecheck && npm test --silent && npm run --silent build:engine
-	LATENTE_WEB=1 $(BIN)/pytest tests/explorer/test_parity.py
+	LATENTE_WEB=1 $(BIN)/pytest tests/explorer/test_graph.py tests/explorer/test_parity.py
 	cd web && npm run --silent build -- --outDir build/page
 	cmp web/build/page/explorer.html $(PAGE) || { echo "the committed page is not what web/ builds: run make web"; exit 1; }
 	command -v chromium >/dev/null || { \

@@ -27,10 +27,10 @@ from benchmarks.common import Figure, options, report, show
 from benchmarks.data import mixed, path
 from latente.certificate import Certificate
 from latente.certificate.certify import Stage, copied
-from latente.certificate.continuity import Moments
 from latente.certificate.verdicts import verdicts
 from latente.data import Codec, fit_codec, read
 from latente.model.latent_model import LatentModel
+from latente.model.spaces import Euclidean
 from latente.rows import CATEGORICAL, Rows
 from latente.seeding import seeded
 
@@ -304,7 +304,8 @@ def tiled(latent_dim: int, seed: int) -> tuple[float, float]:
         stage = Stage(every[held_out:], every[:held_out], codec.fields)
         order = np.random.default_rng(seed).permutation(len(x))
         subject = Tiled(every.x, torch.from_numpy(cluster[order]), latent_dim)
-        moments = Moments.of(subject.codes(stage.train))
+        codes = subject.codes(stage.train)
+        moments = Euclidean(codes.shape[1]).moments(codes)
         return stage.completeness(subject, moments.draw, "completeness")[1].value, stage.continuity(
             subject, moments, "continuity"
         ).value

@@ -24,7 +24,7 @@ import latente as lt
 from benchmarks import data
 from benchmarks.certificate import blobs, digits, sines
 from benchmarks.common import options, show
-from latente.recipes import Composer
+from latente.blueprint import Blueprint
 from latente.training import defaults
 
 FIRST_SEED = 20
@@ -104,7 +104,7 @@ def anomalies(name: str) -> Callable[[int], NDArray[Any]]:
 def manifolds(seeds: int) -> None:
     """What a code of two dimensions keeps of surfaces in space, as it is and with a noise level for each column."""
     surfaces = {"swiss roll": partial(make_swiss_roll, noise=0.5), "S": partial(make_s_curve, noise=0.05)}
-    elsewhere = {"roomy": property(lambda composer: False)}
+    elsewhere = {"roomy": property(lambda blueprint: False)}
     lines = []
     for recipe in ("autoencoder", "vae"):
         each = replace(lt.recipe(recipe), least_squares=False)
@@ -117,7 +117,7 @@ def manifolds(seeds: int) -> None:
 
 def _kept(surface: Callable[..., Any], recipe: Any, changes: dict[str, Any], seed: int) -> float:
     x, other = (surface(3000, random_state=seed + some)[0] for some in (0, 1000))
-    with warnings.catch_warnings(), mock.patch.multiple(Composer, **changes) if changes else nullcontext():
+    with warnings.catch_warnings(), mock.patch.multiple(Blueprint, **changes) if changes else nullcontext():
         warnings.simplefilter("ignore")
         rebuilt = lt.VAE(recipe, latent_dim=2, random_state=seed).fit(x).reconstruct(other)
     return float(1 - np.square(rebuilt - other).sum() / np.square(other - other.mean(0)).sum())

@@ -559,7 +559,7 @@ def test_columns_that_are_missing_together_are_so_in_new_rows() -> None:
     vae = lt.VAE(random_state=0).fit(pd.DataFrame({**columns, "k": generator.choice(list("xy"), 2000)}))
     holes = vae.sample(4000, holes=True)[list("abc")].isna()
     np.testing.assert_allclose(holes.mean(), 0.4, atol=0.05)
-    assert holes.sum(1).isin([0, 3]).mean() > 0.95
+    assert holes.sum(axis=1).isin([0, 3]).mean() > 0.95
 
 
 @pytest.fixture(scope="module")

@@ -15,15 +15,15 @@ from typing import TYPE_CHECKING, Any
 from latente.version import __version__
 
 if TYPE_CHECKING:
+    from latente.catalogue import Recipe, recipe, recipes
     from latente.data import read
     from latente.errors import DataError, LatenteError, LatenteWarning, ModelError, StorageError, TrainingError
     from latente.estimator import VAE, Autoencoder, load
     from latente.explorer.notebook import explore
     from latente.model.parts import Part, choose
-    from latente.recipes import Recipe, recipe, recipes
     from latente.report.report import write_report
     from latente.studies.comparison import compare
-    from latente.studies.law_comparison import compare_laws
+    from latente.studies.prior_comparison import compare_laws, compare_priors
     from latente.studies.tradeoff import tradeoff
 
 _ROOMS = {
@@ -32,9 +32,9 @@ _ROOMS = {
     "explorer.notebook": ("explore",),
     "estimator": ("VAE", "Autoencoder", "load"),
     "model.parts": ("Part", "choose"),
-    "recipes": ("Recipe", "recipe", "recipes"),
+    "catalogue": ("Recipe", "recipe", "recipes"),
     "studies.comparison": ("compare",),
-    "studies.law_comparison": ("compare_laws",),
+    "studies.prior_comparison": ("compare_laws", "compare_priors"),
     "studies.tradeoff": ("tradeoff",),
     "report.report": ("write_report",),
 }
@@ -55,6 +55,7 @@ __all__ = [
     "choose",
     "compare",
     "compare_laws",
+    "compare_priors",
     "explore",
     "load",
     "read",

@@ -19,6 +19,9 @@ from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
 from latente import storage
+from latente.blueprint import Blueprint, is_mixed_table, row_law
+from latente.catalogue import Recipe
+from latente.catalogue import recipe as find_recipe
 from latente.certificate import Certificate, certify, privacy
 from latente.certificate.certify import overfitting_of
 from latente.certificate.features import learnt_before
@@ -39,10 +42,8 @@ from latente.data import (
 from latente.errors import DataError, LatenteError, LatenteWarning, ModelError, StorageError
 from latente.files import Count, checked
 from latente.model.latent_model import LatentModel
-from latente.model.laws import LatentLaw, NearestLaw, fit_chosen
 from latente.model.parts import Choice, Part, checked_arguments, choose
-from latente.recipes import Composer, Recipe, mixed, row_law
-from latente.recipes import recipe as find_recipe
+from latente.model.priors import Prior
 from latente.rows import BINARY, CATEGORICAL, Rows, levels_of
 from latente.seeding import seed_of, seeded
 from latente.tasks import generation, imputation, interpolation, reconstruct
@@ -51,15 +52,29 @@ from latente.training import defaults
 from latente.training.calibration import ENOUGH_TO_COVER, SHARES, Calibration
 from latente.training.checkpoint import Checkpoints, identify
 from latente.training.dimension import latent_dimension
+from latente.training.ex_post import fit_prior
 from latente.training.fit import Fit, Outcome
-from latente.training.loop import Settings, Training, evaluate
-from latente.training.progress import progress_bar
+from latente.training.loop import Settings, Training, costs_of, evaluate
+from latente.training.progress import plan, progress_bar
+from latente.training.stages import (
+    CALIBRATION,
+    INTERVALS,
+    OVERFITTING,
+    PREPARING,
+    PRIOR,
+    PRIVACY,
+    READING,
+    ROW_MODEL,
+    TRAINING,
+    Figures,
+    Stages,
+)
 from latente.words import Message, stored
 
 LEAST_ROWS = 2
 LEAST_TO_HOLD_OUT = 5
-MOST_TO_CALIBRATE = 5000  # a p-value to 0.0002 is enough, and scoring a million rows would take longer than training
-MOST_TO_COVER = 500
+MAX_TO_CALIBRATE = 5000  # a p-value to 0.0002 is enough, and scoring a million rows would take longer than training
+MAX_TO_COVER = 500
 SAME_VALUE = 1e-5  # of numbers in the model's units, read twice
 MOST_ROWS_AT_HAND = 10_000  # of each kind, that stay in memory after a fit for its certificate
 MOST_VALUES_AT_HAND = 20_000_000
@@ -91,9 +106,8 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
             (``latente.choose("normal", sigma=1.0)``). "bernoulli" and "continuous-bernoulli" describe values from 0 to 1 and
             take numbers as they are; a table of 8-bit whole numbers (uint8) that go beyond 1 is divided by 255, as pictures
             are. Other values are an error. For all other likelihoods numbers are standardised.
-        max_epochs, time_limit, batch_size, learning_rate: of the training; ``time_limit`` in seconds. Where neither of the
-            first two is given, fewer than 16,384 rows of numbers without holes are trained from two starts, from 1,000 rows on
-            also for longer, and the best model is kept.
+        max_epochs, batch_size, learning_rate: of the training.
+        time_limit: seconds for the whole of :meth:`fit`, including what it does before and after the training.
         early_stopping: stop where held-out rows get no better; the best weights are kept either way.
         validation_fraction: share of the rows that is held out, for judging and for calibrating anomaly scores; 0 holds out
         none.
@@ -108,11 +122,16 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         unknown: what a level is that no row of the fit had: "error", or "missing" for "not seen", with a warning that names it.
         missing: further marks of missing values, such as ``[-999]``. What people write for "missing" among numbers (empty, NA,
             n.d., #N/A, -, ?) is read as such in files.
+        effort: "balanced" compares short trials and two starts where fewer than 16,384 rows of numbers without missing values
+            are trained and neither ``max_epochs`` nor ``time_limit`` is given; it trains once otherwise. "quick" trains once,
+            in a quarter to half of the time. "best" adds longer runs from 1,000 rows on: it takes up to 12 times as long, and
+            gains most where a few nonlinear degrees of freedom make all columns (``benchmarks.wall``).
 
     Attributes:
-        latent_dim_: dimensions of the code. history_: a record for each epoch, nats per row. figures_: what was measured.
-        model_, law_, codec_, recipe_: the fitted parts. generator_: what new rows are drawn from, and rows are scored and
-            completed by: ``model_`` itself, or for a mixed table a law of its own. notes_: sentences on the data and the fit.
+        latent_dim_: dimensions of the code. history_: a record for each epoch, nats per row. figures_: what was measured;
+            its "time" has the seconds of each stage of the fit, and its "privacy" is measured when it is first asked for.
+        model_, fitted_prior_, codec_, recipe_: the fitted parts. generator_: what new rows are drawn from, and rows are scored
+            and completed by: ``model_`` itself, or for a mixed table a law of its own. notes_: sentences on data and fit.
         given_: after ``sample(given=…)``, how probable that is by the model, and the effective sample size behind the rows.
         fields_: what each column was taken for, and why. offset_: score below which :meth:`predict` says -1.
 
@@ -145,6 +164,7 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         kinds: Mapping[str, str] | None = None,
         unknown: str = "error",
         missing: Sequence[Any] | None = None,
+        effort: str = "balanced",
     ) -> None:
         self.recipe = recipe
         self.latent_dim = latent_dim
@@ -163,6 +183,7 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         self.kinds = kinds
         self.unknown = unknown
         self.missing = missing
+        self.effort = effort
 
     # -- fitting ----------------------------------------------------------------------------------------------------
 
@@ -194,29 +215,43 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         """
         self._check_parameters()
         self.seed_ = seed_of(self.random_state)
-        data = read(X, texts=text_columns(self.kinds), missing=self.missing or ())
-        doubts = suspicious(data) if isinstance(data, Table) else []
-        codec, rows = self._encode_to_fit(data)
-        train, held_out = self._split(rows)
-        composer = self._composer(codec, train)
-        settings = self._settings(train, composer)
-        resolution = field_resolution(codec)
-        checkpoints = self._checkpoints(checkpoint, resume, checkpoint_every, train, composer)
+        stages = Stages(self.time_limit)
+        with stages(READING):
+            data = read(X, texts=text_columns(self.kinds), missing=self.missing or ())
+            doubts = suspicious(data) if isinstance(data, Table) else []
+        with stages(PREPARING):
+            codec, rows = self._encode_to_fit(data)
+            train, held_out = self._split(rows)
+            blueprint = self._blueprint(codec, train)
+            settings = replace(self._settings(train, blueprint), time_limit=stages.for_training())
+            checkpoints = self._checkpoints(checkpoint, resume, checkpoint_every, train, blueprint)
         with progress_bar(self.verbose > 0) as shown:
-            trials = defaults.trials(mixed(composer.fields))
-            chosen = self.max_epochs != "auto" or self.time_limit is not None
-            starts = defaults.starts(len(train), chosen, train.mask is not None)
-            shown = _both(shown, observer)
-            longer = 1.0 if chosen or train.mask is not None else self._times_as_long(len(train), composer)
-            levels = levels_of(codec.fields)
-            fitting = Fit(composer, train, held_out, resolution, settings, checkpoints, shown, trials, starts, longer, levels)
-            own = row_law(composer)
-            outcome = fitting.run() if own is None else self._fit_both(fitting, own)
-        outcome.warnings += doubts
-        self._keep(codec, composer, outcome, train, held_out, settings)
+            stages.told = shown.stage
+            if self.verbose > 0:
+                then = (*([ROW_MODEL] if row_law(blueprint) else []), PRIOR, CALIBRATION)
+                shown.say(plan(len(train), settings, settings.batch_size * blueprint.multiply_adds(), then))
+            observed = _both(shown, observer)
+            searched = self._search(train, blueprint)
+            resolution, levels = field_resolution(codec), levels_of(codec.fields)
+            fitting = Fit(blueprint, train, held_out, resolution, settings, checkpoints, observed, *searched, levels)
+            outcome = self._trained(fitting, row_law(blueprint), stages)
+            outcome.warnings += doubts
+            self._keep(codec, blueprint, outcome, train, held_out, settings, stages)
+        for warning in outcome.warnings:
+            warnings.warn(warning, LatenteWarning, stacklevel=2)
         if checkpoints and not keep_checkpoint:
             checkpoints.clear()
         return self
+
+    def _search(self, train: Rows, blueprint: Blueprint) -> tuple[int, int, float]:
+        """How many trials and starts are compared, and how many times as long another run is."""
+        asked = defaults.effort(self.effort)
+        if not asked.compares:
+            return 1, 1, 1.0
+        chosen, holes = self.max_epochs != "auto" or self.time_limit is not None, train.mask is not None
+        starts = defaults.starts(len(train), chosen, holes)
+        longer = 1.0 if chosen or holes or not asked.longer else self._times_as_long(len(train), blueprint)
+        return defaults.trials(is_mixed_table(blueprint.fields)), starts, longer
 
     def _check_parameters(self) -> None:
         checks = {
@@ -232,6 +267,7 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
             "kinds": (self.kinds is None or isinstance(self.kinds, Mapping), "None or a mapping from columns to kinds"),
             "unknown": (self.unknown in ("error", "missing"), "'error' or 'missing'"),
             "missing": (self.missing is None or _marks(self.missing), "None or a list of texts and numbers"),
+            "effort": (self.effort in defaults.EFFORTS, "'quick', 'balanced' or 'best'"),
             "precision": (self.precision in ("auto", "float32", "bfloat16"), "'auto', 'float32' or 'bfloat16'"),
         }
         for name, (good, wanted) in checks.items():
@@ -273,7 +309,7 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
             return recipe
         return replace(recipe, likelihood=choose(self.likelihood) if isinstance(self.likelihood, str) else self.likelihood)
 
-    def _composer(self, codec: Codec, train: Rows) -> Composer:
+    def _blueprint(self, codec: Codec, train: Rows) -> Blueprint:
         recipe = self._chosen_recipe()
         size = train.x[:1].numel()
         if self.latent_dim != "auto" and int(self.latent_dim) > size:
@@ -282,28 +318,27 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
             )
         d = latent_dimension(train, self.seed_, levels_of(codec.fields)) if self.latent_dim == "auto" else int(self.latent_dim)
         hidden = None if isinstance(self.hidden, str) else tuple(int(width) for width in self.hidden)
-        return Composer(recipe, codec.fields, len(train), d, hidden, train.mask is not None)
+        return Blueprint(recipe, codec.fields, len(train), d, hidden, train.mask is not None)
 
-    def _times_as_long(self, n: int, composer: Composer) -> float:
+    def _times_as_long(self, n: int, blueprint: Blueprint) -> float:
         """As many epochs another run of a model of numbers has; 1 for none."""
         batch = self._batch(n, mixed=False)
-        return 1.0 if mixed(composer.fields) else defaults.times_as_long(n, batch, batch * composer.multiply_adds())
+        return 1.0 if is_mixed_table(blueprint.fields) else defaults.times_as_long(n, batch, batch * blueprint.multiply_adds())
 
-    def _settings(self, train: Rows, composer: Composer) -> Settings:
-        of_mixed = mixed(composer.fields)
+    def _settings(self, train: Rows, blueprint: Blueprint) -> Settings:
+        of_mixed = is_mixed_table(blueprint.fields)
         n, batch = len(train), self._batch(len(train), of_mixed)
-        pace = defaults.mixed_pace(n) if of_mixed else defaults.Pace(1, Settings.learning_rate, 1.0)
+        pace = defaults.pace(self.effort, n, of_mixed)
         epochs: int | None = None if self.max_epochs == "auto" else int(self.max_epochs)
         if epochs is None and self.time_limit is None:
             epochs = round(pace.share * defaults.epochs(n, batch))
         batch *= pace.batches if self.batch_size == "auto" else 1
         device = defaults.device(self.device)
-        work = batch * composer.multiply_adds()
+        work = batch * blueprint.multiply_adds()
         return Settings(
             epochs=epochs,
             batch_size=batch,
             learning_rate=pace.rate if self.learning_rate == "auto" else float(self.learning_rate),
-            time_limit=self.time_limit,
             patience=Settings.patience if self.early_stopping else None,
             device=device,
             precision=defaults.precision(self.precision, device, work),
@@ -314,17 +349,24 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
     def _batch(self, n: int, mixed: bool) -> int:
         return defaults.batch_size(n, mixed) if self.batch_size == "auto" else int(self.batch_size)
 
-    def _fit_both(self, fitting: Fit, own: Composer) -> Outcome:
-        """The model, and then a law of their own for the rows of a mixed table; each has half of the time."""
-        limit = fitting.settings.time_limit
-        fitting.settings = replace(fitting.settings, time_limit=limit and limit / 2)
-        outcome = fitting.run()
-        if fitting.interrupted:
-            return outcome
+    def _trained(self, fitting: Fit, own: Blueprint | None, stages: Stages) -> Outcome:
+        """The model, and then a row model of its own for a mixed table; each has half of the time."""
+        if own is not None:
+            limit = fitting.settings.time_limit
+            fitting.settings = replace(fitting.settings, time_limit=limit and limit / 2)
+        with stages(TRAINING):
+            outcome = fitting.run()
+        if own is not None and not fitting.interrupted:
+            with stages(ROW_MODEL):
+                self._fit_row_model(fitting, own, outcome)
+        return outcome
+
+    def _fit_row_model(self, fitting: Fit, own: Blueprint, outcome: Outcome) -> None:
         batch, pace = self._batch(own.n_rows, mixed=True), defaults.row_law_pace(own.n_rows)
         assert own.recipe.likelihood is not None
         any_order = own.recipe.likelihood.arguments["any_order"]
         epochs = defaults.row_law_epochs(own.n_rows, batch, fitting.held_out is not None, any_order)
+        epochs = math.ceil(defaults.effort(self.effort).mixed_steps * epochs)
         epochs = epochs if self.max_epochs == "auto" else min(epochs, int(self.max_epochs))
         batch *= pace.batches if self.batch_size == "auto" else 1
         work = batch * own.multiply_adds()
@@ -342,16 +384,15 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         outcome.training.at.elapsed += run.at.elapsed
         if run.at.finished == "interrupted":
             outcome.training.at.finished = run.at.finished
-        return outcome
 
     def _checkpoints(
-        self, folder: str | Path | None, resume: bool, every: float, train: Rows, composer: Composer
+        self, folder: str | Path | None, resume: bool, every: float, train: Rows, blueprint: Blueprint
     ) -> Checkpoints | None:
         if folder is None:
             return None
         settings = {
             **self.get_params(),
-            "recipe": composer.recipe.to_json(),
+            "recipe": blueprint.recipe.to_json(),
             "likelihood": None,
             "verbose": None,
             "unknown": None,
@@ -364,36 +405,78 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         return checkpoints
 
     def _keep(
-        self, codec: Codec, composer: Composer, outcome: Outcome, train: Rows, held_out: Rows | None, settings: Settings
+        self,
+        codec: Codec,
+        blueprint: Blueprint,
+        outcome: Outcome,
+        train: Rows,
+        held_out: Rows | None,
+        settings: Settings,
+        stages: Stages,
     ) -> None:
         """What a fit leaves behind, in attributes that end in an underscore."""
-        self.codec_, self.model_, self.recipe_ = codec, outcome.model, composer.recipe
+        self.codec_, self.model_, self.recipe_ = codec, outcome.model, blueprint.recipe
         self.generator_ = outcome.generator or outcome.model
         if self.latent_dim == "auto" and bool(outcome.diagnosis.active.any()):
-            self.model_.keep(torch.nonzero(outcome.diagnosis.active).squeeze(1))
-        self.law_ = self._law(train)
-        judged = (held_out if held_out is not None else train).spread(MOST_TO_CALIBRATE)
-        with seeded(self.seed_):
-            outcome.evaluated = evaluate(outcome.training.learner, judged)
-        encoded = log_likelihood(self.generator_, judged, self.seed_)
-        self.calibration_ = Calibration.of(self._in_units(encoded, judged), field_surprise(self.generator_, judged))
-        if held_out is not None and train.mask is not None and isinstance(codec, TableCodec):
-            self.calibration_ = self.calibration_.with_covered(self._within(held_out.spread(MOST_TO_COVER)))
+            self.model_.drop_units(torch.nonzero(outcome.diagnosis.active).squeeze(1))
+        with stages(PRIOR):
+            self.fitted_prior_ = self._fit_prior(train)
+        with stages(CALIBRATION):
+            row_law_loss = self._calibrate(outcome, held_out if held_out is not None else train)
         self.history_ = outcome.training.at.history
-        self.figures_ = _figures(
-            outcome, settings, self.model_.latent_dim, len(train), 0 if held_out is None else len(held_out)
-        )
-        if held_out is not None and isinstance(codec, TableCodec):
-            self.figures_["privacy"] = self._privacy(train, held_out)
-        self.figures_["row_law_loss"] = None if self.generator_ is self.model_ else -float(encoded.mean())
         self._at_hand = _few(train), None if held_out is None else _few(held_out)
-        outcome.warnings += self._overfitting(outcome)
+        with stages(OVERFITTING):
+            outcome.warnings += self._overfitting(outcome)
+        counts = self.model_.latent_dim, len(train), 0 if held_out is None else len(held_out)
+        self.figures_ = Figures(_figures(outcome, settings, *counts), {PRIVACY: self._privacy} if self._can_tell else {})
+        self.figures_ |= {"row_law_loss": row_law_loss, "time": stages.seconds}
         self.notes_ = [*codec.notes, *outcome.notes, *outcome.warnings]
+        if hasattr(self.model_.posterior, "chosen") and isinstance(codec, TableCodec):
+            self.notes_.append(Message("fit.chosen_columns", names=[codec.names[f] for f in self.get_support(indices=True)]))
         if held_out is None:
             self.notes_.append(Message("fit.no_held_out"))
         self._name_features()
-        for warning in outcome.warnings:
-            warnings.warn(warning, LatenteWarning, stacklevel=3)
+
+    def _calibrate(self, outcome: Outcome, rows: Rows) -> float | None:
+        """Learn what usual scores are; the loss of the row model, where there is one."""
+        judged = rows.spread(MAX_TO_CALIBRATE)
+        with seeded(self.seed_):
+            outcome.evaluated = evaluate(costs_of(self.model_, outcome.training.learner.objective.K), judged)
+        encoded = log_likelihood(self.generator_, judged, self.seed_)
+        self.calibration_ = Calibration.of(self._in_units(encoded, judged), field_surprise(self.generator_, judged))
+        return None if self.generator_ is self.model_ else -float(encoded.mean())
+
+    @property
+    def _can_tell(self) -> bool:
+        """Whether rows are at hand that the model of a table did not learn from."""
+        return self._at_hand is not None and self._at_hand[1] is not None and isinstance(self.codec_, TableCodec)
+
+    def complete(self) -> Self:
+        """Compute now what is otherwise computed when it is first asked for: the calibration of intervals, and the figures of
+        privacy. :meth:`save` does so, for the rows of the fit are not stored with the model.
+        """
+        check_is_fitted(self, "model_")
+        self._calibrate_intervals()
+        self.figures_.complete()
+        return self
+
+    @property
+    def _stages(self) -> Stages:
+        """A stopwatch for what is done after the fit, which adds to ``figures_["time"]``."""
+        check_is_fitted(self, "model_")
+        return Stages(seconds=self.figures_.setdefault("time", {}))
+
+    def _calibrate_intervals(self) -> None:
+        """Learn how wide intervals must be, where the fit saw missing values and held rows out."""
+        if self._intervals_due and self._can_tell:
+            assert self._at_hand is not None and self._at_hand[1] is not None
+            with self._stages(INTERVALS):
+                within = self._within(self._at_hand[1].spread(MAX_TO_COVER))
+            self.calibration_ = self.calibration_.with_covered(within)
+
+    @property
+    def _intervals_due(self) -> bool:
+        return self._at_hand is not None and self._at_hand[0].mask is not None and not len(self.calibration_.covered)
 
     def _overfitting(self, outcome: Outcome) -> list[str]:
         """What the certificate would say of that, of the same rows: two passes, which is next to nothing beside a fit."""
@@ -416,20 +499,27 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         within: NDArray[np.bool_] = ((low <= truth + SAME_VALUE) & (high >= truth - SAME_VALUE)).numpy()
         return within
 
-    def _privacy(self, train: Rows, held_out: Rows) -> dict[str, float | None]:
-        """What new rows give away of those that were learnt from."""
+    def _privacy(self) -> dict[str, float | None]:
+        """What new rows give away of those that were learnt from, of the rows at hand."""
+        assert self._at_hand is not None
+        train, held_out = self._at_hand
+        assert held_out is not None
+        with self._stages(PRIVACY):
+            return self._given_away(train, held_out)
+
+    def _given_away(self, train: Rows, held_out: Rows) -> dict[str, float | None]:
         has_code = self.generator_.latent_dim > 0
         held_out = held_out.spread(privacy.M_OF_CODES if has_code else privacy.M)
-        drawn = generation.sample(self.generator_, self.law_ if has_code else None, len(held_out), self.seed_, True)[0]
+        drawn = generation.sample(self.generator_, self.fitted_prior_ if has_code else None, len(held_out), self.seed_, True)[0]
         as_given = self._rows(self.codec_.decode(drawn, possible=True))
         some = train.spread(len(held_out))
         scores = [log_likelihood(self.generator_, rows, self.seed_, privacy.CODES) for rows in (some, held_out)]
         return privacy.privacy(self.codec_.fields, train, held_out, as_given, (scores[0], scores[1]), self.seed_)
 
-    def _law(self, train: Rows, law: str | Choice = "auto") -> LatentLaw:
+    def _fit_prior(self, train: Rows, prior: str | Choice = "auto") -> Prior:
         with seeded(self.seed_), torch.no_grad():
             some = train[torch.randperm(len(train))[:10_000]]
-            return fit_chosen(law, self.model_.encode(some).rsample(), self.seed_ % 2**32)
+            return fit_prior(prior, self.model_.encode(some).rsample(), self.model_, self.seed_ % 2**32)
 
     def _name_features(self) -> None:
         self.n_features_in_ = self.codec_.n_features
@@ -447,6 +537,23 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
             columns = zip(self.codec_.names, self.codec_.kinds, self.codec_.reasons, strict=True)
             return [{"name": name, "kind": kind, "reason": reason} for name, kind, reason in columns]
         return [{"name": field.name, "kind": field.kind, "reason": "rows of three dimensions"} for field in self.codec_.fields]
+
+    def get_support(self, indices: bool = False) -> NDArray[Any]:
+        """Which columns (of pictures, which pixels) the code consists of, bool [n_features_in_], or their places.
+
+        Raises:
+            ModelError: the recipe chooses none; "concrete-autoencoder" does.
+        """
+        check_is_fitted(self, "model_")
+        chosen = getattr(self.model_.posterior, "chosen", None)
+        if chosen is None:
+            raise ModelError(f"{self.recipe_.name!r} chooses no columns; the recipe 'concrete-autoencoder' does")
+        support = np.zeros(self.codec_.shape, bool).flatten()
+        support[chosen.numpy()] = True
+        if isinstance(self.codec_, TableCodec):
+            fields = [field.name for field, used in zip(self.codec_.fields, support, strict=True) if used]
+            support = np.isin(self.codec_.names, fields)
+        return np.flatnonzero(support) if indices else support
 
     # -- codes and rows ---------------------------------------------------------------------------------------------
 
@@ -497,6 +604,7 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         rows = self._encoded(data)
         seed = self.seed_ if random_state is None else seed_of(random_state)
         if intervals is not None:
+            self._calibrate_intervals()
             share = self.calibration_.share_for(intervals)
             found = list(imputation.bounds(self.generator_, rows, [share], seed)[0])
         elif draws is not None:
@@ -532,12 +640,12 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
             identifiers: give each row a name that nobody had in the columns that name rows, where these have a shape: a running
                 number goes on, so does the number in a text ("A-0017"), UUIDs and hexadecimal digits are drawn. Otherwise such
                 columns are empty, as those of free text always are.
-            law: "fitted" draws codes from the law fitted to the training rows' codes, "prior" from the model's prior. "auto" is
+            law: "fitted" draws codes from ``fitted_prior_``, "prior" from the model's own prior. "auto" is
                 "fitted", but for a mixed table the law that its rows have of their own (``generator_``).
             noise: draw each field from its distribution (rows of a table: the default) or take its mean (pictures).
             random_state: a seed; by default that of the fit.
 
-        What new rows give away of those that were learnt from was measured at the end of the fit: ``figures_["privacy"]``.
+        What new rows give away of those that were learnt from: ``figures_["privacy"]``.
         """
         check_is_fitted(self, "model_")
         if not _whole(n, 1):
@@ -547,7 +655,7 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         noise = not self.codec_.fields[0].shape if noise is None else noise
         seed = self.seed_ if random_state is None else seed_of(random_state)
         model = self.generator_ if law == "auto" else self.model_
-        codes = None if law == "prior" or not model.latent_dim else self.law_
+        codes = None if law == "prior" or not model.latent_dim else self.fitted_prior_
         if given is not None and not isinstance(given, Mapping):
             raise ModelError(f"given maps columns to what they are to hold, such as {{'age': (30, 40)}}; it is {given!r}")
         if given and holes:
@@ -577,7 +685,7 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
             warnings.warn(told, LatenteWarning, stacklevel=3)
         return seed
 
-    def _sample_given(self, model: LatentModel, n: int, law: LatentLaw | None, seed: int, given: Mapping[str, Any]) -> Tensor:
+    def _sample_given(self, model: LatentModel, n: int, law: Prior | None, seed: int, given: Mapping[str, Any]) -> Tensor:
         if not isinstance(self.codec_, TableCodec):
             raise ModelError("given names columns, and these are pictures")
         intervals = restricted_to(self.codec_, given)
@@ -594,7 +702,7 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
     def _check_together(
         self,
         model: LatentModel,
-        law: LatentLaw | None,
+        law: Prior | None,
         seed: int,
         given: Mapping[str, Any],
         intervals: dict[int, list[tuple[float, float]]],
@@ -658,7 +766,7 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         parts[~self._scored(rows)] = np.nan
         densities = model.likelihood.densities(rows.x)  # type: ignore[operator]
         parts[:, :-1] += self.codec_.log_jacobians(rows, densities).numpy()
-        names = [field.name for field in self.codec_.fields] + ["(code)"] * bool(model.latent_dim and model.is_stochastic)
+        names = [field.name for field in self.codec_.fields] + ["(code)"] * bool(model.noise_size)
         return like(X, frame(dict(zip(names, parts.T, strict=False)), data.container))
 
     def score(self, X: Any, y: Any = None) -> float:
@@ -676,7 +784,9 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         The threshold is a conformal p-value of 0.05 among the held-out rows. With fewer than 19 held-out rows the share is
         1 / (their number + 1), the least that can be told. A row without any observed value is +1: nothing speaks against it.
         """
-        return np.where(self.decision_function(X) < 0, -1, 1)
+        margin = self.decision_function(X)
+        least = -SAME_SCORE * max(1.0, abs(self.offset_))  # the offset is a row's score, which is rounded otherwise elsewhere
+        return np.where(margin < least, -1, 1)
 
     def anomalies(self, X: Any) -> Any:
         """How unusual each row is: a frame, with a row for each.
@@ -716,27 +826,38 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         """
         learnt, others = self._learnt_and_others(train, held_out)
         name, generator = self.recipe_.name, self.generator_
-        return certify(self.model_, self.law_, self.codec_.fields, learnt, others, self.seed_, name, generator)
+        return certify(self.model_, self.fitted_prior_, self.codec_.fields, learnt, others, self.seed_, name, generator)
 
-    def refit_law(self, law: str | Choice = "auto", *, train: Any = None) -> Self:
-        """Fit another law to the codes of the training rows: what ``sample`` and the certificate's C of the fitted law go by.
+    def refit_prior(self, prior: str | Choice = "auto", *, train: Any = None) -> Self:
+        """Fit another density to the codes of the training rows: ``sample`` and the certificate's C of the fitted prior use it.
         The model stays as it is.
 
         Args:
-            law: "gaussian", "mixture", "flow", "nearest", "prior" (N(0, I), whatever the codes are), "auto" for the one with
-                the best evidence, or a part with arguments (``latente.choose("mixture", components=5)``).
+            prior: "gaussian", "mixture", "flow", "nearest", "prior" (the model's own), "auto" for the one with the best
+                evidence, or a part with arguments (``latente.choose("mixture", components=5)``).
             train: what the model was fitted on; not needed directly after :meth:`fit`.
 
         Raises:
             DataError: rows are missing, or ``train`` is not what the model was fitted on.
-            ModelError: there is no such law.
+            ModelError: there is no such prior.
         """
-        self.law_ = self._law(self._parts(train)[0], law)
+        self.fitted_prior_ = self._fit_prior(self._parts(train)[0], prior)
         self.notes_ = [note for note in self.notes_ if note != STORES_CODES]
-        if isinstance(self.law_, NearestLaw):
+        if self.fitted_prior_.stores_codes:
             self.notes_.append(STORES_CODES)
             warnings.warn(STORES_CODES, LatenteWarning, stacklevel=2)
         return self
+
+    def refit_law(self, law: str | Choice = "auto", *, train: Any = None) -> Self:
+        """The old name of :meth:`refit_prior`."""
+        warnings.warn("refit_law is now refit_prior", FutureWarning, stacklevel=2)
+        return self.refit_prior(law, train=train)
+
+    @property
+    def law_(self) -> Prior:
+        """The old name of ``fitted_prior_``."""
+        warnings.warn("law_ is now fitted_prior_", FutureWarning, stacklevel=2)
+        return self.fitted_prior_
 
     def _learnt_and_others(self, train: Any, held_out: Any) -> tuple[Rows, Rows]:
         """Rows that were learnt from and rows that were not, as :meth:`certificate` takes them."""
@@ -779,7 +900,7 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         told = (self.figures_["rows"], self.figures_["held_out_rows"])
         same = (len(train), 0 if held_out is None else len(held_out)) == told
         if same and held_out is not None:
-            scores = self._scores(held_out.spread(MOST_TO_CALIBRATE).spread(32))
+            scores = self._scores(held_out.spread(MAX_TO_CALIBRATE).spread(32))
             distance = np.abs(scores[:, None] - self.calibration_.scores).min(1)
             same = bool((distance <= SAME_SCORE * np.maximum(1.0, np.abs(scores))).all())
         if not same:
@@ -790,15 +911,18 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         return train, held_out
 
     def __getstate__(self) -> Any:
-        """What a copy or a pickle holds: not the rows of the fit."""
+        """What a copy or a pickle holds: not the rows of the fit, but all that they are needed for."""
+        if hasattr(self, "model_"):
+            self.complete()
         return {name: value for name, value in super().__getstate__().items() if name != "_at_hand"}
 
     # -- storage ----------------------------------------------------------------------------------------------------
 
     def save(self, path: str | Path) -> Path:
         """Write one .safetensors file that can run no code; whole or not at all."""
-        check_is_fitted(self, "model_")
+        self.complete()
         settings = {**self.get_params(), "recipe": None, "likelihood": None, "random_state": None, "seed": self.seed_}
+        settings["estimator"] = "Autoencoder" if isinstance(self, Autoencoder) else "VAE"
         settings["kinds"] = None if self.kinds is None else dict(self.kinds)
         settings["missing"] = None if self.missing is None else list(map(str, self.missing))
         settings["hidden"] = self.hidden if isinstance(self.hidden, str) else list(self.hidden)
@@ -809,7 +933,7 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
                 self.codec_,
                 self.model_,
                 self.generator_,
-                self.law_,
+                self.fitted_prior_,
                 self.calibration_,
                 figures,
                 self.history_,
@@ -901,6 +1025,7 @@ class Autoencoder(VAE):
         kinds: Mapping[str, str] | None = None,
         unknown: str = "error",
         missing: Sequence[Any] | None = None,
+        effort: str = "balanced",
     ) -> None:
         super().__init__(
             recipe,
@@ -920,6 +1045,7 @@ class Autoencoder(VAE):
             kinds,
             unknown,
             missing,
+            effort,
         )
 
 
@@ -937,20 +1063,20 @@ def load(path: str | Path, parts: Iterable[type[Part]] = ()) -> VAE:
     fitted = storage.load(path, parts)
     vae = _as_it_was(fitted, path)
     vae.seed_, vae.recipe_, vae.history_ = vae.random_state, fitted.recipe, fitted.history
-    vae.codec_, vae.model_, vae.law_, vae.calibration_ = fitted.codec, fitted.model, fitted.law, fitted.calibration
-    vae.generator_ = fitted.generator
+    vae.codec_, vae.model_, vae.generator_ = fitted.codec, fitted.model, fitted.generator
+    vae.fitted_prior_, vae.calibration_ = fitted.fitted_prior, fitted.calibration
     vae.notes_ = [*map(Message.from_json, fitted.figures.pop("notes", []))]
-    vae.figures_ = fitted.figures
+    vae.figures_ = Figures(fitted.figures)
     vae._name_features()
     return vae
 
 
 def _as_it_was(fitted: storage.Fitted, path: str | Path) -> VAE:
     """An estimator with the parameters of the one that was saved."""
-    cls = VAE if fitted.model.is_stochastic else Autoencoder
-    settings = {
-        key: value for key, value in fitted.settings.items() if key not in ("recipe", "likelihood", "random_state", "seed")
-    }
+    settings = dict(fitted.settings)
+    by_model = "VAE" if fitted.model.has_rate else "Autoencoder"  # of files that do not say
+    cls = Autoencoder if settings.pop("estimator", by_model) == "Autoencoder" else VAE
+    settings = {key: value for key, value in settings.items() if key not in ("recipe", "likelihood", "random_state", "seed")}
     try:
         seed = checked(fitted.settings.get("seed"), Count, "the seed")
         arguments = checked_arguments(cls, settings, "the estimator")

@@ -5,6 +5,7 @@ in place of one per layer.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -47,28 +48,41 @@ class FlatParameters:
         self.vector.copy_(values)
 
 
+class Group(NamedTuple):
+    """Some parameters with a factor on the learning rate of their own.
+
+    Attributes:
+        values, gradient, first, second: the parameters, their gradient and its moments, [n]; the moments change, too.
+        rate: the factor.
+    """
+
+    values: Tensor
+    gradient: Tensor
+    first: Tensor
+    second: Tensor
+    rate: float = 1.0
+
+
 def adamw(
-    flat: FlatParameters,
-    moments: Sequence[Tensor],
+    groups: Sequence[Group],
     updates: Tensor,
     rate: float,
     weight_decay: float = 0.0,
     beta2: float = 0.995,
 ) -> None:
-    """One update of AdamW (Loshchilov and Hutter 2019) in one kernel.
+    """One update of AdamW (Loshchilov and Hutter 2019), a kernel for each group.
 
     The kernel, not torch.optim's class: on a small model the class's bookkeeping costs ten times the update.
 
     Args:
-        flat: values and gradient.
-        moments: the first and the second, like the values; they change.
+        groups: what to update.
         updates: how many there were before, []; it changes.
         rate: of learning. weight_decay: share of the weights that is taken off, times the rate. beta2: by how much the second
             moment remembers.
     """
-    first, second = moments
     updates.add_(1)
-    torch._fused_adamw_(
-        [flat.vector], [flat.gradient], [first], [second], [], [updates],
-        lr=rate, beta1=0.9, beta2=beta2, weight_decay=weight_decay, eps=1e-8, amsgrad=False, maximize=False,
-    )  # fmt: skip
+    for group in groups:
+        torch._fused_adamw_(
+            [group.values], [group.gradient], [group.first], [group.second], [], [updates],
+            lr=rate * group.rate, beta1=0.9, beta2=beta2, weight_decay=weight_decay, eps=1e-8, amsgrad=False, maximize=False,
+        )  # fmt: skip

@@ -19,15 +19,17 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from latente.blueprint import decided_by
+from latente.catalogue import Recipe
 from latente.data import Codec, codec_from_state
 from latente.errors import LatenteError, StorageError
 from latente.files import Count, checked, digest, fitting, read_tensors, write_tensors
 from latente.model.budget import Budget
 from latente.model.latent_model import LatentModel
-from latente.model.laws import LatentLaw
 from latente.model.likelihoods import Likelihood
 from latente.model.parts import Choice, Part, build
-from latente.recipes import Recipe, decided_by
+from latente.model.posteriors import Posterior
+from latente.model.priors import Prior
 from latente.rows import Rows
 from latente.seeding import seeded
 from latente.training.calibration import SHARES, Calibration
@@ -35,7 +37,7 @@ from latente.version import __version__
 from latente.words import Message
 
 KIND = "model"
-VERSION = 3
+VERSION = 4
 WEIGHTS = ("model.", "generator.", "law.")  # what the names of tensors of trained parts begin with
 PREFIXES = ("model", "generator", "law", "codec", "calibration")
 FACE_COLUMNS = ("encoder", "likelihood")  # parts that know of each column what it is
@@ -67,6 +69,7 @@ class Figures(TypedDict, total=False):
     precision: str
     batch_size: Count
     privacy: dict[str, float | None]
+    time: dict[str, float]
     notes: list[Message]
 
 
@@ -91,7 +94,7 @@ class Fitted:
     Attributes:
         recipe: what was asked for.
         codec: between the user's units and encoded rows.
-        model, law: the trained parts, and the law of the codes.
+        model, fitted_prior: the trained parts, and the density fitted to the codes.
         generator: what new rows are drawn from; ``model`` itself, where that is it.
         calibration: what held-out rows say of it.
         figures: what was measured, plain values only.
@@ -103,7 +106,7 @@ class Fitted:
     codec: Codec
     model: LatentModel
     generator: LatentModel
-    law: LatentLaw
+    fitted_prior: Prior
     calibration: Calibration
     figures: dict[str, Any]
     history: list[dict[str, float]]
@@ -122,14 +125,14 @@ def save(fitted: Fitted, path: str | Path) -> Path:
         "recipe": fitted.recipe.to_json(),
         "parts": fitted.model.config(),
         "generator": None if fitted.generator is fitted.model else fitted.generator.config(),
-        "law": fitted.law.choice().to_json(),
+        "law": fitted.fitted_prior.choice().to_json(),
         "codec": codec,
         "figures": fitted.figures,
         "history": fitted.history,
         "settings": fitted.settings,
     }
     tensors = {
-        **_weights(fitted.model, fitted.law, fitted.generator),
+        **_weights(fitted.model, fitted.fitted_prior, fitted.generator),
         **{f"codec.{name}": torch.from_numpy(np.ascontiguousarray(value)) for name, value in arrays.items()},
         "calibration.scores": torch.from_numpy(fitted.calibration.scores),
         "calibration.surprise": torch.from_numpy(fitted.calibration.surprise),
@@ -172,13 +175,13 @@ def _fitted(content: Content, tensors: dict[str, Tensor], own: tuple[type[Part],
         raise StorageError(f"codec.{strange[0]} is {arrays[strange[0]].dtype}")
     codec = codec_from_state(content.codec, {name: value.numpy() for name, value in arrays.items()})
     facts = decided_by(codec.fields)
-    model = _model("model", content.parts, tensors, facts, own)
+    model = _model("model", _present(content), tensors, facts, own)
     generator = model
     if content.generator is not None or _below("generator", tensors):
         generator = _model("generator", content.generator or {}, tensors, facts, own)
-    law: LatentLaw = _filled("law", build(content.law, own), tensors)
+    prior: Prior = _filled("law", _of_kind(Prior, build(content.law, own)), tensors).bind(model)
     calibration = _calibration(_below("calibration", tensors), math.prod(codec.shape))
-    plain = content.recipe, codec, model, generator, law, calibration
+    plain = content.recipe, codec, model, generator, prior, calibration
     return Fitted(*plain, content.figures, content.history, content.settings)
 
 
@@ -190,8 +193,18 @@ def _model(
         for name in facts if role in FACE_COLUMNS else ("shape",):
             if not _same(part.arguments.get(name, ()), facts[name]):
                 raise StorageError(f"{name} of {part.name!r} is not that of the columns")
-    model: LatentModel = _filled(prefix, LatentModel.from_config(parts, own), tensors)
-    return model
+    model = LatentModel.from_config(parts, own)
+    for kind, made in ((Posterior, model.posterior), (Prior, model.prior), (Likelihood, model.likelihood)):
+        _of_kind(kind, made)
+    filled: LatentModel = _filled(prefix, model, tensors)
+    return filled
+
+
+def _of_kind(kind: type[Part], part: Any) -> Any:
+    """A part, which must be of one kind to stand where it does."""
+    if not isinstance(part, kind):
+        raise StorageError(f"the part {part.name!r} is no {kind.__name__.lower()}")
+    return part
 
 
 def _same(found: Any, known: Any) -> bool:
@@ -258,11 +271,15 @@ def _try_out(fitted: Fitted) -> None:
     codec, found = fitted.codec, []
     rows = Rows(torch.zeros(1, *codec.shape))
     try:
-        found.append(fitted.law.sample(1))
+        drawn = [fitted.fitted_prior.sample(1).float(), fitted.model.codes(rows)]
+        found += [fitted.model.decode(z.unsqueeze(0)).mean for z in drawn]
         for model in {fitted.model, fitted.generator}:
-            trace, sizes = model.trace(rows), (part["arguments"].get("latent_dim") for part in model.config().values())
-            if not {*sizes} <= {None, model.latent_dim} or not isinstance(model.likelihood, Likelihood):
-                raise StorageError("they have codes of different dimensions, or no likelihood among them")
+            trace, sizes = (
+                model.trace(rows),
+                (model.config()[role]["arguments"].get("latent_dim") for role in ("prior", "decoder")),
+            )
+            if not {*sizes} <= {None, model.latent_dim}:
+                raise StorageError("they have codes of different dimensions")
             found += [trace.z, trace.rate, trace.px.mean, trace.px.sample()]
             trace.px.row_log_prob(rows.x)
             codec.decode(found[-1].reshape(1, *codec.shape), "numpy", possible=True)
@@ -272,9 +289,9 @@ def _try_out(fitted: Fitted) -> None:
         raise StorageError("what it gives for a row is not finite")
 
 
-def identity(model: LatentModel, law: LatentLaw, generator: LatentModel) -> str:
-    """By what it is told whether something was measured of a model: a digest of its weights and of those of its laws."""
-    return digest("", {name: value.detach().cpu().contiguous() for name, value in _weights(model, law, generator).items()})
+def identity(model: LatentModel, prior: Prior, generator: LatentModel) -> str:
+    """By what it is told whether something was measured of a model: a digest of its weights and of those of its priors."""
+    return digest("", {name: value.detach().cpu().contiguous() for name, value in _weights(model, prior, generator).items()})
 
 
 def identity_in(path: str | Path) -> str:
@@ -287,9 +304,18 @@ def identity_in(path: str | Path) -> str:
     return digest("", {name: value for name, value in tensors.items() if name.startswith(WEIGHTS)})
 
 
-def _weights(model: LatentModel, law: LatentLaw, generator: LatentModel) -> dict[str, Tensor]:
+def _present(content: Content) -> dict[str, Choice]:
+    """Parts as this version names them: up to version 3, which did not store the kind of estimator, an autoencoder had a prior
+    that nothing drew its codes to.
+    """
+    if "estimator" in content.settings or content.parts["posterior"].name != "point-mass":
+        return content.parts
+    return {**content.parts, "prior": Choice("no-prior")}
+
+
+def _weights(model: LatentModel, prior: Prior, generator: LatentModel) -> dict[str, Tensor]:
     own = {} if generator is model else _named("generator", generator)
-    return {**_named("model", model), **own, **_named("law", law)}
+    return {**_named("model", model), **own, **_named("law", prior)}
 
 
 def _named(prefix: str, module: nn.Module) -> dict[str, Tensor]:

@@ -77,11 +77,11 @@ def test_what_a_row_pays_for_its_code_adds_up(certificate: Certificate) -> None:
 def test_what_does_not_depend_on_the_law_stays_to_the_bit_with_another(fitted_table: lt.VAE, certificate: Certificate) -> None:
     other = copy.deepcopy(fitted_table)
     other._at_hand = fitted_table._at_hand
-    found = other.refit_law("prior").certificate()
+    found = other.refit_prior("prior").certificate()
     changed = {name for name in LINES if found[name].to_dict() != certificate[name].to_dict()}
     assert changed <= {"completeness_law", "prior_mismatch", "copying", "nearer_to_training", "exact_copies"}
     assert {"completeness_law", "prior_mismatch"} <= changed
-    assert found.about["law"] == "gaussian"
+    assert found.about["law"] == "own-prior"
 
 
 def test_few_held_out_rows_have_no_holes_and_no_lead(fitted_table: lt.VAE, certificate: Certificate) -> None:
@@ -90,7 +90,7 @@ def test_few_held_out_rows_have_no_holes_and_no_lead(fitted_table: lt.VAE, certi
     )
     assert certificate["information_beyond_pca"].low < certificate["information_beyond_pca"].high
     assert fitted_table._at_hand is not None and fitted_table._at_hand[1] is not None
-    one = certify(fitted_table.model_, fitted_table.law_, fitted_table.codec_.fields, fitted_table._at_hand[0],
+    one = certify(fitted_table.model_, fitted_table.fitted_prior_, fitted_table.codec_.fields, fitted_table._at_hand[0],
                   fitted_table._at_hand[1][:1], 0)  # fmt: skip
     assert not one["information_beyond_pca"].known
     assert not {"holes", "no better than PCA", "keeps less than PCA"} & {verdict.name for verdict in one.verdicts}
@@ -186,7 +186,7 @@ def test_rows_that_were_learnt_from_are_no_held_out_rows(fitted_table: lt.VAE, t
     with pytest.raises(lt.DataError, match="learnt from the rows that are given as held-out ones: of 569 rows 90% are among"):
         fitted_table.certificate(table)
     with pytest.raises(lt.DataError, match="learnt from the rows"):
-        lt.compare_laws(fitted_table, ["gaussian"], held_out=table)
+        lt.compare_priors(fitted_table, ["gaussian"], held_out=table)
     mostly_new = np.concatenate([table[:20], 1.01 * table[:40]])
     assert fitted_table.certificate(mostly_new).about["held_out_rows"] == 60
 

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from latente.certificate.continuity import Closeness, Moments, continuity
+from latente.certificate.continuity import Closeness, continuity
+from latente.model.spaces import Euclidean
 from latente.seeding import seeded
 
 
@@ -18,7 +19,7 @@ def codes(n: int = 4000) -> torch.Tensor:
 
 def test_neighbours_have_the_moments_of_the_codes_and_are_as_near_as_said() -> None:
     z = codes()
-    moments = Moments.of(z)
+    moments = Euclidean(3).moments(z)
     with seeded(1):
         near = moments.neighbours(z, 0.9)
         drawn = moments.draw(4000)
@@ -32,16 +33,16 @@ def test_neighbours_have_the_moments_of_the_codes_and_are_as_near_as_said() -> N
 def test_near_has_no_scale() -> None:
     z, stretch = codes(), torch.tensor([[100.0, 3.0], [0.0, 0.01]])
     with seeded(1):
-        near = Moments.of(z).neighbours(z) @ stretch
+        near = Euclidean(3).moments(z).neighbours(z) @ stretch
     with seeded(1):
-        again = Moments.of(z @ stretch).neighbours(z @ stretch)
+        again = Euclidean(3).moments(z @ stretch).neighbours(z @ stretch)
     shift = (near - again).std(0) / near.std(0)
     assert float(shift.max()) < 0.9, "another draw of the same law, no farther than sqrt(2) sqrt(1 - 0.81) = 0.6"
 
 
 def test_an_unused_dimension_does_no_harm() -> None:
     z = torch.cat([codes(), torch.zeros(4000, 1)], 1)
-    assert torch.isfinite(Moments.of(z).neighbours(z)).all()
+    assert torch.isfinite(Euclidean(3).moments(z).neighbours(z)).all()
 
 
 def test_from_nothing_said_to_as_close_as_the_nearest_row() -> None:

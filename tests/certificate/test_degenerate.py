@@ -87,7 +87,7 @@ def test_of_a_degenerate_model(kind: str, damage: str, monkeypatch: pytest.Monke
     train, held_out = fitted(kind)._at_hand
     with warnings.catch_warnings():
         warnings.simplefilter("error", RuntimeWarning)
-        checked(certify(vae.model_, vae.law_, vae.codec_.fields, train, held_out, 0))
+        checked(certify(vae.model_, vae.fitted_prior_, vae.codec_.fields, train, held_out, 0))
 
 
 @pytest.mark.parametrize("distinct", [1, 2])
@@ -97,4 +97,4 @@ def test_of_rows_that_are_all_alike(kind: str, distinct: int) -> None:
     rows = vae._at_hand[0].x[:distinct].repeat(60, *(1 for _ in vae.codec_.shape))
     with warnings.catch_warnings():
         warnings.simplefilter("error", RuntimeWarning)
-        checked(certify(vae.model_, vae.law_, vae.codec_.fields, Rows(rows), Rows(rows[:40]), 0))
+        checked(certify(vae.model_, vae.fitted_prior_, vae.codec_.fields, Rows(rows), Rows(rows[:40]), 0))

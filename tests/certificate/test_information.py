@@ -190,9 +190,10 @@ def test_a_decoder_that_does_nothing_has_no_condition() -> None:
 
 
 def test_a_slow_decoder_is_asked_less(model: LatentModel, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert information.operations(model) == 2 * F * D
+    operations = information.operations(model)
+    assert operations == 2 * F * D + model.footprint
     assert information.affordable(model) == (500, 1000)
-    monkeypatch.setattr(information, "MOST_OPERATIONS", 2 * F * D * 200_000)
+    monkeypatch.setattr(information, "MAX_OPERATIONS", operations * 200_000)
     assert information.affordable(model) == (200, 1000)
-    monkeypatch.setattr(information, "MOST_OPERATIONS", 2 * F * D * 20_000)
+    monkeypatch.setattr(information, "MAX_OPERATIONS", operations * 20_000)
     assert information.affordable(model) == (100, 200)

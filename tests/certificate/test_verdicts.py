@@ -107,10 +107,10 @@ HOLES = {"prior_holes": Estimate(0.3, 0.28, 0.32), "completeness": Estimate(0.6,
 @pytest.mark.parametrize(
     ("kind", "law", "told", "not_told"),
     [
-        (Kind(), 0.85, ("sample() keeps clear of them", "a higher beta"), ("in place of", "compare_laws")),
-        (Kind(), 0.5, ("the fitted law does not keep clear of them: compare_laws", "a higher beta"), ("in place of",)),
+        (Kind(), 0.85, ("sample() keeps clear of them", "a higher beta"), ("in place of", "compare_priors")),
+        (Kind(), 0.5, ("the fitted law does not keep clear of them: compare_priors", "a higher beta"), ("in place of",)),
         (Kind(stochastic=False), 0.85, ("a VAE in place of the autoencoder",), ("beta",)),
-        (Kind(row_law=True), 0.5, ("do not go through the code",), ("compare_laws", "fitted law")),
+        (Kind(row_law=True), 0.5, ("do not go through the code",), ("compare_priors", "fitted law")),
     ],
 )
 def test_the_remedy_of_holes_is_one_for_this_model(

@@ -93,8 +93,8 @@ def test_another_law_shows_what_it_changes(latente, run, tmp_path):
     assert latente("info", copy, "--json").json["law"] == "nearest"
     assert latente("info", folder, "--json").json["law"] == "gaussian"
     vae = lt.load(copy / "model.safetensors")
-    vae.refit_law(lt.choose("mixture", components=3), train=str(data))
-    assert vae.law_.in_words == "mixture of 3 components"
+    vae.refit_prior(lt.choose("mixture", components=3), train=str(data))
+    assert vae.fitted_prior_.in_words == "mixture of 3 components"
 
 
 def test_where_there_is_none(latente, run, tmp_path):

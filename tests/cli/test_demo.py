@@ -7,7 +7,7 @@ import pytest
 
 from latente.certificate import Estimate
 from latente.cli import demo
-from latente.report.texts import texts
+from latente.words import texts
 
 LOW, MIDDLE, HIGH = Estimate(0.55, 0.5, 0.6), Estimate(0.6, 0.5, 0.75), Estimate(0.8, 0.74, 0.85)
 

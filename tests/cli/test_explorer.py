@@ -309,14 +309,15 @@ def test_the_socket_decodes_and_encodes_as_the_model_does(served: Served, table_
     z, x = np.linspace(-1, 1, d), np.linspace(-1, 1, 4)
     with connect(served.socket, origin=served.origin) as ws:
         ws.send(json.dumps({"id": 7, "model": 0, "network": "decoder", "x": z.tolist(), "seen": None}))
-        number, *theta = np.frombuffer(ws.recv(), float)
+        number, *decoded = np.frombuffer(ws.recv(), float)
         ws.send(json.dumps({"id": 8, "model": 0, "network": "encoder", "x": x.tolist(), "seen": None}))
         _, *moments = np.frombuffer(ws.recv(), float)
     with torch.no_grad():
-        expected = vae.model_.decoder(torch.tensor(z, dtype=torch.float32).reshape(1, 1, d)).flatten().numpy()
+        mean = vae.model_.decode(torch.tensor(z, dtype=torch.float32).reshape(1, 1, d)).mean.flatten().numpy()
         q = vae.model_.posterior(vae.model_.encoder(torch.tensor(x, dtype=torch.float32).unsqueeze(0), None))
-    assert number == 7 and np.allclose(theta, expected)
-    assert np.allclose(moments, torch.cat([q.mean, q.stddev], 1).numpy())
+    assert number == 7 and np.allclose(decoded[:4], mean)
+    assert sum(decoded[4:]) == pytest.approx(4)  # the bins of each column
+    assert np.allclose(moments, torch.cat([q.code, q.deviation], 1).numpy())
 
 
 def test_of_many_requests_the_newest_is_answered(served: Served, table_run: Path) -> None:

@@ -48,7 +48,7 @@ def test_a_killed_fit_goes_on_to_the_same_bits(process, data, tmp_path):
 
 def started(latente, data, run):
     """A fit that is under way: it has left a checkpoint."""
-    fit = latente("fit", data, *LONG, "-o", run, "--checkpoint-every", "0.05")
+    fit = latente("fit", data, *LONG, "-o", run, "--checkpoint-every", "0.5")
     wait_for(lambda: list(run.glob("checkpoint/*.safetensors")), fit)
     return fit
 
@@ -58,7 +58,7 @@ def test_ctrl_c_keeps_the_best_model_so_far_and_the_second_ends_at_once(process,
     once, twice = started(process, data, tmp_path / "once"), started(process, data, tmp_path / "twice")
     for fit in (once, twice, twice):
         fit.send_signal(signal.SIGINT)
-        time.sleep(0.01)
+        time.sleep(0.2)  # two signals that wait at the same time are one
     out, err = once.communicate(timeout=100)
     assert once.returncode == 0, err
     assert err.startswith("interrupted: the best model so far is kept")

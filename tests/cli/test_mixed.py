@@ -76,7 +76,7 @@ def test_a_column_that_is_left_out_of_the_model_may_be_missing(latente, run: Pat
     bare = tmp_path / "bare.csv"
     bare.write_text("\n".join(line.rpartition(",")[0] for line in people.read_text().splitlines()) + "\n")
     for command in ("encode", "impute", "anomalies", "reconstruct"):
-        assert latente(command, run, bare).out == latente(command, run, people).out, command
+        assert latente(command, run, bare).out.splitlines() == latente(command, run, people).out.splitlines(), command
 
 
 @pytest.mark.parametrize(

@@ -57,7 +57,7 @@ def test_time_zones_by_name_or_by_distance(zone: str, tmp_path: Path) -> None:
     [
         (["true", "false", "maybe"], ["true", "false"]),
         (["True", "False", "no idea"], ["True"]),
-        (["2023-01-05", "2023-02-07", "unknown"], ["2023-01-05", "2023-02-07"]),
+        (["2023-01-05", "2023-02-07", "to be set"], ["2023-01-05", "2023-02-07"]),
         (["8:30", "9:45", "closed"], ["8:30", "9:45"]),
     ],
 )

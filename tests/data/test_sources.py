@@ -307,7 +307,7 @@ def test_what_comes_late_in_a_long_file_counts(tmp_path: Path) -> None:
 
 def test_kinds_of_numbers(tmp_path: Path) -> None:
     data = table(written(tmp_path, "i,f,b,e,s\n-1,.5,true,1e30,+2\n2,5.0,,12345678901234567890,3\n"))
-    assert data.dtypes == ("Int64", "Float64", "Boolean", "Float64", "Int64")
+    assert data.dtypes == ("Int64", "Float64", "Boolean", "Float64", "Float64")
     np.testing.assert_array_equal(data.values, [[-1, 0.5, 1, 1e30, 2], [2, 5, NAN, 12345678901234567890, 3]])
 
 
@@ -328,7 +328,7 @@ def test_names_of_text_files(tmp_path: Path, name: str) -> None:
         ("a,b\n1,5\n2,6\n3,x\n", r"'b' \(such as 'x'\)"),
         ("a,b\n?,?\n1,inf\n2,3\n", "infinite values: 1, the first in row 1 .*'b'"),
         ("a,b\n1,2\0\n", "it holds zero bytes, so it is not a text file"),
-        ('a,b\n1,"x\n2,"y"\n3,z\n', "a quotation mark is not closed before line 3"),
+        ('a,b\n1,"x\n2,"y"\n3,z\n', "a quotation mark in line 2 is not closed"),
     ],
 )
 def test_bad_text_files(tmp_path: Path, content: str | bytes, words: str) -> None:

@@ -98,7 +98,7 @@ def test_a_quotation_mark_that_stands_alone(tmp_path: Path) -> None:
     assert column(data, "size") == ['5" pipe', '6" pipe']
     several = table(written(tmp_path, lines("text,n", '"two\nlines",1', "one,2")))
     assert column(several, "text") == ["two\nlines", "one"]
-    with pytest.raises(DataError, match="a quotation mark is not closed before line"):
+    with pytest.raises(DataError, match="a quotation mark in line 2 is not closed"):
         table(written(tmp_path, lines("text,n", '"a,1', "b,2", "c,3")))
 
 

@@ -12,7 +12,7 @@ import pandas as pd
 import torch
 
 import latente as lt
-from latente.recipes import VAE as PLAIN
+from latente.catalogue import VAE as PLAIN
 
 N = 120
 CHOICES: dict[str, Callable[[], tuple[lt.VAE, Any]]] = {}

@@ -21,8 +21,9 @@ from latente.errors import DataError, StorageError
 from latente.explorer.block import Block
 from latente.explorer.export import Subject, demo_page, export, page, subject
 from latente.explorer.pack import header_of, pack, rows_of
+from latente.explorer.server import Networks
 from latente.explorer.survey import Survey
-from latente.model.laws import FlowLaw
+from latente.model.fitted_priors import FlowPrior
 from latente.model.parts import Part
 from tests.explorer.models import fitted, frame, numbers, pictures
 
@@ -157,12 +158,31 @@ class Doubling(Part):
         raise NotImplementedError
 
 
-def test_a_part_of_ones_own_is_left_to_the_server() -> None:
-    recipe = lt.Recipe("own", decoder=lt.choose(Doubling))
-    vae, _ = fitted(numbers(), recipe)
+class Sorting(Doubling):
+    """Another, by an operation that the page does not have."""
+
+    name = "sorting-decoder"
+
+    def forward(self, z: torch.Tensor) -> torch.Tensor:
+        return self.layer(z).sort().values
+
+
+def test_a_part_of_ones_own_is_in_the_page() -> None:
+    vae, _ = fitted(numbers(), lt.Recipe("own", decoder=lt.choose(Doubling)))
     header = header_of(pack("own", [subject(vae)]))
-    assert header["models"][0]["computed"]["decoder"] is None
-    assert "'doubling-decoder'" in header["notes"][0]["en"]
+    assert header["models"][0]["computed"]["decoder"] is not None and not header["notes"]
+
+
+def test_what_is_no_graph_is_left_to_the_server_and_the_page_says_so() -> None:
+    vae, _ = fitted(numbers(), lt.Recipe("own", decoder=lt.choose(Sorting)))
+    header = header_of(pack("own", [subject(vae)], served=True))
+    assert header["models"][0]["computed"] == {"decoder": None, "encoder": None}
+    assert header["notes"][0]["en"] == "own: the page can't compute the operation 'sort'; the server does"
+    assert header["notes"][0]["es"] == "own: la página no sabe calcular la operación 'sort'; lo hace el servidor"
+    codes = torch.randn(1, vae.latent_dim_)
+    answer = Networks([vae]).computed({"id": 3, "model": 0, "network": "decoder", "x": codes.flatten().tolist()})
+    assert answer[0] == 3 and np.allclose(answer[1:7], vae.model_.decode(codes.unsqueeze(0)).mean.detach().flatten())
+    assert np.allclose(answer[7:].reshape(6, -1).sum(1), 1)
 
 
 def test_what_is_too_large_for_a_page_is_left_to_the_server(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -170,16 +190,17 @@ def test_what_is_too_large_for_a_page_is_left_to_the_server(monkeypatch: pytest.
     monkeypatch.setattr("latente.explorer.pack.TOO_LARGE", 1000)
     header = header_of(pack("large", [subject(vae)], served=True))
     computed = header["models"][0]["computed"]
-    assert computed["decoder"] is None and computed["likelihood"]["type"] == "normal"
+    assert computed["decoder"] is None
     assert "too large" in header["notes"][0]["en"] and header["models"][0]["multiply_adds"] > 1000
 
 
 def test_a_flow_is_drawn_from_and_its_density_is_said_to_be_approximate(plain: tuple[lt.VAE, np.ndarray]) -> None:
     vae, _ = fitted(numbers())
-    vae.law_ = FlowLaw(3)
+    vae.fitted_prior_ = FlowPrior(3)
     header = header_of(pack("flow", [subject(vae)]))
     law = header["models"][0]["law"]
-    assert law["draws"]["type"] == "flow" and law["density"]["type"] == "mixture"
+    assert law["draws"]["type"] == "graph" and law["density"]["type"] == "mixture"
+    assert [step["op"] for step in law["draws"]["steps"]].count("randn") == 1
     assert any("flow" in note["en"] and "mezcla" in note["es"] for note in header["notes"])
 
 

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-import latente.recipes  # noqa: F401  (registers every part)
+import latente.blueprint  # noqa: F401  (registers every part)
 from latente.data.cells import MOST_CELLS, cut
 from latente.model.autoregressive import Autoregressive, RowDropout
 from latente.model.cells import CellFields, CellsLikelihood, CellTable, OfCells, log_softmax_at

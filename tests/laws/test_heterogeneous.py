@@ -12,7 +12,7 @@ from scipy import stats
 from torch import Tensor
 
 import latente as lt
-from latente.model.distributions import DiagonalNormal
+from latente.model.codes import DiagonalNormal
 from latente.model.heterogeneous import (
     LAWS,
     Column,
@@ -254,7 +254,7 @@ def test_the_mixture_is_that_of_torch_and_its_rate_a_bound() -> None:
     with seeded(0):
         prior = NormalMixturePrior(2, 3).requires_grad_(False)
         prior.logits.normal_(), prior.log_variance.normal_()
-        p = prior(torch.zeros(()))
+        p = prior()
         z = torch.randn(7, 5, 2)
         drawn = p.rsample((50_000,))
     components = torch.distributions.Independent(torch.distributions.Normal(prior.loc, (prior.log_variance / 2).exp()), 1)
@@ -271,12 +271,12 @@ def test_the_mixture_is_that_of_torch_and_its_rate_a_bound() -> None:
     alone = [NormalMixturePrior(2, 1) for _ in range(3)]
     for s, each in enumerate(alone):
         each.loc.data, each.log_variance.data = prior.loc[s : s + 1], prior.log_variance[s : s + 1]
-    nearest = torch.stack([torch.distributions.kl_divergence(q, each(torch.zeros(()))) for each in alone], 1)
+    nearest = torch.stack([torch.distributions.kl_divergence(q, each()) for each in alone], 1)
     assert bool((rate <= (nearest - torch.log_softmax(prior.logits, 0)).min(1).values).all())
     kept = NormalMixturePrior(2, 3)
     kept.load_state_dict(prior.state_dict())
-    kept.keep(torch.tensor([1]))
-    assert kept(torch.zeros(())).rsample((4,)).shape == (4, 1) and kept.arguments["latent_dim"] == 1
+    kept.select_units(torch.tensor([1]))
+    assert kept().rsample((4,)).shape == (4, 1) and kept.arguments["latent_dim"] == 1
 
 
 # -- HI-VAE, from end to end --------------------------------------------------------------------------------------------

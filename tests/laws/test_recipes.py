@@ -6,14 +6,17 @@ import json
 import warnings
 
 import numpy as np
+import pandas as pd
 import pytest
 from numpy.typing import NDArray
 
 import latente as lt
-from latente.recipes import Recipe
+from latente.catalogue import Recipe
 
 NAMES = [recipe.name for recipe in lt.recipes()]
-STOCHASTIC = [name for name in NAMES if lt.recipe(name).posterior.name == "diagonal-normal"]
+RANDOM = [name for name in NAMES if lt.recipe(name).posterior.name in ("diagonal-normal", "iaf", "power-spherical")]
+
+DIGITS = NAMES[: NAMES.index("hi-vae")]
 
 
 def test_the_table_has_all_of_them() -> None:
@@ -29,9 +32,19 @@ def test_the_table_has_all_of_them() -> None:
         "iwae",
         "miwae",
         "hi-vae",
+        "vamp-vae",
+        "flow-prior-vae",
+        "iaf-vae",
+        "hyperspherical-vae",
+        "beta-tcvae",
+        "factor-vae",
+        "wae",
+        "fsq",
+        "vq-vae",
+        "concrete-autoencoder",
     ]
     assert expected == NAMES
-    assert len(lt.recipes()) == 11
+    assert len(lt.recipes()) == 21
     assert all(recipe.summary and recipe.reference and recipe.name in repr(lt.recipes()) for recipe in lt.recipes())
 
 
@@ -70,7 +83,7 @@ def test_every_recipe_serves_every_use(name: str, table: NDArray[np.float64], tm
     assert again.recipe_ == vae.recipe_
 
 
-@pytest.mark.parametrize("name", STOCHASTIC)
+@pytest.mark.parametrize("name", RANDOM)
 def test_score_rises_with_importance_samples(name: str, table: NDArray[np.float64]) -> None:
     vae = lt.VAE(recipe=name, max_epochs=3, latent_dim=4, random_state=0).fit(table)
     bounds = [vae.score_samples(table[:150], importance_samples=k).mean() for k in (1, 20, 1000)]
@@ -84,9 +97,88 @@ def test_a_recipe_of_columns_can_be_fitted_on_pictures(digits: NDArray[np.uint8]
     assert np.isfinite(vae.score_samples(digits[:5])).all() and vae.sample(2).shape == (2, 8, 8)
 
 
+def fitted(name: str, rows: NDArray[np.float64], **changes: object) -> lt.VAE:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", lt.LatenteWarning)
+        return lt.VAE(name, **{"max_epochs": 4, "latent_dim": 4, "random_state": 0, **changes}).fit(rows)
+
+
+def test_the_code_of_a_quantiser_costs_the_logarithm_of_their_number(table: NDArray[np.float64]) -> None:
+    for name, count in (("fsq", 8**4), ("vq-vae", 64**2)):
+        vae = fitted(name, table)
+        assert vae.figures_["rate"] == pytest.approx(np.log(count))
+        certificate = vae.certificate()
+        assert not certificate["continuity"].known and "symbols" in certificate["continuity"].reason
+        assert 0 < certificate["mutual_information"].value <= certificate["rate"].value
+        assert vae.fitted_prior_.name == "symbols"
+        with pytest.raises(lt.DataError, match="explorer draws planes of codes, and these are symbols"):
+            lt.explore(vae)
+
+
+def test_codes_on_a_sphere_stay_there(table: NDArray[np.float64]) -> None:
+    vae = fitted("hyperspherical-vae", table)
+    assert np.linalg.norm(vae.transform(table), axis=1) == pytest.approx(1.0, abs=1e-5)
+    drawn = vae.fitted_prior_.sample(50)
+    assert drawn.norm(dim=1).numpy() == pytest.approx(1.0, abs=1e-5)
+    with pytest.raises(lt.DataError, match="lie on a sphere"):
+        lt.explore(vae)
+    with pytest.raises(lt.ModelError, match="at least 2 dimensions"):
+        fitted("hyperspherical-vae", table, latent_dim=1)
+
+
+def test_the_columns_that_are_chosen_are_told_and_are_the_code(table: NDArray[np.float64], tmp_path) -> None:
+    """Of three columns and noisy copies of them, one of each kind is enough."""
+    rng = np.random.default_rng(0)
+    three = rng.normal(size=(600, 3))
+    frame = pd.DataFrame(np.concatenate([three, three @ rng.normal(size=(3, 5))], 1), columns=[*"abcdefgh"]).assign(
+        constant=1.0
+    )
+    vae = fitted("concrete-autoencoder", frame, latent_dim=3, max_epochs=40)
+    support = vae.get_support()
+    assert support.shape == (9,) and 1 <= support.sum() <= 3 and not support[8]
+    assert [*vae.get_support(indices=True)] == [*np.flatnonzero(support)]
+    assert any(f"chosen columns: {', '.join(frame.columns[support])}" in note for note in vae.notes_)
+    codes, chosen = vae.transform(frame), frame.columns[support][0]
+    others = frame.assign(**{name: rng.normal(size=600) for name in frame.columns[:8][~support[:8]]})
+    assert np.array_equal(vae.transform(others), codes), "the other columns do not matter"
+    assert not np.array_equal(vae.transform(frame.assign(**{chosen: 0.0})), codes)
+    assert np.array_equal(lt.load(vae.save(tmp_path / "m.safetensors")).get_support(), support)
+    assert fitted("concrete-autoencoder", table).history_[-1]["temperature_weight"] == 1.0
+    with pytest.raises(lt.ModelError, match="'vae' chooses no columns"):
+        fitted("vae", table).get_support()
+
+
+def test_the_parts_of_the_rate_add_up(table: NDArray[np.float64]) -> None:
+    """Information, total correlation and what single dimensions cost are the rate, but for the error of a batch."""
+    last = fitted("beta-tcvae", table, max_epochs=20).history_[-1]
+    parts = sum(last[f"train_{name}"] for name in ("mutual_information", "total_correlation", "dimension_kl"))
+    assert parts == pytest.approx(last["train_rate"], abs=0.3)
+
+
+def test_a_critic_learns_and_does_not_choose_the_epoch(table: NDArray[np.float64]) -> None:
+    history = fitted("factor-vae", table, max_epochs=20).history_
+    assert min(record["train_critic"] for record in history) < 0.99 * np.log(2)
+    last = history[-1]
+    assert last["held_out_objective"] == pytest.approx(last["held_out_loss"] + last["held_out_total_correlation"], abs=1e-3)
+
+
+def test_codes_of_a_wae_are_drawn_to_the_prior(table: NDArray[np.float64], tmp_path) -> None:
+    near, far = (fitted(lt.recipe("wae", weight=weight), table, max_epochs=20, effort="best") for weight in (1000.0, 0.0))
+    spread = [np.abs(np.cov(vae.transform(table).T) - np.eye(4)).max() for vae in (near, far)]
+    assert spread[0] < spread[1]
+    again = lt.load(near.save(tmp_path / "m.safetensors"))
+    assert again.model_.has_prior and np.array_equal(again.sample(3, law="prior"), near.sample(3, law="prior"))
+
+
+@pytest.mark.parametrize("loaded", ["Autoencoder", "VAE"])
+def test_a_file_remembers_which_estimator_it_was(loaded: str, table: NDArray[np.float64], tmp_path) -> None:
+    vae = getattr(lt, loaded)("denoising", latent_dim=2, max_epochs=1, random_state=0).fit(table)
+    assert type(lt.load(vae.save(tmp_path / "m.safetensors"))).__name__ == loaded
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(5))
-@pytest.mark.parametrize("name", [name for name in NAMES if name != "hi-vae"])  # which has a law for each column of a table
+@pytest.mark.parametrize("name", DIGITS)
 def test_digits_without_a_warning(name: str, seed: int, digits: NDArray[np.uint8]) -> None:
     """But for that of a tenth of the gain and more that 1,600 pictures do not carry over to others."""
     with warnings.catch_warnings():

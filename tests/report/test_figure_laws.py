@@ -16,7 +16,7 @@ from matplotlib.text import Text
 from latente.certificate.estimates import Estimate
 from latente.report import figures
 from latente.report.bottleneck import rate_distortion
-from latente.report.texts import speaking
+from latente.words import speaking
 from latente.studies.tradeoff import COLUMNS, LINEAR, Point, Tradeoff
 
 rng = np.random.default_rng(0)

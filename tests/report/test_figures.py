@@ -15,7 +15,7 @@ from PIL import Image
 from latente.errors import StorageError
 from latente.report import figures
 from latente.report.drawing import maps, sheets, style, tables
-from latente.report.texts import speaking
+from latente.words import speaking
 
 rng = np.random.default_rng(0)
 TABLE = rng.normal(size=(60, 4))

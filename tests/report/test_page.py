@@ -9,7 +9,7 @@ import pytest
 import latente as lt
 from latente.report import figures
 from latente.report.page import Cards, Code, Grid, Listing, Page, Paragraph, Section, guarded, picture, write_page
-from latente.report.texts import texts
+from latente.words import texts
 
 EVIL = '<script>alert("a")</script> & <b onload=x>'
 VOID = {"meta", "img", "br", "path", "use", "link", "input"}

@@ -11,7 +11,7 @@ import latente as lt
 from latente.report import scenes
 from latente.report.report import _Report, write_report
 from latente.report.shown import Shown
-from latente.report.texts import texts
+from latente.words import texts
 from tests.report.test_page import Read
 
 EVIL = "<script>alert('a')</script>"

@@ -8,7 +8,7 @@ import pytest
 
 import latente as lt
 from latente.explorer import survey
-from latente.model.laws import FlowLaw
+from latente.model.fitted_priors import FlowPrior
 from latente.report import run_folder, scenes
 from latente.report.run_folder import claim, write_run
 from latente.report.shown import Shown, explained, law_on, most_telling
@@ -105,8 +105,8 @@ def test_rows_are_drawn_by_the_seed(fitted_table, table):
 
 def test_the_law_on_two_dimensions_is_the_marginal_of_the_whole(fitted_table):
     pair = [3, 1]
-    means, covariances, weights = law_on(fitted_table.law_, pair)
-    drawn = fitted_table.law_.sample(200_000).numpy()[:, pair]
+    means, covariances, weights = law_on(fitted_table.fitted_prior_, pair)
+    drawn = fitted_table.fitted_prior_.sample(200_000).numpy()[:, pair]
     np.testing.assert_allclose(weights @ means, drawn.mean(axis=0), atol=0.02)
     between = np.einsum("k,ki,kj->ij", weights, means, means) - np.outer(weights @ means, weights @ means)
     whole = np.einsum("k,kij->ij", weights, covariances) + between
@@ -133,7 +133,7 @@ def test_what_a_map_explains_of_a_measure():
 
 
 def test_a_law_that_is_no_mixture_is_drawn_as_one():
-    means, covariances, weights = law_on(FlowLaw(3, layers=2, width=8), [0, 2])
+    means, covariances, weights = law_on(FlowPrior(3, layers=2, width=8), [0, 2])
     assert means.shape[1:] == (2,) and covariances.shape[1:] == (2, 2)
     assert weights.sum() == pytest.approx(1)
 

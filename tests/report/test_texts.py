@@ -15,7 +15,7 @@ from latente.certificate.information import WORSE_THAN_MEAN
 from latente.certificate.verdicts import RANDOM_PLACES, Kind, verdicts
 from latente.data import read
 from latente.data.codecs import fit_codec
-from latente.report.texts import language, speaking, texts, word
+from latente.words import language, speaking, texts, word
 from latente.training.diagnosis import FREE_THE_CODE, ONE_BY_ONE, TRAIN_THE_CODE
 
 SPANISH = json.loads((files("latente.report") / "catalogue" / "es.json").read_text("utf-8"))

@@ -9,7 +9,10 @@ import sys
 import textwrap
 import time
 import warnings
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
+from typing import ClassVar
 from unittest import mock
 
 import numpy as np
@@ -19,6 +22,10 @@ from numpy.typing import NDArray
 from sklearn.datasets import make_s_curve
 
 import latente as lt
+from latente.model.latent_model import Trace
+from latente.model.objectives import Strength, Terms
+from latente.model.parts import FULL
+from latente.model.penalties import Penalty
 from latente.rows import Rows
 from latente.training import defaults
 from latente.training.dimension import intrinsic_dimension
@@ -137,12 +144,11 @@ def test_killed_at_any_moment_and_resumed_to_the_bit(table: NDArray[np.float64],
     script.write_text(textwrap.dedent(KILLED))
     command = [sys.executable, str(script), str(tmp_path / "checkpoint"), str(tmp_path / "model.safetensors")]
     for lines in (5, 17, 9):
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, env=os.environ)
-        for _ in range(lines):
-            assert process.stdout is not None
-            process.stdout.readline()
-        process.send_signal(signal.SIGKILL)
-        process.wait()
+        with subprocess.Popen(command, stdout=subprocess.PIPE, env=os.environ) as process:
+            for _ in range(lines):
+                assert process.stdout is not None
+                process.stdout.readline()
+            process.send_signal(signal.SIGKILL)
         assert not (tmp_path / "model.safetensors").exists()
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
     whole = lt.VAE(max_epochs=40, random_state=3).fit(table)
@@ -345,3 +351,32 @@ def test_an_epoch_has_every_row_in_batches_of_one_size(table: NDArray[np.float64
         small(max_epochs=1, batch_size=50, validation_fraction=0.0).fit(table[:217])
     assert {len(batch) for batch in seen} == {44} and len(seen) % 5 == 0  # of a fit that trains several times
     assert len(torch.cat(seen[:5]).unique(dim=0)) == len(np.unique(table[:217], axis=0))
+
+
+class Nudge(Penalty):
+    """Twice the strength that it follows."""
+
+    name = "nudge-of-the-test"
+    follows: ClassVar[Mapping[str, float]] = {"nudge": 0.5}
+
+    def forward(self, trace: Trace, strength: Strength = FULL) -> Terms:
+        value = 2.0 * strength["nudge"] + 0.0 * trace.distortion
+        return Terms({"nudge": value}, value)
+
+
+@pytest.mark.parametrize("recorded", [True, False])
+def test_a_part_follows_a_strength_by_name_and_its_term_is_logged(table: NDArray[np.float64], recorded: bool) -> None:
+    recipe = replace(lt.recipe("vae"), penalties=(lt.choose(Nudge),), recorded=recorded)
+    history = small(recipe=recipe, max_epochs=8).fit(table).history_
+    values = [record["train_nudge"] for record in history]
+    assert values == sorted(values) and 0.0 < values[0] < 0.7 and values[-1] == pytest.approx(2.0)
+    assert [record["nudge_weight"] for record in history][-1] == 1.0
+    assert all(record["held_out_nudge"] == pytest.approx(2.0) for record in history), "judged at full strength"
+    wanted = [record["held_out_loss"] + 2.0 for record in history]
+    assert [record["held_out_objective"] for record in history] == pytest.approx(wanted, rel=1e-5), "and it chooses the epoch"
+
+
+def test_an_objective_of_the_rate_is_refused_where_there_is_none(table: NDArray[np.float64]) -> None:
+    recipe = replace(lt.recipe("autoencoder"), objective=lt.choose("elbo"))
+    with pytest.raises(lt.ModelError, match="'elbo' weighs the rate of codes, and with the posterior 'point-mass'"):
+        small(recipe=recipe).fit(table)

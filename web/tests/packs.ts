@@ -19,7 +19,7 @@ export class Writer {
     return this.tensors.length - 1;
   }
 
-  bytes(header: object, version = 1): Uint8Array {
+  bytes(header: object, version = 2): Uint8Array {
     const text = JSON.stringify({ ...header, tensors: this.tensors });
     const head = new TextEncoder().encode(text.padEnd(Math.ceil(new TextEncoder().encode(text).length / 8) * 8));
     const out = new Uint8Array(16 + head.length + this.size);
@@ -41,7 +41,8 @@ const COLUMN = { zone: null, labels: null, center: 0, scale: 1, low: -10, high: 
 export interface Options {
   column?: object;
   served?: boolean;
-  likelihood?: object | null;
+  /** Another operation in place of the decoder's product. */
+  product?: string;
   decoder?: boolean;
   ends?: [number[], number[]];
 }
@@ -52,7 +53,28 @@ export function linear(options: Options = {}): Uint8Array {
   const [low, high] = options.ends ?? [[-3, -1, 1], [-1, 1, 3]];
   const column = { name: "a", kind: "real", form: "number", ...COLUMN, ...options.column };
   const law = { type: "mixture", weights: w.add([1], [1], "f8"), means: w.add([0, 0], [1, 2], "f8"), cholesky: w.add([1, 0, 0, 2], [1, 2, 2], "f8") };
-  const dense = (op: string, weight: number[], bias: number[], shape: number[]) => ({ op, weight: w.add(weight, shape), bias: w.add(bias) });
+  const given = (size: number, place = 0) => ({ op: "input", size, place });
+  const constant = (...values: number[]) => ({ op: "constant", tensor: w.add(values, undefined, "f8") });
+  const inner = high.length - 1;
+  const decoder = [
+    given(2),
+    constant(2, -1),
+    { op: options.product ?? "matmul", in: [0, 1], size: 1, rows: 1, inner: 2, columns: 1 },
+    { op: "constant", value: 1 },
+    { op: "add", in: [2, 3], size: 1 },
+    constant(...high.slice(0, inner)),
+    { op: "sub", in: [5, 4], size: inner },
+    { op: "constant", value: 0.5 },
+    { op: "div", in: [6, 7], size: inner },
+    { op: "special_ndtr", in: [8], size: inner },
+    { op: "concat", in: [9, 3], size: high.length, outer: 1 },
+    { op: "constant", value: 0 },
+    { op: "concat", in: [11, 9], size: high.length, outer: 1 },
+    { op: "sub", in: [10, 12], size: high.length },
+    { op: "concat", in: [4, 13], size: 1 + high.length, outer: 1 },
+  ];
+  const encoder = [given(1), given(1, 1), { op: "neg", in: [0], size: 1 }, constant(Math.exp(-2), Math.exp(-2)), { op: "concat", in: [0, 2, 3], size: 4, outer: 1 }];
+  const graph = (steps: object[]) => (options.decoder === false ? null : { steps, output: steps.length - 1 });
   const model = {
     recipe: "vae",
     beta: 1,
@@ -67,13 +89,7 @@ export function linear(options: Options = {}): Uint8Array {
     prior: { ...law, cholesky: w.add([1, 0, 0, 1], [1, 2, 2], "f8") },
     units: { type: "row", columns: [{ ...column, often: w.add([], [0], "f8"), low_ends: w.add(low, undefined, "f8"), high_ends: w.add(high, undefined, "f8") }] },
     multiply_adds: 2,
-    computed: {
-      encoder: options.decoder === false ? null : [],
-      masked: true,
-      posterior: { type: "normal", head: dense("dense", [1, -1, 0, 0], [0, 0, 0, 0], [4, 1]), middle: -4, reach: 8 },
-      decoder: options.decoder === false ? null : [dense("dense", [2, -1], [1], [1, 2])],
-      likelihood: options.likelihood === undefined ? { type: "normal", sigma: w.add([0.5]) } : options.likelihood,
-    },
+    computed: { encoder: graph(encoder), decoder: graph(decoder) },
     points: null,
     certificate: {},
     figures: {},

@@ -7,13 +7,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from latente.certificate.estimates import Array
-from latente.certificate.information import MOST_OPERATIONS, batch_size, operations
-from latente.model.distributions import DiagonalNormal
+from latente.certificate.information import MAX_OPERATIONS, batch_size, operations
+from latente.flat import FlatParameters, Group, adamw
+from latente.model.codes import CodeDistribution
 from latente.model.latent_model import LatentModel
 from latente.rows import Rows
+from latente.training.schedules import cosine
 
 MOST_ROWS, LEAST_ROWS = 200, 20
 STEPS = 80
@@ -27,7 +29,7 @@ class Losses:
 
     Attributes:
         amortised: -ELBO with the encoder's posterior.
-        refined: -ELBO with the row's best diagonal normal.
+        refined: -ELBO with the row's best posterior of the same family.
         bound: the importance-weighted bound with the same draws of that, which is never above it.
     """
 
@@ -38,57 +40,60 @@ class Losses:
 
 def affordable(model: LatentModel) -> int:
     """For how many rows posteriors are refined, so that it takes some seconds: a step costs three decodings a draw."""
-    return int(min(MOST_ROWS, max(LEAST_ROWS, MOST_OPERATIONS / (3 * STEPS * DRAWS * operations(model)))))
+    return int(min(MOST_ROWS, max(LEAST_ROWS, MAX_OPERATIONS / (3 * STEPS * DRAWS * operations(model)))))
 
 
 def refine(model: LatentModel, rows: Rows, K: int) -> Losses | None:
-    """Fit mean and variances of each row's posterior by gradient, with the model as it is; None where they are no normals.
+    """Fit each row's own posterior by gradient, with the model as it is; None where the family has constraints or no density.
 
     Args:
         model, rows: of which. K: draws by which the result is judged, from torch's generator.
     """
     with torch.no_grad():
         q = model.encode(rows)
-    if not isinstance(q, DiagonalNormal):
+    if not (q.is_free and model.has_rate):
         return None
     found = _best(model, rows, q)
-    before, after = (_log_weights(model, rows, law, K) for law in (q, found))
+    before, after = (_log_weights(model, rows, each, K) for each in (q, found))
     bound = math.log(K) - torch.logsumexp(after, 0)
     return Losses(*(loss.numpy() for loss in (-before.mean(0), -after.mean(0), bound)))
 
 
-def _best(model: LatentModel, rows: Rows, q: DiagonalNormal) -> DiagonalNormal:
-    loc, log_variance = q.loc.clone().requires_grad_(), q.log_variance.clone().requires_grad_()
-    optimiser = torch.optim.Adam([loc, log_variance], LEARNING_RATE)
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, STEPS)
+def _best(model: LatentModel, rows: Rows, q: CodeDistribution) -> CodeDistribution:
+    family, found = type(q), nn.ParameterList([parameter.clone() for parameter in q.parameters])
+    flat = FlatParameters(found)
+    own = Group(flat.vector, flat.gradient, torch.zeros_like(flat.vector), torch.zeros_like(flat.vector))
+    updates = torch.zeros(())
     with torch.enable_grad():
-        for _ in range(STEPS):
-            z = DiagonalNormal(loc, log_variance).rsample((DRAWS,))
+        for step in range(STEPS):
+            z = family(*found).rsample((DRAWS,))
             # The density's own parameters stay as they are: at the optimum this gradient has no variance (Roeder et al. 2017).
-            weights = _log_weight(model, rows, DiagonalNormal(loc.detach(), log_variance.detach()), z)
-            loc.grad, log_variance.grad = torch.autograd.grad(-weights.mean(0).sum(), [loc, log_variance])
-            optimiser.step()
-            schedule.step()
-    return DiagonalNormal(loc.detach(), log_variance.detach())
+            weights = _log_weight(model, rows, family(*(value.detach() for value in found)), z)
+            for kept, gradient in zip(flat.gradients, flat.differentiate(-weights.mean(0)), strict=True):
+                kept.copy_(gradient)
+            adamw([own], updates, LEARNING_RATE * cosine(step / STEPS), beta2=0.999)
+    return family(*(value.detach() for value in found))
 
 
-def _log_weight(model: LatentModel, rows: Rows, q: DiagonalNormal, z: Tensor) -> Tensor:
+def _log_weight(model: LatentModel, rows: Rows, q: CodeDistribution, z: Tensor) -> Tensor:
     """log p(x, z) - log q(z) of draws [K, N, d], nats, [K, N]."""
-    value: Tensor = model.decode(z).row_log_prob(rows.x, rows.mask) + model.prior(z).log_prob(z) - q.log_prob(z)
+    p = model.p()
+    assert p is not None
+    value: Tensor = model.decode(z).row_log_prob(rows.x, rows.mask) + p.log_prob(z) - q.log_prob(z)
     return value
 
 
 @torch.no_grad()
-def _log_weights(model: LatentModel, rows: Rows, q: DiagonalNormal, K: int) -> Tensor:
+def _log_weights(model: LatentModel, rows: Rows, q: CodeDistribution, K: int) -> Tensor:
     """The same for K draws of q, in double precision, a few rows at a time."""
     size, parts = batch_size(model, K), []
     for start in range(0, len(rows), size):
-        own = DiagonalNormal(q.loc[start : start + size], q.log_variance[start : start + size])
-        parts.append(_log_weight(model, rows[start : start + size], own, own.rsample((K,))).double())
+        some = slice(start, start + size)
+        parts.append(_log_weight(model, rows[some], q[some], q[some].rsample((K,))).double())
     return torch.cat(parts, 1)
 
 
 @torch.no_grad()
-def prior_mismatch(z: Tensor, prior: Callable[[Tensor], Tensor], law: Callable[[Tensor], Tensor]) -> Array:
-    """log law(z) - log prior(z) of codes [N, d], [N]: nats that a row would save under the law fitted to the codes."""
-    return (law(z.double()) - prior(z).double()).numpy()
+def prior_mismatch(z: Tensor, prior: Callable[[Tensor], Tensor], fitted: Callable[[Tensor], Tensor]) -> Array:
+    """log fitted(z) - log prior(z) of codes [N, d], [N]: nats that a row would save under the prior fitted to the codes."""
+    return (fitted(z.double()) - prior(z).double()).numpy()

@@ -10,13 +10,12 @@ from functools import cached_property
 
 import torch
 from torch import Tensor
-from torch.distributions import Distribution, kl_divergence
 
 from latente.certificate import attribution, information, overfitting
 from latente.certificate import completeness as complete
 from latente.certificate import continuity as continuous
 from latente.certificate.certificate import Certificate
-from latente.certificate.estimates import NO_DENSITY, Array, Estimate, mean_of, measured, unknown
+from latente.certificate.estimates import NO_DENSITY, NOT_REFINED, Array, Estimate, mean_of, measured, unknown
 from latente.certificate.features import Features, distinct, shuffled
 from latente.certificate.subjects import (
     Linear,
@@ -28,8 +27,10 @@ from latente.certificate.subjects import (
     spread_out,
 )
 from latente.certificate.verdicts import Kind, Verdict, overfits, verdicts
+from latente.model.codes import CodeDistribution, rate
 from latente.model.latent_model import LatentModel
-from latente.model.laws import LatentLaw
+from latente.model.priors import OwnPrior, Prior
+from latente.model.spaces import Euclidean, Moments
 from latente.rows import CATEGORICAL, Field, Rows, levels_of
 from latente.seeding import number_of, seeded
 from latente.storage import identity
@@ -50,7 +51,7 @@ Figures = dict[str, Estimate]
 
 def certify(
     model: LatentModel,
-    law: LatentLaw,
+    law: Prior,
     fields: tuple[Field, ...],
     train: Rows,
     held_out: Rows,
@@ -78,7 +79,7 @@ def certify(
     figures |= measured(REMEMBERED, lambda: remembered(model, stage.train, spent, seed))
     figures |= measured(ATTRIBUTED, lambda: attributed(stage, model, law))
     related = dependence(stage.train, levels_of(fields)).found
-    kind = Kind(model.is_stochastic, generator is not None and generator is not model, related)
+    kind = Kind(model.has_rate, generator is not None and generator is not model, related)
     about = {
         "recipe": recipe,
         "latent_dim": model.latent_dim,
@@ -102,7 +103,7 @@ def overfitting_of(model: LatentModel, train: Rows, held_out: Rows, seed: int) -
     spent = spent_on(model, held_out, seed)
     figures = remembered(model, train, spent, seed)
     figures["gain"] = gained(model, train, held_out, spent)
-    return overfits(figures, Kind(model.is_stochastic))
+    return overfits(figures, Kind(model.has_rate))
 
 
 def drawing(seed: int, name: str) -> AbstractContextManager[None]:
@@ -110,7 +111,7 @@ def drawing(seed: int, name: str) -> AbstractContextManager[None]:
     return seeded(seed, CERTIFIED, number_of(name))
 
 
-def _emitted(generator: LatentModel, subject: Modelled, law: LatentLaw, stage: Stage, seed: int) -> Array:
+def _emitted(generator: LatentModel, subject: Modelled, law: Prior, stage: Stage, seed: int) -> Array:
     """Rows as a user gets them, in φ; of an autoencoder with noise, for its means alone are nobody's rows."""
     with stage.drawing("emitted"):
         if generator is subject.model:
@@ -118,12 +119,12 @@ def _emitted(generator: LatentModel, subject: Modelled, law: LatentLaw, stage: S
         return stage.features_of(sample(generator, law if generator.latent_dim else None, stage.m, seed, noise=True)[0])
 
 
-def _prior(model: LatentModel) -> Draw | None:
+def _prior(model: LatentModel) -> Draws | None:
     """Draws of the model's prior; an autoencoder has none."""
-    return (lambda n: model.prior(torch.zeros(())).rsample((n,))) if model.is_stochastic else None
+    return OwnPrior().bind(model).sample if model.has_prior else None
 
 
-Draw = Callable[[int], Tensor]
+Draws = Callable[[int], Tensor]
 
 
 @dataclass
@@ -192,7 +193,7 @@ class Stage:
             mask = self.train.mask[torch.randint(len(self.train), (len(x),))]
         return self.phi(Rows(x.view(len(x), *self.train.x.shape[1:]), mask))
 
-    def completeness(self, subject: Subject, draw: Draw, name: str) -> tuple[complete.Affinity, Estimate]:
+    def completeness(self, subject: Subject, draw: Draws, name: str) -> tuple[complete.Affinity, Estimate]:
         """S and C of rows that a subject emits for codes drawn from a law; ``name`` is that of the figure."""
         with self.drawing(name):
             affinity = self.against(lambda: self.features_of(subject.draws(draw(self.m))))
@@ -210,18 +211,18 @@ class Stage:
     def _rebuilt(self, subject: Subject) -> Array:
         return self.features_of(subject.draws(subject.codes(self.held_out)), self.held_out.mask)
 
-    def continuity(self, subject: Subject, moments: continuous.Moments, name: str, rho: float = continuous.RHO) -> Estimate:
+    def continuity(self, subject: Subject, moments: Moments, name: str, rho: float = continuous.RHO) -> Estimate:
         """K of a subject; ``name`` is that of the figure. Where rows hold nothing but their columns one by one, a code that is
         continuous is one of noise.
         """
-        if self.scale.alike():
-            return unknown(self.scale.alike())
+        if moments.space.not_continuous or self.scale.alike():
+            return unknown(moments.space.not_continuous or self.scale.alike())
         with self.drawing(name):
             pairs = [self._distances(subject, moments, rho) for _ in range(self.repeats)]
         near, far = (sum(parts) / len(parts) for parts in zip(*pairs, strict=True))
         return continuous.continuity(near, far, self.closeness)
 
-    def _distances(self, subject: Subject, moments: continuous.Moments, rho: float) -> tuple[Array, Array]:
+    def _distances(self, subject: Subject, moments: Moments, rho: float) -> tuple[Array, Array]:
         z = subject.codes(self.held_out)
         others = z.roll(1 + int(torch.randint(max(1, len(z) - 1), ())), 0)
         decoded = (subject.means(codes) for codes in (moments.neighbours(z, rho), others))
@@ -244,10 +245,10 @@ REMEMBERED = ("gap", "membership", "membership_at_1")
 ATTRIBUTED = ("approximation", "amortisation", "prior_mismatch")
 
 
-def space(stage: Stage, subject: Modelled, laws: dict[str, Draw | None]) -> Figures:
+def space(stage: Stage, subject: Modelled, laws: dict[str, Draws | None]) -> Figures:
     """Completeness and continuity of a subject, and what they are made of, beside those of principal components."""
     with stage.drawing("moments"):
-        moments = continuous.Moments.of(subject.codes(stage.train))
+        moments = subject.model.space.moments(subject.codes(stage.train))
     affinity, headline = stage.completeness(subject, moments.draw, "completeness")
     figures = {
         "completeness": headline,
@@ -274,7 +275,8 @@ def linear_space(stage: Stage, latent_dim: int, affinity: complete.Affinity) -> 
     model's rows, which are compared with theirs.
     """
     subject = Linear(stage.train, stage.held_out, stage.fields, latent_dim)
-    moments = continuous.Moments.of(subject.codes(stage.train))
+    codes = subject.codes(stage.train)
+    moments = Euclidean(codes.shape[1]).moments(codes)
     of_linear, reached = stage.completeness(subject, moments.draw, "completeness_pca")
     return {
         "completeness_pca": reached,
@@ -297,7 +299,7 @@ def costs(stage: Stage, model: LatentModel, held_out: information.Costs) -> Figu
     """Distortion, rate and bounds of held-out rows."""
     figures = {"distortion": mean_of(held_out.distortion)}
     names = COSTS[1:]
-    if not model.is_stochastic:
+    if not model.has_rate:
         return figures | {name: unknown(NO_DENSITY) for name in names}
     count, draws = information.affordable(model)
     with stage.drawing("nll"):
@@ -315,7 +317,7 @@ def spent_on(model: LatentModel, held_out: Rows, seed: int) -> information.Costs
 
 def gained(model: LatentModel, train: Rows, held_out: Rows, spent: information.Costs) -> Estimate:
     """Nats per held-out row over columns that know nothing of each other."""
-    if not model.is_stochastic:
+    if not model.has_rate:
         return unknown(NO_DENSITY)
     independent = model.likelihood.independent(train, held_out).double().numpy()  # type: ignore[operator]
     return mean_of(-spent.loss - independent)
@@ -324,29 +326,31 @@ def gained(model: LatentModel, train: Rows, held_out: Rows, spent: information.C
 @torch.no_grad()
 def aggregated(stage: Stage, model: LatentModel) -> Figures:
     """I(x;z) and the gap between the aggregated posterior and the prior, over training rows; holes of the prior."""
-    if not model.is_stochastic:
+    if not model.has_rate:
         return {name: unknown(NO_DENSITY) for name in AGGREGATED}
     with stage.drawing("mutual_information"):
         q = model.encode(stage.train.spread(M))
-        z = q.rsample()
-        terms = information.information_terms(q, z)
-        rate = kl_divergence(q, model.prior(z)).double().numpy()
+        draw = q.draw()
+        terms = information.information_terms(q, draw.z[0])
+        spent = rate(q, model.p(), draw).double().numpy()
     found = information.mutual_information(terms)
     return {
-        "rate_train": mean_of(rate),
+        "rate_train": mean_of(spent),
         "mutual_information": found,
-        "marginal_kl": Estimate(float(rate.mean()) - found.value, reason=Message("reason.at_most") if found.reason else ""),
+        "marginal_kl": Estimate(float(spent.mean()) - found.value, reason=Message("reason.at_most") if found.reason else ""),
         "prior_holes": _prior_holes(stage, model, q),
     }
 
 
-def _prior_holes(stage: Stage, model: LatentModel, q: Distribution) -> Estimate:
+def _prior_holes(stage: Stage, model: LatentModel, q: CodeDistribution) -> Estimate:
     """Holes of the prior among the posteriors ``q`` of training rows."""
+    if model.space.not_continuous:
+        return unknown(model.space.not_continuous)
     n = len(stage.held_out)
     draws = max(1, min(information.MOST_DRAWS_FOR_HOLES, M // max(1, n)))  # a quantile of few rows hangs on each draw
     with stage.drawing("prior_holes"):
         of_held_out = model.encode(stage.held_out).rsample((draws,)).transpose(0, 1)
-        of_prior = model.prior(of_held_out[:, 0]).rsample((M,))
+        of_prior = OwnPrior().bind(model).sample(M)
     density = information.aggregated_log_density(q, of_held_out.flatten(0, 1)).reshape(n, draws)
     return information.prior_holes(information.aggregated_log_density(q, of_prior), density)
 
@@ -372,6 +376,8 @@ def kept_beside_pca(stage: Stage, model: LatentModel, active: int) -> Figures:
 
 def stretched(stage: Stage, model: LatentModel, subject: Subject, active: Tensor) -> Figures:
     """Spectral norm and condition of the decoder's Jacobian, over the fields that are numbers."""
+    if model.space.not_continuous:
+        return {name: unknown(model.space.not_continuous) for name in ("stretch", "condition")}
     numbers = torch.tensor([f.kind != CATEGORICAL for f in stage.fields])
     numbers = torch.nonzero(numbers.expand(stage.train.x[:1].numel())).squeeze(1)
     with stage.drawing("stretch"):
@@ -379,7 +385,7 @@ def stretched(stage: Stage, model: LatentModel, subject: Subject, active: Tensor
         points = z[torch.randperm(len(z))[:GEOMETRY_POINTS]]
 
     def decode(codes: Tensor) -> Tensor:
-        return model.decode(codes.unsqueeze(0)).mean.squeeze(0)[:, numbers]
+        return model.decode(model.space.project(codes).unsqueeze(0)).mean.squeeze(0)[:, numbers]
 
     if not len(numbers) or not bool(active.any()):
         none = unknown(Message("reason.no_number"))
@@ -408,15 +414,17 @@ def remembered(model: LatentModel, train: Rows, held_out: information.Costs, see
     return {"gap": overfitting.gap(held_out.loss, loss), "membership": area, "membership_at_1": found}
 
 
-def attributed(stage: Stage, model: LatentModel, law: LatentLaw) -> Figures:
+def attributed(stage: Stage, model: LatentModel, law: Prior) -> Figures:
     """Where the nats of a held-out row go, beside the overfitting gap: the family of q, the encoder, the prior."""
     rows = stage.held_out.spread(attribution.affordable(model))
     with stage.drawing("approximation"):
         losses = attribution.refine(model, rows, information.affordable(model)[1])
-    if losses is None:
+    if not model.has_rate:
         return {name: unknown(NO_DENSITY) for name in ATTRIBUTED}
     with stage.drawing("prior_mismatch"), torch.no_grad():
         z = model.encode(stage.held_out).rsample()
-    mismatch = attribution.prior_mismatch(z, lambda codes: model.prior(codes).log_prob(codes), law.log_prob)
-    values = (losses.refined - losses.bound, losses.amortised - losses.refined, mismatch)
-    return dict(zip(ATTRIBUTED, map(mean_of, values), strict=True))
+    mismatch = mean_of(attribution.prior_mismatch(z, OwnPrior().bind(model).log_prob, law.log_prob))
+    if losses is None:
+        return {"approximation": unknown(NOT_REFINED), "amortisation": unknown(NOT_REFINED), "prior_mismatch": mismatch}
+    gaps = {"approximation": losses.refined - losses.bound, "amortisation": losses.amortised - losses.refined}
+    return {**{name: mean_of(gap) for name, gap in gaps.items()}, "prior_mismatch": mismatch}

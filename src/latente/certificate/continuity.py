@@ -2,51 +2,16 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 from sklearn.neighbors import NearestNeighbors
-from torch import Tensor
 
 from latente.certificate.estimates import LEAST_CONTRAST, LEAST_ROWS, Array, Estimate, bootstrapped, too_few, unknown
-from latente.model.laws import factor, whitened
 from latente.words import Message
 
 RHO = 0.9
 CURVE = (0.95, 0.8)  # beside it
-
-
-@dataclass(frozen=True)
-class Moments:
-    """Mean [d] and Cholesky factor [d, d] of the covariance of codes, in double precision."""
-
-    mean: Tensor
-    cholesky: Tensor
-
-    @classmethod
-    def of(cls, z: Tensor) -> Moments:
-        """Of codes [N, d], N from 2."""
-        z = z.double()
-        return cls(z.mean(0), factor(z))
-
-    def draw(self, n: int) -> Tensor:
-        """Codes [n, d] of the normal law with these moments: the simple law that is the same for every model."""
-        return self._placed(torch.randn(n, len(self.mean), dtype=torch.float64))
-
-    def whitened(self, z: Tensor) -> Tensor:
-        """Codes [N, d] as they are where these moments are 0 and I."""
-        return whitened(z, self.mean, self.cholesky)
-
-    def neighbours(self, z: Tensor, rho: float = RHO) -> Tensor:
-        """z' = m + L (rho L^-1 (z - m) + sqrt(1 - rho^2) eps), [N, d]: as the moments stay, "near" has no scale."""
-        white = self.whitened(z)
-        return self._placed(rho * white + math.sqrt(1 - rho * rho) * torch.randn_like(white))
-
-    def _placed(self, white: Tensor) -> Tensor:
-        placed: Tensor = self.mean + white @ self.cholesky.T
-        return placed.float()
 
 
 def squared(a: Array, b: Array) -> Array:

@@ -19,6 +19,7 @@ INTERVAL = (2.5, 97.5)  # percentiles
 LEAST_ROWS = 20
 LEAST_CONTRAST = 0.1
 NOT_FINITE, NO_DENSITY = Message("reason.not_finite"), Message("reason.no_density")
+NOT_REFINED = Message("reason.not_refined")
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
-from torch import Tensor
-from torch.distributions import Distribution
-from torch.utils.flop_counter import FlopCounterMode
+from torch import Tensor, nn
 
 from latente.certificate.estimates import (
     INTERVAL,
@@ -23,14 +21,16 @@ from latente.certificate.estimates import (
     too_few,
     unknown,
 )
+from latente.model.codes import CodeDistribution
 from latente.model.latent_model import LatentModel
 from latente.rows import Rows
 from latente.words import Message
 
-IMPORTANCE_SAMPLES = 1000
+LAYERS = (nn.Linear, nn.Conv2d, nn.ConvTranspose2d)
+IMPORTANCE_SAMPLES, POINTS_AT_ONCE = 1000, 64
 BOUND_ROWS = 500
 VALUES_AT_ONCE = 4_000_000
-MOST_OPERATIONS = 2e11  # of all decodings for the bound; some seconds
+MAX_OPERATIONS = 2e10  # of all decodings for the bound; half a second
 LEAST_ROWS_TO_BOUND, LEAST_SAMPLES = 100, 100
 CAP_MARGIN = 0.5  # nats below log N within which an estimate of I(x;z) says "at least"
 AT_LEAST = "reason.at_least"
@@ -51,8 +51,8 @@ class Costs:
     @classmethod
     @torch.no_grad()
     def of(cls, model: LatentModel, rows: Rows, draws: int = 4) -> Costs:
-        """Averaged over some draws of q(z|x) (one where it is a point)."""
-        K = draws if model.is_stochastic else 1
+        """Averaged over some draws of q(z|x) (one where a row has one code)."""
+        K = draws if model.noise_size else 1
         traces = [model.trace(batch, K) for batch in rows.batches(batch_size(model, K))]
         rate, distortion = (torch.cat([getattr(t, name) for t in traces]).double() for name in ("rate", "distortion"))
         return cls(rate.numpy(), distortion.numpy())
@@ -70,15 +70,28 @@ def batch_size(model: LatentModel, K: int) -> int:
 
 @torch.no_grad()
 def operations(model: LatentModel) -> int:
-    """Multiplications and additions of one decoding."""
-    with FlopCounterMode(display=False) as counter:
-        model.decode(torch.zeros(1, 1, model.latent_dim))
-    return max(1, int(counter.get_total_flops()))
+    """Multiplications and additions of one decoding, about: those of its layers, counted as they run. torch's own counter would
+    first import a compiler.
+    """
+    counts = [model.footprint]
+
+    def count(layer: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
+        turned = isinstance(layer, nn.ConvTranspose2d)  # each value that comes in is multiplied, not each that goes out
+        values = (inputs[0] if turned else output).numel()
+        weight: Tensor = layer.weight  # type: ignore[assignment]
+        counts.append(2 * values * weight[0].numel())
+
+    layers = [layer for layer in model.modules() if isinstance(layer, LAYERS)]
+    hooks = [layer.register_forward_hook(count) for layer in layers]
+    model.decode(torch.zeros(1, 1, model.latent_dim))
+    for hook in hooks:
+        hook.remove()
+    return sum(counts)
 
 
 def affordable(model: LatentModel) -> tuple[int, int]:
     """Rows and draws for the importance-weighted bound: 500 and 1,000, and fewer where decoding is slow, first of the rows."""
-    decodings = MOST_OPERATIONS / operations(model)
+    decodings = MAX_OPERATIONS / operations(model)
     rows = int(min(BOUND_ROWS, max(LEAST_ROWS_TO_BOUND, decodings / IMPORTANCE_SAMPLES)))
     return rows, int(min(IMPORTANCE_SAMPLES, max(LEAST_SAMPLES, decodings / rows)))
 
@@ -91,21 +104,21 @@ def importance_bound(model: LatentModel, rows: Rows, K: int = IMPORTANCE_SAMPLES
     bounds, effective = [], []
     for batch in rows.batches(batch_size(model, K)):
         trace = model.trace(batch, K)
-        log_weights = (trace.log_likelihood + trace.log_prior_ratio).double()
+        log_weights = trace.log_weights.double()
         bounds.append(math.log(K) - torch.logsumexp(log_weights, 0))
         effective.append(1 / torch.softmax(log_weights, 0).square().sum(0))
     return torch.cat(bounds).numpy(), torch.cat(effective).numpy()
 
 
 @torch.no_grad()
-def aggregated_log_density(q: Distribution, z: Tensor) -> Array:
+def aggregated_log_density(q: CodeDistribution, z: Tensor) -> Array:
     """log (1/N) sum_j q(z|x_j) of points [M, d], [M]; ``q`` has batch shape [N]."""
-    parts = [torch.logsumexp(q.log_prob(points.unsqueeze(1)).double(), 1) for points in torch.split(z, 64)]
+    parts = [torch.logsumexp(q.pairs_log_prob(points), 1) for points in torch.split(z, POINTS_AT_ONCE)]
     return (torch.cat(parts) - math.log(q.batch_shape[0])).numpy()
 
 
 @torch.no_grad()
-def information_terms(q: Distribution, z: Tensor) -> Array:
+def information_terms(q: CodeDistribution, z: Tensor) -> Array:
     """log q(z_i|x_i) - log (1/N) sum_j q(z_i|x_j) of one draw for each row, [N]: their mean is I(x;z)."""
     return q.log_prob(z).double().numpy() - aggregated_log_density(q, z)
 
@@ -178,18 +191,25 @@ def _squared(values: Tensor, others: Sequence[Tensor], seen: Tensor | None) -> A
     return np.stack([(difference.square() * weight).sum(1).numpy() for difference in differences])
 
 
-def geometry(decode: Callable[[Tensor], Tensor], z: Tensor, scale: Tensor) -> tuple[Array, Array]:
+def geometry(
+    decode: Callable[[Tensor], Tensor], z: Tensor, scale: Tensor, dimensions: int | None = None
+) -> tuple[Array, Array]:
     """Spectral norm and condition of the decoder's Jacobian at codes [N, d], both [N].
 
     Column k is the change of the decoded means for one standard deviation ``scale`` [d] of dimension k, so that neither depends
-    on the units of the code; dimensions of scale 0 are left out. One dimension at a time, by a
-    derivative of a derivative: PyTorch's forward mode loads what it has deprecated.
+    on the units of the code; dimensions of scale 0 are left out. A derivative along a direction is the derivative of the one
+    backwards, by its factors: torch's forward mode would first import a compiler. Of a surface as many directions count as it
+    has ``dimensions``.
     """
-    columns = []
-    for k in torch.nonzero(scale).squeeze(1).tolist():
-        direction = torch.zeros_like(z)
-        direction[:, k] = scale[k]
-        columns.append(torch.autograd.functional.jvp(decode, z, direction)[1].detach())  # type: ignore[no-untyped-call]
+    z = z.detach().requires_grad_()
+    with torch.enable_grad():
+        decoded = decode(z)
+        factors = torch.zeros_like(decoded, requires_grad=True)
+        (backward,) = torch.autograd.grad((decoded * factors).sum(), z, create_graph=True)
+        columns = [
+            scale[k] * torch.autograd.grad(backward[:, k].sum(), factors, retain_graph=True)[0]
+            for k in torch.nonzero(scale).squeeze(1).tolist()
+        ]
     if not columns:
         nothing = np.zeros(len(z))
         return nothing, np.full(len(z), math.nan)
@@ -198,7 +218,7 @@ def geometry(decode: Callable[[Tensor], Tensor], z: Tensor, scale: Tensor) -> tu
     singular = torch.linalg.svdvals(jacobian.nan_to_num(0.0, 0.0, 0.0)).numpy()
     norm = np.where(finite, singular[:, 0], math.nan)
     with np.errstate(divide="ignore", invalid="ignore"):
-        return norm, norm / np.maximum(singular[:, -1], FLAT * singular[:, 0])
+        return norm, norm / np.maximum(singular[:, :dimensions][:, -1], FLAT * singular[:, 0])
 
 
 def spread_of(values: Array) -> Estimate:

@@ -63,13 +63,13 @@ class Modelled:
     """A trained model.
 
     Args:
-        model: the model; one whose codes are points takes its noise from the residuals of ``held_out``.
+        model: the model; one whose codes cost no rate takes its noise from the residuals of ``held_out``.
         fields: of the rows. held_out: rows that it did not learn from.
     """
 
     def __init__(self, model: LatentModel, fields: tuple[Field, ...], held_out: Rows) -> None:
         self.model = model
-        self.residuals = None if model.is_stochastic else Residuals.of(held_out, self.means(self.codes(held_out)), fields)
+        self.residuals = None if model.has_rate else Residuals.of(held_out, self.means(self.codes(held_out)), fields)
 
     @torch.no_grad()
     def codes(self, rows: Rows) -> Tensor:

@@ -109,13 +109,13 @@ def swap(console: Console, run: str, data: str, held_out: str, law: str, open_it
     """
     vae = open_it()
     rows = vae._read(data)
-    before, was = vae.certificate(held_out or None, train=rows), vae.law_.in_words
-    vae.refit_law(law, train=rows)
+    before, was = vae.certificate(held_out or None, train=rows), vae.fitted_prior_.in_words
+    vae.refit_prior(law, train=rows)
     certificate = vae.certificate(held_out or None, train=rows)
     _write_law(console, vae, rows, certificate, run, data)
     tell(console, certificate)
     console.table(("", "before", "after"), changed(before, certificate), title="\nWhat the other law changes")
-    console.say(f"\n{run} now has the law of codes: {vae.law_.in_words} (before: {was})")
+    console.say(f"\n{run} now has the law of codes: {vae.fitted_prior_.in_words} (before: {was})")
     console.report(certificate.to_dict())
 
 
@@ -138,7 +138,7 @@ def _write_law(console: Console, vae: VAE, rows: Any, certificate: Certificate, 
     from latente.words import speaking
 
     whole, folder = load(model_file(run)), Path(run)
-    whole.law_, whole.notes_ = vae.law_, vae.notes_
+    whole.fitted_prior_, whole.notes_ = vae.fitted_prior_, vae.notes_
     if not folder.is_dir():
         whole.save(folder)
         return
@@ -155,10 +155,10 @@ def _write_law(console: Console, vae: VAE, rows: Any, certificate: Certificate, 
 
 def tell_laws(console: Console, run: str, data: str, held_out: str, open_it: Callable[[], VAE]) -> None:
     """What each law of the codes would reach; the model stays as it is."""
-    from latente.studies.law_comparison import HEADER, compare_laws
+    from latente.studies.prior_comparison import HEADER, compare_priors
 
     with console.hearing_warnings():
-        found = compare_laws(open_it(), train=data, held_out=held_out or None)
+        found = compare_priors(open_it(), train=data, held_out=held_out or None)
     console.table(HEADER, found.lines(), title="Laws of the codes, by held-out rows; rate and loss as if each were the prior")
     for note in found.notes:
         console.remark(note)

@@ -15,7 +15,7 @@ from latente.cli.output import refuse_own_input
 from latente.cli.reading import Reading, reads
 
 if TYPE_CHECKING:
-    from latente.recipes import Recipe
+    from latente.catalogue import Recipe
 
 Recipes = Annotated[
     str,
@@ -88,6 +88,6 @@ def asked(recipes: str) -> dict[str, Recipe]:
         raise options.wrong("--recipes names no model; there are those of 'latente recipes'")
     if twice := next((text for text in texts if texts.count(text) > 1), None):
         raise options.wrong(f"{twice!r} is asked for twice")
-    from latente.recipes import recipe
+    from latente.catalogue import recipe
 
     return {text: recipe(name, **arguments) for text, (name, arguments) in parsed}

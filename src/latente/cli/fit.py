@@ -37,6 +37,14 @@ class Precision(StrEnum):
     bfloat16 = "bfloat16"
 
 
+class Effort(StrEnum):
+    """How long a good model is searched for."""
+
+    quick = "quick"
+    balanced = "balanced"
+    best = "best"
+
+
 RecipeText = Annotated[
     str,
     typer.Option(
@@ -67,8 +75,12 @@ MaxEpochs = Annotated[
 TimeLimit = Annotated[
     Any,
     typer.Option(
-        "--time-limit", parser=options.limit, metavar="SECONDS", help="Train no longer than this.", show_default="no limit"
+        "--time-limit", parser=options.limit, metavar="SECONDS", help="Fit no longer than this.", show_default="no limit"
     ),
+]
+EffortName = Annotated[
+    Effort,
+    typer.Option("--effort", help="quick trains once; balanced compares two starts; best adds runs up to 12 × as long."),
 ]
 BatchSize = Annotated[Any, typer.Option("--batch-size", parser=options.whole, metavar="N", help="Rows in a step.")]
 LearningRate = Annotated[Any, typer.Option("--learning-rate", parser=options.positive, metavar="X", help="Of the optimiser.")]
@@ -111,6 +123,7 @@ def fit(
     device: Device = AUTO,
     precision: PrecisionName = Precision.auto,
     kinds: KindsOfColumns = None,
+    effort: EffortName = Effort.balanced,
     seed: Seed = 0,
     resume: Resume = False,
     checkpoint_every: CheckpointEvery = 5.0,
@@ -134,9 +147,9 @@ def fit(
     """
     name, arguments = named(recipe)
     noise, noise_arguments = named(likelihood)
+    from latente.catalogue import recipe as find
     from latente.estimator import VAE
     from latente.model.parts import choose
-    from latente.recipes import recipe as find
 
     vae = VAE(
         find(name, **arguments),
@@ -152,6 +165,7 @@ def fit(
         random_state=seed,
         kinds=options.kinds(kinds),
         missing=(reading or {}).get("missing"),
+        effort=str(effort),
     )
     folder = Path(out or f"{stem(data)}-{name}")
     console, writes = Console(json, quiet), Writes(figures, certificate, lang)
@@ -237,17 +251,24 @@ def written(
     """Write the parts of a run to the stage of its folder; where they are, and the certificate."""
     from latente.report.run_folder import DRAWN, write_certificate, write_metrics, write_parts
     from latente.report.shown import Shown
+    from latente.training.stages import Stages
     from latente.words import language, speaking
 
+    stages = Stages(told=console.progress, seconds=vae.figures_["time"])
+    console.progress("intervals and privacy")
+    vae.complete()
     shown = Shown(vae, rows) if writes.figures else None
-    with speaking(writes.lang or language()) as say:
+    with stages("figures"), speaking(writes.lang or language()) as say:
         paths = write_parts(vae, shown, stage)
-    paths |= surveyed(vae, stage, console)
-    certificate = certified(vae, console) if writes.certificate else None
+    with stages("survey"):
+        paths |= surveyed(vae, stage, console)
+    with stages("certificate"):
+        certificate = certified(vae, console) if writes.certificate else None
     if certificate is not None:
         paths["certificate"] = write_certificate(certificate, stage)
     if shown is not None:
-        paths |= reported(shown, stage, folder, console, lang=say.lang, certificate=certificate, source=source)
+        with stages("report"):
+            paths |= reported(shown, stage, folder, console, lang=say.lang, certificate=certificate, source=source)
     wanted = [
         "survey",
         *([*DRAWN, "report"] if shown else []),
@@ -374,14 +395,17 @@ def stem(data: str) -> str:
 
 def summary(vae: VAE, folder: Path, rows_seen: int) -> str:
     """What came of a fit, in a few lines."""
+    from latente.training.stages import Stages
+
     f, where = vae.figures_, "held-out" if vae.figures_["held_out_rows"] else "training"
     trained = f"{counted(rows_seen, 'row')}, {counted(f['epochs'], 'epoch')}, {f['seconds']:.1f} s ({f['finished']})"
-    measured = f"distortion {f['distortion']:.2f} + rate {f['rate']:.2f}" if vae.model_.is_stochastic else "−log p(x|z)"
+    measured = f"distortion {f['distortion']:.2f} + rate {f['rate']:.2f}" if vae.model_.has_rate else "−log p(x|z)"
     return "\n".join(
         (
             f"{vae.recipe_.name}: {trained}",
             f"code: {f['active_units']} active of {counted(f['latent_dim'], 'dimension')}",
             f"loss: {f['loss']:.2f} nats per {where} row ({measured})",
+            f"time: {Stages(seconds=f['time'])}",
             f"run:  {folder} (next: latente info {folder}, latente sample {folder} -n 1000 -o OUT)",
         )
     )

@@ -39,7 +39,7 @@ def info(run: Run, json: Json = False, quiet: Quiet = False) -> None:
 
     console = Console(json, quiet)
     path, vae = model_file(run), open_model(run)
-    law = vae.law_.in_words
+    law = vae.fitted_prior_.in_words
     parts = {role: part["name"] for role, part in vae.model_.config().items()}
     about = {"file": str(path), "recipe": vae.recipe_.name, "latente": _version(path)}
     columns, missing = describe(vae), missing_parts(Path(run))

@@ -17,7 +17,7 @@ def recipes(json: Json = False, quiet: Quiet = False) -> None:
       latente recipes
       latente fit wine.csv --recipe beta-vae:beta=2
     """
-    from latente.recipes import recipes as every
+    from latente.catalogue import recipes as every
 
     console = Console(json, quiet)
     known = [{"name": r.name, "summary": r.summary, "reference": r.reference, "arguments": arguments(r.name)} for r in every()]
@@ -28,7 +28,7 @@ def recipes(json: Json = False, quiet: Quiet = False) -> None:
 
 def arguments(name: str) -> dict[str, Any]:
     """Arguments of a recipe that have a default, with it."""
-    from latente.recipes import PUBLISHED
+    from latente.catalogue import PUBLISHED
 
     parameters = inspect.signature(PUBLISHED[name]).parameters
     return {key: value.default for key, value in parameters.items() if value.default is not inspect.Parameter.empty}

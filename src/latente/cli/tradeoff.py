@@ -54,9 +54,9 @@ def tradeoff(
       latente tradeoff wine.csv --dims 1,2,4,8 --time-limit 60 -o wine-tradeoff
     """
     name, arguments = named(recipe)
+    from latente.catalogue import recipe as find
     from latente.data import read
     from latente.estimator import text_columns
-    from latente.recipes import recipe as find
     from latente.report.study_pages import TRADEOFF, claim_study, write_tradeoff
     from latente.studies.tradeoff import HEADER
     from latente.studies.tradeoff import tradeoff as made

@@ -40,6 +40,8 @@ def _stacked(rows: list[Tensor]) -> Tensor:
 
 
 def _is_record(source: Mapping[Any, Any]) -> bool:
+    if hasattr(source, "shape"):  # a sparse matrix may be a dictionary, too
+        return False
     return bool(source) and all(isinstance(value, str) or not hasattr(value, "__len__") for value in source.values())
 
 

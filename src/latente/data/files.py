@@ -12,7 +12,7 @@ import os
 import re
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -145,12 +145,12 @@ def _excel(file: Path, sheet: str | None, asked: Reading, texts: Collection[str]
         from openpyxl import load_workbook
     except ModuleNotFoundError as error:
         raise DataError("reading .xlsx needs openpyxl: pip install 'latente[excel]', or save the sheet as CSV") from error
-    book = load_workbook(file, read_only=True, data_only=True)
-    if sheet is not None and sheet not in book.sheetnames:
-        raise DataError(
-            f"it has the sheets {quoted(book.sheetnames)}: name one of them, as in '{file.name}:{book.sheetnames[0]}'"
-        )
-    rows = [list(map(_as_text, row)) for row in (book[sheet] if sheet else book.worksheets[0]).iter_rows(values_only=True)]
+    with closing(load_workbook(file, read_only=True, data_only=True)) as book:
+        names = book.sheetnames
+        if sheet is not None and sheet not in names:
+            raise DataError(f"it has the sheets {quoted(names)}: name one of them, as in '{file.name}:{names[0]}'")
+        chosen = book[sheet] if sheet else book.worksheets[0]
+        rows = [list(map(_as_text, row)) for row in chosen.iter_rows(values_only=True)]
     return read_rows(rows, asked, texts, known)
 
 

@@ -25,7 +25,7 @@ from torch import Tensor
 from latente.data.containers import Array
 
 MAGIC = b"LATENTE\0"
-VERSION = 1
+VERSION = 2
 ALIGNED = 8
 
 

@@ -113,8 +113,8 @@ def lesson_models(data: Any, seed: int = 0) -> Lesson:
     """Small models of pictures or of a table: autoencoders with more and more dimensions, and models at growing beta; some
     seconds for thousands of rows.
     """
+    from latente.catalogue import recipe
     from latente.estimator import VAE, Autoencoder
-    from latente.recipes import recipe
 
     def of(vae: VAE) -> Subject:
         return Subject(vae.fit(data, observer=_left_as_it_is), Survey.of(vae, side=LESSON_SIDE))

@@ -7,6 +7,7 @@ weights, which were learnt from the rows. What the weights give away is measured
 
 from __future__ import annotations
 
+import copy
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,19 +15,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from sklearn.mixture import GaussianMixture
 
 from latente.data import ImageCodec, Images, Table, TableCodec, read
 from latente.data.containers import Array
 from latente.errors import DataError
 from latente.explorer.block import Block
-from latente.explorer.program import Unknown, description, is_exact, multiply_adds, operations
+from latente.explorer.forward import Forward
+from latente.explorer.laws import law_of, prior_of
+from latente.explorer.recorder import Unknown
 from latente.explorer.survey import PlaneOf, Survey, posterior_moments
 from latente.explorer.units import in_units, kept, units
-from latente.model.latent_model import LatentModel
-from latente.model.laws import LatentLaw
 from latente.rows import Rows
-from latente.seeding import seeded
 from latente.version import __version__
 from latente.words import LANGUAGES, Message, said
 
@@ -37,7 +36,6 @@ if TYPE_CHECKING:
 TOO_LARGE = 30_000_000  # multiply-adds of one row, beyond which a page does not decode by itself
 MOST_WHOLE_ROWS = 20_000
 MOST_COLOURS, COLOUR_BYTES = 32, 1_500_000
-LAW_DRAWS, LAW_COMPONENTS = 10_000, 30
 FEWEST = 20  # rows that a page without rows may be measured by, and tell of unsaid: of fewer, sums tell nearly what each is
 FIGURES = ("loss", "distortion", "rate", "active_units", "rows", "held_out_rows")
 
@@ -148,15 +146,15 @@ def _model(subject: Subject, block: Block, notes: list[Message], served: bool) -
     return {
         "recipe": vae.recipe_.name,
         "beta": _beta(vae),
-        "stochastic": model.is_stochastic,
+        "stochastic": model.has_rate,
         "d": model.latent_dim,
         "names": [f"z{j + 1}" for j in range(model.latent_dim)],
         "active": list(survey.active),
         "centre": block.add(survey.centre),
         "spread": block.add(survey.spread),
         "planes": [_plane(plane, block) for plane in survey.planes],
-        "law": _law(vae.law_, block, notes, vae.seed_),
-        "prior": _prior(model, block, notes) if model.is_stochastic else None,
+        "law": law_of(vae.fitted_prior_, block, notes, vae.seed_),
+        "prior": prior_of(model, block, notes) if model.has_rate else None,
         "units": units(vae.codec_, model.likelihood, block),
         "multiply_adds": cost,
         "computed": computed,
@@ -167,25 +165,22 @@ def _model(subject: Subject, block: Block, notes: list[Message], served: bool) -
 
 
 def _computed(vae: VAE, block: Block, notes: list[Message], served: bool) -> tuple[dict[str, Any], int]:
-    """Encoder, posterior, decoder and likelihood as numbers, and the multiply-adds of decoding one row.
-
-    Networks that the page can't, or is not to, run are None: the server runs them, and the page does the rest.
+    """Decoder and encoder as graphs, and the multiply-adds of decoding one row; None where the page can't, or is not to, run:
+    the server runs them.
     """
-    model = vae.model_
-    found: dict[str, Any] = {"masked": bool(getattr(model.encoder, "masked", True))}
+    graphs = Forward(copy.deepcopy(vae.model_).to("cpu", torch.float64).eval(), vae.codec_).graphs()
+    found: dict[str, Any] = {"decoder": None, "encoder": None}
     cost = 0
     try:
-        found["likelihood"] = description(model.likelihood, block)
-        cost = multiply_adds(operations(model.decoder, Block())) + int(found["likelihood"].get("cost", 0))
+        decoder = next(graphs)
+        cost = decoder.multiply_adds
         if cost > TOO_LARGE:
             raise Unknown(Message("explorer.too_large", cost=cost / 1e6))
-        found["decoder"] = operations(model.decoder, block)
-        found["posterior"], found["encoder"] = description(model.posterior, block), operations(model.encoder, block)
+        found["decoder"], found["encoder"] = decoder.write(block), next(graphs).write(block)
     except Unknown as error:
-        by = ("server" if served else "needs_server") if "likelihood" in found else "not_decoded"
-        cause = {"cause": error.args[0], "by": Message(f"explorer.{by}")}
-        notes.append(Message("explorer.not_computed", recipe=vae.recipe_.name, **cause))
-    return dict.fromkeys(("encoder", "posterior", "decoder", "likelihood")) | found, cost
+        by = Message("explorer.server" if served else "explorer.needs_server")
+        notes.append(Message("explorer.not_computed", recipe=vae.recipe_.name, cause=error.args[0], by=by))
+    return found, cost
 
 
 def _beta(vae: VAE) -> float | None:
@@ -200,33 +195,6 @@ def _plane(plane: PlaneOf, block: Block) -> dict[str, Any]:
     ends = {name: block.add(getattr(plane, name)) for name in ("origin", "across", "up")}
     posterior = None if plane.posterior is None else block.grid(plane.posterior)
     return {"kind": plane.kind, "dimensions": plane.dimensions, **ends, "range": plane.range, "posterior": posterior}
-
-
-def _law(law: LatentLaw, block: Block, notes: list[Message], seed: int) -> dict[str, Any]:
-    """What new codes are drawn from, and a mixture by which its density is drawn."""
-    if is_exact(law):
-        exact = description(law, block)
-        return {"draws": exact, "density": exact}
-    with seeded(seed):
-        drawn = law.sample(LAW_DRAWS).double().numpy()
-    mixture = GaussianMixture(LAW_COMPONENTS, reg_covar=1e-6, random_state=seed % 2**32, max_iter=60, tol=1e-2).fit(drawn)
-    factors = np.linalg.cholesky(mixture.covariances_)
-    arrays = {"weights": mixture.weights_, "means": mixture.means_, "cholesky": factors}
-    density = {"type": "mixture", **{name: block.add(values, "f8") for name, values in arrays.items()}}
-    notes.append(Message("explorer.mixture", name=repr(law.name), n=LAW_DRAWS))
-    try:
-        return {"draws": description(law, block), "density": density}
-    except Unknown:
-        return {"draws": density, "density": density}
-
-
-def _prior(model: LatentModel, block: Block, notes: list[Message]) -> dict[str, Any] | None:
-    """The prior as a mixture; None, and a note, where the page does not know it."""
-    try:
-        return description(model.prior, block)
-    except Unknown as error:
-        notes.append(Message("explorer.no_prior", cause=error.args[0]))
-        return None
 
 
 def _certificate(certificate: Certificate | None) -> dict[str, Any]:

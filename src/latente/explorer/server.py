@@ -29,7 +29,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from latente.errors import DataError, LatenteError
 from latente.explorer.export import page
-from latente.rows import Rows
+from latente.explorer.forward import Forward
 
 if TYPE_CHECKING:
     from latente.estimator import VAE
@@ -158,8 +158,7 @@ class Networks:
     """The networks of models, asked over sockets: of each kind of request a socket's newest one is answered."""
 
     def __init__(self, vaes: Sequence[VAE]) -> None:
-        self.models = [vae.model_ for vae in vaes]
-        self.shapes = [vae.codec_.shape for vae in vaes]
+        self.models = [Forward(vae.model_, vae.codec_) for vae in vaes]
         self.open = 0
 
     async def answer(self, ws: WebSocket) -> None:
@@ -212,10 +211,9 @@ class Networks:
     def _values(self, place: int, network: str, x: Any, seen: Any) -> Any:
         if not 0 <= place < len(self.models) or network not in ("decoder", "encoder"):
             raise DataError("there is no such network")
-        model, given = self.models[place], torch.tensor(x, dtype=torch.float32)
+        forward, given = self.models[place], torch.tensor(x, dtype=torch.float32).reshape(1, -1)
         if network == "decoder":
-            return model.decoder(given.reshape(1, 1, model.latent_dim)).double().flatten().numpy()
-        mask = None if seen is None else torch.tensor(seen).bool().reshape(1, *self.shapes[place])
-        q = model.encode(Rows(given.reshape(1, *self.shapes[place]), mask))
-        spread = q.stddev if model.is_stochastic else torch.zeros_like(q.mean)
-        return torch.cat([q.mean, spread], 1).double().flatten().numpy()
+            values = forward.decoded(given)
+        else:
+            values = forward.encoded(given, None if seen is None else torch.tensor(seen).reshape(1, -1))
+        return values.double().flatten().numpy()

@@ -20,10 +20,10 @@ import torch
 from torch import Tensor
 
 from latente.data.containers import Array
-from latente.errors import StorageError
+from latente.errors import DataError, StorageError
+from latente.explorer.forward import Forward
 from latente.explorer.units import population_of
 from latente.files import Count, checked, fitting, read_tensors, write_tensors
-from latente.model.cells import CellFields
 from latente.model.latent_model import LatentModel
 from latente.rows import Rows, levels_of
 from latente.seeding import seeded
@@ -126,9 +126,11 @@ class Survey:
                 without rows.
             side: of the grids.
         """
+        if vae.model_.space.not_explored:
+            raise DataError(f"{vae.recipe_.name}: {vae.model_.space.not_explored}")
         rows = rows if rows is not None else rows_at_hand(vae)
         mean, sd = _codes(vae, rows)
-        active = tuple(_telling(vae.model_, mean))
+        active = tuple(_telling(Forward(vae.model_, vae.codec_), mean))
         planes = tuple(_plane(*where, mean, sd, vae.model_, side if rows is not None else 0) for where in _planes(mean, active))
         population = tuple(population_of(vae.codec_, vae.model_.likelihood, rows))
         kept = None if rows is None else _kept(vae, rows.spread(MOST_ROWS), mean)
@@ -203,18 +205,17 @@ def _codes(vae: VAE, rows: Rows | None) -> tuple[Array, Array]:
     """Means and standard deviations of the posteriors of rows, both [N, d]; without rows, draws from the law."""
     if rows is None:
         with seeded(vae.seed_):
-            z = vae.law_.sample(MOST_ROWS // 2).double().numpy()
+            z = vae.fitted_prior_.sample(MOST_ROWS // 2).double().numpy()
         return z, np.zeros_like(z)
     return posterior_moments(vae.model_, rows.spread(MOST_ROWS))
 
 
 @torch.no_grad()
 def posterior_moments(model: LatentModel, rows: Rows, batch: int = 2048) -> tuple[Array, Array]:
-    """Means and standard deviations of q(z|x), both float64 [N, d]; the latter are 0 for a point mass."""
+    """Means and standard deviations of q(z|x), both float64 [N, d]."""
     parts = [model.encode(part) for part in rows.batches(batch)]
-    mean = torch.cat([q.mean for q in parts])
-    sd = torch.cat([q.stddev for q in parts]) if model.is_stochastic else torch.zeros_like(mean)
-    return mean.double().numpy(), sd.double().numpy()
+    mean, sd = (torch.cat(values).double().numpy() for values in zip(*((q.code, q.deviation) for q in parts), strict=True))
+    return mean, sd
 
 
 def _kept(vae: VAE, rows: Rows, codes: Array) -> float | None:
@@ -229,24 +230,14 @@ def _kept(vae: VAE, rows: Rows, codes: Array) -> float | None:
 
 
 @torch.no_grad()
-def _telling(model: LatentModel, codes: Array) -> list[int]:
+def _telling(forward: Forward, codes: Array) -> list[int]:
     """Dimensions by how much decoded rows change with them, within a standard deviation of the codes."""
     some = torch.from_numpy(codes[np.linspace(0, len(codes) - 1, min(PROBED, len(codes))).astype(int)]).float()
     steps = torch.from_numpy(codes.std(0)).float().diag()
-    differences = [_expected(model, some + step) - _expected(model, some - step) for step in steps]
+    differences = [forward.expected(some + step) - forward.expected(some - step) for step in steps]
     change = torch.stack(differences).square().sum(2).mean(1)
     order = torch.argsort(change, descending=True, stable=True)
     return [int(j) for j in order if change[j] >= TELLING**2 * change.max()] or [int(order[0])]
-
-
-def _expected(model: LatentModel, z: Tensor) -> Tensor:
-    """What is expected of each field, and of levels their probabilities: [N, F']."""
-    px = model.decode(z.unsqueeze(0))
-    if not isinstance(px, CellFields):
-        return px.mean.squeeze(0)
-    part = px.part
-    each = [torch.softmax(x, -1) if part.nominal[f] else part.expected(f, x).unsqueeze(-1) for f, x in enumerate(px.logits)]
-    return torch.cat(each, -1).squeeze(0)
 
 
 def _read(p: int, plane: Plane, held: dict[str, Array]) -> PlaneOf:
@@ -296,7 +287,7 @@ def _plane(
 ) -> PlaneOf:
     ways = [(mean - origin) @ way for way in (across, up)]
     spreads = [np.sqrt(np.square(sd) @ np.square(way)) for way in (across, up)]
-    least = UNIT if model.is_stochastic and dimensions is not None else 0.0
+    least = UNIT if model.has_rate and dimensions is not None else 0.0
     ends = [_range(way, least) for way in ways]
     posterior = _density(ways, spreads, ends, side) if side else None
     return PlaneOf(kind, dimensions, origin, across, up, (*ends[0], *ends[1]), posterior)

@@ -102,6 +102,17 @@ class AutoregressiveFields(FieldsDistribution):
         """Each column's mean (of levels the most likely one), given those of the columns before it."""
         return self.walk(self.part.expected)
 
+    def bin_probabilities(self, ends: Sequence[Tensor]) -> Tensor:
+        """As in the base class; a field's bins are its cells, and the fields before it are at their means."""
+        found: list[Tensor] = []
+
+        def expected(f: int, logits: Tensor) -> Tensor:
+            found.append(torch.softmax(logits, -1))
+            return self.part.expected(f, logits)
+
+        self.walk(expected)
+        return torch.cat(found, -1).squeeze(1)
+
     def average(self, weights: Tensor) -> Tensor:
         return self.part.average(self.mean, weights)
 

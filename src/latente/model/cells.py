@@ -497,6 +497,10 @@ class CellFields(FieldsDistribution):
         index = cells.index(x)
         return grouped_log_prob(cells, self.grouped, index) - cells.log_size_of(x, index)
 
+    def bin_probabilities(self, ends: Sequence[Tensor]) -> Tensor:
+        """As in the base class; a field's bins are its cells."""
+        return torch.cat([torch.softmax(logits, -1) for logits in self.logits], -1).squeeze(1)
+
     def sample(self) -> Tensor:
         drawn = [self.part.cells.draw(f, each, torch.rand(each.shape[:-1])) for f, each in enumerate(self.logits)]
         return torch.stack(drawn, -1)

@@ -1,7 +1,7 @@
-"""Distributions of codes and of rows, with the interface of :mod:`torch.distributions`.
+"""Distributions of rows given a code, with the interface of :mod:`torch.distributions`.
 
-They are classes of our own, and not torch's, for one reason each: torch's check their arguments and broadcast at every
-construction, which costs more than the arithmetic of a small model, and know nothing of fields that were not seen.
+They are classes of our own because torch's check their arguments and broadcast at every construction, which costs more than the
+arithmetic of a small model, and do not marginalise missing values.
 """
 
 from __future__ import annotations
@@ -9,12 +9,13 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
-from torch.distributions import Distribution, register_kl
+
+from latente.model.special import bin_probabilities, student_cdf
 
 Intervals = Sequence[tuple[float, float]]
 LOG_2PI = math.log(2 * math.pi)
@@ -23,134 +24,6 @@ LOG_2PI = math.log(2 * math.pi)
 def full_precision(value: Tensor) -> Tensor:
     """Networks may run in bfloat16; densities are never computed in it."""
     return value.float() if value.dtype == torch.bfloat16 else value
-
-
-class DiagonalNormal(Distribution):
-    """Normal law of a code with independent dimensions, ``N(loc, diag(exp(log_variance)))``; batch shape [B], event [d]."""
-
-    arg_constraints: ClassVar[dict[str, Any]] = {}
-    has_rsample = True
-
-    def __init__(self, loc: Tensor, log_variance: Tensor) -> None:
-        self.loc, self.log_variance = loc, log_variance
-        super().__init__(loc.shape[:-1], loc.shape[-1:], validate_args=False)
-
-    @property
-    def mean(self) -> Tensor:
-        """The centre, [B, d]."""
-        return self.loc
-
-    @property
-    def stddev(self) -> Tensor:
-        """Standard deviations, [B, d]."""
-        return torch.exp(0.5 * self.log_variance)
-
-    def rsample(self, sample_shape: torch.Size | tuple[int, ...] = ()) -> Tensor:  # type: ignore[override]
-        """Reparametrised draws (Kingma and Welling 2014, eq. 4), [*sample_shape, B, d]."""
-        noise = torch.randn((*sample_shape, *self.loc.shape), dtype=self.loc.dtype, device=self.loc.device)
-        return self.at(noise)
-
-    def at(self, noise: Tensor) -> Tensor:
-        """The points that standard normal ``noise``, [B, d] or [K, B, d], is mapped to."""
-        loc, stddev = self.loc, self.stddev
-        if noise.dim() > loc.dim():  # said outright, or autograd sums over K even where it is 1
-            loc, stddev = loc.unsqueeze(0), stddev.unsqueeze(0)
-        return loc + stddev * noise
-
-    def log_prob(self, value: Tensor) -> Tensor:
-        """Log-density in nats, event summed: [..., B, d] to [..., B]."""
-        standardised = (value - self.loc).square() * torch.exp(-self.log_variance)
-        return -0.5 * (standardised + self.log_variance + LOG_2PI).sum(-1)
-
-
-class StandardNormal(Distribution):
-    """``N(0, I)`` over codes of ``d`` dimensions."""
-
-    arg_constraints: ClassVar[dict[str, Any]] = {}
-    has_rsample = True
-
-    def __init__(self, like: Tensor, d: int) -> None:
-        self.like, self.d = like, d
-        super().__init__(torch.Size(), torch.Size((d,)), validate_args=False)
-
-    def rsample(self, sample_shape: torch.Size | tuple[int, ...] = ()) -> Tensor:  # type: ignore[override]
-        """Draws, [*sample_shape, d]."""
-        return torch.randn((*sample_shape, self.d), dtype=self.like.dtype, device=self.like.device)
-
-    def log_prob(self, value: Tensor) -> Tensor:
-        """Log-density in nats, [..., d] to [...]."""
-        return -0.5 * (value.square().sum(-1) + self.d * LOG_2PI)
-
-
-class PointMass(Distribution):
-    """All mass on one code: an autoencoder's "posterior". It has no density, so its log-probability is refused."""
-
-    arg_constraints: ClassVar[dict[str, Any]] = {}
-    has_rsample = True
-
-    def __init__(self, loc: Tensor) -> None:
-        self.loc = loc
-        super().__init__(loc.shape[:-1], loc.shape[-1:], validate_args=False)
-
-    @property
-    def mean(self) -> Tensor:
-        """The code, [B, d]."""
-        return self.loc
-
-    def rsample(self, sample_shape: torch.Size | tuple[int, ...] = ()) -> Tensor:  # type: ignore[override]
-        """The code itself, ``sample_shape`` times."""
-        return self.loc.expand(*sample_shape, *self.loc.shape)
-
-
-class NormalMixture(Distribution):
-    """A mixture of S normals over codes of ``d`` dimensions, each with independent dimensions.
-
-    Args:
-        logits: of the components, [S].
-        loc, log_variance: of each, [S, d].
-    """
-
-    arg_constraints: ClassVar[dict[str, Any]] = {}
-    has_rsample = False
-
-    def __init__(self, logits: Tensor, loc: Tensor, log_variance: Tensor) -> None:
-        self.log_weights, self.components = torch.log_softmax(logits, 0), DiagonalNormal(loc, log_variance)
-        super().__init__(torch.Size(), loc.shape[1:], validate_args=False)
-
-    def rsample(self, sample_shape: torch.Size | tuple[int, ...] = ()) -> Tensor:  # type: ignore[override]
-        """Draws, [*sample_shape, d]; no gradient goes through the choice of a component."""
-        chosen = torch.multinomial(self.log_weights.exp(), math.prod(sample_shape), replacement=True)
-        drawn = DiagonalNormal(self.components.loc[chosen], self.components.log_variance[chosen]).rsample()
-        return drawn.view(*sample_shape, -1)
-
-    def log_prob(self, value: Tensor) -> Tensor:
-        """Log-density in nats, [..., d] to [...]."""
-        return torch.logsumexp(self.log_weights + self.components.log_prob(value.unsqueeze(-2)), -1)
-
-
-@register_kl(DiagonalNormal, NormalMixture)  # type: ignore[no-untyped-call, untyped-decorator]
-def _kl_diagonal_mixture(q: DiagonalNormal, p: NormalMixture) -> Tensor:
-    """-log sum_s p(s) exp(-KL(q || p_s)), [B]: at least KL(q || p) (Hershey and Olsen 2007), and the exact rate of q(z|x) and
-    the best q(s|x) where the component s is a part of the code.
-    """
-    loc, log_variance = q.loc.unsqueeze(1), q.log_variance.unsqueeze(1)
-    difference = log_variance - p.components.log_variance
-    distance = (loc - p.components.loc).square() * torch.exp(-p.components.log_variance)
-    each = 0.5 * (difference.exp() - difference - 1 + distance).sum(-1)
-    return -torch.logsumexp(p.log_weights - each, 1)
-
-
-@register_kl(DiagonalNormal, StandardNormal)  # type: ignore[no-untyped-call, untyped-decorator]
-def _kl_diagonal_standard(q: DiagonalNormal, p: StandardNormal) -> Tensor:
-    """KL(q || N(0, I)) in closed form (Kingma and Welling 2014, appendix B), [B]."""
-    return _RateOfNormal.apply(q.loc, q.log_variance)  # type: ignore[no-any-return, no-untyped-call]
-
-
-@register_kl(PointMass, NormalMixture)  # type: ignore[no-untyped-call, untyped-decorator]
-@register_kl(PointMass, StandardNormal)  # type: ignore[no-untyped-call, untyped-decorator]
-def _kl_point(q: PointMass, p: Distribution) -> Tensor:
-    """An autoencoder pays nothing for its code: there is no rate to count."""
-    return q.loc.new_zeros(q.loc.shape[:-1])
 
 
 @dataclass(frozen=True)
@@ -180,6 +53,18 @@ class FieldsDistribution:
     def field_log_prob(self, x: Tensor) -> Tensor:
         """Log-density of each field, [B, F] to [K, B, F]."""
         raise NotImplementedError
+
+    def cdf(self, x: Tensor) -> Tensor:
+        """Probability of a value of each field that is not above, [B, F] to [K, B, F]."""
+        raise NotImplementedError
+
+    def bin_probabilities(self, ends: Sequence[Tensor]) -> Tensor:
+        """How probable each bin of each field is, [K, bins], field after field; for codes [K, 1, d].
+
+        Args:
+            ends: of each field the upper ends of its bins, but of the last one, which has all that is above.
+        """
+        return bin_probabilities(self.cdf, ends)
 
     def sample(self) -> Tensor:
         """One draw for each code, [K, B, F]."""
@@ -242,6 +127,10 @@ class NormalFields(FieldsDistribution):
             return super().row_log_prob(x, mask)
         return _NormalLogProb.apply(x.flatten(1), self.mean, self.log_sigma)  # type: ignore[no-any-return, no-untyped-call]
 
+    def cdf(self, x: Tensor) -> Tensor:
+        value: Tensor = torch.special.ndtr((x - self.mean) * torch.exp(-self.log_sigma))
+        return value
+
     def sample(self) -> Tensor:
         return self.mean + torch.exp(self.log_sigma) * torch.randn_like(self.mean)
 
@@ -257,6 +146,9 @@ class StudentTFields(FieldsDistribution):
         half = 0.5 * (self.df + 1)
         normaliser = torch.lgamma(half) - torch.lgamma(0.5 * self.df) - 0.5 * torch.log(math.pi * self.df) - self.log_sigma
         return normaliser - half * torch.log1p(residual.square() / self.df)
+
+    def cdf(self, x: Tensor) -> Tensor:
+        return student_cdf((x - self.mean) * torch.exp(-self.log_sigma), self.df)
 
     def sample(self) -> Tensor:
         chi2 = 2 * torch._standard_gamma((0.5 * self.df).expand_as(self.mean).contiguous())
@@ -280,6 +172,9 @@ class BernoulliFields(FieldsDistribution):
     def row_log_prob(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
         """As in the base class; with every field seen, in the fewest passes over the fields."""
         return super().row_log_prob(x, mask) if mask is not None else bernoulli_log_prob(x.flatten(1), self.logits)
+
+    def cdf(self, x: Tensor) -> Tensor:
+        return torch.where(x < 0, 0.0, torch.where(x < 1, 1 - self.mean, 1.0))
 
     def sample(self) -> Tensor:
         return torch.bernoulli(self.mean)
@@ -305,6 +200,14 @@ class ContinuousBernoulliFields(BernoulliFields):
         value = 1 / -torch.expm1(-magnitude) - 1 / magnitude
         return torch.where(near, 0.5 + self.logits / 12, torch.where(t > 0, value, 1 - value))
 
+    def cdf(self, x: Tensor) -> Tensor:
+        """(e^(t x) - 1) / (e^t - 1), for t > 0 by its complement, so that it can't overflow."""
+        t, near = self._safe_logits()
+        x = x.clamp(0, 1)
+        within = torch.where(t > 0, 1 - x, x)
+        value = torch.expm1(-t.abs() * within) / torch.expm1(-t.abs())
+        return torch.where(near, x + 0.5 * self.logits * x * (x - 1), torch.where(t > 0, 1 - value, value))
+
     def sample(self) -> Tensor:
         """Inverse of the distribution function, log(1 + u (e^t - 1)) / t, written so that it can't overflow."""
         t, near = self._safe_logits()
@@ -326,7 +229,7 @@ class ContinuousBernoulliFields(BernoulliFields):
         return result
 
 
-# The three below are sums whose derivatives are shorter than what autograd makes of them. This is where a model's time outside
+# The two below are sums whose derivatives are shorter than what autograd makes of them. This is where a model's time outside
 # its matrix products goes: of a picture's in passes over the pixels, of a small table's in the number of operations.
 
 
@@ -356,22 +259,6 @@ class _NormalLogProb(torch.autograd.Function):
         weighted = residual * g
         to_sigma = (weighted * residual).sum((0, 1)) - gradient.sum() if ctx.needs_input_grad[2] else None
         return None, weighted * precision, to_sigma
-
-
-class _RateOfNormal(torch.autograd.Function):
-    """KL(N(mu, v) || N(0, I)), with derivatives mu, and (v - 1) / 2 in log v."""
-
-    @staticmethod
-    def forward(ctx: Any, loc: Tensor, log_variance: Tensor) -> Tensor:
-        excess = torch.expm1(log_variance)
-        ctx.save_for_backward(loc, excess)
-        return (loc * loc).add_(excess).sub_(log_variance).sum(-1).mul_(0.5)
-
-    @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor]:
-        loc, excess = ctx.saved_tensors
-        g = gradient.unsqueeze(-1)
-        return loc * g, excess * (0.5 * g)
 
 
 class _BernoulliLogProb(torch.autograd.Function):

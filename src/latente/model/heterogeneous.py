@@ -11,6 +11,7 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Sequence
+from functools import partial
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -23,6 +24,7 @@ from latente.errors import ModelError
 from latente.model.distributions import LOG_2PI, FieldsDistribution
 from latente.model.likelihoods import LOG_SIGMA_FLOOR, SPEED, Likelihood, inverse_softplus
 from latente.model.parts import register
+from latente.model.special import betainc, bin_probabilities
 from latente.rows import BINARY, CATEGORICAL, Field, Record, Rows
 
 FINE = 0.01  # a grid finer than this share of the spread is as good as none
@@ -94,6 +96,10 @@ class Law(nn.Module):
 
     def sample(self, theta: Tensor) -> Tensor:
         """A draw for each code."""
+        raise NotImplementedError
+
+    def cdf(self, theta: Tensor, x: Tensor) -> Tensor:
+        """Probability of a value that is not above."""
         raise NotImplementedError
 
     def mean(self, theta: Tensor) -> Tensor:
@@ -183,6 +189,10 @@ class NormalLaw(NumberLaw):
 
     def log_prob(self, theta: Tensor, x: Tensor) -> Tensor:
         return -0.5 * (self.standardised(theta, self.moved(x)).square() + LOG_2PI) - self.log_sigma
+
+    def cdf(self, theta: Tensor, x: Tensor) -> Tensor:
+        value: Tensor = torch.special.ndtr(self.standardised(theta, self.moved(x)))
+        return value
 
     def sample(self, theta: Tensor) -> Tensor:
         loc = self.loc(theta)
@@ -299,6 +309,11 @@ class CountLaw(NumberLaw):
         """Of the steps, [K, B, G]."""
         return (self.base + theta).clamp(-20.0, 30.0)
 
+    def cdf(self, theta: Tensor, x: Tensor) -> Tensor:
+        n, r = torch.floor((x - self.first) / self.step + 1e-6), self.dispersion
+        value = betainc(r, n.clamp_min(0.0) + 1, r / (r + torch.exp(self.log_mean(theta))))
+        return torch.where(n < 0, 0.0, value)
+
     def sample(self, theta: Tensor) -> Tensor:
         mean, r = torch.exp(self.log_mean(theta)), self.dispersion
         rate = torch._standard_gamma(r.expand_as(mean).contiguous()) / r * mean
@@ -343,6 +358,11 @@ class LevelsLaw(Law):
     def log_prob(self, theta: Tensor, x: Tensor) -> Tensor:
         logs = self.log_probabilities(theta)
         return logs.gather(-1, self.index(x).expand(*logs.shape[:-1], 1))
+
+    def cdf(self, theta: Tensor, x: Tensor) -> Tensor:
+        p = self.log_probabilities(theta).exp()
+        reached = torch.cat([torch.zeros_like(p[..., :1]), p.cumsum(-1)], -1).squeeze(1)
+        return reached[:, torch.searchsorted(self.values.to(x.dtype), x.contiguous(), right=True)]
 
     def sample(self, theta: Tensor) -> Tensor:
         reached = self.log_probabilities(theta).exp().cumsum(-1)
@@ -453,6 +473,11 @@ class Hurdle(Law):
         others = F.logsigmoid(-logit) + self.rest.log_prob(rest, x) - torch.log1p(-at)
         return torch.where(self.is_atom(x), F.logsigmoid(logit), others)
 
+    def cdf(self, theta: Tensor, x: Tensor) -> Tensor:
+        rest, logit, at = self._split(theta)
+        p, reached = torch.sigmoid(logit), (x >= self.rest.atom - 1e-9).to(theta.dtype)
+        return p * reached + (1 - p) * (self.rest.cdf(rest, x) - at * reached) / (1 - at)
+
     def sample(self, theta: Tensor) -> Tensor:
         rest, logit, _ = self._split(theta)
         drawn = self.rest.sample(rest)
@@ -492,6 +517,13 @@ class HeterogeneousFields(FieldsDistribution):
     def mean(self) -> Tensor:  # type: ignore[override]
         """Means; of levels the most likely one."""
         return self._in_order([law.mean(theta) for law, theta in zip(self.part.each, self.thetas, strict=True)])
+
+    def bin_probabilities(self, ends: Sequence[Tensor]) -> Tensor:
+        places, found = self.part.places.tolist(), list[Tensor]()
+        for law, theta in zip(self.part.each, self.thetas, strict=True):
+            own, places = [ends[f] for f in places[: law.size]], places[law.size :]
+            found += torch.split(bin_probabilities(partial(law.cdf, theta), own), [len(end) + 1 for end in own], -1)
+        return torch.cat([found[f] for f in self.part.order.tolist()], -1)
 
     def average(self, weights: Tensor) -> Tensor:
         laws = zip(self.part.each, self.thetas, strict=True)

@@ -10,13 +10,14 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.distributions import Distribution, kl_divergence
+from torch.distributions import Distribution
 
 from latente.errors import ModelError
-from latente.model.distributions import DiagonalNormal, FieldsDistribution, full_precision
+from latente.model.codes import CodeDistribution, Draw, rate
+from latente.model.distributions import FieldsDistribution, full_precision
 from latente.model.likelihoods import Likelihood
 from latente.model.parts import Choice, Part, build, names_of
-from latente.model.posteriors import PointMassPosterior
+from latente.model.spaces import LatentSpace
 from latente.rows import Rows
 
 FILLING_TURNS = 10
@@ -30,16 +31,21 @@ class Trace:
     Attributes:
         rows: the rows whose likelihood counts (clean, where the encoder saw corrupted ones).
         q: posterior q(z|x), batch [B].
-        p: prior p(z).
-        z: codes [K, B, d].
+        p: prior p(z); None where the model has none.
+        draw: K codes of each row.
         px: distribution p(x|z) over fields [K, B, F].
     """
 
     rows: Rows
-    q: Distribution
-    p: Distribution
-    z: Tensor
+    q: CodeDistribution
+    p: Distribution | None
+    draw: Draw
     px: FieldsDistribution
+
+    @property
+    def z(self) -> Tensor:
+        """The codes, [K, B, d]."""
+        return self.draw.z
 
     @cached_property
     def log_likelihood(self) -> Tensor:
@@ -54,19 +60,26 @@ class Trace:
 
     @cached_property
     def rate(self) -> Tensor:
-        """KL(q(z|x) || p(z)), nats per row, [B]."""
-        return kl_divergence(self.q, self.p)
+        """KL(q(z|x) || p(z)), nats per row, [B]; 0 where there is none to pay."""
+        return rate(self.q, self.p, self.draw)
 
     @cached_property
     def log_prior_ratio(self) -> Tensor:
-        """log p(z) - log q(z|x), [K, B]."""
-        return self.p.log_prob(self.z) - self.q.log_prob(self.z)
+        """log p(z) - log q(z|x), [K, B]; 0 where codes have no density or there is no prior: all codes of a row count alike."""
+        if self.p is None or not self.q.has_density:
+            return self.z.new_zeros(self.z.shape[:2])
+        return self.p.log_prob(self.z) - self.draw.log_q
+
+    @property
+    def log_weights(self) -> Tensor:
+        """log p(x, z) / q(z|x), [K, B]; log p(x|z) where codes have no density."""
+        return self.log_likelihood + self.log_prior_ratio
 
 
 class LatentModel(nn.Module):
     """Encoder, posterior, prior, decoder and likelihood, which know nothing of one another.
 
-    Any five parts with these interfaces compose: ``encoder(x, mask) -> h``, ``posterior(h) -> q``, ``prior(h) -> p``,
+    Any five parts with these interfaces compose: ``encoder(x, mask) -> h``, ``posterior(h) -> q``, ``prior(model) -> p``,
     ``decoder(z) -> theta``, ``likelihood(theta) -> p(x|z)``.
     """
 
@@ -86,23 +99,39 @@ class LatentModel(nn.Module):
         return int(self.likelihood.footprint)  # type: ignore[arg-type]
 
     @property
-    def is_stochastic(self) -> bool:
-        """Whether a row has a distribution over codes, and not one code."""
-        return not isinstance(self.posterior, PointMassPosterior)
+    def space(self) -> LatentSpace:
+        """Where codes lie."""
+        return self.posterior.space  # type: ignore[return-value]
 
-    def encode(self, rows: Rows) -> Any:
+    @property
+    def noise_size(self) -> int:
+        """How many standard normal numbers one draw of a code takes; 0 where a row has one code."""
+        return int(self.posterior.noise_size)  # type: ignore[arg-type]
+
+    @property
+    def has_prior(self) -> bool:
+        """Whether codes are drawn towards a prior, from which new ones can be drawn."""
+        return bool(getattr(self.prior, "is_prior", True))
+
+    @property
+    def has_rate(self) -> bool:
+        """Whether codes cost a rate: posterior and prior have densities, and scores are bounds of log p(x)."""
+        return self.has_prior and bool(getattr(self.posterior, "has_density", True))
+
+    def p(self, context: Tensor | None = None) -> Distribution | None:
+        """The prior distribution; None where the model has none."""
+        return self.prior(self, context)  # type: ignore[no-any-return]
+
+    def encode(self, rows: Rows) -> CodeDistribution:
         """q(z|x) of each row.
 
-        An encoder that was not trained with holes is not told of them: it gets the row with its holes filled in, and what it
-        says is widened towards the prior by the share of the row that it did not see.
+        An encoder that was trained without missing values reads the row with these filled in, and its posterior is widened
+        towards the prior by the share of the row that is missing.
         """
         if rows.mask is None or getattr(self.encoder, "masked", True):
-            return self.posterior(self.encoder(rows.x, rows.mask))
-        q = self.posterior(self.encoder(self._filled(rows), None))
-        if not isinstance(q, DiagonalNormal):
-            return q
-        seen = rows.mask.flatten(1).to(q.loc.dtype).mean(1, keepdim=True)
-        return DiagonalNormal(q.loc, q.log_variance * seen)
+            return self.posterior(self.encoder(rows.x, rows.mask))  # type: ignore[no-any-return]
+        q: CodeDistribution = self.posterior(self.encoder(self._filled(rows), None))
+        return q.widened(rows.mask.flatten(1).to(q.code.dtype).mean(1, keepdim=True))
 
     @torch.no_grad()
     def _filled(self, rows: Rows) -> Tensor:
@@ -110,20 +139,20 @@ class LatentModel(nn.Module):
         assert rows.mask is not None
         x = rows.x
         for _ in range(FILLING_TURNS):
-            z = self.posterior(self.encoder(x, None)).mean
+            z = self.posterior(self.encoder(x, None)).code
             x = torch.where(rows.mask, rows.x, self.decode(z.unsqueeze(0)).mean.view_as(x))
         return x
 
     @torch.no_grad()
     def codes(self, rows: Rows, batch: int = 2048) -> Tensor:
-        """Posterior means of any number of rows, [N, d], on the processor.
+        """The code of each of any number of rows, [N, d], on the processor; never a random draw.
 
         Computed in double precision and then rounded, so that a row's code depends neither on its neighbours nor on its place:
         matrix products sum in another order at the end of a batch.
         """
         double = copy.deepcopy(self).to("cpu", torch.float64)
         parts = (part.to("cpu", torch.float64) for part in rows.batches(batch))
-        return torch.cat([double.encode(part).mean.float() for part in parts])
+        return torch.cat([double.encode(part).code.float() for part in parts])
 
     def decode(self, z: Tensor) -> FieldsDistribution:
         """p(x|z) for codes [K, B, d]."""
@@ -137,16 +166,15 @@ class LatentModel(nn.Module):
             rows: the rows to explain.
             K: draws per row.
             seen_by_encoder: what the encoder gets in their place (corrupted rows).
-            noise: standard normal [K, B, d] to use in place of fresh draws.
+            noise: standard normal [K, B, noise_size] to use in place of fresh draws.
         """
         q = self.encode(seen_by_encoder or rows)
-        z = q.at(noise) if noise is not None and isinstance(q, DiagonalNormal) else q.rsample((K,))
-        return Trace(rows, q, self.prior(z), z, self.decode(z))
+        draw = q.draw(K, noise)
+        return Trace(rows, q, self.p(), draw, self.decode(draw.z))
 
-    def keep(self, units: Tensor) -> None:
-        """Drop all units of the code but these."""
-        for part in (self.posterior, self.prior, self.decoder):
-            part.keep(units)  # type: ignore[operator]
+    def drop_units(self, units: Tensor) -> None:
+        """Drop all units of the code but these, where the space and the parts allow it."""
+        self.space.drop_units(self, units)
 
     def config(self) -> dict[str, Any]:
         """How to make this model again, without its weights; plain values only."""
@@ -176,5 +204,12 @@ def compose(choices: Mapping[str, Choice], **sizes: Any) -> LatentModel:
         )
     encoder = build(choices["encoder"], **sizes)
     posterior = build(choices["posterior"], width=encoder.width, **sizes)
+    sizes["latent_dim"] = posterior.latent_dim
     decoder = build(choices["decoder"], outputs=likelihood.outputs, **sizes)
-    return LatentModel(encoder, posterior, build(choices["prior"], **sizes), decoder, likelihood)
+    prior = build(choices["prior"], **{**sizes, **posterior.space.sizes})
+    if posterior.space.kind not in prior.spaces:
+        raise ModelError(
+            f"the codes of the posterior {posterior.name!r} lie in a space of the kind {posterior.space.kind!r}, and the prior "
+            f"{prior.name!r} is one of the kind {' or '.join(map(repr, prior.spaces))}"
+        )
+    return LatentModel(encoder, posterior, prior, decoder, likelihood)

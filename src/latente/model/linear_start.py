@@ -73,6 +73,9 @@ def start(model: LatentModel, rows: Rows, resolution: Tensor) -> None:
     """
     linear = linear_model(rows, max(1, model.latent_dim))
     model.likelihood.start(rows, linear.residual.float(), resolution)  # type: ignore[operator]
+    some = rows.spread(MOST_ROWS)
+    model.prior.start(some)  # type: ignore[operator]
+    model.posterior.start_codes(lambda: model.encoder(some.x, some.mask))  # type: ignore[operator]
     if starts_linear(model):
         _start_paths(model, linear)
 
@@ -83,7 +86,11 @@ def starts_linear(model: LatentModel) -> bool:
     """
     encoder, decoder = model.encoder, model.decoder
     paths = (
-        isinstance(encoder, MLPEncoder) and isinstance(decoder, MLPDecoder) and encoder.linear and decoder.linear is not None
+        bool(model.posterior.starts_linear)
+        and isinstance(encoder, MLPEncoder)
+        and isinstance(decoder, MLPDecoder)
+        and encoder.linear
+        and decoder.linear is not None
     )
     return paths and isinstance(model.likelihood, Scale)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from latente.model.distributions import DiagonalNormal
+from latente.model.codes import DiagonalNormal
 from latente.model.parts import Part, register
 from latente.model.posteriors import Posterior
 

@@ -1,7 +1,7 @@
 """What training minimises: named terms in nats per row, from a trace.
 
-``strength`` holds what the schedule says at this moment: ``kl`` (0 to 1, the warm-up) and ``capacity`` (0 to 1). In training
-they are tensors, so that a recorded step follows them: reckon with them, but don't ask Python to decide by them.
+``strength`` holds what the schedule says at this moment, by name: ``kl`` and ``capacity``, both from 0 to 1. In training they
+are tensors, so that a recorded step follows them: compute with them, but don't let Python decide by them.
 """
 
 from __future__ import annotations
@@ -9,32 +9,58 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor
 
 from latente.errors import ModelError
-from latente.model.distributions import DiagonalNormal, StandardNormal
+from latente.model.codes import unit_rate
 from latente.model.latent_model import Trace
-from latente.model.parts import Part, register
+from latente.model.parts import FULL, Part, register
 
 Strength = Mapping[str, float] | Mapping[str, Tensor]
-FULL: Strength = {"kl": 1.0, "capacity": 1.0}
 
 
 @dataclass(frozen=True, eq=False)
 class Terms:
-    """The parts of a loss by name, each [B], and what they add up to, [B]; nats per row."""
+    """The parts of a loss.
+
+    Attributes:
+        named: each term by name, [B], nats per row; all are logged.
+        total: what is minimised, [B].
+        selects: what the best epoch is chosen by, [B]; None for the total.
+    """
 
     named: dict[str, Tensor]
     total: Tensor
+    selects: Tensor | None = None
+
+    @property
+    def judged(self) -> Tensor:
+        """What the best epoch is chosen by, [B]."""
+        return self.total if self.selects is None else self.selects
+
+    def __add__(self, other: Terms) -> Terms:
+        return Terms({**self.named, **other.named}, self.total + other.total, self.judged + other.judged)
+
+
+def not_negative(**values: float) -> None:
+    """Refuse weights below 0."""
+    for name, value in values.items():
+        if value < 0:
+            raise ModelError(f"{name} can't be negative; it is {value}")
 
 
 class Objective(Part):
-    """Trace to terms. ``K`` is the number of codes that it wants for each row; ``uses`` names the strengths that it heeds."""
+    """Trace to terms. ``K`` is the number of codes that it wants for each row; ``needs_rate``, whether codes must cost one.
+
+    What it needs to know of the data (``n_rows``, ``latent_dim``, ...) it asks for in its constructor.
+    """
 
     K: int = 1
-    uses: tuple[str, ...] = ("kl",)
+    needs_rate = True
+    follows: ClassVar[Mapping[str, float]] = {"kl": 0.2}
 
     def forward(self, trace: Trace, strength: Strength = FULL) -> Terms:
         """The terms of each row."""
@@ -46,7 +72,8 @@ class Reconstruction(Objective):
     """-log p(x|z): an autoencoder."""
 
     name = "reconstruction"
-    uses = ()
+    needs_rate = False
+    follows: ClassVar[Mapping[str, float]] = {}
 
     def forward(self, trace: Trace, strength: Strength = FULL) -> Terms:
         return Terms({"distortion": trace.distortion}, trace.distortion)
@@ -63,8 +90,7 @@ class ELBO(Objective):
 
     def __init__(self, beta: float = 1.0, free_bits: float = 0.0) -> None:
         super().__init__()
-        if beta < 0 or free_bits < 0:
-            raise ModelError(f"beta and free_bits can't be negative; they are {beta} and {free_bits}")
+        not_negative(beta=beta, free_bits=free_bits)
         self.beta, self.free_bits = beta, free_bits
 
     def forward(self, trace: Trace, strength: Strength = FULL) -> Terms:
@@ -73,9 +99,9 @@ class ELBO(Objective):
         return Terms({"distortion": trace.distortion, "rate": trace.rate}, total)
 
     def _priced_rate(self, trace: Trace) -> Tensor:
-        if not (self.free_bits and isinstance(trace.q, DiagonalNormal) and isinstance(trace.p, StandardNormal)):
+        per_unit = unit_rate(trace.q, trace.p) if self.free_bits else None
+        if per_unit is None:
             return trace.rate
-        per_unit = 0.5 * (trace.q.loc.square() + trace.q.log_variance.exp() - trace.q.log_variance - 1)
         # Per unit over the batch, as the paper has it: single rows may still say nothing of a unit.
         return per_unit.mean(0).clamp_min(self.free_bits).sum().expand(len(trace.rows))
 
@@ -85,12 +111,11 @@ class Capacity(Objective):
     """Distortion + gamma |rate - C|, C growing to ``capacity`` nats (Burgess et al. 2018)."""
 
     name = "capacity"
-    uses = ("capacity",)
+    follows: ClassVar[Mapping[str, float]] = {"capacity": 0.6}
 
     def __init__(self, gamma: float = 10.0, capacity: float = 25.0) -> None:
         super().__init__()
-        if gamma < 0 or capacity < 0:
-            raise ModelError(f"gamma and capacity can't be negative; they are {gamma} and {capacity}")
+        not_negative(gamma=gamma, capacity=capacity)
         self.gamma, self.capacity = gamma, capacity
 
     def forward(self, trace: Trace, strength: Strength = FULL) -> Terms:
@@ -116,3 +141,42 @@ class ImportanceWeighted(Objective):
         log_weights = trace.log_likelihood + strength["kl"] * trace.log_prior_ratio
         bound = torch.logsumexp(log_weights, 0) - math.log(len(log_weights))
         return Terms({"distortion": trace.distortion, "rate": trace.rate}, -bound)
+
+
+@register
+class TotalCorrelation(Objective):
+    """Distortion + alpha I(x;z) + beta TC(z) + gamma sum_d KL(q(z_d) || p(z_d)): the rate in three parts (beta-TCVAE, Chen et
+    al. 2018). The density of all ``n_rows`` rows' codes is estimated from a batch: the row itself weighs 1 / N and the others
+    the rest, so that the estimate has no bias (the paper's stratified sampling, averaged over which of the others stands in).
+    """
+
+    name = "total-correlation"
+
+    def __init__(self, n_rows: int, alpha: float = 1.0, beta: float = 6.0, gamma: float = 1.0) -> None:
+        super().__init__()
+        not_negative(alpha=alpha, beta=beta, gamma=gamma)
+        self.n_rows, self.alpha, self.beta, self.gamma = n_rows, alpha, beta, gamma
+
+    def forward(self, trace: Trace, strength: Strength = FULL) -> Terms:
+        z, q, p = trace.z[0], trace.q, trace.p
+        if not (hasattr(q, "unit_log_prob") and hasattr(p, "unit_log_prob")):
+            raise ModelError(f"{self.name!r} needs a posterior and a prior with independent dimensions")
+        each = q.unit_log_prob(z.unsqueeze(1))  # [B, B, d]
+        weights = self._log_weights(len(z)).to(z)
+        joint = torch.logsumexp(each.sum(-1) + weights, 1)
+        product = torch.logsumexp(each + weights.unsqueeze(-1), 1).sum(-1)
+        parts = {
+            "mutual_information": trace.draw.log_q[0] - joint,
+            "total_correlation": joint - product,
+            "dimension_kl": product - p.unit_log_prob(z).sum(-1),  # type: ignore[union-attr]
+        }
+        prices = (self.alpha, self.beta, self.gamma)
+        priced = torch.stack([price * part for price, part in zip(prices, parts.values(), strict=True)]).sum(0)
+        total = trace.distortion + strength["kl"] * priced
+        return Terms({"distortion": trace.distortion, "rate": trace.rate, **parts}, total)
+
+    def _log_weights(self, B: int) -> Tensor:
+        """Of each row of a batch in the estimate for each other, [B, B]."""
+        others = math.log((1 - 1 / self.n_rows) / (B - 1)) if B > 1 and self.n_rows > 1 else 0.0
+        own = torch.eye(B, dtype=torch.bool)
+        return torch.full((B, B), others).masked_fill(own, -math.log(self.n_rows) if B > 1 else 0.0)

@@ -19,7 +19,14 @@ from torch import nn
 from latente.errors import ModelError
 from latente.files import checked
 
+
+class _Full(dict[str, float]):
+    def __missing__(self, name: str) -> float:
+        return 1.0
+
+
 PARTS: dict[str, type[Part]] = {}
+FULL: Mapping[str, float] = _Full()  # every strength at its end
 PartClass = TypeVar("PartClass", bound="type[Part]")
 MAX_COUNT = 2**31  # of whatever a part has several
 
@@ -46,9 +53,18 @@ class Part(nn.Module, metaclass=_RecordsArguments):
     """Base of all parts. ``name`` is what a file calls it; ``arguments`` is how it was made.
 
     Whatever a part learns or fits is a parameter or a buffer, so that it is stored with the weights.
+
+    Attributes:
+        follows: the strengths that it heeds, by name, and over what share of the run each grows from 0 to 1 unless the schedule
+            says otherwise.
+        strength: what they are at this moment, set before each pass.
+        own_rate: factor on the learning rate of its parameters, where these are a group with a loss of their own (a critic).
     """
 
     name: ClassVar[str] = ""
+    follows: ClassVar[Mapping[str, float]] = {}
+    own_rate: ClassVar[float | None] = None
+    strength: Mapping[str, Any] = FULL
     arguments: dict[str, Any]
 
     def choice(self) -> Choice:

@@ -2,28 +2,34 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import torch
-from torch import Tensor
+import torch.nn.functional as F
+from torch import Tensor, nn
 
 from latente.errors import ModelError
 from latente.model.latent_model import Trace
-from latente.model.parts import Part, register
+from latente.model.objectives import Strength, Terms, not_negative
+from latente.model.parts import FULL, Part, register
 
 
 class Penalty(Part):
-    """Trace to a named term. ``needs_input_gradient`` where it differentiates the code by the row."""
+    """Trace to terms that are added to those of the objective, and choose the best epoch with them.
+
+    ``needs_input_gradient`` where it differentiates the code by the row.
+    """
 
     needs_input_gradient = False
 
-    def forward(self, trace: Trace) -> Tensor:
+    def forward(self, trace: Trace, strength: Strength = FULL) -> Terms:
+        """By default the one term :meth:`penalty`, by the part's name."""
+        value = self.penalty(trace)
+        return Terms({self.name.replace("-", "_"): value}, value)
+
+    def penalty(self, trace: Trace) -> Tensor:
         """The penalty of each row, [B]."""
         raise NotImplementedError
-
-
-def _not_negative(**values: float) -> None:
-    for name, value in values.items():
-        if value < 0:
-            raise ModelError(f"{name} can't be negative; it is {value}")
 
 
 @register
@@ -34,11 +40,11 @@ class L1Sparsity(Penalty):
 
     def __init__(self, weight: float = 1.0) -> None:
         super().__init__()
-        _not_negative(weight=weight)
+        not_negative(weight=weight)
         self.weight = weight
 
-    def forward(self, trace: Trace) -> Tensor:
-        return self.weight * trace.q.mean.abs().sum(-1)
+    def penalty(self, trace: Trace) -> Tensor:
+        return self.weight * trace.q.code.abs().sum(-1)
 
 
 @register
@@ -51,13 +57,13 @@ class ActivationSparsity(Penalty):
 
     def __init__(self, weight: float = 1.0, rho: float = 0.05) -> None:
         super().__init__()
-        _not_negative(weight=weight)
+        not_negative(weight=weight)
         if not 0 < rho < 1:
             raise ModelError(f"rho is a mean activation between 0 and 1, not {rho}")
         self.weight, self.rho = weight, rho
 
-    def forward(self, trace: Trace) -> Tensor:
-        mean = torch.sigmoid(trace.q.mean).mean(0).clamp(1e-6, 1 - 1e-6)
+    def penalty(self, trace: Trace) -> Tensor:
+        mean = torch.sigmoid(trace.q.code).mean(0).clamp(1e-6, 1 - 1e-6)
         rho = torch.full_like(mean, self.rho)
         divergence = rho * torch.log(rho / mean) + (1 - rho) * torch.log((1 - rho) / (1 - mean))
         return self.weight * divergence.sum().expand(len(trace.rows))
@@ -76,10 +82,75 @@ class Contraction(Penalty):
 
     def __init__(self, weight: float = 0.1) -> None:
         super().__init__()
-        _not_negative(weight=weight)
+        not_negative(weight=weight)
         self.weight = weight
 
-    def forward(self, trace: Trace) -> Tensor:
-        code = trace.q.mean
+    def penalty(self, trace: Trace) -> Tensor:
+        code = trace.q.code
         (row,) = torch.autograd.grad((code * torch.randn_like(code)).sum(), trace.rows.x, create_graph=True)
         return self.weight * row.flatten(1).square().sum(-1)
+
+
+@register
+class MeanDiscrepancy(Penalty):
+    """weight x MMD^2 between the codes of a batch and as many draws of the prior, with inverse multiquadratic kernels of seven
+    widths (Tolstikhin et al. 2018).
+    """
+
+    name = "mmd"
+
+    def __init__(self, weight: float = 100.0) -> None:
+        super().__init__()
+        not_negative(weight=weight)
+        self.weight = weight
+
+    def penalty(self, trace: Trace) -> Tensor:
+        z = trace.z[0]
+        if trace.p is None:
+            raise ModelError("the penalty 'mmd' compares codes with draws of the prior, and the model has none")
+        drawn = trace.p.sample((len(z),))
+        found = self._kernel(z, z) + self._kernel(drawn, drawn) - 2 * self._kernel(z, drawn)
+        return (self.weight * found).expand(len(z))
+
+    @staticmethod
+    def _kernel(a: Tensor, b: Tensor) -> Tensor:
+        """Mean over pairs and widths, []."""
+        squared = (a.unsqueeze(1) - b.unsqueeze(0)).square().sum(-1, keepdim=True)
+        width = 2 * a.shape[1] * torch.tensor([0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0], dtype=a.dtype, device=a.device)
+        return (width / (width + squared)).mean()
+
+
+@register
+class CriticTotalCorrelation(Penalty):
+    """gamma x TC(z), by a critic that learns to tell codes from codes whose dimensions were shuffled over the batch (FactorVAE,
+    Kim and Mnih 2018). The critic's loss moves the critic alone, and does not choose the best epoch.
+
+    Args:
+        latent_dim: d.
+        gamma: weight. units: of the critic's two hidden layers.
+    """
+
+    name = "critic-total-correlation"
+    own_rate = 0.25
+
+    def __init__(self, latent_dim: int, gamma: float = 10.0, units: int = 128) -> None:
+        super().__init__()
+        not_negative(gamma=gamma)
+        self.gamma = gamma
+        self.critic = nn.ModuleList(nn.Linear(*pair) for pair in pairwise((latent_dim, units, units, 1)))
+
+    def forward(self, trace: Trace, strength: Strength = FULL) -> Terms:
+        z = trace.z[0]
+        correlation = self.gamma * self._logit(z, fixed=True)
+        order = torch.rand_like(z).argsort(0)
+        real, shuffled = self._logit(z.detach()), self._logit(z.detach().gather(0, order))
+        critic = 0.5 * (F.softplus(-real) + F.softplus(shuffled))
+        return Terms({"total_correlation": correlation, "critic": critic}, correlation + critic, correlation)
+
+    def _logit(self, z: Tensor, fixed: bool = False) -> Tensor:
+        """log D / (1 - D) of codes [B, d], [B]: an estimate of TC; ``fixed`` gives the critic no gradient."""
+        for index, layer in enumerate(self.critic):
+            assert isinstance(layer, nn.Linear)
+            weight, bias = (value.detach() if fixed else value for value in (layer.weight, layer.bias))
+            z = F.linear(F.leaky_relu(z, 0.2) if index else z, weight, bias)
+        return z.squeeze(-1)

@@ -2,26 +2,51 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from typing import ClassVar
+
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from latente.errors import ModelError
-from latente.model.distributions import DiagonalNormal, PointMass, full_precision
+from latente.model.codes import DiagonalNormal, Flowed, GridPoint, PointMass, PowerSpherical
+from latente.model.distributions import full_precision
 from latente.model.parts import Part, register
+from latente.model.spaces import Euclidean, Grid, LatentSpace, Sphere
+
+SPEED = 10.0  # Adam moves a parameter by about the learning rate a step; logits must move by units
 
 
 class Posterior(Part):
-    """Features [B, H] to a distribution over codes [d]."""
+    """Features [B, H] to a :class:`latente.model.codes.CodeDistribution` over codes [d].
+
+    Attributes:
+        latent_dim: d.
+        noise_size: how many standard normal numbers one draw takes; 0 where a row has one code.
+        has_density: whether its distributions have one, without which there is no rate and no bound.
+        starts_linear: whether ``head`` begins with a linear map to the code, at which training may start (PCA).
+    """
 
     head: nn.Linear
     latent_dim: int
+    has_density = True
+    starts_linear = False
+
+    @property
+    def noise_size(self) -> int:
+        return self.latent_dim
+
+    @property
+    def space(self) -> LatentSpace:
+        """Where its codes lie."""
+        return Euclidean(self.latent_dim)
 
     def start(self, variance: Tensor) -> None:
         """Give every row these variances, [d]; nothing to do where there are none."""
 
-    def keep(self, units: Tensor) -> None:
-        """Copy of the head's rows for ``units`` only; used when inactive units are dropped."""
-        raise NotImplementedError
+    def start_codes(self, features: Callable[[], Tensor]) -> None:
+        """Begin from the ``features`` [N, H] of training rows."""
 
 
 def _rows_of(layer: nn.Linear, index: Tensor) -> nn.Linear:
@@ -39,6 +64,7 @@ class DiagonalNormalPosterior(Posterior):
     """
 
     name = "diagonal-normal"
+    starts_linear = True
     middle: Tensor
 
     def __init__(self, width: int, latent_dim: int, log_variance_bounds: tuple[float, float] = (-12.0, 4.0)) -> None:
@@ -64,26 +90,191 @@ class DiagonalNormalPosterior(Posterior):
         self.head.weight[self.latent_dim :] = 0.0
         self.head.bias[self.latent_dim :] = torch.atanh(share)
 
-    def keep(self, units: Tensor) -> None:
+    def select_units(self, units: Tensor) -> None:
+        """Drop all units of the code but these."""
         self.head = _rows_of(self.head, torch.cat([units, units + self.latent_dim]))
         self.latent_dim = self.arguments["latent_dim"] = len(units)
 
 
-@register
-class PointMassPosterior(Posterior):
-    """One code for each row: an autoencoder."""
+class OneCode(Posterior):
+    """Base: a head with one output for each number of a row's one code."""
 
-    name = "point-mass"
+    noise_size = 0
 
     def __init__(self, width: int, latent_dim: int) -> None:
         super().__init__()
         self.latent_dim = latent_dim
         self.head = nn.Linear(width, latent_dim)
 
+    def select_units(self, units: Tensor) -> None:
+        """Drop all units of the code but these."""
+        self.head = _rows_of(self.head, units)
+        self.latent_dim = self.arguments["latent_dim"] = len(units)
+
+
+@register
+class PointMassPosterior(OneCode):
+    """One code for each row: an autoencoder."""
+
+    name = "point-mass"
+    has_density = False
+    starts_linear = True
+
     def forward(self, h: Tensor) -> PointMass:
         """[B, H] to the code."""
         return PointMass(full_precision(self.head(h)))
 
-    def keep(self, units: Tensor) -> None:
-        self.head = _rows_of(self.head, units)
+
+@register
+class IAFPosterior(Posterior):
+    """A normal followed by inverse autoregressive transforms (Kingma et al. 2016).
+
+    Args:
+        width, latent_dim: H and d.
+        transforms: how many; each sees the dimensions in the reverse order of the one before.
+        units: of the hidden layer of each.
+        context: how many numbers of a row each sees.
+    """
+
+    name = "iaf"
+
+    def __init__(self, width: int, latent_dim: int, transforms: int = 2, units: int = 64, context: int = 16) -> None:
+        from zuko.flows.autoregressive import MaskedAutoregressiveTransform  # type: ignore[import-untyped]
+
+        super().__init__()
+        self.latent_dim, self.normal = latent_dim, DiagonalNormalPosterior(width, latent_dim)
+        self.context = nn.Linear(width, context)
+        orders = [torch.arange(latent_dim).flip(0) if i % 2 else torch.arange(latent_dim) for i in range(transforms)]
+        self.transforms = nn.ModuleList(
+            MaskedAutoregressiveTransform(latent_dim, context, order=order, hidden_features=[units]) for order in orders
+        )
+
+    def forward(self, h: Tensor) -> Flowed:
+        """[B, H] to q(z | x)."""
+        return Flowed(self.normal(h), full_precision(self.context(h)), list(self.transforms))
+
+
+@register
+class PowerSphericalPosterior(Posterior):
+    """On the unit sphere, about a mean direction (Davidson et al. 2018, with the family of De Cao and Aziz 2020)."""
+
+    name = "power-spherical"
+
+    def __init__(self, width: int, latent_dim: int) -> None:
+        super().__init__()
+        if latent_dim < 2:
+            raise ModelError("codes on a sphere have at least 2 dimensions: set latent_dim to 2 or more")
+        self.latent_dim = latent_dim
+        self.head = nn.Linear(width, latent_dim + 1)
+
+    @property
+    def space(self) -> LatentSpace:
+        return Sphere(self.latent_dim)
+
+    def forward(self, h: Tensor) -> PowerSpherical:
+        """[B, H] to q(z | x)."""
+        direction, raw = torch.split(full_precision(self.head(h)), [self.latent_dim, 1], -1)
+        return PowerSpherical(F.normalize(direction, dim=-1), self.latent_dim * (0.1 + F.softplus(raw + 2.0)))
+
+
+class Quantiser(OneCode):
+    """Base: each row has one of finitely many codes, whose symbols are each one of ``points`` [C, s]. The gradient goes
+    through as if the code had not been rounded.
+    """
+
+    points: Tensor
+
+    @property
+    def space(self) -> LatentSpace:
+        return Grid(self.latent_dim, self.points.detach())
+
+
+@register
+class FSQPosterior(Quantiser):
+    """Each dimension rounded to one of ``levels`` values from -1 to 1 (finite scalar quantisation, Mentzer et al. 2024)."""
+
+    name = "fsq"
+
+    def __init__(self, width: int, latent_dim: int, levels: int = 8) -> None:
+        super().__init__(width, latent_dim)
+        if levels < 2:
+            raise ModelError(f"a dimension has at least 2 levels, not {levels}")
+        self.levels = levels
+        self.register_buffer("points", torch.linspace(-1, 1, levels).unsqueeze(1), persistent=False)
+
+    def forward(self, h: Tensor) -> GridPoint:
+        """[B, H] to the code."""
+        raw = torch.tanh(full_precision(self.head(h)))
+        half = (self.levels - 1) / 2
+        rounded = torch.round((raw + 1) * half) / half - 1
+        return GridPoint(raw + (rounded - raw).detach())
+
+
+@register
+class VQPosterior(Quantiser):
+    """Each symbol is the nearest of the vectors of a codebook, which is learned (van den Oord et al. 2017).
+
+    Args:
+        width: H.
+        latent_dim: how many numbers a code has, rounded down to whole symbols.
+        entries: of the codebook. size: numbers of each. commitment: weight of the distance of features to their entries.
+    """
+
+    name = "vq"
+
+    def __init__(self, width: int, latent_dim: int, entries: int = 64, size: int = 2, commitment: float = 0.25) -> None:
+        super().__init__(width, max(1, latent_dim // size) * size)
+        self.commitment = commitment
+        self.points = nn.Parameter(torch.randn(entries, size))
+
+    @torch.no_grad()
+    def start_codes(self, features: Callable[[], Tensor]) -> None:
+        found = torch.tanh(self.head(features())).reshape(-1, self.points.shape[1])
+        self.points.copy_(found[torch.randint(len(found), (len(self.points),))])
+
+    def forward(self, h: Tensor) -> GridPoint:
+        """[B, H] to the code; features are bounded, so that the codebook can follow them."""
+        raw = torch.tanh(full_precision(self.head(h)))
+        grid = Grid(self.latent_dim, self.points)
+        entry = grid.of_symbols(grid.symbols(raw.detach()))
+        losses = {
+            "codebook": (entry - raw.detach()).square().sum(-1),
+            "commitment": self.commitment * (entry.detach() - raw).square().sum(-1),
+        }
+        return GridPoint(raw + (entry - raw).detach(), losses)
+
+
+@register
+class ConcreteSelector(Posterior):
+    """A code of ``latent_dim`` of the row's own values (concrete autoencoder, Abid et al. 2019): in training a softmax over
+    them with Gumbel noise, whose temperature falls from ``warm`` to ``cold``; then the values themselves.
+    """
+
+    name = "concrete-selector"
+    follows: ClassVar[Mapping[str, float]] = {"temperature": 0.8}
+    has_density = False
+    noise_size = 0
+
+    def __init__(self, width: int, latent_dim: int, warm: float = 10.0, cold: float = 0.1) -> None:
+        super().__init__()
+        self.latent_dim, self.warm, self.cold = latent_dim, warm, cold
+        self.logits = nn.Parameter(0.01 * torch.randn(latent_dim, width))
+
+    def forward(self, h: Tensor) -> PointMass:
+        """The row [B, H] to its chosen values."""
+        h = full_precision(h)
+        return PointMass(h @ self._soft().T if self.training else h.index_select(1, self.chosen))
+
+    @property
+    def chosen(self) -> Tensor:
+        """The place of the value that each unit is, [d]."""
+        return self.logits.argmax(1)
+
+    def _soft(self) -> Tensor:
+        gumbel = -torch.log(-torch.log(torch.rand_like(self.logits).clamp(1e-6, 1 - 1e-6)))
+        share = self.strength["temperature"]
+        return torch.softmax((SPEED * self.logits + gumbel) / (self.warm ** (1 - share) * self.cold**share), 1)
+
+    def select_units(self, units: Tensor) -> None:
+        self.logits = nn.Parameter(self.logits.detach()[units])
         self.latent_dim = self.arguments["latent_dim"] = len(units)

@@ -1,36 +1,168 @@
-"""p(z): what is assumed of codes before any row is seen."""
+"""p(z): what is assumed of codes before any row is seen, and densities that are fitted to the codes after training.
+
+One registry holds both. Any of them can be a model's own prior, trained with it; those with ``fit`` can also be fitted to the
+codes of a trained model (an ex-post density; :mod:`latente.model.fitted_priors`).
+"""
 
 from __future__ import annotations
 
+import math
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
 import torch
 from torch import Tensor, nn
+from torch.distributions import Distribution
 
 from latente.errors import ModelError
-from latente.model.distributions import NormalMixture, StandardNormal
+from latente.model.codes import Mixture, NormalMixture, StandardNormal, UniformGrid, UniformSphere
 from latente.model.parts import Part, register
+from latente.model.spaces import Grid
+from latente.rows import Rows
+from latente.words import Message, texts
+
+if TYPE_CHECKING:
+    from latente.model.latent_model import LatentModel
+
+
+class Prior(Part):
+    """Base: a density over codes. What is learned or fitted is in parameters and buffers.
+
+    Attributes:
+        spaces: kinds of :class:`latente.model.spaces.LatentSpace` over which it is a density.
+        is_prior: whether a model that has it has a prior.
+        stores_codes: whether codes of training rows are stored with it.
+        by_gradient: whether ``fit`` takes a recorder of its steps.
+    """
+
+    spaces: ClassVar[tuple[str, ...]] = ("euclidean",)
+    is_prior = True
+    stores_codes = False
+    by_gradient = False
+
+    def forward(self, model: LatentModel, context: Tensor | None = None) -> Distribution | None:
+        """p(z | context). A prior may encode rows with the ``model`` whose prior it is."""
+        return _Density(self)
+
+    def start(self, rows: Rows) -> None:
+        """Begin from the training rows."""
+
+    def fit(self, z: Tensor, seed: int = 0) -> Self:
+        """Fit to codes [N, d]; returns itself.
+
+        Raises:
+            ModelError: it is learned with a model only.
+        """
+        raise ModelError(f"the prior {self.name!r} is learned with a model, and can't be fitted to codes alone")
+
+    def bind(self, model: LatentModel) -> Self:
+        """Tell a fitted prior whose codes it is fitted to; returns itself."""
+        return self
+
+    def sample(self, n: int) -> Tensor:
+        """Draws [n, d], from torch's generator."""
+        raise NotImplementedError
+
+    def log_prob(self, z: Tensor) -> Tensor:
+        """Log-density in nats, [..., d] to [...]."""
+        raise NotImplementedError
+
+    @property
+    def in_words(self) -> str:
+        """What it is called."""
+        return Message(f"prior.{self.name}") if f"prior.{self.name}" in texts().entries else self.name
+
+
+class _Density(Distribution):
+    """A part with ``sample`` and ``log_prob`` as a distribution."""
+
+    arg_constraints: ClassVar[dict[str, Any]] = {}
+
+    def __init__(self, part: Prior) -> None:
+        self.part = part
+        super().__init__(validate_args=False)
+
+    def sample(self, sample_shape: torch.Size | tuple[int, ...] = ()) -> Tensor:  # type: ignore[override]
+        """Draws, [*sample_shape, d]."""
+        drawn = self.part.sample(math.prod(sample_shape))
+        return drawn.view(*sample_shape, drawn.shape[-1])
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        """Log-density in nats, [..., d] to [...]."""
+        return self.part.log_prob(value)
 
 
 @register
-class StandardNormalPrior(Part):
+class StandardNormalPrior(Prior):
     """``N(0, I)``."""
 
     name = "standard-normal"
+    origin: Tensor
 
     def __init__(self, latent_dim: int) -> None:
         super().__init__()
         self.latent_dim = latent_dim
+        self.register_buffer("origin", torch.zeros(()), persistent=False)
 
-    def forward(self, like: Tensor) -> StandardNormal:
-        """p(z), in the precision and on the device of ``like``."""
-        return StandardNormal(like, self.latent_dim)
+    def forward(self, model: LatentModel, context: Tensor | None = None) -> Distribution:
+        return StandardNormal(self.origin, self.latent_dim)
 
-    def keep(self, units: Tensor) -> None:
-        """The same law over fewer dimensions."""
+    def select_units(self, units: Tensor) -> None:
+        """The same density over fewer dimensions."""
         self.latent_dim = self.arguments["latent_dim"] = len(units)
 
 
 @register
-class NormalMixturePrior(Part):
+class NoPrior(Prior):
+    """Nothing is assumed of codes: an autoencoder's."""
+
+    name = "no-prior"
+    spaces = ("euclidean", "sphere", "grid")
+    is_prior = False
+
+    def forward(self, model: LatentModel, context: Tensor | None = None) -> None:
+        return None
+
+    def select_units(self, units: Tensor) -> None:
+        """Nothing changes."""
+
+
+@register
+class OwnPrior(Prior):
+    """The model's own prior, where new codes are drawn from that."""
+
+    name = "own-prior"
+    spaces = ()
+
+    def bind(self, model: LatentModel) -> OwnPrior:
+        if not model.has_prior:
+            raise ModelError(f"a model with the posterior {model.posterior.name!r} and no prior has none to draw codes from")
+        self._of = (model,)  # no submodule: its weights are stored with the model
+        return self
+
+    @property
+    def model(self) -> LatentModel:
+        """The model whose prior it is."""
+        return self._of[0]
+
+    @torch.no_grad()
+    def sample(self, n: int) -> Tensor:
+        p = self.model.p()
+        assert p is not None
+        return p.sample((n,))
+
+    @torch.no_grad()
+    def log_prob(self, z: Tensor) -> Tensor:
+        p = self.model.p()
+        assert p is not None
+        return p.log_prob(z.float())
+
+    @property
+    def in_words(self) -> str:
+        return Message("prior.own", name=self.model.prior.in_words)
+
+
+@register
+class NormalMixturePrior(Prior):
     """A mixture of normals with independent dimensions, learned with the rest (Dilokthanakul et al. 2016).
 
     The rate of a code is what it takes to say it together with the component that it belongs to, chosen as well as can be: the
@@ -52,11 +184,65 @@ class NormalMixturePrior(Part):
         self.loc = nn.Parameter(torch.randn(components, latent_dim))
         self.log_variance = nn.Parameter(torch.zeros(components, latent_dim))
 
-    def forward(self, like: Tensor) -> NormalMixture:
-        """p(z), in the precision and on the device of the parameters."""
+    def forward(self, model: LatentModel | None = None, context: Tensor | None = None) -> NormalMixture:
         return NormalMixture(self.logits, self.loc, self.log_variance.clamp(-12.0, 4.0))
 
-    def keep(self, units: Tensor) -> None:
-        """The same law over fewer dimensions."""
+    def select_units(self, units: Tensor) -> None:
+        """The same density over fewer dimensions."""
         self.loc, self.log_variance = (nn.Parameter(part.detach()[:, units]) for part in (self.loc, self.log_variance))
         self.latent_dim = self.arguments["latent_dim"] = len(units)
+
+
+@register
+class UniformSpherePrior(StandardNormalPrior):
+    """The uniform distribution on the unit sphere."""
+
+    name = "uniform-sphere"
+    spaces = ("sphere",)
+
+    def forward(self, model: LatentModel, context: Tensor | None = None) -> Distribution:
+        return UniformSphere(self.origin, self.latent_dim)
+
+
+@register
+class UniformGridPrior(Prior):
+    """The same probability for each code of a grid: no code says more than the logarithm of their number."""
+
+    name = "uniform-grid"
+    spaces = ("grid",)
+
+    def forward(self, model: LatentModel, context: Tensor | None = None) -> UniformGrid:
+        assert isinstance(model.space, Grid)
+        return UniformGrid(model.space)
+
+
+@register
+class VampPrior(Prior):
+    """A mixture of the posteriors of rows that are learned (Tomczak and Welling 2018).
+
+    The rows begin with values of training rows, each column in an order of its own, so that no training row is stored.
+
+    Args:
+        shape: of a row.
+        components: how many.
+    """
+
+    name = "vamp"
+    spaces = ("euclidean", "sphere")
+
+    def __init__(self, shape: tuple[int, ...], components: int = 100) -> None:
+        super().__init__()
+        self.pseudo = nn.Parameter(torch.randn(components, *shape))
+        self.logits = nn.Parameter(torch.zeros(components))
+
+    def forward(self, model: LatentModel, context: Tensor | None = None) -> Mixture:
+        return Mixture(torch.log_softmax(self.logits, 0), model.encode(Rows(self.pseudo)))
+
+    @torch.no_grad()
+    def start(self, rows: Rows) -> None:
+        x = rows.x.flatten(1)
+        places = torch.randint(len(x), (len(self.pseudo), x.shape[1]), device=x.device)
+        self.pseudo.copy_(x.gather(0, places).view_as(self.pseudo))
+
+    def select_units(self, units: Tensor) -> None:
+        """The posteriors of fewer units make the mixture."""

@@ -214,7 +214,7 @@ class _Report:
         told = {name: f[name] for name in ("epochs", "seconds", "device")}
         yield Paragraph(self.say("training.text", ended=ended, **told))
         loss = {name: f[name] for name in ("loss", "distortion", "rate")}
-        yield Paragraph(self.say("training.loss" if vae.model_.is_stochastic else "training.loss_autoencoder", **loss))
+        yield Paragraph(self.say("training.loss" if vae.model_.has_rate else "training.loss_autoencoder", **loss))
         if f.get("row_law_loss") is not None:
             yield Paragraph(self.say("training.row_law", loss=f["row_law_loss"]))
         remarks = vae.notes_[len(vae.codec_.notes) :]
@@ -287,7 +287,7 @@ class _Report:
         yield picture(drawn, self.say("map.alt"), self.say("map.caption_one" if d == 1 else "map.caption"))
 
     def density(self) -> Iterator[Block]:
-        if not self.shown.vae.model_.is_stochastic:
+        if not self.shown.vae.model_.has_rate:
             yield Paragraph(self.say("density.none"), "note")
             return
         yield Paragraph(self.say("density.text"))
@@ -299,7 +299,7 @@ class _Report:
         if self.shown.vae.generator_ is not self.shown.vae.model_:
             yield Paragraph(self.say("density.own_law"), "note")
         else:
-            yield Paragraph(self.say("density.law", law=self.say.said(self.shown.vae.law_.in_words)))
+            yield Paragraph(self.say("density.law", law=self.say.said(self.shown.vae.fitted_prior_.in_words)))
 
     def walk(self) -> Iterator[Block]:
         shown = self.shown
@@ -317,7 +317,7 @@ class _Report:
     def samples(self) -> Iterator[Block]:
         shown, vae = self.shown, self.shown.vae
         own = vae.generator_ is not vae.model_
-        yield Paragraph(self.say("samples.own_law" if own else "samples.law", law=self.say.said(vae.law_.in_words)))
+        yield Paragraph(self.say("samples.own_law" if own else "samples.law", law=self.say.said(vae.fitted_prior_.in_words)))
         if not isinstance(shown.rows, dict) or not isinstance(shown.generated, dict):
             drawn = scenes.real_beside_generated(shown)
             yield picture(drawn, self.say("samples.alt_pictures"), self.say("samples.caption_pictures"))

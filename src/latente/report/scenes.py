@@ -35,7 +35,7 @@ def samples(shown: Shown) -> Any:
 
 def training_curve(shown: Shown) -> Any:
     """How training went."""
-    loss = "−ELBO" if shown.vae.model_.is_stochastic else "−log p(x|z)"
+    loss = "−ELBO" if shown.vae.model_.has_rate else "−log p(x|z)"
     return figures.training_curve(shown.vae.history_, shown.vae.figures_["best_epoch"] or None, loss_name=loss)
 
 
@@ -81,7 +81,7 @@ def posterior_against_laws(shown: Shown, certificate: Certificate | None = None)
         told = word("law_drawn" if found is None else "drawn_from", law=word(name), share=float(share))
         in_hole = np.zeros(len(codes), bool) if found is None else found
         few[told] = codes.numpy()[:most, pair], in_hole[:most]
-    means, deviations = q.loc.numpy()[:, pair], (0.5 * q.log_variance).exp().numpy()[:, pair]
+    means, deviations = q.code.numpy()[:, pair], q.deviation.numpy()[:, pair]
     return figures.posterior_against_law(means, deviations, few, axis_names=shown.axis_names)
 
 

@@ -18,8 +18,9 @@ from latente.data import Images, Table
 from latente.data.moments import kind_of
 from latente.data.sources import to_channels_first
 from latente.errors import DataError
-from latente.model.distributions import DiagonalNormal
-from latente.model.laws import LatentLaw, MixtureLaw
+from latente.model.codes import CodeDistribution
+from latente.model.fitted_priors import MixturePrior
+from latente.model.priors import OwnPrior, Prior
 from latente.rows import CATEGORICAL, Rows, expanded, levels_of
 from latente.seeding import seeded
 from latente.training.diagnosis import active_units
@@ -134,7 +135,7 @@ class Shown:
     @cached_property
     def law(self) -> tuple[Array, Array, Array] | None:
         """The law of the codes in the dimensions of the map, where it has two."""
-        return law_on(self.vae.law_, self.pair) if len(self.pair) == 2 else None
+        return law_on(self.vae.fitted_prior_, self.pair) if len(self.pair) == 2 else None
 
     @cached_property
     def explained(self) -> dict[str, float]:
@@ -171,11 +172,11 @@ class Shown:
         def decode(codes: Tensor) -> Tensor:
             return model.decode(codes.unsqueeze(0)).mean.squeeze(0).flatten(1)[:, numbers]
 
-        found[: len(some)] = information.geometry(decode, some, z.std(0) * active)[0]
+        found[: len(some)] = information.geometry(decode, some, z.std(0) * active, model.space.dimensions)[0]
         return found
 
     @cached_property
-    def posterior(self) -> DiagonalNormal:
+    def posterior(self) -> CodeDistribution:
         """q(z|x) of rows that the model learnt from, at most 2,000, [N, d]; of the rows shown where those are not at hand.
 
         Raises:
@@ -184,7 +185,7 @@ class Shown:
         return self._posteriors[0]
 
     @cached_property
-    def _posteriors(self) -> tuple[DiagonalNormal, DiagonalNormal]:
+    def _posteriors(self) -> tuple[CodeDistribution, CodeDistribution]:
         """q(z|x) of the rows whose codes make the density, and of others, by which it is told what a hole is."""
         train, held_out = self.vae._at_hand or (self.encoded, None)
         if held_out is None:
@@ -192,10 +193,10 @@ class Shown:
             train, held_out = train[:most], train[most:] if most < len(train) else train
         return self._posterior_of(train), self._posterior_of(held_out)
 
-    def _posterior_of(self, rows: Rows) -> DiagonalNormal:
+    def _posterior_of(self, rows: Rows) -> CodeDistribution:
         with torch.no_grad():
             q = self.vae.model_.encode(rows.spread(DRAWN_ROWS))
-        if not isinstance(q, DiagonalNormal):
+        if not q.has_density:
             raise DataError("an autoencoder has no distribution over codes")
         return q
 
@@ -204,7 +205,7 @@ class Shown:
         than at 99% of the codes of other rows, bool [M]. None where these are too few to tell, as in a certificate.
         """
         all_together, others = self._posteriors
-        n = len(others.loc)
+        n = len(others.code)
         if n < information.LEAST_ROWS_FOR_HOLES:
             return None
         draws = max(1, min(information.MOST_DRAWS_FOR_HOLES, DRAWN_ROWS // n))
@@ -216,9 +217,9 @@ class Shown:
     @cached_property
     def laws(self) -> dict[str, Tensor]:
         """Codes drawn from the prior and from the fitted law, [M, d]."""
-        prior = self.vae.model_.prior(torch.zeros(()))
+        prior = OwnPrior().bind(self.vae.model_)
         with seeded(self.vae.seed_, SHOWN):
-            return {"prior": prior.rsample((LAW_DRAWS,)), "fitted": self.vae.law_.sample(LAW_DRAWS).float()}
+            return {"prior": prior.sample(LAW_DRAWS), "fitted": self.vae.fitted_prior_.sample(LAW_DRAWS).float()}
 
 
 def taken(data: Table | Images, rows: Array | Sequence[int]) -> Table | Images:
@@ -272,12 +273,12 @@ def most_telling(codes: Array, rows: Array) -> list[int]:
     return [int(k) for k in np.argsort(-np.square(shared).sum(axis=1), kind="stable")[:2]]
 
 
-def law_on(law: LatentLaw, dimensions: Sequence[int]) -> tuple[Array, Array, Array]:
+def law_on(law: Prior, dimensions: Sequence[int]) -> tuple[Array, Array, Array]:
     """Means, covariances and weights of a law in some of its dimensions; of one that is no mixture, those of its draws."""
     pair = list(dimensions)
-    if not isinstance(law, MixtureLaw):
+    if not isinstance(law, MixturePrior):
         with seeded(0, SHOWN):
-            law = MixtureLaw(len(pair)).fit(law.sample(4000)[:, pair])
+            law = MixturePrior(len(pair)).fit(law.sample(4000)[:, pair])
         pair = [*range(len(pair))]
     covariances = (law.cholesky @ law.cholesky.mT).numpy()
     return law.means.numpy()[:, pair], covariances[:, pair][:, :, pair], law.weights.numpy()

@@ -13,6 +13,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from latente.catalogue import Recipe
+from latente.catalogue import recipe as find_recipe
 from latente.certificate import Certificate, Estimate
 from latente.certificate.certificate import LINES, shown
 from latente.certificate.estimates import Array
@@ -23,8 +25,6 @@ from latente.data import Codec, ImageCodec, frame, read
 from latente.data.sources import to_channels_first
 from latente.errors import DataError, ModelError, entry
 from latente.estimator import VAE, text_columns
-from latente.recipes import Recipe
-from latente.recipes import recipe as find_recipe
 from latente.rows import Rows, levels_of
 from latente.seeding import seed_of, seeded
 from latente.studies.ground import held_out_share, silent
@@ -272,7 +272,7 @@ def compare(
 def judged(certificate: Certificate, holes: Estimate, vae: VAE) -> Certificate:
     """A certificate with verdicts that know of the share of random places in holes, too: they go by what the table shows."""
     about = certificate.about
-    kind = Kind(vae.model_.is_stochastic, bool(about["row_law"]), bool(about["related_columns"]))
+    kind = Kind(vae.model_.has_rate, bool(about["row_law"]), bool(about["related_columns"]))
     return replace(certificate, verdicts=verdicts({**certificate.figures, RANDOM_PLACES: holes}, kind))
 
 
@@ -311,7 +311,7 @@ def _dimensions(rows: Any, latent_dim: int | str, common: Mapping[str, Any]) -> 
     train, held_out = vae._split(encoded)
     if held_out is None:
         raise DataError(f"models are compared on rows that are held out, and of {len(rows)} rows none can be: bring more")
-    return vae._composer(codec, train).latent_dim
+    return vae._blueprint(codec, train).latent_dim
 
 
 def _scene(models: Mapping[str, VAE], seed: int) -> Scene:
@@ -324,8 +324,8 @@ def _scene(models: Mapping[str, VAE], seed: int) -> Scene:
     with seeded(seed, COMPARED):
         subjects = {name: Modelled(vae.model_, codec.fields, held_out) for name, vae in models.items()}
         drawn = {name: subject.codes(train) for name, subject in subjects.items()}
-        means = [vae.model_.codes(train) for vae in models.values()]
-        ways = dict(zip(models, aligned(list(drawn.values()), means, values), strict=True))
+        means, spaces = zip(*((vae.model_.codes(train), vae.model_.space) for vae in models.values()), strict=True)
+        ways = dict(zip(models, aligned(list(drawn.values()), means, values, spaces), strict=True))
         random = torch.randn(PLACES, first.latent_dim_, dtype=torch.float64)
         ends = [_apart(held_out) for _ in range(WALKS if len(held_out) > 1 else 0)]
         views = {
@@ -343,19 +343,17 @@ def _view(
     empty, share = emptiness(random, of_rows, ways.of(subject.codes(held_out)))
     decoded = _decoded(codec, decode(subject.model, ways.codes(random[:SHOWN])))
     emitted = None if codec.kind == "image" else _decoded(codec, subject.draws(ways.codes(random)), possible=True)
-    walks = tuple(_decoded(codec, decode(subject.model, _line(subject.model.codes(pair)))) for pair in ends)
-    return View(of_rows, empty, share, decoded, emitted, walks)
+    model, walks = subject.model, []
+    for pair in ends:
+        codes = model.codes(pair)
+        walks.append(_decoded(codec, decode(model, model.space.path(codes[:1], codes[1:], STEPS))))
+    return View(of_rows, empty, share, decoded, emitted, tuple(walks))
 
 
 def _apart(rows: Rows) -> Rows:
     """Two rows that are far from each other: of some random pairs the farthest."""
     pairs = [rows[torch.randperm(len(rows))[:2]] for _ in range(PAIRS)]
     return max(pairs, key=lambda pair: float((pair.x[0] - pair.x[1]).square().sum()))
-
-
-def _line(codes: Tensor) -> Tensor:
-    """Codes on the straight line between two, [STEPS, d]."""
-    return torch.lerp(codes[:1], codes[1:], torch.linspace(0, 1, STEPS).unsqueeze(1))
 
 
 def _decoded(codec: Codec, x: Tensor, **how: Any) -> Rowful:

@@ -16,9 +16,9 @@ import torch
 from sklearn.neighbors import NearestNeighbors
 from torch import Tensor
 
-from latente.certificate.continuity import Moments
 from latente.certificate.estimates import Estimate
 from latente.certificate.information import prior_holes
+from latente.model.spaces import Euclidean, LatentSpace, Moments
 
 NEIGHBOURS = 5
 USUAL = 0.99  # of held-out codes lie where codes are
@@ -42,19 +42,21 @@ class Places:
 
     def codes(self, places: Tensor) -> Tensor:
         """The codes at places [N, d], [N, d]."""
-        z: Tensor = self.moments.mean + places.double() @ self.turn.T @ self.moments.cholesky.T
-        return z.float()
+        return self.moments.placed(places.double() @ self.turn.T)
 
 
-def aligned(drawn: Sequence[Tensor], means: Sequence[Tensor], rows: Tensor) -> list[Places]:
+def aligned(drawn: Sequence[Tensor], means: Sequence[Tensor], rows: Tensor, spaces: Sequence[LatentSpace] = ()) -> list[Places]:
     """Places for several models; the first is the one that the others are turned to.
 
     Args:
         drawn: of each model, a code for each of some rows, drawn from q(z|x), [N, d]: their moments count.
         means: of each model, posterior means of the same rows, [N, d]: by them, models are turned.
         rows: these rows as values, [N, P].
+        spaces: of each model's codes; Euclidean by default.
     """
-    plain = [Places(Moments.of(z), torch.eye(z.shape[1], dtype=torch.float64)) for z in drawn]
+    spaces = spaces or [Euclidean(z.shape[1]) for z in drawn]
+    moments = [space.moments(z) for space, z in zip(spaces, drawn, strict=True)]
+    plain = [Places(each, torch.eye(len(each.mean), dtype=torch.float64)) for each in moments]
     white = [places.of(z) for places, z in zip(plain, means, strict=True)]
     forward = _telling(white[0], rows)
     return [Places(p.moments, _towards(w, white[0]) @ forward) for p, w in zip(plain, white, strict=True)]

@@ -18,13 +18,14 @@ from typing import Any
 import numpy as np
 import torch
 
+from latente.blueprint import Blueprint
+from latente.catalogue import Recipe
 from latente.certificate.estimates import Array, Estimate, standard_error, unknown
 from latente.certificate.information import Costs
 from latente.data import frame, read
 from latente.errors import DataError, ModelError, entry
 from latente.estimator import VAE, field_resolution, text_columns
 from latente.model.likelihoods import LOG_SIGMA_FLOOR, Likelihood
-from latente.recipes import Composer, Recipe
 from latente.rows import Rows
 from latente.seeding import seed_of, seeded
 from latente.studies.ground import held_out_share, silent
@@ -263,14 +264,14 @@ class Ground:
     """What all fits of a trade-off have in common.
 
     Attributes:
-        vae: holds the parameters; it is not fitted. composer, settings: of a fit with the estimated size.
+        vae: holds the parameters; it is not fitted. blueprint, settings: of a fit with the estimated size.
         train, stop, judged: rows to learn from, rows that say when to stop, rows to judge by, at most 5,000.
         count: rows that were divided.
         resolution: smallest recorded step of each field, [F].
     """
 
     vae: VAE
-    composer: Composer
+    blueprint: Blueprint
     settings: Settings
     train: Rows
     stop: Rows
@@ -293,19 +294,19 @@ class Ground:
         if held_out is None or len(train) + len(held_out) < LEAST_ROWS:
             few = f"{len(rows)} rows are too few, it takes {LEAST_ROWS}"
             raise DataError(f"a trade-off is judged on rows that are held out, and {few}")
-        composer = vae._composer(codec, train)
-        if composer.recipe.objective.name != "elbo":
-            raise ModelError(f"a trade-off varies beta, the price of the rate; {composer.recipe.name!r} has none: take 'vae'")
+        blueprint = vae._blueprint(codec, train)
+        if blueprint.recipe.objective.name != "elbo":
+            raise ModelError(f"a trade-off varies beta, the price of the rate; {blueprint.recipe.name!r} has none: take 'vae'")
         half = len(held_out) // 2
         stop, judged = held_out[:half], held_out[half:].spread(MOST_JUDGED)
         parts, count = (train, stop, judged), len(train) + len(held_out)
-        settings, resolution, notes = vae._settings(train, composer), field_resolution(codec), tuple(codec.notes)
-        return cls(vae, composer, settings, *parts, count, resolution, rows.container, notes, told)
+        settings, resolution, notes = vae._settings(train, blueprint), field_resolution(codec), tuple(codec.notes)
+        return cls(vae, blueprint, settings, *parts, count, resolution, rows.container, notes, told)
 
     @property
     def recipe(self) -> Recipe:
         """Of the model."""
-        return self.composer.recipe
+        return self.blueprint.recipe
 
     @property
     def fields(self) -> int:
@@ -322,7 +323,7 @@ class Ground:
         if isinstance(dims, str):
             if dims != "auto":
                 raise ModelError(f"dims is {dims!r}; it must be 'auto' or a list of sizes of the code")
-            top = max(1, min(fields, len(self.train) // 4, math.ceil(WIDER * self.composer.latent_dim)))
+            top = max(1, min(fields, len(self.train) // 4, math.ceil(WIDER * self.blueprint.latent_dim)))
             return tuple(sorted({round(float(size)) for size in np.geomspace(1, top, SIZES)}))
         wrong = [d for d in dims if isinstance(d, bool) or not isinstance(d, (int, np.integer)) or not 1 <= d <= fields]
         if wrong or not len(dims):
@@ -340,11 +341,11 @@ class Ground:
     def fitted(self, d: int, beta: float, clock: Clock) -> Fitted:
         """One fit: trained once, with nothing tried before or mended after, so that points differ in d and beta alone."""
         objective = replace(self.recipe.objective, arguments={**self.recipe.objective.arguments, "beta": beta})
-        composer = replace(self.composer, recipe=replace(self.recipe, objective=objective), latent_dim=d)
+        blueprint = replace(self.blueprint, recipe=replace(self.recipe, objective=objective), latent_dim=d)
         settings, what = replace(self.settings, time_limit=clock.share()), f"d = {d}, beta = {beta:g}"
         self.told(what)
         with progress_bar(self.vae.verbose > 0) as shown:
-            fit = Fit(composer, self.train, self.stop, self.resolution, settings, observer=shown)
+            fit = Fit(blueprint, self.train, self.stop, self.resolution, settings, observer=shown)
             run = fit.plain(0, what)
         if fit.interrupted:
             raise KeyboardInterrupt
@@ -363,7 +364,7 @@ class Ground:
     def likelihood(self) -> Likelihood:
         """That of every model here, as it is before training."""
         with seeded(self.vae.seed_):
-            found = self.composer().model.likelihood
+            found = self.blueprint().model.likelihood
         assert isinstance(found, Likelihood)
         return found
 

@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from latente.model.latent_model import LatentModel, Trace
+from latente.model.latent_model import LatentModel
 from latente.rows import Rows
 from latente.tasks.draws import own_noise, shared_noise
 
@@ -45,37 +45,32 @@ def _in_batches(
     measured: Callable[[LatentModel, Rows, Tensor], NDArray[np.float64]], model: LatentModel, rows: Rows, seed: int, K: int
 ) -> NDArray[np.float64]:
     model = copy.deepcopy(model).double()
-    K = K if model.is_stochastic and model.latent_dim else 1
-    noise = shared_noise(seed, K, model.latent_dim, torch.float64)
+    K = K if model.noise_size else 1
+    noise = shared_noise(seed, K, model.noise_size, torch.float64)
     size = max(1, VALUES_AT_ONCE // (K * model.footprint))
     return np.concatenate([measured(model, batch, noise[:, own_noise(batch)]) for batch in rows.batches(size)])
 
 
 def _bound(model: LatentModel, batch: Rows, noise: Tensor) -> NDArray[np.float64]:
-    log_weights = _log_weights(model, model.trace(batch.to("cpu", torch.float64), len(noise), noise=noise))
+    log_weights = model.trace(batch.to("cpu", torch.float64), len(noise), noise=noise).log_weights
     result: NDArray[np.float64] = (torch.logsumexp(log_weights, 0) - math.log(len(noise))).numpy()
     return result
 
 
 def _parts(model: LatentModel, batch: Rows, noise: Tensor) -> NDArray[np.float64]:
     trace = model.trace(batch.to("cpu", torch.float64), len(noise), noise=noise)
-    log_weights = _log_weights(model, trace)
+    log_weights = trace.log_weights
     fields = (torch.softmax(log_weights, 0).unsqueeze(-1) * trace.px.log_prob(trace.rows.x, trace.rows.mask)).sum(0)
     bound = torch.logsumexp(log_weights, 0) - math.log(len(noise))
     result: NDArray[np.float64] = torch.cat([fields, (bound - fields.sum(1)).unsqueeze(1)], 1).numpy()
     return result
 
 
-def _log_weights(model: LatentModel, trace: Trace) -> Tensor:
-    """log p(x, z) / q(z|x), [K, B]; of an autoencoder log p(x|z)."""
-    return trace.log_likelihood + trace.log_prior_ratio if model.is_stochastic else trace.log_likelihood
-
-
 @torch.no_grad()
 def field_surprise(model: LatentModel, rows: Rows) -> Tensor:
     """-log p(x_f|z) of each field at the row's code, nats, [N, F]; 0 where it was not seen."""
     parts = [
-        model.decode(model.encode(batch).mean.unsqueeze(0)).log_prob(batch.x, batch.mask)[0] for batch in rows.batches(8192)
+        model.decode(model.encode(batch).code.unsqueeze(0)).log_prob(batch.x, batch.mask)[0] for batch in rows.batches(8192)
     ]
     return -torch.cat(parts)
 

@@ -10,9 +10,10 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from latente.errors import ModelError
 from latente.model.distributions import Intervals
 from latente.model.latent_model import LatentModel
-from latente.model.laws import LatentLaw
+from latente.model.priors import Prior
 from latente.seeding import seeded
 
 BATCH = 8192
@@ -22,7 +23,7 @@ TRIED = 4096  # rows, to tell how probable something is
 
 @torch.no_grad()
 def sample(
-    model: LatentModel, law: LatentLaw | None, n: int, seed: int, noise: bool, missing: Tensor | None = None
+    model: LatentModel, law: Prior | None, n: int, seed: int, noise: bool, missing: Tensor | None = None
 ) -> tuple[Tensor, Tensor | None]:
     """Draw codes and decode them, [n, F]; with ``missing``, also which values are seen, bool [n, F].
 
@@ -57,7 +58,7 @@ class Given(NamedTuple):
 
 
 @torch.no_grad()
-def sample_given(model: LatentModel, law: LatentLaw | None, n: int, seed: int, given: Mapping[int, Intervals]) -> Given:
+def sample_given(model: LatentModel, law: Prior | None, n: int, seed: int, given: Mapping[int, Intervals]) -> Given:
     """Rows of which some fields lie in given intervals, by importance resampling: codes are drawn, decoded within what is
     given, and chosen in proportion to how probable that was. More codes are drawn until they are worth n rows.
     """
@@ -80,7 +81,7 @@ def sample_given(model: LatentModel, law: LatentLaw | None, n: int, seed: int, g
 
 @torch.no_grad()
 def togetherness(
-    model: LatentModel, law: LatentLaw | None, seed: int, given: Mapping[int, Intervals], probability: float
+    model: LatentModel, law: Prior | None, seed: int, given: Mapping[int, Intervals], probability: float
 ) -> tuple[float, tuple[int, ...]]:
     """How probable it is that fields lie in given intervals, against what it were if they had nothing to do with one another;
     and those that go together least: a pair where one explains it, or all. 1 where less than two are given.
@@ -104,14 +105,14 @@ def togetherness(
 
 
 @torch.no_grad()
-def probability_of(model: LatentModel, law: LatentLaw | None, seed: int, given: Mapping[int, Intervals]) -> float:
+def probability_of(model: LatentModel, law: Prior | None, seed: int, given: Mapping[int, Intervals]) -> float:
     """How probable it is that fields lie in given intervals, from 4,096 draws."""
     with seeded(seed):
         log_weights = _restricted(model, law, TRIED, given)[1].double()
     return float((torch.logsumexp(log_weights, 0) - math.log(len(log_weights))).exp())
 
 
-def _restricted(model: LatentModel, law: LatentLaw | None, n: int, given: Mapping[int, Intervals]) -> tuple[Tensor, Tensor]:
+def _restricted(model: LatentModel, law: Prior | None, n: int, given: Mapping[int, Intervals]) -> tuple[Tensor, Tensor]:
     """Rows [n, F] within what is given, and their log-weights [n]."""
     drawn, log_weight = model.decode(_codes(model, law, n).unsqueeze(0)).restricted(given)
     return drawn[0], log_weight[0]
@@ -122,5 +123,10 @@ def _effective(weights: Tensor) -> float:
     return total**2 / float(weights.square().sum()) if total > 0 else 0.0
 
 
-def _codes(model: LatentModel, law: LatentLaw | None, n: int) -> Tensor:
-    return model.prior(torch.zeros(())).rsample((n,)) if law is None else law.sample(n).float()
+def _codes(model: LatentModel, law: Prior | None, n: int) -> Tensor:
+    if law is not None:
+        return law.sample(n).float()
+    p = model.p()
+    if p is None:
+        raise ModelError("an autoencoder has no prior to draw codes from: draw them from the fitted one (law='fitted')")
+    return p.sample((n,)).float()

@@ -34,9 +34,9 @@ def expected(model: LatentModel, rows: Rows, seed: int) -> Tensor:
 
     The expectation is over codes of q(z|seen), in proportion to p(seen, z) / q(z|seen) (Mattei and Frellsen 2019, eq. 12): 256
     of them, and 2,048 where the effective sample size (Kong 1992) of these is below 50. A row's answer depends neither on its
-    neighbours nor on its place. An autoencoder has one code.
+    neighbours nor on its place. Of a model with one code for each row it is what that decodes to.
     """
-    if not model.is_stochastic:
+    if not model.noise_size and model.latent_dim:
         return _completed(rows, reconstruct.reconstruct(model, rows))
     return _filled(model, rows, seed, 1, lambda law, weights: law.average(weights).unsqueeze(0))[0]
 
@@ -125,8 +125,8 @@ def _filled(model: LatentModel, rows: Rows, seed: int, results: int, finish: Fin
 
 def _finished(model: LatentModel, rows: Rows, seed: int, finish: Finish, plain: int) -> Tensor:
     """What ``finish`` makes of each row's codes; of more codes where few have all the weight."""
-    wide = model.latent_dim + rows.x[:1].numel()
-    samples = IMPORTANCE_SAMPLES if model.latent_dim else plain
+    wide = model.noise_size + rows.x[:1].numel()
+    samples = IMPORTANCE_SAMPLES if model.noise_size else plain
     noise = shared_noise(seed, samples, wide, torch.float32)
     with seeded(seed):
         parts, sizes = zip(
@@ -148,16 +148,11 @@ def _finished(model: LatentModel, rows: Rows, seed: int, finish: Finish, plain: 
 
 def _pass(model: LatentModel, batch: Rows, noise: Tensor, finish: Finish) -> tuple[Tensor, Tensor]:
     """What ``finish`` makes of K codes for each row, and their effective sample size, [B]."""
-    d = model.latent_dim
+    d = model.noise_size
     trace = model.trace(batch, len(noise), noise=noise[..., :d])
     law = trace.px.conditioned(batch.x, batch.mask, noise[..., d:])
-    weights = torch.softmax(law.log_weight + trace.log_prior_ratio, 0) if model.is_stochastic else _equal(law.log_weight)
+    weights = torch.softmax(law.log_weight + trace.log_prior_ratio, 0)
     return finish(law, weights), 1 / weights.square().sum(0)
-
-
-def _equal(log_weight: Tensor) -> Tensor:
-    """The weights of codes that are all the same one: an autoencoder's."""
-    return torch.full_like(log_weight, 1 / len(log_weight))
 
 
 def _lacking(rows: Rows) -> Tensor:

@@ -29,11 +29,12 @@ def denoise(model: LatentModel, rows: Rows, seed: int, draws: int = DRAWS) -> Te
     """E[clean row | row]: decoded means, averaged over codes in proportion to how well they explain the row, [N, F].
 
     The average is over ``draws`` codes of q(z|x) with the weights p(x, z) / q(z|x), normalised for each row, so that it is the
-    mean under the model's true posterior as draws grow (self-normalised importance sampling). An autoencoder has one code.
+    mean under the model's true posterior as draws grow (self-normalised importance sampling). Of a
+    model with one code for each row it is what that decodes to.
     """
-    if not model.is_stochastic:
+    if not model.noise_size:
         return reconstruct(model, rows)
-    noise = shared_noise(seed, draws, model.latent_dim, torch.float32)
+    noise = shared_noise(seed, draws, model.noise_size, torch.float32)
     batches = rows.batches(max(1, BATCH // draws))
     return torch.cat([expected(model, batch, noise[:, own_noise(batch)])[0] for batch in batches])
 
@@ -49,4 +50,4 @@ def expected(model: LatentModel, batch: Rows, noise: Tensor) -> tuple[Tensor, Te
 
 def importance_weights(trace: Trace) -> Tensor:
     """p(x, z) / q(z|x), normalised over the K codes of each row, [K, B]."""
-    return torch.softmax(trace.log_likelihood + trace.log_prior_ratio, 0)
+    return torch.softmax(trace.log_weights, 0)

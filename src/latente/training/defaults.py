@@ -12,6 +12,7 @@ from latente.errors import ModelError
 # Batches, and what mixed tables are trained by, were chosen by held-out rows of fits: `python -m benchmarks.defaults` has what
 # else was tried.
 TRIALS = 3
+EFFORTS = ("quick", "balanced", "best")
 VERY_FEW_ROWS, FEW_ROWS = 500, 2000
 ROW_LAW_STEPS, MOST_ROW_LAW_STEPS, ROW_LAW_PATIENCE = 12, 4000, 0.15
 MOST_STEPS, LEAST_STEPS = 6000, 200
@@ -20,6 +21,33 @@ ENOUGH_ROWS, LONGEST, WORK = 1000, 12.0, 6e10
 FEW_ENOUGH_TO_START_AGAIN = 16_384
 SHARED_FROM = 40_000_000  # multiply-adds of a step from which a second thread is worth its barriers (see :func:`threads`)
 BFLOAT16_PAYS_FROM = 40_000_000  # multiply-adds of a step from which bfloat16 products are faster than float32, casts included
+
+
+class Effort(NamedTuple):
+    """How long a model of numbers is searched for.
+
+    Attributes:
+        compares: whether several starts are compared, by short trials and by a run of each.
+        longer: whether a longer run is compared, too.
+        steps: of a run, as a multiple of :func:`epochs`.
+        rate: the learning rate of a model of numbers.
+        mixed_steps: the same of models of mixed columns.
+    """
+
+    compares: bool
+    longer: bool
+    steps: float
+    rate: float
+    mixed_steps: float = 1.0
+
+
+def effort(name: str) -> Effort:
+    """What an effort asks for."""
+    return {
+        "quick": Effort(False, False, 0.4, 8e-3, 0.5),
+        "balanced": Effort(True, False, 1.5, 6e-3),
+        "best": Effort(True, True, 1.0, 4e-3),
+    }[name]
 
 
 def trials(mixed: bool) -> int:
@@ -68,6 +96,15 @@ class Pace(NamedTuple):
     batches: int
     rate: float
     share: float
+
+
+def pace(chosen: str, n: int, mixed: bool) -> Pace:
+    """How a model is trained with an effort."""
+    asked = effort(chosen)
+    if not mixed:
+        return Pace(1, asked.rate, asked.steps)
+    usual = mixed_pace(n)
+    return usual._replace(share=asked.mixed_steps * usual.share)
 
 
 def mixed_pace(n: int) -> Pace:

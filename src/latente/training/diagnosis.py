@@ -11,7 +11,6 @@ import torch
 from sklearn.decomposition import PCA
 from torch import Tensor
 
-from latente.model.distributions import DiagonalNormal
 from latente.model.latent_model import LatentModel
 from latente.rows import Rows
 from latente.words import Message
@@ -39,7 +38,8 @@ class Diagnosis:
 
     Attributes:
         active: which units say something, [d] (Burda et al. 2016: Var_x E[z_u|x] > 0.01).
-        information: estimate of I(x; z) in nats; at most log of the number of rows it was estimated from. NaN for a point mass.
+        information: estimate of I(x; z) in nats; at most log of the number of rows it was estimated from. NaN
+            where codes have no density.
         gain: held-out bound over that of independent columns, nats per row, and its standard error ``gain_error``.
         independent: log-likelihood of the held-out rows under independent columns, nats per row.
     """
@@ -74,16 +74,18 @@ def diagnose(model: LatentModel, train: Rows, held_out: Rows) -> Diagnosis:
 
 
 def active_units(model: LatentModel, rows: Rows, most: int = 10_000) -> Tensor:
-    """Which units vary with the row, bool [d]. For a point mass, relative to the unit that varies most: its scale is free."""
+    """Which units vary with the row, bool [d]. Where codes pay no rate their scale is free, and variances are
+    relative to the largest.
+    """
     variance = model.codes(rows.spread(most)).var(0, correction=0)
-    return variance > (ACTIVE_VARIANCE if model.is_stochastic else ACTIVE_VARIANCE * variance.max())
+    return variance > (ACTIVE_VARIANCE if model.has_rate else ACTIVE_VARIANCE * variance.max())
 
 
 @torch.no_grad()
 def information(model: LatentModel, rows: Rows, most: int = 1000) -> float:
     """I(x; z) = E log q(z_i|x_i) - log (1/N) sum_j q(z_i|x_j) (Hoffman and Johnson 2016), nats."""
     q = model.encode(rows.spread(most))
-    if not isinstance(q, DiagonalNormal):
+    if not q.has_density:
         return math.nan
     z = q.rsample()
     own = q.log_prob(z)

@@ -29,7 +29,7 @@ from latente.training.diagnosis import (
     finding,
     linear_baseline,
 )
-from latente.training.loop import Learner, Settings, Training, evaluate
+from latente.training.loop import Learner, Settings, Training, costs_of, evaluate
 from latente.words import Message
 
 TRIAL_SHARE = 0.2
@@ -235,7 +235,7 @@ class Fit:
         model = training.use_best().cpu().eval()
         held_out = self.held_out if self.held_out is not None else self.train.spread(SMALL_DATA)
         with seeded(self.settings.seed):
-            evaluated = evaluate(training.learner, held_out)
+            evaluated = evaluate(costs_of(model, training.learner.objective.K), held_out)
             diagnosis = diagnose(model, self.train, held_out)
         # Where data is plenty and the code says much, nobody asks how well a linear model does; it would cost seconds.
         of_numbers = not model.likelihood.takes_levels
@@ -248,7 +248,7 @@ class Fit:
         reason = outcome.diagnosis.collapsed
         interrupted = outcome.training.at.finished == "interrupted"
         found, none = self._structure(outcome)
-        for number, remedy in enumerate(REMEDIES if outcome.model.is_stochastic and not none and not interrupted else ()):
+        for number, remedy in enumerate(REMEDIES if outcome.model.has_rate and not none and not interrupted else ()):
             if self._seconds_left(outcome) <= 0:
                 break
             settings = replace(self.settings, time_limit=self.settings.time_limit and self._seconds_left(outcome))
@@ -258,7 +258,7 @@ class Fit:
                 mended.warnings.append(Message("fit.mended", reason=reason, remedy=Message(remedy.words)))
                 return mended
         outcome.without_code = True
-        advice = FREE_THE_CODE if outcome.model.is_stochastic else TRAIN_THE_CODE
+        advice = FREE_THE_CODE if outcome.model.has_rate else TRAIN_THE_CODE
         name, advice = (NO_STRUCTURE, ONE_BY_ONE) if none else (COLLAPSED, advice)
         outcome.warnings.append(finding(name, Message("list.semicolons", parts=[reason, none or found]), advice))
         return outcome
@@ -284,7 +284,7 @@ class Fit:
         never excluded.
         """
         diagnosis = outcome.diagnosis
-        return not outcome.model.is_stochastic or diagnosis.gain - 1.96 * diagnosis.gain_error <= 0
+        return not outcome.model.has_rate or diagnosis.gain - 1.96 * diagnosis.gain_error <= 0
 
     @cached_property
     def dependence(self) -> Dependence:

@@ -6,7 +6,7 @@ import math
 import statistics
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from functools import partial
@@ -17,15 +17,16 @@ from torch import Tensor, nn
 
 from latente.errors import StorageError, TrainingError
 from latente.files import Count, checked, fitting
-from latente.flat import FlatParameters, adamw
+from latente.flat import FlatParameters, Group, adamw
 from latente.model.corruptions import Corruption
 from latente.model.latent_model import LatentModel, Trace
-from latente.model.objectives import FULL, Objective, Strength
+from latente.model.objectives import Objective, Strength, Terms
+from latente.model.parts import FULL, Part
 from latente.model.penalties import Penalty
-from latente.recorded import NotRepeatable, Recording
 from latente.rows import Rows
 from latente.seeding import reseed, seeded
 from latente.threads import on_threads
+from latente.training.recorded import NotRepeatable, Recording
 from latente.training.schedules import LinearSchedule, cosine
 
 BLOCK = 250_000  # values gathered at once: few gathers for small batches, and all stays in the processor's cache
@@ -59,8 +60,16 @@ class Settings:
     seed: int = 0
 
 
+Named = dict[str, Tensor]
+
+
 class Learner(nn.Module):
-    """What is trained, and by what: a model with its objective, penalties, corruption and schedule."""
+    """What is trained, and by what: a model with its objective, penalties, corruption and schedule.
+
+    Attributes:
+        followed: the strengths that parts follow, and over what share of the run each grows.
+        recorded: whether a step may be recorded once and repeated.
+    """
 
     def __init__(
         self,
@@ -69,26 +78,46 @@ class Learner(nn.Module):
         schedule: LinearSchedule,
         penalties: tuple[Penalty, ...] = (),
         corruption: Corruption | None = None,
+        recorded: bool = True,
     ) -> None:
         super().__init__()
+        self.recorded = recorded
         self.model, self.objective, self.schedule = model, objective, schedule
         self.penalties, self.corruption = nn.ModuleList(penalties), corruption
         self.differentiates_input = any(penalty.needs_input_gradient for penalty in penalties)
+        self.followers = [part for part in self.modules() if isinstance(part, Part) and part.follows]
+        self.followed = {name: share for part in self.followers for name, share in part.follows.items()}
 
     def trace(self, rows: Rows) -> Trace:
-        """A pass over rows; the encoder sees the corrupted ones."""
+        """A pass over rows; in training the encoder sees the corrupted ones."""
         if self.differentiates_input:
             rows = Rows(rows.x.detach().requires_grad_(), rows.mask)
-        seen = self.corruption(rows) if self.corruption is not None else None
+        seen = self.corruption(rows) if self.corruption is not None and self.training else None
         return self.model.trace(rows, self.objective.K, seen_by_encoder=seen)
 
-    def forward(self, rows: Rows, strength: Strength) -> tuple[Tensor, Trace]:
-        """The loss of each row in nats, [B], and what it was computed from."""
+    def forward(self, rows: Rows, strength: Strength = FULL) -> Terms:
+        """The terms of each row's loss."""
+        for part in self.followers:
+            part.strength = strength
         trace = self.trace(rows)
-        losses = self.objective(trace, strength).total
+        terms: Terms = self.objective(trace, strength)
+        for name, loss in trace.draw.aux.items():
+            terms = terms + Terms({name: loss}, loss, torch.zeros_like(loss))
         for penalty in self.penalties:
-            losses = losses + penalty(trace)
-        return losses, trace
+            terms = terms + penalty(trace, strength)
+        return terms
+
+    def judge(self, rows: Rows) -> Named:
+        """The terms of each row at full strength, and as ``objective`` what the best epoch is chosen by, [B] each."""
+        with torch.set_grad_enabled(self.differentiates_input):
+            terms = self(rows)
+        return {name: value.detach() for name, value in {**terms.named, "objective": terms.judged}.items()}
+
+    def groups(self) -> list[tuple[int, float]]:
+        """How many parameters each group has, in their order, and the factor on its learning rate."""
+        own = [part for part in self.penalties if part.own_rate is not None]
+        sizes = [(sum(p.numel() for p in part.parameters()), float(part.own_rate)) for part in own]  # type: ignore[arg-type]
+        return [(sum(p.numel() for p in self.parameters()) - sum(size for size, _ in sizes), 1.0), *sizes]
 
 
 @dataclass
@@ -106,9 +135,6 @@ class Progress:
     limit: float = math.inf
     norms: list[float] = field(default_factory=list)
     history: list[dict[str, float | int]] = field(default_factory=list)
-
-
-Costs = Callable[[Learner, Rows], list[Tensor]]
 
 
 class Training:
@@ -129,9 +155,10 @@ class Training:
         self.average = self.flat.copy()
         self.best = self.flat.copy()
         self.moments = [torch.zeros_like(self.average), torch.zeros_like(self.average)]
+        self.groups = list(self._groups())
         self.updates = torch.zeros((), device=self.average.device)
-        self.recordings: dict[tuple[torch.Size, bool], Recording | None] = {}
-        self.evaluation: Costs | None = None
+        self.recordings: dict[tuple[torch.Size, bool], Callable[[Rows], Named] | None] = {}
+        self.evaluation: Callable[[Rows], Named] | None = None
         self.at = Progress()
         self.steps_per_epoch = max(1, math.ceil(len(train) / settings.batch_size))
         self.norms: deque[float] = deque(maxlen=64)
@@ -164,8 +191,17 @@ class Training:
     @property
     def strength(self) -> Strength:
         """What the schedule says now."""
-        value: Strength = self.learner.schedule(self.progress)
+        value: Strength = self.learner.schedule(self.progress, self.learner.followed)
         return value
+
+    def _groups(self) -> Iterator[Group]:
+        """The parameters in groups, as views."""
+        start = 0
+        for size, rate in self.learner.groups():
+            own = slice(start, start + size)
+            first, second = self.moments
+            yield Group(self.flat.vector[own], self.flat.gradient[own], first[own], second[own], rate)
+            start += size
 
     # -- the run ----------------------------------------------------------------------------------------------------
 
@@ -194,12 +230,8 @@ class Training:
         self._learns(False)
         self.at.epoch += 1
         record = {"epoch": self.at.epoch, **_means("train", traces), **self._evaluated()}
-        record |= {
-            "progress": self.progress,
-            "learning_rate": self._rate(),
-            "kl_weight": float(self.strength["kl"]),
-            "seconds": self.seconds,
-        }
+        record |= {"progress": self.progress, "learning_rate": self._rate(), "seconds": self.seconds}
+        record |= {f"{name}_weight": float(value) for name, value in self.strength.items()}
         self.at.history.append(record)
         self._judge(record, skipped=self.steps_per_epoch - len(traces))
 
@@ -215,18 +247,18 @@ class Training:
         for chosen in torch.split(order.to(self.train.x.device), together):
             yield from self.train[chosen].to(self.settings.device).batches(size)
 
-    def _step(self, batch: Rows) -> tuple[Tensor, Tensor] | None:
-        """One update; None where the gradient was not finite and the step was left out."""
-        distortion, rate = self._differentiated(batch)
+    def _step(self, batch: Rows) -> Named | None:
+        """One update, and its terms; None where the gradient was not finite and the step was left out."""
+        terms = self._differentiated(batch)
         self.at.step += 1
         if not self._clipped():
             return None
         self._update()
         self._take_into_average()
-        return distortion, rate
+        return terms
 
-    def _differentiated(self, batch: Rows) -> list[Tensor]:
-        """Distortion and rate of a batch; the gradient of its loss is then where all gradients are."""
+    def _differentiated(self, batch: Rows) -> Named:
+        """The terms of a batch; the gradient of its loss is then where all gradients are."""
         if (strength := self.strength) != self.heeded:
             self._heed(strength)
         kind = (batch.x.shape, batch.mask is not None)
@@ -234,11 +266,11 @@ class Training:
             self.recordings[kind] = self._recording(batch)
         recording = self.recordings[kind]
         if recording is not None:
-            return [result.clone() for result in recording(*_tensors_of(batch))[-2:]]
-        *gradients, distortion, rate = self._differentiate(batch, strength)
+            return {name: value.clone() for name, value in recording(batch).items()}
+        gradients, named = self._differentiate(batch, strength)
         for own, gradient in zip(self.flat.gradients, gradients, strict=True):
             own.copy_(gradient)
-        return [distortion, rate]
+        return named
 
     def _heed(self, strength: Strength) -> None:
         """Tell the recordings, which read strengths as tensors."""
@@ -251,24 +283,35 @@ class Training:
         if self.learner.training != now:
             self.learner.train(now)
 
-    def _differentiate(self, batch: Rows, strength: Strength) -> list[Tensor]:
+    def _differentiate(self, batch: Rows, strength: Strength) -> tuple[list[Tensor], Named]:
+        """The gradient of the mean loss of a batch by each parameter, and its terms."""
         self._learns(True)
         with self._precision():
-            losses, trace = self.learner(batch, strength)
-        return [*self.flat.differentiate(losses), trace.distortion.detach(), trace.rate.detach()]
+            terms = self.learner(batch, strength)
+        return self.flat.differentiate(terms.total), {name: value.detach() for name, value in terms.named.items()}
 
-    def _recording(self, batch: Rows) -> Recording | None:
+    def _recording(self, batch: Rows) -> Callable[[Rows], Named] | None:
         """The step for batches like this one, in a form that is repeated at less cost; None where that can't be."""
-        if self.settings.device != "cpu":
+        return self._recorded(lambda rows: self._differentiate(rows, self.strengths), batch, self.flat.gradients)
+
+    def _recorded(
+        self, function: Callable[[Rows], tuple[list[Tensor], Named]], example: Rows, targets: Sequence[Tensor] = ()
+    ) -> Callable[[Rows], Named] | None:
+        """What a function does with rows like these, recorded: what it makes first is written to ``targets``."""
+        if self.settings.device != "cpu" or not self.learner.recorded:
             return None
+        names: list[str] = []
 
         def step(*rows: Tensor) -> list[Tensor]:
-            return self._differentiate(Rows(*rows), self.strengths)
+            made, named = function(Rows(*rows))
+            names[:] = named
+            return [*made, *named.values()]
 
         try:
-            return Recording(step, _tensors_of(batch), self.flat.gradients, partial(torch.random.fork_rng, []))
+            recording = Recording(step, _tensors_of(example), targets, partial(torch.random.fork_rng, []))
         except (NotRepeatable, RuntimeError, TypeError):  # what is really wrong with a step, the step itself will say
             return None
+        return lambda rows: dict(zip(names, recording(*_tensors_of(rows))[len(targets) :], strict=True))
 
     def _take_into_average(self) -> None:
         """Move the average towards the weights, less and less in the first steps; later only every few steps."""
@@ -278,18 +321,21 @@ class Training:
             self.average.lerp_(self.flat.vector, 1 - decay**since)
 
     def _update(self) -> None:
-        adamw(self.flat, self.moments, self.updates, self._rate(), self.settings.weight_decay)
+        adamw(self.groups, self.updates, self._rate(), self.settings.weight_decay)
 
     def _clipped(self) -> bool:
-        """Hold the gradient to four times the running median of its norm; False where it is not finite."""
-        norm = math.sqrt(torch.dot(self.flat.gradient, self.flat.gradient))
+        """Hold the gradient to four times the running median of its norm; False where it is not finite. A critic's gradient
+        is no part of the norm.
+        """
+        gradient = self.groups[0].gradient
+        norm = math.sqrt(torch.dot(gradient, gradient))
         if not math.isfinite(norm):
             return False
         if self.at.step % 16 == 1 and len(self.norms) >= 16:
             self.limit = 4 * statistics.median(self.norms)
         self.norms.append(norm)
         if norm > self.limit:
-            self.flat.gradient.mul_(self.limit / norm)
+            gradient.mul_(self.limit / norm)
         return True
 
     limit = math.inf
@@ -323,27 +369,14 @@ class Training:
             return {}
         reseed(self.settings.seed, self.stage, device=self.settings.device)
         with self.averaged():
-            return evaluate(self.learner, self.held_out, self.settings.device, self._costs())
+            return evaluate(self._judge_rows(self.held_out), self.held_out, self.settings.device)
 
-    def _costs(self) -> Costs:
-        """What the held-out rows cost; where they are few, by a recording."""
-        assert self.held_out is not None
-        few = len(self.held_out) <= EVALUATION_BATCH and self.held_out.x.numel() <= BLOCK
-        if not few or self.settings.device != "cpu":
-            return costs
-        if self.evaluation is None:
-            self.evaluation = self._recorded_costs(self.held_out)
-        return self.evaluation
-
-    def _recorded_costs(self, held_out: Rows) -> Costs:
-        def step(*rows: Tensor) -> list[Tensor]:
-            return costs(self.learner, Rows(*rows))
-
-        try:
-            recording = Recording(step, _tensors_of(held_out), drawing=partial(torch.random.fork_rng, []))
-        except (NotRepeatable, RuntimeError, TypeError):
-            return costs
-        return lambda learner, rows: recording(*_tensors_of(rows))
+    def _judge_rows(self, held_out: Rows) -> Callable[[Rows], Named]:
+        """What gives the terms of the held-out rows; where they are few, by a recording."""
+        few = len(held_out) <= EVALUATION_BATCH and held_out.x.numel() <= BLOCK
+        if few and self.evaluation is None:
+            self.evaluation = self._recorded(lambda rows: ([], self.learner.judge(rows)), held_out)
+        return self.evaluation or self.learner.judge
 
     def _judge(self, record: dict[str, float], skipped: int) -> None:
         """Note the best epoch; stop where nothing gets better; take the run back where it diverged."""
@@ -360,7 +393,7 @@ class Training:
             self.at.finished = "no better on held-out rows"
 
     def _at_full_strength(self) -> bool:
-        return all(self.strength[name] >= 1 for name in self.learner.objective.uses)
+        return all(value >= 1 for value in self.strength.values())
 
     def _out_of_time(self) -> bool:
         return self.settings.time_limit is not None and self.seconds >= self.settings.time_limit
@@ -423,26 +456,30 @@ class Training:
         return self
 
 
-def costs(learner: Learner, rows: Rows) -> list[Tensor]:
-    """Distortion, rate and the objective at full strength of each row, [B]."""
-    trace = learner.model.trace(rows, learner.objective.K)
-    return [trace.distortion, trace.rate, learner.objective(trace, FULL).total]
-
-
 @torch.no_grad()
-def evaluate(learner: Learner, rows: Rows, device: str = "cpu", costs: Costs = costs) -> dict[str, float]:
-    """Means over rows: distortion, rate, loss (their sum: the negative ELBO) and the objective at full strength."""
-    found = [costs(learner, batch.to(device)) for batch in rows.batches(EVALUATION_BATCH)]
-    objective = torch.cat([objective for *_, objective in found])
-    return {**_means("held_out", [(d, r) for d, r, _ in found]), "held_out_objective": float(objective.cpu().double().mean())}
+def evaluate(judge: Callable[[Rows], Named], rows: Rows, device: str = "cpu") -> dict[str, float]:
+    """Means over rows of the terms that ``judge`` gives, and loss: distortion and rate together, the negative ELBO."""
+    return _means("held_out", [judge(batch.to(device)) for batch in rows.batches(EVALUATION_BATCH)])
+
+
+def costs_of(model: LatentModel, K: int = 1) -> Callable[[Rows], Named]:
+    """What gives distortion and rate of rows, by K codes of each, whatever a model was trained by."""
+
+    def judge(rows: Rows) -> Named:
+        trace = model.trace(rows, K)
+        return {"distortion": trace.distortion, "rate": trace.rate}
+
+    return judge
 
 
 def _tensors_of(rows: Rows) -> list[Tensor]:
     return [rows.x] if rows.mask is None else [rows.x, rows.mask]
 
 
-def _means(prefix: str, traces: list[tuple[Tensor, Tensor]]) -> dict[str, float]:
-    if not traces:
-        return {}
-    distortion, rate = (float(torch.cat(values).cpu().double().mean()) for values in zip(*traces, strict=True))
-    return {f"{prefix}_distortion": distortion, f"{prefix}_rate": rate, f"{prefix}_loss": distortion + rate}
+def _means(prefix: str, batches: list[Named]) -> dict[str, float]:
+    """The mean of each term over the rows of all batches."""
+    names = batches[0] if batches else ()
+    means = {name: float(torch.cat([batch[name] for batch in batches]).cpu().double().mean()) for name in names}
+    if "distortion" in means:
+        means["loss"] = means["distortion"] + means.get("rate", 0.0)
+    return {f"{prefix}_{name}": mean for name, mean in means.items()}

@@ -2,29 +2,120 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import math
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from latente.training.loop import Training
+from latente.training.loop import Settings, Training
+
+if TYPE_CHECKING:
+    from rich.progress import Progress, TaskID
+
+SECONDS_OF_STEP, SECONDS_OF_MULTIPLY_ADD = 5e-4, 1.2e-10  # of a step, and of each of its forward pass's; one thread
+
+
+class Shown:
+    """What is told while a fit runs; this one tells nothing."""
+
+    def __call__(self, training: Training) -> None:
+        """After each epoch."""
+
+    def stage(self, name: str) -> None:
+        """When a stage begins."""
+
+    def say(self, text: str) -> None:
+        """A line that stays."""
+
+
+@dataclass
+class Lines(Shown):
+    """A line every tenth of a run, and one for each stage."""
+
+    write: Callable[[str], object]
+    told: int = -1
+
+    def __call__(self, training: Training) -> None:
+        tenth = int(10 * training.progress)
+        if tenth != self.told or training.at.finished:
+            self.told = tenth
+            self.write(f"{100 * training.progress:3.0f}%  {describe(training)}")
+
+    def stage(self, name: str) -> None:
+        self.write(f"      {name}")
+
+    def say(self, text: str) -> None:
+        self.write(text)
+
+
+@dataclass
+class Bar(Shown):
+    """A bar with the time left."""
+
+    bar: Progress
+    task: TaskID
+
+    def __call__(self, training: Training) -> None:
+        self.bar.update(self.task, completed=training.progress, description=describe(training))
+
+    def stage(self, name: str) -> None:
+        self.bar.update(self.task, description=name)
+
+    def say(self, text: str) -> None:
+        self.bar.console.print(text, highlight=False, soft_wrap=True)
+
+
+NOT_SHOWN = ("distortion", "objective")  # what follows from the rest
 
 
 @contextmanager
-def progress_bar(shown: bool) -> Iterator[Callable[[Training], None]]:
-    """A bar with the time left on a terminal, a line every tenth of the run in a pipe; nothing where not ``shown``."""
+def progress_bar(shown: bool) -> Iterator[Shown]:
+    """A plan and a bar with the time left on a terminal, lines in a pipe; nothing where not ``shown``."""
     if not shown:
-        yield lambda training: None
+        yield Shown()
         return
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
     console = Console(stderr=True)
     if not console.is_terminal:
-        yield _lines(console.print)
+        yield Lines(console.print)
         return
     columns = (BarColumn(14), "{task.percentage:>3.0f}%", TimeRemainingColumn(compact=True), "left")  # fits into 80 columns
     with Progress(*columns, TextColumn("{task.description}"), console=console, transient=True) as bar:
-        task = bar.add_task("", total=1.0)
-        yield lambda training: bar.update(task, completed=training.progress, description=describe(training))
+        yield Bar(bar, bar.add_task("", total=1.0))
+
+
+def plan(rows: int, settings: Settings, work: int, then: Sequence[str]) -> str:
+    """What a fit is going to do, and for about how long, on a processor that does nothing else.
+
+    Args:
+        rows: that are learnt from.
+        settings: of the training.
+        work: multiply-adds of a forward pass of a batch.
+        then: the stages after it.
+
+    >>> plan(1080, Settings(epochs=100, batch_size=64), 10**6, ("calibration",))
+    'plan: train on 1,080 rows for at most 100 epochs of 17 steps, about 1 s; then calibration'
+    """
+    parts = []
+    if settings.epochs is not None:
+        steps = math.ceil(rows / settings.batch_size)
+        seconds = settings.epochs * steps * (SECONDS_OF_STEP + work * SECONDS_OF_MULTIPLY_ADD)
+        parts.append(f"at most {settings.epochs:,} epochs of {steps:,} steps, about {in_words(seconds)}")
+    if settings.time_limit is not None:
+        parts.append(f"{in_words(settings.time_limit)}")
+    return f"plan: train on {rows:,} rows for {', or '.join(parts)}; then {', '.join(then)}"
+
+
+def in_words(seconds: float) -> str:
+    """Seconds for people.
+
+    >>> in_words(0.3), in_words(42.0), in_words(200.0)
+    ('1 s', '42 s', '3 min')
+    """
+    return f"{max(1, round(seconds))} s" if seconds < 120 else f"{round(seconds / 60)} min"
 
 
 def describe(training: Training) -> str:
@@ -33,19 +124,8 @@ def describe(training: Training) -> str:
     which = "held_out" if "held_out_loss" in record else "train"
     if f"{which}_loss" not in record:
         return f"{prefix}epoch {training.at.epoch}"
-    loss, rate = record[f"{which}_loss"], record[f"{which}_rate"]
-    of_code = f" (rate {rate:.2f})" if training.learner.model.latent_dim else ""
-    return f"{prefix}epoch {training.at.epoch}  {which.replace('_', '-')} {loss:.2f} nats{of_code}"
-
-
-def _lines(write: Callable[[str], object]) -> Callable[[Training], None]:
-    told = -1
-
-    def tell(training: Training) -> None:
-        nonlocal told
-        tenth = int(10 * training.progress)
-        if tenth != told or training.at.finished:
-            told = tenth
-            write(f"{100 * training.progress:3.0f}%  {describe(training)}")
-
-    return tell
+    shown = {name.removeprefix(f"{which}_"): value for name, value in record.items() if name.startswith(f"{which}_")}
+    loss = shown.pop("loss")
+    terms = ", ".join(f"{name.replace('_', ' ')} {value:.2f}" for name, value in shown.items() if name not in NOT_SHOWN)
+    of_terms = f" ({terms})" if terms and training.learner.model.latent_dim else ""
+    return f"{prefix}epoch {training.at.epoch}  {which.replace('_', '-')} {loss:.2f} nats{of_terms}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 
 from latente.errors import ModelError
 from latente.model.parts import Part, register
@@ -10,9 +11,8 @@ from latente.model.parts import Part, register
 
 @register
 class LinearSchedule(Part):
-    """The weight of the KL grows from 0 to 1 over the first ``warm_up`` of the run (Bowman et al. 2016), and a capacity over
-    the
-    first ``ramp`` of it (Burgess et al. 2018).
+    """Strengths by name, each growing from 0 to 1 over a share of the run: that of the weight of the KL is ``warm_up`` (Bowman
+    et al. 2016), that of a capacity ``ramp`` (Burgess et al. 2018), and that of any other what the part that follows it says.
     """
 
     name = "linear"
@@ -21,11 +21,11 @@ class LinearSchedule(Part):
         super().__init__()
         if not (0 <= warm_up <= 1 and 0 <= ramp <= 1):
             raise ModelError(f"warm_up and ramp are shares of the run, between 0 and 1, not {warm_up} and {ramp}")
-        self.warm_up, self.ramp = warm_up, ramp
+        self.shares = {"kl": warm_up, "capacity": ramp}
 
-    def forward(self, progress: float) -> dict[str, float]:
-        """Strength of each term at this moment."""
-        return {"kl": _grown(progress, self.warm_up), "capacity": _grown(progress, self.ramp)}
+    def forward(self, progress: float, followed: Mapping[str, float]) -> dict[str, float]:
+        """The strengths that parts follow, at this moment."""
+        return {name: _grown(progress, self.shares.get(name, share)) for name, share in followed.items()}
 
 
 def _grown(progress: float, over: float) -> float:

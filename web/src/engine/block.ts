@@ -3,7 +3,7 @@
 import { PackError } from "./types";
 
 const MAGIC = "LATENTE\0";
-const VERSION = 1;
+const VERSION = 2;
 const HEAD = 16;
 
 export interface Tensor {

@@ -1,7 +1,7 @@
 /** Laws of the codes: draws, and densities in a plane. */
 
 import type { Block } from "./block";
-import { type DenseSpec, dense } from "./network";
+import { type GraphSpec, graph } from "./graph";
 import { normalDraw } from "./special";
 
 export interface MixtureSpec {
@@ -11,15 +11,8 @@ export interface MixtureSpec {
   cholesky: number;
 }
 
-interface FlowSpec {
-  type: "flow";
-  center: number;
-  cholesky: number;
-  couplings: { kept: number[]; moved: number[]; layers: DenseSpec[] }[];
-}
-
 export interface LawSpec {
-  draws: MixtureSpec | FlowSpec;
+  draws: MixtureSpec | ({ type: "graph" } & GraphSpec);
   density: MixtureSpec;
 }
 
@@ -27,28 +20,10 @@ export type Direction = ArrayLike<number>;
 export type Range = [number, number, number, number];
 export type Draw = (random: () => number) => Float32Array;
 
-export function draws(spec: MixtureSpec | FlowSpec, block: Block): Draw {
-  return spec.type === "mixture" ? new Mixture(spec, block).draw : flow(spec, block);
-}
-
-/** Affine couplings, the last one first: latente.model.laws.FlowLaw.sample. */
-function flow(spec: FlowSpec, block: Block): Draw {
-  const center = block.doubles(spec.center);
-  const cholesky = block.doubles(spec.cholesky);
-  const couplings = spec.couplings.map(({ kept, moved, layers }) => ({ kept, moved, layers: layers.map((each) => dense(each, block)) }));
-  return (random) => {
-    const u = center.map(() => normalDraw(random));
-    for (const { kept, moved, layers } of [...couplings].reverse()) {
-      let h: Float64Array = Float64Array.from(kept, (j) => u[j]);
-      layers.forEach((layer, l) => {
-        h = layer(l ? h.map((value) => value / (1 + Math.exp(-value))) : h);
-      });
-      moved.forEach((j, m) => {
-        u[j] = u[j] * Math.exp(2 * Math.tanh(0.5 * h[moved.length + m])) + h[m];
-      });
-    }
-    return lower(cholesky, u, center);
-  };
+export function draws(spec: LawSpec["draws"], block: Block): Draw {
+  if (spec.type === "mixture") return new Mixture(spec, block).draw;
+  const drawn = graph(spec, block);
+  return (random) => Float32Array.from(drawn([], random));
 }
 
 /** L u + c for a lower triangle. */

@@ -10,15 +10,19 @@ export function normalCdf(x: number): number {
     for (let k = 1; Math.abs(term) > 1e-17; k++) sum += term *= (x * x) / (2 * k + 1);
     return 0.5 + density * sum;
   }
-  let fraction = -x;
-  for (let k = 60; k >= 1; k--) fraction = -x + k / fraction;
-  return density / fraction;
+  return density / millsFraction(x);
 }
 
-/** Of Student's t with `df` degrees of freedom, by the regularised incomplete beta function. */
-export function studentCdf(t: number, df: number): number {
-  const tail = 0.5 * incompleteBeta(df / (df + t * t), df / 2, 0.5);
-  return t > 0 ? 1 - tail : tail;
+/** Its logarithm. */
+export function logNormalCdf(x: number): number {
+  if (x > 0) return Math.log1p(-normalCdf(-x));
+  return x > -2 ? Math.log(normalCdf(x)) : -0.5 * x * x - 0.5 * Math.log(2 * Math.PI) - Math.log(millsFraction(x));
+}
+
+function millsFraction(x: number): number {
+  let fraction = -x;
+  for (let k = 60; k >= 1; k--) fraction = -x + k / fraction;
+  return fraction;
 }
 
 /** I_x(a, b), by Lentz's continued fraction. */
@@ -45,7 +49,7 @@ export function incompleteBeta(x: number, a: number, b: number): number {
 }
 
 /** log Γ(x) for x > 0: Stirling's series above 8, the recurrence below. */
-function logGamma(x: number): number {
+export function logGamma(x: number): number {
   if (x < 8) return logGamma(x + 1) - Math.log(x);
   const r = 1 / (x * x);
   const series = (1 / 12 - r * (1 / 360 - r * (1 / 1260 - r * (1 / 1680 - r / 1188)))) / x;

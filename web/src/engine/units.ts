@@ -1,7 +1,6 @@
 /** Between encoded values and the user's: latente.data.table, with what can be (on the grid, within the bounds) for texts. */
 
 import type { Block } from "./block";
-import type { Fielded } from "./likelihood";
 import { rint } from "./special";
 import { type FieldLaw, type InputField, type Kind, PackError } from "./types";
 
@@ -99,31 +98,8 @@ export class Column {
     return value;
   }
 
-  /** A decoded column over its bins. */
-  law(field: Fielded): FieldLaw {
-    return this.histogram(field.probability?.length === this.low.length ? field.probability : this.shares(field));
-  }
-
   histogram(probability: Float64Array): FieldLaw {
     return { low: this.low, high: this.high, labels: this.spec.labels, probability };
-  }
-
-  /** What lies beyond the bins counts for the outermost. */
-  private shares(field: Fielded): Float64Array {
-    const n = this.low.length;
-    const p = new Float64Array(n);
-    if (n === 2 && this.low[0] === this.high[0]) {
-      p[1] = Math.min(1, Math.max(0, field.mean));
-      p[0] = 1 - p[1];
-      return p;
-    }
-    let before = 0;
-    for (let b = 0; b < n; b++) {
-      const reached = b === n - 1 ? 1 : field.cdf((this.high[b] - this.spec.center) / this.spec.scale);
-      p[b] = Math.max(0, reached - before);
-      before = reached;
-    }
-    return p;
   }
 }
 

@@ -10,11 +10,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from latente.data.text.layout import Layout, cells_of
+from latente.data.text.notation import is_typed
 from latente.errors import DataError
 from latente.words import Message
 
 COMMON = 0.05  # of the lines: where as many have further values, these are a column; else they are slips
 LISTED = 5
+UNDER = 30  # rows at the end of a table, among which remarks may stand
 
 _BLANK_LINE = re.compile(r"(?>\r\n|\n|\r)[ \t]*(?>\r\n|\n|\r)")
 
@@ -80,12 +82,16 @@ def _by_arrow(text: str, layout: Layout) -> Grid | None:
     except pa.ArrowInvalid:
         return None
     columns = [column.combine_chunks() for column in table.itercolumns()]
-    if irregular or not any(column[-1].as_py().strip() for column in columns if len(column)):
+    if irregular or _has_blank_row([column[-UNDER:].to_pylist() for column in columns]):
         return None
     if any(pc.any(pc.match_substring_regex(column, "[\r\n]")).as_py() for column in columns if '"' in text):
         return None
     header = tuple(column[0].as_py() for column in columns) if layout.header else ()
     return Grid(header, [column[int(layout.header) :] for column in columns])
+
+
+def _has_blank_row(columns: list[list[str]]) -> bool:
+    return not all(any(map(str.strip, row)) for row in zip(*columns, strict=True))
 
 
 def _by_line(text: str, layout: Layout) -> tuple[list[list[str]], list[int]]:
@@ -94,11 +100,12 @@ def _by_line(text: str, layout: Layout) -> tuple[list[list[str]], list[int]]:
         return _rows(text, layout, strict=True)
     except csv.Error as error:
         rows, lines = _rows(text, layout, strict=False)
-        long = next((n for row, n in zip(rows, lines, strict=True) if any(map(_BREAK.search, row))), None)
+        starts = [layout.above.count(layout.newline) + 1, *(line + 1 for line in lines)]
+        long = next((n for row, n in zip(rows, starts, strict=False) if any(map(_BREAK.search, row))), None)
         if long is not None:
             raise DataError(
-                f"a quotation mark is not closed before line {long + layout.above.count(layout.newline)}, so that lines run "
-                "into each other: correct it, or write it twice where it is meant"
+                f"a quotation mark in line {long} is not closed, so that lines run into each other: correct it, or write it "
+                "twice where it is meant"
             ) from error
         return rows, lines
 
@@ -107,12 +114,8 @@ _BREAK = re.compile(r"[\r\n]")
 
 
 def _rows(text: str, layout: Layout, strict: bool) -> tuple[list[list[str]], list[int]]:
-    limit = csv.field_size_limit(max(131_072, len(text)))
-    try:
-        reader, above = cells_of(text, layout, strict), layout.above.count(layout.newline)
-        found = [(row, reader.line_num + above) for row in reader]
-    finally:
-        csv.field_size_limit(limit)
+    reader, above = cells_of(text, layout, strict), layout.above.count(layout.newline)
+    found = [(row, reader.line_num + above) for row in reader]
     return [row for row, _ in found], [line for _, line in found]
 
 
@@ -129,9 +132,11 @@ def grid_of(rows: list[list[str]], lines: list[int], header: bool) -> Grid:
     ):  # "" between quotation marks is a value
         rows, lines = rows[:-1], lines[:-1]
     grid = Grid((), [])
+    rows, lines = _without_footer(rows, lines, grid)
     rows, lines = _without_blank_lines(rows, lines, grid, alone)
     if header and rows:
         grid.header, rows, lines = tuple(rows[0]), rows[1:], lines[1:]
+        _shift(grid, rows)
     width = _width(rows, lines, grid)
     short = [line for row, line in zip(rows, lines, strict=True) if len(row) < min(width, len(grid.header) or width)]
     if short:
@@ -139,6 +144,23 @@ def grid_of(rows: list[list[str]], lines: list[int], header: bool) -> Grid:
     whole = [row + [""] * (width - len(row)) for row in rows]
     _fill(grid, whole, width)
     return grid
+
+
+def _without_footer(rows: list[list[str]], lines: list[int], grid: Grid) -> tuple[list[list[str]], list[int]]:
+    """Rows without the remarks that stand under a table: texts alone in their lines, below a blank line."""
+    blank = next((index for index in reversed(range(len(rows))) if not any(map(str.strip, rows[index]))), 0)
+    below = [[cell for cell in row if cell.strip()] for row in rows[blank + 1 :]]
+    if not blank or max(map(len, rows)) < 2 or not all(len(row) == 1 and not is_typed(row[0]) for row in below):
+        return rows, lines
+    grid.warnings.append(Message("read.below", lines=[repr(row[0]) for row in below[:LISTED]]))
+    return rows[:blank], lines[:blank]
+
+
+def _shift(grid: Grid, rows: list[list[str]]) -> None:
+    """Give the first column no name where every row has one value more than there are names: so R writes names of rows."""
+    if rows and all(len(row) == len(grid.header) + 1 for row in rows) and any(row[-1].strip() for row in rows):
+        grid.header = ("", *grid.header)
+        grid.notes.append(Message("read.unnamed_first"))
 
 
 def _without_blank_lines(rows: list[list[str]], lines: list[int], grid: Grid, alone: bool) -> tuple[list[list[str]], list[int]]:

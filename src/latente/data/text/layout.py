@@ -8,12 +8,12 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from itertools import pairwise
+from itertools import pairwise, takewhile
 from typing import Annotated, Any
 
 import msgspec
 
-from latente.data.text.notation import is_mark, is_typed
+from latente.data.text.notation import is_date, is_mark, is_typed
 from latente.errors import DataError
 
 DELIMITERS = ("\t", ";", ",", "|")
@@ -117,6 +117,7 @@ def _sample(text: str) -> str:
 def cells_of(text: str, layout: Layout, strict: bool = False) -> Any:
     """Python's reader of the rows of a text."""
     lines = io.StringIO(text, newline="")
+    csv.field_size_limit(1 << 30)  # what a file holds is in memory anyway
     return csv.reader(lines, delimiter=layout.delimiter, skipinitialspace=layout.spaced, strict=strict)
 
 
@@ -162,15 +163,23 @@ def _split_by(sample: str, delimiter: str) -> tuple[float, float, float]:
 
 
 def _titles(rows: Cells) -> int:
-    """How many rows above the table are titles: a single text, where the table has several columns."""
-    width = Counter(map(len, rows)).most_common(1)[0][0] if rows else 1
-    if width < 2:
+    """How many rows above the table are titles: a text, or a text and its value, where the table has more columns."""
+    filled = [[cell for cell in row if cell.strip()] for row in rows]
+    width = Counter(_reach(row) for row in rows).most_common(1)[0][0] if rows else 1
+    above = list(takewhile(lambda cells: len(cells) < min(width, 3) and not _is_value(cells[0]), filled[:MAX_TITLES]))
+    alone = list(takewhile(lambda cells: len(cells) == 1, above))
+    if len(above) == len(filled[:MAX_TITLES]):
         return 0
-    for index, row in enumerate(rows[:MAX_TITLES]):
-        filled = [cell for cell in row if cell.strip()]
-        if len(filled) > 1 or is_typed(filled[0]) or is_mark(filled[0]):
-            return index
-    return 0
+    return len(alone if _is_value(filled[len(above)][0]) else above)
+
+
+def _reach(row: Sequence[str]) -> int:
+    """How many columns a row has up to its last value."""
+    return max((index + 1 for index, cell in enumerate(row) if cell.strip()), default=0)
+
+
+def _is_value(cell: str) -> bool:
+    return is_typed(cell) or is_mark(cell)
 
 
 def has_header(rows: Cells) -> bool:
@@ -199,7 +208,8 @@ def _vote(cell: str, column: list[str]) -> float:
     if not column or is_mark(cell):
         return 0.0
     if sum(map(is_typed, column)) >= MOSTLY * len(column):
-        return -1.0 if is_typed(cell) else 1.0
+        dated = is_date(cell) and not any(map(is_date, column))
+        return 1.0 if dated or not is_typed(cell) else -1.0
     if cell in column or is_typed(cell):
         return -1.0
     return 0.5 if len(set(column)) < len(column) / 2 else 0.0
@@ -209,9 +219,9 @@ def _running(first: list[str], columns: list[list[str]]) -> set[int]:
     """Which cells of a first row are whole numbers that run, such as years, and so are names and not values."""
     places = [j for j, cell in enumerate(first) if _WHOLE.fullmatch(cell) and columns[j] and not cell.startswith("00")]
     numbers = [int(first[j]) for j in places]
-    if len(numbers) < 2 or len({b - a for a, b in pairwise(numbers)}) > 1 or numbers[1] <= numbers[0]:
+    years, steps = all(number in YEARS for number in numbers), {b - a for a, b in pairwise(numbers)}
+    if len(steps) != 1 or min(steps) < 1 - 2 * years or steps == {0}:
         return set()
-    years = all(number in YEARS for number in numbers)
     unlike = all(_unlike(int(first[j]), columns[j]) for j in places)
     many = len(numbers) >= MIN_RUN and numbers[1] - numbers[0] == 1 and not _runs_below(places, columns)
     return set(places) if (unlike and (years or numbers[0] in (0, 1))) or many else set()

@@ -14,6 +14,7 @@ LIKE_A_DATE = (
     rf"|[A-Za-z]{{3,9}}\.? \d{{1,2}},? \d{{4}})(?:(?:T| {{1,2}}|, ){LIKE_A_TIME}(?: ?(?:Z|UTC|[+-]\d{{2}}:?\d{{2}}))?)?"
 )
 MIN_COMPACT = 3  # different texts such as 20240131, all of which are dates
+FIRST = 100  # texts that are looked at before all are
 MAX_STRAYS = 0.05  # of a column's different texts: so few among dates are slips, more are levels
 
 _PARTS = re.compile(
@@ -23,6 +24,13 @@ _PARTS = re.compile(
 AMBIGUOUS = "read.ambiguous"  # key of the note on dates of which day and month may be exchanged
 _ZONE = r" ?(?:Z|UTC|[+-]\d{2}:?\d{2})$"
 _COMPACT = r"^(?:19|20)\d{6}$"
+
+
+def all_match(words: Any, pattern: str) -> bool:
+    """Whether all texts match; of most columns the first ones tell."""
+    import pyarrow.compute as pc
+
+    return all(pc.all(pc.match_substring_regex(some, pattern)).as_py() for some in (words[:FIRST], words))
 
 
 class NotADate(Exception):
@@ -50,10 +58,10 @@ def read_moments(words: Any, hints: tuple[str, ...]) -> Moments | None:
 
     if not len(words):
         return None
-    if pc.all(pc.match_substring_regex(words, f"^{LIKE_A_TIME}$")).as_py():
+    if all_match(words, f"^{LIKE_A_TIME}$"):
         return _times(words)
-    compact = len(words) >= MIN_COMPACT and pc.all(pc.match_substring_regex(words, _COMPACT)).as_py()
-    if not compact and not pc.all(pc.match_substring_regex(words, f"^{LIKE_A_DATE}$")).as_py():
+    compact = len(words) >= MIN_COMPACT and all_match(words, _COMPACT)
+    if not compact and not all_match(words, f"^{LIKE_A_DATE}$"):
         return None
     has_time = pc.match_substring_regex(words, r"\d:\d")
     zones = pc.if_else(has_time, pc.struct_field(pc.extract_regex(words, f"(?P<zone>{_ZONE})"), "zone"), None)
@@ -72,7 +80,10 @@ def stray(words: Any) -> str | None:
     """The first of distinct texts that does not look like a date or a time, where nearly all do; else None."""
     import pyarrow.compute as pc
 
-    alike = pc.match_substring_regex(words, f"^(?:{LIKE_A_DATE}|{LIKE_A_TIME})$")
+    pattern = f"^(?:{LIKE_A_DATE}|{LIKE_A_TIME})$"
+    if not pc.any(pc.match_substring_regex(words[:FIRST], pattern)).as_py():
+        return None
+    alike = pc.match_substring_regex(words, pattern)
     strays = pc.filter(words, pc.invert(alike))
     return strays[0].as_py() if 0 < len(strays) <= MAX_STRAYS * len(words) else None
 
@@ -94,9 +105,11 @@ def _dates(words: Any, local: Any, hints: tuple[str, ...], compact: bool) -> tup
             _refuse_both_orders(words, values, used, each)
             values, used = filled, [*used, each]
     if values.null_count:
-        if compact:
+        others = pc.filter(words, pc.is_null(values))
+        few = len(others) <= MAX_STRAYS * len(words) or pc.any(pc.match_substring_regex(others, r"^\d+[-/.]\d")).as_py()
+        if compact or not few:  # 45:10:00 is how long something took, and 3-gen-23 has a month in another language
             return None
-        raise NotADate(pc.filter(words, pc.is_null(values))[0].as_py(), "is none")
+        raise NotADate(others[0].as_py(), "is none")
     return values, used[0], _told(used, order, count, len(local), preferred)
 
 

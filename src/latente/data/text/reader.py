@@ -126,14 +126,17 @@ def _typed(grid: Grid, layout: Layout, asked: Reading, texts: Collection[str], k
     columns = [_Column(name, column, known=known.get(name)) for name, column in zip(grid.names, grid.columns, strict=True)]
     for column in columns:
         _set_apart(column, asked.missing)
-    decimal = asked.decimal or _decimal(columns)
+    decimal = asked.decimal or _decimal(columns) or ("," if layout.delimiter == ";" else None)
     _read_values(columns, decimal, asked, texts)
     grid.notes += [*_missing(columns), *_said(columns)]
     table = _table([column.values for column in columns], grid.names)
     recorded = _table(grid.columns, grid.names)
     if (total := _has_total(table, recorded)) is not None:
         grid.warnings.append(Message("read.total", label=repr(total)))
-        table, recorded = table.slice(0, len(table) - 1), recorded.slice(0, len(recorded) - 1)
+        n = next(
+            (n for n in range(len(table) - 1, 0, -1) if any(column[n - 1].as_py().strip() for column in recorded.columns)), 0
+        )
+        table, recorded = table.slice(0, n), recorded.slice(0, n)
     notations = {column.name: column.notation for column in columns if column.notation is not None}
     assert isinstance(table, pa.Table)
     return TextTable(table, recorded, grid.header, notations, layout, asked, tuple(grid.notes), tuple(grid.warnings))
@@ -172,8 +175,7 @@ def _set_apart(column: _Column, extra: tuple[str, ...]) -> None:
     if len(texts[:MANY].unique()) <= 0.9 * len(texts[:MANY]) or len(texts) <= MANY:
         encoded = texts.dictionary_encode()
         column.words, column.indices = encoded.dictionary, encoded.indices
-    marks = pc.is_in(pc.utf8_lower(column.words), pa.array(sorted(notation._MARKS)))
-    column.marked = pc.or_(marks, pc.is_in(column.words, pa.array(list(extra), pa.string())))
+    column.marked = pc.or_(notation.may_be_marks(column.words), pc.is_in(column.words, pa.array(list(extra), pa.string())))
 
 
 def _core(column: _Column) -> Any:
@@ -235,8 +237,8 @@ def _no_date(column: _Column, word: str, why: str) -> str:
 
 
 def _as_numbers(column: _Column, decimal: str | None) -> bool:
-    own = column.known.decimal if column.known is not None and column.known.kind == "number" else decimal
-    found = notation.numbers(_core(column), own)
+    known = column.known if column.known is not None and column.known.kind == "number" else None
+    found = notation.numbers(_core(column), known.decimal if known else decimal, known is not None)
     if found is None:
         return False
     column.notation = found[1]
@@ -281,11 +283,12 @@ def _as_texts(column: _Column, extra: tuple[str, ...]) -> bool:
     words = [word for word in distinct if word not in marks]
     few = len(words) <= 8
     known = column.known if column.known is not None and column.known.kind == "words" else None
-    spelling = notation.folded(words, _counts(column), known) if few else None
+    spelling = notation.folded(words, _counts(column), known, flag=bool(marks)) if few else None
     core = _core(column)
     if spelling is not None:
-        column.notation = Notation("words", words=tuple(dict.fromkeys(spelling.values())))
-        column.notes = [] if known else [Message("read.spellings", words=[*map(repr, words)])]
+        levels = tuple(dict.fromkeys(spelling.values()))
+        column.notation = Notation("words", words=levels)
+        column.notes = [] if known else [Message("read.spellings", words=[*map(repr, words)], n=len(levels))]
         core = pa.array([spelling[word] for word in core.to_pylist()], pa.string())
     _take(column, core)
     return True

@@ -79,7 +79,7 @@ class ConvDecoder(Part):
         theta: Tensor = h.flatten(1).unflatten(0, z.shape[:2])
         return theta
 
-    def keep(self, units: Tensor) -> None:
+    def select_units(self, units: Tensor) -> None:
         """Read only these units of the code."""
         self.first = linear_in(self.first, units)
         if self.skip:

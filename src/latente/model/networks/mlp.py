@@ -92,7 +92,7 @@ class MLPDecoder(Part):
             h = layer(torch.cat([h, z], -1) if self.skip and index else h)
         return h if self.linear is None else h + self.linear(z)
 
-    def keep(self, units: Tensor) -> None:
+    def select_units(self, units: Tensor) -> None:
         """Read only these units of the code."""
         self.linear = self.linear and linear_in(self.linear, units)
         d = self.arguments["latent_dim"]

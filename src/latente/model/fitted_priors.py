@@ -1,34 +1,42 @@
-"""Laws of the codes, fitted after training: what new codes are drawn from.
+"""Densities fitted to the codes of a trained model (ex-post densities): what new codes are drawn from.
 
-The aggregated posterior (all rows' codes together) is never quite the prior; drawing from a law that was fitted to it costs
+The aggregated posterior (all rows' codes together) is never quite the prior; drawing from a density that was fitted to it costs
 nothing and decodes to better rows.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from numpy.typing import NDArray
+from sklearn.cluster import KMeans
 from sklearn.mixture import GaussianMixture
 from sklearn.neighbors import NearestNeighbors
 from threadpoolctl import threadpool_limits
 from torch import Tensor, nn
-from torch.distributions import Categorical, MixtureSameFamily, MultivariateNormal
+from torch.distributions import Categorical, Distribution, MixtureSameFamily, MultivariateNormal
 
 from latente.errors import ModelError
-from latente.flat import FlatParameters, adamw
+from latente.flat import FlatParameters, Group, adamw
+from latente.model.codes import Mixture, PowerSpherical
 from latente.model.distributions import LOG_2PI
-from latente.model.parts import Choice, Part, build, choose, names_of, register
-from latente.recorded import Recording
+from latente.model.parts import register
+from latente.model.priors import Prior
+from latente.model.spaces import Grid, factor, whitened
 from latente.seeding import seeded
 from latente.threads import on_threads
-from latente.words import Message, texts
+from latente.words import Message
+
+if TYPE_CHECKING:
+    from latente.model.latent_model import LatentModel
 
 CANDIDATES = (1, 2, 5, 10, 20, 30)
-MOST_CODES = 10_000
+MAX_CODES = 10_000
 FLOW_STEPS, FLOW_BATCH, FLOW_RATE = 600, 512, 1e-2
 STORED, JUDGED = 5000, 1000
 WIDTHS = (0.1, 0.2, 0.4, 0.6, 0.8, 1.0, 1.3)  # of kernels, in distances to the k-th neighbour
@@ -36,50 +44,8 @@ WIDEST = 0.9  # variance of a kernel in whitened codes, whose own is 1
 VALUES_AT_ONCE = 20_000_000
 
 
-def factor(z: Tensor) -> Tensor:
-    """Cholesky factor [d, d] of the covariance of codes [N, d], N from 2; a ridge far below their spread keeps unused
-    directions from dividing by 0.
-    """
-    covariance = torch.cov(z.T).reshape(z.shape[1], z.shape[1])
-    ridge = 1e-9 * covariance.diagonal().mean().clamp_min(1e-12)
-    lower: Tensor = torch.linalg.cholesky(covariance + ridge * torch.eye(z.shape[1], dtype=z.dtype))
-    return lower
-
-
-def whitened(z: Tensor, center: Tensor, cholesky: Tensor) -> Tensor:
-    """L^-1 (z - m) of codes [N, d]: with the mean and the factor of their own, of mean 0 and covariance I."""
-    white: Tensor = torch.linalg.solve_triangular(cholesky, (z.to(cholesky.dtype) - center).T, upper=False).T
-    return white
-
-
-class LatentLaw(Part):
-    """A law over codes: ``fit``, ``sample``, ``log_prob``; what is fitted is in buffers."""
-
-    def fit(self, z: Tensor, seed: int = 0) -> LatentLaw:
-        """Fit to codes [N, d]; returns itself."""
-        raise NotImplementedError
-
-    def distribution(self) -> torch.distributions.Distribution:
-        """The fitted law as a torch distribution over [d]."""
-        raise NotImplementedError
-
-    def sample(self, n: int) -> Tensor:
-        """Draws [n, d], from torch's generator."""
-        return self.distribution().sample((n,))
-
-    def log_prob(self, z: Tensor) -> Tensor:
-        """Log-density in nats, [..., d] to [...]."""
-        value: Tensor = self.distribution().log_prob(z)
-        return value
-
-    @property
-    def in_words(self) -> str:
-        """What it is called."""
-        return Message(f"prior.{self.name}") if f"prior.{self.name}" in texts().entries else self.name
-
-
 @register
-class MixtureLaw(LatentLaw):
+class MixturePrior(Prior):
     """Mixture of normals with full covariances; with one component the Gaussian with the moments of the aggregated
     posterior.
     """
@@ -96,13 +62,24 @@ class MixtureLaw(LatentLaw):
         self.register_buffer("means", torch.zeros(components, latent_dim, dtype=torch.float64))
         self.register_buffer("cholesky", torch.eye(latent_dim, dtype=torch.float64).repeat(components, 1, 1))
 
-    def fit(self, z: Tensor, seed: int = 0) -> MixtureLaw:
+    def fit(self, z: Tensor, seed: int = 0) -> MixturePrior:
         self._take(_mixture(z.double().cpu().numpy(), self.components, seed))
         return self
 
     @property
     def in_words(self) -> str:
         return super().in_words if len(self.weights) == 1 else Message("prior.mixture_of", n=len(self.weights))
+
+    @classmethod
+    def best(cls, codes: NDArray[np.float64], seed: int) -> MixturePrior:
+        """With as many components as the Bayesian information criterion asks for; more are tried until they twice did not help,
+        and only where the codes are enough to tell.
+        """
+        fitted = _best_mixture(codes, seed)
+        d = codes.shape[1]
+        prior = GaussianPrior(d) if fitted.n_components == 1 else MixturePrior(d, fitted.n_components)
+        prior._take(fitted)
+        return prior
 
     def _take(self, fitted: GaussianMixture) -> None:
         self.weights.copy_(torch.as_tensor(fitted.weights_))
@@ -117,13 +94,14 @@ class MixtureLaw(LatentLaw):
             z[which == k] = self.means[k] + z[which == k] @ self.cholesky[k].T
         return z
 
-    def distribution(self) -> torch.distributions.Distribution:
+    def log_prob(self, z: Tensor) -> Tensor:
         normals = MultivariateNormal(self.means, scale_tril=self.cholesky, validate_args=False)
-        return MixtureSameFamily(Categorical(self.weights, validate_args=False), normals, validate_args=False)
+        mixture = MixtureSameFamily(Categorical(self.weights, validate_args=False), normals, validate_args=False)
+        return mixture.log_prob(z)  # type: ignore[no-any-return, no-untyped-call]
 
 
 @register
-class GaussianLaw(MixtureLaw):
+class GaussianPrior(MixturePrior):
     """One normal with full covariance."""
 
     name = "gaussian"
@@ -132,8 +110,44 @@ class GaussianLaw(MixtureLaw):
         super().__init__(latent_dim, 1)
 
 
+# From a step (a batch to gradients), an example of its inputs, and where gradients are to be, to what puts them there.
+Step = Callable[..., Sequence[Tensor]]
+Recorder = Callable[[Step, Sequence[Tensor], Sequence[Tensor]], Callable[..., object]]
+
+
+def as_it_is(step: Step, example: Sequence[Tensor], targets: Sequence[Tensor]) -> Callable[..., object]:
+    """A recorder that only runs the step."""
+
+    def run(*inputs: Tensor) -> None:
+        for target, found in zip(targets, step(*inputs), strict=True):
+            target.copy_(found)
+
+    return run
+
+
+def maximise(nets: nn.Module, log_prob: Callable[[Tensor], Tensor], data: Tensor, seed: int, record: Recorder) -> None:
+    """Fit networks to data [N, ...] by maximum likelihood; the weights that were best on a tenth of it stay."""
+    held = max(1, len(data) // 10)
+    flat = FlatParameters(nets)
+    whole, updates = Group(flat.vector, flat.gradient, *torch.zeros(2, len(flat.vector))), torch.zeros(())
+    best, weights = math.inf, flat.copy()
+
+    def step(batch: Tensor) -> list[Tensor]:
+        return flat.differentiate(-log_prob(batch))
+
+    with seeded(seed), torch.enable_grad(), on_threads(1):  # a step is too small to be shared
+        recorded = record(step, [data[torch.zeros(FLOW_BATCH, dtype=torch.long)]], flat.gradients)
+        for number in range(FLOW_STEPS):
+            batch = data[held:][torch.randint(len(data) - held, (FLOW_BATCH,))]
+            recorded(batch)
+            adamw([whole], updates, FLOW_RATE * (1 - number / FLOW_STEPS), beta2=0.999)
+            if number % 50 == 49 and (value := float(-log_prob(data[:held]).detach().mean())) < best:
+                best, weights = value, flat.copy()
+    flat.put(weights)
+
+
 @register
-class FlowLaw(LatentLaw):
+class FlowPrior(Prior):
     """A normalising flow: codes whitened, then affine couplings of half of the dimensions at a time (Dinh et al. 2017).
 
     Args:
@@ -143,39 +157,29 @@ class FlowLaw(LatentLaw):
     """
 
     name = "flow"
+    by_gradient = True
     center: Tensor
     cholesky: Tensor
 
     def __init__(self, latent_dim: int, layers: int = 6, width: int = 64) -> None:
         super().__init__()
+        if latent_dim < 2:
+            raise ModelError("a flow is a density of codes of at least 2 dimensions, and these have 1")
         self.register_buffer("center", torch.zeros(latent_dim))
         self.register_buffer("cholesky", torch.eye(latent_dim))
         order = torch.arange(latent_dim)
         self.halves = [(order[order % 2 == i % 2], order[order % 2 != i % 2]) for i in range(layers)]
         self.nets = nn.ModuleList(_coupling(len(kept), 2 * len(moved), width) for kept, moved in self.halves)
 
-    def fit(self, z: Tensor, seed: int = 0) -> FlowLaw:
-        """By maximum likelihood; the weights that were best on a tenth of the codes stay."""
+    def fit(self, z: Tensor, seed: int = 0, record: Recorder = as_it_is) -> FlowPrior:
+        """By maximum likelihood; the weights that were best on a tenth of the codes stay. ``record`` makes a step that is
+        repeated at less cost.
+        """
         self.center.copy_(z.mean(0))
         ridge = 1e-6 * torch.eye(z.shape[1])
         self.cholesky.copy_(torch.linalg.cholesky(torch.cov(z.T) + ridge))
-        held, u = max(1, len(z) // 10), whitened(z, self.center, self.cholesky)
-        flat = FlatParameters(self.nets)
-        moments, updates = [torch.zeros_like(flat.vector), torch.zeros_like(flat.vector)], torch.zeros(())
-        best, weights = math.inf, flat.copy()
-
-        def step(batch: Tensor) -> list[Tensor]:
-            return flat.differentiate(-self._log_prob_of_whitened(batch))
-
-        with seeded(seed), torch.enable_grad(), on_threads(1):  # a step is too small to be shared
-            recorded = Recording(step, [u[torch.zeros(FLOW_BATCH, dtype=torch.long)]], flat.gradients)
-            for number in range(FLOW_STEPS):
-                batch = u[held:][torch.randint(len(z) - held, (FLOW_BATCH,))]
-                recorded(batch)
-                adamw(flat, moments, updates, FLOW_RATE * (1 - number / FLOW_STEPS), beta2=0.999)
-                if number % 50 == 49 and (value := float(-self._log_prob_of_whitened(u[:held]).detach().mean())) < best:
-                    best, weights = value, flat.copy()
-        flat.put(weights)
+        u = whitened(z, self.center, self.cholesky)
+        maximise(self.nets, self._log_prob_of_whitened, u, seed, record)
         return self.requires_grad_(False)
 
     def log_prob(self, z: Tensor) -> Tensor:
@@ -201,7 +205,7 @@ class FlowLaw(LatentLaw):
 
 
 @register
-class NearestLaw(LatentLaw):
+class NearestPrior(Prior):
     """A kernel around each of at most 5,000 stored codes, as wide as it is far to the code's k-th neighbour (Breiman, Meisel
     and Purcell 1977), drawn together so that mean and covariance stay those of the codes (Silverman 1986, section 6.4).
 
@@ -215,6 +219,7 @@ class NearestLaw(LatentLaw):
     """
 
     name = "nearest"
+    stores_codes = True
     center: Tensor
     cholesky: Tensor
     stored: Tensor
@@ -228,7 +233,7 @@ class NearestLaw(LatentLaw):
         self.register_buffer("stored", torch.zeros(codes, latent_dim, dtype=torch.float64))
         self.register_buffer("variance", torch.ones(codes, dtype=torch.float64))
 
-    def fit(self, z: Tensor, seed: int = 0) -> NearestLaw:
+    def fit(self, z: Tensor, seed: int = 0) -> NearestPrior:
         """The width of all kernels is the one under which codes that are left out are most likely."""
         z = z.double().cpu()
         self.center = z.mean(0)
@@ -256,6 +261,124 @@ class NearestLaw(LatentLaw):
         u = self.stored[chosen] + self.variance[chosen].sqrt().unsqueeze(1) * noise
         drawn: Tensor = u @ self.cholesky.T + self.center
         return drawn
+
+
+@register
+class SphericalMixturePrior(Prior):
+    """A mixture of power-spherical densities, by expectation-maximisation with moments; of as many components, up to
+    ``components``, as the Bayesian information criterion asks for.
+    """
+
+    name = "spherical-mixture"
+    spaces = ("sphere",)
+    weights: Tensor
+    loc: Tensor
+    scale: Tensor
+
+    def __init__(self, latent_dim: int, components: int = 20) -> None:
+        super().__init__()
+        self.register_buffer("weights", torch.full((components,), 1 / components, dtype=torch.float64))
+        self.register_buffer("loc", torch.eye(latent_dim, dtype=torch.float64)[torch.arange(components) % latent_dim])
+        self.register_buffer("scale", torch.ones(components, 1, dtype=torch.float64))
+
+    def fit(self, z: Tensor, seed: int = 0) -> SphericalMixturePrior:
+        z, best = z.double().cpu()[:MAX_CODES], -math.inf
+        most = min(self.arguments["components"], len(z) // (10 * (z.shape[1] + 1)))
+        for components in (c for c in CANDIDATES if c <= max(1, most)):
+            found = _spherical_mixture(z, components, seed)
+            evidence = 2 * float(found.log_prob(z).sum()) - components * (z.shape[1] + 1) * math.log(len(z))
+            if evidence > best:
+                best, self.weights = evidence, found.log_weights.exp()
+                self.loc, self.scale = found.components.parameters
+        self.arguments["components"] = len(self.weights)
+        return self
+
+    def _mixture(self) -> Mixture:
+        return Mixture(self.weights.log(), PowerSpherical(self.loc, self.scale))
+
+    def sample(self, n: int) -> Tensor:
+        return self._mixture().rsample((n,))
+
+    def log_prob(self, z: Tensor) -> Tensor:
+        return self._mixture().log_prob(z.double())
+
+
+def _spherical_mixture(z: Tensor, components: int, seed: int) -> Mixture:
+    """Mean directions and concentrations that have the moments of the codes that belong to them, 50 times over."""
+    labels = KMeans(components, n_init=1, random_state=seed).fit_predict(z.numpy())
+    share = F.one_hot(torch.from_numpy(labels).long(), components).double()
+    for _ in range(50):
+        count = share.sum(0).clamp_min(1e-6)
+        mean = share.T @ z / count.unsqueeze(1)
+        length = mean.norm(dim=1, keepdim=True).clamp(1e-6, 1 - 1e-6)
+        scale = (length * (z.shape[1] - 1) / (1 - length)).clamp(1e-3, 1e4)  # E loc'z = scale / (scale + d - 1)
+        mixture = Mixture((count / len(z)).log(), PowerSpherical(mean / length, scale))
+        share = torch.softmax(mixture.log_weights + mixture.components.log_prob(z.unsqueeze(1)), 1)
+    return mixture
+
+
+@register
+class SymbolsPrior(Prior):
+    """Symbols one after the other, each with a probability of its own given those before it (an autoregressive prior, as
+    that of VQ-VAE), by a masked network (Germain et al. 2015).
+
+    Args:
+        latent_dim, codes, size: of the grid. units: of the hidden layer.
+    """
+
+    name = "symbols"
+    spaces = ("grid",)
+    by_gradient = True
+    points: Tensor
+
+    def __init__(self, latent_dim: int, codes: int, size: int, units: int = 64) -> None:
+        from zuko.nn import MaskedMLP  # type: ignore[import-untyped]
+
+        super().__init__()
+        self.d, self.codes, count = latent_dim, codes, latent_dim // size
+        self.register_buffer("points", torch.zeros(codes, size))
+        before = torch.ones(count, count).tril(-1).bool().repeat_interleave(codes, 0).repeat_interleave(codes, 1)
+        # Beside the symbols stands a 1, for the first symbol has none before it.
+        self.net = MaskedMLP(torch.cat([torch.ones(len(before), 1).bool(), before], 1), hidden_features=[units])
+
+    def bind(self, model: LatentModel) -> SymbolsPrior:
+        self.points.copy_(model.space.points)  # type: ignore[attr-defined]
+        return self
+
+    def forward(self, model: LatentModel, context: Tensor | None = None) -> Distribution | None:
+        self.bind(model)
+        return super().forward(model, context)
+
+    def fit(self, z: Tensor, seed: int = 0, record: Recorder = as_it_is) -> SymbolsPrior:
+        """By maximum likelihood of the symbols."""
+        shown = F.one_hot(self._space.symbols(z.float()), self.codes).float()
+        maximise(self.net, self._log_prob_of_shown, shown, seed, record)
+        return self.requires_grad_(False)
+
+    @property
+    def _space(self) -> Grid:
+        return Grid(self.d, self.points)
+
+    def _logits(self, shown: Tensor) -> Tensor:
+        """Log-probabilities of each symbol given those before it, [..., symbols, codes]."""
+        flat = shown.flatten(-2)
+        theta = self.net(torch.cat([torch.ones_like(flat[..., :1]), flat], -1))
+        return torch.log_softmax(theta.view(shown.shape), -1)
+
+    def _log_prob_of_shown(self, shown: Tensor) -> Tensor:
+        return (self._logits(shown) * shown).sum((-1, -2))
+
+    def log_prob(self, z: Tensor) -> Tensor:
+        shown = F.one_hot(self._space.symbols(z.float()), self.codes).float()
+        return self._log_prob_of_shown(shown)
+
+    @torch.no_grad()
+    def sample(self, n: int) -> Tensor:
+        shown = torch.zeros(n, self.d // self.points.shape[1], self.codes)
+        for place in range(shown.shape[1]):
+            drawn = torch.multinomial(self._logits(shown)[:, place].exp(), 1)
+            shown[:, place] = F.one_hot(drawn.squeeze(1), self.codes).float()
+        return self._space.of_symbols(shown.argmax(-1))
 
 
 def _reach(u: Tensor, k: int) -> Tensor:
@@ -297,56 +420,6 @@ def _mixture(codes: NDArray[np.float64], components: int, seed: int) -> Gaussian
     ridge = 1e-6 * max(float(codes.var(0).mean()), 1e-12)
     with threadpool_limits(1):  # on some thousand codes, threads that wait for one another take longer than they save
         return GaussianMixture(components, reg_covar=ridge, random_state=seed, max_iter=60, tol=1e-2).fit(codes)
-
-
-def fit_chosen(law: str | Choice, z: Tensor, seed: int = 0) -> LatentLaw:
-    """The law of one's own choice, fitted to codes [N, d].
-
-    Args:
-        law: "auto" (:func:`fit_law`), "prior" (N(0, I), whatever the codes are), "gaussian", "mixture" (as many components as
-            the evidence is for), "flow", "nearest", or a choice with arguments.
-        z: codes. seed: of what is drawn.
-
-    Raises:
-        ModelError: there is no such law, or it can't be one of these codes.
-    """
-    d = z.shape[1]
-    if law in ("auto", "prior"):
-        return fit_law(z, seed) if law == "auto" else GaussianLaw(d)
-    chosen = choose(law) if isinstance(law, str) else law
-    if chosen.own is None and chosen.name not in names_of(LatentLaw):
-        raise ModelError(f"there is no law of codes called {chosen.name!r}; there are {', '.join(LAWS)}")
-    if chosen.name == "flow" and d < 2:
-        raise ModelError("a flow is a law of codes of at least 2 dimensions, and these have 1")
-    if chosen == choose("mixture"):
-        fitted = _best_mixture(z.double().cpu().numpy()[:MOST_CODES], seed)
-        mixture = MixtureLaw(d, fitted.n_components)
-        mixture._take(fitted)
-        return mixture
-    built: LatentLaw = build(chosen, latent_dim=d)
-    return built.fit(z, seed)
-
-
-LAWS = ("auto", "prior", "gaussian", "mixture", "flow", "nearest")
-
-
-def fit_law(z: Tensor, seed: int = 0) -> LatentLaw:
-    """A normal, a mixture of up to 30, or a flow: the law with the best evidence, on at most 10,000 codes.
-
-    Mixtures are compared by the Bayesian information criterion; more components are tried until they twice did not help, and
-    only where the codes are enough to tell. A flow is tried where the largest mixture was still the best, and taken where it
-    gives codes that neither was fitted to the higher density.
-    """
-    codes = z.double().cpu().numpy()[:MOST_CODES]
-    fitted = _best_mixture(codes, seed)
-    if fitted.n_components == CANDIDATES[-1] and codes.shape[1] > 1:
-        some, others = codes[: -len(codes) // 5], codes[-len(codes) // 5 :]
-        flow = FlowLaw(codes.shape[1]).fit(torch.from_numpy(some).float(), seed)
-        if float(flow.log_prob(torch.from_numpy(others)).mean()) > _mixture(some, CANDIDATES[-1], seed).score(others):
-            return flow
-    law = GaussianLaw(codes.shape[1]) if fitted.n_components == 1 else MixtureLaw(codes.shape[1], fitted.n_components)
-    law._take(fitted)
-    return law
 
 
 def _best_mixture(codes: NDArray[np.float64], seed: int) -> GaussianMixture:

@@ -1,30 +1,22 @@
-"""Every published model as a choice of parts, a few lines each, with its reference.
-
-A recipe leaves open what the data decides (networks and their sizes, the likelihood) and never looks at the name of another
-part.
-"""
+"""From a recipe and what the data decides to something to train: networks and their sizes, the likelihood, the schedule."""
 
 from __future__ import annotations
 
-import inspect
 import math
-import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from types import ModuleType
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from latente.catalogue import Recipe
 from latente.errors import ModelError
-from latente.files import checked
 from latente.model import (  # noqa: F401  (most of them register)
     autoregressive,
     cells,
     corruptions,
+    fitted_priors,
     heterogeneous,
-    laws,
     likelihoods,
     no_code,
     objectives,
@@ -47,152 +39,6 @@ FEW_VALUES = 20  # of a column, as many as are steps of a scale
 FAVOURITE, LEAST_FAVOURED = 0.25, 20  # share of a column's rows, and rows, from where on no bell holds one value so often
 SMALLEST_CONV_PICTURE = 16
 
-
-@dataclass(frozen=True)
-class Recipe:
-    """A model as a choice of parts. ``None`` leaves a part to the data.
-
-    Attributes:
-        name: what it is called, here and in a file.
-        summary: one sentence.
-        reference: the paper.
-        least_squares: numbers have one noise level, and not one for each column.
-    """
-
-    name: str
-    summary: str = ""
-    reference: str = ""
-    encoder: Choice | None = None
-    decoder: Choice | None = None
-    likelihood: Choice | None = None
-    posterior: Choice = Choice("diagonal-normal")
-    prior: Choice = Choice("standard-normal")
-    objective: Choice = Choice("elbo")
-    penalties: tuple[Choice, ...] = ()
-    corruption: Choice | None = None
-    schedule: Choice | None = None
-    least_squares: bool = False
-
-    @property
-    def support(self) -> tuple[float, float] | None:
-        """Of the likelihood, where one is chosen that describes values as they are recorded; else None."""
-        if self.likelihood is None:
-            return None
-        return getattr(self.likelihood.own or part_class(self.likelihood.name), "support", None)
-
-    def to_json(self) -> dict[str, Any]:
-        """Plain values only."""
-        return {
-            key: [part.to_json() for part in value] if isinstance(value, tuple) else _plain(value)
-            for key, value in vars(self).items()
-        }
-
-    @classmethod
-    def from_json(cls, value: Mapping[str, Any]) -> Recipe:
-        """The inverse of :meth:`to_json`."""
-        recipe: Recipe = checked(value, cls, "the recipe")
-        return recipe
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, tuple):
-        return [part.to_json() for part in value]
-    return value.to_json() if isinstance(value, Choice) else value
-
-
-VAE = Recipe("vae", "variational autoencoder: a normal code for each row, regularised by N(0, I)", "Kingma and Welling 2014")
-# Without a rate to pay, a noise level for each column would have an autoencoder write d columns out exactly and leave the
-# others (``benchmarks.defaults``).
-AUTOENCODER = Recipe(
-    "autoencoder",
-    "a point for each row and no prior; new codes come from a law fitted afterwards",
-    "Hinton and Salakhutdinov 2006",
-    posterior=choose("point-mass"),
-    objective=choose("reconstruction"),
-    least_squares=True,
-)
-
-Maker = Callable[..., Recipe]
-PUBLISHED: dict[str, Maker] = {}
-
-
-def published(base: Recipe, summary: str, reference: str) -> Callable[[Callable[..., dict[str, Any]]], Maker]:
-    """Enter a recipe: a function from its arguments to the parts that differ from ``base``, named after it."""
-
-    def enter(changes: Callable[..., dict[str, Any]]) -> Maker:
-        name = changes.__name__.replace("_", "-")
-
-        def make(**arguments: Any) -> Recipe:
-            return replace(base, name=name, summary=summary, reference=reference, **changes(**arguments))
-
-        make.__signature__ = inspect.signature(changes)  # type: ignore[attr-defined]
-        PUBLISHED[name] = make
-        return make
-
-    return enter
-
-
-@published(AUTOENCODER, AUTOENCODER.summary, AUTOENCODER.reference)
-def autoencoder() -> dict[str, Any]:
-    return {}
-
-
-@published(AUTOENCODER, "an autoencoder that sees corrupted rows and must give back the clean ones", "Vincent et al. 2008")
-def denoising(corruption: str = "gaussian-noise", **arguments: Any) -> dict[str, Any]:
-    return {"corruption": choose(corruption, **arguments)}
-
-
-@published(AUTOENCODER, "an autoencoder of which few units say something of each row", "Ng 2011; Makhzani and Frey 2014")
-def sparse(weight: float = 1.0, penalty: str = "l1-sparsity", **arguments: Any) -> dict[str, Any]:
-    return {"penalties": (choose(penalty, weight=weight, **arguments),)}
-
-
-@published(AUTOENCODER, "an autoencoder whose code changes little when the row changes little", "Rifai et al. 2011")
-def contractive(weight: float = 0.1) -> dict[str, Any]:
-    return {"penalties": (choose("contraction", weight=weight),)}
-
-
-@published(VAE, VAE.summary, VAE.reference)
-def vae() -> dict[str, Any]:
-    return {}
-
-
-@published(VAE, "a VAE whose rate costs beta times as much: fewer, more separate units", "Higgins et al. 2017")
-def beta_vae(beta: float = 4.0) -> dict[str, Any]:
-    return {"objective": choose("elbo", beta=beta)}
-
-
-@published(VAE, "a VAE held at a rate of C nats, which grows while it trains", "Burgess et al. 2018")
-def capacity_vae(gamma: float = 10.0, capacity: float = 25.0) -> dict[str, Any]:
-    return {"objective": choose("capacity", gamma=gamma, capacity=capacity)}
-
-
-@published(VAE, "a VAE with one noise level for all fields, learned: beta needs no tuning", "Rybkin et al. 2021")
-def sigma_vae() -> dict[str, Any]:
-    return {"likelihood": choose("normal", sigma="shared")}
-
-
-@published(VAE, "a VAE trained on the importance-weighted bound of K draws", "Burda et al. 2016")
-def iwae(samples: int = 5) -> dict[str, Any]:
-    return {"objective": choose("importance-weighted", samples=samples)}
-
-
-@published(
-    VAE, "an IWAE for rows with holes: the bound is that of what was seen, and 20 draws tighten it", "Mattei and Frellsen 2019"
-)
-def miwae(samples: int = 20) -> dict[str, Any]:
-    return {"objective": choose("importance-weighted", samples=samples)}
-
-
-@published(
-    VAE,
-    "a VAE whose columns have each the law of its kind, with a mixture for its prior: mixed tables with holes",
-    "Nazábal et al. 2020",
-)
-def hi_vae(components: int = 10) -> dict[str, Any]:
-    return {"likelihood": choose("heterogeneous"), "prior": choose("normal-mixture", components=components)}
-
-
 # What new rows of a mixed table are drawn from, and rows are scored and completed by. Measured on Adult: with an autoregressive
 # decoder the code of a VAE says next to nothing (0.2 to 0.4 nats); made to say more, new rows get worse (two-sample score .94
 # without a code, .77 to .86 with one). So the code is that of a VAE whose columns are independent given it, and rows have a law
@@ -208,64 +54,8 @@ ROW_LAW = Recipe(
 )
 
 
-class Recipes(Sequence[Recipe]):
-    """The table of published models; prints as one."""
-
-    def __init__(self) -> None:
-        self._recipes = [make() for make in PUBLISHED.values()]
-
-    def __getitem__(self, index: Any) -> Any:
-        return self._recipes[index]
-
-    def __len__(self) -> int:
-        return len(self._recipes)
-
-    def __iter__(self) -> Iterator[Recipe]:
-        return iter(self._recipes)
-
-    def __repr__(self) -> str:
-        return "\n".join(f"{r.name:<13} {r.summary} ({r.reference})" for r in self)
-
-
-def recipes() -> Recipes:
-    """All published models that this version has.
-
-    >>> [recipe.name for recipe in recipes()][:2]
-    ['autoencoder', 'denoising']
-    """
-    return Recipes()
-
-
-def recipe(name: str, **arguments: Any) -> Recipe:
-    """A published model, with other arguments than its paper's.
-
-    >>> recipe("beta-vae", beta=2.0).objective
-    Choice(name='elbo', arguments={'beta': 2.0})
-
-    Raises:
-        ModelError: no such recipe, or no such argument; the message lists those that exist.
-    """
-    if name not in PUBLISHED:
-        raise ModelError(f"there is no recipe called {name!r}; there are {', '.join(PUBLISHED)}")
-    try:
-        return PUBLISHED[name](**arguments)
-    except TypeError as error:
-        accepted = ", ".join(inspect.signature(PUBLISHED[name]).parameters) or "none"
-        raise ModelError(f"{name!r} does not take {', '.join(arguments)}; its arguments: {accepted}") from error
-
-
-class _CallableModule(ModuleType):
-    """``latente.recipes`` is this module once it is imported, and the function :func:`recipes` to whoever calls it."""
-
-    def __call__(self) -> Recipes:
-        return recipes()
-
-
-sys.modules[__name__].__class__ = _CallableModule
-
-
 @dataclass(frozen=True)
-class Composer:
+class Blueprint:
     """A recipe and what the data decides; makes learners for :class:`latente.training.fit.Fit`.
 
     Attributes:
@@ -291,11 +81,17 @@ class Composer:
             "likelihood": recipe.likelihood or likelihood_for(self.fields, recipe.least_squares or self.roomy),
         }
         model = compose(choices, **self.sizes(remedy))
+        sizes = self.sizes(remedy) | {"latent_dim": model.latent_dim}
+        objective = build(recipe.objective, **sizes)
+        if objective.needs_rate and not model.has_rate:
+            raise ModelError(
+                f"the objective {objective.name!r} weighs the rate of codes, and with the posterior {recipe.posterior.name!r} "
+                f"and the prior {recipe.prior.name!r} they have none: choose 'reconstruction', or another posterior"
+            )
         schedule = build(recipe.schedule or schedule_for(model, remedy))
-        objective = build(recipe.objective, free_bits=remedy.free_bits)
-        parts = tuple(build(penalty) for penalty in recipe.penalties)
-        corruption = build(recipe.corruption, levels=levels_of(self.fields)) if recipe.corruption else None
-        return Learner(model, objective, schedule, parts, corruption)
+        parts = tuple(build(penalty, **sizes) for penalty in recipe.penalties)
+        corruption = build(recipe.corruption, **sizes) if recipe.corruption else None
+        return Learner(model, objective, schedule, parts, corruption, recipe.recorded)
 
     @property
     def roomy(self) -> bool:
@@ -326,13 +122,13 @@ class Composer:
                 if isinstance(module, (nn.Conv2d, nn.ConvTranspose2d)):
                     module.register_forward_hook(count)
             model.encode(row)
-            model.decode(torch.zeros(1, 1, self.latent_dim))
+            model.decode(torch.zeros(1, 1, model.latent_dim))
         return sum(counts) + int(model.likelihood.repeated)  # type: ignore[arg-type]
 
     def sizes(self, remedy: Remedy = Remedy()) -> dict[str, Any]:
         """What the data decides, by the names that parts ask for."""
         shape, levels = row_shape(self.fields), levels_of(self.fields)
-        of_mixed, few = mixed(self.fields), self.n_rows < SMALL_DATA
+        of_mixed, few = is_mixed_table(self.fields), self.n_rows < SMALL_DATA
         hidden = widths(math.prod(shape), self.n_rows, of_mixed) if self.hidden is None else self.hidden
         return {
             **decided_by(self.fields),
@@ -345,6 +141,8 @@ class Composer:
             "linear": remedy.linear and self.hidden is None and not levels and not self.roomy,
             "skip": remedy.skip,
             "columns": heterogeneous.columns_of(self.fields),
+            "n_rows": self.n_rows,
+            "free_bits": remedy.free_bits,
         }
 
 
@@ -359,18 +157,20 @@ def decided_by(fields: tuple[Field, ...]) -> dict[str, Any]:
     }
 
 
-def row_law(composer: Composer) -> Composer | None:
+def row_law(blueprint: Blueprint) -> Blueprint | None:
     """What makes the law of a mixed table's rows; None where the model itself is to be that: another likelihood was chosen, the
     columns are not mixed, or the model is none of a density.
     """
-    own = mixed(composer.fields) and composer.recipe.likelihood is None and composer.recipe.posterior.name != "point-mass"
-    if not own or len(composer.fields) > MOST_COLUMNS:
+    recipe = blueprint.recipe
+    has_density = getattr(recipe.posterior.own or part_class(recipe.posterior.name), "has_density", True)
+    own = is_mixed_table(blueprint.fields) and recipe.likelihood is None and has_density
+    if not own or len(blueprint.fields) > MOST_COLUMNS:
         return None
     # On few rows dropout changes held-out loss by less than its error, and how much is learnt by heart. The more is missing,
     # the more is there to fill in, which takes columns told of any others; whole rows come out best where all are in one order.
     # In so many orders a table is learnt by heart the less with dropout.
-    missing = sum(field.missing for field in composer.fields) / len(composer.fields)
-    few, any_order = composer.n_rows < SMALL_DATA, min(0.8, max(0.1, 4 * missing))
+    missing = sum(field.missing for field in blueprint.fields) / len(blueprint.fields)
+    few, any_order = blueprint.n_rows < SMALL_DATA, min(0.8, max(0.1, 4 * missing))
     likelihood = choose(
         "autoregressive",
         width=64 if few else 128,
@@ -378,19 +178,19 @@ def row_law(composer: Composer) -> Composer | None:
         any_order=any_order,
         least_told=1 - max(0.4, min(1.0, 2 * missing)) if any_order > 0.1 else 0.0,
     )
-    return replace(composer, recipe=replace(ROW_LAW, likelihood=likelihood), latent_dim=0, hidden=())
+    return replace(blueprint, recipe=replace(ROW_LAW, likelihood=likelihood), latent_dim=0, hidden=())
 
 
 def network_for(fields: tuple[Field, ...], hidden: tuple[int, ...] | None) -> str:
     """Convolutions for pictures of 16 pixels a side and more, unless widths of layers are given; cells for mixed columns."""
-    if mixed(fields):
+    if is_mixed_table(fields):
         return "cells"
     shape = row_shape(fields)
     convolves = hidden is None and len(shape) == 3 and min(shape[1:]) >= SMALLEST_CONV_PICTURE
     return "conv" if convolves else "mlp"
 
 
-def mixed(fields: tuple[Field, ...]) -> bool:
+def is_mixed_table(fields: tuple[Field, ...]) -> bool:
     """Whether some columns hold something else than measures, or than 0 and 1."""
     kinds = {field.kind for field in fields}
     of_measures = kinds <= MEASURES and not any(map(has_favourites, fields))
@@ -436,7 +236,7 @@ def likelihood_for(fields: tuple[Field, ...], least_squares: bool = False) -> Ch
     """Bernoulli where every field holds 0 and 1, a histogram of each column where they are mixed; a normal otherwise, with one
     sigma for a picture, or where least squares are wanted, and one per column of a table.
     """
-    if mixed(fields):
+    if is_mixed_table(fields):
         return choose("cells")
     if all(field.kind == BINARY for field in fields):
         return choose("bernoulli")

@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 import latente as lt
-from latente.recipes import PUBLISHED
-from latente.recorded import NotRepeatable, Recording
+from latente.catalogue import PUBLISHED
 from latente.training.loop import Training
+from latente.training.recorded import NotRepeatable, Recording
 
 forked = partial(torch.random.fork_rng, [])
 

@@ -1,0 +1,222 @@
+"""Ready in seconds: wall seconds from call to answer, by stage, and the held-out loss that was reached.
+
+Each set is fitted with the defaults (or ``--effort``), saved, loaded, certified, drawn at and scored. Columns are wall seconds
+but for ``processor``, the processor seconds of the fit, ``loss`` and ``gain`` (held-out −ELBO and what it is below that of
+independent columns, nats per row). With ``--single`` also milliseconds of one row, with ``--peers`` what other libraries take
+for the same rows with their own defaults, where they are installed.
+"""
+
+from __future__ import annotations
+
+import tempfile
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from importlib.util import find_spec
+from pathlib import Path
+from statistics import fmean, median
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from sklearn.datasets import load_breast_cancer, load_digits, load_wine
+
+import latente as lt
+from benchmarks import data
+from benchmarks.common import Figure, options, report, show
+
+MAX_PEER_ROWS = 20_000
+STAGES = "encode", "train", "after", "certificate", "report", "save", "load", "sample 1,000", "score all"
+
+SETS: dict[str, Callable[[], Any]] = {
+    "wine": lambda: load_wine().data,
+    "breast_cancer": lambda: load_breast_cancer().data,
+    "heart": lambda: data.mixed("heart", 0)[0],
+    "german": lambda: data.mixed("german", 0)[0],
+    "digits": lambda: load_digits().data[:1200],
+    "shuttle": lambda: data.table().train,
+    "10k_x_30": lambda: data.wide(10_000),
+    "mnist_3k": lambda: data.mnist(3000).train.reshape(-1, 28, 28),
+    "mnist_10k": lambda: data.mnist(10_000).train.reshape(-1, 28, 28),
+    "dry_bean": lambda: data.mixed("dry_bean", 0)[0],
+    "ai4i": lambda: data.mixed("ai4i", 0)[0],
+    "adult": lambda: data.mixed("adult", 0)[0],
+    "annthyroid": lambda: _adbench("annthyroid"),
+    "mammography": lambda: _adbench("mammography"),
+    "satellite": lambda: _adbench("satellite"),
+    "100k_x_30": lambda: data.wide(100_000),
+    "1m_x_30": lambda: data.wide(1_000_000),
+}
+SINGLE = {"transform": 1, "score_samples": 5, "anomalies": 8, "impute": 10, "sample": 5}  # milliseconds at most
+
+
+def _adbench(name: str) -> Any:
+    x = np.load(data.path(f"adbench/{name}.npz"))["X"].astype(float)
+    return x[:, x.std(0) > 0][:6000]
+
+
+@contextmanager
+def clocked(seconds: dict[str, float], stage: str) -> Iterator[None]:
+    """Adds the wall seconds of what is done inside."""
+    begin = time.perf_counter()
+    yield
+    seconds[stage] = seconds.get(stage, 0.0) + time.perf_counter() - begin
+
+
+def measured(rows: Any, seed: int, whole: bool, **how: Any) -> dict[str, Any]:
+    """Seconds of each thing that is done with a set, and what came of it."""
+    taken: dict[str, float] = {}
+    begin, of_processor = time.perf_counter(), time.process_time()
+    vae = lt.VAE(random_state=seed, **how).fit(rows)
+    found: dict[str, Any] = {"fit": time.perf_counter() - begin, "processor": time.process_time() - of_processor}
+    figures = vae.figures_
+    by_stage = dict(figures.get("time", {}))
+    taken["train"] = by_stage.get("training", figures["seconds"])
+    taken["encode"] = sum(by_stage.get(name, 0.0) for name in ("reading", "preparing"))
+    taken["after"] = found["fit"] - taken["train"] - taken["encode"]
+    found |= {"loss": figures["loss"], "gain": figures["gain_over_independent_columns"], "row_law": figures["row_law_loss"]}
+    with tempfile.TemporaryDirectory() as folder:
+        if whole:
+            _used(vae, rows, Path(folder), taken)
+    return found | taken | {"time": by_stage, "law": getattr(vae, "law_", None) and vae.law_.in_words}
+
+
+def _used(vae: lt.VAE, rows: Any, folder: Path, taken: dict[str, float]) -> None:
+    """Everything after the fit."""
+    from latente.report.report import write_report
+    from latente.report.shown import Shown
+
+    with clocked(taken, "certificate"):
+        certificate = vae.certificate()
+    with clocked(taken, "report"):
+        write_report(vae, Shown(vae, rows), folder / "report.html", run=folder, certificate=certificate, source="rows")
+    with clocked(taken, "save"):
+        vae.save(folder / "model.safetensors")
+    with clocked(taken, "load"):
+        vae = lt.load(folder / "model.safetensors")
+    with clocked(taken, "sample 1,000"):
+        vae.sample(1000)
+    with clocked(taken, "score all"):
+        vae.score_samples(rows)
+
+
+def single(rows: Any, seed: int, times: int = 40) -> dict[str, float]:
+    """Median milliseconds of one row, warm."""
+    vae = lt.VAE(random_state=seed, max_epochs=2).fit(rows)
+    holed = _holed(rows[:1])
+    calls: dict[str, Callable[[], Any]] = {
+        "transform": lambda: vae.transform(rows[:1]),
+        "score_samples": lambda: vae.score_samples(rows[:1]),
+        "anomalies": lambda: vae.anomalies(rows[:1]),
+        "impute": lambda: vae.impute(holed),
+        "sample": lambda: vae.sample(1),
+    }
+    return {name: _milliseconds(call, times) for name, call in calls.items()}
+
+
+def _milliseconds(call: Callable[[], Any], times: int) -> float:
+    taken = []
+    for _ in range(times):
+        begin = time.perf_counter()
+        call()
+        taken.append(1000 * (time.perf_counter() - begin))
+    return median(taken[3:])
+
+
+def _holed(row: Any) -> Any:
+    """A row whose first number is missing."""
+    if not isinstance(row, pd.DataFrame):
+        holed = np.array(row, dtype=float)
+        holed.reshape(-1)[0] = np.nan
+        return holed
+    return row.assign(**{row.select_dtypes("number").columns[0]: np.nan})
+
+
+def peers(rows: Any) -> dict[str, float]:
+    """Seconds to fit with each library's own defaults, of those that are installed and take such rows."""
+    numbers = not isinstance(rows, pd.DataFrame)
+    x = np.asarray(rows, dtype=np.float32).reshape(len(rows), -1) if numbers else rows
+    of_numbers = {
+        "PCA": ("sklearn", _pca),
+        "IterativeImputer": ("sklearn", _iterative),
+        "PyOD": ("pyod", _pyod),
+        "Pythae": ("pythae", _pythae),
+    }
+    contenders = of_numbers if numbers else {"TVAE": ("sdv", _tvae)}
+    taken: dict[str, float] = {}
+    for name, (module, fit) in contenders.items():
+        if find_spec(module) and len(x) <= MAX_PEER_ROWS:
+            with clocked(taken, name):
+                fit(x)
+    return taken
+
+
+def _pca(x: Any) -> None:
+    from sklearn.decomposition import PCA
+
+    PCA().fit(x)
+
+
+def _iterative(x: Any) -> None:
+    from sklearn.experimental import enable_iterative_imputer  # noqa: F401
+    from sklearn.impute import IterativeImputer
+
+    holed = np.where(np.random.default_rng(0).random(x.shape) < 0.1, np.nan, x)
+    IterativeImputer(random_state=0).fit(holed)
+
+
+def _pyod(x: Any) -> None:
+    from pyod.models.vae import VAE
+
+    VAE(verbose=0).fit(x)
+
+
+def _pythae(x: Any) -> None:
+    from pythae.models import VAE, VAEConfig
+    from pythae.pipelines import TrainingPipeline
+
+    model = VAE(VAEConfig(input_dim=(x.shape[1],)))
+    with tempfile.TemporaryDirectory() as folder:
+        pipeline = TrainingPipeline(model=model)
+        pipeline.training_config.output_dir = folder
+        pipeline(x)
+
+
+def _tvae(frame: Any) -> None:
+    from sdv.metadata import Metadata
+    from sdv.single_table import TVAESynthesizer
+
+    TVAESynthesizer(Metadata.detect_from_dataframe(frame)).fit(frame)
+
+
+def main() -> None:
+    """Measure and print."""
+    small = ("wine", "breast_cancer", "heart", "german", "digits", "shuttle", "10k_x_30", "dry_bean", "ai4i")
+    asked = options(__doc__, sets=small, seeds=1, effort="", epochs=0, whole=True, single=False, peers=False)
+    given = {"effort": asked.effort, "max_epochs": asked.epochs}
+    how: dict[str, Any] = {name: value for name, value in given.items() if value}
+    warnings.simplefilter("ignore")
+    lines, figures, everything = [], [], {}
+    for name in asked.sets:
+        rows = SETS[name]()
+        runs = [measured(rows, seed, asked.whole and seed == 0, **how) for seed in range(asked.seeds)]
+        means = {
+            key: fmean(run[key] for run in runs if run.get(key) is not None) for key in ("fit", "processor", "loss", "gain")
+        }
+        lines.append((name, *means.values(), *(runs[0].get(stage, float("nan")) for stage in STAGES)))
+        figures += [Figure(f"{name}: {key}", value) for key, value in means.items()]
+        beside = {"peers": peers(rows) if asked.peers else {}, "single": single(rows, 0) if asked.single else {}}
+        everything[name] = {"runs": runs, **beside}
+    show("From call to answer", ("", "fit", "processor", "loss", "gain", *STAGES), lines)
+    if asked.single:
+        rows = [(name, *found["single"].values()) for name, found in everything.items()]
+        show("One row, milliseconds", ("", *(f"{name} ≤ {limit}" for name, limit in SINGLE.items())), rows)
+    if asked.peers:
+        show("Others, seconds to fit", ("set", "who and how long"), [(n, str(f["peers"])) for n, f in everything.items()])
+    if asked.json is not None:
+        report("Wall", figures, asked, sets=everything)
+
+
+if __name__ == "__main__":
+    main()

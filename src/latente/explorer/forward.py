@@ -1,0 +1,80 @@
+"""What a page asks of a model, as functions of tensors: rows from codes, and codes from rows. The page's graphs are recorded
+from these functions, and where there is no graph the server answers by them.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from latente.data import Codec, TableCodec
+from latente.explorer.graph import Graph, recorded
+from latente.explorer.units import bins_of, kept
+from latente.model.latent_model import LatentModel
+from latente.rows import BINARY, Rows, levels_of
+
+
+class Forward:
+    """A model's forward passes.
+
+    Args:
+        model: it. codec: of its data, which says what the bins of each column are.
+    """
+
+    def __init__(self, model: LatentModel, codec: Codec) -> None:
+        self.model, self.shape, self.fields = model, codec.shape, codec.fields
+        self.ends = list(map(torch.from_numpy, _ends(codec, model))) if isinstance(codec, TableCodec) else []
+        self.counts = [len(ends) + 1 for ends in self.ends]
+
+    def decoded(self, z: Tensor) -> Tensor:
+        """Codes [N, d] to the mean of each field (of levels the most likely one), and how probable each of its bins is."""
+        px = self.model.decode(z.unsqueeze(1))
+        mean = px.mean.squeeze(1)
+        return torch.cat([mean, self._probabilities(px, mean)], 1) if self.ends else mean
+
+    def _probabilities(self, px: Any, mean: Tensor) -> Tensor:
+        """Of a field of 0 and 1 the mean is a probability, whatever its law."""
+        value: Tensor = px.bin_probabilities([ends.to(mean.dtype) for ends in self.ends])
+        binary = [field.kind == BINARY for field in self.fields]
+        if not any(binary):
+            return value
+        p = mean.clamp(0.0, 1.0)
+        pairs = torch.stack([1 - p, p], 2).unbind(1)
+        pieces = zip(torch.split(value, self.counts, 1), pairs, binary, strict=True)
+        return torch.cat([pair if two else piece for piece, pair, two in pieces], 1)
+
+    def expected(self, z: Tensor) -> Tensor:
+        """Codes [N, d] to what is expected of each field: its mean, or of levels how probable each is, [N, F']."""
+        levels = levels_of(self.fields)
+        if not levels:
+            mean: Tensor = self.model.decode(z.unsqueeze(1)).mean.squeeze(1)
+            return mean
+        mean, *bins = torch.split(self.decoded(z), [len(levels), *self.counts], 1)
+        return torch.cat([bins[f] if count else mean[:, f : f + 1] for f, count in enumerate(levels)], 1)
+
+    def encoded(self, x: Tensor, seen: Tensor | None = None) -> Tensor:
+        """Rows [N, F], 0 where a value was not ``seen`` (1 or 0), to mean and standard deviation of q(z|x), [N, 2 d]."""
+        mask = None if seen is None else seen.bool().view(-1, *self.shape)
+        q = self.model.encode(Rows(x.view(-1, *self.shape), mask))
+        return torch.cat([q.code, q.deviation], 1)
+
+    def graphs(self) -> Iterator[Graph]:
+        """That of :meth:`decoded`, and that of :meth:`encoded`.
+
+        Raises:
+            Unknown: the page can't compute it.
+        """
+        z = torch.randn(2, 1, self.model.latent_dim, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+        yield recorded(self.decoded, *([each] for each in z))
+        x = torch.rand(2, 1, math.prod(self.shape), dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+        seen = [(x > 0.5).double()] if self.ends else []
+        yield recorded(self.encoded, *zip(x, *seen, strict=True))
+
+
+def _ends(codec: TableCodec, model: LatentModel) -> Any:
+    for column, bins in zip(kept(codec), bins_of(codec, model.likelihood), strict=True):
+        yield (bins.high[:-1] - codec.center[column]) / codec.scale[column]

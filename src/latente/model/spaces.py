@@ -1,0 +1,171 @@
+"""Where codes lie: the shape of a code, the way between two of them, what is near, and what can be made of the space.
+
+A code is always handed on as d values, [..., d]; the space says which of them are codes (``project``), how to walk from one to
+another (``path``), which densities may be fitted to codes (``kind``), and which measures are defined.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from latente.words import Message
+
+
+def factor(z: Tensor) -> Tensor:
+    """Cholesky factor [d, d] of the covariance of codes [N, d], N from 2; a ridge far below their spread keeps unused
+    directions from dividing by 0.
+    """
+    covariance = torch.cov(z.T).reshape(z.shape[1], z.shape[1])
+    ridge = 1e-9 * covariance.diagonal().mean().clamp_min(1e-12)
+    lower: Tensor = torch.linalg.cholesky(covariance + ridge * torch.eye(z.shape[1], dtype=z.dtype))
+    return lower
+
+
+def whitened(z: Tensor, center: Tensor, cholesky: Tensor) -> Tensor:
+    """L^-1 (z - m) of codes [N, d]: with the mean and the factor of their own, of mean 0 and covariance I."""
+    white: Tensor = torch.linalg.solve_triangular(cholesky, (z.to(cholesky.dtype) - center).T, upper=False).T
+    return white
+
+
+@dataclass(frozen=True)
+class LatentSpace:
+    """Base, and what a Euclidean space is.
+
+    Attributes:
+        d: how many values a code has.
+        kind: by which fitted priors say whether they belong here (``Prior.spaces``).
+        not_continuous: why no code lies between two others; empty where some does.
+        not_explored: why the explorer can't draw it; empty where it can.
+    """
+
+    d: int
+    kind: ClassVar[str] = "euclidean"
+    not_continuous: ClassVar[str] = ""
+    not_explored: ClassVar[str] = ""
+
+    @property
+    def sizes(self) -> dict[str, int]:
+        """What a prior over it may ask for in its constructor."""
+        return {"latent_dim": self.d}
+
+    @property
+    def dimensions(self) -> int:
+        """Of how many dimensions it is; less than d where codes lie on a surface."""
+        return self.d
+
+    def project(self, z: Tensor) -> Tensor:
+        """The codes that are nearest to points [..., d]."""
+        return z
+
+    def path(self, a: Tensor, b: Tensor, steps: int) -> Tensor:
+        """The shortest way from a code [1, d] to another, both ends included, [steps, d]."""
+        return self.project(torch.lerp(a, b, torch.linspace(0, 1, steps).unsqueeze(1)))
+
+    def moments(self, z: Tensor) -> Moments:
+        """The simple distribution of codes [N, d] that is the same for every model."""
+        z = z.double()
+        return Moments(self, z.mean(0), factor(z))
+
+    def drop_units(self, model: nn.Module, units: Tensor) -> bool:
+        """Drop all units of a model's code but these; False where its parts, or the space, do not allow it."""
+        return False
+
+
+class Euclidean(LatentSpace):
+    """R^d."""
+
+    def drop_units(self, model: nn.Module, units: Tensor) -> bool:
+        parts = [getattr(model, role) for role in ("posterior", "prior", "decoder")]
+        selects = [getattr(part, "select_units", None) for part in parts]
+        if not all(selects):
+            return False
+        for select in selects:
+            select(units)  # type: ignore[misc]
+        return True
+
+
+class Sphere(LatentSpace):
+    """The unit sphere of R^d."""
+
+    kind = "sphere"
+    not_explored = "the explorer draws planes of codes, and these lie on a sphere"
+
+    @property
+    def dimensions(self) -> int:
+        return self.d - 1
+
+    def project(self, z: Tensor) -> Tensor:
+        return F.normalize(z, dim=-1)
+
+    def path(self, a: Tensor, b: Tensor, steps: int) -> Tensor:
+        """Along the great circle, at one speed (Shoemake 1985)."""
+        angle = torch.arccos((a * b).sum(-1, keepdim=True).clamp(-1, 1)).clamp(1e-3, math.pi - 1e-3)
+        share = torch.linspace(0, 1, steps).unsqueeze(1)
+        return self.project((torch.sin((1 - share) * angle) * a + torch.sin(share * angle) * b) / torch.sin(angle))
+
+
+@dataclass(frozen=True, eq=False)
+class Grid(LatentSpace):
+    """Codes of d / s symbols, each of them one of some ``points`` [C, s]."""
+
+    points: Tensor
+    kind = "grid"
+    not_continuous = Message("reason.not_continuous")
+    not_explored = "the explorer draws planes of codes, and these are symbols"
+
+    @property
+    def sizes(self) -> dict[str, int]:
+        codes, size = self.points.shape
+        return {"latent_dim": self.d, "codes": codes, "size": size}
+
+    @property
+    def log_count(self) -> float:
+        """Logarithm of how many codes there are: what one says at most, nats."""
+        codes, size = self.points.shape
+        return self.d // size * math.log(codes)
+
+    def symbols(self, z: Tensor) -> Tensor:
+        """The place of the nearest point for each symbol, [..., d] to [..., d / s]."""
+        parts = z.reshape(-1, self.points.shape[1])
+        return torch.cdist(parts, self.points.to(z)).argmin(-1).view(*z.shape[:-1], -1)
+
+    def of_symbols(self, symbols: Tensor) -> Tensor:
+        """The inverse of :meth:`symbols`."""
+        return self.points.index_select(0, symbols.flatten()).view(*symbols.shape[:-1], -1)
+
+    def project(self, z: Tensor) -> Tensor:
+        return self.of_symbols(self.symbols(z)).to(z)
+
+
+@dataclass(frozen=True)
+class Moments:
+    """The normal distribution with the moments of codes, projected on their space: mean [d] and Cholesky factor [d, d] of the
+    covariance, in double precision.
+    """
+
+    space: LatentSpace
+    mean: Tensor
+    cholesky: Tensor
+
+    def draw(self, n: int) -> Tensor:
+        """Codes [n, d]."""
+        return self.placed(torch.randn(n, len(self.mean), dtype=torch.float64))
+
+    def whitened(self, z: Tensor) -> Tensor:
+        """Codes [N, d] as they are where these moments are 0 and I."""
+        return whitened(z, self.mean, self.cholesky)
+
+    def neighbours(self, z: Tensor, rho: float = 0.9) -> Tensor:
+        """z' = m + L (rho L^-1 (z - m) + sqrt(1 - rho^2) eps), [N, d]: as the moments stay, "near" has no scale."""
+        white = self.whitened(z)
+        return self.placed(rho * white + math.sqrt(1 - rho * rho) * torch.randn_like(white))
+
+    def placed(self, white: Tensor) -> Tensor:
+        """The inverse of :meth:`whitened`, [N, d]."""
+        return self.space.project((self.mean + white @ self.cholesky.T).float())

@@ -1,0 +1,178 @@
+"""The priors that the codes of a trained model can be drawn from, side by side: what changes in the certificate with each."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+
+from latente.certificate import Estimate
+from latente.certificate.certificate import shown
+from latente.certificate.certify import Stage
+from latente.certificate.estimates import NO_DENSITY, Array, mean_of, unknown
+from latente.certificate.information import Costs
+from latente.certificate.subjects import Modelled
+from latente.data import frame
+from latente.errors import ModelError, entry
+from latente.estimator import VAE
+from latente.model.priors import Prior
+from latente.rows import Rows
+from latente.seeding import seeded
+from latente.studies.words import as_html, as_text
+from latente.training.ex_post import names_for
+from latente.words import Message
+
+COMPARED = 13_000_027  # keeps these draws apart from all others of a seed
+HEADER = ("prior", "is", "C", "log density", "rate", "loss", "")
+
+
+@dataclass(frozen=True)
+class PriorFigures:
+    """A density of the codes.
+
+    Attributes:
+        name: as it was asked for. prior: what was fitted.
+        completeness: C of rows decoded from its draws.
+        density: log-density of held-out rows' codes under it, nats.
+        rate, loss: of a held-out row if it were the model's prior, nats: E log q(z|x) - log prior(z), and that with the
+            distortion.
+        stores_codes: whether codes of training rows lie in the file of a model that has it.
+    """
+
+    name: str
+    prior: Prior
+    completeness: Estimate
+    density: Estimate
+    rate: Estimate
+    loss: Estimate
+    stores_codes: bool
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values."""
+        figures = {name: getattr(self, name).to_dict() for name in ("completeness", "density", "rate", "loss")}
+        return {"name": self.name, "prior": self.prior.choice().to_json(), **figures, "stores_codes": self.stores_codes}
+
+
+@dataclass(frozen=True, repr=False)
+class PriorComparison:
+    """Densities of the codes of one model; prints as a table.
+
+    Attributes:
+        priors: each with what was measured. notes: those that could not be fitted, and why; and why a C is not known.
+    """
+
+    priors: tuple[PriorFigures, ...]
+    notes: tuple[str, ...] = ()
+    container: str = field(default="pyarrow", repr=False)
+
+    def __getitem__(self, name: str) -> PriorFigures:
+        """A density by the name by which it was asked for."""
+        return entry({each.name: each for each in self.priors}, name, "prior here")
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values that JSON can hold."""
+        return {"priors": [each.to_dict() for each in self.priors], "notes": list(self.notes)}
+
+    def to_frame(self) -> Any:
+        """A row for each density, in the kind of frame that the data came in (pyarrow for arrays)."""
+        columns: dict[str, Any] = {"prior": [each.name for each in self.priors]}
+        for name in ("completeness", "density", "rate", "loss"):
+            columns[name] = [getattr(each, name).value for each in self.priors]
+        return frame({**columns, "stores_codes": [each.stores_codes for each in self.priors]}, self.container)
+
+    def lines(self) -> list[tuple[str, ...]]:
+        """The cells of the table, :data:`HEADER` above them."""
+        return [
+            (each.name, each.prior.name, *map(_cell, (each.completeness, each.density, each.rate, each.loss)),
+             "stores codes of rows" if each.stores_codes else "")
+            for each in self.priors
+        ]  # fmt: skip
+
+    def __str__(self) -> str:
+        return "\n".join([as_text(HEADER, self.lines()), *self.notes])
+
+    def __repr__(self) -> str:
+        return str(self)
+
+    def _repr_html_(self) -> str:
+        return as_html(HEADER, self.lines())
+
+
+def _cell(figure: Estimate) -> str:
+    return shown(figure) if figure.known else "–"
+
+
+def compare_priors(
+    vae: VAE, priors: Sequence[str] | None = None, *, train: Any = None, held_out: Any = None
+) -> PriorComparison:
+    """What each density makes of the codes of a trained model, which stays as it is.
+
+    Args:
+        vae: fitted.
+        priors: names, as :meth:`latente.VAE.refit_prior` takes them; by default all that the space of the codes allows.
+        train, held_out: rows, as :meth:`latente.VAE.certificate` takes them; not needed directly after ``fit``.
+
+    Raises:
+        DataError: rows are missing. ModelError: there is no such prior.
+
+    >>> import numpy as np
+    >>> rows = np.random.default_rng(0).normal(size=(300, 2)) @ np.array([[1, 2, 0.5], [0, 1, -1]])
+    >>> vae = VAE(latent_dim=2, max_epochs=3, random_state=0).fit(rows)
+    >>> [prior.name for prior in compare_priors(vae, ["prior", "gaussian"]).priors]
+    ['prior', 'gaussian']
+    """
+    known = names_for(vae.model_.space.kind)
+    unknown_priors = [name for name in priors or () if name not in known]
+    if unknown_priors:
+        raise ModelError(f"there is no prior of these codes called {unknown_priors[0]!r}; there are {', '.join(known)}")
+    learnt, others = vae._learnt_and_others(train, held_out)
+    ground = _Ground.laid(vae, learnt, others)
+    found, notes = [], []
+    for name in known if priors is None else priors:
+        try:
+            found.append(ground.measured(name, vae._fit_prior(learnt, name)))
+        except ModelError as error:
+            notes.append(Message("study.prior_failed", name=name, error=str(error)))
+    unknown_c = [each.completeness.reason for each in found if not each.completeness.known]
+    notes += dict.fromkeys(Message("study.c_unknown", reason=reason) for reason in unknown_c)
+    return PriorComparison(tuple(found), tuple(notes), vae.codec_.container)
+
+
+def compare_laws(vae: VAE, laws: Sequence[str] | None = None, **rows: Any) -> PriorComparison:
+    """The old name of :func:`compare_priors`."""
+    warnings.warn("compare_laws is now compare_priors", FutureWarning, stacklevel=2)
+    return compare_priors(vae, laws, **rows)
+
+
+@dataclass
+class _Ground:
+    """What all are measured on: the model, one stage, and draws of the held-out rows' codes."""
+
+    subject: Modelled
+    stage: Stage
+    codes: torch.Tensor
+    own: Array | None
+    distortion: Array
+
+    @classmethod
+    def laid(cls, vae: VAE, learnt: Rows, others: Rows) -> _Ground:
+        """Draw what is the same for all."""
+        model = vae.model_
+        with seeded(vae.seed_, COMPARED), torch.no_grad():
+            stage = Stage(learnt, others, vae.codec_.fields, vae.seed_)
+            q = model.encode(stage.held_out)
+            z = q.rsample()
+            own = q.log_prob(z).double().numpy() if model.has_rate else None
+            costs = Costs.of(model, stage.held_out)
+            return cls(Modelled(model, vae.codec_.fields, stage.held_out), stage, z, own, costs.distortion)
+
+    def measured(self, name: str, prior: Prior) -> PriorFigures:
+        """One density; C is that which the certificate has of it, for the draws are the same."""
+        density = prior.log_prob(self.codes.double()).double().numpy()
+        completeness = self.stage.completeness(self.subject, lambda n: prior.sample(n).float(), "completeness_law")[1]
+        rate = unknown(NO_DENSITY) if self.own is None else mean_of(self.own - density)
+        loss = unknown(NO_DENSITY) if self.own is None else mean_of(self.own - density + self.distortion)
+        return PriorFigures(name, prior, completeness, mean_of(density), rate, loss, prior.stores_codes)

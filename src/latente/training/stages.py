@@ -1,0 +1,98 @@
+"""The stages of a fit: what they are called, how long each took, and how much of the time limit is left."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+SHARE_FOR_TRAINING = 0.75  # of what is left of a time limit when training begins; the rest is for the stages after it
+
+READING, PREPARING, TRAINING, ROW_MODEL = "reading", "preparing", "training", "row model"
+PRIOR, CALIBRATION, OVERFITTING = "latent distribution", "calibration", "overfitting"
+INTERVALS, PRIVACY = "intervals", "privacy"
+
+
+class Stages:
+    """A stopwatch for each stage.
+
+    Args:
+        limit: seconds for all of them together, or None.
+        told: called with the name of each stage that begins.
+        seconds: of earlier stages, by name; those of others are added there.
+
+    >>> stages = Stages()
+    >>> with stages("calibration"):
+    ...     pass
+    >>> list(stages.seconds)
+    ['calibration']
+    """
+
+    def __init__(
+        self,
+        limit: float | None = None,
+        told: Callable[[str], None] = lambda name: None,
+        seconds: dict[str, float] | None = None,
+    ) -> None:
+        self.limit, self.told = limit, told
+        self.began = time.perf_counter()
+        self.seconds = {} if seconds is None else seconds
+
+    @contextmanager
+    def __call__(self, name: str) -> Iterator[None]:
+        """Inside, a stage runs; a name that comes again adds to its seconds."""
+        self.told(name)
+        begin = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.seconds[name] = self.seconds.get(name, 0.0) + time.perf_counter() - begin
+
+    def __str__(self) -> str:
+        """The longest stages and all together, in a few words."""
+        longest = sorted(self.seconds, key=lambda name: -self.seconds[name])[:4]
+        parts = ", ".join(f"{name} {self.seconds[name]:.1f} s" for name in longest)
+        return f"{sum(self.seconds.values()):.1f} s ({parts})"
+
+    def for_training(self) -> float | None:
+        """Seconds that training may take, or None; at least a quarter of the limit, however long it took to get there."""
+        if self.limit is None:
+            return None
+        left = self.limit - (time.perf_counter() - self.began)
+        return max(self.limit / 4, SHARE_FOR_TRAINING * left)
+
+
+class Figures(dict[str, Any]):
+    """What was measured, by name; some of it only when it is first asked for.
+
+    Args:
+        values: what is known.
+        pending: how to compute what is not.
+
+    >>> figures = Figures({"loss": 1.0}, {"privacy": lambda: {"exact_copies": 0.0}})
+    >>> "privacy" in figures, figures["privacy"], "privacy" in figures
+    (False, {'exact_copies': 0.0}, True)
+    """
+
+    def __init__(self, values: Mapping[str, Any], pending: Mapping[str, Callable[[], Any]] | None = None) -> None:
+        super().__init__(values)
+        self.pending = dict(pending or {})
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Figures, (dict(self),)
+
+    def __missing__(self, name: str) -> Any:
+        if name not in self.pending:
+            raise KeyError(name)
+        self[name] = self.pending[name]()
+        return self[name]
+
+    def __setitem__(self, name: str, value: Any) -> None:
+        self.pending.pop(name, None)
+        super().__setitem__(name, value)
+
+    def complete(self) -> None:
+        """Compute all of it now."""
+        for name in list(self.pending):
+            self[name]
