@@ -276,7 +276,7 @@ def test_odd_but_usable_data_is_used_and_noted(table: NDArray[np.float64]) -> No
     odd[3, 0] = 1e30
     vae = lt.VAE(max_epochs=2, random_state=0).fit(odd)
     notes = " ".join(vae.notes_)
-    for words in ("one value only", "without any value", "1e+30 in row 3", "rows without any value: 1"):
+    for words in ("a single value", "without any value", "1e+30 in row 3", "1 row without any value"):
         assert words in notes
     again = vae.reconstruct(odd)
     assert (again[:, 1] == 5.0).all()

@@ -20,7 +20,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any, BinaryIO
+from typing import Annotated, Any, BinaryIO, get_origin
 
 import msgspec
 import torch
@@ -169,15 +169,19 @@ def checked(values: Any, schema: Any, what: str) -> Any:
     (1, 2)
     """
     try:
-        return msgspec.convert(values, schema, dec_hook=_message)
+        return msgspec.convert(values, schema, dec_hook=_decoded)
     except (msgspec.ValidationError, RecursionError) as error:
         raise StorageError(f"{what} is damaged or was altered: {error}") from error
 
 
-def _message(kind: type, value: Any) -> Message:
-    if kind is not Message:
-        raise NotImplementedError
-    return Message.from_json(value)
+def _decoded(kind: Any, value: Any) -> Any:
+    """A message, or what already is of the kind, such as an array."""
+    if kind is Message:
+        return Message.from_json(value)
+    wanted = get_origin(kind) or kind
+    if not isinstance(value, wanted):
+        raise ValueError(f"expected {wanted.__name__}, got {type(value).__name__}")
+    return value
 
 
 def fitting(tensors: Mapping[str, Tensor], wanted: Mapping[str, Tensor], what: str) -> dict[str, Tensor]:

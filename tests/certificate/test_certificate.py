@@ -85,9 +85,7 @@ def test_what_does_not_depend_on_the_law_stays_to_the_bit_with_another(fitted_ta
 
 
 def test_few_held_out_rows_have_no_holes_and_no_lead(fitted_table: lt.VAE, certificate: Certificate) -> None:
-    assert certificate["prior_holes"].reason == (
-        "57 held-out rows are too few to say where codes hardly ever are; it takes 100"
-    )
+    assert certificate["prior_holes"].reason == ("57 validation rows are too few; at least 100 are needed")
     assert certificate["information_beyond_pca"].low < certificate["information_beyond_pca"].high
     assert fitted_table._at_hand is not None and fitted_table._at_hand[1] is not None
     one = certify(fitted_table.model_, fitted_table.fitted_prior_, fitted_table.codec_.fields, fitted_table._at_hand[0],
@@ -135,8 +133,8 @@ def test_mixed_columns_with_holes() -> None:
     assert all(figure.known or figure.reason for figure in found.figures.values())
     assert found["information_kept"].known
     assert found["stretch"].known
-    assert "\nsample() draws rows from a law of their own: copies are looked for among those" in str(found)
-    assert "a law of their own" in found._repr_html_()
+    assert "\nsample() uses a separate row model: copies are searched among its rows" in str(found)
+    assert "separate row model" in found._repr_html_()
 
 
 def test_rows_stay_in_memory_and_go_nowhere(fitted_table: lt.VAE, table: NDArray[np.float64], tmp_path: Path) -> None:
@@ -172,7 +170,7 @@ def test_rows_of_ones_own(fitted_table: lt.VAE, table: NDArray[np.float64]) -> N
     found = fitted_table.certificate(table[:100], train=table[100:400])
     assert (found.about["held_out_rows"], found.about["rows"]) == (100, 300)
     few = fitted_table.certificate(table[:8], train=table[100:400])
-    assert few["completeness"].reason.endswith("held-out rows are too few to compare with; it takes 20")
+    assert few["completeness"].reason.endswith("validation rows are too few; at least 20 are needed")
     assert math.isnan(few["completeness"].value)
     assert few.to_dict()["completeness"]["value"] is None
 

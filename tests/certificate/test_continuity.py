@@ -67,7 +67,7 @@ def test_other_rows_are_at_the_expected_distance() -> None:
 
 def test_no_figure_without_data_for_it() -> None:
     few = continuity(np.ones(9), np.ones(9), Closeness(np.ones(9), np.ones(9)))
-    assert "9 held-out rows are too few" in few.reason
+    assert "9 validation rows are too few" in few.reason
     flat = continuity(np.ones(99), np.ones(99), Closeness(np.full(99, 0.95), np.ones(99)))
     assert "contrast 0.05" in flat.reason
     assert not flat.known

@@ -110,7 +110,7 @@ def test_holes_of_a_prior() -> None:
     codes = rng.normal(size=5000)
     assert information.prior_holes(rng.normal(size=5000), codes).value == pytest.approx(0.01, abs=0.006)
     assert information.prior_holes(rng.normal(size=5000) - 9, codes).value == 1
-    assert "99 held-out rows are too few" in information.prior_holes(codes, codes[:99]).reason
+    assert "99 validation rows are too few" in information.prior_holes(codes, codes[:99]).reason
 
 
 def test_the_interval_of_holes_is_as_wide_as_few_held_out_rows_make_it() -> None:

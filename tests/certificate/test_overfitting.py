@@ -63,7 +63,7 @@ def test_membership() -> None:
     area, found = overfitting.membership(rng.normal(size=500) - 5, rng.normal(size=500))
     assert area.value > 0.99
     assert found.value > 0.9
-    assert "9 held-out rows are too few" in overfitting.membership(np.ones(99), np.ones(9))[0].reason
+    assert "9 validation rows are too few" in overfitting.membership(np.ones(99), np.ones(9))[0].reason
 
 
 @pytest.mark.parametrize("jitter", [0.0, 0.02, 0.1])
@@ -76,7 +76,7 @@ def test_a_model_that_stores_its_rows_is_told_from_an_honest_one(jitter: float) 
         figures, honest = (copied(stage, stage.features_of(np_to(rows))) for rows in (stored, sample(500, 8)))
     (verdict,) = verdicts(figures)
     assert verdict.name == "copies rows"
-    assert "C_T = -" in verdict.evidence
+    assert "C_T = −" in verdict.evidence
     assert not verdicts(honest)
     assert figures["exact_copies"].value == (1.0 if jitter == 0 else 0.0)
 

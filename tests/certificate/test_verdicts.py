@@ -8,6 +8,7 @@ import pytest
 
 from latente.certificate.estimates import Estimate, unknown
 from latente.certificate.verdicts import Kind, verdicts
+from latente.words import Message
 
 GOOD = {
     "completeness": Estimate(0.8, 0.75, 0.85),
@@ -30,7 +31,7 @@ GOOD = {
     "membership": Estimate(0.52, 0.49, 0.55),
 }
 LESS = {"information_kept": Estimate(0.7, 0.69, 0.71), "information_beyond_pca": Estimate(-0.1, -0.11, -0.09)}
-NO_CONTRAST = unknown("rows and rows of shuffled columns are nearly alike (contrast 0.02, of which it takes 0.1)")
+NO_CONTRAST = unknown(Message("reason.alike", contrast=0.02, least=0.1))
 
 
 def test_nothing_is_said_of_a_good_model() -> None:
@@ -107,10 +108,10 @@ HOLES = {"prior_holes": Estimate(0.3, 0.28, 0.32), "completeness": Estimate(0.6,
 @pytest.mark.parametrize(
     ("kind", "law", "told", "not_told"),
     [
-        (Kind(), 0.85, ("sample() keeps clear of them", "a higher beta"), ("in place of", "compare_priors")),
-        (Kind(), 0.5, ("the fitted law does not keep clear of them: compare_priors", "a higher beta"), ("in place of",)),
-        (Kind(stochastic=False), 0.85, ("a VAE in place of the autoencoder",), ("beta",)),
-        (Kind(row_law=True), 0.5, ("do not go through the code",), ("compare_priors", "fitted law")),
+        (Kind(), 0.85, ("the fitted prior, which avoids them", "a higher beta"), ("instead of", "compare_priors")),
+        (Kind(), 0.5, ("the fitted prior does not avoid them: compare_priors", "a higher beta"), ("instead of",)),
+        (Kind(stochastic=False), 0.85, ("a VAE instead of the autoencoder",), ("beta",)),
+        (Kind(row_law=True), 0.5, ("a separate row model",), ("compare_priors", "fitted prior")),
     ],
 )
 def test_the_remedy_of_holes_is_one_for_this_model(
@@ -120,7 +121,7 @@ def test_the_remedy_of_holes_is_one_for_this_model(
     (verdict,) = [v for v in verdicts(figures, kind) if v.name == "holes"]
     assert all(words in verdict.remedy for words in told)
     assert not any(words in verdict.remedy for words in not_told)
-    assert f"codes of the fitted law reach C = {law:.2f}" in verdict.evidence
+    assert f"codes from the fitted prior reach C = {law:.2f}" in verdict.evidence
 
 
 @pytest.mark.parametrize(
@@ -142,5 +143,5 @@ def test_an_autoencoder_is_not_told_to_change_its_beta(changed: dict[str, Estima
 def test_a_share_below_nothing_is_said_in_words() -> None:
     changed = {"information_kept": Estimate(-0.07, -0.1, -0.04), "information_beyond_pca": Estimate(-0.87, -0.9, -0.8)}
     (verdict,) = verdicts({**GOOD, **changed})
-    assert "none of the variance is kept (the mean row is nearer" in verdict.evidence
-    assert "-7%" not in verdict.evidence
+    assert "explains none of the variance (the mean row is closer" in verdict.evidence
+    assert "7%" not in verdict.evidence

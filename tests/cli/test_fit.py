@@ -124,7 +124,7 @@ def test_sql_and_a_named_array_are_data(latente, table_csv, pictures_npz, tmp_pa
 def test_notes_and_warnings_are_lines_on_stderr(latente, tmp_path, numbers):
     numbers = np.column_stack([numbers, np.full(len(numbers), 7.0)])
     ended = latente("fit", write_csv(tmp_path / "t.csv", numbers), "-o", tmp_path / "run", *QUICK)
-    assert "note: columns of one value only are left out of the model and restored in what it gives back: 'c4' (7)" in ended.err
+    assert "note: columns with a single value are not part of the model, and are restored in its output: 'c4' (7)" in ended.err
     noise = write_csv(tmp_path / "n.csv", np.random.default_rng(0).normal(size=(200, 3)))
     ended = latente("fit", noise, "-o", tmp_path / "noise", *QUICK)
     assert ended.code == 0

@@ -263,9 +263,9 @@ def test_notes() -> None:
     values[:, :10], values[:, 10], values[7, 11], values[9] = 3.0, NAN, 1e30, NAN
     notes = fitted(values)[0].notes
     assert len(notes) == 4
-    assert "one value only" in notes[0] and "'x0' (3)" in notes[0] and "'x7' (3) and 2 more" in notes[0]
+    assert "a single value" in notes[0] and "'x0' (3)" in notes[0] and "'x7' (3) and 2 more" in notes[0]
     assert "without any value" in notes[1] and "'x10'" in notes[1]
-    assert "rows without any value: 1;" in notes[2]
+    assert "1 row without any value:" in notes[2]
     assert "'x11' holds 1e+30 in row 7" in notes[3] and "NaN" in notes[3]
     assert "fewer rows (5) than columns (15)" in " ".join(fitted(values[10:15])[0].notes)
 
@@ -424,7 +424,7 @@ def test_pixels_that_are_missing() -> None:
     values[0, 1, 2], values[3] = NAN, NAN
     codec, rows = fitted(values)
     assert rows.mask is not None and rows.mask.sum() == 3 * 30 - 1 and rows.x[0, 0, 1, 2] == 0
-    assert "without any pixel: 1;" in codec.notes[0] and seen_rows(rows).tolist() == [True, True, True, False]
+    assert "1 image without any pixel:" in codec.notes[0] and seen_rows(rows).tolist() == [True, True, True, False]
 
 
 def test_other_pictures_are_refused() -> None:

@@ -100,4 +100,4 @@ def test_hexadecimal_codes_are_text_and_infinite_dates_are_told(tmp_path: Path) 
 def test_numbers_with_commas_are_left_out_with_a_word_on_how_to_write_them() -> None:
     vae, _ = fitted(price=[f"{1 + k},{k:03}" for k in range(N)])
     assert vae.fields_[1]["kind"] == "identifier"
-    assert vae.fields_[1]["reason"].endswith("that look like numbers with commas: written as 1234.5 they are such")
+    assert vae.fields_[1]["reason"].endswith("that look like numbers with commas: write them as 1234.5 to use them as numbers")

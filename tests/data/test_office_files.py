@@ -31,7 +31,7 @@ def test_remarks_under_a_table_and_a_total_are_left_out_with_a_word(tmp_path: Pa
     for end in (["", "Source: office"], [";;", "Source: office;;"], [";;", "Total;6;7,5", ";;", "Source: office;;", "Draft;;"]):
         data = found(tmp_path, *rows, *end)
         assert data.table.column("sold").to_pylist() == [1, 2, 3], end
-        assert data.warnings[0].startswith("lines under the table are left out: 'Source: office'")
+        assert data.warnings[0].startswith("lines below the table are ignored: 'Source: office'")
     assert found(tmp_path, *rows, "D;;").table.num_rows == 4  # no line is blank: it is a row without values
 
 
@@ -40,7 +40,7 @@ def test_settings_above_a_table_are_titles(tmp_path: Path) -> None:
         tmp_path, "Serial,123", "Firmware,1.2.3", "", "day,time,temp", *["2024-01-02,10:00,1.5", "2024-01-03,11:00,2.5"] * 3
     )
     assert data.table.column_names == ["day", "time", "temp"] and data.table.num_rows == 6
-    assert data.notes[0] == "lines above the table are left out: 'Serial,123'"
+    assert data.notes[0] == "lines above the table are ignored: 'Serial,123'"
     assert found(tmp_path, "a,b", "1,2,", "3,4,").table.column_names == ["a", "b"]
     assert found(tmp_path, "n,a", "0,1.5", *["1,2.5,3.5"] * 6).table.column_names == ["n", "a", "column2"]
 
@@ -48,7 +48,7 @@ def test_settings_above_a_table_are_titles(tmp_path: Path) -> None:
 def test_names_of_rows_need_no_name(tmp_path: Path) -> None:
     data = found(tmp_path, "x,y", "first,1,2.5", "second,2,3.5")
     assert data.table.column_names == ["column0", "x", "y"] and data.table.column("y").to_pylist() == [2.5, 3.5]
-    assert "the first column has none" in data.notes[0]
+    assert "the first column has no name" in data.notes[0]
 
 
 @pytest.mark.parametrize("header", ["2023,2022,2021", "2024-01-01,2024-01-02,2024-01-03", "01/02/2024,02/02/2024,03/02/2024"])

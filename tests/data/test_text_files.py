@@ -67,7 +67,7 @@ def test_a_line_that_begins_with_a_hash_is_a_row(tmp_path: Path) -> None:
 def test_lines_that_gain_a_value_make_a_column(tmp_path: Path) -> None:
     path = written(tmp_path, lines("flow,pressure", *["3.9,1.6"] * 80, *["5.3,1.7,20.1"] * 120))
     with pytest.warns(
-        LatenteWarning, match=r"lines have 3 values in place of 2, first line 82: the further ones are 'column2'"
+        LatenteWarning, match=r"lines have 3 values instead of 2, first line 82: the additional ones are 'column2'"
     ):
         data = table(path)
     assert len(data) == 200 and data.names == ("flow", "pressure", "column2")
@@ -76,19 +76,21 @@ def test_lines_that_gain_a_value_make_a_column(tmp_path: Path) -> None:
 
 def test_a_line_with_a_value_too_many_or_too_few_is_named(tmp_path: Path) -> None:
     rows = [f"{k},{k / 2}" for k in range(200)]
-    with pytest.warns(LatenteWarning, match=r"1 line \(202\) with more values than there are columns: left out are 'oops'"):
+    with pytest.warns(
+        LatenteWarning, match=r"1 line \(202\) with more values than there are columns: these values are ignored: 'oops'"
+    ):
         data = table(written(tmp_path, lines("a,b", *rows, "7,8,oops")))
     assert len(data) == 201 and column(data, "a")[-1] == 7
     short = table(written(tmp_path, lines("a,b", *rows[:100], "7", *rows[100:])))
     assert len(short) == 201 and column(short, "b")[100] is None
-    assert short.notes == ("1 line (102) with fewer values than there are columns: what they lack is missing",)
+    assert short.notes == ("1 line (102) with fewer values than there are columns: the other values are missing",)
     comma = table(written(tmp_path, lines("a,b", "1,2,", "3,4,")))
     assert len(comma) == 2 and comma.names == ("a", "b") and comma.notes == ()
 
 
 def test_line_ends_may_differ_and_blank_lines_are_told_of(tmp_path: Path) -> None:
     data = table(written(tmp_path, "a,b\r\n1,2\n3,4\r5,6\r\n\r\n7,8\n\n"))
-    assert column(data, "a") == [1, 3, 5, 7] and "1 line (5) blank and no row" in data.notes
+    assert column(data, "a") == [1, 3, 5, 7] and "1 line (5) blank and skipped" in data.notes
     alone = table(written(tmp_path, "a\n1\n\n3\n"))
     assert column(alone, "a") == [1, None, 3]
 
@@ -104,11 +106,11 @@ def test_a_quotation_mark_that_stands_alone(tmp_path: Path) -> None:
 
 def test_what_spreadsheets_add_is_left_out_with_a_word(tmp_path: Path) -> None:
     content = "Sales 2023;;;\n;;;\nshop;north;south;\nA;10;1,5;\nB;20;2,5;\nC;30;3,5;\nTotal;60;7,5;\n;;;\n"
-    with pytest.warns(LatenteWarning, match=r"the last row is a total \('Total'\) and left out"):
+    with pytest.warns(LatenteWarning, match=r"the last row is a total \('Total'\) and is ignored"):
         data = table(written(tmp_path, content))
     assert data.names == ("shop", "north", "south") and column(data, "south") == [1.5, 2.5, 3.5]
-    assert any("lines above the table are left out: 'Sales 2023" in note for note in data.notes)
-    assert any("columns without a name and without a value are left out: 1" in note for note in data.notes)
+    assert any("lines above the table are ignored: 'Sales 2023" in note for note in data.notes)
+    assert any("1 column without a name and without a value is ignored" in note for note in data.notes)
     kept = table(written(tmp_path, lines("shop,north", "A,10", "B,20", "Total,99")))
     assert len(kept) == 3  # it is no sum
 
@@ -206,7 +208,7 @@ def test_what_one_column_does_not_tell_the_others_do(tmp_path: Path) -> None:
         (["11/09/2021", "08/28/2023"], datetime.date(2021, 11, 9), "month/day/year"),
         (["9-Nov-21", "28-Aug-23"], datetime.date(2021, 11, 9), ""),
         (["20211109", "20230828", "20220101"], datetime.date(2021, 11, 9), ""),
-        (["01/02/2021", "03/04/2022"], datetime.date(2021, 2, 1), "no date tells it from month/day/year"),
+        (["01/02/2021", "03/04/2022"], datetime.date(2021, 2, 1), "no date excludes month/day/year"),
         (["2021-11-09", "28/08/2023"], datetime.date(2021, 11, 9), "2 notations"),
         (["9 November 2021", "28 August 2023"], datetime.date(2021, 11, 9), ""),
         (["2021-11-09T10:30:00Z", "2023-08-28T11:00:00Z"], datetime.datetime(2021, 11, 9, 10, 30), ""),

@@ -16,8 +16,8 @@ from matplotlib.text import Text
 from latente.certificate.estimates import Estimate
 from latente.report import figures
 from latente.report.bottleneck import rate_distortion
-from latente.words import speaking
 from latente.studies.tradeoff import COLUMNS, LINEAR, Point, Tradeoff
+from latente.words import speaking
 
 rng = np.random.default_rng(0)
 ROWS = 200

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from typing import Any, Self
 
@@ -63,7 +64,7 @@ class Message(str):
             raise ValueError("a message must be a text, or have one")
         try:
             found = _read({name: stored[name] for name in ("key", "values")})
-        except (KeyError, TypeError, ValueError):  # of another version of the catalogue
+        except (KeyError, TypeError, ValueError, RecursionError):  # of another version of the catalogue, or altered
             return cls.plain(stored["text"])
         return cls._of(str(found), found.key, found.values)
 
@@ -107,12 +108,15 @@ def _plain(value: Any) -> Any:
     if isinstance(value, Message):
         values = {name: _plain(part) for name, part in value.values.items()}
         return {"key": value.key, "values": values} if value.key else str(value)
-    return [_plain(item) for item in value] if isinstance(value, (list, tuple)) else value
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    value = getattr(value, "item", lambda: value)()  # of numpy
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _read(value: Any) -> Any:
     if isinstance(value, dict):
-        return Message(value["key"], **{name: _read(part) for name, part in value["values"].items()})
+        return Message(value["key"], **{name: _read(part) for name, part in dict(value["values"]).items()})
     if isinstance(value, list):
         return [_read(item) for item in value]
     if not isinstance(value, PLAIN):
