@@ -92,7 +92,7 @@ def test_export_says_that_a_page_of_few_rows_tells_them(latente: Latente, number
     few = write_csv(tmp_path / "few.csv", numbers[:12])
     assert latente("fit", few, "-o", tmp_path / "few", *QUICK).code == 0
     ended = latente("export", tmp_path / "few", tmp_path / "page.html", "--json")
-    assert ended.code == 0 and "fitted on so few rows (12)" in " ".join(ended.err.split())
+    assert ended.code == 0 and "fitted on only 12 rows" in " ".join(ended.err.split())
     assert any("so few rows" in note for note in ended.json["notes"])
 
 

@@ -198,8 +198,8 @@ def test_an_operation_is_recorded_by_its_rule(name: str) -> None:
     [
         (lambda x: x.sort(2).values, "operation 'sort'"),
         (lambda x: x * 2 if x.sum() > 1 else x, "operation '_local_scalar_dense'"),
-        (lambda x: x + float(np.asarray(x.detach()).sum()), "depends on the values"),
-        (lambda x: x + torch.rand(3), "depends on the values"),
+        (lambda x: x + float(np.asarray(x.detach()).sum()), "depend on the values"),
+        (lambda x: x + torch.rand(3), "depend on the values"),
         (lambda x: x[x > 0], "operation 'index'"),
         (lambda x: F.gelu(x, approximate="tanh"), "operation 'gelu'"),
         (lambda x: torch.addmm(W[:2], x[0], W[:3], alpha=2), "operation 'addmm'"),

@@ -96,8 +96,8 @@ def test_few_rows_are_not_measured_for_a_page_without_rows(plain: tuple[lt.VAE, 
 def test_of_a_model_of_few_rows_a_page_says_that_it_tells_them() -> None:
     few, rows = fitted(numbers()[:19])
     (note,) = header_of(pack("few", [subject(few), subject(fitted(numbers())[0])]))["notes"]
-    assert note["en"] == "vae: fitted on so few rows (19) that the page tells nearly what is in each of them"
-    assert "tan pocas filas (19)" in note["es"]
+    assert note["en"] == "vae: fitted on only 19 rows, so the page reveals nearly what each of them contains"
+    assert "solo 19 filas" in note["es"]
     assert header_of(pack("shown", [subject(few, data=rows, with_rows=True)]))["notes"] == []  # that is said of the rows
     assert header_of(pack("enough", [subject(fitted(numbers()[:20])[0])]))["notes"] == []
 
@@ -177,8 +177,8 @@ def test_what_is_no_graph_is_left_to_the_server_and_the_page_says_so() -> None:
     vae, _ = fitted(numbers(), lt.Recipe("own", decoder=lt.choose(Sorting)))
     header = header_of(pack("own", [subject(vae)], served=True))
     assert header["models"][0]["computed"] == {"decoder": None, "encoder": None}
-    assert header["notes"][0]["en"] == "own: the page can't compute the operation 'sort'; the server does"
-    assert header["notes"][0]["es"] == "own: la página no sabe calcular la operación 'sort'; lo hace el servidor"
+    assert header["notes"][0]["en"] == "own: the page can't compute the operation 'sort'; the server computes it"
+    assert header["notes"][0]["es"] == "own: la página no puede calcular la operación 'sort'; lo calcula el servidor"
     codes = torch.randn(1, vae.latent_dim_)
     answer = Networks([vae]).computed({"id": 3, "model": 0, "network": "decoder", "x": codes.flatten().tolist()})
     assert answer[0] == 3 and np.allclose(answer[1:7], vae.model_.decode(codes.unsqueeze(0)).mean.detach().flatten())

@@ -207,7 +207,7 @@ def test_training_curve_has_a_panel_for_the_rate_only_if_there_is_one():
     drawn(loss)
     assert loss.get_ylim()[1] < 80
     assert rate.get_ylim()[0] == 0
-    assert "epoch 40" in loss.get_title(loc="left")
+    assert "best epoch: 40" in loss.get_title(loc="left")
     assert len(figures.training_curve([{**entry, "train_rate": 0.0, "held_out_rate": 0.0} for entry in HISTORY])) == 1
 
 
@@ -370,5 +370,5 @@ def test_figures_speak_spanish_where_that_is_spoken():
     with speaking("es"):
         (panel,) = figures.samples(TABLE[:, :1], TABLE[:, :1])
         assert "generados" in figures.vector(panel)[0]
-        assert re.search(r">0,\d+<", figures.vector(figures.latent_map(PAIR / 3))[0])
+        assert re.search(r">0\.\d+<", figures.vector(figures.latent_map(PAIR / 3))[0])
     assert re.search(r">0\.\d+<", figures.vector(figures.latent_map(PAIR / 3))[0])

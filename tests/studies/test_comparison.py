@@ -109,11 +109,11 @@ def test_verdicts_go_by_what_the_table_shows(of_numbers: Comparison) -> None:
         assert shown <= figures.keys()
         emptied = replace(figures["holes"], value=0.5, low=0.4, high=0.6)
         (verdict,) = [v for v in judged(certificate, emptied, model).verdicts if v.name == "holes"]
-        assert "50% of random places" in verdict.evidence
+        assert "50% of random codes" in verdict.evidence
         told = " ".join(v.evidence for v in certificate.verdicts if v.name == "holes")
-        assert ("of random places" in told) == (figures["holes"].low > 0.1)
+        assert ("of random codes" in told) == (figures["holes"].low > 0.1)
         assert ("of the prior's draws" in told) == (figures["prior_holes"].low > 0.1)
-    assert "holes at random places" in str(of_numbers) and "prior holes" in str(of_numbers)
+    assert "holes at random codes" in str(of_numbers) and "prior holes" in str(of_numbers)
 
 
 def test_in_words_and_as_plain_values(of_numbers: Comparison) -> None:
@@ -185,8 +185,8 @@ def test_figures(which: str, request: pytest.FixtureRequest, tmp_path: Path) -> 
 @pytest.mark.parametrize("lang", ["en", "es"])
 def test_the_page(of_mixed: Comparison, lang: str) -> None:
     page = comparison_page(of_mixed, lang, "<wine>").html()
-    assert {"en": "Where the codes are", "es": "Dónde están los códigos"}[lang] in page
-    assert {"en": "could not be made", "es": "no se ha podido hacer"}[lang] not in page
+    assert {"en": "Positions of the codes", "es": "Posiciones de los códigos"}[lang] in page
+    assert {"en": "could not be made", "es": "no se pudo crear"}[lang] not in page
     assert "<b>mid" not in page and "&lt;b&gt;mid" in page
     assert page.count("<svg") == 3
     assert page == comparison_page(of_mixed, lang, "<wine>").html()
@@ -253,5 +253,5 @@ def test_names_of_ones_own() -> None:
 
 def test_few_rows_leave_reasons_in_place_of_figures(table: NDArray[np.float64]) -> None:
     found = lt.compare(table[:30, :4], **QUICK)
-    assert "completeness C: not known: 10 held-out rows are too few" in "\n".join(found.reading())
-    assert side_by_side.latent_maps(found)[0].get_title(loc="left") == "autoencoder\ntoo few rows to tell holes"
+    assert "completeness C: not known: 10 validation rows are too few" in "\n".join(found.reading())
+    assert side_by_side.latent_maps(found)[0].get_title(loc="left") == "autoencoder\ntoo few rows to detect holes"

@@ -166,5 +166,5 @@ def test_it_is_said_why_a_completeness_is_not_known() -> None:
         warnings.simplefilter("ignore", lt.LatenteWarning)
         vae = lt.VAE(latent_dim=1, max_epochs=2, random_state=0).fit(noise[:, :2])
     found = lt.compare_priors(vae, ["prior", "gaussian"], train=noise[:150, :2], held_out=noise[150:160, :2])
-    assert found.notes == ("C is not known: 10 held-out rows are too few to compare with; it takes 20",)
+    assert found.notes == ("C is not known: 10 validation rows are too few; at least 20 are needed",)
     assert found.notes[0] in str(found)

@@ -50,7 +50,7 @@ def test_a_linear_vae_lies_on_probabilistic_pca(linear: Tradeoff) -> None:
 def test_the_number_of_directions_is_chosen_and_said(linear: Tradeoff) -> None:
     assert linear.chosen == 3
     assert linear.reason.startswith("d = 3: the ")
-    assert "As many components of probabilistic PCA lose " in linear.reason
+    assert "The loss of probabilistic PCA with the same d is " in linear.reason
 
 
 def test_a_nat_that_costs_more_is_spent_less_often(linear: Tradeoff) -> None:
@@ -96,8 +96,8 @@ def test_the_figure_marks_what_was_chosen(linear: Tradeoff) -> None:
 def test_the_page_is_in_the_language_asked_for(linear: Tradeoff, tmp_path: Path) -> None:
     paths = write_tradeoff(linear, tmp_path / "out", "es", "<wine>")
     page = paths["page"].read_text(encoding="utf-8")
-    assert "Lo que un código de &lt;wine&gt; cuesta y pierde" in page
-    assert "PCA probabilístico" in page and "probabilistic PCA lose" not in page
+    assert "Tasa y distorsión de &lt;wine&gt;" in page
+    assert "PCA probabilístico" in page and "loss of probabilistic PCA" not in page
     assert "--latent-dim 3" in tradeoff_page(linear).html()
     assert json.loads(paths["json"].read_text())["chosen"] == 3
 
@@ -156,12 +156,12 @@ def test_the_smallest_size_that_is_not_clearly_behind() -> None:
     alone, far, best = np.full(400, 9.0), costs(5 + noise), costs(1 + noise)
     near = costs(1.02 + noise + away - away.mean())  # 0.02 ± 0.05 nats behind
     chosen, reasons = choose({1: far, 2: near, 4: best}, alone)
-    assert chosen == 2 and "not clearly behind the best (d = 4" in reasons[0]
+    assert chosen == 2 and "within one standard error of the best (d = 4" in reasons[0]
     chosen, reasons = choose({1: far, 4: best}, alone)
-    assert chosen == 4 and "no smaller one comes within a standard error" in reasons[0] and "wider codes" in reasons[1]
+    assert chosen == 4 and "no smaller size is within one standard error" in reasons[0] and "a larger code" in reasons[1]
     assert len(choose({1: far, 4: best}, alone, most=4)[1]) == 1  # there is no wider one
     chosen, reasons = choose({1: far, 4: far}, alone - 8)
-    assert chosen == 1 and "want of structure" in reasons[0]
+    assert chosen == 1 and "no size is better than independent columns" in reasons[0]
     assert choose({3: best}, alone) == (3, ("d = 3: the only size that was tried",))
 
 

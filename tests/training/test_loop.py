@@ -167,7 +167,7 @@ def test_ctrl_c_keeps_the_best_so_far(table: NDArray[np.float64]) -> None:
 
 
 def test_divergence_is_mended_and_said(table: NDArray[np.float64]) -> None:
-    with pytest.warns(lt.LatenteWarning, match="diverged and went on with a learning rate of"):
+    with pytest.warns(lt.LatenteWarning, match="diverged and continued with a learning rate of"):
         vae = lt.VAE(hidden=(16,), latent_dim=2, learning_rate=20.0, max_epochs=20, random_state=0).fit(table)
     assert np.isfinite(vae.transform(table)).all()
 
@@ -270,7 +270,7 @@ def test_few_steps_are_steps(table: NDArray[np.float64]) -> None:
 def test_remedies_keep_to_the_time_limit() -> None:
     generator = np.random.default_rng(0)
     rows = generator.normal(size=(2500, 1)) @ np.ones((1, 6)) + 0.05 * generator.normal(size=(2500, 6))
-    with pytest.warns(lt.LatenteWarning, match="yet a linear model finds structure"):
+    with pytest.warns(lt.LatenteWarning, match="but a linear model finds structure"):
         vae = lt.VAE(lt.recipe("beta-vae", beta=5000.0), hidden=(16,), latent_dim=1, random_state=0, time_limit=1.0).fit(rows)
     assert vae.figures_["seconds"] < 2.5
 

@@ -100,9 +100,8 @@ def test_each_message_of_the_code_has_a_text_with_its_values() -> None:
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
             if not (isinstance(node, ast.Call) and getattr(node.func, "id", "") == "Message" and node.args):
                 continue
-            keys = [
-                n.value for n in ast.walk(node.args[0]) if isinstance(n, ast.Constant) and re.search(r"[a-z]\.", str(n.value))
-            ]
+            values = [n.value for n in ast.walk(node.args[0]) if isinstance(n, ast.Constant)]
+            keys = [value for value in values if re.fullmatch(r"[a-z]\w*(\.\w+)+", str(value))]
             for key in keys if isinstance(node.args[0], ast.Constant | ast.IfExp) else ():
                 given = {keyword.arg for keyword in node.keywords}
                 assert key in texts().entries, (path, key)
