@@ -50,7 +50,7 @@ def column(frame: Any, name: str) -> list[Any]:
 def test_kinds_follow_from_the_data(vae: lt.VAE) -> None:
     kinds = {field.name: field.kind for field in vae.codec_.fields}
     assert kinds == {"kind": "categorical", "colour": "categorical", "size": "real", "vote": "binary"}
-    assert any("name rows" in note and "'number'" in note and "'name'" in note for note in vae.notes_)
+    assert any("identify rows" in note and "'number'" in note and "'name'" in note for note in vae.notes_)
 
 
 @pytest.mark.parametrize("kind", [pd.DataFrame, pl.DataFrame, pa.table])

@@ -80,7 +80,7 @@ def test_what_can_not_be_learnt_from(latente, tmp_path, numbers, what):
 TAKEN = {
     "a constant column": (lambda n: spoilt(n, **{str(r): (r, 1, 4.5) for r in range(len(n))}), "'c1' (4.5)"),
     "an empty column": (lambda n: spoilt(n, **{str(r): (r, 1, np.nan) for r in range(len(n))}), "without any value"),
-    "an empty row": (lambda n: spoilt(n, **{str(c): (5, c, np.nan) for c in range(4)}), "rows without any value: 1"),
+    "an empty row": (lambda n: spoilt(n, **{str(c): (5, c, np.nan) for c in range(4)}), "1 row without any value"),
     "a value of 1e30": (lambda n: spoilt(n, a=(9, 3, 1e30)), "column 'c3' holds 1e+30 in row 9"),
     "fewer rows than columns": (lambda n: n[:20].reshape(4, 20), "there are fewer rows (4) than columns (20)"),
 }

@@ -86,7 +86,7 @@ def test_another_law_shows_what_it_changes(latente, run, tmp_path):
     assert ended.code == 0, ended.err
     _, change = ended.out.split("What the other law changes")
     assert "before" in change and "after" in change
-    assert "from the fitted law" in change and "prior mismatch" in change
+    assert "from the fitted prior" in change and "prior mismatch" in change
     assert "continuity" not in change and "prior holes" not in change
     assert f"{copy} now has the law of codes: nearest (before: gaussian)" in ended.out
     assert "law of the codes" in latente("info", copy).out and "nearest" in latente("info", copy).out
@@ -154,4 +154,4 @@ def test_a_verdict_that_the_fit_warned_of_is_said_once(latente, tmp_path, table)
 
 def test_a_headline_that_is_not_known_has_its_reason(latente, tmp_path, table):
     ended = latente("fit", write_csv(tmp_path / "rows.csv", table[:60, :4]), "-o", tmp_path / "run", *QUICK)
-    assert "space: completeness NaN, continuity NaN; 6 held-out rows are too few to compare with; it takes 20" in ended.out
+    assert "space: completeness NaN, continuity NaN; 6 validation rows are too few; at least 20 are needed" in ended.out

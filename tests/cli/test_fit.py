@@ -34,7 +34,7 @@ def test_fit_writes_a_run_folder_with_figures(latente, table_csv, tmp_path):
     assert {"train_rate", "held_out_distortion"} <= set(history[0])
 
 
-MAP = {"en": "The map of the codes", "es": "El mapa de los códigos"}
+MAP = {"en": "Map of the codes", "es": "Mapa de los códigos"}
 
 
 @pytest.mark.parametrize(("options", "locale", "title"), [

@@ -96,7 +96,7 @@ def test_the_report_is_written_anew_with_another_law(latente, table_csv, table_r
     before = {path.name: path.read_bytes() for path in (run / "report.html", run / "figures/latent_map.png")}
     assert latente("certify", run, table_csv, "--law", "nearest", "-q").code == 0
     report = (run / "report.html").read_text()
-    assert '<html lang="es">' in report and "guarda con el modelo códigos" in report
+    assert '<html lang="es">' in report and "guarda códigos de filas" in report
     assert before["latent_map.png"] != (run / "figures/latent_map.png").read_bytes()
     assert any("stores codes" in note for note in json.loads((run / "metrics.json").read_text())["notes"])
 
