@@ -485,7 +485,7 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         if held_out is None or outcome.without_code:
             return []
         found = overfitting_of(self.model_, train, held_out, self.seed_)
-        return [] if found is None else [str(found)]
+        return [] if found is None else [found.message]
 
     def _within(self, rows: Rows) -> NDArray[np.bool_]:
         """Of some rows' numbers, hidden in turn, whether each lies in the model's intervals of each share, [SHARES, values]."""

@@ -271,6 +271,18 @@ def test_a_stored_model_says_its_notes_in_spanish(tmp_path: Path) -> None:
     assert Message("fit.no_held_out").said("es") in [said(note, "es") for note in loaded.notes_]
 
 
+@pytest.mark.filterwarnings("ignore::latente.LatenteWarning")
+@pytest.mark.parametrize(("related", "found"), [(0.0, "no structure found"), (1.0, "overfits")])
+def test_all_that_a_fit_notes_is_a_message(related: float, found: str) -> None:
+    generator = np.random.default_rng(0)
+    rows = generator.normal(size=(120, 6)) + related * generator.normal(size=(120, 1))
+    rows[:, 5] = 1.0
+    vae = lt.VAE("autoencoder" if related else "vae", latent_dim=4, max_epochs=60, random_state=0).fit(rows)
+    assert any(note.startswith(f"{found}: ") for note in vae.notes_), vae.notes_
+    for note in vae.notes_:
+        assert not words_of(said(note, "es")) & PLAIN["en"]
+
+
 def test_every_figure_of_the_certificate_has_a_line() -> None:
     for label, sentence in LINES.values():
         assert label.said("es").strip() and sentence.said("es").strip()

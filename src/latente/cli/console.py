@@ -122,8 +122,9 @@ class Console:
         heard: list[str] = []
 
         def hear(message: Warning | str, category: type[Warning], *_: Any, **__: Any) -> None:
-            heard.append(str(message))
-            self.remark(str(message), "warning")
+            text = message.args[0] if isinstance(message, Warning) and message.args else str(message)
+            heard.append(text)
+            self.remark(str(text), "warning")
 
         warnings.simplefilter("always", LatenteWarning)
         warnings.showwarning = hear
