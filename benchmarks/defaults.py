@@ -38,11 +38,11 @@ VAE: dict[str, Variant] = {
     "two batches, 1e-2, half of the epochs": {"mixed_pace": lambda n: defaults.Pace(2, 1e-2, 0.5)},
     "three trials": {"trials": lambda mixed: 3},
 }
-ROW_LAW: dict[str, Variant] = {
+ROW_MODEL: dict[str, Variant] = {
     "defaults": {},
-    "one batch, 5e-3": {"row_law_pace": lambda n: defaults.Pace(1, 5e-3, 1.0)},
-    "two batches, 1e-2": {"row_law_pace": lambda n: defaults.Pace(2, 1e-2, 1.0)},
-    "four batches, 1e-2": {"row_law_pace": lambda n: defaults.Pace(4, 1e-2, 1.0)},
+    "one batch, 5e-3": {"row_model_pace": lambda n: defaults.Pace(1, 5e-3, 1.0)},
+    "two batches, 1e-2": {"row_model_pace": lambda n: defaults.Pace(2, 1e-2, 1.0)},
+    "four batches, 1e-2": {"row_model_pace": lambda n: defaults.Pace(4, 1e-2, 1.0)},
 }
 SMALL: dict[str, Variant] = {
     "defaults": {},
@@ -128,7 +128,7 @@ def main() -> None:
     asked = options(__doc__, tables=("heart", "german", "ai4i"), seeds=4)
     for name in asked.tables:
         compared(name, table(name), VAE, "loss", asked.seeds)
-        compared(name, table(name), ROW_LAW, "row_law_loss", asked.seeds)
+        compared(name, table(name), ROW_MODEL, "row_law_loss", asked.seeds)
     for name, load in (("breast cancer", load_breast_cancer), ("diabetes", load_diabetes)):
         compared(name, standardised(load().data), TRIALS, "loss", asked.seeds)
     for name in ("annthyroid", "mammography", "satellite", "shuttle"):

@@ -45,11 +45,11 @@ Array = NDArray[np.float64]
 Codes = NDArray[np.float32]
 
 MISSING = "(missing)"
-MOST_ROWS = 2000  # a side of C_T
+MAX_ROWS = 2000  # a side of C_T
 ROWS_A_CELL = 40  # held-out rows for each cell of C_T, so that its test says something
-LEAST_IN_A_CELL = 10
-MOST_CELLS = 10
-MOST_BLOCKS = 4  # of training rows, for the share of nearer samples
+MIN_IN_A_CELL = 10
+MAX_CELLS = 10
+MAX_BLOCKS = 4  # of training rows, for the share of nearer samples
 DECIMALS = 5  # of a distance; brute force is not exact about 0
 # One point of the grid that published tables search (on a part of the samples); a search would cost 36 fits for each figure.
 LEARNER = {"n_estimators": 100, "max_depth": 5, "min_child_weight": 10}
@@ -247,7 +247,7 @@ def nearer(samples: Array, train: Array, test: Array, seed: int) -> float:
     size = min(len(train), len(test))
     far = nearest(samples, test[rng.permutation(len(test))[:size]])
     order, shares = rng.permutation(len(train)), []
-    for begin in range(0, min(len(train) - size, (MOST_BLOCKS - 1) * size) + 1, size):
+    for begin in range(0, min(len(train) - size, (MAX_BLOCKS - 1) * size) + 1, size):
         near = nearest(samples, train[order[begin : begin + size]])
         shares.append((near < far).mean() + (near == far).mean() / 2)
     return float(np.mean(shares))
@@ -256,13 +256,13 @@ def nearer(samples: Array, train: Array, test: Array, seed: int) -> float:
 def copying(samples: Array, train: Array, test: Array, seed: int) -> float:
     """C_T of features ``[N, d]``; cells with too few rows of either side are left out."""
     rng = np.random.default_rng(seed)
-    samples, test = (part[rng.permutation(len(part))[:MOST_ROWS]] for part in (samples, test))
-    cells = KMeans(int(np.clip(len(test) // ROWS_A_CELL, 1, MOST_CELLS)), n_init=3, random_state=seed).fit(train)
+    samples, test = (part[rng.permutation(len(part))[:MAX_ROWS]] for part in (samples, test))
+    cells = KMeans(int(np.clip(len(test) // ROWS_A_CELL, 1, MAX_CELLS)), n_init=3, random_state=seed).fit(train)
     (near, near_cell), (far, far_cell) = ((nearest(part, train), cells.predict(part)) for part in (samples, test))
     scores, weights = [], []
     for cell in range(cells.n_clusters):
         generated, held_out = near[near_cell == cell], far[far_cell == cell]
-        if min(len(generated), len(held_out)) >= LEAST_IN_A_CELL:
+        if min(len(generated), len(held_out)) >= MIN_IN_A_CELL:
             scores.append(mann_whitney(generated, held_out))
             weights.append(len(held_out))
     return float(np.average(scores, weights=weights)) if scores else float("nan")

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 
@@ -79,7 +80,7 @@ CHANGES = {
     "a covariance without a root": ("numbers-flow", change("law.cholesky", lambda old: -old), "law.cholesky"),
     "a kernel without a width": ("numbers-nearest", change("law.variance", lambda old: 0 * old), "law.variance"),
     "double precision": ("numbers-vae", change("model.posterior.head.bias", lambda old: old.double()), "is torch.float64"),
-    "bins out of order": ("mixed-vae", change("codec.cell_low", lambda old: old.flip(0)), "the cells"),
+    "bins out of order": ("mixed-vae", change("codec.bin_low", lambda old: old.flip(0)), "the bins"),
     "a scale below 0": ("numbers-vae", change("codec.scale", lambda old: -old), "the scales"),
     "an extra tensor": ("numbers-vae", lambda values, tensors: tensors.update({"x.y": torch.zeros(3)}), "no place for"),
     "an extra key": ("numbers-vae", put("code", "os.system"), "unknown field `code`"),
@@ -89,9 +90,9 @@ CHANGES = {
     "a negative width": ("numbers-vae", put("parts.encoder.arguments.hidden", [-4]), "can't hold -4"),
     "a text for a number": ("numbers-vae", put("parts.posterior.arguments.latent_dim", "2"), "Expected `int`, got `str`"),
     "other columns": ("numbers-vae", put("parts.encoder.arguments.shape", [4]), "is not that of the columns"),
-    "cells of its own": (
+    "bins of its own": (
         "mixed-vae",
-        put("parts.likelihood.arguments.cells", [[[0.0], [0.0], [1.0], [1.0]]] * 6),
+        put("parts.likelihood.arguments.bins", [[[0.0], [0.0], [1.0], [1.0]]] * 6),
         "the columns",
     ),
     "parts in each other's places": ("numbers-vae", put("parts.prior.name", "point-mass"), "'point-mass' can't be made"),
@@ -143,6 +144,20 @@ def test_a_file_of_an_earlier_version_loads() -> None:
     assert vae.recipe_.name == "hi-vae"
     assert np.allclose(vae.transform(hostile.mixed()[:2]), EARLIER, atol=1e-3)
     assert list(vae.sample(2).columns) == list(hostile.mixed().columns)
+
+
+def test_a_file_of_version_4_loads_whose_bins_were_called_cells() -> None:
+    vae = lt.load(Path(__file__).with_name("format-4.safetensors"))
+    rows = vae.sample(3, random_state=0)
+    assert list(rows.columns) == ["kind", "x"]
+    known = pd.DataFrame({"kind": ["b", "a"], "x": [0.0, 1.5]})
+    assert np.allclose(vae.score_samples(known), [-4.7327, -3.4741], atol=1e-3)
+    assert np.allclose(vae.transform(known), [[0.3861], [0.4549]], atol=1e-3)
+
+
+def test_a_part_s_former_name_still_works() -> None:
+    with pytest.warns(FutureWarning, match="'histogram'"):
+        assert lt.choose("cells").name == "histogram"
 
 
 def test_a_file_that_loads_leaves_no_trace_in_the_generator(folder: Path) -> None:

@@ -13,7 +13,7 @@ from latente.catalogue import Recipe
 from latente.errors import ModelError
 from latente.model import (  # noqa: F401  (most of them register)
     autoregressive,
-    cells,
+    bins,
     corruptions,
     fitted_priors,
     heterogeneous,
@@ -26,7 +26,7 @@ from latente.model import (  # noqa: F401  (most of them register)
 )
 from latente.model.latent_model import LatentModel, compose
 from latente.model.linear_start import starts_linear
-from latente.model.networks import cells as _cells  # noqa: F401
+from latente.model.networks import bins as _bins  # noqa: F401
 from latente.model.networks.conv import SMALLEST_SIDE
 from latente.model.parts import Choice, build, choose, part_class
 from latente.rows import BINARY, MEASURES, Field, Rows, levels_of, row_shape
@@ -34,16 +34,16 @@ from latente.training.fit import Remedy
 from latente.training.loop import Learner
 
 SMALL_DATA = 2000
-MOST_COLUMNS = 256  # that are said one after the other
+MAX_COLUMNS = 256  # that are said one after the other
 FEW_VALUES = 20  # of a column, as many as are steps of a scale
-FAVOURITE, LEAST_FAVOURED = 0.25, 20  # share of a column's rows, and rows, from where on no bell holds one value so often
+FAVOURITE, MIN_FAVOURED = 0.25, 20  # share of a column's rows, and rows, from where on no bell holds one value so often
 SMALLEST_CONV_PICTURE = 16
 
 # What new rows of a mixed table are drawn from, and rows are scored and completed by. Measured on Adult: with an autoregressive
 # decoder the code of a VAE says next to nothing (0.2 to 0.4 nats); made to say more, new rows get worse (two-sample score .94
 # without a code, .77 to .86 with one). So the code is that of a VAE whose columns are independent given it, and rows have a law
 # of their own.
-ROW_LAW = Recipe(
+ROW_MODEL = Recipe(
     "row-law",
     "rows of a table, one column after the other, without a code",
     "Larochelle and Murray 2011",
@@ -152,19 +152,19 @@ def decided_by(fields: tuple[Field, ...]) -> dict[str, Any]:
         "shape": row_shape(fields),
         "levels": levels_of(fields),
         "holes": tuple(field.missing > 0 for field in fields),
-        "cells": tuple(field.cells for field in fields),
+        "bins": tuple(field.bins for field in fields),
         "steps": tuple(field.record.step for field in fields),
     }
 
 
-def row_law(blueprint: Blueprint) -> Blueprint | None:
+def row_model(blueprint: Blueprint) -> Blueprint | None:
     """What makes the law of a mixed table's rows; None where the model itself is to be that: another likelihood was chosen, the
     columns are not mixed, or the model is none of a density.
     """
     recipe = blueprint.recipe
     has_density = getattr(recipe.posterior.own or part_class(recipe.posterior.name), "has_density", True)
     own = is_mixed_table(blueprint.fields) and recipe.likelihood is None and has_density
-    if not own or len(blueprint.fields) > MOST_COLUMNS:
+    if not own or len(blueprint.fields) > MAX_COLUMNS:
         return None
     # On few rows dropout changes held-out loss by less than its error, and how much is learnt by heart. The more is missing,
     # the more is there to fill in, which takes columns told of any others; whole rows come out best where all are in one order.
@@ -178,13 +178,13 @@ def row_law(blueprint: Blueprint) -> Blueprint | None:
         any_order=any_order,
         least_told=1 - max(0.4, min(1.0, 2 * missing)) if any_order > 0.1 else 0.0,
     )
-    return replace(blueprint, recipe=replace(ROW_LAW, likelihood=likelihood), latent_dim=0, hidden=())
+    return replace(blueprint, recipe=replace(ROW_MODEL, likelihood=likelihood), latent_dim=0, hidden=())
 
 
 def network_for(fields: tuple[Field, ...], hidden: tuple[int, ...] | None) -> str:
-    """Convolutions for pictures of 16 pixels a side and more, unless widths of layers are given; cells for mixed columns."""
+    """Convolutions for pictures of 16 pixels a side and more, unless widths of layers are given; bins for mixed columns."""
     if is_mixed_table(fields):
-        return "cells"
+        return "bins"
     shape = row_shape(fields)
     convolves = hidden is None and len(shape) == 3 and min(shape[1:]) >= SMALLEST_CONV_PICTURE
     return "conv" if convolves else "mlp"
@@ -194,17 +194,17 @@ def is_mixed_table(fields: tuple[Field, ...]) -> bool:
     """Whether some columns hold something else than measures, or than 0 and 1."""
     kinds = {field.kind for field in fields}
     of_measures = kinds <= MEASURES and not any(map(has_favourites, fields))
-    return all(field.cells for field in fields) and not (of_measures or kinds == {BINARY})
+    return all(field.bins for field in fields) and not (of_measures or kinds == {BINARY})
 
 
 def has_favourites(field: Field) -> bool:
     """Whether no bell is like a column of measures, for it holds but a few values, or one in a quarter of its rows."""
-    if field.cells is None:
+    if field.bins is None:
         return False
-    low, high, _, rows = field.cells
+    low, high, _, rows = field.bins
     alone = [count for bottom, top, count in zip(low, high, rows, strict=True) if bottom == top]
     few = len(alone) == len(low) <= FEW_VALUES
-    return few or max(alone, default=0.0) >= max(LEAST_FAVOURED, FAVOURITE * sum(rows))
+    return few or max(alone, default=0.0) >= max(MIN_FAVOURED, FAVOURITE * sum(rows))
 
 
 def widths(fields: int, n_rows: int, mixed: bool = False) -> tuple[int, ...]:
@@ -237,7 +237,7 @@ def likelihood_for(fields: tuple[Field, ...], least_squares: bool = False) -> Ch
     sigma for a picture, or where least squares are wanted, and one per column of a table.
     """
     if is_mixed_table(fields):
-        return choose("cells")
+        return choose("histogram")
     if all(field.kind == BINARY for field in fields):
         return choose("bernoulli")
     return choose("normal", sigma="shared" if least_squares or fields[0].shape else "field")

@@ -19,7 +19,7 @@ from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
 from latente import storage
-from latente.blueprint import Blueprint, is_mixed_table, row_law
+from latente.blueprint import Blueprint, is_mixed_table, row_model
 from latente.catalogue import Recipe
 from latente.catalogue import recipe as find_recipe
 from latente.certificate import Certificate, certify, privacy
@@ -71,17 +71,17 @@ from latente.training.stages import (
 )
 from latente.words import Message, stored
 
-LEAST_ROWS = 2
-LEAST_TO_HOLD_OUT = 5
+MIN_ROWS = 2
+MIN_TO_HOLD_OUT = 5
 MAX_TO_CALIBRATE = 5000  # a p-value to 0.0002 is enough, and scoring a million rows would take longer than training
 MAX_TO_COVER = 500
 SAME_VALUE = 1e-5  # of numbers in the model's units, read twice
-MOST_ROWS_AT_HAND = 10_000  # of each kind, that stay in memory after a fit for its certificate
-MOST_VALUES_AT_HAND = 20_000_000
+MAX_ROWS_AT_HAND = 10_000  # of each kind, that stay in memory after a fit for its certificate
+MAX_VALUES_AT_HAND = 20_000_000
 OF_LEVELS = (BINARY, CATEGORICAL, "ordinal")
 RARELY_TOGETHER = 0.02  # of how often values would be together by chance
 SAME_SCORE = 1e-6  # two computations of one row's score differ by less
-ROW_LAW_STAGE = 100  # of a fit, behind all stages of its model
+ROW_MODEL_STAGE = 100  # of a fit, behind all stages of its model
 STORES_CODES = Message("fit.stores_codes")
 HELD_OUT = 1_000_003  # keeps the draw of held-out rows apart from all other draws of a seed
 
@@ -228,13 +228,13 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         with progress_bar(self.verbose > 0) as shown:
             stages.told = shown.stage
             if self.verbose > 0:
-                then = (*([ROW_MODEL] if row_law(blueprint) else []), PRIOR, CALIBRATION)
+                then = (*([ROW_MODEL] if row_model(blueprint) else []), PRIOR, CALIBRATION)
                 shown.say(plan(len(train), settings, settings.batch_size * blueprint.multiply_adds(), then))
             observed = _both(shown, observer)
             searched = self._search(train, blueprint)
             resolution, levels = field_resolution(codec), levels_of(codec.fields)
             fitting = Fit(blueprint, train, held_out, resolution, settings, checkpoints, observed, *searched, levels)
-            outcome = self._trained(fitting, row_law(blueprint), stages)
+            outcome = self._trained(fitting, row_model(blueprint), stages)
             outcome.warnings += doubts
             self._keep(codec, blueprint, outcome, train, held_out, settings, stages)
         for warning in outcome.warnings:
@@ -277,13 +277,13 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
     def _split(self, rows: Rows) -> tuple[Rows, Rows | None]:
         """Rows to learn from and rows to judge by; rows of which nothing was seen are neither."""
         seen = torch.nonzero(seen_rows(rows)).squeeze(1)
-        if len(seen) < LEAST_ROWS:
+        if len(seen) < MIN_ROWS:
             raise DataError(
-                f"a model can't be fitted on n_samples={len(seen)} row(s) with values; it needs at least {LEAST_ROWS}"
+                f"a model can't be fitted on n_samples={len(seen)} row(s) with values; it needs at least {MIN_ROWS}"
             )
         held = 0
-        if self.validation_fraction and len(seen) >= LEAST_TO_HOLD_OUT:
-            held = min(len(seen) - LEAST_ROWS, max(1, round(self.validation_fraction * len(seen))))
+        if self.validation_fraction and len(seen) >= MIN_TO_HOLD_OUT:
+            held = min(len(seen) - MIN_ROWS, max(1, round(self.validation_fraction * len(seen))))
         with seeded(self.seed_, HELD_OUT):
             order = seen[torch.randperm(len(seen))]
         chosen = torch.sort(order[held:]).values
@@ -362,10 +362,10 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         return outcome
 
     def _fit_row_model(self, fitting: Fit, own: Blueprint, outcome: Outcome) -> None:
-        batch, pace = self._batch(own.n_rows, mixed=True), defaults.row_law_pace(own.n_rows)
+        batch, pace = self._batch(own.n_rows, mixed=True), defaults.row_model_pace(own.n_rows)
         assert own.recipe.likelihood is not None
         any_order = own.recipe.likelihood.arguments["any_order"]
-        epochs = defaults.row_law_epochs(own.n_rows, batch, fitting.held_out is not None, any_order)
+        epochs = defaults.row_model_epochs(own.n_rows, batch, fitting.held_out is not None, any_order)
         epochs = math.ceil(defaults.effort(self.effort).mixed_steps * epochs)
         epochs = epochs if self.max_epochs == "auto" else min(epochs, int(self.max_epochs))
         batch *= pace.batches if self.batch_size == "auto" else 1
@@ -377,9 +377,9 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
             batch_size=batch,
             epochs=epochs,
             learning_rate=pace.rate,
-            patience=fitting.settings.patience and defaults.ROW_LAW_PATIENCE,
+            patience=fitting.settings.patience and defaults.ROW_MODEL_PATIENCE,
         )
-        run = replace(fitting, make=own, settings=settings).plain(ROW_LAW_STAGE, "law of the rows")
+        run = replace(fitting, make=own, settings=settings).plain(ROW_MODEL_STAGE, "law of the rows")
         outcome.generator = run.learner.model
         outcome.training.at.elapsed += run.at.elapsed
         if run.at.finished == "interrupted":
@@ -1094,7 +1094,7 @@ def text_columns(kinds: Mapping[str, str] | None) -> list[str]:
 
 def _few(rows: Rows) -> Rows:
     """As many rows as may stay in memory."""
-    return rows.spread(min(MOST_ROWS_AT_HAND, max(1, MOST_VALUES_AT_HAND // rows.x[:1].numel())))
+    return rows.spread(min(MAX_ROWS_AT_HAND, max(1, MAX_VALUES_AT_HAND // rows.x[:1].numel())))
 
 
 def field_resolution(codec: Codec) -> Tensor:

@@ -18,8 +18,9 @@ import stat
 import sys
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from functools import partial
+from functools import partial, reduce
 from pathlib import Path
+from types import MappingProxyType
 from typing import Annotated, Any, BinaryIO, get_origin
 
 import msgspec
@@ -133,8 +134,18 @@ def write_tensors(path: str | Path, kind: str, version: int, values: Mapping[str
     return write_atomically(path, lambda file: file.write(serialise(held, metadata)))
 
 
-def read_tensors(path: str | Path, kind: str, version: int) -> tuple[dict[str, Any], dict[str, Tensor]]:
+Content = tuple[dict[str, Any], dict[str, Tensor]]
+
+
+def read_tensors(
+    path: str | Path, kind: str, version: int, updates: Mapping[int, Callable[[Content], Content]] = MappingProxyType({})
+) -> Content:
     """The inverse of :func:`write_tensors`; nothing is imported or run.
+
+    Args:
+        path: the file.
+        kind, version: what is read.
+        updates: from the content of some earlier versions to that of the version after each.
 
     Raises:
         StorageError: missing, truncated, altered, of another kind or of a later version than this library knows.
@@ -156,7 +167,11 @@ def read_tensors(path: str | Path, kind: str, version: int) -> tuple[dict[str, A
         raise StorageError(f"{path} is damaged: {error}") from error
     if not intact:
         raise StorageError(f"{path} is damaged: its content does not match its checksum; fetch it again or train anew")
-    return values, tensors
+    later = [number for number in sorted(updates) if number >= int(metadata["version"])]
+    try:
+        return reduce(lambda content, number: updates[number](content), later, (values, tensors))
+    except RecursionError as error:
+        raise StorageError(f"{path} is damaged: its values are nested too deeply") from error
 
 
 def checked(values: Any, schema: Any, what: str) -> Any:

@@ -21,11 +21,11 @@ CATEGORICAL = "categorical"
 MEASURES = {REAL, "positive", "bounded"}
 
 
-class Cells(NamedTuple):
-    """The values of a column cut into cells, in rising order, in encoded units.
+class Bins(NamedTuple):
+    """The values of a column cut into bins, in rising order, in encoded units.
 
     Attributes:
-        low, high: ends of each cell; equal where it is one value.
+        low, high: ends of each bin; equal where it is one value.
         size: how many values there can be in it; 0 where it is a stretch of a continuous column.
         rows: how many rows it was made from.
     """
@@ -70,7 +70,7 @@ class Field:
             A density may not be narrower than that (SCIENCE: floors at the recorded resolution).
         levels: of a categorical field, how many there are.
         missing: share of the rows in which it was not seen.
-        cells: how a column's values are cut into cells; None where they are not.
+        bins: how a column's values are cut into bins; None where they are not.
         record: how its numbers are recorded.
         ordered: whether its levels have an order.
     """
@@ -81,7 +81,7 @@ class Field:
     resolution: float = 0.0
     levels: int = 0
     missing: float = 0.0
-    cells: Cells | None = None
+    bins: Bins | None = None
     record: Record = PLAIN
     ordered: bool = False
 

@@ -24,6 +24,7 @@ from latente.catalogue import Recipe
 from latente.data import Codec, codec_from_state
 from latente.errors import LatenteError, StorageError
 from latente.files import Count, checked, digest, fitting, read_tensors, write_tensors
+from latente.former_versions import UPDATES
 from latente.model.budget import Budget
 from latente.model.latent_model import LatentModel
 from latente.model.likelihoods import Likelihood
@@ -37,7 +38,7 @@ from latente.version import __version__
 from latente.words import Message
 
 KIND = "model"
-VERSION = 4
+VERSION = 5
 WEIGHTS = ("model.", "generator.", "law.")  # what the names of tensors of trained parts begin with
 PREFIXES = ("model", "generator", "law", "codec", "calibration")
 FACE_COLUMNS = ("encoder", "likelihood")  # parts that know of each column what it is
@@ -151,7 +152,7 @@ def load(path: str | Path, parts: Iterable[type[Part]] = ()) -> Fitted:
     Raises:
         StorageError: missing, damaged, of a newer version, with an unknown part or with weights that are not finite.
     """
-    values, tensors = read_tensors(path, KIND, VERSION)
+    values, tensors = read_tensors(path, KIND, VERSION, UPDATES)
     try:
         content: Content = checked(values, Content, "the description")
         with seeded(0), torch.no_grad():
@@ -300,7 +301,7 @@ def identity_in(path: str | Path) -> str:
     Raises:
         StorageError: there is none, or it is damaged.
     """
-    _, tensors = read_tensors(path, KIND, VERSION)
+    _, tensors = read_tensors(path, KIND, VERSION, UPDATES)
     return digest("", {name: value for name, value in tensors.items() if name.startswith(WEIGHTS)})
 
 

@@ -111,7 +111,7 @@ HOLES = {"prior_holes": Estimate(0.3, 0.28, 0.32), "completeness": Estimate(0.6,
         (Kind(), 0.85, ("the fitted prior, which avoids them", "a higher beta"), ("instead of", "compare_priors")),
         (Kind(), 0.5, ("the fitted prior does not avoid them: compare_priors", "a higher beta"), ("instead of",)),
         (Kind(stochastic=False), 0.85, ("a VAE instead of the autoencoder",), ("beta",)),
-        (Kind(row_law=True), 0.5, ("a separate row model",), ("compare_priors", "fitted prior")),
+        (Kind(row_model=True), 0.5, ("a separate row model",), ("compare_priors", "fitted prior")),
     ],
 )
 def test_the_remedy_of_holes_is_one_for_this_model(

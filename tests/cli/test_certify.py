@@ -28,7 +28,7 @@ def test_fit_leaves_the_certificate_in_the_run(latente, run):
     assert "space: completeness " in ended.out
     kept = json.loads((folder / "certificate.json").read_text())
     sizes = {"rows": 360, "held_out_rows": 40, "repeated_rows_left_out": 0}
-    law = {"law": "gaussian", "row_law": False, "related_columns": True}
+    law = {"law": "gaussian", "row_model": False, "related_columns": True}
     assert kept["about"] == {
         "recipe": "vae",
         "latent_dim": 2,

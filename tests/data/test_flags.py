@@ -108,7 +108,7 @@ def test_a_flag_is_stored_with_its_value(fitted: tuple[lt.VAE, Any], tmp_path: P
 
 def test_a_stored_flag_must_be_one() -> None:
     json, arrays = fit_codec(read(frame_of(pl.DataFrame, columns()))).to_state()
-    for name, value in (("binary", False), ("scale", 2.0), ("scale", 0.0), ("cell_counts", 0), ("counts", 0)):
+    for name, value in (("binary", False), ("scale", 2.0), ("scale", 0.0), ("bin_counts", 0), ("counts", 0)):
         changed = arrays[name].copy()
         changed[json["names"].index("number")] = value
         with pytest.raises(StorageError):

@@ -28,7 +28,7 @@ from latente.model.likelihoods import Likelihood
 from latente.model.parts import PARTS, choose, constructor_arguments
 from latente.model.posteriors import Posterior
 from latente.model.special import betainc, student_cdf
-from latente.rows import Cells, Rows
+from latente.rows import Bins, Rows
 from latente.seeding import seeded
 from tests.explorer.test_parity import ENGINE, MISSING, NODE
 
@@ -244,16 +244,16 @@ def parts(ending: str) -> list[str]:
 def model_of(**chosen: str) -> LatentModel:
     """A model of pictures where a part is of pictures, and of columns otherwise, with weights that are not regular."""
     own = {argument for name in chosen.values() for argument in constructor_arguments(PARTS[name])}
-    if {"channels", "cells"} <= own:
-        pytest.skip("cells are of columns")
-    cells = Cells((-1.0, 0.0, 1.0), (-1.0, 0.0, 1.0), (1.0,) * 3, (9.0,) * 3)
+    if {"channels", "bins"} <= own:
+        pytest.skip("bins are of columns")
+    bins = Bins((-1.0, 0.0, 1.0), (-1.0, 0.0, 1.0), (1.0,) * 3, (9.0,) * 3)
     sizes: dict[str, Any] = {"latent_dim": 3, "hidden": (7, 5), "channels": (3, 5), "masked": True}
-    sizes |= {"shape": (4,), "cells": (cells,) * 4}
+    sizes |= {"shape": (4,), "bins": (bins,) * 4}
     kind = "conv" if "channels" in own else "mlp"
     roles = {"encoder": f"{kind}-encoder", "posterior": "diagonal-normal", "prior": "standard-normal"}
     roles |= {"decoder": f"{kind}-decoder", "likelihood": "normal", **chosen}
     sizes |= {"shape": (1, 16, 18)} if "channels" in own else {}
-    sizes |= {"levels": (0, 3, 0, 0)} if getattr(PARTS[roles["likelihood"]], "takes_levels", False) and "cells" in own else {}
+    sizes |= {"levels": (0, 3, 0, 0)} if getattr(PARTS[roles["likelihood"]], "takes_levels", False) and "bins" in own else {}
     with seeded(3), torch.no_grad():
         model = compose({role: choose(name) for role, name in roles.items()}, **sizes)
         for weights in model.parameters():

@@ -23,11 +23,11 @@ from scipy import stats
 from latente.data import TableCodec
 from latente.explorer.export import subject
 from latente.explorer.pack import pack
-from latente.explorer.units import Bins, bins_of, kept
+from latente.explorer.units import ShownBins, bins_of, kept
 from latente.model.autoregressive import AutoregressiveFields
-from latente.model.cells import CellFields
+from latente.model.bins import HistogramFields
 from latente.model.distributions import ContinuousBernoulliFields, NormalFields, StudentTFields
-from latente.model.heterogeneous import HeterogeneousFields, LevelsLaw
+from latente.model.heterogeneous import HeterogeneousFields, LevelsDistribution
 from tests.explorer.models import CHOICES
 
 ENGINE = Path(__file__).parents[2] / "web" / "build" / "engine.mjs"
@@ -112,10 +112,10 @@ def level_counts(px: Any, size: int) -> list[int]:
     """Of each field how many levels it has, 0 for numbers."""
     if isinstance(px, HeterogeneousFields):
         laws = [law for law in px.part.each for _ in range(law.size)]
-        each = [len(law.values) if isinstance(law, LevelsLaw) and law.nominal else 0 for law in laws]
+        each = [len(law.values) if isinstance(law, LevelsDistribution) and law.nominal else 0 for law in laws]
         return [each[place] for place in px.part.order.tolist()]
     part = getattr(px, "part", None)
-    return [count * nominal for count, nominal in zip(part.cells.counts, part.nominal, strict=True)] if part else [0] * size
+    return [count * nominal for count, nominal in zip(part.bins.counts, part.nominal, strict=True)] if part else [0] * size
 
 
 def of_levels(counts: list[int], found: np.ndarray) -> np.ndarray:
@@ -237,15 +237,15 @@ def test_laws_of_kinds_are_those_that_are_drawn_from(answers: Answers) -> None:
 
 
 def logits_of(px: Any) -> list[torch.Tensor] | None:
-    """Of each column's cells; None where columns have none."""
+    """Of each column's bins; None where columns have none."""
     if not isinstance(px, AutoregressiveFields):
-        return list(px.logits) if isinstance(px, CellFields) else None
+        return list(px.logits) if isinstance(px, HistogramFields) else None
     found: list[torch.Tensor] = []
     px.walk(lambda f, logits: (found.append(logits), px.part.expected(f, logits))[1])
     return found
 
 
-def cumulative(px: Any, f: int, bins: Bins, codec: TableCodec, column: int) -> np.ndarray | None:
+def cumulative(px: Any, f: int, bins: ShownBins, codec: TableCodec, column: int) -> np.ndarray | None:
     """The distribution function at the upper ends of a column's bins, [codes, bins]."""
     x = (bins.high - codec.center[column]) / codec.scale[column]
     if bins.low[0] == bins.high[0]:

@@ -14,13 +14,13 @@ from torch import Tensor
 import latente as lt
 from latente.model.codes import DiagonalNormal
 from latente.model.heterogeneous import (
-    LAWS,
+    DISTRIBUTIONS,
     Column,
-    CountLaw,
+    ColumnDistribution,
+    CountDistribution,
     Heterogeneous,
     Hurdle,
-    Law,
-    NormalLaw,
+    NormalDistribution,
     columns_of,
     log_between,
 )
@@ -52,19 +52,19 @@ ATOM = {
 }
 
 
-def law_of(column: Column) -> Law:
+def law_of(column: Column) -> ColumnDistribution:
     """A law with something learned in it."""
     with seeded(1):
-        law = (Hurdle if column.record[-1] is not None else LAWS[column.law])([column]).double()
+        law = (Hurdle if column.record[-1] is not None else DISTRIBUTIONS[column.law])([column]).double()
         rest = law.rest if isinstance(law, Hurdle) else law
         values = torch.tensor(column.values or [-2.0, 0.0, 0.0, 2.0, 4.0, 6.0]).double()
         law.start([values[torch.randint(len(values), (200,))]], torch.full((1,), 0.3).double())
-        if isinstance(rest, NormalLaw):
+        if isinstance(rest, NormalDistribution):
             rest.center.add_(0.1)
     return law.requires_grad_(False)
 
 
-def theta_of(law: Law, n: int = 1) -> Tensor:
+def theta_of(law: ColumnDistribution, n: int = 1) -> Tensor:
     with seeded(2):
         return (0.5 * torch.randn(1, 1, law.outputs, dtype=torch.float64)).expand(1, n, -1)
 
@@ -157,12 +157,12 @@ def test_they_are_what_scipy_has() -> None:
         }[name]
         np.testing.assert_allclose(law.log_prob(theta, values)[0, :, 0], expected, rtol=1e-5)
     count = law_of(COLUMNS["count"])
-    assert isinstance(count, CountLaw)
+    assert isinstance(count, CountDistribution)
     mean, r = float(count.log_mean(theta_of(count))[0, 0, 0].exp()), float(count.dispersion)
     found = count.log_prob(theta_of(count, 3), values)[0, :, 0]
     np.testing.assert_allclose(found, stats.nbinom(r, r / (r + mean)).logpmf((x + 4) / 2), rtol=1e-5)
     large = torch.tensor([[1e6 * 2 - 4.0]])
-    single = CountLaw([COLUMNS["count"]])
+    single = CountDistribution([COLUMNS["count"]])
     single.base.fill_(math.log(1e6))
     said = stats.nbinom(1, 1 / (1 + 1e6)).logpmf(1e6)
     assert float(single.log_prob(torch.zeros(1, 1, 1), large).detach()) == pytest.approx(said, abs=1e-3)

@@ -24,7 +24,7 @@ def exactly(p: list[float], share: float) -> tuple[int, int]:
     return min(found for found in every if -found[1] >= share)[2:]
 
 
-LAWS = pytest.mark.parametrize(
+DISTRIBUTIONS = pytest.mark.parametrize(
     ("p", "share"),
     [
         ([0.94, 0.06], 0.9),
@@ -37,14 +37,14 @@ LAWS = pytest.mark.parametrize(
 )
 
 
-@LAWS
+@DISTRIBUTIONS
 def test_on_few_values_it_is_the_one_that_counting_finds(p: list[float], share: float) -> None:
     with seeded(0):
         values = torch.multinomial(torch.tensor(p), 20_000, replacement=True).float().view(-1, 1, 1)
     assert narrowest(values, equal(values), share).flatten().tolist() == list(map(float, exactly(p, share)))
 
 
-@LAWS
+@DISTRIBUTIONS
 def test_weights_count_as_draws_do(p: list[float], share: float) -> None:
     """Draws of all values alike, weighted by how probable they are; of each many, so that none counts by itself."""
     values = torch.arange(len(p)).repeat(2000).float().view(-1, 1, 1)

@@ -20,7 +20,7 @@ from latente.model.likelihoods import Likelihood
 from latente.model.objectives import FULL, Objective
 from latente.model.parts import PARTS, Choice, Part, build, choose, constructor_arguments, register
 from latente.model.penalties import Penalty
-from latente.rows import Cells, Rows
+from latente.rows import Bins, Rows
 from latente.seeding import seeded
 from latente.training.ex_post import fit_prior, names_for
 
@@ -43,8 +43,8 @@ def names(base: type[Part]) -> list[str]:
 
 
 def of_numbers() -> list[str]:
-    """The likelihoods of columns as they are; those of cells have laws of their own, in test_cells."""
-    return [name for name in names(Likelihood) if "cells" not in constructor_arguments(PARTS[name])]
+    """The likelihoods of columns as they are; those of bins have laws of their own, in test_cells."""
+    return [name for name in names(Likelihood) if "bins" not in constructor_arguments(PARTS[name])]
 
 
 def model_of(shape: tuple[int, ...], **changes: str | Choice) -> LatentModel:
@@ -68,10 +68,10 @@ def rows_of(shape: tuple[int, ...], n: int = 12, holes: bool = True) -> Rows:
 
 @pytest.mark.parametrize("name", sorted(PARTS))
 def test_arguments_are_the_whole_configuration(name: str) -> None:
-    of_cells = "cells" in constructor_arguments(PARTS[name])
+    of_bins = "bins" in constructor_arguments(PARTS[name])
     sizes = (
-        {"shape": (2,), "cells": (Cells((0.0, 1.0), (0.0, 1.0), (1.0, 1.0), (9.0, 9.0)),) * 2}
-        if of_cells
+        {"shape": (2,), "bins": (Bins((0.0, 1.0), (0.0, 1.0), (1.0, 1.0), (9.0, 9.0)),) * 2}
+        if of_bins
         else {"shape": (3, 17, 19)}
     )
     part = build(choose(name), **{**SIZES, "outputs": 3 * 17 * 19, **sizes})

@@ -198,7 +198,7 @@ def test_a_million_codes_are_counted_or_sampled():
     many = rng.normal(size=(1_000_000, 2))
     assert figures.latent_map(many).collections[0].get_array().sum() > 990_000
     coloured = figures.latent_map(many, np.arange(len(many)) % 3)
-    assert 0.99 * style.MOST_POINTS < len(coloured.collections[0].get_offsets()) <= style.MOST_POINTS
+    assert 0.99 * style.MAX_POINTS < len(coloured.collections[0].get_offsets()) <= style.MAX_POINTS
     assert "20,000 of 1,000,000" in words(coloured)
 
 

@@ -113,7 +113,7 @@ def test_the_same_seed_gives_the_same_points(rows: NDArray[np.float64]) -> None:
 
 
 def test_rows_are_counted_as_they_are_used(rows: NDArray[np.float64], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("latente.studies.tradeoff.MOST_JUDGED", 20)
+    monkeypatch.setattr("latente.studies.tradeoff.MAX_JUDGED", 20)
     found = lt.tradeoff(rows[:300], dims=[1], betas=[1.0], validation_fraction=0.2, **QUICK)
     counts = {name: count for name, count in found.about.items() if name.endswith("rows")}
     assert counts == {"rows": 300, "training_rows": 240, "stopping_rows": 30, "judged_rows": 20}

@@ -25,4 +25,4 @@ def test_small_models_of_some_thousand_rows_are_trained_for_longer(n: int, each:
 def test_fewer_rows_are_told_in_larger_shares_of_them() -> None:
     paces = [defaults.mixed_pace(n) for n in (200, 1000, 10_000)]
     assert [pace.batches for pace in paces] == [4, 2, 2] and paces[2].share < paces[1].share
-    assert defaults.row_law_pace(1000).batches > defaults.row_law_pace(3000).batches
+    assert defaults.row_model_pace(1000).batches > defaults.row_model_pace(3000).batches

@@ -16,7 +16,7 @@ import latente as lt
 from latente.data import read
 from latente.data.codecs import fit_codec
 from latente.rows import Rows, levels_of
-from latente.training.dependence import LEAST_NATS, Dependence, dependence
+from latente.training.dependence import MIN_NATS, Dependence, dependence
 
 
 def of(data: Any) -> Dependence:
@@ -62,7 +62,7 @@ def test_independent_columns_of_all_kinds_are_hardly_ever_taken_for_dependent_on
         frame = pd.DataFrame(columns)
         found.append(of(frame.mask(rng.random(frame.shape) < 0.1)))
     assert sum(each.strongest > 0 for each in found) <= 2
-    assert max(each.nats for each in found) < LEAST_NATS
+    assert max(each.nats for each in found) < MIN_NATS
 
 
 def test_few_rows_tell_nothing() -> None:

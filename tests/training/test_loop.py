@@ -241,7 +241,7 @@ def test_defaults() -> None:
     assert [defaults.starts(n, chosen, False) for n, chosen in ((5000, False), (20_000, False), (5000, True))] == [2, 1, 1]
     assert defaults.starts(5000, False, holes=True) == 1
     assert defaults.mixed_pace(500).share == 1 > defaults.mixed_pace(5000).share
-    assert defaults.row_law_epochs(10_000, 100, True, 0.1) == 12 and defaults.row_law_epochs(10_000, 100, False, 0.1) == 4
+    assert defaults.row_model_epochs(10_000, 100, True, 0.1) == 12 and defaults.row_model_epochs(10_000, 100, False, 0.1) == 4
 
 
 def test_a_code_nearly_as_wide_as_a_row_follows_a_surface_in_space() -> None:

@@ -189,7 +189,7 @@ GRAVE = {
         "completeness_beyond_pca": Estimate(0.3, 0.2, 0.4),
     },
 }
-KINDS = {"VAE": Kind(), "autoencoder": Kind(stochastic=False), "row model": Kind(row_law=True)}
+KINDS = {"VAE": Kind(), "autoencoder": Kind(stochastic=False), "row model": Kind(row_model=True)}
 
 
 @pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
@@ -277,7 +277,8 @@ def test_all_that_a_fit_notes_is_a_message(related: float, found: str) -> None:
     generator = np.random.default_rng(0)
     rows = generator.normal(size=(120, 6)) + related * generator.normal(size=(120, 1))
     rows[:, 5] = 1.0
-    vae = lt.VAE("autoencoder" if related else "vae", latent_dim=4, max_epochs=60, random_state=0).fit(rows)
+    how = {"recipe": "autoencoder", "max_epochs": 200, "early_stopping": False} if related else {"max_epochs": 60}
+    vae = lt.VAE(latent_dim=4, random_state=0, **how).fit(rows)
     assert any(note.startswith(f"{found}: ") for note in vae.notes_), vae.notes_
     for note in vae.notes_:
         assert not words_of(said(note, "es")) & PLAIN["en"]

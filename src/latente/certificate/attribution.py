@@ -17,7 +17,7 @@ from latente.model.latent_model import LatentModel
 from latente.rows import Rows
 from latente.training.schedules import cosine
 
-MOST_ROWS, LEAST_ROWS = 200, 20
+MAX_ROWS, MIN_ROWS = 200, 20
 STEPS = 80
 LEARNING_RATE = 0.1
 DRAWS = 4
@@ -40,7 +40,7 @@ class Losses:
 
 def affordable(model: LatentModel) -> int:
     """For how many rows posteriors are refined, so that it takes some seconds: a step costs three decodings a draw."""
-    return int(min(MOST_ROWS, max(LEAST_ROWS, MAX_OPERATIONS / (3 * STEPS * DRAWS * operations(model)))))
+    return int(min(MAX_ROWS, max(MIN_ROWS, MAX_OPERATIONS / (3 * STEPS * DRAWS * operations(model)))))
 
 
 def refine(model: LatentModel, rows: Rows, K: int) -> Losses | None:

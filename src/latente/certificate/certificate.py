@@ -23,6 +23,9 @@ LINES = {name: (Message(f"certificate.{name}.label"), Message(f"certificate.{nam
 """Label and sentence of each figure, in the order in which they are shown."""
 
 
+FORMER_NAMES = {"row_law": "row_model"}  # of what a certificate of an earlier version says it is of
+
+
 class About(TypedDict, total=False):
     """What a stored certificate is of, as far as it is read again."""
 
@@ -31,7 +34,7 @@ class About(TypedDict, total=False):
     rows: Required[Count]
     held_out_rows: Required[Count]
     law: str
-    row_law: bool
+    row_model: bool
     related_columns: bool
     repeated_rows_left_out: Count
     model: str
@@ -92,6 +95,7 @@ class Certificate:
         """
         content = checked(values, dict[str, Any], "the certificate")
         about, verdicts = checked(content.pop("about", None), dict[str, Any], "what it is of"), content.pop("verdicts", None)
+        about = {FORMER_NAMES.get(name, name): value for name, value in about.items()}
         if strange := (content.keys() - LINES.keys()) | (about.keys() - About.__annotations__.keys()):
             raise StorageError(f"a certificate has no {min(strange)!r}")
         figures = {name: _estimate(checked(content[name], Figure, name)) for name in LINES if name in content}
@@ -115,7 +119,7 @@ class Certificate:
     @property
     def notes(self) -> tuple[str, ...]:
         """What is to be known of the figures together."""
-        return (ROW_LAW,) if self.about.get("row_law") else ()
+        return (ROW_MODEL,) if self.about.get("row_model") else ()
 
     def __str__(self) -> str:
         rows = [*self.lines()]
@@ -143,7 +147,7 @@ class Certificate:
 
 
 HEADER = ("figure", "value [95% interval]", "meaning")
-ROW_LAW, NOTHING_FOUND = Message("certificate_part.row_model"), Message("certificate_part.good")
+ROW_MODEL, NOTHING_FOUND = Message("certificate_part.row_model"), Message("certificate_part.good")
 
 
 def shown(figure: Estimate) -> str:

@@ -42,7 +42,7 @@ from latente.words import Message
 
 FAR = 1e9  # in encoded units, in which no value that was read is farther
 M = 2000  # rows of each kind that are compared
-MOST_REPEATS = 5  # of a comparison with few held-out rows
+MAX_REPEATS = 5  # of a comparison with few held-out rows
 GEOMETRY_POINTS = 256
 CERTIFIED = 7_000_003  # keeps these draws apart from all others of a seed
 
@@ -84,7 +84,7 @@ def certify(
         "recipe": recipe,
         "latent_dim": model.latent_dim,
         "law": law.name,
-        "row_law": kind.row_law,
+        "row_model": kind.row_model,
         "related_columns": related,
         "rows": len(train),
         "held_out_rows": len(held_out),
@@ -148,7 +148,7 @@ class Stage:
         self.held_out = self.everyone.spread(M)
         self.phi = Features.fit(self.train, self.fields)
         self.m = min(len(self.train), len(self.held_out))
-        self.repeats = min(MOST_REPEATS, math.ceil(M / max(1, self.m)))
+        self.repeats = min(MAX_REPEATS, math.ceil(M / max(1, self.m)))
         with self.drawing("real"):
             self.real = self.phi(self.held_out)
 
@@ -347,7 +347,7 @@ def _prior_holes(stage: Stage, model: LatentModel, q: CodeDistribution) -> Estim
     if model.space.not_continuous:
         return unknown(model.space.not_continuous)
     n = len(stage.held_out)
-    draws = max(1, min(information.MOST_DRAWS_FOR_HOLES, M // max(1, n)))  # a quantile of few rows hangs on each draw
+    draws = max(1, min(information.MAX_DRAWS_FOR_HOLES, M // max(1, n)))  # a quantile of few rows hangs on each draw
     with stage.drawing("prior_holes"):
         of_held_out = model.encode(stage.held_out).rsample((draws,)).transpose(0, 1)
         of_prior = OwnPrior().bind(model).sample(M)

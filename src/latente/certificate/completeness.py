@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from sklearn.metrics import pairwise_distances
 from sklearn.neighbors import NearestNeighbors
 
-from latente.certificate.estimates import LEAST_CONTRAST, LEAST_ROWS, Array, Estimate, bootstrapped, too_few, unknown
+from latente.certificate.estimates import MIN_CONTRAST, MIN_ROWS, Array, Estimate, bootstrapped, too_few, unknown
 from latente.words import Message
 
 NEIGHBOURS = 5
@@ -112,7 +112,7 @@ class Scale:
 
     def refused(self) -> str:
         """Why the data can't support a figure; empty where it can."""
-        if self.real.m < LEAST_ROWS:
+        if self.real.m < MIN_ROWS:
             return too_few(self.real.m).reason
         return self.alike()
 
@@ -120,10 +120,10 @@ class Scale:
         """Why rows can't be told from rows of shuffled columns: there is no structure, or (where the interval of the contrast
         reaches what it takes) there are too few rows to see it. Empty where they can, or where it was not looked at.
         """
-        if self.real.m < LEAST_ROWS or self.contrast >= LEAST_CONTRAST:
+        if self.real.m < MIN_ROWS or self.contrast >= MIN_CONTRAST:
             return ""
-        error, found = 1.96 * self.contrast_error, {"contrast": self.contrast, "least": LEAST_CONTRAST}
-        if max(0.0, self.contrast) + error < LEAST_CONTRAST:  # by its nature a contrast is not below 0
+        error, found = 1.96 * self.contrast_error, {"contrast": self.contrast, "least": MIN_CONTRAST}
+        if max(0.0, self.contrast) + error < MIN_CONTRAST:  # by its nature a contrast is not below 0
             return Message(ALIKE, **found)
         return Message("reason.few_to_contrast", n=self.real.m, error=error, **found)
 
@@ -155,7 +155,7 @@ def beyond(own: Affinity, other: Affinity, scale: Scale) -> Estimate:
 
 def affinity_of(affinity: Affinity) -> Estimate:
     """S itself, with its interval."""
-    return _with_interval(affinity.value, affinity.halves) if affinity.m >= LEAST_ROWS else Estimate(affinity.value)
+    return _with_interval(affinity.value, affinity.halves) if affinity.m >= MIN_ROWS else Estimate(affinity.value)
 
 
 def _with_interval(value: float, halves: Array) -> Estimate:
@@ -183,7 +183,7 @@ def density_and_coverage(real: Array, fake: Array, reference: Array) -> tuple[Es
         real: held-out rows in φ, [m, p], around which the balls to the fifth neighbour are.
         fake: generated rows, [m, p]. reference: other real rows, [m, p].
     """
-    if len(real) < LEAST_ROWS:
+    if len(real) < MIN_ROWS:
         return too_few(len(real)), too_few(len(real))
     radii = NearestNeighbors(n_neighbors=NEIGHBOURS).fit(real).kneighbors()[0][:, -1]
     of_fake, of_real = _shares(real, fake, radii), _shares(real, reference, radii)

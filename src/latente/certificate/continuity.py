@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from sklearn.neighbors import NearestNeighbors
 
-from latente.certificate.estimates import LEAST_CONTRAST, LEAST_ROWS, Array, Estimate, bootstrapped, too_few, unknown
+from latente.certificate.estimates import MIN_CONTRAST, MIN_ROWS, Array, Estimate, bootstrapped, too_few, unknown
 from latente.words import Message
 
 RHO = 0.9
@@ -49,9 +49,9 @@ def continuity(near: Array, far: Array, real: Closeness, seed: int = 0) -> Estim
         real: what real rows reach.
         seed: of the bootstrap.
     """
-    if len(near) < LEAST_ROWS:
+    if len(near) < MIN_ROWS:
         return too_few(len(near))
-    if real.share < LEAST_CONTRAST:
+    if real.share < MIN_CONTRAST:
         return unknown(Message("reason.no_neighbours", contrast=real.share))
 
     def ratio(means: Array) -> Array:

@@ -16,8 +16,8 @@ Array = NDArray[np.float64]
 
 REPEATS = 200
 INTERVAL = (2.5, 97.5)  # percentiles
-LEAST_ROWS = 20
-LEAST_CONTRAST = 0.1
+MIN_ROWS = 20
+MIN_CONTRAST = 0.1
 NOT_FINITE, NO_DENSITY = Message("reason.not_finite"), Message("reason.no_density")
 NOT_REFINED = Message("reason.not_refined")
 
@@ -95,7 +95,7 @@ def measured(names: Iterable[str], measure: Callable[[], Mapping[str, Estimate]]
     }
 
 
-def too_few(n: int, least: int = LEAST_ROWS) -> Estimate:
+def too_few(n: int, least: int = MIN_ROWS) -> Estimate:
     """No figure, because it takes more validation rows."""
     return unknown(Message("reason.too_few", n=n, least=least))
 

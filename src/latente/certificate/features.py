@@ -25,8 +25,8 @@ from latente.certificate.estimates import Array
 from latente.rows import BINARY, CATEGORICAL, Field, Rows
 
 KEPT_VARIANCE = 0.95
-MOST_DIMENSIONS = 32
-MOST_ROWS = 10_000
+MAX_DIMENSIONS = 32
+MAX_ROWS = 10_000
 SIDE = 16  # pixels of a picture's longer side, about
 CHANCE = 0.01  # of so many repeats by nature, below which they are none
 JITTER = 1e-7  # of the spread of φ: equal rows are in a random order and not in that of their places
@@ -50,11 +50,11 @@ class Features:
     @classmethod
     def fit(cls, rows: Rows, fields: tuple[Field, ...]) -> Features:
         """Learn φ from encoded training rows."""
-        rows = rows.spread(MOST_ROWS)
+        rows = rows.spread(MAX_ROWS)
         raw: Callable[[Rows], Array] = Pictures.fit(rows) if fields[0].shape else Columns.fit(rows, fields)
         values = raw(rows)
         with np.errstate(invalid="ignore"):  # where all rows are the same one, no variance is divided by none
-            pca = PCA(min(MOST_DIMENSIONS, *values.shape), random_state=0).fit(values)
+            pca = PCA(min(MAX_DIMENSIONS, *values.shape), random_state=0).fit(values)
         shares = np.cumsum(pca.explained_variance_ratio_)
         count = min(int(np.searchsorted(shares, KEPT_VARIANCE - 1e-9)) + 1, len(shares))
         return cls(raw, pca.mean_, pca.components_[:count].T, math.sqrt(pca.explained_variance_[:count].sum()))

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from latente.certificate.estimates import (
     INTERVAL,
-    LEAST_ROWS,
+    MIN_ROWS,
     REPEATS,
     Array,
     Estimate,
@@ -31,12 +31,12 @@ IMPORTANCE_SAMPLES, POINTS_AT_ONCE = 1000, 64
 BOUND_ROWS = 500
 VALUES_AT_ONCE = 4_000_000
 MAX_OPERATIONS = 2e10  # of all decodings for the bound; half a second
-LEAST_ROWS_TO_BOUND, LEAST_SAMPLES = 100, 100
+MIN_ROWS_TO_BOUND, MIN_SAMPLES = 100, 100
 CAP_MARGIN = 0.5  # nats below log N within which an estimate of I(x;z) says "at least"
 AT_LEAST = "reason.at_least"
 HOLE_QUANTILE = 0.01
-LEAST_ROWS_FOR_HOLES = 100  # of which one lies beyond the 1% quantile; of fewer, that is nobody's measured place
-MOST_DRAWS_FOR_HOLES = 20  # of each held-out row's posterior
+MIN_ROWS_FOR_HOLES = 100  # of which one lies beyond the 1% quantile; of fewer, that is nobody's measured place
+MAX_DRAWS_FOR_HOLES = 20  # of each held-out row's posterior
 WORSE_THAN_MEAN = Message("reason.worse_than_mean")
 FLAT = 1e-6  # singular values below this share of the largest belong to no direction that decodes to anything
 
@@ -92,8 +92,8 @@ def operations(model: LatentModel) -> int:
 def affordable(model: LatentModel) -> tuple[int, int]:
     """Rows and draws for the importance-weighted bound: 500 and 1,000, and fewer where decoding is slow, first of the rows."""
     decodings = MAX_OPERATIONS / operations(model)
-    rows = int(min(BOUND_ROWS, max(LEAST_ROWS_TO_BOUND, decodings / IMPORTANCE_SAMPLES)))
-    return rows, int(min(IMPORTANCE_SAMPLES, max(LEAST_SAMPLES, decodings / rows)))
+    rows = int(min(BOUND_ROWS, max(MIN_ROWS_TO_BOUND, decodings / IMPORTANCE_SAMPLES)))
+    return rows, int(min(IMPORTANCE_SAMPLES, max(MIN_SAMPLES, decodings / rows)))
 
 
 @torch.no_grad()
@@ -149,8 +149,8 @@ def prior_holes(prior: Array, held_out: Array, seed: int = 0) -> Estimate:
     """
     held_out, prior = held_out.reshape(len(held_out), -1), np.sort(prior)
     n = len(held_out)
-    if n < LEAST_ROWS_FOR_HOLES:
-        return too_few(n, LEAST_ROWS_FOR_HOLES)
+    if n < MIN_ROWS_FOR_HOLES:
+        return too_few(n, MIN_ROWS_FOR_HOLES)
     generator, order = np.random.default_rng(seed), np.argsort(held_out, axis=None)
     shares = np.searchsorted(prior, held_out.flat[order]) / len(prior)  # of the prior below each code
     weights = generator.dirichlet(np.ones(n + 1), REPEATS)
@@ -171,7 +171,7 @@ def information_kept(values: Tensor, rebuilt: Tensor, mean: Tensor, seen: Tensor
         seen: which values count, [N, P].
     """
     kept = bootstrapped(lambda means: 1 - means[0] / means[1], _squared(values, (rebuilt, mean), seen))
-    kept = kept if len(values) >= LEAST_ROWS else Estimate(kept.value)
+    kept = kept if len(values) >= MIN_ROWS else Estimate(kept.value)
     return replace(kept, reason=WORSE_THAN_MEAN) if kept.value < 0 else kept
 
 
@@ -179,7 +179,7 @@ def kept_beyond(values: Tensor, rebuilt: Tensor, other: Tensor, mean: Tensor, se
     """By how much more of the variance is kept than by ``other`` reconstructions [N, P] of the same rows; the rest as for
     :func:`information_kept`. Both are drawn together, so that the interval is that of the difference.
     """
-    if len(values) < LEAST_ROWS:
+    if len(values) < MIN_ROWS:
         return too_few(len(values))
     return bootstrapped(lambda means: (means[1] - means[0]) / means[2], _squared(values, (rebuilt, other, mean), seen))
 

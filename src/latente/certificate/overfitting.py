@@ -9,11 +9,11 @@ from sklearn.cluster import KMeans
 from sklearn.metrics import roc_auc_score
 from sklearn.neighbors import NearestNeighbors
 
-from latente.certificate.estimates import LEAST_ROWS, Array, Estimate, bootstrapped, mean_of, standard_error, too_few, unknown
+from latente.certificate.estimates import MIN_ROWS, Array, Estimate, bootstrapped, mean_of, standard_error, too_few, unknown
 from latente.words import Message
 
-LEAST_IN_CELL = 20
-MOST_CELLS = 10
+MIN_IN_CELL = 20
+MAX_CELLS = 10
 SAME = 1e-5  # of the spread of φ: closer than this is the same row
 
 
@@ -40,14 +40,14 @@ def data_copying(train: Array, held_out: Array, fake: Array) -> Estimate:
     Args:
         train, held_out, fake: rows in φ.
     """
-    if min(len(held_out), len(fake)) < LEAST_ROWS:
+    if min(len(held_out), len(fake)) < MIN_ROWS:
         return too_few(len(held_out))
-    cells = max(1, min(MOST_CELLS, len(held_out) // (2 * LEAST_IN_CELL), len(np.unique(train, axis=0))))
+    cells = max(1, min(MAX_CELLS, len(held_out) // (2 * MIN_IN_CELL), len(np.unique(train, axis=0))))
     means = KMeans(cells, n_init=3, random_state=0).fit(train)
     scores = [
         (len(of_held_out), _z_score(_nearest(of_fake, of_train), _nearest(of_held_out, of_train)))
         for of_train, of_held_out, of_fake in _by_cell(means, train, held_out, fake)
-        if min(len(of_held_out), len(of_fake)) >= LEAST_IN_CELL / 2 and len(of_train)
+        if min(len(of_held_out), len(of_fake)) >= MIN_IN_CELL / 2 and len(of_train)
     ]
     if not scores:
         return unknown(Message("reason.no_cluster"))
@@ -85,7 +85,7 @@ def nearer_to_training(train: Array, held_out: Array, fake: Array) -> Estimate:
     copied. Unlike C_T it does not fall where generated rows only crowd together.
     """
     m = min(len(train), len(held_out))
-    if m < LEAST_ROWS:
+    if m < MIN_ROWS:
         return too_few(m)
     rows = np.concatenate([train[:m], held_out[:m]])
     nearest = NearestNeighbors(n_neighbors=1).fit(rows).kneighbors(fake, return_distance=False)[:, 0]
@@ -107,7 +107,7 @@ def membership(train: Array, held_out: Array) -> tuple[Estimate, Estimate]:
         train, held_out: -ELBO of each row.
     """
     n, m = len(train), len(held_out)
-    if min(n, m) < LEAST_ROWS:
+    if min(n, m) < MIN_ROWS:
         return too_few(m), too_few(m)
     if not (np.isfinite(train).all() and np.isfinite(held_out).all()):
         none = unknown(Message("reason.loss_not_finite"))

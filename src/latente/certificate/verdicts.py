@@ -12,9 +12,9 @@ from latente.training.diagnosis import finding
 from latente.words import Message, key_of
 
 NEXT_TO_NOTHING = 0.05
-LEAST_INFORMATION = 0.1  # nats
-MOST_HOLES = 0.1
-MOST_SHORT_OF_CEILING = 0.2
+MIN_INFORMATION = 0.1  # nats
+MAX_HOLES = 0.1
+MAX_SHORT_OF_CEILING = 0.2
 COPYING = -3.0  # standard errors
 FAR_LESS = 0.75  # of the variance that as many principal components keep
 NOT_CARRIED_OVER = 0.1  # share of what was gained over independent columns
@@ -55,12 +55,12 @@ class Kind:
 
     Attributes:
         stochastic: whether the model is a VAE, with a prior and a beta, and no autoencoder.
-        row_law: whether a separate row model draws new rows, without a code.
+        row_model: whether a separate row model draws new rows, without a code.
         related: whether pairs of columns depend on one another: the contrast of few validation rows may be small by chance.
     """
 
     stochastic: bool = True
-    row_law: bool = False
+    row_model: bool = False
     related: bool = False
 
 
@@ -90,7 +90,7 @@ def collapsed(figures: Figures, kind: Kind) -> Verdict | None:
     information, active = _of(figures, "mutual_information"), _of(figures, "active_units")
     measured = [figures[name] for name in ("completeness", "continuity") if name in figures and figures[name].known]
     empty = bool(measured) and all(figure.value <= NEXT_TO_NOTHING for figure in measured)
-    if not (information.value < LEAST_INFORMATION or active.value == 0 or empty):
+    if not (information.value < MIN_INFORMATION or active.value == 0 or empty):
         return None
     shown = (_figure(name, _of(figures, name)) for name in ("mutual_information", "active_units", "completeness", "continuity"))
     evidence = Message("list.commas", parts=[part for part in shown if part])
@@ -112,7 +112,7 @@ def holes(figures: Figures, kind: Kind) -> Verdict | None:
     found = []
     fitted, reached = _of(figures, "completeness_law"), _of(figures, "completeness")
     for name, key in (("prior_holes", "prior"), (RANDOM_PLACES, "places")):
-        if (share := _of(figures, name)).low > MOST_HOLES:
+        if (share := _of(figures, name)).low > MAX_HOLES:
             found.append(Message(f"verdict.holes.{key}", share=share.value))
     if _short_of_ceiling(figures, reached):
         own = figures["completeness_ceiling"].value
@@ -128,13 +128,13 @@ def holes(figures: Figures, kind: Kind) -> Verdict | None:
 
 def _short_of_ceiling(figures: Figures, reached: Estimate) -> bool:
     ceiling = _of(figures, "completeness_ceiling")
-    return ceiling.low - reached.high > 0 and ceiling.value - reached.value > MOST_SHORT_OF_CEILING
+    return ceiling.low - reached.high > 0 and ceiling.value - reached.value > MAX_SHORT_OF_CEILING
 
 
 def _about_samples(figures: Figures, kind: Kind) -> list[str]:
     """Whether the rows of ``sample()`` are affected by holes."""
     fitted = _of(figures, "completeness_law")
-    if kind.row_law:
+    if kind.row_model:
         return [Message("verdict.holes.row_model")]
     clear = "not_clear" if _short_of_ceiling(figures, fitted) else "clear"
     return [Message(f"verdict.holes.{clear}")] if fitted.known else []

@@ -36,7 +36,7 @@ HeldOut = Annotated[
         "--held-out", metavar="DATA", help="Rows that the model has not seen.", show_default="those that 'latente fit' held out"
     ),
 ]
-Law = Annotated[
+ColumnDistribution = Annotated[
     str,
     typer.Option(
         "--law",
@@ -53,7 +53,7 @@ def certify(
     run: Run,
     data: FittedOn = "",
     held_out: HeldOut = "",
-    law: Law = "",
+    law: ColumnDistribution = "",
     unknown: UnknownLevels = None,
     json: Json = False,
     quiet: Quiet = False,

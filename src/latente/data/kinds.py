@@ -17,9 +17,9 @@ from latente.data.sources import Table
 from latente.errors import DataError
 from latente.words import Message
 
-MOST_DISTINCT = 0.5  # share of a text column's rows that may differ before it names rows, or is free text, and not a category
+MAX_DISTINCT = 0.5  # share of a text column's rows that may differ before it names rows, or is free text, and not a category
 FEW_LEVELS = 20  # as many different texts are categories in any number of rows
-LEAST_TO_NUMBER = 50  # rows from which 1, 2, 3, … is a running number and no measure
+MIN_TO_NUMBER = 50  # rows from which 1, 2, 3, … is a running number and no measure
 WORDS = 4  # in a text, on average, from which it is free text and no name
 FEW_NUMBERS = 20  # as many different whole numbers are steps of a scale
 ATOM = 0.1  # share of a column's rows from which one value is worth a word
@@ -151,7 +151,7 @@ def _of_text(table: Table, column: int) -> Kind:
     texts, codes = table.levels[column], table.values[:, column]
     seen = int((~np.isnan(codes)).sum())
     what = "texts" if numpy_dtype(table.dtypes[column]).kind == "O" else "numbers"  # large ones, or those that are codes
-    if not categories_of(table.dtypes[column]) and len(texts) > max(FEW_LEVELS, MOST_DISTINCT * seen):
+    if not categories_of(table.dtypes[column]) and len(texts) > max(FEW_LEVELS, MAX_DISTINCT * seen):
         words = sum(len(text.split()) for text in texts) / len(texts)
         commas = what == "texts" and all(map(_NUMBER_IN_WORDS.fullmatch, texts)) and any("," in text for text in texts)
         reason = Message("column.with_commas" if commas else f"column.{what}_in", n=len(texts), rows=seen)
@@ -227,7 +227,7 @@ def _are_whole(values: Array) -> bool:
 
 def _numbering(table: Table, column: int, low: float, high: float) -> Message | None:
     """How a column numbers the rows; None where it does not."""
-    if not table.named or len(table) < LEAST_TO_NUMBER or high - low != len(table) - 1:
+    if not table.named or len(table) < MIN_TO_NUMBER or high - low != len(table) - 1:
         return None
     values = table.values[:, column]
     if bool((np.diff(values) == 1.0).all()):

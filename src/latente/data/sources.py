@@ -35,7 +35,7 @@ from latente.errors import DataError, LatenteWarning
 from latente.words import Message
 
 LAYOUTS = ("NHW", "NHWC", "NCHW")
-MOST_CHANNELS = 16
+MAX_CHANNELS = 16
 
 
 @dataclass(frozen=True, eq=False)
@@ -265,7 +265,7 @@ def _images(array: Array, container: str) -> Images:
 def _layout(shape: tuple[int, ...]) -> str:
     if len(shape) == 4 and shape[3] in (1, 3, 4):
         return "NHWC"
-    if len(shape) == 4 and shape[1] <= MOST_CHANNELS:
+    if len(shape) == 4 and shape[1] <= MAX_CHANNELS:
         return "NCHW"
     layouts = "[rows, columns] for a table, [N, H, W], [N, H, W, C] or [N, C, H, W] for pictures"
     raise DataError(f"an array of the shape {shape} is neither a table nor pictures: {layouts}")

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from latente.data.as_dates import Fitted, as_dates
-from latente.data.cells import cut
+from latente.data.bins import cut
 from latente.data.containers import ARRAYS, FRAMES, Array, categories_of, known_dtype, numpy_dtype, snap, to_array, to_frame
 from latente.data.fields import (
     Summary,
@@ -48,15 +48,15 @@ from latente.data.sources import Images, Table, is_number
 from latente.data.state import Stored, expect, is_texts
 from latente.data.text import Layout, Notation, Reading, TextTable, is_encoding
 from latente.errors import DataError
-from latente.rows import BINARY, CATEGORICAL, Cells, Field, Record, Rows, row_shape
+from latente.rows import BINARY, CATEGORICAL, Bins, Field, Record, Rows, row_shape
 from latente.words import Message
 
 BOUNDS_OF_FLAG = (0.0, 1.0, 1.0, 0.0)  # low, high, grid, missing
 TO_THE_STEP = ("real", "positive", "bounded", "calendar", "time", "duration")  # of whole numbers the mean is worth its decimals
-_OF_CELLS = ("cell_low", "cell_high", "cell_rows")
+_OF_BINS = ("bin_low", "bin_high", "bin_rows")
 _DTYPES = {
-    **dict.fromkeys(("center", "scale", "resolution", "low", "high", "grid", "missing", *_OF_CELLS), np.float64),
-    **dict.fromkeys(("counts", "cell_counts"), np.int64),
+    **dict.fromkeys(("center", "scale", "resolution", "low", "high", "grid", "missing", *_OF_BINS), np.float64),
+    **dict.fromkeys(("counts", "bin_counts"), np.int64),
     "binary": np.bool_,
 }
 ROUNDING = 1e-5  # of the spread: encoded values are of single precision
@@ -83,9 +83,9 @@ class TableCodec(Stored):
         kinds, reasons: what each column is taken for, and why (:mod:`latente.data.kinds`).
         counts: int64 ``[F]``, how many levels a column has: different texts, or numbers that are codes; 0 where it has none.
         texts: the levels of all such columns, one column after the other.
-        cell_counts: int64 ``[F]``, into how many cells a column of numbers is cut (:mod:`latente.data.cells`); 0 for others,
+        bin_counts: int64 ``[F]``, into how many bins a column of numbers is cut (:mod:`latente.data.bins`); 0 for others,
             and in an array or a frame without names, which is taken for a matrix of measures.
-        cell_low, cell_high, cell_rows: float64, ends of the cells of all such columns, one column after the other, in the
+        bin_low, bin_high, bin_rows: float64, ends of the bins of all such columns, one column after the other, in the
             user's units, and how many rows each held. A flag of numbers or dates has one, its value.
         identifiers: of each column that names rows the shape of its names (:mod:`latente.data.identifiers`); None for others,
             and where there is none.
@@ -111,10 +111,10 @@ class TableCodec(Stored):
     reasons: tuple[Message, ...]
     counts: Array
     texts: tuple[str, ...]
-    cell_counts: Array
-    cell_low: Array
-    cell_high: Array
-    cell_rows: Array
+    bin_counts: Array
+    bin_low: Array
+    bin_high: Array
+    bin_rows: Array
     identifiers: tuple[Shape | None, ...]
     notes: tuple[Message, ...]
     notations: tuple[Notation | None, ...] = ()
@@ -162,14 +162,14 @@ class TableCodec(Stored):
         own = (table.names, table.dtypes, table.container, table.named, table.integer_names)
         texts = tuple(text for column in sorted(levels) for text in levels[column])
         cut_up = kept & (counts == 0) & (not as_recorded and not is_matrix(table))
-        cells = _cells(table, cut_up | of_values, grid)
+        bins = _bins(table, cut_up | of_values, grid)
         recorded = (summary.low, summary.high, grid, summary.missing)
         low, high, step, missing = (np.where(flags, *pair) for pair in zip(BOUNDS_OF_FLAG, recorded, strict=True))
         binary = (summary.binary | flags) & kept
         said = tuple(kind.kind for kind in found), tuple(kind.reason for kind in found)
         shapes = tuple(_shape(table, column) if kind.kind == "identifier" else None for column, kind in enumerate(found))
         bounds, notes = (low, high, step, missing), (*table.notes, *notes)
-        codec = cls(*own, center, scale, resolution, *bounds, binary, *said, counts, texts, *cells, shapes, notes)
+        codec = cls(*own, center, scale, resolution, *bounds, binary, *said, counts, texts, *bins, shapes, notes)
         return codec if table.text is None else replace(codec, **_written(table.names, table.text))
 
     @cached_property
@@ -180,7 +180,7 @@ class TableCodec(Stored):
                 self.names[column],
                 CATEGORICAL,
                 levels=int(self.counts[column]),
-                cells=self._cells(column),
+                bins=self._bins(column),
                 missing=float(self.missing[column]),
                 ordered=bool(categories_of(self.dtypes[column])),
             )
@@ -189,7 +189,7 @@ class TableCodec(Stored):
                 self.names[column],
                 BINARY if self.binary[column] else self.kinds[column],
                 resolution=float(self.resolution[column]),
-                cells=self._cells(column),
+                bins=self._bins(column),
                 missing=float(self.missing[column]),
                 record=self._record(column),
             )
@@ -200,31 +200,31 @@ class TableCodec(Stored):
         """How a column's numbers are recorded, in encoded units."""
         center, scale = float(self.center[column]), float(self.scale[column])
         zero, low, high = ((float(end) - center) / scale for end in (0.0, self.low[column], self.high[column]))
-        part = self._own_cells(column)
-        rows, alone = self.cell_rows[part], self.cell_low[part] == self.cell_high[part]
+        part = self._own_bins(column)
+        rows, alone = self.bin_rows[part], self.bin_low[part] == self.bin_high[part]
         often = np.flatnonzero(alone & (rows >= ATOM * rows.sum()))
         atom = None
         if len(rows) > FEW_NUMBERS and len(often):
-            atom = (float(self.cell_low[part][often[rows[often].argmax()]]) - center) / scale
+            atom = (float(self.bin_low[part][often[rows[often].argmax()]]) - center) / scale
         return Record(zero, 1 / scale, float(self.grid[column]) / scale, low, high, atom)
 
-    def _cells(self, column: int) -> Cells | None:
-        """How a column is cut into cells, in encoded units; of levels, each is one."""
+    def _bins(self, column: int) -> Bins | None:
+        """How a column is cut into bins, in encoded units; of levels, each is one."""
         if self.counts[column]:
             levels = tuple(map(float, range(self.counts[column])))
-            return Cells(levels, levels, (1.0,) * len(levels), (0.0,) * len(levels))
-        if not self.cell_counts[column]:
+            return Bins(levels, levels, (1.0,) * len(levels), (0.0,) * len(levels))
+        if not self.bin_counts[column]:
             return None
-        part = self._own_cells(column)
-        low, high = ((ends[part] - self.center[column]) / self.scale[column] for ends in (self.cell_low, self.cell_high))
+        part = self._own_bins(column)
+        low, high = ((ends[part] - self.center[column]) / self.scale[column] for ends in (self.bin_low, self.bin_high))
         values = np.rint((high - low) * self.scale[column] / self.grid[column]) if self.grid[column] else np.zeros_like(low)
         size = np.where(high > low, values, 1.0)
-        return Cells(*(tuple(values.tolist()) for values in (low, high, size, self.cell_rows[part])))
+        return Bins(*(tuple(values.tolist()) for values in (low, high, size, self.bin_rows[part])))
 
-    def _own_cells(self, column: int) -> slice:
-        """Where a column's cells stand among those of all."""
-        begin = int(self.cell_counts[:column].sum())
-        return slice(begin, begin + int(self.cell_counts[column]))
+    def _own_bins(self, column: int) -> slice:
+        """Where a column's bins stand among those of all."""
+        begin = int(self.bin_counts[:column].sum())
+        return slice(begin, begin + int(self.bin_counts[column]))
 
     def levels(self, column: int) -> tuple[str, ...]:
         """The different texts of a column, in the order of their codes; () for one of numbers."""
@@ -279,7 +279,7 @@ class TableCodec(Stored):
 
     def _only(self, column: int) -> float | str:
         """What a flag holds where it is not empty: a number, or a text."""
-        return float(self.cell_low[self._own_cells(column)][0]) if self.cell_counts[column] else self.levels(column)[1]
+        return float(self.bin_low[self._own_bins(column)][0]) if self.bin_counts[column] else self.levels(column)[1]
 
     def like_fitted(self, data: Table | Images) -> Table | Images:
         """Rows with ISO texts as dates in the columns that held dates in the fit (:func:`latente.data.as_dates.as_dates`)."""
@@ -498,8 +498,8 @@ class TableCodec(Stored):
 
     def _as_recorded(self, column: Any, values: Array) -> Array:
         """A column's values, of which those that are one that repeats, but for rounding, are it exactly."""
-        low = self.cell_low[self._own_cells(column)]
-        often = low[low == self.cell_high[self._own_cells(column)]]
+        low = self.bin_low[self._own_bins(column)]
+        often = low[low == self.bin_high[self._own_bins(column)]]
         if not len(often) or self.grid[column]:
             return values
         nearest = often[np.abs(values[:, None] - often).argmin(1)]
@@ -563,7 +563,7 @@ class TableCodec(Stored):
         for name, dtype in _DTYPES.items():
             array = getattr(self, name)
             expect(array.dtype == dtype, f"the type of {name}")
-            expect(array.ndim == 1 and (name in _OF_CELLS or len(array) == len(self.names)), f"the shape of {name}")
+            expect(array.ndim == 1 and (name in _OF_BINS or len(array) == len(self.names)), f"the shape of {name}")
         expect(np.isfinite(self.scale).all() and (self.scale >= 0.0).all() and self.scale.any(), "the scales")
         expect(np.isfinite(self.center[self.scale > 0.0]).all() and not np.isinf(self.center).any(), "the centers")
         expect(is_texts(self.texts) and (self.counts >= 0).all() and self.counts.sum() == len(self.texts), "the levels")
@@ -575,11 +575,11 @@ class TableCodec(Stored):
         expect(len(self.kinds) == len(self.reasons) == len(self.names), "the number of kinds")
         expect(len(self.identifiers) == len(self.names), "the number of identifiers")
         expect(all(shape is None or is_shape(shape) for shape in self.identifiers), "the identifiers")
-        expect(self.cell_counts.sum() == len(self.cell_low) == len(self.cell_high) == len(self.cell_rows), "the cells")
-        expect((self.cell_counts >= 0).all() and np.isfinite(np.stack([self.cell_low, self.cell_high])).all(), "the cells")
-        expect(not (self.cell_low > self.cell_high).any() and (self.cell_rows >= 0).all(), "the cells")
-        parts = [self._own_cells(column) for column in range(len(self.names))]
-        expect(all((self.cell_high[part][:-1] <= self.cell_low[part][1:]).all() for part in parts), "the order of the cells")
+        expect(self.bin_counts.sum() == len(self.bin_low) == len(self.bin_high) == len(self.bin_rows), "the bins")
+        expect((self.bin_counts >= 0).all() and np.isfinite(np.stack([self.bin_low, self.bin_high])).all(), "the bins")
+        expect(not (self.bin_low > self.bin_high).any() and (self.bin_rows >= 0).all(), "the bins")
+        parts = [self._own_bins(column) for column in range(len(self.names))]
+        expect(all((self.bin_high[part][:-1] <= self.bin_low[part][1:]).all() for part in parts), "the order of the bins")
         expect(((self.missing >= 0.0) & (self.missing <= 1.0)).all(), "the shares of missing values")
         expect(set(self.kinds) <= {*CHOICES, *LEFT_OUT}, "the kinds")
         expect(np.isfinite(np.stack([self.low, self.high])[:, self.scale > 0.0]).all(), "the bounds")
@@ -590,10 +590,10 @@ class TableCodec(Stored):
         expect(self.file_layout is None or is_encoding(self.file_layout.encoding), "the encoding of the file")
 
     def _is_flag(self, column: int) -> bool:
-        """Whether a column is stored as flags are: 0 or 1, with two levels and a value, its only cell or a level."""
+        """Whether a column is stored as flags are: 0 or 1, with two levels and a value, its only bin or a level."""
         if not (self.binary[column] and self.counts[column] == 2 and self.scale[column] == 1.0):
             return False
-        return self.cell_counts[column] == 1 or not self._codes[column] or is_number(self.levels(column)[1])
+        return self.bin_counts[column] == 1 or not self._codes[column] or is_number(self.levels(column)[1])
 
 
 def _written(names: tuple[str, ...], text: TextTable) -> dict[str, Any]:
@@ -618,8 +618,8 @@ def _joined(parts: list[tuple[Any, Array]], width: int) -> Array:
     return joined
 
 
-def _cells(table: Table, columns: Array, grid: Array) -> tuple[Array, Array, Array, Array]:
-    """How many cells each of some columns of numbers has, and the cells' ends and rows, column after column."""
+def _bins(table: Table, columns: Array, grid: Array) -> tuple[Array, Array, Array, Array]:
+    """How many bins each of some columns of numbers has, and the bins' ends and rows, column after column."""
     counts, found = np.zeros(len(table.names), np.int64), [np.empty((3, 0))]
     for column in np.flatnonzero(columns):
         values = table.values[:, column].astype(np.float64)

@@ -1,7 +1,7 @@
 """From fitted models to a pack: what a page needs to decode, encode, and draw the map. No row is in it unless asked for.
 
 What a pack tells of the rows all the same: the names of columns, the levels of texts (however rare), the smallest and the
-largest value, values that often repeat and the ends of cells, how many rows were in each, densities of the codes, and the
+largest value, values that often repeat and the ends of bins, how many rows were in each, densities of the codes, and the
 weights, which were learnt from the rows. What the weights give away is measured by the certificate (copying, membership).
 """
 
@@ -34,8 +34,8 @@ if TYPE_CHECKING:
     from latente.estimator import VAE
 
 TOO_LARGE = 30_000_000  # multiply-adds of one row, beyond which a page does not decode by itself
-MOST_WHOLE_ROWS = 20_000
-MOST_COLOURS, COLOUR_BYTES = 32, 1_500_000
+MAX_WHOLE_ROWS = 20_000
+MAX_COLOURS, COLOUR_BYTES = 32, 1_500_000
 FEWEST = 20  # rows that a page without rows may be measured by, and tell of unsaid: of fewer, sums tell nearly what each is
 FIGURES = ("loss", "distortion", "rate", "active_units", "rows", "held_out_rows")
 
@@ -228,8 +228,8 @@ def _points(subject: Subject, rows: Rows, block: Block) -> dict[str, Any]:
     codes = posterior_moments(vae.model_, rows)[0]
     low, high = codes.min(0), codes.max(0)
     scaled = (codes - low) / np.where(high > low, high - low, 1.0)
-    whole = len(rows) <= MOST_WHOLE_ROWS
-    most = min(MOST_COLOURS, max(1, COLOUR_BYTES // len(rows)))
+    whole = len(rows) <= MAX_WHOLE_ROWS
+    most = min(MAX_COLOURS, max(1, COLOUR_BYTES // len(rows)))
     colours = [*_labels(subject.labels, block), *_colours(vae, rows, block, most)]
     return {
         "count": len(rows),

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from latente.estimator import VAE
 
 HOST = "127.0.0.1"
-MOST_CONNECTIONS, MOST_SOCKETS = 512, 32
+MAX_CONNECTIONS, MAX_SOCKETS = 512, 32
 LARGEST_BODY, LARGEST_MESSAGE = 1 << 16, 1 << 22
 FILES = 4096  # that may be open: a connection is one
 PRIVATE = {
@@ -65,7 +65,7 @@ def serve(vaes: Sequence[VAE], content: bytes, port: int, ready: Callable[[str],
         config = uvicorn.Config(
             application(vaes, content, token, port),
             log_level="error",
-            limit_concurrency=MOST_CONNECTIONS,
+            limit_concurrency=MAX_CONNECTIONS,
             ws_max_size=LARGEST_MESSAGE,
             server_header=False,
             timeout_graceful_shutdown=1,
@@ -83,7 +83,7 @@ def listening(port: int) -> socket.socket:
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind((HOST, port))
-        listener.listen(MOST_CONNECTIONS)
+        listener.listen(MAX_CONNECTIONS)
     except OSError as error:
         listener.close()
         raise LatenteError(f"port {port} can't be used ({error.strerror}); name another with --port, or none") from error
@@ -163,7 +163,7 @@ class Networks:
 
     async def answer(self, ws: WebSocket) -> None:
         """Talk to one page until it leaves."""
-        if self.open >= MOST_SOCKETS:
+        if self.open >= MAX_SOCKETS:
             await ws.close(1013)
             return
         self.open += 1

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from latente.estimator import VAE
 
 FILE, KIND, VERSION = "survey.safetensors", "survey", 1
-MOST_ROWS = 10_000
+MAX_ROWS = 10_000
 SIDE = 64
 PAIRED = 5  # of the most telling dimensions, every two have a plane
 TELLING = 0.02  # share of what the most telling dimension changes, from which one counts as active
@@ -133,7 +133,7 @@ class Survey:
         active = tuple(_telling(Forward(vae.model_, vae.codec_), mean))
         planes = tuple(_plane(*where, mean, sd, vae.model_, side if rows is not None else 0) for where in _planes(mean, active))
         population = tuple(population_of(vae.codec_, vae.model_.likelihood, rows))
-        kept = None if rows is None else _kept(vae, rows.spread(MOST_ROWS), mean)
+        kept = None if rows is None else _kept(vae, rows.spread(MAX_ROWS), mean)
         return cls(digest(vae.model_), active, mean.mean(0), mean.std(0), planes, population, kept, rows is not None)
 
     def save(self, folder: str | Path) -> Path:
@@ -205,9 +205,9 @@ def _codes(vae: VAE, rows: Rows | None) -> tuple[Array, Array]:
     """Means and standard deviations of the posteriors of rows, both [N, d]; without rows, draws from the law."""
     if rows is None:
         with seeded(vae.seed_):
-            z = vae.fitted_prior_.sample(MOST_ROWS // 2).double().numpy()
+            z = vae.fitted_prior_.sample(MAX_ROWS // 2).double().numpy()
         return z, np.zeros_like(z)
-    return posterior_moments(vae.model_, rows.spread(MOST_ROWS))
+    return posterior_moments(vae.model_, rows.spread(MAX_ROWS))
 
 
 @torch.no_grad()

@@ -13,17 +13,17 @@ from latente.data import Codec, ImageCodec, TableCodec
 from latente.data.containers import Array, numpy_dtype
 from latente.data.moments import parsed
 from latente.explorer.block import Block
-from latente.model.cells import CellsLikelihood, OfCells
+from latente.model.bins import HistogramLikelihood, IndependentHistograms
 from latente.model.parts import Part
 from latente.rows import BINARY, Rows
 
-EVEN_BINS, MOST_STEPS = 32, 40
+EVEN_BINS, MAX_STEPS = 32, 40
 MOMENTS = {"calendar": "date", "time": "real", "duration": "real"}  # kinds that the page has no name for are seconds
 FORMS = {"Date": "date", "Datetime": "moment", "Time": "time", "Duration": "duration"}
 DIGITS = 3  # of a continuous column's spread, that are worth writing
 
 
-class Bins(NamedTuple):
+class ShownBins(NamedTuple):
     """Ends of a column's bins in the user's units, in rising order; equal where a bin is one value. Levels are 0, 1, …"""
 
     low: Array
@@ -36,27 +36,27 @@ class Bins(NamedTuple):
         return np.asarray(counts / max(1, len(seen)))
 
 
-def bins_of(codec: TableCodec, likelihood: Part) -> list[Bins]:
-    """The bins of each column that the model sees: its cells where the likelihood is one of cells, else even ones."""
-    by_cells = isinstance(likelihood, OfCells)
-    return [_bins(codec, int(column), by_cells) for column in kept(codec)]
+def bins_of(codec: TableCodec, likelihood: Part) -> list[ShownBins]:
+    """The bins of each column that the model sees: its bins where the likelihood is one of bins, else even ones."""
+    by_bins = isinstance(likelihood, HistogramLikelihood)
+    return [_bins(codec, int(column), by_bins) for column in kept(codec)]
 
 
-def _bins(codec: TableCodec, column: int, by_cells: bool) -> Bins:
+def _bins(codec: TableCodec, column: int, by_bins: bool) -> ShownBins:
     if codec.counts[column] or codec.binary[column]:
         values = np.arange(float(max(2, codec.counts[column])))
-        return Bins(values, values)
-    if by_cells:
-        low, high, _ = cells_of(codec, column)
-        return Bins(low, high)
+        return ShownBins(values, values)
+    if by_bins:
+        low, high, _ = column_bins(codec, column)
+        return ShownBins(low, high)
     low, high, step = codec.low[column], codec.high[column], codec.grid[column]
     steps = round((high - low) / step) + 1 if step else 0
     if steps:  # halfway between values that can be
-        count = steps if steps <= MOST_STEPS else EVEN_BINS
+        count = steps if steps <= MAX_STEPS else EVEN_BINS
         edges = low + step * (np.rint(np.linspace(0, steps, count + 1)) - 0.5)
     else:
         edges = np.linspace(low, high, EVEN_BINS + 1)
-    return Bins(edges[:-1], edges[1:])
+    return ShownBins(edges[:-1], edges[1:])
 
 
 def kept(codec: TableCodec) -> Array:
@@ -64,16 +64,16 @@ def kept(codec: TableCodec) -> Array:
     return np.flatnonzero(codec.scale > 0.0)
 
 
-def cells_of(codec: TableCodec, column: int) -> tuple[Array, Array, Array]:
-    """Ends of a column's cells in the user's units, and how many rows each was made from."""
-    begin = int(codec.cell_counts[:column].sum())
-    part = slice(begin, begin + int(codec.cell_counts[column]))
-    return codec.cell_low[part], codec.cell_high[part], codec.cell_rows[part]
+def column_bins(codec: TableCodec, column: int) -> tuple[Array, Array, Array]:
+    """Ends of a column's bins in the user's units, and how many rows each was made from."""
+    begin = int(codec.bin_counts[:column].sum())
+    part = slice(begin, begin + int(codec.bin_counts[column]))
+    return codec.bin_low[part], codec.bin_high[part], codec.bin_rows[part]
 
 
 def _often(codec: TableCodec, column: int) -> Array:
     """Values of a column off any grid that occur again and again: what is one of them, but for rounding, is it exactly."""
-    low, high, _ = cells_of(codec, column)
+    low, high, _ = column_bins(codec, column)
     return np.asarray(low[(low == high) & (codec.grid[column] == 0.0)])
 
 
@@ -93,15 +93,15 @@ def population_of(codec: Codec, likelihood: Part, rows: Rows | None) -> list[Arr
     bins = bins_of(codec, likelihood)
     if rows is not None:
         return [each.shares(values) for each, values in zip(bins, in_units(codec, rows).T, strict=True)]
-    if isinstance(likelihood, CellsLikelihood):  # as it began: at the columns' own frequencies
+    if isinstance(likelihood, IndependentHistograms):  # as it began: at the columns' own frequencies
         return [torch.softmax(likelihood.base_of(f), 0).double().numpy() for f in range(likelihood.size)]
-    return [_from_cells(codec, int(column), each) for column, each in zip(kept(codec), bins, strict=True)]
+    return [_rebinned(codec, int(column), each) for column, each in zip(kept(codec), bins, strict=True)]
 
 
-def _from_cells(codec: TableCodec, column: int, bins: Bins) -> Array:
-    """A column's cells in other bins, each cell's rows evenly over it."""
-    low, high, rows = cells_of(codec, column)
-    if codec.counts[column] or not rows.sum():  # a flag's only cell is its value
+def _rebinned(codec: TableCodec, column: int, bins: ShownBins) -> Array:
+    """A column's bins in other bins, each bin's rows evenly over it."""
+    low, high, rows = column_bins(codec, column)
+    if codec.counts[column] or not rows.sum():  # a flag's only bin is its value
         return np.zeros(len(bins.low))
     slices = (np.arange(64) + 0.5) / 64
     values = low[:, None] + (high - low)[:, None] * slices

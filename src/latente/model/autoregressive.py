@@ -1,6 +1,6 @@
-"""Tables of mixed columns: each column's values stand in cells, and a row is said one column after the other.
+"""Tables of mixed columns: each column's values stand in bins, and a row is said one column after the other.
 
-p(x|z) = prod_f p(x_f | z, x_1 … x_(f-1)), each factor a law over the cells of one column. A decoder whose columns are
+p(x|z) = prod_f p(x_f | z, x_1 … x_(f-1)), each factor a law over the bins of one column. A decoder whose columns are
 independent given z can't keep relations that are exact (an education and its number), however good the code is; this one can,
 and leaves to the code what the columns have in common.
 """
@@ -14,17 +14,17 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from latente.model.cells import CellEmbedding, OfCells, grouped_log_prob, log_softmax_at
+from latente.model.bins import BinEmbedding, HistogramLikelihood, grouped_log_prob, log_softmax_at
 from latente.model.distributions import Conditioned, FieldsDistribution, Intervals, full_precision
 from latente.model.parts import register
-from latente.rows import Cells, Rows
+from latente.rows import Bins, Rows
 
 Rule = Callable[[int, Tensor], Tensor]
 TOGETHER = 16_000_000  # numbers of all columns' contexts, up to which they are held at once
 
 
 class AutoregressiveFields(FieldsDistribution):
-    """Law of rows whose columns follow one another, given a code.
+    """ColumnDistribution of rows whose columns follow one another, given a code.
 
     Args:
         part: the networks.
@@ -37,10 +37,10 @@ class AutoregressiveFields(FieldsDistribution):
     def log_prob(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
         """Log-probability of each column given the code and the columns before it, so far as they were seen, [K, B, F]."""
         x, mask = x.flatten(1), None if mask is None else mask.flatten(1)
-        cells = self.part.cells
-        index = cells.index(x)
-        log_size = cells.log_size_of(x, index)
-        return self.part.log_cells(self.theta, index, mask) - (log_size if mask is None else log_size.masked_fill(~mask, 0.0))
+        bins = self.part.bins
+        index = bins.index(x)
+        log_size = bins.log_size_of(x, index)
+        return self.part.log_bins(self.theta, index, mask) - (log_size if mask is None else log_size.masked_fill(~mask, 0.0))
 
     def sample(self) -> Tensor:
         """Where rows may have holes, they are drawn with them, and then completed: what stands behind a column may depend on
@@ -48,7 +48,7 @@ class AutoregressiveFields(FieldsDistribution):
         """
         if not self.part.holed:
             return self.walk(self._drawn)
-        values, seen = self.with_holes(self.theta.new_zeros(len(self.part.cells)))
+        values, seen = self.with_holes(self.theta.new_zeros(len(self.part.bins)))
         rows = AutoregressiveFields(self.part, self.theta.reshape(1, -1, self.theta.shape[-1]))
         return rows.completed(values.flatten(0, 1), seen.flatten(0, 1))[0].view(values.shape)
 
@@ -73,7 +73,7 @@ class AutoregressiveFields(FieldsDistribution):
             rows = torch.nonzero(~mask[:, f]).squeeze(1)
             if len(rows):
                 logits = self.part.logits(f, self.part.features(f, context[:, rows]))
-                value = self.part.cells.draw(f, logits, u[:, rows, f])
+                value = self.part.bins.draw(f, logits, u[:, rows, f])
                 drawn[:, rows, f] = value
                 expected[:, rows, f] = value if self.part.nominal[f] else self.part.expected(f, logits)
                 context[:, rows] = self.part.told(f, context[:, rows], value)
@@ -84,16 +84,16 @@ class AutoregressiveFields(FieldsDistribution):
         those were when each column's turn came.
         """
         log_weight = self.theta.new_zeros(self.theta.shape[:-1])
-        left = {f: self.part.cells.within(f, intervals) for f, intervals in given.items()}
+        left = {f: self.part.bins.within(f, intervals) for f, intervals in given.items()}
 
         def within_or_free(f: int, logits: Tensor) -> Tensor:
             u = torch.rand(logits.shape[:-1])
             if f not in left:
-                return self.part.cells.draw(f, logits, u)
+                return self.part.bins.draw(f, logits, u)
             slices = left[f]
-            logits = torch.log_softmax(logits, -1)[..., slices.cell] + slices.log_share
+            logits = torch.log_softmax(logits, -1)[..., slices.bin] + slices.log_share
             log_weight.add_(torch.logsumexp(logits, -1))
-            return self.part.cells.draw(f, logits.nan_to_num(neginf=-1e4), u, (slices.low, slices.high))
+            return self.part.bins.draw(f, logits.nan_to_num(neginf=-1e4), u, (slices.low, slices.high))
 
         return self.walk(within_or_free), log_weight
 
@@ -103,7 +103,7 @@ class AutoregressiveFields(FieldsDistribution):
         return self.walk(self.part.expected)
 
     def bin_probabilities(self, ends: Sequence[Tensor]) -> Tensor:
-        """As in the base class; a field's bins are its cells, and the fields before it are at their means."""
+        """As in the base class; a field's bins are its bins, and the fields before it are at their means."""
         found: list[Tensor] = []
 
         def expected(f: int, logits: Tensor) -> Tensor:
@@ -118,7 +118,7 @@ class AutoregressiveFields(FieldsDistribution):
 
     def with_holes(self, missing: Tensor) -> tuple[Tensor, Tensor]:
         context, values, seen = self.theta, [], []
-        for f in range(len(self.part.cells)):
+        for f in range(len(self.part.bins)):
             h = self.part.features(f, context)
             values.append(self._drawn(f, self.part.logits(f, h)))
             there = torch.sigmoid(self.part.seen_logit(f, h)) if f in self.part.holed else torch.ones_like(values[-1])
@@ -127,12 +127,12 @@ class AutoregressiveFields(FieldsDistribution):
         return torch.stack(values, -1), torch.stack(seen, -1)
 
     def _drawn(self, f: int, logits: Tensor) -> Tensor:
-        return self.part.cells.draw(f, logits, torch.rand(logits.shape[:-1]))
+        return self.part.bins.draw(f, logits, torch.rand(logits.shape[:-1]))
 
     def walk(self, rule: Rule) -> Tensor:
         """A row by a rule that gives a column's value [K, B] from its logits; the columns behind it are told."""
         context, values = self.theta, []
-        for f in range(len(self.part.cells)):
+        for f in range(len(self.part.bins)):
             values.append(rule(f, self.part.logits(f, self.part.features(f, context))))
             context = self.part.told(f, context, values[-1])
         return torch.stack(values, -1)
@@ -157,17 +157,17 @@ class RowDropout(nn.Module):
 
 
 @register
-class Autoregressive(OfCells):
-    """Columns of numbers and levels, cut into cells, one after the other.
+class Autoregressive(HistogramLikelihood):
+    """Columns of numbers and levels, cut into bins, one after the other.
 
     Args:
         shape: (F,).
-        cells: of each column.
+        bins: of each column.
         levels: for each column its number of levels, 0 for one of numbers; () where all are numbers.
         steps: of the grid that each column's values are on, 0 where there is none; () where no column has one.
         holes: which columns are not always seen; () where all are. Whether a value is seen is learnt beside its law, so that
             new rows can have holes, too; it is no part of a row's likelihood.
-        width: W, of the context and of the network between it and the cells' logits.
+        width: W, of the context and of the network between it and the bins' logits.
         blocks: residual blocks of that network, which all columns share.
         dropout: share of that network's units that is left out in training.
         any_order: share of the rows of which, in training, each column is told of any others: what is missing is then filled in
@@ -185,7 +185,7 @@ class Autoregressive(OfCells):
     def __init__(
         self,
         shape: tuple[int, ...],
-        cells: Sequence[Cells],
+        bins: Sequence[Bins],
         levels: tuple[int, ...] = (),
         steps: tuple[float, ...] = (),
         holes: tuple[bool, ...] = (),
@@ -195,29 +195,29 @@ class Autoregressive(OfCells):
         any_order: float = 0.25,
         least_told: float = 0.0,
     ) -> None:
-        super().__init__(shape, cells, levels, steps)
+        super().__init__(shape, bins, levels, steps)
         self.width, self.any_order, self.least_told = width, any_order, least_told
         scale = 1 / math.sqrt(self.size)
-        self.embedding = CellEmbedding(self.cells, width, scale)
+        self.embedding = BinEmbedding(self.bins, width, scale)
         self.place = nn.Parameter(0.1 * torch.randn(self.size, width))
         self.dropped = RowDropout(dropout)
         self.blocks = nn.ModuleList(
             nn.Sequential(nn.ReLU(), nn.Linear(width, width), nn.ReLU(), RowDropout(dropout), nn.Linear(width, width))
             for _ in range(blocks)
         )
-        shapes = [(len(group.columns), width, group.rank) for group in self.cells.groups]
+        shapes = [(len(group.columns), width, group.rank) for group in self.bins.groups]
         self.heads = nn.ParameterList(torch.empty(shape).uniform_(-0.1, 0.1) / math.sqrt(width) for shape in shapes)
         self.base = nn.ParameterList(self.empty())
         self.holed = [f for f, hole in enumerate(holes) if hole]
         self.seen = nn.Linear(width, len(self.holed)) if self.holed else None
         # Of each column which others come before it, and which others there are, all in the order of the groups.
-        column, others = self.cells.order.unsqueeze(1), self.cells.order
+        column, others = self.bins.order.unsqueeze(1), self.bins.order
         places = {"earlier": others < column, "others": others != column, "holes": torch.eye(self.size)[self.holed]}
         for name, value in places.items():
             self.register_buffer(name, value.to(torch.get_default_dtype()), persistent=False)
         holed = torch.tensor(self.holed, dtype=torch.long)
         self.register_buffer("holed_columns", holed, persistent=False)
-        self.register_buffer("holed_places", self.cells.back[holed], persistent=False)
+        self.register_buffer("holed_places", self.bins.back[holed], persistent=False)
 
     @torch.no_grad()
     def start(self, rows: Rows, residual: Tensor, resolution: Tensor) -> None:
@@ -245,26 +245,26 @@ class Autoregressive(OfCells):
     def bases(self) -> list[Tensor]:
         return list(self.base)
 
-    def log_cells(self, theta: Tensor, index: Tensor, mask: Tensor | None) -> Tensor:
-        """Log-probability of the cells [B, F], each given those before it, [K, B, F].
+    def log_bins(self, theta: Tensor, index: Tensor, mask: Tensor | None) -> Tensor:
+        """Log-probability of the bins [B, F], each given those before it, [K, B, F].
 
         All columns at once where there are gradients; one after the other where there are none, which needs less memory. In
         training, that a value was seen, or not, counts too.
         """
         if torch.is_grad_enabled() or len(index) * self.size * self.width <= TOGETHER:
-            return self._all_log_cells(theta, index, mask)
+            return self._all_log_bins(theta, index, mask)
         logs = [log_softmax_at(self.logits(f, h), index[:, f]) for f, h in enumerate(self._each_features(theta, index, mask))]
         value = torch.stack(logs, -1)
         return value if mask is None else value.masked_fill(~mask, 0.0)
 
-    def _all_log_cells(self, theta: Tensor, index: Tensor, mask: Tensor | None) -> Tensor:
+    def _all_log_bins(self, theta: Tensor, index: Tensor, mask: Tensor | None) -> Tensor:
         told = self.embedding.in_groups(index, mask)
         in_any = torch.rand(len(told), 1, device=told.device) < self.any_order if self._trains_any_order else None
         features = self._all_features(theta, told, self.earlier if in_any is None else self._before(told, mask, in_any))
         by_column = features.flatten(0, 1).transpose(0, 1).contiguous()
-        in_groups = torch.split(by_column, [len(group.columns) for group in self.cells.groups])
+        in_groups = torch.split(by_column, [len(group.columns) for group in self.bins.groups])
         logits = [self._group_logits(g, h).view(len(h), *features.shape[:2], -1) for g, h in enumerate(in_groups)]
-        value = grouped_log_prob(self.cells, logits, index)
+        value = grouped_log_prob(self.bins, logits, index)
         if mask is None:
             return value
         value = value.masked_fill(~mask, 0.0)
@@ -278,7 +278,7 @@ class Autoregressive(OfCells):
     def _all_features(self, theta: Tensor, told: Tensor, before: Tensor) -> Tensor:
         """What is known when it is each column's turn, in the order of the groups, [K, B, F, W]."""
         context = theta.unsqueeze(-2).expand(*theta.shape[:-1], self.size, self.width)
-        return self._network(context + before @ told + self.place.index_select(0, self.cells.order))
+        return self._network(context + before @ told + self.place.index_select(0, self.bins.order))
 
     @property
     def _trains_any_order(self) -> bool:
@@ -294,36 +294,36 @@ class Autoregressive(OfCells):
         B, F = told.shape[:2]
         share = self.least_told + (1 - self.least_told) * torch.rand(B, F, 1, device=told.device)
         others = ((torch.rand(B, F, F, device=told.device) < share).to(told.dtype)) * self.others
-        others = others if mask is None else others * mask.index_select(1, self.cells.order).unsqueeze(1)
+        others = others if mask is None else others * mask.index_select(1, self.bins.order).unsqueeze(1)
         return torch.where(in_any.unsqueeze(-1), others, self.earlier)
 
     def all_told(self, x: Tensor, mask: Tensor) -> Tensor:
         """What all columns of rows say that were seen, [B, W]."""
-        told: Tensor = self.embedding(self.cells.index(x))
+        told: Tensor = self.embedding(self.bins.index(x))
         return (told * mask.unsqueeze(-1)).sum(1)
 
     def _each_features(self, theta: Tensor, index: Tensor, mask: Tensor | None) -> Iterator[Tensor]:
         context = theta
-        for f, count in enumerate(self.cells.counts):
+        for f, count in enumerate(self.bins.counts):
             yield self.features(f, context)
-            cell = index[:, f] if mask is None else torch.where(mask[:, f], index[:, f], count)
-            context = context + self.embedding.of(f, cell)
+            own = index[:, f] if mask is None else torch.where(mask[:, f], index[:, f], count)
+            context = context + self.embedding.of(f, own)
 
     def features(self, f: int, context: Tensor) -> Tensor:
         """What is known when it is column ``f``'s turn, [K, B, W] to [K, B, W]."""
         return self._network(context + self.place[f])
 
     def logits(self, f: int, h: Tensor) -> Tensor:
-        """Logits of one column's cells, [K, B, W] to [K, B, cells]."""
-        return full_precision(self.cells.spread(f, h @ self.head(f))) + self.base_of(f)
+        """Logits of one column's bins, [K, B, W] to [K, B, bins]."""
+        return full_precision(self.bins.spread(f, h @ self.head(f))) + self.base_of(f)
 
     def head(self, f: int) -> Tensor:
         """What makes a column's logits of what is known, [W, rank]."""
-        return self.cells.column(f, list(self.heads))[:, : self.cells.ranks[f]]
+        return self.bins.column(f, list(self.heads))[:, : self.bins.ranks[f]]
 
     def _group_logits(self, g: int, h: Tensor) -> Tensor:
         """The same of a group's columns, [columns, N, W] to [columns, N, M]."""
-        return self.cells.group_logits(g, torch.bmm(h, self.heads[g]), self.base[g])
+        return self.bins.group_logits(g, torch.bmm(h, self.heads[g]), self.base[g])
 
     def seen_logit(self, f: int, h: Tensor) -> Tensor:
         """Logit of that a value of the column is seen, [K, B, W] to [K, B]."""
@@ -341,8 +341,8 @@ class Autoregressive(OfCells):
 
     def told(self, f: int, context: Tensor, value: Tensor, seen: Tensor | None = None) -> Tensor:
         """The context of the columns behind ``f``, which has this value, or where ``seen`` is False none."""
-        index = self.cells.column_index(f, value)
-        index = index if seen is None else torch.where(seen, index, self.cells.counts[f])
+        index = self.bins.column_index(f, value)
+        index = index if seen is None else torch.where(seen, index, self.bins.counts[f])
         return context + self.embedding.of(f, index)
 
     def _network(self, h: Tensor) -> Tensor:

@@ -42,7 +42,7 @@ class Conditioned:
 
 
 class FieldsDistribution:
-    """Law of a row's fields given a code: the F fields are independent, so everything is per field, [K, B, F].
+    """ColumnDistribution of a row's fields given a code: the F fields are independent, so everything is per field, [K, B, F].
 
     ``x`` is [B, *shape] or [B, F]; ``mask`` is True where a value was seen. Fields that were not seen add nothing: that is
     the exact marginal of the seen ones, since the fields are independent given the code.

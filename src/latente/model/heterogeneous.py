@@ -28,8 +28,8 @@ from latente.model.special import betainc, bin_probabilities
 from latente.rows import BINARY, CATEGORICAL, Field, Record, Rows
 
 FINE = 0.01  # a grid finer than this share of the spread is as good as none
-MOST_ORDERED = 64
-MOST_ROWS = 2048  # by which gradients are balanced
+MAX_ORDERED = 64
+MAX_ROWS = 2048  # by which gradients are balanced
 ATTEMPTS = 64  # to draw a value that is not the one which repeats
 TINY = 1e-30
 NAMES = {"positive": "log-normal", "count": "count"}
@@ -66,11 +66,11 @@ def _column_of(field: Field) -> Column:
 
 
 def _ordered_values(field: Field) -> tuple[float, ...]:
-    """The values of an ordinal column: those that were seen where each is a cell, otherwise all of its grid."""
-    if field.cells and field.cells.low == field.cells.high:
-        return field.cells.low
+    """The values of an ordinal column: those that were seen where each is a bin, otherwise all of its grid."""
+    if field.bins and field.bins.low == field.bins.high:
+        return field.bins.low
     _, _, step, low, high, _ = field.record
-    if not step or low is None or high is None or (high - low) / step > MOST_ORDERED:
+    if not step or low is None or high is None or (high - low) / step > MAX_ORDERED:
         return ()
     return tuple(low + step * i for i in range(round((high - low) / step) + 1))
 
@@ -78,7 +78,7 @@ def _ordered_values(field: Field) -> tuple[float, ...]:
 # -- laws of some columns at once: x [B, G] and theta [K, B, P] to [K, B, G] ---------------------------------------------
 
 
-class Law(nn.Module):
+class ColumnDistribution(nn.Module):
     """Base: the law of G columns, which read the first ``outputs`` numbers of theta."""
 
     density = False
@@ -111,7 +111,7 @@ class Law(nn.Module):
         return (weights.unsqueeze(-1) * self.mean(theta)).sum(0)
 
 
-class NumberLaw(Law):
+class NumberDistribution(ColumnDistribution):
     """Base of laws of numbers: they know what 0 and 1 are, and between which ends values lie."""
 
     zero: Tensor
@@ -134,7 +134,7 @@ class NumberLaw(Law):
         return torch.minimum(torch.maximum(value, self.low), self.high)
 
 
-class NormalLaw(NumberLaw):
+class NormalDistribution(NumberDistribution):
     """Normal with a learned standard deviation per column; theta moves the mean by standard deviations of the column."""
 
     density = True
@@ -202,7 +202,7 @@ class NormalLaw(NumberLaw):
         return self.within(self.loc(theta))
 
 
-class LogNormalLaw(NormalLaw):
+class LogNormalDistribution(NormalDistribution):
     """Positive numbers, whose logarithms are normal."""
 
     def moved(self, x: Tensor, f: int | slice = slice(None)) -> Tensor:
@@ -222,7 +222,7 @@ class LogNormalLaw(NormalLaw):
         return self.within(self.back(self.loc(theta) + 0.5 * torch.exp(2 * self.log_sigma)))
 
 
-class _Rounded(NormalLaw):
+class _Rounded(NormalDistribution):
     """Mixed in: values on a grid, each with the probability of what is rounded to it."""
 
     density = False
@@ -238,11 +238,11 @@ class _Rounded(NormalLaw):
         return self.within(self.low + self.step * torch.round((super().sample(theta) - self.low) / self.step))
 
 
-class RoundedNormalLaw(_Rounded):
+class RoundedNormalDistribution(_Rounded):
     """Numbers on a grid."""
 
 
-class RoundedLogNormalLaw(_Rounded, LogNormalLaw):
+class RoundedLogNormalDistribution(_Rounded, LogNormalDistribution):
     """Positive numbers on a grid; the smallest that can be has what lies between 0 and it, too."""
 
     def _edge_below(self, x: Tensor) -> Tensor:
@@ -262,7 +262,7 @@ def log_between(low: Tensor, high: Tensor) -> Tensor:
     return upper + torch.log1p(-torch.exp((log_ndtr(low) - upper).clamp_max(-1e-6)))
 
 
-class CountLaw(NumberLaw):
+class CountDistribution(NumberDistribution):
     """Negative binomial, with a learned dispersion per column; theta is added to the logarithm of the mean. In double
     precision: the gamma function of a large count loses whole nats in single.
     """
@@ -323,7 +323,7 @@ class CountLaw(NumberLaw):
         return self.within(self.first + self.step * torch.exp(self.log_mean(theta)))
 
 
-class LevelsLaw(Law):
+class LevelsDistribution(ColumnDistribution):
     """One column of levels: softmax, theta added to the logarithms of their frequencies."""
 
     nominal = True
@@ -381,7 +381,7 @@ class LevelsLaw(Law):
         return (probabilities @ self.values).unsqueeze(-1)
 
 
-class OrderedLevelsLaw(LevelsLaw):
+class OrderedLevelsDistribution(LevelsDistribution):
     """One column of levels in an order: cumulative logit (McCullagh 1980); theta, one number, moves all thresholds."""
 
     def __init__(self, columns: Sequence[Column]) -> None:
@@ -403,13 +403,13 @@ class OrderedLevelsLaw(LevelsLaw):
         return F.logsigmoid(high) + F.logsigmoid(-low) + torch.log1p(-torch.exp(low - high))
 
 
-class OrderedLaw(OrderedLevelsLaw):
+class OrderedDistribution(OrderedLevelsDistribution):
     """One column of few whole numbers: as levels in an order, with a mean."""
 
     nominal = False
 
 
-class BinaryLaw(LevelsLaw):
+class BinaryDistribution(LevelsDistribution):
     """One column of 0 and 1; theta, one number, is added to the logit."""
 
     nominal = False
@@ -423,29 +423,29 @@ class BinaryLaw(LevelsLaw):
         return F.logsigmoid(torch.cat([-logit, logit], -1))
 
 
-LAWS: dict[str, type[Law]] = {
-    "normal": NormalLaw,
-    "log-normal": LogNormalLaw,
-    "rounded-normal": RoundedNormalLaw,
-    "rounded-log-normal": RoundedLogNormalLaw,
-    "count": CountLaw,
-    "levels": LevelsLaw,
-    "ordered-levels": OrderedLevelsLaw,
-    "ordered": OrderedLaw,
-    "binary": BinaryLaw,
+DISTRIBUTIONS: dict[str, type[ColumnDistribution]] = {
+    "normal": NormalDistribution,
+    "log-normal": LogNormalDistribution,
+    "rounded-normal": RoundedNormalDistribution,
+    "rounded-log-normal": RoundedLogNormalDistribution,
+    "count": CountDistribution,
+    "levels": LevelsDistribution,
+    "ordered-levels": OrderedLevelsDistribution,
+    "ordered": OrderedDistribution,
+    "binary": BinaryDistribution,
 }
 
 
-class Hurdle(Law):
+class Hurdle(ColumnDistribution):
     """Columns of which one value often repeats: whether it is that value, and where it is not the law of the others."""
 
     base: Tensor
-    rest: NumberLaw
+    rest: NumberDistribution
 
     def __init__(self, columns: Sequence[Column]) -> None:
         super().__init__(columns)
-        rest = LAWS[columns[0].law](columns)
-        assert isinstance(rest, NumberLaw)
+        rest = DISTRIBUTIONS[columns[0].law](columns)
+        assert isinstance(rest, NumberDistribution)
         self.rest, self.density = rest, rest.density
         self.outputs = 2 * self.size
         self.register_buffer("base", torch.zeros(self.size))
@@ -533,10 +533,16 @@ class HeterogeneousFields(FieldsDistribution):
         return torch.cat(list(parts), -1).index_select(-1, self.part.order)
 
 
+def _family(name: str, atom: bool) -> type[ColumnDistribution]:
+    """The class of a group of columns; numbers of which one value often repeats have a hurdle before it."""
+    family = DISTRIBUTIONS[name]
+    return Hurdle if atom and not issubclass(family, LevelsDistribution) else family
+
+
 def _check(column: Column) -> None:
     """Refuse a column whose law has no values, or that is recorded in a way in which no column can be."""
     record = Record(*column.record)  # type: ignore[arg-type]
-    of_levels = issubclass(LAWS[column.law], LevelsLaw)
+    of_levels = issubclass(DISTRIBUTIONS[column.law], LevelsDistribution)
     on_grid = column.law == "count" or column.law.startswith("rounded")
     ends = (-math.inf if record.low is None else record.low, math.inf if record.high is None else record.high)
     if of_levels and (not column.values or any(a >= b for a, b in pairwise(column.values))):
@@ -567,17 +573,16 @@ class Heterogeneous(Likelihood):
     def __init__(self, shape: tuple[int, ...], columns: Sequence[Column] = ()) -> None:
         super().__init__(shape)
         known = [Column(*column) for column in columns] or [Column()] * self.size
-        if len(known) != self.size or any(column.law not in LAWS for column in known):
-            raise ModelError(f"laws are needed for each of the {self.size} columns, of {', '.join(LAWS)}")
+        if len(known) != self.size or any(column.law not in DISTRIBUTIONS for column in known):
+            raise ModelError(f"laws are needed for each of the {self.size} columns, of {', '.join(DISTRIBUTIONS)}")
         for column in known:
             _check(column)
         groups: dict[tuple[object, ...], list[int]] = {}
         for f, column in enumerate(known):
-            alone, atom = issubclass(LAWS[column.law], LevelsLaw), column.record[-1] is not None
+            alone, atom = issubclass(DISTRIBUTIONS[column.law], LevelsDistribution), column.record[-1] is not None
             groups.setdefault((column.law, atom, f if alone else None), []).append(f)
         self.laws = nn.ModuleList(
-            (Hurdle if atom and not issubclass(LAWS[str(law)], LevelsLaw) else LAWS[str(law)])([known[f] for f in group])
-            for (law, atom, _), group in groups.items()
+            _family(str(law), bool(atom))([known[f] for f in group]) for (law, atom, _), group in groups.items()
         )
         places = torch.tensor([f for group in groups.values() for f in group])
         owners = (group * (law.outputs // len(group)) if len(group) > 1 else group * law.outputs
@@ -588,7 +593,7 @@ class Heterogeneous(Likelihood):
         self.register_buffer("gain", torch.ones(self.outputs))
 
     @property
-    def each(self) -> list[Law]:
+    def each(self) -> list[ColumnDistribution]:
         """The laws of the groups of columns."""
         return list(self.laws)  # type: ignore[arg-type]
 
@@ -616,7 +621,7 @@ class Heterogeneous(Likelihood):
         for law, group in zip(self.each, groups, strict=True):
             values = [_some(x[:, f] if seen is None else x[seen[:, f], f]) for f in group.tolist()]
             law.start(values, residual[group])
-        self._balance(rows.spread(MOST_ROWS))
+        self._balance(rows.spread(MAX_ROWS))
 
     def _balance(self, rows: Rows) -> None:
         with torch.enable_grad():

@@ -200,7 +200,7 @@ def compose(choices: Mapping[str, Choice], **sizes: Any) -> LatentModel:
     if sizes.get("levels") and not likelihood.takes_levels:
         raise ModelError(
             f"the likelihood {likelihood.name!r} is one of numbers, and some columns hold levels (text, codes): take a recipe "
-            "with one of its own or of the data's (vae, hi-vae), choose 'cells' or 'heterogeneous', or leave these columns out"
+            "with one of its own or of the data's (vae, hi-vae), choose 'histogram' or 'heterogeneous', or leave these out"
         )
     encoder = build(choices["encoder"], **sizes)
     posterior = build(choices["posterior"], width=encoder.width, **sizes)

@@ -18,8 +18,8 @@ from latente.model.networks.mlp import MLPDecoder, MLPEncoder
 from latente.model.posteriors import Posterior
 from latente.rows import Rows
 
-MOST_ROWS = 4096
-LEAST_SHARE_OF_VARIANCE = 1e-4
+MAX_ROWS = 4096
+MIN_SHARE_OF_VARIANCE = 1e-4
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class LinearModel:
 @torch.no_grad()
 def linear_model(rows: Rows, d: int) -> LinearModel:
     """PCA with ``d`` components of at most 4,096 rows; a value that was not seen counts as 0, a standardised column's mean."""
-    x = rows.spread(MOST_ROWS).x.flatten(1).double().cpu()
+    x = rows.spread(MAX_ROWS).x.flatten(1).double().cpu()
     mean = x.mean(0)
     x = x - mean
     rank = max(1, min(d, (len(x) - 1) // 2, x.shape[1]))
@@ -56,7 +56,7 @@ def linear_model(rows: Rows, d: int) -> LinearModel:
     # They were found in these rows, so that what is left of n rows is that of n - 1 - d.
     directions, rows_left = max(1, x.shape[1] - rank), max(1, len(x) - 1 - rank)
     residual = (x - (x @ v) @ v.T).square().sum(0) * x.shape[1] / directions / rows_left
-    residual = torch.maximum(residual, LEAST_SHARE_OF_VARIANCE * x.square().mean(0)).clamp_min(1e-8)
+    residual = torch.maximum(residual, MIN_SHARE_OF_VARIANCE * x.square().mean(0)).clamp_min(1e-8)
     weights = torch.zeros(x.shape[1], d, dtype=x.dtype)
     weights[:, :rank] = v * (eigenvalues - residual.mean()).clamp_min(1e-8).sqrt()
     return LinearModel(mean, weights, residual)
@@ -73,7 +73,7 @@ def start(model: LatentModel, rows: Rows, resolution: Tensor) -> None:
     """
     linear = linear_model(rows, max(1, model.latent_dim))
     model.likelihood.start(rows, linear.residual.float(), resolution)  # type: ignore[operator]
-    some = rows.spread(MOST_ROWS)
+    some = rows.spread(MAX_ROWS)
     model.prior.start(some)  # type: ignore[operator]
     model.posterior.start_codes(lambda: model.encoder(some.x, some.mask))  # type: ignore[operator]
     if starts_linear(model):

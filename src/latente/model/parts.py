@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import inspect
 import math
+import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, TypeVar, get_type_hints
@@ -28,6 +29,7 @@ class _Full(dict[str, float]):
 PARTS: dict[str, type[Part]] = {}
 FULL: Mapping[str, float] = _Full()  # every strength at its end
 PartClass = TypeVar("PartClass", bound="type[Part]")
+FORMER_NAMES = {"cells": "histogram", "cells-encoder": "bins-encoder"}  # of parts
 MAX_COUNT = 2**31  # of whatever a part has several
 
 
@@ -97,6 +99,9 @@ def choose(part: str | type[Part], **arguments: Any) -> Choice:
     >>> choose("normal", sigma="shared")
     Choice(name='normal', arguments={'sigma': 'shared'})
     """
+    if part in FORMER_NAMES:
+        warnings.warn(f"the part {part!r} is now {FORMER_NAMES[part]!r}", FutureWarning, stacklevel=2)
+        part = FORMER_NAMES[part]
     return Choice(part, arguments) if isinstance(part, str) else Choice(part.name, arguments, part)
 
 

@@ -25,7 +25,7 @@ from latente.words import Texts, amount, capital, number, speaking
 if TYPE_CHECKING:
     from latente.estimator import VAE
 
-MOST_COLUMNS = 8
+MAX_COLUMNS = 8
 SHOWN_ROWS = 6
 EXPLAINED = 5
 NOTHING = "–"
@@ -216,7 +216,7 @@ class _Report:
         loss = {name: f[name] for name in ("loss", "distortion", "rate")}
         yield Paragraph(self.say("training.loss" if vae.model_.has_rate else "training.loss_autoencoder", **loss))
         if f.get("row_law_loss") is not None:
-            yield Paragraph(self.say("training.row_law", loss=f["row_law_loss"]))
+            yield Paragraph(self.say("training.row_model", loss=f["row_law_loss"]))
         remarks = vae.notes_[len(vae.codec_.notes) :]
         if remarks:
             yield Listing([("", f"{capital(self.say.said(remark))}.") for remark in remarks], "note")
@@ -257,7 +257,7 @@ class _Report:
 
     def few_columns(self) -> list[str]:
         """Names of the columns that are shown in tables of rows: those that follow the map most, in their order."""
-        best = set([*self.shown.explained][:MOST_COLUMNS])
+        best = set([*self.shown.explained][:MAX_COLUMNS])
         return [name for name in self.shown.names if name in best]
 
     def cell(self, value: Any) -> str:

@@ -18,7 +18,7 @@ from latente.report.shown import LAW_DRAWS, Shown
 from latente.words import label, word
 
 WORTH_A_COLOUR = 0.1
-MOST_COLOURS = 5
+MAX_COLOURS = 5
 SHOWN_DRAWS = 300
 
 
@@ -59,7 +59,7 @@ def line(shown: Shown, name: str) -> Axes:
 def latent_maps(shown: Shown) -> list[Axes]:
     """The same map by what is known of the rows, by the columns that follow it best, and by the stretch of the decoder."""
     follow = [name for name, share in shown.explained.items() if share > WORTH_A_COLOUR]
-    best = follow[: MOST_COLOURS - min(len(shown.given), MOST_COLOURS)]
+    best = follow[: MAX_COLOURS - min(len(shown.given), MAX_COLOURS)]
     colours = shown.given | {name: shown.measures[name] for name in best}
     with suppress(DataError):  # the text below the map says why
         colours[word("stretch")] = shown.stretch

@@ -35,7 +35,7 @@ Columns = dict[str, Array]
 DRAWN_ROWS = 2000
 SHOWN_PICTURES, DRAWN_PICTURES = 10, 64
 LAW_DRAWS = 2000
-MOST_OPERATIONS = 5e9  # multiply-adds for the stretch of the decoder: about a second
+MAX_OPERATIONS = 5e9  # multiply-adds for the stretch of the decoder: about a second
 SHOWN = 9_000_011  # keeps these draws apart from all others of a seed
 
 
@@ -165,7 +165,7 @@ class Shown:
         if not bool(numbers.any()) or not bool(active.any()):
             raise DataError("nothing of the code decodes to a number")
         z = torch.from_numpy(self.codes)
-        count = int(MOST_OPERATIONS / (2 * information.operations(model) * int(active.sum())))
+        count = int(MAX_OPERATIONS / (2 * information.operations(model) * int(active.sum())))
         found = np.full(len(z), np.nan)
         some = z[: max(50, count)]
 
@@ -206,9 +206,9 @@ class Shown:
         """
         all_together, others = self._posteriors
         n = len(others.code)
-        if n < information.LEAST_ROWS_FOR_HOLES:
+        if n < information.MIN_ROWS_FOR_HOLES:
             return None
-        draws = max(1, min(information.MOST_DRAWS_FOR_HOLES, DRAWN_ROWS // n))
+        draws = max(1, min(information.MAX_DRAWS_FOR_HOLES, DRAWN_ROWS // n))
         with seeded(self.vae.seed_, SHOWN):
             codes = others.rsample((draws,)).flatten(0, 1)
         limit = np.quantile(information.aggregated_log_density(all_together, codes), information.HOLE_QUANTILE)

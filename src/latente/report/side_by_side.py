@@ -36,7 +36,7 @@ from latente.report.shown import explained
 from latente.studies.comparison import Comparison, Rowful
 from latente.words import word
 
-MOST_PANELS = 12
+MAX_PANELS = 12
 ACROSS = 10
 CIRCLE = math.sqrt(5.991)  # that holds 95% of N(0, I) in two dimensions
 WORTH_A_COLOUR = 0.25
@@ -165,7 +165,7 @@ def _frame_empty(panel: Axes, empty: Array, size: tuple[int, int]) -> None:
 def _columns(found: Comparison, rows: dict[str, Array]) -> list[Axes]:
     emitted = [view.emitted for view in found.scene.views.values()]
     names = [name for name, column in rows.items() if len(tables.common(column, 2)) > 1]
-    chosen = [names[k] for k in np.linspace(0, len(names) - 1, min(MOST_PANELS, len(names))).round().astype(int)]
+    chosen = [names[k] for k in np.linspace(0, len(names) - 1, min(MAX_PANELS, len(names))).round().astype(int)]
     figure, panels = _panels(chosen, 2.3)
     for panel, name in zip(panels, chosen, strict=True):
         draw = _level_shares if tables.is_levels(rows[name]) else _histograms
@@ -262,7 +262,7 @@ def _profiles(found: Comparison, rows: dict[str, Array]) -> list[Axes]:
     assert isinstance(ends, dict)
     numbers = {name: tables.numbers(values) for name, values in rows.items() if not tables.is_levels(values)}
     change = {name: float(np.ptp(tables.numbers(ends[name])) / (np.nanstd(values) or 1.0)) for name, values in numbers.items()}
-    most = sorted(numbers, key=lambda name: -np.nan_to_num(change[name]))[:MOST_PANELS]
+    most = sorted(numbers, key=lambda name: -np.nan_to_num(change[name]))[:MAX_PANELS]
     if not most:
         return [say(new_figure(6, 1.5).add_subplot(), word("no_columns"))]
     chosen = [name for name in numbers if name in most]

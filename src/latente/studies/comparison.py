@@ -272,7 +272,7 @@ def compare(
 def judged(certificate: Certificate, holes: Estimate, vae: VAE) -> Certificate:
     """A certificate with verdicts that know of the share of random places in holes, too: they go by what the table shows."""
     about = certificate.about
-    kind = Kind(vae.model_.has_rate, bool(about["row_law"]), bool(about["related_columns"]))
+    kind = Kind(vae.model_.has_rate, bool(about["row_model"]), bool(about["related_columns"]))
     return replace(certificate, verdicts=verdicts({**certificate.figures, RANDOM_PLACES: holes}, kind))
 
 

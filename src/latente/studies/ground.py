@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-LEAST_SHARE, MOST_SHARE = 0.1, 1 / 3
+MIN_SHARE, MAX_SHARE = 0.1, 1 / 3
 
 
 def held_out_share(rows: int, wanted: int) -> float:
@@ -11,7 +11,7 @@ def held_out_share(rows: int, wanted: int) -> float:
     >>> held_out_share(10_000, 200), held_out_share(1000, 200), round(held_out_share(150, 200), 3)
     (0.1, 0.2, 0.333)
     """
-    return min(MOST_SHARE, max(LEAST_SHARE, wanted / max(1, rows)))
+    return min(MAX_SHARE, max(MIN_SHARE, wanted / max(1, rows)))
 
 
 def silent(text: str) -> None:

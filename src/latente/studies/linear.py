@@ -17,9 +17,9 @@ from latente.certificate.information import Costs
 from latente.model.distributions import LOG_2PI
 from latente.rows import Rows
 
-MOST_ROWS = 4096
+MAX_ROWS = 4096
 TURNS = 30  # of expectation and maximisation, where values are missing
-LEAST_VARIANCE = 1e-8
+MIN_VARIANCE = 1e-8
 
 
 @dataclass(frozen=True)
@@ -35,14 +35,14 @@ class ProbabilisticPCA:
     variance: float
 
     @classmethod
-    def fit(cls, rows: Rows, d: int, least: float = LEAST_VARIANCE) -> ProbabilisticPCA:
+    def fit(cls, rows: Rows, d: int, least: float = MIN_VARIANCE) -> ProbabilisticPCA:
         """By maximum likelihood, from at most 4,096 rows; of rows with holes, the likelihood of what was seen.
 
         Args:
             rows: encoded. d: components, below the number of fields and of rows.
             least: variance that the noise has at least, as that of a model's likelihood; values may be rounded.
         """
-        rows = rows.spread(MOST_ROWS)
+        rows = rows.spread(MAX_ROWS)
         x, seen = _flat(rows)
         mean = (x * seen).sum(0) / seen.sum(0).clamp_min(1)
         pca = PCA(d, random_state=0).fit(torch.where(seen > 0, x, mean).numpy())

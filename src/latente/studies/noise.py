@@ -19,11 +19,11 @@ from latente.model.distributions import LOG_2PI
 from latente.rows import Rows
 from latente.words import Message
 
-MOST_FIELDS = 2000  # of which a matrix of covariances is inverted
-MOST_NEAR_FIELDS = 64  # of which neighbours are looked for, without each in turn
-MOST_ROWS, MOST_NEAR_ROWS, MOST_JUDGED = 4096, 1000, 500
+MAX_FIELDS = 2000  # of which a matrix of covariances is inverted
+MAX_NEAR_FIELDS = 64  # of which neighbours are looked for, without each in turn
+MAX_ROWS, MAX_NEAR_ROWS, MAX_JUDGED = 4096, 1000, 500
 NEIGHBOURS = 8
-LEAST_VARIANCE = 1e-8
+MIN_VARIANCE = 1e-8
 
 
 def noise_floor(train: Rows, held_out: Rows, resolution: Tensor) -> Estimate:
@@ -34,19 +34,19 @@ def noise_floor(train: Rows, held_out: Rows, resolution: Tensor) -> Estimate:
         resolution: smallest recorded step of each field, [F]: noise is at least that of rounding.
     """
     fields = train.x[:1].numel()
-    if fields > MOST_FIELDS:
+    if fields > MAX_FIELDS:
         return unknown(Message("study.floor_slow", n=fields))
     if fields < 2:
         return unknown(Message("study.floor_one"))
     middle = column_means(train, ())
-    values, others = (spread_out(rows, (), middle).double() for rows in (train.spread(MOST_ROWS), held_out.spread(MOST_JUDGED)))
-    seen = seen_values(held_out.spread(MOST_JUDGED), ()).double()
+    values, others = (spread_out(rows, (), middle).double() for rows in (train.spread(MAX_ROWS), held_out.spread(MAX_JUDGED)))
+    seen = seen_values(held_out.spread(MAX_JUDGED), ()).double()
     errors = [_linear(values, others)]
-    if fields <= MOST_NEAR_FIELDS:
-        errors.append(_near(values[:: max(1, len(values) // MOST_NEAR_ROWS)], others))
+    if fields <= MAX_NEAR_FIELDS:
+        errors.append(_near(values[:: max(1, len(values) // MAX_NEAR_ROWS)], others))
     counts = seen.sum(0).clamp_min(1)
     variance = torch.stack([(error.square() * seen).sum(0) / counts for error in errors]).min(0).values
-    variance = torch.maximum(variance, resolution.double().square() / 12).clamp_min(LEAST_VARIANCE)
+    variance = torch.maximum(variance, resolution.double().square() / 12).clamp_min(MIN_VARIANCE)
     each = 0.5 * (1 + LOG_2PI + variance.log())
     return Estimate(float((seen * each).sum(1).mean()), reason=Message("study.floor_at_most"))
 

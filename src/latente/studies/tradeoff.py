@@ -41,8 +41,8 @@ from latente.words import Message
 BETAS = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0)
 SIZES, MORE_SIZES = 5, 2
 WIDER = 1.5  # than the size that is estimated from the data, or than the widest tried, where that is the best
-LEAST_ROWS = 20
-MOST_JUDGED = 5000
+MIN_ROWS = 20
+MAX_JUDGED = 5000
 JUDGED_AND_STOPPED = 400  # rows held out, where there are enough: half stop the fits, the others judge them
 JUDGED = 9_000_011  # keeps these draws apart from all others of a seed
 LINEAR, COLUMNS = Message("figure.pca"), Message("figure.columns_alone")
@@ -291,14 +291,14 @@ class Ground:
         vae.seed_ = seed_of(vae.random_state)
         codec, encoded = vae._encode_to_fit(rows)
         train, held_out = vae._split(encoded)
-        if held_out is None or len(train) + len(held_out) < LEAST_ROWS:
-            few = f"{len(rows)} rows are too few, it takes {LEAST_ROWS}"
+        if held_out is None or len(train) + len(held_out) < MIN_ROWS:
+            few = f"{len(rows)} rows are too few, it takes {MIN_ROWS}"
             raise DataError(f"a trade-off is judged on rows that are held out, and {few}")
         blueprint = vae._blueprint(codec, train)
         if blueprint.recipe.objective.name != "elbo":
             raise ModelError(f"a trade-off varies beta, the price of the rate; {blueprint.recipe.name!r} has none: take 'vae'")
         half = len(held_out) // 2
-        stop, judged = held_out[:half], held_out[half:].spread(MOST_JUDGED)
+        stop, judged = held_out[:half], held_out[half:].spread(MAX_JUDGED)
         parts, count = (train, stop, judged), len(train) + len(held_out)
         settings, resolution, notes = vae._settings(train, blueprint), field_resolution(codec), tuple(codec.notes)
         return cls(vae, blueprint, settings, *parts, count, resolution, rows.container, notes, told)

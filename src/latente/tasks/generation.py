@@ -17,7 +17,7 @@ from latente.model.priors import Prior
 from latente.seeding import seeded
 
 BATCH = 8192
-MOST_ROUNDS = 64
+MAX_ROUNDS = 64
 TRIED = 4096  # rows, to tell how probable something is
 
 
@@ -64,7 +64,7 @@ def sample_given(model: LatentModel, law: Prior | None, n: int, seed: int, given
     """
     rows, logs = [], []
     with seeded(seed):
-        for _ in range(MOST_ROUNDS):
+        for _ in range(MAX_ROUNDS):
             drawn, log_weight = _restricted(model, law, min(BATCH, max(1024, 2 * n)), given)
             rows.append(drawn)
             logs.append(log_weight)

@@ -17,7 +17,7 @@ from latente.tasks.draws import own_noise, shared_noise
 
 IMPORTANCE_SAMPLES = 256
 MORE_SAMPLES = 2048  # for rows of which a few codes have all the weight
-LEAST_EFFECTIVE = 50.0
+MIN_EFFECTIVE = 50.0
 PLAIN_SAMPLES = 128  # of a model without a code: all weigh the same
 PLAIN_SAMPLES_OF_BOUNDS = 256  # the ends of an interval are told by the few draws that lie there
 VALUES_AT_ONCE = 1_000_000
@@ -133,7 +133,7 @@ def _finished(model: LatentModel, rows: Rows, seed: int, finish: Finish, plain: 
             *(_pass(model, batch, noise[:, own_noise(batch)], finish) for batch in _batches(model, rows, len(noise))),
             strict=True,
         )
-        values, hard = torch.cat(parts, 1), torch.nonzero(torch.cat(sizes) < LEAST_EFFECTIVE).squeeze(1)
+        values, hard = torch.cat(parts, 1), torch.nonzero(torch.cat(sizes) < MIN_EFFECTIVE).squeeze(1)
         if len(hard):
             more = torch.randn(MORE_SAMPLES, 1, wide)
             values[:, hard] = torch.cat(

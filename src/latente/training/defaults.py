@@ -14,8 +14,8 @@ from latente.errors import ModelError
 TRIALS = 3
 EFFORTS = ("quick", "balanced", "best")
 VERY_FEW_ROWS, FEW_ROWS = 500, 2000
-ROW_LAW_STEPS, MOST_ROW_LAW_STEPS, ROW_LAW_PATIENCE = 12, 4000, 0.15
-MOST_STEPS, LEAST_STEPS = 6000, 200
+ROW_MODEL_STEPS, MAX_ROW_MODEL_STEPS, ROW_MODEL_PATIENCE = 12, 4000, 0.15
+MAX_STEPS, MIN_STEPS = 6000, 200
 LARGEST_SMALL_BATCH = 256
 ENOUGH_ROWS, LONGEST, WORK = 1000, 12.0, 6e10
 FEW_ENOUGH_TO_START_AGAIN = 16_384
@@ -76,7 +76,7 @@ def batch_size(n: int, mixed: bool = False) -> int:
 
 def epochs(n: int, batch: int) -> int:
     """As many as make 45 sqrt(n) steps, within 200 to 6,000 (2,000 rows: 2,000 steps), and at least 10."""
-    steps = min(MOST_STEPS, max(LEAST_STEPS, 45 * math.sqrt(n)))
+    steps = min(MAX_STEPS, max(MIN_STEPS, 45 * math.sqrt(n)))
     return max(10, round(steps / math.ceil(n / batch)))
 
 
@@ -116,20 +116,20 @@ def mixed_pace(n: int) -> Pace:
     return Pace(2, 6e-3, 1.0) if n < FEW_ROWS else Pace(2, 1e-2, 0.7)
 
 
-def row_law_pace(n: int) -> Pace:
+def row_model_pace(n: int) -> Pace:
     """How the law of rows is trained."""
     return Pace(2, 1e-2, 1.0) if n < FEW_ROWS else Pace(1, 8e-3, 1.0)
 
 
-def row_law_epochs(n: int, batch: int, stops: bool, any_order: float) -> int:
+def row_model_epochs(n: int, batch: int, stops: bool, any_order: float) -> int:
     """As many as make 12 sqrt(n) steps of ``batch`` rows, and at most 4,000, but at least 5; up to twice as many where columns
     are to be told in any order; a third of them where no held-out rows tell when to stop, for most runs stop there.
 
     From 16,384 rows on steps are as the rows: what a classifier learns from new rows goes on getting better after held-out loss
     no longer does (MLE of Adult in ``benchmarks.generation``).
     """
-    wanted = ROW_LAW_STEPS * math.sqrt(n) * max(1.0, math.sqrt(n / FEW_ENOUGH_TO_START_AGAIN))
-    steps = min(MOST_ROW_LAW_STEPS, wanted) * (1 + min(1.0, max(0.0, 2 * any_order - 0.2)))
+    wanted = ROW_MODEL_STEPS * math.sqrt(n) * max(1.0, math.sqrt(n / FEW_ENOUGH_TO_START_AGAIN))
+    steps = min(MAX_ROW_MODEL_STEPS, wanted) * (1 + min(1.0, max(0.0, 2 * any_order - 0.2)))
     epochs = max(5, round(steps / math.ceil(n / batch)))
     return epochs if stops else math.ceil(epochs / 3)
 

@@ -15,11 +15,11 @@ from latente.rows import Rows
 Array = NDArray[np.float64]
 Places = NDArray[np.intp]
 
-MOST_ROWS = 2000
-MOST_FIELDS = 128  # of pictures, whose neighbouring pixels say the same
+MAX_ROWS = 2000
+MAX_FIELDS = 128  # of pictures, whose neighbouring pixels say the same
 LEVEL = 0.01  # chance that independent columns pass for dependent ones, over all pairs together
-LEAST_TOGETHER = 5.0  # rows that two levels are expected to share, from where on a correlation is about normal (Cochran 1954)
-LEAST_NATS = 0.1
+MIN_TOGETHER = 5.0  # rows that two levels are expected to share, from where on a correlation is about normal (Cochran 1954)
+MIN_NATS = 0.1
 MOST = 1 - 1e-9  # of a correlation, so that its nats are finite
 TELLING = 0.5  # rows tell nothing where a smaller correlation than this could not be told from chance
 
@@ -41,7 +41,7 @@ class Dependence:
     @property
     def found(self) -> bool:
         """Whether there is something for a code to say."""
-        return self.nats >= LEAST_NATS
+        return self.nats >= MIN_NATS
 
     @property
     def excluded(self) -> bool:
@@ -61,13 +61,13 @@ def dependence(rows: Rows, levels: tuple[int, ...] = ()) -> Dependence:
         rows: of which 2,000 are looked at, and of wide ones 128 fields.
         levels: how many each column has, 0 for one of numbers; () where none has any.
     """
-    rows = rows.spread(MOST_ROWS)
+    rows = rows.spread(MAX_ROWS)
     values, seen = rows.x.flatten(1), None if rows.mask is None else rows.mask.flatten(1)
-    chosen = torch.linspace(0, values.shape[1] - 1, min(values.shape[1], MOST_FIELDS)).round().long()
+    chosen = torch.linspace(0, values.shape[1] - 1, min(values.shape[1], MAX_FIELDS)).round().long()
     counts = [levels[int(f)] if levels else 0 for f in chosen]
     features, weight, owner, usual = _features(values[:, chosen], None if seen is None else seen[:, chosen], counts)
     r, n = _correlations(features, weight)
-    comparable = (owner[:, None] < owner[None]) & (n * usual[:, None] * usual[None] >= LEAST_TOGETHER) & (n > 3)
+    comparable = (owner[:, None] < owner[None]) & (n * usual[:, None] * usual[None] >= MIN_TOGETHER) & (n > 3)
     if not comparable.any():
         return Dependence(0.0, 0.0, math.inf)
     z = -NormalDist().inv_cdf(LEVEL / (2 * int(comparable.sum())))

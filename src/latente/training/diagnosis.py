@@ -16,8 +16,8 @@ from latente.rows import Rows
 from latente.words import Message
 
 ACTIVE_VARIANCE = 0.01
-LEAST_INFORMATION = 0.1
-LEAST_ACTIVE_SHARE = 0.1
+MIN_INFORMATION = 0.1
+MIN_ACTIVE_SHARE = 0.1
 SMALL_DATA = 2000
 BATCH = 2048
 
@@ -53,9 +53,9 @@ class Diagnosis:
     @property
     def collapsed(self) -> str:
         """Why the code is considered collapsed; empty where it is not."""
-        if self.information < LEAST_INFORMATION:
+        if self.information < MIN_INFORMATION:
             return Message("fit.no_information", nats=self.information)
-        if self.active.float().mean() < LEAST_ACTIVE_SHARE:
+        if self.active.float().mean() < MIN_ACTIVE_SHARE:
             return Message("fit.few_active", n=int(self.active.sum()), d=len(self.active))
         if self.gain <= self.gain_error:
             return Message("fit.no_gain", gain=self.gain, error=self.gain_error)

@@ -11,8 +11,8 @@ from sklearn.neighbors import NearestNeighbors
 
 from latente.rows import Rows, expanded
 
-MOST_DIMENSIONS = 64
-MOST_ROWS = 2000
+MAX_DIMENSIONS = 64
+MAX_ROWS = 2000
 
 
 def intrinsic_dimension(x: NDArray[np.float32], discard: float = 0.1) -> float:
@@ -44,9 +44,9 @@ def latent_dimension(rows: Rows, seed: int, levels: tuple[int, ...] = ()) -> int
     Enough to hold the data's shape, and no more than so many rows can tell; what stays unused is dropped after training.
     """
     n, fields = len(rows), rows.x[:1].numel()
-    chosen = np.sort(np.random.default_rng(seed).permutation(n)[:MOST_ROWS])
+    chosen = np.sort(np.random.default_rng(seed).permutation(n)[:MAX_ROWS])
     x = rows.x[torch.from_numpy(chosen)].flatten(1).cpu()
     scale = torch.tensor([0.5**0.5 if count else 1.0 for count in levels for _ in range(max(1, count))])
     x = expanded(x, levels) * scale if levels else x
     estimate = math.ceil(2 * intrinsic_dimension(x.numpy()))
-    return max(1, min(MOST_DIMENSIONS, estimate, math.ceil(fields / 2), n // 4))
+    return max(1, min(MAX_DIMENSIONS, estimate, math.ceil(fields / 2), n // 4))

@@ -33,8 +33,8 @@ from latente.training.loop import Learner, Settings, Training, costs_of, evaluat
 from latente.words import Message
 
 TRIAL_SHARE = 0.2
-LEAST_TO_CHOOSE_BY = 20
-LEAST_STRUCTURE = 0.1  # nats per row by which a linear model must be above independent columns
+MIN_TO_CHOOSE_BY = 20
+MIN_STRUCTURE = 0.1  # nats per row by which a linear model must be above independent columns
 
 
 @dataclass(frozen=True)
@@ -146,7 +146,7 @@ class Fit:
     def _main_run(self) -> Training:
         """On small data the best of some short trials goes on, where enough rows are held out to tell which it is."""
         held_out = 0 if self.held_out is None else len(self.held_out)
-        trials = self.trials if len(self.train) < SMALL_DATA and held_out >= LEAST_TO_CHOOSE_BY else 1
+        trials = self.trials if len(self.train) < SMALL_DATA and held_out >= MIN_TO_CHOOSE_BY else 1
         runs = [self._training(stage, self._share(trials)) for stage in range(trials)]
         if trials == 1:
             return self._run(runs[0])
@@ -167,7 +167,7 @@ class Fit:
         are soon learnt by heart a short one, at a low learning rate before that, is better (``benchmarks.defaults``).
         """
         chosen_by = 0 if self.held_out is None else len(self.held_out)
-        for other in self._others(run) if chosen_by >= LEAST_TO_CHOOSE_BY else ():
+        for other in self._others(run) if chosen_by >= MIN_TO_CHOOSE_BY else ():
             if self.interrupted:
                 break
             self._run(other)
@@ -269,7 +269,7 @@ class Fit:
         A linear model sees what columns say of one another all together, and only what is linear of it; pairs of columns tell
         where it is not defined, and where their dependence bends.
         """
-        if outcome.linear > outcome.diagnosis.independent + LEAST_STRUCTURE:
+        if outcome.linear > outcome.diagnosis.independent + MIN_STRUCTURE:
             return Message("fit.linear"), ""
         if self.dependence.found:
             return Message("fit.dependent"), ""

@@ -32,7 +32,7 @@ from latente.training.schedules import LinearSchedule, cosine
 BLOCK = 250_000  # values gathered at once: few gathers for small batches, and all stays in the processor's cache
 AVERAGE_EVERY = 4  # steps between updates of the moving average: the same average to 1e-5, at a quarter of the cost
 EVALUATION_BATCH = 2048
-LEAST_PATIENCE = 5  # epochs, however short the run
+MIN_PATIENCE = 5  # epochs, however short the run
 REMEDIES = 3  # how often a diverged run is taken back and goes on at a tenth of its learning rate
 EXPLODED = 1e3  # times the lowest held-out objective so far: no run comes back from there
 
@@ -400,7 +400,7 @@ class Training:
 
     def _out_of_patience(self) -> bool:
         patience = self.settings.patience
-        waited = self.at.epoch - self.at.best_epoch >= LEAST_PATIENCE and self.at.best_epoch > 0
+        waited = self.at.epoch - self.at.best_epoch >= MIN_PATIENCE and self.at.best_epoch > 0
         return patience is not None and waited and self.progress - self.at.best_progress > patience
 
     def _take_back(self) -> None:

@@ -18,12 +18,12 @@ from latente.report.drawing.style import (
     INK,
     LINE,
     MADE,
+    MAX_POINTS,
     MEASURE,
-    MOST_POINTS,
     REGIONS,
     WARM,
     Array,
-    Law,
+    NormalMixture,
     dots,
     halo,
     limits,
@@ -34,7 +34,7 @@ from latente.report.drawing.style import (
 from latente.words import word
 
 
-def frame_map(panel: Axes, codes: Array, law: Law | None, axis_names: tuple[str, str], shape: float = 1.0) -> None:
+def frame_map(panel: Axes, codes: Array, law: NormalMixture | None, axis_names: tuple[str, str], shape: float = 1.0) -> None:
     """Axes of a latent map, ``shape`` times as high as wide, over the law: all codes but two in a thousand, and 95% of the law.
 
     Where the codes spread alike in both dimensions, a unit is as long on one axis as on the other.
@@ -53,7 +53,7 @@ def frame_map(panel: Axes, codes: Array, law: Law | None, axis_names: tuple[str,
         contours(panel, law)
 
 
-def reach(law: Law) -> tuple[Array, Array]:
+def reach(law: NormalMixture) -> tuple[Array, Array]:
     """Lowest and highest place in each dimension of the 95% regions of a mixture's parts, with a little room, both [2]."""
     means, covariances, weights = law
     large = weights >= min(0.02, float(weights.max()))  # what is smaller hardly counts among 95% of the whole
@@ -61,7 +61,7 @@ def reach(law: Law) -> tuple[Array, Array]:
     return (means[large] - away).min(0), (means[large] + away).max(0)
 
 
-def contours(panel: Axes, law: Law) -> None:
+def contours(panel: Axes, law: NormalMixture) -> None:
     """The regions that hold 50, 80 and 95% of a Gaussian mixture, faint, under the points; the edge of the last, over them."""
     x, y = np.linspace(*panel.get_xlim(), 150), np.linspace(*panel.get_ylim(), 150)
     density = mixture_density(law, np.stack(np.meshgrid(x, y), axis=-1))
@@ -73,7 +73,7 @@ def contours(panel: Axes, law: Law) -> None:
         panel.contour(x, y, density, levels=levels[:1], colors=[INK], linewidths=0.9, linestyles=[(0, (4, 3))], zorder=3)
 
 
-def mixture_density(law: Law, points: Array) -> Array:
+def mixture_density(law: NormalMixture, points: Array) -> Array:
     """Density of a Gaussian mixture (means, covariances, weights) at ``points [..., 2]``."""
     density = np.zeros(points.shape[:-1])
     for mean, covariance, weight in zip(*law, strict=True):
@@ -101,7 +101,7 @@ def as_classes(colours: Array, labels: Sequence[str] | None = None) -> tuple[lis
 
 def points(panel: Axes, codes: Array, paint: str | Array) -> Axes:
     """Codes as dots of one colour or of one each, in a random order, so that no class hides another."""
-    shown = np.random.default_rng(0).permutation(sampled(np.arange(len(codes)), MOST_POINTS))
+    shown = np.random.default_rng(0).permutation(sampled(np.arange(len(codes)), MAX_POINTS))
     if len(shown) < len(codes):
         note(panel, word("some_rows", shown=len(shown), all=len(codes)))
     look, whole = dots(len(shown)), not panel.get_autoscale_on()

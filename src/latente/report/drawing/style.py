@@ -12,7 +12,7 @@ from matplotlib.patheffects import withStroke
 from numpy.typing import NDArray
 
 Array = NDArray[Any]
-Law = tuple[Array, Array, Array]
+NormalMixture = tuple[Array, Array, Array]
 
 INK, MUTED, LINE, FAINT, PAPER = "#1f2933", "#66717e", "#c3cad2", "#eceff2", "#ffffff"
 GIVEN, MADE, WARM = "#7d8894", "#0b6fb8", "#c8443c"
@@ -53,8 +53,8 @@ STYLE: dict[str, Any] = {
     "svg.hashsalt": "latente",
     "text.parse_math": False,  # a dollar in the name of a column is a dollar
 }
-MOST_POINTS = 20_000
-MOST_VECTOR_POINTS = 60  # beyond them, dots are pixels in vector figures: 250 bytes a dot add up
+MAX_POINTS = 20_000
+MAX_VECTOR_POINTS = 60  # beyond them, dots are pixels in vector figures: 250 bytes a dot add up
 
 
 def say(panel: Axes, text: str) -> Axes:
@@ -87,7 +87,7 @@ def dots(count: int) -> dict[str, Any]:
     """Size and opacity of ``count`` points: the more there are, the smaller and fainter each."""
     size = float(np.clip(16000 / max(count, 1), 3.0, 26.0))
     opacity = float(np.clip(30 / math.sqrt(max(count, 1)), 0.4, 0.8))
-    return {"s": size, "alpha": opacity, "linewidths": 0, "rasterized": count > MOST_VECTOR_POINTS}
+    return {"s": size, "alpha": opacity, "linewidths": 0, "rasterized": count > MAX_VECTOR_POINTS}
 
 
 def limits(values: Array, share: float = 98.0, margin: float = 0.08) -> tuple[float, float]:

@@ -10,10 +10,10 @@ from matplotlib.axis import Axis
 from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
-from latente.report.drawing.style import GIVEN, LINE, MADE, MOST_POINTS, Array, dots, limits, note, sampled, say, short
+from latente.report.drawing.style import GIVEN, LINE, MADE, MAX_POINTS, Array, dots, limits, note, sampled, say, short
 from latente.words import amount, word
 
-MOST_LEVELS = 8
+MAX_LEVELS = 8
 STEPS = [1, 2, 2.5, 5, 10]  # between marks, so that 1 and 100% have one
 ROOM = 21  # letters of the marks below a small panel
 
@@ -105,7 +105,7 @@ def against(panel: Axes, original: Array, reconstructed: Array, fit: float, date
 
 def few(values: Array, most: int = 12) -> Array:
     """The distinct values of a column that has few of them, sorted; of any other, none."""
-    distinct = np.unique(values[:MOST_POINTS])
+    distinct = np.unique(values[:MAX_POINTS])
     return distinct if 1 < len(distinct) <= most else distinct[:0]
 
 
@@ -165,7 +165,7 @@ def counts(values: Array, names: list[str]) -> Array:
     return np.bincount(np.array(found, dtype=np.intp), minlength=len(names) + 1).astype(float)
 
 
-def common(values: Array, most: int = MOST_LEVELS) -> list[str]:
+def common(values: Array, most: int = MAX_LEVELS) -> list[str]:
     """The most common levels of a column, the first one first."""
     kinds, index = np.unique([str(value) for value in values if value is not None], return_inverse=True)
     order = np.argsort(-np.bincount(index, minlength=len(kinds)), kind="stable")

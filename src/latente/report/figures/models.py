@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import SubFigure
 
 from latente.report.drawing import maps, sheets
-from latente.report.drawing.style import MADE, WARM, Array, Law
+from latente.report.drawing.style import MADE, WARM, Array, NormalMixture
 from latente.report.figures.canvas import new_figure, styled
 
 _STRIP, _MAP_SHAPE = 8, 0.52
@@ -41,7 +41,7 @@ def ae_beside_vae(
     vae: Side,
     classes: Array | None = None,
     *,
-    law: Law | None = None,
+    law: NormalMixture | None = None,
     titles: tuple[str, str] = ("Autoencoder", "Variational autoencoder"),
 ) -> list[Axes]:
     """Both models on the same pictures: reconstructions, decoded random codes, and the map of their codes.
@@ -67,7 +67,7 @@ def ae_beside_vae(
     return figure.axes
 
 
-def _half(half: SubFigure, originals: Array, side: Side, classes: Array | None, law: Law | None) -> None:
+def _half(half: SubFigure, originals: Array, side: Side, classes: Array | None, law: NormalMixture | None) -> None:
     """One model: two rows of reconstructions, two of random draws, and the map of its codes."""
     height, width = sheets.channels_last(originals).shape[1:3]
     strip = 2 * height / (_STRIP * width)

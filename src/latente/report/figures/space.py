@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from latente.report.drawing import maps, style, tables
-from latente.report.drawing.style import FAINT, GIVEN, MADE, WARM, Array, Law
+from latente.report.drawing.style import FAINT, GIVEN, MADE, WARM, Array, NormalMixture
 from latente.report.figures.canvas import new_figure, short, styled
 from latente.words import amount, word
 
@@ -21,7 +21,7 @@ def latent_map(
     colours: Array | None = None,
     labels: Sequence[str] | None = None,
     *,
-    law: Law | None = None,
+    law: NormalMixture | None = None,
     title: str = "",
     colour_name: str = "",
     axis_names: tuple[str, str] = ("z₁", "z₂"),
@@ -48,7 +48,7 @@ def latent_map(
         'z₁'
     """
     if ax is None:
-        ax = _places(1, 4.9, has_key=colours is not None or len(codes) > style.MOST_POINTS)[0]
+        ax = _places(1, 4.9, has_key=colours is not None or len(codes) > style.MAX_POINTS)[0]
         latent_map(codes, colours, labels, law=law, title=title, colour_name=colour_name, axis_names=axis_names, ax=ax)
         return _beside(ax)
     seen = np.isfinite(codes).all(axis=1)
@@ -59,7 +59,7 @@ def latent_map(
         return style.say(ax, word("no_codes"))
     if colours is not None:
         return _coloured(ax, codes, colours, labels, colour_name)
-    return maps.points(ax, codes, MADE) if len(codes) <= style.MOST_POINTS else maps.hexagons(ax, codes)
+    return maps.points(ax, codes, MADE) if len(codes) <= style.MAX_POINTS else maps.hexagons(ax, codes)
 
 
 @styled
@@ -67,7 +67,7 @@ def latent_maps(
     codes: Array,
     colours: Mapping[str, Array],
     *,
-    law: Law | None = None,
+    law: NormalMixture | None = None,
     axis_names: tuple[str, str] = ("z₁", "z₂"),
 ) -> list[Axes]:
     """The same map in several colourings, a small panel each.

@@ -1,4 +1,4 @@
-"""Columns whose values stand in cells: the cells side by side, and a law in which columns are independent given a code."""
+"""Columns whose values stand in bins: the bins side by side, and a law in which columns are independent given a code."""
 
 from __future__ import annotations
 
@@ -14,59 +14,59 @@ from latente.errors import ModelError
 from latente.model.distributions import FieldsDistribution, Intervals, full_precision
 from latente.model.likelihoods import Likelihood
 from latente.model.parts import register
-from latente.rows import Cells, Rows
+from latente.rows import Bins, Rows
 
-FREE_CELLS = 16  # as many are each by itself
-FEW_CELLS, FEW_NUMBERS = 16, 64  # up to which cells, or what describes them, are written out and not looked up
-LEAST_HATS, MOST_HATS = 6, 24
+FREE_BINS = 16  # as many are each by itself
+FEW_BINS, FEW_NUMBERS = 16, 64  # up to which bins, or what describes them, are written out and not looked up
+MIN_HATS, MAX_HATS = 6, 24
 NEVER = -1e4  # a logit so low that its probability is 0, and so high that sums with it are numbers
-SLACK = 1e-4  # of a mean cell's width, for rounding
-OFTEN = 200.0  # rows of a cell that is by itself, however many there are
+SLACK = 1e-4  # of a mean bin's width, for rounding
+OFTEN = 200.0  # rows of a bin that is by itself, however many there are
 
 
 class Slices(NamedTuple):
-    """What is left of a column's cells when only some values are allowed, all [slices].
+    """What is left of a column's bins when only some values are allowed, all [slices].
 
     Attributes:
-        cell: of which cell each is. log_share: of the cell's probability. low, high: its ends.
+        bin: of which bin each is. log_share: of the bin's probability. low, high: its ends.
     """
 
-    cell: Tensor
+    bin: Tensor
     log_share: Tensor
     low: Tensor
     high: Tensor
 
 
 class Group(NamedTuple):
-    """Columns with about as many cells each: what is computed of their cells is one product, and not one for each column.
+    """Columns with about as many bins each: what is computed of their bins is one product, and not one for each column.
 
     Attributes:
         columns: which they are.
-        cells: M, of the column that has most; the others are padded.
-        rank: R, how many numbers describe something of each cell (see :func:`_basis`); M where each is by itself.
+        bins: M, of the column that has most; the others are padded.
+        rank: R, how many numbers describe something of each bin (see :func:`_basis`); M where each is by itself.
     """
 
     columns: tuple[int, ...]
-    cells: int
+    bins: int
     rank: int
 
 
-class CellTable(nn.Module):
-    """The cells of F columns side by side, padded to the M of the column that has most.
+class BinTable(nn.Module):
+    """The bins of F columns side by side, padded to the M of the column that has most.
 
     Attributes:
         counts: how many each column has. ranks: how many numbers describe something of each of them (see :func:`_basis`).
-        groups: the columns in groups of about as many cells. where: of each column its group, and its place in there.
+        groups: the columns in groups of about as many bins. where: of each column its group, and its place in there.
         order: the columns as the groups have them, one group after the other, [F]. back: the inverse of that, [F].
-        edges: between neighbouring cells, [F, M - 1]. low, high, density (whether it is a continuous stretch): [F, M].
-        log_size: what is subtracted from the logarithm of a cell's probability to have that of a value in it, [F, M].
-        log_below, log_above: the same for a value that is in no cell, below or above its nearest one, [F, M].
-        spacing: mean width of a cell, [F]. step: of the grid; 0 where there is none, [F].
-        tolerance: by how much a value in a cell may seem to be outside, [F].
+        edges: between neighbouring bins, [F, M - 1]. low, high, density (whether it is a continuous stretch): [F, M].
+        log_size: what is subtracted from the logarithm of a bin's probability to have that of a value in it, [F, M].
+        log_below, log_above: the same for a value that is in no bin, below or above its nearest one, [F, M].
+        spacing: mean width of a bin, [F]. step: of the grid; 0 where there is none, [F].
+        tolerance: by how much a value in a bin may seem to be outside, [F].
         starts, unseen: in the order of the groups, where each column begins in the table of its group, and where in it is a
             value that was not seen, [F, 1]. That table has M + 1 rows for each column, or for all of them together where these
-            are a few cells by themselves (see :meth:`described`).
-        highest: the end of the last cell of each column, [F].
+            are a few bins by themselves (see :meth:`described`).
+        highest: the end of the last bin of each column, [F].
     """
 
     edges: Tensor
@@ -85,16 +85,16 @@ class CellTable(nn.Module):
     unseen: Tensor
     highest: Tensor
 
-    def __init__(self, cells: Sequence[Cells], nominal: Sequence[bool], steps: Sequence[float] = ()) -> None:
+    def __init__(self, bins: Sequence[Bins], nominal: Sequence[bool], steps: Sequence[float] = ()) -> None:
         super().__init__()
-        cells, steps = [Cells(*each) for each in cells], steps or [0.0] * len(cells)
-        tables = [_table(each, unordered, step) for each, unordered, step in zip(cells, nominal, steps, strict=True)]
+        bins, steps = [Bins(*each) for each in bins], steps or [0.0] * len(bins)
+        tables = [_table(each, unordered, step) for each, unordered, step in zip(bins, nominal, steps, strict=True)]
         self.counts = [table.shape[1] for table in tables]
         M = max(self.counts)
         stacked = torch.stack([F.pad(table, (0, M - table.shape[1])) for table in tables], 1)
         edges = [(table[1, :-1] + table[0, 1:]) / 2 for table in tables]
-        size = [F.pad(torch.tensor(each.size), (0, M - len(each.size)), value=1.0) for each in cells]
-        spacing, step = torch.tensor([_spacing(each) for each in cells]), torch.tensor(steps)
+        size = [F.pad(torch.tensor(each.size), (0, M - len(each.size)), value=1.0) for each in bins]
+        spacing, step = torch.tensor([_spacing(each) for each in bins]), torch.tensor(steps)
         values = {
             "edges": torch.stack([F.pad(edge, (0, M - 1 - len(edge)), value=math.inf) for edge in edges]),
             **dict(zip(("low", "high", "log_size", "log_below", "log_above"), stacked, strict=True)),
@@ -106,7 +106,7 @@ class CellTable(nn.Module):
         for name, value in values.items():
             self.register_buffer(name, value.to(torch.get_default_dtype()), persistent=False)
         self.register_buffer("density", torch.stack(size) == 0, persistent=False)
-        self._group([_basis(rows, unordered) for (*_, rows), unordered in zip(cells, nominal, strict=True)])
+        self._group([_basis(rows, unordered) for (*_, rows), unordered in zip(bins, nominal, strict=True)])
 
     def _group(self, bases: Sequence[Tensor | None]) -> None:
         """Put the columns in groups, and keep what each group has in common."""
@@ -120,9 +120,9 @@ class CellTable(nn.Module):
             alike = basis is None and described is not None
             self.register_buffer(f"basis_{g}", basis, persistent=False)
             self.register_buffer(f"described_{g}", described, persistent=False)
-            begin = [0 if alike else place * (group.cells + 1) for place in range(len(group.columns))]
+            begin = [0 if alike else place * (group.bins + 1) for place in range(len(group.columns))]
             starts += begin
-            unseen += [start + group.cells for start in begin]
+            unseen += [start + group.bins for start in begin]
         order = torch.tensor([f for group in self.groups for f in group.columns])
         places = {"starts": torch.tensor(starts).unsqueeze(1), "unseen": torch.tensor(unseen).unsqueeze(1)}
         for name, value in {"order": order, "back": torch.argsort(order), **places}.items():
@@ -132,7 +132,7 @@ class CellTable(nn.Module):
         return len(self.counts)
 
     def basis(self, f: int) -> Tensor | None:
-        """What a column's cells have in common, [cells, rank]; None where each is by itself."""
+        """What a column's bins have in common, [bins, rank]; None where each is by itself."""
         g, place = self.where[f]
         basis = self._basis_of(g)
         return None if basis is None else basis[place, : self.counts[f], : self.ranks[f]]
@@ -142,17 +142,17 @@ class CellTable(nn.Module):
         return basis
 
     def spread(self, f: int, coefficients: Tensor) -> Tensor:
-        """What each of a column's cells has, [..., cells], by what its basis has, [..., rank]."""
+        """What each of a column's bins has, [..., bins], by what its basis has, [..., rank]."""
         basis = self.basis(f)
         return coefficients if basis is None else coefficients @ basis.T
 
     def spread_group(self, g: int, vectors: Tensor) -> Tensor:
-        """The vectors of the cells of a group's columns, [columns, M, W], by those of its basis, [columns, R, W]."""
+        """The vectors of the bins of a group's columns, [columns, M, W], by those of its basis, [columns, R, W]."""
         basis = self._basis_of(g)
         return vectors if basis is None else torch.bmm(basis, vectors)
 
     def group_logits(self, g: int, coefficients: Tensor, base: Tensor) -> Tensor:
-        """Logits of a group's columns' cells, [columns, N, R] to [columns, N, M], beside those in ``base`` [columns, M]."""
+        """Logits of a group's columns' bins, [columns, N, R] to [columns, N, M], beside those in ``base`` [columns, M]."""
         basis = self._basis_of(g)
         coefficients, base = full_precision(coefficients), base.unsqueeze(1)
         if basis is None:
@@ -161,10 +161,10 @@ class CellTable(nn.Module):
             return torch.baddbmm(base, coefficients, basis.mT)
 
     def described(self, g: int) -> Tensor | None:
-        """What stands for each cell of a group's columns, and behind all cells of a column for "not seen": [rows, R + 1].
+        """What stands for each bin of a group's columns, and behind all bins of a column for "not seen": [rows, R + 1].
 
-        Cells that have something in common are described by their basis, and a few that have not by a 1 in a place of their
-        own; None where that is many numbers, for then to look each cell up takes less time and memory.
+        Bins that have something in common are described by their basis, and a few that have not by a 1 in a place of their
+        own; None where that is many numbers, for then to look each bin up takes less time and memory.
         """
         described: Tensor | None = getattr(self, f"described_{g}")
         return described
@@ -175,7 +175,7 @@ class CellTable(nn.Module):
         return values[g][place]
 
     def index(self, x: Tensor) -> Tensor:
-        """In which cell each value is, [B, F] to [B, F]."""
+        """In which bin each value is, [B, F] to [B, F]."""
         return torch.searchsorted(self.edges, x.T.contiguous(), right=True).T
 
     def column_index(self, f: int, value: Tensor) -> Tensor:
@@ -187,7 +187,7 @@ class CellTable(nn.Module):
         return self._split(values.index_select(0, self.order))
 
     def places(self, index: Tensor, mask: Tensor | None) -> tuple[Tensor, ...]:
-        """Where the cells [B, F] are in the tables of their groups (see :meth:`described`), of each group [columns, B]."""
+        """Where the bins [B, F] are in the tables of their groups (see :meth:`described`), of each group [columns, B]."""
         places = index.T.index_select(0, self.order) + self.starts
         return self._split(places if mask is None else torch.where(mask.T.index_select(0, self.order), places, self.unseen))
 
@@ -195,15 +195,15 @@ class CellTable(nn.Module):
         return torch.split(values, [len(group.columns) for group in self.groups])
 
     def log_size_of(self, x: Tensor, index: Tensor) -> Tensor:
-        """What is subtracted from the logarithms of the probabilities of the values' cells, [B, F].
+        """What is subtracted from the logarithms of the probabilities of the values' bins, [B, F].
 
-        Of a value in a cell it is the logarithm of the cell's size. What is in none was never seen: of n + 1 values each is as
-        likely to be the smallest, so that all such values have 2 / (n + 1) of a cell's probability, one half those below it and
-        one half those above. There they share alike, up to the next cell; beyond the last one their law falls as the square of
+        Of a value in a bin it is the logarithm of the bin's size. What is in none was never seen: of n + 1 values each is as
+        likely to be the smallest, so that all such values have 2 / (n + 1) of a bin's probability, one half those below it and
+        one half those above. There they share alike, up to the next bin; beyond the last one their law falls as the square of
         the distance. So probabilities over all values still sum to at most 1.
 
-        In training a value in no cell counts as one in the nearest. To the gradient all this is constant, and there are few
-        such values: the cells were made from these rows, or of very many from a part of them.
+        In training a value in no bin counts as one in the nearest. To the gradient all this is constant, and there are few
+        such values: the bins were made from these rows, or of very many from a part of them.
         """
         if self.training:
             return self.log_size.gather(1, index.T).T
@@ -216,21 +216,21 @@ class CellTable(nn.Module):
 
     def densities(self, x: Tensor) -> Tensor:
         """Which values [B, F] have a density, and not a probability: those of continuous stretches, and without a grid those
-        that are in no cell.
+        that are in no bin.
         """
         index = self.index(x)
         return self.density.gather(1, index.T).T | (self._outside(x, index)[1] & (self.step == 0))
 
     def _outside(self, x: Tensor, index: Tensor) -> tuple[Tensor, Tensor]:
-        """How far values are from their nearest cells, with a sign, and whether they are in none, [B, F]."""
+        """How far values are from their nearest bins, with a sign, and whether they are in none, [B, F]."""
         low, high = (table.gather(1, index.T).T for table in (self.low, self.high))
         outside = x - x.clamp(low, high)
         return outside, outside.abs() > self.tolerance
 
     def draw(self, f: int, logits: Tensor, u: Tensor, ends: tuple[Tensor, Tensor] | None = None) -> Tensor:
-        """The values at which the distribution functions of [..., cells] are ``u``, uniform in [0, 1): inverse sampling.
+        """The values at which the distribution functions of [..., bins] are ``u``, uniform in [0, 1): inverse sampling.
 
-        ``ends``: of what the logits are of, where that is not the column's own cells.
+        ``ends``: of what the logits are of, where that is not the column's own bins.
         """
         reached = torch.softmax(logits, -1).cumsum(-1)
         index = torch.searchsorted(reached, u.unsqueeze(-1) * reached[..., -1:], right=True)
@@ -242,7 +242,7 @@ class CellTable(nn.Module):
         return torch.lerp(low[index], high[index], within.squeeze(-1).clamp(0.0, 1.0))
 
     def within(self, f: int, intervals: Intervals) -> Slices:
-        """What is left of a column's cells where its value must lie in one of these intervals, ends included."""
+        """What is left of a column's bins where its value must lie in one of these intervals, ends included."""
         every = [self._sliced(f, bottom, top) for bottom, top in intervals]
         return Slices(*(torch.cat(parts) for parts in zip(*every, strict=True)))
 
@@ -259,63 +259,63 @@ class CellTable(nn.Module):
         return Slices(torch.arange(count), share.log(), first, last)
 
     def middle(self, f: int) -> Tensor:
-        """Middles of one column's cells."""
+        """Middles of one column's bins."""
         count = self.counts[f]
         return (self.low[f, :count] + self.high[f, :count]) / 2
 
 
-class CellEmbedding(nn.Module):
-    """A vector for each cell, alike for neighbours, and for each column's "not seen", which begins at 0.
+class BinEmbedding(nn.Module):
+    """A vector for each bin, alike for neighbours, and for each column's "not seen", which begins at 0.
 
     Args:
-        cells: of the columns.
+        bins: of the columns.
         width: of the vectors. scale: their standard deviation at the start.
     """
 
-    def __init__(self, cells: CellTable, width: int, scale: float) -> None:
+    def __init__(self, bins: BinTable, width: int, scale: float) -> None:
         super().__init__()
-        self.cells = cells
-        shapes = [(len(group.columns), group.rank, width) for group in cells.groups]
+        self.bins = bins
+        shapes = [(len(group.columns), group.rank, width) for group in bins.groups]
         self.vectors = nn.ParameterList(scale * torch.randn(shape) for shape in shapes)
-        self.unseen = nn.Parameter(torch.zeros(len(cells), width))
+        self.unseen = nn.Parameter(torch.zeros(len(bins), width))
 
     def coefficients(self, f: int) -> Tensor:
         """What one column's vectors are made of, [rank, W]."""
-        return self.cells.column(f, list(self.vectors))[: self.cells.ranks[f]]
+        return self.bins.column(f, list(self.vectors))[: self.bins.ranks[f]]
 
     def of(self, f: int, index: Tensor) -> Tensor:
-        """The vectors of one column's cells of any shape, [..., W]; beyond the last cell is "not seen"."""
-        of_cells = self.cells.spread(f, self.coefficients(f).mT).mT
-        return F.embedding(index, torch.cat([of_cells, self.unseen[f : f + 1]]))
+        """The vectors of one column's bins of any shape, [..., W]; beyond the last bin is "not seen"."""
+        of_bins = self.bins.spread(f, self.coefficients(f).mT).mT
+        return F.embedding(index, torch.cat([of_bins, self.unseen[f : f + 1]]))
 
     def in_groups(self, index: Tensor, mask: Tensor | None) -> Tensor:
-        """The vectors of rows' cells [B, F], and of "not seen" where ``mask`` is False, with the columns in the order of the
+        """The vectors of rows' bins [B, F], and of "not seen" where ``mask`` is False, with the columns in the order of the
         groups, [B, F, W].
         """
         return torch.cat(self._of_groups(index, mask)).transpose(0, 1)
 
     def forward(self, index: Tensor, mask: Tensor | None = None) -> Tensor:
-        """The vectors of rows' cells, and of "not seen" where ``mask`` is False, [B, F] to [B, F, W]."""
+        """The vectors of rows' bins, and of "not seen" where ``mask`` is False, [B, F] to [B, F, W]."""
         columns = [each.unbind(0) for each in self._of_groups(index, mask)]
-        return torch.stack([self.cells.column(f, columns) for f in range(len(self.cells))], 1)
+        return torch.stack([self.bins.column(f, columns) for f in range(len(self.bins))], 1)
 
     def _of_groups(self, index: Tensor, mask: Tensor | None) -> list[Tensor]:
-        """Of each group the vectors of its columns' cells, [columns, B, W]."""
-        places, unseen = self.cells.places(index, mask), self.cells.by_group(self.unseen)
+        """Of each group the vectors of its columns' bins, [columns, B, W]."""
+        places, unseen = self.bins.places(index, mask), self.bins.by_group(self.unseen)
         return [self._of_group(*each) for each in zip(range(len(places)), places, unseen, strict=True)]
 
     def _of_group(self, g: int, places: Tensor, unseen: Tensor) -> Tensor:
-        described = self.cells.described(g)
+        described = self.bins.described(g)
         if described is None:
-            vectors = self.cells.spread_group(g, self.vectors[g])
+            vectors = self.bins.spread_group(g, self.vectors[g])
             return F.embedding(places, torch.cat([vectors, unseen.unsqueeze(1)], 1).flatten(0, 1))
         said = described.index_select(0, places.flatten()).view(*places.shape, -1)
         return torch.bmm(said, torch.cat([self.vectors[g], unseen.unsqueeze(1)], 1))
 
 
-def _table(cells: Cells, unordered: bool, step: float) -> Tensor:
-    """A column's cells as :class:`CellTable` has them: low, high, log_size, log_below and log_above, [5, cells]."""
-    low, high, size, rows = torch.tensor(cells, dtype=torch.float64)
+def _table(bins: Bins, unordered: bool, step: float) -> Tensor:
+    """A column's bins as :class:`BinTable` has them: low, high, log_size, log_below and log_above, [5, bins]."""
+    low, high, size, rows = torch.tensor(bins, dtype=torch.float64)
     seen = float(rows.sum())
     never = 0.0 if unordered or not seen else min(0.5, 2 / (seen + 1))  # of levels there are no others
     log_size = torch.where(size > 0, size, high - low).clamp_min(1e-12).log() - math.log1p(-never)
@@ -325,23 +325,23 @@ def _table(cells: Cells, unordered: bool, step: float) -> Tensor:
         between = ((between / step - alone[1:] - alone[:-1]).round() / 2).ceil().clamp_min(1)
     else:
         between = (between / 2).clamp_min(1e-12)
-    tail = torch.tensor([_spacing(cells) / (step or 1.0)], dtype=torch.float64)
+    tail = torch.tensor([_spacing(bins) / (step or 1.0)], dtype=torch.float64)
     log_never = math.log(max(never, 1e-12) / 2)
     return torch.stack(
         [low, high, log_size, *(torch.cat(side).log() - log_never for side in ((tail, between), (between, tail)))]
     )
 
 
-def _spacing(cells: Cells) -> float:
-    return max(1e-12, cells.high[-1] - cells.low[0]) / len(cells.low)
+def _spacing(bins: Bins) -> float:
+    return max(1e-12, bins.high[-1] - bins.low[0]) / len(bins.low)
 
 
 def _groups(counts: Sequence[int], alone: Sequence[bool], ranks: Sequence[int]) -> list[Group]:
-    """Columns with a basis, or without one, of which none has more than twice the cells of another, but for small ones."""
+    """Columns with a basis, or without one, of which none has more than twice the bins of another, but for small ones."""
     groups: list[list[int]] = []
     for f in sorted(range(len(counts)), key=lambda f: (alone[f], counts[f])):
         first = groups[-1][0] if groups else f
-        if groups and alone[f] == alone[first] and counts[f] <= max(FREE_CELLS, 2 * counts[first]):
+        if groups and alone[f] == alone[first] and counts[f] <= max(FREE_BINS, 2 * counts[first]):
             groups[-1].append(f)
         else:
             groups.append([f])
@@ -350,46 +350,46 @@ def _groups(counts: Sequence[int], alone: Sequence[bool], ranks: Sequence[int]) 
 
 def _stacked(bases: Sequence[Tensor | None], group: Group) -> Tensor | None:
     """The bases of a group's columns, padded with 0: [columns, M, R]."""
-    shape = (group.cells, group.rank)
+    shape = (group.bins, group.rank)
     padded = [F.pad(b, (0, shape[1] - b.shape[1], 0, shape[0] - b.shape[0])) for b in bases if b is not None]
     return torch.stack(padded) if padded else None
 
 
 def _described(basis: Tensor | None, group: Group) -> Tensor | None:
-    """What stands for each cell, and for "not seen" (see :meth:`CellTable.described`)."""
-    if group.rank > (FEW_CELLS if basis is None else FEW_NUMBERS):
+    """What stands for each bin, and for "not seen" (see :meth:`BinTable.described`)."""
+    if group.rank > (FEW_BINS if basis is None else FEW_NUMBERS):
         return None
     if basis is None:
-        return torch.eye(group.cells + 1)
+        return torch.eye(group.bins + 1)
     described = F.pad(basis, (0, 1, 0, 1))
     described[:, -1, -1] = 1
     return described.flatten(0, 1)
 
 
 def _basis(rows: Sequence[float], unordered: bool) -> Tensor | None:
-    """What cells that are neighbours have in common, [cells, rank]; None where each is by itself.
+    """What bins that are neighbours have in common, [bins, rank]; None where each is by itself.
 
-    Hat functions over the cells' order (the piecewise-linear encoding of Gorishniy et al. 2022), and an indicator of its own
-    for each cell that was seen often enough to tell: with one for every cell, a model of 8,000 rows learns them by heart.
+    Hat functions over the bins' order (the piecewise-linear encoding of Gorishniy et al. 2022), and an indicator of its own
+    for each bin that was seen often enough to tell: with one for every bin, a model of 8,000 rows learns them by heart.
 
     Args:
-        rows: from how many rows each cell was made.
-        unordered: the cells are levels, of which no two are neighbours.
+        rows: from how many rows each bin was made.
+        unordered: the bins are levels, of which no two are neighbours.
     """
-    if unordered or len(rows) <= FREE_CELLS:
+    if unordered or len(rows) <= FREE_BINS:
         return None
-    count = min(MOST_HATS, max(LEAST_HATS, round(math.sqrt(sum(rows)) / 3)))  # by what so many rows can tell
+    count = min(MAX_HATS, max(MIN_HATS, round(math.sqrt(sum(rows)) / 3)))  # by what so many rows can tell
     place = torch.linspace(0, count - 1, len(rows)).unsqueeze(1)
     hats = F.relu(1 - (place - torch.arange(count)).abs())
-    return torch.cat([hats, torch.eye(len(rows))[:, [cell for cell, n in enumerate(rows) if n >= OFTEN]]], 1)
+    return torch.cat([hats, torch.eye(len(rows))[:, [place for place, n in enumerate(rows) if n >= OFTEN]]], 1)
 
 
-class OfCells(Likelihood):
-    """Base: a law over the cells of each column.
+class HistogramLikelihood(Likelihood):
+    """Base: a law over the bins of each column.
 
     Args:
         shape: (F,).
-        cells: of each column.
+        bins: of each column.
         levels: for each column its number of levels, 0 for one of numbers; () where all are numbers.
         steps: of the grid that each column's values are on, 0 where there is none; () where no column has one.
     """
@@ -397,38 +397,38 @@ class OfCells(Likelihood):
     takes_levels = True
 
     def __init__(
-        self, shape: tuple[int, ...], cells: Sequence[Cells], levels: tuple[int, ...] = (), steps: tuple[float, ...] = ()
+        self, shape: tuple[int, ...], bins: Sequence[Bins], levels: tuple[int, ...] = (), steps: tuple[float, ...] = ()
     ) -> None:
         super().__init__(shape)
-        if len(cells) != self.size:
-            raise ModelError(f"cells are needed for each of the {self.size} columns, not for {len(cells)}")
+        if len(bins) != self.size:
+            raise ModelError(f"bins are needed for each of the {self.size} columns, not for {len(bins)}")
         self.nominal = [bool(count) for count in levels] or [False] * self.size
-        self.cells = CellTable(cells, self.nominal, steps)
+        self.bins = BinTable(bins, self.nominal, steps)
 
     def densities(self, x: Tensor) -> Tensor:
-        return self.cells.densities(x.flatten(1))
+        return self.bins.densities(x.flatten(1))
 
     def independent(self, train: Rows, held_out: Rows) -> Tensor:
-        """Frequencies of the cells, each counted as if seen half a time more than it was."""
-        index = self.cells.index(held_out.x)
+        """Frequencies of the bins, each counted as if seen half a time more than it was."""
+        index = self.bins.index(held_out.x)
         logs = [frequencies.log()[level] for frequencies, level in zip(self.frequencies(train), index.unbind(1), strict=True)]
-        value = torch.stack(logs, 1) - self.cells.log_size_of(held_out.x, index)
+        value = torch.stack(logs, 1) - self.bins.log_size_of(held_out.x, index)
         return (value if held_out.mask is None else value.masked_fill(~held_out.mask, 0.0)).sum(1)
 
     def frequencies(self, rows: Rows) -> list[Tensor]:
-        """How often each column's cells occur among what was seen."""
-        index = self.cells.index(rows.x)
+        """How often each column's bins occur among what was seen."""
+        index = self.bins.index(rows.x)
         found = []
-        for f, count in enumerate(self.cells.counts):
+        for f, count in enumerate(self.bins.counts):
             seen = index[:, f] if rows.mask is None else index[rows.mask[:, f], f]
             counts = torch.bincount(seen, minlength=count).float() + 0.5
             found.append(counts / counts.sum())
         return found
 
     def empty(self) -> list[Tensor]:
-        """Of each group logits of its columns' cells, [columns, M]: 0, and where a column has no cell what is never drawn."""
-        counts, groups = self.cells.counts, self.cells.groups
-        there = [torch.arange(group.cells) < torch.tensor([counts[f] for f in group.columns]).unsqueeze(1) for group in groups]
+        """Of each group logits of its columns' bins, [columns, M]: 0, and where a column has no bin what is never drawn."""
+        counts, groups = self.bins.counts, self.bins.groups
+        there = [torch.arange(group.bins) < torch.tensor([counts[f] for f in group.columns]).unsqueeze(1) for group in groups]
         return [torch.zeros(each.shape).masked_fill(~each, NEVER) for each in there]
 
     @property
@@ -437,8 +437,8 @@ class OfCells(Likelihood):
         raise NotImplementedError
 
     def base_of(self, f: int) -> Tensor:
-        """What stands beside a column's logits, [cells]."""
-        return self.cells.column(f, self.bases)[: self.cells.counts[f]]
+        """What stands beside a column's logits, [bins]."""
+        return self.bins.column(f, self.bases)[: self.bins.counts[f]]
 
     @torch.no_grad()
     def start(self, rows: Rows, residual: Tensor, resolution: Tensor) -> None:
@@ -450,12 +450,12 @@ class OfCells(Likelihood):
         """A column's mean, or its most likely level."""
         if self.nominal[f]:
             return logits.argmax(-1).to(logits.dtype)
-        return torch.softmax(logits, -1) @ self.cells.middle(f).to(logits.dtype)
+        return torch.softmax(logits, -1) @ self.bins.middle(f).to(logits.dtype)
 
     def average(self, values: Tensor, weights: Tensor) -> Tensor:
         """Weighted means over K of values [K, B, F]; of levels, what has most of the weight. [B, F]."""
         mean = (weights.unsqueeze(-1) * values).sum(0)
-        for f, count in enumerate(self.cells.counts):
+        for f, count in enumerate(self.bins.counts):
             if self.nominal[f]:
                 votes = weights.new_zeros(values.shape[1], count)
                 votes.scatter_add_(1, values[..., f].long().T, weights.T)
@@ -464,45 +464,45 @@ class OfCells(Likelihood):
 
 
 def log_softmax_at(logits: Tensor, index: Tensor) -> Tensor:
-    """Logarithms of the probabilities of one cell each: logits [..., N, cells] and index [..., N] to [..., N]."""
+    """Logarithms of the probabilities of one bin each: logits [..., N, bins] and index [..., N] to [..., N]."""
     index = index.expand(logits.shape[:-1])
-    if logits.shape[-1] > FEW_CELLS:
+    if logits.shape[-1] > FEW_BINS:
         return torch.log_softmax(logits, -1).gather(-1, index.unsqueeze(-1)).squeeze(-1)
     # Along a last axis of a few numbers, torch's kernel for processors takes ten times as long for each of them.
     return torch.log_softmax(logits.mT.contiguous(), -2).gather(-2, index.unsqueeze(-2)).squeeze(-2)
 
 
-def grouped_log_prob(cells: CellTable, logits: Sequence[Tensor], index: Tensor) -> Tensor:
-    """Logarithms of the probabilities of each column's cell: by group the logits [columns, K, B, M], and the cells [B, F], to
+def grouped_log_prob(bins: BinTable, logits: Sequence[Tensor], index: Tensor) -> Tensor:
+    """Logarithms of the probabilities of each column's bin: by group the logits [columns, K, B, M], and the bins [B, F], to
     [K, B, F].
     """
-    logs = [log_softmax_at(each, level.unsqueeze(1)) for each, level in zip(logits, cells.by_group(index.T), strict=True)]
-    return torch.cat(logs).index_select(0, cells.back).movedim(0, -1)
+    logs = [log_softmax_at(each, level.unsqueeze(1)) for each, level in zip(logits, bins.by_group(index.T), strict=True)]
+    return torch.cat(logs).index_select(0, bins.back).movedim(0, -1)
 
 
-class CellFields(FieldsDistribution):
-    """Columns that are independent given a code, by the logits of their cells: of each group [columns, K, B, M]."""
+class HistogramFields(FieldsDistribution):
+    """Columns that are independent given a code, by the logits of their bins: of each group [columns, K, B, M]."""
 
-    def __init__(self, part: OfCells, grouped: Sequence[Tensor]) -> None:
+    def __init__(self, part: HistogramLikelihood, grouped: Sequence[Tensor]) -> None:
         self.part, self.grouped = part, grouped
 
     @property
     def logits(self) -> list[Tensor]:
-        """Of each column, [K, B, cells]."""
-        cells = self.part.cells
-        return [cells.column(f, self.grouped)[..., :count] for f, count in enumerate(cells.counts)]
+        """Of each column, [K, B, bins]."""
+        bins = self.part.bins
+        return [bins.column(f, self.grouped)[..., :count] for f, count in enumerate(bins.counts)]
 
     def field_log_prob(self, x: Tensor) -> Tensor:
-        cells = self.part.cells
-        index = cells.index(x)
-        return grouped_log_prob(cells, self.grouped, index) - cells.log_size_of(x, index)
+        bins = self.part.bins
+        index = bins.index(x)
+        return grouped_log_prob(bins, self.grouped, index) - bins.log_size_of(x, index)
 
     def bin_probabilities(self, ends: Sequence[Tensor]) -> Tensor:
-        """As in the base class; a field's bins are its cells."""
+        """As in the base class; a field's bins are its bins."""
         return torch.cat([torch.softmax(logits, -1) for logits in self.logits], -1).squeeze(1)
 
     def sample(self) -> Tensor:
-        drawn = [self.part.cells.draw(f, each, torch.rand(each.shape[:-1])) for f, each in enumerate(self.logits)]
+        drawn = [self.part.bins.draw(f, each, torch.rand(each.shape[:-1])) for f, each in enumerate(self.logits)]
         return torch.stack(drawn, -1)
 
     @property
@@ -516,15 +516,15 @@ class CellFields(FieldsDistribution):
 
 
 @register
-class CellsLikelihood(OfCells):
-    """Columns cut into cells, independent given the code: a histogram of each."""
+class IndependentHistograms(HistogramLikelihood):
+    """Columns cut into bins, independent given the code: a histogram of each."""
 
-    name = "cells"
+    name = "histogram"
 
     def __init__(
-        self, shape: tuple[int, ...], cells: Sequence[Cells], levels: tuple[int, ...] = (), steps: tuple[float, ...] = ()
+        self, shape: tuple[int, ...], bins: Sequence[Bins], levels: tuple[int, ...] = (), steps: tuple[float, ...] = ()
     ) -> None:
-        super().__init__(shape, cells, levels, steps)
+        super().__init__(shape, bins, levels, steps)
         for g, base in enumerate(self.empty()):
             self.register_buffer(f"base_{g}", base)
 
@@ -535,22 +535,22 @@ class CellsLikelihood(OfCells):
     @property
     def sizes(self) -> list[int]:
         """How many numbers of theta each group has."""
-        return [len(group.columns) * group.rank for group in self.cells.groups]
+        return [len(group.columns) * group.rank for group in self.bins.groups]
 
     def place(self, f: int) -> int:
         """Where in theta a column begins."""
-        g, place = self.cells.where[f]
-        return sum(self.sizes[:g]) + place * self.cells.groups[g].rank
+        g, place = self.bins.where[f]
+        return sum(self.sizes[:g]) + place * self.bins.groups[g].rank
 
     @property
     def bases(self) -> list[Tensor]:
-        return [getattr(self, f"base_{g}") for g in range(len(self.cells.groups))]
+        return [getattr(self, f"base_{g}") for g in range(len(self.bins.groups))]
 
     def forward(self, theta: Tensor) -> FieldsDistribution:
-        """theta [K, B, P]: what makes the logits of every column's cells, beside those of independent columns."""
+        """theta [K, B, P]: what makes the logits of every column's bins, beside those of independent columns."""
         grouped = []
         for g, (part, base) in enumerate(zip(torch.split(theta, self.sizes, -1), self.bases, strict=True)):
-            columns = part.reshape(-1, len(base), self.cells.groups[g].rank).transpose(0, 1)
-            logits = self.cells.group_logits(g, columns, base)
+            columns = part.reshape(-1, len(base), self.bins.groups[g].rank).transpose(0, 1)
+            logits = self.bins.group_logits(g, columns, base)
             grouped.append(logits.view(len(base), *theta.shape[:-1], -1))
-        return CellFields(self, grouped)
+        return HistogramFields(self, grouped)

@@ -1,6 +1,6 @@
-"""How a column of numbers is cut into cells: a value that often repeats is one of its own, the others stand together in runs.
+"""How a column of numbers is cut into bins: a value that often repeats is one of its own, the others stand together in runs.
 
-A law over cells can be anything a histogram can: a count, a price with favourite values, a share with many zeros. Levels beat
+A law over bins can be anything a histogram can: a count, a price with favourite values, a share with many zeros. Levels beat
 normal scores for generation, and amounts that repeat have to be levels of their own.
 """
 
@@ -10,15 +10,15 @@ import numpy as np
 
 from latente.data.containers import Array
 
-MOST_CELLS, LEAST_CELLS = 256, 8
-ROWS_IN_A_CELL = 2  # neighbouring cells share what is learnt of them, so that they may be fine
-REPEATED = 10  # times that values occur on average where each of them is a cell of its own
-MOST_ROWS = 100_000
+MAX_BINS, MIN_BINS = 256, 8
+ROWS_IN_A_BIN = 2  # neighbouring bins share what is learnt of them, so that they may be fine
+REPEATED = 10  # times that values occur on average where each of them is a bin of its own
+MAX_ROWS = 100_000
 
 
 def cut(values: Array, step: float) -> tuple[Array, Array, Array]:
-    """Lower and upper ends of a column's cells, in rising order, and how many rows each holds, all float64 ``[cells]``; the
-    ends are equal where a cell is one value.
+    """Lower and upper ends of a column's bins, in rising order, and how many rows each holds, all float64 ``[bins]``; the
+    ends are equal where a bin is one value.
 
     Args:
         values: what was seen of the column, float64 ``[n]``, at least one value.
@@ -29,8 +29,8 @@ def cut(values: Array, step: float) -> tuple[Array, Array, Array]:
     ([0.0, 1.0, 7.0], [0.0, 1.0, 7.0], [30.0, 30.0, 30.0])
     """
     n = len(values)
-    if n > MOST_ROWS:
-        some = values[np.linspace(0, len(values) - 1, MOST_ROWS).astype(np.intp)]
+    if n > MAX_ROWS:
+        some = values[np.linspace(0, len(values) - 1, MAX_ROWS).astype(np.intp)]
         values = np.concatenate([some, [values.min(), values.max()]])
     distinct, counts = np.unique(values, return_counts=True)
     starts, alone = _runs(counts)
@@ -46,11 +46,11 @@ def cut(values: Array, step: float) -> tuple[Array, Array, Array]:
 
 
 def _runs(counts: Array) -> tuple[Array, Array]:
-    """Where each cell begins among the distinct values, and whether it holds one that repeats."""
+    """Where each bin begins among the distinct values, and whether it holds one that repeats."""
     n, distinct = counts.sum(), len(counts)
-    if distinct <= MOST_CELLS and n >= REPEATED * distinct:
+    if distinct <= MAX_BINS and n >= REPEATED * distinct:
         return np.arange(distinct), np.ones(distinct, bool)
-    share = n / min(MOST_CELLS, max(LEAST_CELLS, n // ROWS_IN_A_CELL))
+    share = n / min(MAX_BINS, max(MIN_BINS, n // ROWS_IN_A_BIN))
     heavy = counts >= max(2.0, share)
     light = np.where(heavy, 0, counts)
     quantile = np.floor((np.cumsum(light) - light / 2) / share)

@@ -1,4 +1,4 @@
-"""The encoder of columns whose values stand in cells."""
+"""The encoder of columns whose values stand in bins."""
 
 from __future__ import annotations
 
@@ -9,40 +9,40 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
-from latente.model.cells import CellEmbedding, CellTable
+from latente.model.bins import BinEmbedding, BinTable
 from latente.model.parts import Part, register
-from latente.rows import Cells
+from latente.rows import Bins
 
 
 @register
-class CellsEncoder(Part):
-    """Columns of numbers and levels, cut into cells: an embedding for each cell, the number itself, and linear layers.
+class BinsEncoder(Part):
+    """Columns of numbers and levels, cut into bins: an embedding for each bin, the number itself, and linear layers.
 
     Args:
         shape: (F,).
-        cells: of each column.
+        bins: of each column.
         levels: for each column its number of levels, 0 for one of numbers.
         hidden: widths of the layers, with ReLU between them.
         dropout: share of each layer's units that is left out in training.
-        embedding: width of a cell's embedding; that of a value that was not seen is 0.
+        embedding: width of a bin's embedding; that of a value that was not seen is 0.
     """
 
-    name = "cells-encoder"
+    name = "bins-encoder"
     masked = True
     numbers: Tensor
 
     def __init__(
         self,
         shape: tuple[int, ...],
-        cells: Sequence[Cells],
+        bins: Sequence[Bins],
         hidden: tuple[int, ...],
         levels: tuple[int, ...] = (),
         dropout: float = 0.0,
         embedding: int = 16,
     ) -> None:
         super().__init__()
-        self.cells = CellTable(cells, [bool(count) for count in levels] or [False] * math.prod(shape))
-        self.embedding = CellEmbedding(self.cells, embedding, 1 / math.sqrt(embedding))
+        self.bins = BinTable(bins, [bool(count) for count in levels] or [False] * math.prod(shape))
+        self.embedding = BinEmbedding(self.bins, embedding, 1 / math.sqrt(embedding))
         numbers = [f for f in range(math.prod(shape)) if not (levels and levels[f])]
         self.register_buffer("numbers", torch.tensor(numbers, dtype=torch.long), persistent=False)
         sizes = (math.prod(shape) * embedding + len(numbers), *hidden)
@@ -52,7 +52,7 @@ class CellsEncoder(Part):
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
         """[B, F] to [B, H]; a field that was not seen is 0 in ``x``."""
-        embedded = self.embedding(self.cells.index(x), mask).flatten(1)
+        embedded = self.embedding(self.bins.index(x), mask).flatten(1)
         h = torch.cat([embedded, x.index_select(1, self.numbers)], 1)
         for layer in self.layers:
             h = torch.relu(layer(h))
