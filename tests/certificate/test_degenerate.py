@@ -94,7 +94,7 @@ def test_of_a_degenerate_model(kind: str, damage: str, monkeypatch: pytest.Monke
 @pytest.mark.parametrize("kind", KINDS)
 def test_of_rows_that_are_all_alike(kind: str, distinct: int) -> None:
     vae = fitted(kind)
-    rows = vae._at_hand[0].x[:distinct].repeat(60, *(1 for _ in vae.codec_.shape))
+    rows = vae.fitted_.at_hand.train.x[:distinct].repeat(60, *(1 for _ in vae.codec_.shape))
     with warnings.catch_warnings():
         warnings.simplefilter("error", RuntimeWarning)
         checked(certify(vae.model_, vae.fitted_prior_, vae.codec_.fields, Rows(rows), Rows(rows[:40]), 0))
