@@ -439,10 +439,8 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
 
     def __getstate__(self) -> Any:
         """What a copy or a pickle holds: not the rows of the fit, but all that they are needed for."""
-        state = super().__getstate__()
-        if hasattr(self, "fitted_"):
-            state["fitted_"] = copy.copy(self.complete().fitted_)
-        return state
+        state: dict[str, Any] = super().__getstate__()
+        return {**state, "fitted_": copy.copy(self.complete().fitted_)} if hasattr(self, "fitted_") else state
 
     # -- the way in and out -----------------------------------------------------------------------------------------
 
