@@ -165,10 +165,10 @@ def test_the_smallest_size_that_is_not_clearly_behind() -> None:
 
 
 def test_the_time_is_shared_among_the_fits(rows: NDArray[np.float64], monkeypatch: pytest.MonkeyPatch) -> None:
-    fit, limits = lt.VAE.fit, []
-    monkeypatch.setattr(lt.VAE, "fit", lambda vae, *args, **how: limits.append(vae.time_limit) or fit(vae, *args, **how))
-    lt.tradeoff(rows, dims=[2, 3], betas=[1.0, 2.0], time_limit=1.0, random_state=0)
-    assert limits and all(0 < limit < 1 for limit in limits)
+    share, shares = Clock.share, []
+    monkeypatch.setattr(Clock, "share", lambda clock: shares.append(share(clock)) or shares[-1])
+    found = lt.tradeoff(rows, dims=[2, 3], betas=[1.0, 2.0], time_limit=1.0, random_state=0)
+    assert len(shares) == len(found.of("vae")) and all(0 < each < 1 for each in shares)
     monkeypatch.setattr("time.perf_counter", lambda: 4.0)
     assert Clock(10.0, 4, begin=0.0).share() == pytest.approx(1.5)
 
