@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -29,7 +30,7 @@ from latente.model.linear_start import starts_linear
 from latente.model.networks import bins as _bins  # noqa: F401
 from latente.model.networks.conv import SMALLEST_SIDE
 from latente.model.parts import Choice, build, choose, part_class
-from latente.rows import BINARY, MEASURES, Field, Rows, levels_of, row_shape
+from latente.rows import BINARY, IMAGE, MEASURES, SCALAR, Field, Rows, layout_of, levels_of, row_shape
 from latente.training.fit import Remedy
 from latente.training.loop import Learner
 
@@ -134,7 +135,7 @@ class Blueprint:
             **decided_by(self.fields),
             "latent_dim": self.latent_dim,
             "hidden": hidden,
-            "channels": channels(shape) if len(shape) == 3 else (),
+            "channels": NETWORKS[layout_of(self.fields)].channels(shape),
             "masked": self.masked,
             # Of nine small mixed tables, held-out loss is .2 nats lower without it.
             "dropout": 0.1 if few and self.hidden is None and not of_mixed else 0.0,
@@ -185,9 +186,7 @@ def network_for(fields: tuple[Field, ...], hidden: tuple[int, ...] | None) -> st
     """Convolutions for pictures of 16 pixels a side and more, unless widths of layers are given; bins for mixed columns."""
     if is_mixed_table(fields):
         return "bins"
-    shape = row_shape(fields)
-    convolves = hidden is None and len(shape) == 3 and min(shape[1:]) >= SMALLEST_CONV_PICTURE
-    return "conv" if convolves else "mlp"
+    return NETWORKS[layout_of(fields)].network(row_shape(fields), hidden)
 
 
 def is_mixed_table(fields: tuple[Field, ...]) -> bool:
@@ -222,6 +221,30 @@ def channels(shape: tuple[int, ...]) -> tuple[int, ...]:
     return tuple(min(128, 32 * 2**stage) for stage in range(halvings))
 
 
+def _network_of_pictures(shape: tuple[int, ...], hidden: tuple[int, ...] | None) -> str:
+    return "conv" if hidden is None and min(shape[1:]) >= SMALLEST_CONV_PICTURE else "mlp"
+
+
+class Networks(NamedTuple):
+    """What a layout decides of the networks.
+
+    Attributes:
+        network: the name of encoder and decoder, by the shape of a row and the widths that are given.
+        channels: of convolutions, by the shape of a row.
+        sigma: how many standard deviations a normal likelihood has.
+    """
+
+    network: Callable[[tuple[int, ...], tuple[int, ...] | None], str]
+    channels: Callable[[tuple[int, ...]], tuple[int, ...]]
+    sigma: str
+
+
+NETWORKS = {
+    SCALAR: Networks(lambda shape, hidden: "mlp", lambda shape: (), "field"),
+    IMAGE: Networks(_network_of_pictures, channels, "shared"),
+}
+
+
 def schedule_for(model: LatentModel, remedy: Remedy) -> Choice:
     """A KL warm-up over a fifth of the run, so that a code that says nothing yet is not given up before it does.
 
@@ -240,4 +263,4 @@ def likelihood_for(fields: tuple[Field, ...], least_squares: bool = False) -> Ch
         return choose("histogram")
     if all(field.kind == BINARY for field in fields):
         return choose("bernoulli")
-    return choose("normal", sigma="shared" if least_squares or fields[0].shape else "field")
+    return choose("normal", sigma="shared" if least_squares else NETWORKS[layout_of(fields)].sigma)

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 
-from latente.data import Codec, ImageCodec, TableCodec
+from latente.data import TableCodec
 from latente.data.columns import Column
 from latente.data.containers import Array, numpy_dtype
 from latente.data.moments import parsed
@@ -77,12 +77,10 @@ def in_units(codec: TableCodec, rows: Rows) -> Array:
     return np.asarray(values * codec.scale[kept(codec)] + codec.center[kept(codec)])
 
 
-def population_of(codec: Codec, likelihood: Part, rows: Rows | None) -> list[Array]:
-    """How the values of each column are spread over its bins: as counted in rows, or as the model file has it; all 0 where
-    neither is there. [] for pictures.
+def population_of(codec: TableCodec, likelihood: Part, rows: Rows | None) -> list[Array]:
+    """How the values of each column are distributed over its bins: as counted in rows, or as the model file has it; all 0 where
+    neither is there.
     """
-    if isinstance(codec, ImageCodec):
-        return []
     bins = bins_of(codec, likelihood)
     if rows is not None:
         return [each.shares(values) for each, values in zip(bins, in_units(codec, rows).T, strict=True)]
@@ -102,10 +100,8 @@ def _rebinned(column: Column, bins: ShownBins) -> Array:
     return np.asarray(np.bincount(index, np.repeat(rows / 64, 64), minlength=len(bins.low)) / rows.sum())
 
 
-def units(codec: Codec, likelihood: Part, block: Block) -> dict[str, Any]:
+def row_units(codec: TableCodec, likelihood: Part, block: Block) -> dict[str, Any]:
     """How encoded values become the user's, and the other way round."""
-    if isinstance(codec, ImageCodec):
-        return {"type": "image", "shape": list(codec.shape)}
     return {"type": "row", "columns": list(_columns(codec, likelihood, block))}
 
 
