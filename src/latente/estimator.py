@@ -19,7 +19,7 @@ from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
 from latente import storage
-from latente.blueprint import Blueprint, is_mixed_table, row_model
+from latente.blueprint import Blueprint, RowBlueprint, is_mixed_table, row_blueprint
 from latente.catalogue import Recipe
 from latente.catalogue import recipe as find_recipe
 from latente.certificate import Certificate, certify, privacy
@@ -41,9 +41,9 @@ from latente.data import (
 )
 from latente.errors import DataError, LatenteError, LatenteWarning, ModelError, StorageError
 from latente.files import Count, checked
-from latente.model.latent_model import LatentModel
 from latente.model.parts import Choice, Part, checked_arguments, choose
 from latente.model.priors import Prior
+from latente.model.row_models import RowModel
 from latente.rows import BINARY, CATEGORICAL, Rows, levels_of
 from latente.seeding import seed_of, seeded
 from latente.tasks import generation, imputation, interpolation, reconstruct
@@ -78,6 +78,7 @@ MAX_TO_COVER = 500
 SAME_VALUE = 1e-5  # of numbers in the model's units, read twice
 MAX_ROWS_AT_HAND = 10_000  # of each kind, that stay in memory after a fit for its certificate
 MAX_VALUES_AT_HAND = 20_000_000
+ROW_MODELS = ("auto", "latent", "autoregressive")
 OF_LEVELS = (BINARY, CATEGORICAL, "ordinal")
 RARELY_TOGETHER = 0.02  # of how often values would be together by chance
 SAME_SCORE = 1e-6  # two computations of one row's score differ by less
@@ -99,7 +100,8 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
     not filled in.
 
     Args:
-        recipe: name of a published model (see :func:`latente.recipes`) or a :class:`latente.Recipe`.
+        recipe: name of a published model (see :func:`latente.recipes`) or a :class:`latente.Recipe`, which then answers
+            everything itself. "auto" is "vae", for a mixed table with a row model beside it.
         latent_dim: dimensions of the code; "auto" estimates them from the data and drops what stays unused.
         hidden: widths of the encoder's layers, mirrored in the decoder.
         likelihood: "normal", "student-t", "bernoulli", "continuous-bernoulli", or a part with arguments
@@ -126,12 +128,15 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
             are trained and neither ``max_epochs`` nor ``time_limit`` is given; it trains once otherwise. "quick" trains once,
             in a quarter to half of the time. "best" adds longer runs from 1,000 rows on: it takes up to 12 times as long, and
             gains most where a few nonlinear degrees of freedom make all columns (``benchmarks.wall``).
+        row_model: what scores, samples and completes rows: "latent" is the model itself, "autoregressive" a separate model of
+            the columns, each given those before it (tables only). "auto" is "autoregressive" for a mixed table with
+            ``recipe="auto"`` and ``likelihood="auto"``, and "latent" otherwise.
 
     Attributes:
         latent_dim_: dimensions of the code. history_: a record for each epoch, nats per row. figures_: what was measured;
             its "time" has the seconds of each stage of the fit, and its "privacy" is measured when it is first asked for.
-        model_, fitted_prior_, codec_, recipe_: the fitted parts. generator_: what new rows are drawn from, and rows are scored
-            and completed by: ``model_`` itself, or for a mixed table a law of its own. notes_: sentences on data and fit.
+        model_, fitted_prior_, codec_, recipe_: the fitted parts. row_model_: what scores, draws and completes rows:
+            ``model_`` itself, or a separate row model (see ``row_model``). notes_: sentences on data and fit.
         given_: after ``sample(given=…)``, how probable that is by the model, and the effective sample size behind the rows.
         fields_: what each column was taken for, and why. offset_: score below which :meth:`predict` says -1.
 
@@ -147,7 +152,7 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
 
     def __init__(
         self,
-        recipe: str | Recipe = "vae",
+        recipe: str | Recipe = "auto",
         latent_dim: int | str = "auto",
         hidden: tuple[int, ...] | str = "auto",
         likelihood: str | Choice = "auto",
@@ -165,6 +170,7 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         unknown: str = "error",
         missing: Sequence[Any] | None = None,
         effort: str = "balanced",
+        row_model: str = "auto",
     ) -> None:
         self.recipe = recipe
         self.latent_dim = latent_dim
@@ -184,6 +190,7 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         self.unknown = unknown
         self.missing = missing
         self.effort = effort
+        self.row_model = row_model
 
     # -- fitting ----------------------------------------------------------------------------------------------------
 
@@ -223,18 +230,19 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
             codec, rows = self._encode_to_fit(data)
             train, held_out = self._split(rows)
             blueprint = self._blueprint(codec, train)
+            own = row_blueprint(blueprint, self._row_model_asked)
             settings = replace(self._settings(train, blueprint), time_limit=stages.for_training())
             checkpoints = self._checkpoints(checkpoint, resume, checkpoint_every, train, blueprint)
         with progress_bar(self.verbose > 0) as shown:
             stages.told = shown.stage
             if self.verbose > 0:
-                then = (*([ROW_MODEL] if row_model(blueprint) else []), PRIOR, CALIBRATION)
+                then = (*([ROW_MODEL] if own else []), PRIOR, CALIBRATION)
                 shown.say(plan(len(train), settings, settings.batch_size * blueprint.multiply_adds(), then))
             observed = _both(shown, observer)
             searched = self._search(train, blueprint)
             resolution, levels = field_resolution(codec), levels_of(codec.fields)
             fitting = Fit(blueprint, train, held_out, resolution, settings, checkpoints, observed, *searched, levels)
-            outcome = self._trained(fitting, row_model(blueprint), stages)
+            outcome = self._trained(fitting, own, stages)
             outcome.warnings += doubts
             self._keep(codec, blueprint, outcome, train, held_out, settings, stages)
         for warning in outcome.warnings:
@@ -267,6 +275,7 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
             "kinds": (self.kinds is None or isinstance(self.kinds, Mapping), "None or a mapping from columns to kinds"),
             "unknown": (self.unknown in ("error", "missing"), "'error' or 'missing'"),
             "missing": (self.missing is None or _marks(self.missing), "None or a list of texts and numbers"),
+            "row_model": (self.row_model in ROW_MODELS, "'auto', 'latent' or 'autoregressive'"),
             "effort": (self.effort in defaults.EFFORTS, "'quick', 'balanced' or 'best'"),
             "precision": (self.precision in ("auto", "float32", "bfloat16"), "'auto', 'float32' or 'bfloat16'"),
         }
@@ -302,9 +311,15 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
                 raise ModelError(str(error)) from error
         return codec, rows
 
+    @property
+    def _row_model_asked(self) -> str:
+        """A recipe that was named answers everything itself, unless a row model is asked for."""
+        return "latent" if self.row_model == "auto" and self.recipe != "auto" else self.row_model
+
     def _chosen_recipe(self) -> Recipe:
         """The recipe, with the likelihood that is asked for."""
-        recipe = find_recipe(self.recipe) if isinstance(self.recipe, str) else self.recipe
+        name = "vae" if self.recipe == "auto" else self.recipe
+        recipe = find_recipe(name) if isinstance(name, str) else name
         if self.likelihood == "auto":
             return recipe
         return replace(recipe, likelihood=choose(self.likelihood) if isinstance(self.likelihood, str) else self.likelihood)
@@ -349,7 +364,7 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
     def _batch(self, n: int, mixed: bool) -> int:
         return defaults.batch_size(n, mixed) if self.batch_size == "auto" else int(self.batch_size)
 
-    def _trained(self, fitting: Fit, own: Blueprint | None, stages: Stages) -> Outcome:
+    def _trained(self, fitting: Fit, own: RowBlueprint | None, stages: Stages) -> Outcome:
         """The model, and then a row model of its own for a mixed table; each has half of the time."""
         if own is not None:
             limit = fitting.settings.time_limit
@@ -361,10 +376,9 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
                 self._fit_row_model(fitting, own, outcome)
         return outcome
 
-    def _fit_row_model(self, fitting: Fit, own: Blueprint, outcome: Outcome) -> None:
+    def _fit_row_model(self, fitting: Fit, own: RowBlueprint, outcome: Outcome) -> None:
         batch, pace = self._batch(own.n_rows, mixed=True), defaults.row_model_pace(own.n_rows)
-        assert own.recipe.likelihood is not None
-        any_order = own.recipe.likelihood.arguments["any_order"]
+        any_order = own.likelihood.arguments["any_order"]
         epochs = defaults.row_model_epochs(own.n_rows, batch, fitting.held_out is not None, any_order)
         epochs = math.ceil(defaults.effort(self.effort).mixed_steps * epochs)
         epochs = epochs if self.max_epochs == "auto" else min(epochs, int(self.max_epochs))
@@ -379,8 +393,8 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
             learning_rate=pace.rate,
             patience=fitting.settings.patience and defaults.ROW_MODEL_PATIENCE,
         )
-        run = replace(fitting, make=own, settings=settings).plain(ROW_MODEL_STAGE, "law of the rows")
-        outcome.generator = run.learner.model
+        run = replace(fitting, make=own, settings=settings).plain(ROW_MODEL_STAGE, "row model")
+        outcome.row_model = run.learner.model
         outcome.training.at.elapsed += run.at.elapsed
         if run.at.finished == "interrupted":
             outcome.training.at.finished = run.at.finished
@@ -394,6 +408,7 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
             **self.get_params(),
             "recipe": blueprint.recipe.to_json(),
             "likelihood": None,
+            "row_model": self._row_model_asked,
             "verbose": None,
             "unknown": None,
             "random_state": self.seed_,
@@ -416,7 +431,7 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
     ) -> None:
         """What a fit leaves behind, in attributes that end in an underscore."""
         self.codec_, self.model_, self.recipe_ = codec, outcome.model, blueprint.recipe
-        self.generator_ = outcome.generator or outcome.model
+        self.row_model_ = outcome.row_model or outcome.model
         if self.latent_dim == "auto" and bool(outcome.diagnosis.active.any()):
             self.model_.drop_units(torch.nonzero(outcome.diagnosis.active).squeeze(1))
         with stages(PRIOR):
@@ -441,10 +456,10 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         """Learn what usual scores are; the loss of the row model, where there is one."""
         judged = rows.spread(MAX_TO_CALIBRATE)
         with seeded(self.seed_):
-            outcome.evaluated = evaluate(costs_of(self.model_, outcome.training.learner.objective.K), judged)
-        encoded = log_likelihood(self.generator_, judged, self.seed_)
-        self.calibration_ = Calibration.of(self._in_units(encoded, judged), field_surprise(self.generator_, judged))
-        return None if self.generator_ is self.model_ else -float(encoded.mean())
+            outcome.evaluated = evaluate(costs_of(self.model_, outcome.training.learner.K), judged)
+        encoded = log_likelihood(self.row_model_, judged, self.seed_)
+        self.calibration_ = Calibration.of(self._in_units(encoded, judged), field_surprise(self.row_model_, judged))
+        return None if self.row_model_ is self.model_ else -float(encoded.mean())
 
     @property
     def _can_tell(self) -> bool:
@@ -491,7 +506,7 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         """Of some rows' numbers, hidden in turn, whether each lies in the model's intervals of each share, [SHARES, values]."""
         numbers = torch.tensor([field.kind not in (BINARY, CATEGORICAL) for field in self.codec_.fields])
         left, hidden = imputation.some_hidden(rows, numbers, self.seed_, ENOUGH_TO_COVER)
-        ends = imputation.bounds(self.generator_, left, SHARES, self.seed_).flatten(0, 1)
+        ends = imputation.bounds(self.row_model_, left, SHARES, self.seed_).flatten(0, 1)
         # As they are given: rounded to what can be.
         given = [self._rows(self.codec_.decode(each, possible=True)).x[hidden] for each in ends]
         low, high = torch.stack(given).view(len(SHARES), 2, -1).unbind(1)
@@ -508,12 +523,11 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
             return self._given_away(train, held_out)
 
     def _given_away(self, train: Rows, held_out: Rows) -> dict[str, float | None]:
-        has_code = self.generator_.latent_dim > 0
-        held_out = held_out.spread(privacy.M_OF_CODES if has_code else privacy.M)
-        drawn = generation.sample(self.generator_, self.fitted_prior_ if has_code else None, len(held_out), self.seed_, True)[0]
+        held_out = held_out.spread(privacy.M_OF_CODES if self.row_model_.noise_size else privacy.M)
+        drawn = generation.sample(self.row_model_, self.fitted_prior_, len(held_out), self.seed_, True)
         as_given = self._rows(self.codec_.decode(drawn, possible=True))
         some = train.spread(len(held_out))
-        scores = [log_likelihood(self.generator_, rows, self.seed_, privacy.CODES) for rows in (some, held_out)]
+        scores = [log_likelihood(self.row_model_, rows, self.seed_, privacy.CODES) for rows in (some, held_out)]
         return privacy.privacy(self.codec_.fields, train, held_out, as_given, (scores[0], scores[1]), self.seed_)
 
     def _fit_prior(self, train: Rows, prior: str | Choice = "auto") -> Prior:
@@ -606,11 +620,11 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         if intervals is not None:
             self._calibrate_intervals()
             share = self.calibration_.share_for(intervals)
-            found = list(imputation.bounds(self.generator_, rows, [share], seed)[0])
+            found = list(imputation.bounds(self.row_model_, rows, [share], seed)[0])
         elif draws is not None:
-            found = imputation.drawn(self.generator_, rows, draws, seed)
+            found = imputation.drawn(self.row_model_, rows, draws, seed)
         else:
-            return self._completed(X, data, imputation.expected(self.generator_, rows, self.seed_), possible=False)
+            return self._completed(X, data, imputation.expected(self.row_model_, rows, self.seed_), possible=False)
         return [self._completed(X, data, x, possible=True) for x in found]
 
     def _completed(self, X: Any, data: Table | Images, x: Tensor, possible: bool) -> Any:
@@ -641,7 +655,7 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
                 number goes on, so does the number in a text ("A-0017"), UUIDs and hexadecimal digits are drawn. Otherwise such
                 columns are empty, as those of free text always are.
             law: "fitted" draws codes from ``fitted_prior_``, "prior" from the model's own prior. "auto" is
-                "fitted", but for a mixed table the law that its rows have of their own (``generator_``).
+                "fitted", unless a separate row model draws rows (``row_model_``).
             noise: draw each field from its distribution (rows of a table: the default) or take its mean (pictures).
             random_state: a seed; by default that of the fit.
 
@@ -654,8 +668,8 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
             raise ModelError(f"sample(law=…) is 'auto', 'fitted' or 'prior', not {law!r}")
         noise = not self.codec_.fields[0].shape if noise is None else noise
         seed = self.seed_ if random_state is None else seed_of(random_state)
-        model = self.generator_ if law == "auto" else self.model_
-        codes = None if law == "prior" or not model.latent_dim else self.fitted_prior_
+        model = self.row_model_ if law == "auto" else self.model_
+        codes = None if law == "prior" else self.fitted_prior_
         if given is not None and not isinstance(given, Mapping):
             raise ModelError(f"given maps columns to what they are to hold, such as {{'age': (30, 40)}}; it is {given!r}")
         if given and holes:
@@ -665,12 +679,12 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         if given:
             return self._given_back(self._sample_given(model, n, codes, seed, given), **how)
         if not holes:
-            return self._given_back(generation.sample(model, codes, n, seed, noise)[0], **how)
+            return self._given_back(generation.sample(model, codes, n, seed, noise), **how)
         if not isinstance(self.codec_, TableCodec):
             raise ModelError("only rows of a table are drawn with holes, and these are pictures")
         missing = torch.tensor([field.missing for field in self.codec_.fields])
-        drawn, mask = generation.sample(model, codes, n, seed, noise, missing)
-        return self._given_back(drawn, mask=None if mask is None else self.codec_.with_holes(mask, seed), **how)
+        drawn, mask = generation.sample_incomplete(model, codes, n, seed, missing)
+        return self._given_back(drawn, mask=self.codec_.with_holes(mask, seed), **how)
 
     def _names_from(self, seed: int) -> int:
         """The seed of new names for rows; columns that can't have any are told."""
@@ -685,7 +699,7 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
             warnings.warn(told, LatenteWarning, stacklevel=3)
         return seed
 
-    def _sample_given(self, model: LatentModel, n: int, law: Prior | None, seed: int, given: Mapping[str, Any]) -> Tensor:
+    def _sample_given(self, model: RowModel, n: int, law: Prior | None, seed: int, given: Mapping[str, Any]) -> Tensor:
         if not isinstance(self.codec_, TableCodec):
             raise ModelError("given names columns, and these are pictures")
         intervals = restricted_to(self.codec_, given)
@@ -701,7 +715,7 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
 
     def _check_together(
         self,
-        model: LatentModel,
+        model: RowModel,
         law: Prior | None,
         seed: int,
         given: Mapping[str, Any],
@@ -761,10 +775,10 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         data = self._read(X)
         if not isinstance(self.codec_, TableCodec):
             raise ModelError("score_parts is for columns of a table, and these are pictures")
-        rows, model = self._encoded(data), self.generator_
+        rows, model = self._encoded(data), self.row_model_
         parts = log_likelihood_parts(model, rows, self.seed_, importance_samples)
         parts[~self._scored(rows)] = np.nan
-        densities = model.likelihood.densities(rows.x)  # type: ignore[operator]
+        densities = model.likelihood.densities(rows.x)
         parts[:, :-1] += self.codec_.log_jacobians(rows, densities).numpy()
         names = [field.name for field in self.codec_.fields] + ["(code)"] * bool(model.noise_size)
         return like(X, frame(dict(zip(names, parts.T, strict=False)), data.container))
@@ -804,7 +818,7 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         columns: dict[str, Any] = {"score": scores, "anomaly": self.offset_ - scores, "p_value": p_values}
         if not self.codec_.fields[0].shape:
             names = tuple(field.name for field in self.codec_.fields)
-            told = blame(field_surprise(self.generator_, rows), self.calibration_.surprise, names)
+            told = blame(field_surprise(self.row_model_, rows), self.calibration_.surprise, names)
             columns["fields"] = [fields if p == p else "" for fields, p in zip(told, p_values.tolist(), strict=True)]
         return like(X, frame(columns, data.container))
 
@@ -825,8 +839,8 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
                 called held-out ones.
         """
         learnt, others = self._learnt_and_others(train, held_out)
-        name, generator = self.recipe_.name, self.generator_
-        return certify(self.model_, self.fitted_prior_, self.codec_.fields, learnt, others, self.seed_, name, generator)
+        name, row_model = self.recipe_.name, self.row_model_
+        return certify(self.model_, self.fitted_prior_, self.codec_.fields, learnt, others, self.seed_, name, row_model)
 
     def refit_prior(self, prior: str | Choice = "auto", *, train: Any = None) -> Self:
         """Fit another density to the codes of the training rows: ``sample`` and the certificate's C of the fitted prior use it.
@@ -852,6 +866,12 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         """The old name of :meth:`refit_prior`."""
         warnings.warn("refit_law is now refit_prior", FutureWarning, stacklevel=2)
         return self.refit_prior(law, train=train)
+
+    @property
+    def generator_(self) -> RowModel:
+        """The old name of ``row_model_``."""
+        warnings.warn("generator_ is now row_model_", FutureWarning, stacklevel=2)
+        return self.row_model_
 
     @property
     def law_(self) -> Prior:
@@ -922,6 +942,7 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         """Write one .safetensors file that can run no code; whole or not at all."""
         self.complete()
         settings = {**self.get_params(), "recipe": None, "likelihood": None, "random_state": None, "seed": self.seed_}
+        settings["recipe"] = "auto" if self.recipe == self.likelihood == "auto" else None
         settings["estimator"] = "Autoencoder" if isinstance(self, Autoencoder) else "VAE"
         settings["kinds"] = None if self.kinds is None else dict(self.kinds)
         settings["missing"] = None if self.missing is None else list(map(str, self.missing))
@@ -932,7 +953,7 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
                 self.recipe_,
                 self.codec_,
                 self.model_,
-                self.generator_,
+                self.row_model_,
                 self.fitted_prior_,
                 self.calibration_,
                 figures,
@@ -970,7 +991,7 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
 
     def _scores(self, rows: Rows, importance_samples: int = IMPORTANCE_SAMPLES) -> NDArray[np.float64]:
         """Scores [N]; NaN for rows without any observed value, with a warning that counts them."""
-        scores = self._in_units(log_likelihood(self.generator_, rows, self.seed_, importance_samples), rows)
+        scores = self._in_units(log_likelihood(self.row_model_, rows, self.seed_, importance_samples), rows)
         return np.where(self._scored(rows), scores, np.nan)
 
     def _scored(self, rows: Rows) -> NDArray[np.bool_]:
@@ -984,7 +1005,7 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
 
     def _in_units(self, encoded: NDArray[np.float64], rows: Rows) -> NDArray[np.float64]:
         """Scores of encoded rows in the user's units."""
-        densities = self.generator_.likelihood.densities(rows.x)  # type: ignore[operator]
+        densities = self.row_model_.likelihood.densities(rows.x)
         in_units: NDArray[np.float64] = encoded + self.codec_.log_jacobian(rows, densities).numpy()
         return in_units
 
@@ -994,6 +1015,13 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
 
     def _given_back(self, x: Tensor, container: str | None = None, **how: Any) -> Any:
         return self.codec_.decode(x.reshape(len(x), *self.codec_.shape), container, **how)
+
+    def __repr__(self, N_CHAR_MAX: int = 700) -> str:
+        """The parameters; of a fitted estimator with a separate row model, what answers what."""
+        parameters: str = super().__repr__(N_CHAR_MAX)
+        if not hasattr(self, "row_model_") or self.row_model_ is self.model_:
+            return parameters
+        return f"{parameters}  # codes: {self.recipe_.name}; scores, samples, completions: autoregressive row model"
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -1026,6 +1054,7 @@ class Autoencoder(VAE):
         unknown: str = "error",
         missing: Sequence[Any] | None = None,
         effort: str = "balanced",
+        row_model: str = "auto",
     ) -> None:
         super().__init__(
             recipe,
@@ -1046,6 +1075,7 @@ class Autoencoder(VAE):
             unknown,
             missing,
             effort,
+            row_model,
         )
 
 
@@ -1063,7 +1093,7 @@ def load(path: str | Path, parts: Iterable[type[Part]] = ()) -> VAE:
     fitted = storage.load(path, parts)
     vae = _as_it_was(fitted, path)
     vae.seed_, vae.recipe_, vae.history_ = vae.random_state, fitted.recipe, fitted.history
-    vae.codec_, vae.model_, vae.generator_ = fitted.codec, fitted.model, fitted.generator
+    vae.codec_, vae.model_, vae.row_model_ = fitted.codec, fitted.model, fitted.row_model
     vae.fitted_prior_, vae.calibration_ = fitted.fitted_prior, fitted.calibration
     vae.notes_ = [*map(Message.from_json, fitted.figures.pop("notes", []))]
     vae.figures_ = Figures(fitted.figures)
@@ -1076,11 +1106,12 @@ def _as_it_was(fitted: storage.Fitted, path: str | Path) -> VAE:
     settings = dict(fitted.settings)
     by_model = "VAE" if fitted.model.has_rate else "Autoencoder"  # of files that do not say
     cls = Autoencoder if settings.pop("estimator", by_model) == "Autoencoder" else VAE
-    settings = {key: value for key, value in settings.items() if key not in ("recipe", "likelihood", "random_state", "seed")}
+    recipe = "auto" if settings.pop("recipe", None) == "auto" else fitted.recipe
+    settings = {key: value for key, value in settings.items() if key not in ("likelihood", "random_state", "seed")}
     try:
         seed = checked(fitted.settings.get("seed"), Count, "the seed")
         arguments = checked_arguments(cls, settings, "the estimator")
-        vae = cls(**arguments, recipe=fitted.recipe, random_state=seed)
+        vae = cls(**arguments, recipe=recipe, random_state=seed)
         vae._check_parameters()
     except (LatenteError, TypeError) as error:
         raise StorageError(f"{path} does not describe an estimator of this Latente: {error}") from error
