@@ -38,22 +38,22 @@ def named() -> lt.VAE:
     return fitted("vae")
 
 
-def incomplete() -> pd.DataFrame:
-    rows = mixed()[:40].copy()
-    for place, name in enumerate(rows.columns[:3]):
-        rows.loc[rows.index[place::3], name] = None
-    return rows
-
-
-def answers(vae: lt.VAE) -> tuple[float, pd.DataFrame, pd.DataFrame]:
-    return vae.score(mixed()), vae.sample(40), vae.impute(incomplete())
+def answers(vae: lt.VAE, rows: pd.DataFrame) -> tuple[float, pd.DataFrame, pd.DataFrame]:
+    incomplete = rows[:40].astype(object)
+    for place, name in enumerate(rows.columns):
+        incomplete.loc[incomplete.index[place::3], name] = None
+    return vae.score(rows), vae.sample(40), vae.impute(incomplete)
 
 
 def test_a_recipe_that_is_named_answers_everything_itself(named: lt.VAE) -> None:
     assert named.row_model_ is named.model_ and "row model" not in repr(named)
-    other = fitted(lt.recipe("beta-vae", beta=1e4))
-    (score, drawn, filled), (other_score, other_drawn, other_filled) = answers(named), answers(other)
-    assert abs(score - other_score) > 0.05
+    age = np.random.default_rng(0).integers(18, 80, 400)
+    pay = age * 100.0 + np.random.default_rng(1).normal(0, 100, 400)
+    rows = pd.DataFrame({"age": age, "old": np.where(age > 50, "yes", "no"), "pay": pay})
+    few: dict[str, Any] = {**FEW, "max_epochs": 15}
+    models = [lt.VAE(recipe, **few).fit(rows) for recipe in ("vae", lt.recipe("beta-vae", beta=1e4))]
+    (score, drawn, filled), (other_score, other_drawn, other_filled) = (answers(model, rows) for model in models)
+    assert score > other_score + 0.5
     assert not drawn.equals(other_drawn) and not filled.equals(other_filled)
 
 
@@ -80,15 +80,16 @@ def test_row_model_overrides(parameters: dict[str, str], separate: bool) -> None
     assert np.isfinite(vae.score(mixed()))
 
 
-def test_a_row_model_of_numbers_may_be_asked_for_but_not_of_pictures() -> None:
+def test_a_row_model_is_not_for_pictures_nor_for_measures_alone() -> None:
     numbers = np.random.default_rng(0).normal(size=(60, 3))
-    assert fitted("vae", rows=numbers, row_model="autoregressive").sample(5).shape == (5, 3)
-    with pytest.raises(lt.ModelError, match="row_model='autoregressive' is for tables"):
-        fitted(rows=np.zeros((20, 4, 4)), row_model="autoregressive")
+    for rows in (numbers, np.zeros((20, 4, 4))):
+        with pytest.raises(lt.ModelError, match="row_model='autoregressive' is for mixed tables"):
+            fitted(rows=rows, row_model="autoregressive")
     with pytest.raises(lt.ModelError, match="row_model is 'law'; it must be 'auto', 'latent' or 'autoregressive'"):
         fitted(row_model="law")
 
 
+@pytest.mark.filterwarnings("ignore::latente.LatenteWarning")
 @pytest.mark.parametrize("which", ["auto", "named"])
 def test_what_answers_survives_saving(which: str, request: pytest.FixtureRequest, tmp_path: Path) -> None:
     vae = request.getfixturevalue(which)
@@ -146,5 +147,5 @@ def test_restricted_rows_are_within_and_weigh_as_the_probability(vae: lt.VAE) ->
         rows, log_weights = vae.row_model_.restrict(4000, {f: given}, vae.fitted_prior_)
     within = (free >= -0.5) & (free <= 0.5)
     inside = rows[log_weights > -np.inf][:, f]
-    assert ((inside >= -0.5) & (inside <= 0.5)).all()
+    assert ((inside >= -0.51) & (inside <= 0.51)).all()  # half a step of how the column is recorded
     assert float(log_weights.exp().mean()) == pytest.approx(float(within.float().mean()), abs=0.05)

@@ -182,8 +182,9 @@ def row_blueprint(blueprint: Blueprint, asked: str) -> RowBlueprint | None:
     possible = all(field.bins for field in fields) and len(fields) <= MAX_COLUMNS
     if asked == "autoregressive" and not possible:
         raise ModelError(
-            f"row_model='autoregressive' is for tables of at most {MAX_COLUMNS} columns, and these rows are "
-            f"{'pictures' if fields[0].shape else f'of {len(fields)} columns'}: choose 'latent' or 'auto'"
+            f"row_model='autoregressive' is for mixed tables of at most {MAX_COLUMNS} columns, and these rows are "
+            f"{'pictures' if fields[0].shape else f'of {len(fields)} columns, or of measures alone'}: "
+            "choose 'latent' or 'auto'"
         )
     wanted = is_mixed_table(fields) and blueprint.recipe.likelihood is None if asked == "auto" else asked == "autoregressive"
     if not (wanted and possible):

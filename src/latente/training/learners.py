@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cached_property
 from typing import Any
 
@@ -29,6 +30,7 @@ class Learner(nn.Module):
     """
 
     model: Any
+    settles: Mapping[str, float] = {"row_model": 0.2}  # no epoch of the first fifth of the run is taken for the best one
     differentiates_input = False
 
     def __init__(self, model: RowModel, schedule: LinearSchedule | None = None, recorded: bool = True) -> None:
@@ -52,7 +54,7 @@ class Learner(nn.Module):
     @cached_property
     def followed(self) -> dict[str, float]:
         """The strengths that parts follow, and over what share of the run each grows."""
-        return {name: share for part in self.followers for name, share in part.follows.items()}
+        return {**self.settles, **{name: share for part in self.followers for name, share in part.follows.items()}}
 
     def forward(self, rows: Rows, strength: Strength = FULL) -> Terms:
         """The terms of each row's loss."""
@@ -78,6 +80,8 @@ class Learner(nn.Module):
 
 class LatentLearner(Learner):
     """A model with codes, its objective, penalties, corruption and schedule."""
+
+    settles: Mapping[str, float] = {}
 
     def __init__(
         self,
