@@ -82,7 +82,7 @@ def test_row_model_overrides(parameters: dict[str, str], separate: bool) -> None
 
 def test_a_row_model_is_not_for_pictures_nor_for_measures_alone() -> None:
     numbers = np.random.default_rng(0).normal(size=(60, 3))
-    for rows in (numbers, np.zeros((20, 4, 4))):
+    for rows in (numbers, np.random.default_rng(0).random((20, 4, 4))):
         with pytest.raises(lt.ModelError, match="row_model='autoregressive' is for mixed tables"):
             fitted(rows=rows, row_model="autoregressive")
     with pytest.raises(lt.ModelError, match="row_model is 'law'; it must be 'auto', 'latent' or 'autoregressive'"):
