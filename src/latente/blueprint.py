@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import torch
@@ -19,40 +19,27 @@ from latente.model import (  # noqa: F401  (most of them register)
     fitted_priors,
     heterogeneous,
     likelihoods,
-    no_code,
     objectives,
     penalties,
     posteriors,
     priors,
 )
 from latente.model.latent_model import LatentModel, compose
+from latente.model.likelihoods import Likelihood
 from latente.model.linear_start import starts_linear
 from latente.model.networks import bins as _bins  # noqa: F401
 from latente.model.networks.conv import SMALLEST_SIDE
-from latente.model.parts import Choice, build, choose, part_class
+from latente.model.parts import Choice, build, choose
+from latente.model.row_models import AutoregressiveModel
 from latente.rows import BINARY, IMAGE, MEASURES, SCALAR, Field, Rows, layout_of, levels_of, row_shape
 from latente.training.fit import Remedy
-from latente.training.loop import Learner
+from latente.training.learners import LatentLearner, Learner
 
 SMALL_DATA = 2000
 MAX_COLUMNS = 256  # that are said one after the other
 FEW_VALUES = 20  # of a column, as many as are steps of a scale
 FAVOURITE, MIN_FAVOURED = 0.25, 20  # share of a column's rows, and rows, from where on no bell holds one value so often
 SMALLEST_CONV_PICTURE = 16
-
-# What new rows of a mixed table are drawn from, and rows are scored and completed by. Measured on Adult: with an autoregressive
-# decoder the code of a VAE says next to nothing (0.2 to 0.4 nats); made to say more, new rows get worse (two-sample score .94
-# without a code, .77 to .86 with one). So the code is that of a VAE whose columns are independent given it, and rows have a law
-# of their own.
-ROW_MODEL = Recipe(
-    "row-law",
-    "rows of a table, one column after the other, without a code",
-    "Larochelle and Murray 2011",
-    encoder=choose("no-encoder"),
-    posterior=choose("no-code"),
-    decoder=choose("constant-decoder"),
-    likelihood=choose("autoregressive"),
-)
 
 
 @dataclass(frozen=True)
@@ -92,7 +79,7 @@ class Blueprint:
         schedule = build(recipe.schedule or schedule_for(model, remedy))
         parts = tuple(build(penalty, **sizes) for penalty in recipe.penalties)
         corruption = build(recipe.corruption, **sizes) if recipe.corruption else None
-        return Learner(model, objective, schedule, parts, corruption, recipe.recorded)
+        return LatentLearner(model, objective, schedule, parts, corruption, recipe.recorded)
 
     @property
     def roomy(self) -> bool:
@@ -111,9 +98,9 @@ class Blueprint:
         second to be imported.
         """
         with torch.random.fork_rng([]), torch.no_grad():
-            model = self().model.eval()
+            model: LatentModel = self().model.eval()
             row = Rows(torch.zeros(1, *row_shape(self.fields)))
-            counts = [module.weight.numel() for module in model.modules() if isinstance(module, nn.Linear)]
+            counts = _weights(model)
 
             def count(layer: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
                 turned = isinstance(layer, nn.ConvTranspose2d)  # it visits each pixel that comes in, not each that goes out
@@ -124,7 +111,7 @@ class Blueprint:
                     module.register_forward_hook(count)
             model.encode(row)
             model.decode(torch.zeros(1, 1, model.latent_dim))
-        return sum(counts) + int(model.likelihood.repeated)  # type: ignore[arg-type]
+        return sum(counts) + model.likelihood.repeated
 
     def sizes(self, remedy: Remedy = Remedy()) -> dict[str, Any]:
         """What the data decides, by the names that parts ask for."""
@@ -158,19 +145,55 @@ def decided_by(fields: tuple[Field, ...]) -> dict[str, Any]:
     }
 
 
-def row_model(blueprint: Blueprint) -> Blueprint | None:
-    """What makes the law of a mixed table's rows; None where the model itself is to be that: another likelihood was chosen, the
-    columns are not mixed, or the model is none of a density.
+@dataclass(frozen=True)
+class RowBlueprint:
+    """A row model of its own, and what the data decides; makes learners as :class:`Blueprint` does.
+
+    Attributes:
+        likelihood: of the columns, each given those before it.
     """
-    recipe = blueprint.recipe
-    has_density = getattr(recipe.posterior.own or part_class(recipe.posterior.name), "has_density", True)
-    own = is_mixed_table(blueprint.fields) and recipe.likelihood is None and has_density
-    if not own or len(blueprint.fields) > MAX_COLUMNS:
+
+    fields: tuple[Field, ...]
+    n_rows: int
+    likelihood: Choice
+
+    def __call__(self, remedy: Remedy = Remedy()) -> Learner:
+        """A fresh learner; weights are drawn from torch's generator."""
+        return Learner(AutoregressiveModel(build(self.likelihood, **decided_by(self.fields))))
+
+    def multiply_adds(self) -> int:
+        """Multiply-adds of one row's forward pass."""
+        with torch.random.fork_rng([]):
+            likelihood: Likelihood = self().model.likelihood
+        return sum(_weights(likelihood)) + likelihood.repeated
+
+
+def row_blueprint(blueprint: Blueprint, asked: str) -> RowBlueprint | None:
+    """A row model beside the model itself; None where the model itself is to be that.
+
+    Args:
+        blueprint: of the model.
+        asked: "latent" for the model itself, "autoregressive" for a row model of its own, "auto" for that of a mixed table,
+            unless a likelihood is chosen.
+
+    Raises:
+        ModelError: "autoregressive" is asked for where it can't be.
+    """
+    fields = blueprint.fields
+    possible = all(field.bins for field in fields) and len(fields) <= MAX_COLUMNS
+    if asked == "autoregressive" and not possible:
+        raise ModelError(
+            f"row_model='autoregressive' is for mixed tables of at most {MAX_COLUMNS} columns, and these rows are "
+            f"{'pictures' if fields[0].shape else f'of {len(fields)} columns, or of measures alone'}: "
+            "choose 'latent' or 'auto'"
+        )
+    wanted = is_mixed_table(fields) and blueprint.recipe.likelihood is None if asked == "auto" else asked == "autoregressive"
+    if not (wanted and possible):
         return None
     # On few rows dropout changes held-out loss by less than its error, and how much is learnt by heart. The more is missing,
     # the more is there to fill in, which takes columns told of any others; whole rows come out best where all are in one order.
     # In so many orders a table is learnt by heart the less with dropout.
-    missing = sum(field.missing for field in blueprint.fields) / len(blueprint.fields)
+    missing = sum(field.missing for field in fields) / len(fields)
     few, any_order = blueprint.n_rows < SMALL_DATA, min(0.8, max(0.1, 4 * missing))
     likelihood = choose(
         "autoregressive",
@@ -179,7 +202,12 @@ def row_model(blueprint: Blueprint) -> Blueprint | None:
         any_order=any_order,
         least_told=1 - max(0.4, min(1.0, 2 * missing)) if any_order > 0.1 else 0.0,
     )
-    return replace(blueprint, recipe=replace(ROW_MODEL, likelihood=likelihood), latent_dim=0, hidden=())
+    return RowBlueprint(fields, blueprint.n_rows, likelihood)
+
+
+def _weights(model: nn.Module) -> list[int]:
+    """How many weights each linear layer has: its multiply-adds."""
+    return [module.weight.numel() for module in model.modules() if isinstance(module, nn.Linear)]
 
 
 def network_for(fields: tuple[Field, ...], hidden: tuple[int, ...] | None) -> str:
