@@ -59,6 +59,7 @@ _DTYPES = {
     **dict.fromkeys(("counts", "bin_counts"), np.int64),
     "binary": np.bool_,
 }
+MIN_SPREAD = 0.01  # of the spread over all rows, from which on some rows tell the scale of a column
 ROUNDING = 1e-5  # of the spread: encoded values are of single precision
 
 
@@ -171,6 +172,24 @@ class TableCodec(Stored):
         bounds, notes = (low, high, step, missing), (*table.notes, *notes)
         codec = cls(*own, center, scale, resolution, *bounds, binary, *said, counts, texts, *bins, shapes, notes)
         return codec if table.text is None else replace(codec, **_written(table.names, table.text))
+
+    def scaled_by(self, rows: Rows) -> Self:
+        """The same codec with the means and standard deviations of some encoded rows, such as the training rows.
+
+        Kinds, levels, ranges and bins stay: they are those of all rows, so that rows held out hold nothing unknown. A column
+        that hardly varies in these rows keeps its scale.
+        """
+        seen = torch.ones_like(rows.x, dtype=torch.bool) if rows.mask is None else rows.mask
+        count = seen.sum(0).clamp_min(1)
+        mean = torch.where(seen, rows.x, 0.0).sum(0, dtype=torch.float64) / count
+        spread = torch.where(seen, rows.x - mean, 0.0).square().sum(0, dtype=torch.float64).div(count).sqrt()
+        numbers = torch.from_numpy(~self.binary & (self.counts == 0))[self._kept] & (spread >= MIN_SPREAD)
+        shift, factor = (torch.where(numbers, *pair).numpy() for pair in ((mean, 0.0), (spread, 1.0)))
+        center, scale, resolution = self.center.copy(), self.scale.copy(), self.resolution.copy()
+        center[self._kept] += scale[self._kept] * shift
+        scale[self._kept] *= factor
+        resolution[self._kept] /= factor
+        return replace(self, center=center, scale=scale, resolution=resolution)
 
     @cached_property
     def fields(self) -> tuple[Field, ...]:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from latente.blueprint import Blueprint, is_mixed_table
-from latente.data import Codec, Images, Table, fit_codec, read, refuse_outside
+from latente.data import Codec, Images, Table, TableCodec, fit_codec, read, refuse_outside
 from latente.errors import DataError, ModelError
 from latente.parameters import Parameters, text_columns
 from latente.rows import Rows, levels_of
@@ -44,6 +44,9 @@ class Prepared:
         """
         codec, rows = _encoded(data, parameters)
         split = Split.of(rows, parameters.validation_fraction, seed)
+        if isinstance(codec, TableCodec) and parameters.chosen_recipe().support is None:
+            codec = codec.scaled_by(split.train)
+            split = Split.of(codec.encode(data), parameters.validation_fraction, seed)
         return cls(codec, split, _blueprint(parameters, codec, split.train, seed), parameters.plan(seed))
 
     def work(self, blueprint: Blueprint | None = None) -> Work:
