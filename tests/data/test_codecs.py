@@ -537,7 +537,7 @@ def test_means_and_scales_are_those_of_the_training_rows() -> None:
 
 @pytest.mark.parametrize("seed", range(4))
 def test_what_only_held_out_rows_hold_is_known(seed: int) -> None:
-    """A level, a number far away, and the only value that differs: each is in one row, which is held out for some seed and order."""
+    """A level, and a number far away: each is in one row, which is held out for some seeds and orders."""
     frame = pd.DataFrame({"x": np.arange(40.0) % 7, "level": ["a"] * 39 + ["b"], "far": [*np.arange(39.0), 1e9]})
     order = np.random.default_rng(seed).permutation(40)
     for unlucky in range(0, 40, 20):
