@@ -34,7 +34,8 @@ def info(run: Run, json: Json = False, quiet: Quiet = False) -> None:
     Example:
       latente info wine-vae
     """
-    from latente.cli.tasks import model_file, open_model
+    from latente.cli.tasks import open_model
+    from latente.report.run import model_file
     from latente.report.run_folder import missing_parts
 
     console = Console(json, quiet)

@@ -36,6 +36,8 @@ from latente.errors import DataError
 from latente.rows import Field, Rows, row_shape
 from latente.words import Message
 
+MIN_SPREAD = 0.01  # of the spread over all rows, from which on some rows tell the scale of a column
+
 
 class _OfColumns:
     """Attributes of all columns: tuples, and arrays ``[F]`` of numbers."""
@@ -140,6 +142,24 @@ class TableCodec(_OfColumns):
     def places(self) -> Array:
         """Which columns the model sees."""
         return np.flatnonzero(self.scale > 0.0)
+
+    def scaled_by(self, rows: Rows) -> Self:
+        """The same codec with the means and standard deviations of some encoded rows, such as the training rows.
+
+        Kinds, levels, ranges and bins stay: they are those of all rows, so that validation rows hold nothing unknown. A column
+        that hardly varies in these rows keeps its scale.
+        """
+        observed = torch.ones_like(rows.x, dtype=torch.bool) if rows.mask is None else rows.mask
+        count = observed.sum(0).clamp_min(1)
+        mean = torch.where(observed, rows.x, 0.0).sum(0, dtype=torch.float64) / count
+        spread = torch.where(observed, rows.x - mean, 0.0).square().sum(0, dtype=torch.float64).div(count).sqrt()
+        columns = list(self.columns)
+        for place, shift, factor in zip(self.places, mean.tolist(), spread.tolist(), strict=True):
+            column = columns[place]
+            if not (column.binary or column.levels or factor < MIN_SPREAD):
+                moved = {"center": column.center + column.scale * shift, "scale": column.scale * factor}
+                columns[place] = replace(column, **moved, resolution=column.resolution / factor)
+        return replace(self, columns=tuple(columns))
 
     @cached_property
     def fields(self) -> tuple[Field, ...]:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from latente.blueprint import Blueprint, RowBlueprint, is_mixed_table, row_blueprint
-from latente.data import Codec, Images, Table, fit_codec, read, refuse_outside
+from latente.data import Codec, Images, Table, TableCodec, fit_codec, read, refuse_outside
 from latente.errors import DataError, ModelError
 from latente.parameters import Parameters, text_columns
 from latente.rows import Rows, levels_of
@@ -45,6 +45,9 @@ class Prepared:
         """
         codec, rows = _encoded(data, parameters)
         split = Split.of(rows, parameters.validation_fraction, seed)
+        if isinstance(codec, TableCodec) and parameters.chosen_recipe().support is None:
+            codec = codec.scaled_by(split.train)
+            split = Split.of(codec.encode(data), parameters.validation_fraction, seed)
         blueprint = _blueprint(parameters, codec, split.train, seed)
         return cls(codec, split, blueprint, parameters.plan(seed), row_blueprint(blueprint, parameters.row_model_asked))
 
