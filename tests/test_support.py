@@ -102,5 +102,7 @@ def test_missing_values_flags_and_two_texts_go_with_them() -> None:
 
 def test_other_likelihoods_have_standardised_numbers() -> None:
     for likelihood in ("normal", "auto"):
-        x = fitted(likelihood, SHARES).codec_.encode(read(SHARES)).x
+        at_hand = fitted(likelihood, SHARES).fitted_.at_hand
+        assert at_hand is not None
+        x = at_hand.train.x
         assert float(x.mean(0).abs().max()) < 1e-5 and float(x.min()) < 0
