@@ -418,7 +418,7 @@ def attributed(stage: Stage, model: LatentModel, law: Prior) -> Figures:
     """Where the nats of a held-out row go, beside the overfitting gap: the family of q, the encoder, the prior."""
     rows = stage.held_out.spread(attribution.affordable(model))
     with stage.drawing("approximation"):
-        losses = attribution.refine(model, rows, information.affordable(model)[1])
+        losses = attribution.refine(model, rows, attribution.JUDGED_BY)
     if not model.has_rate:
         return {name: unknown(NO_DENSITY) for name in ATTRIBUTED}
     with stage.drawing("prior_mismatch"), torch.no_grad():
