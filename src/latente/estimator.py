@@ -48,6 +48,7 @@ from latente.rows import BINARY, CATEGORICAL, Rows, levels_of
 from latente.seeding import seed_of, seeded
 from latente.tasks import generation, imputation, interpolation, reconstruct
 from latente.tasks.anomalies import IMPORTANCE_SAMPLES, blame, field_surprise, log_likelihood, log_likelihood_parts
+from latente.threads import on_one_thread
 from latente.training import defaults
 from latente.training.calibration import ENOUGH_TO_COVER, SHARES, Calibration
 from latente.training.checkpoint import Checkpoints, identify
@@ -187,6 +188,7 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
 
     # -- fitting ----------------------------------------------------------------------------------------------------
 
+    @on_one_thread()
     def fit(
         self,
         X: Any,
@@ -810,6 +812,7 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
 
     # -- the certificate --------------------------------------------------------------------------------------------
 
+    @on_one_thread()
     def certificate(self, held_out: Any = None, *, train: Any = None) -> Certificate:
         """Measure the latent space: is it continuous and complete, what does the code keep, does the model repeat its rows?
 

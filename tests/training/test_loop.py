@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from sklearn.datasets import make_s_curve
 
 import latente as lt
+from latente import threads
 from latente.model.latent_model import Trace
 from latente.model.objectives import Strength, Terms
 from latente.model.parts import FULL
@@ -236,7 +237,7 @@ def test_defaults() -> None:
     assert defaults.precision("auto", "cpu", 1000) == "float32"
     assert defaults.device("cpu") == "cpu"
     assert defaults.threads(1000) == 1
-    assert defaults.threads(10**9) is None
+    assert defaults.threads(10**9) == threads.ALL
     assert [defaults.trials(mixed) for mixed in (False, True)] == [3, 1]
     assert [defaults.starts(n, chosen, False) for n, chosen in ((5000, False), (20_000, False), (5000, True))] == [2, 1, 1]
     assert defaults.starts(5000, False, holes=True) == 1
