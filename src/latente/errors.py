@@ -6,6 +6,8 @@ also a :class:`ValueError`, so that code which knows nothing of Latente (scikit-
 
 from __future__ import annotations
 
+import sys
+import warnings
 from collections.abc import Mapping
 from typing import TypeVar
 
@@ -34,6 +36,14 @@ class TrainingError(LatenteError, RuntimeError):
 
 class LatenteWarning(UserWarning):
     """Something that went well enough to go on, and that a person should know."""
+
+
+def warn(message: str) -> None:
+    """A :class:`LatenteWarning` that points at the line outside of this library from which it was called."""
+    level, frame = 1, sys._getframe()
+    while frame.f_back is not None and frame.f_globals["__name__"].partition(".")[0] == "latente":
+        level, frame = level + 1, frame.f_back
+    warnings.warn(message, LatenteWarning, stacklevel=level)
 
 
 def entry(things: Mapping[str, Thing], name: str, what: str) -> Thing:

@@ -36,6 +36,7 @@ from latente.seeding import number_of, seeded
 from latente.storage import identity
 from latente.tasks.generation import sample
 from latente.tasks.reconstruct import reconstruct
+from latente.threads import on_one_thread
 from latente.training.dependence import dependence
 from latente.training.diagnosis import active_units
 from latente.words import Message
@@ -49,6 +50,7 @@ CERTIFIED = 7_000_003  # keeps these draws apart from all others of a seed
 Figures = dict[str, Estimate]
 
 
+@on_one_thread()
 def certify(
     model: LatentModel,
     law: Prior,

@@ -108,7 +108,7 @@ def swap(console: Console, run: str, data: str, held_out: str, law: str, open_it
     drawn anew.
     """
     vae = open_it()
-    rows = vae._read(data)
+    rows = vae.fitted_.read(data)
     before, was = vae.certificate(held_out or None, train=rows), vae.fitted_prior_.in_words
     vae.refit_prior(law, train=rows)
     certificate = vae.certificate(held_out or None, train=rows)

@@ -24,8 +24,10 @@ from latente.certificate.estimates import Array, Estimate, standard_error, unkno
 from latente.certificate.information import Costs
 from latente.data import frame, read
 from latente.errors import DataError, ModelError, entry
-from latente.estimator import VAE, field_resolution, text_columns
+from latente.estimator import VAE
+from latente.fitting.prepare import Prepared
 from latente.model.likelihoods import LOG_SIGMA_FLOOR, Likelihood
+from latente.parameters import Parameters, text_columns
 from latente.rows import Rows
 from latente.seeding import seed_of, seeded
 from latente.studies.ground import held_out_share, silent
@@ -227,7 +229,7 @@ def tradeoff(
     fits, linear = [*found.values(), *at_chosen], ground.linear(sizes)
     about = {
         "recipe": ground.recipe.name, "rows": ground.count, "training_rows": len(ground.train),
-        "stopping_rows": len(ground.stop), "judged_rows": len(ground.judged), "seed": ground.vae.seed_,
+        "stopping_rows": len(ground.stop), "judged_rows": len(ground.judged), "seed": ground.seed,
         "seconds": time.perf_counter() - begin,
     }  # fmt: skip
     points = (*(fit.point for fit in fits), *linear, ground.reference())
@@ -264,13 +266,14 @@ class Ground:
     """What all fits of a trade-off have in common.
 
     Attributes:
-        vae: holds the parameters; it is not fitted. blueprint, settings: of a fit with the estimated size.
+        seed: of all that is drawn. shows: whether progress is shown. blueprint, settings: of a fit with the estimated size.
         train, stop, judged: rows to learn from, rows that say when to stop, rows to judge by, at most 5,000.
         count: rows that were divided.
         resolution: smallest recorded step of each field, [F].
     """
 
-    vae: VAE
+    seed: int
+    shows: bool
     blueprint: Blueprint
     settings: Settings
     train: Rows
@@ -287,21 +290,19 @@ class Ground:
         """Read, encode and divide the rows."""
         rows = read(data, texts=text_columns(parameters.get("kinds")))
         vae = VAE(recipe, **{"validation_fraction": held_out_share(len(rows), JUDGED_AND_STOPPED), **parameters})
-        vae._check_parameters()
-        vae.seed_ = seed_of(vae.random_state)
-        codec, encoded = vae._encode_to_fit(rows)
-        train, held_out = vae._split(encoded)
+        seed = seed_of(vae.random_state)
+        prepared = Prepared.of(rows, Parameters.of(vae), seed)
+        blueprint, train, held_out = prepared.blueprint, prepared.split.train, prepared.split.held_out
         if held_out is None or len(train) + len(held_out) < MIN_ROWS:
             few = f"{len(rows)} rows are too few, it takes {MIN_ROWS}"
             raise DataError(f"a trade-off is judged on rows that are held out, and {few}")
-        blueprint = vae._blueprint(codec, train)
         if blueprint.recipe.objective.name != "elbo":
             raise ModelError(f"a trade-off varies beta, the price of the rate; {blueprint.recipe.name!r} has none: take 'vae'")
         half = len(held_out) // 2
         stop, judged = held_out[:half], held_out[half:].spread(MAX_JUDGED)
         parts, count = (train, stop, judged), len(train) + len(held_out)
-        settings, resolution, notes = vae._settings(train, blueprint), field_resolution(codec), tuple(codec.notes)
-        return cls(vae, blueprint, settings, *parts, count, resolution, rows.container, notes, told)
+        settings, notes = prepared.settings(), tuple(prepared.codec.notes)
+        return cls(seed, vae.verbose > 0, blueprint, settings, *parts, count, prepared.resolution, rows.container, notes, told)
 
     @property
     def recipe(self) -> Recipe:
@@ -344,14 +345,14 @@ class Ground:
         blueprint = replace(self.blueprint, recipe=replace(self.recipe, objective=objective), latent_dim=d)
         settings, what = replace(self.settings, time_limit=clock.share()), f"d = {d}, beta = {beta:g}"
         self.told(what)
-        with progress_bar(self.vae.verbose > 0) as shown:
+        with progress_bar(self.shows) as shown:
             fit = Fit(blueprint, self.train, self.stop, self.resolution, settings, observer=shown)
             run = fit.plain(0, what)
         if fit.interrupted:
             raise KeyboardInterrupt
         model = run.learner.model
         active = float(active_units(model, self.train).sum())
-        with seeded(self.vae.seed_, JUDGED):
+        with seeded(self.seed, JUDGED):
             costs = Costs.of(model, self.judged)
         return Fitted(_point(self.recipe.name, d, costs, beta, active_units=active, seconds=run.at.elapsed), costs)
 
@@ -363,7 +364,7 @@ class Ground:
     @cached_property
     def likelihood(self) -> Likelihood:
         """That of every model here, as it is before training."""
-        with seeded(self.vae.seed_):
+        with seeded(self.seed):
             found = self.blueprint().model.likelihood
         assert isinstance(found, Likelihood)
         return found
