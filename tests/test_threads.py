@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from unittest import mock
 
@@ -78,7 +79,9 @@ def test_a_fit_leaves_the_same_weights_however_steps_were_shared(monkeypatch: py
 
 def test_nothing_in_a_fit_or_a_certificate_takes_more_threads_than_one(monkeypatch: pytest.MonkeyPatch) -> None:
     before, seen = torch.get_num_threads(), list[int]()
-    monkeypatch.setattr("latente.certificate.certify.space", lambda *args: seen.append(torch.get_num_threads()) or {})
+    monkeypatch.setattr(
+        sys.modules["latente.certificate.certify"], "space", lambda *args: seen.append(torch.get_num_threads()) or {}
+    )
     torch.set_num_threads(2)
     try:
         observer = lambda training: seen.append(torch.get_num_threads())  # noqa: E731

@@ -79,7 +79,8 @@ class Affinity:
     @cached_property
     def _cross(self) -> NDArray[np.bool_]:
         """Which neighbours are of the other sample, [R, 2m, k]."""
-        return (self.neighbours >= self.m) != (np.arange(2 * self.m) >= self.m)[:, None]
+        crossing: NDArray[np.bool_] = (self.neighbours >= self.m) != (np.arange(2 * self.m) >= self.m)[:, None]
+        return crossing
 
 
 def _half(m: int, generator: np.random.Generator) -> NDArray[np.bool_]:

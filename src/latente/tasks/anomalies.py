@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import math
 from collections.abc import Callable
 
@@ -44,7 +43,7 @@ def log_likelihood_parts(model: LatentModel, rows: Rows, seed: int, K: int = IMP
 def _in_batches(
     measured: Callable[[LatentModel, Rows, Tensor], NDArray[np.float64]], model: LatentModel, rows: Rows, seed: int, K: int
 ) -> NDArray[np.float64]:
-    model = copy.deepcopy(model).double()
+    model = model.in_double()
     K = K if model.noise_size else 1
     noise = shared_noise(seed, K, model.noise_size, torch.float64)
     size = max(1, VALUES_AT_ONCE // (K * model.footprint))
