@@ -39,7 +39,8 @@ from latente.model.parts import build
 from latente.report.run_folder import CERTIFICATE, read_certificate, write_certificate
 from latente.rows import Rows
 from latente.training.checkpoint import Checkpoints
-from latente.training.loop import Learner, Settings, Training
+from latente.training.learners import LatentLearner
+from latente.training.loop import Settings, Training
 
 ROWS = 60
 SPACE = 1 << 30  # bytes of address space beyond what a child has after its first load
@@ -105,7 +106,7 @@ def models(recipes: list[str], mixed: Sequence[str]) -> Iterator[tuple[str, lt.V
     for recipe in recipes:
         yield f"numbers-{recipe}", fitted("numbers", recipe)
         if recipe in mixed:
-            yield f"mixed-{recipe}", fitted("mixed", recipe)
+            yield f"mixed-{recipe}", fitted("mixed", "auto" if recipe == "vae" else recipe)
     vae = fitted("numbers")
     for law in ("mixture", "flow", "nearest"):
         with warnings.catch_warnings():
@@ -139,7 +140,7 @@ def small_training() -> Training:
         _MODELS.append(copy.deepcopy(model))
         parts = [build(lt.choose(name)) for name in ("elbo", "linear")]
         rows = Rows(torch.randn(32, 5), torch.rand(32, 5) > 0.2)
-        return Training(Learner(model, *parts), rows, rows, Settings(epochs=4, batch_size=16))
+        return Training(LatentLearner(model, *parts), rows, rows, Settings(epochs=4, batch_size=16))
 
 
 _MODELS: list[Any] = []

@@ -86,7 +86,7 @@ CHANGES = {
     "an extra key": ("numbers-vae", put("code", "os.system"), "unknown field `code`"),
     "a huge layer": ("numbers-vae", put("parts.encoder.arguments.hidden", [100_000, 100_000]), "far larger model"),
     "a million layers": ("numbers-vae", put("parts.encoder.arguments.hidden", [1] * 1_000_000), "far larger model"),
-    "endless blocks": ("mixed-vae", put("generator.likelihood.arguments.blocks", 2**30), "far larger model"),
+    "endless blocks": ("mixed-vae", put("row_model.arguments.blocks", 2**30), "far larger model"),
     "a negative width": ("numbers-vae", put("parts.encoder.arguments.hidden", [-4]), "can't hold -4"),
     "a text for a number": ("numbers-vae", put("parts.posterior.arguments.latent_dim", "2"), "Expected `int`, got `str`"),
     "other columns": ("numbers-vae", put("parts.encoder.arguments.shape", [4]), "is not that of the columns"),

@@ -482,14 +482,14 @@ def test_a_table_of_very_many_columns_has_one_model() -> None:
         {f"n{i}": kind + generator.integers(0, 3, 200) for i in range(260)} | {"kind": list("abc" * 66 + "ab")}
     )
     vae = lt.VAE(max_epochs=2, random_state=0).fit(frame)
-    assert vae.generator_ is vae.model_
+    assert vae.row_model_ is vae.model_
     assert set(vae.sample(20)["kind"]) <= set("abc")
 
 
 def test_the_time_of_both_stages_counts_and_is_limited() -> None:
     frame = pd.DataFrame(people())
     vae = lt.VAE(time_limit=2.0, random_state=0).fit(frame)
-    assert vae.generator_ is not vae.model_
+    assert vae.row_model_ is not vae.model_
     assert 0.0 < vae.figures_["seconds"] < 5.0
 
 
@@ -517,12 +517,15 @@ def test_levels_that_nobody_saw_count_as_not_seen_where_that_is_asked_for(vae: l
         lt.VAE(unknown="ignore").fit(pa.table(rows))
 
 
-@pytest.mark.parametrize("recipe", ["vae", "autoencoder", "iwae"])
+@pytest.mark.parametrize("recipe", ["auto", "autoencoder", "iwae"])
 def test_parts_of_a_score_add_up_to_it(recipe: str) -> None:
     rows = pd.DataFrame(people(holes=0.2), index=range(5, 5 + N))
     vae = lt.VAE(recipe, max_epochs=3, random_state=0).fit(rows)
     parts = vae.score_parts(rows)
-    assert list(parts.columns) == ["kind", "colour", "size", "vote"] and (parts.index == rows.index).all()
+    assert (
+        list(parts.columns) == ["kind", "colour", "size", "vote"] + ["(code)"] * (recipe == "iwae")
+        and (parts.index == rows.index).all()
+    )
     np.testing.assert_allclose(parts.sum(axis=1), vae.score_samples(rows), rtol=1e-9)
     assert (parts["colour"][rows["colour"].isna()] == 0).all() and (parts["vote"] < 0).all()
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from latente.explorer.notebook import explore
     from latente.model.parts import Part, choose
     from latente.report.report import write_report
+    from latente.report.run import open_run
     from latente.studies.comparison import compare
     from latente.studies.prior_comparison import compare_laws, compare_priors
     from latente.studies.tradeoff import tradeoff
@@ -37,6 +38,7 @@ _ROOMS = {
     "studies.prior_comparison": ("compare_laws", "compare_priors"),
     "studies.tradeoff": ("tradeoff",),
     "report.report": ("write_report",),
+    "report.run": ("open_run",),
 }
 _ROOM_OF = {name: room for room, names in _ROOMS.items() for name in names}
 
@@ -58,6 +60,7 @@ __all__ = [
     "compare_priors",
     "explore",
     "load",
+    "open_run",
     "read",
     "recipe",
     "recipes",

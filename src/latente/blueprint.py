@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
-from typing import Any
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -18,40 +19,27 @@ from latente.model import (  # noqa: F401  (most of them register)
     fitted_priors,
     heterogeneous,
     likelihoods,
-    no_code,
     objectives,
     penalties,
     posteriors,
     priors,
 )
 from latente.model.latent_model import LatentModel, compose
+from latente.model.likelihoods import Likelihood
 from latente.model.linear_start import starts_linear
 from latente.model.networks import bins as _bins  # noqa: F401
 from latente.model.networks.conv import SMALLEST_SIDE
-from latente.model.parts import Choice, build, choose, part_class
-from latente.rows import BINARY, MEASURES, Field, Rows, levels_of, row_shape
+from latente.model.parts import Choice, build, choose
+from latente.model.row_models import AutoregressiveModel
+from latente.rows import BINARY, IMAGE, MEASURES, SCALAR, Field, Rows, layout_of, levels_of, row_shape
 from latente.training.fit import Remedy
-from latente.training.loop import Learner
+from latente.training.learners import LatentLearner, Learner
 
 SMALL_DATA = 2000
 MAX_COLUMNS = 256  # that are said one after the other
 FEW_VALUES = 20  # of a column, as many as are steps of a scale
 FAVOURITE, MIN_FAVOURED = 0.25, 20  # share of a column's rows, and rows, from where on no bell holds one value so often
 SMALLEST_CONV_PICTURE = 16
-
-# What new rows of a mixed table are drawn from, and rows are scored and completed by. Measured on Adult: with an autoregressive
-# decoder the code of a VAE says next to nothing (0.2 to 0.4 nats); made to say more, new rows get worse (two-sample score .94
-# without a code, .77 to .86 with one). So the code is that of a VAE whose columns are independent given it, and rows have a law
-# of their own.
-ROW_MODEL = Recipe(
-    "row-law",
-    "rows of a table, one column after the other, without a code",
-    "Larochelle and Murray 2011",
-    encoder=choose("no-encoder"),
-    posterior=choose("no-code"),
-    decoder=choose("constant-decoder"),
-    likelihood=choose("autoregressive"),
-)
 
 
 @dataclass(frozen=True)
@@ -91,7 +79,7 @@ class Blueprint:
         schedule = build(recipe.schedule or schedule_for(model, remedy))
         parts = tuple(build(penalty, **sizes) for penalty in recipe.penalties)
         corruption = build(recipe.corruption, **sizes) if recipe.corruption else None
-        return Learner(model, objective, schedule, parts, corruption, recipe.recorded)
+        return LatentLearner(model, objective, schedule, parts, corruption, recipe.recorded)
 
     @property
     def roomy(self) -> bool:
@@ -110,9 +98,9 @@ class Blueprint:
         second to be imported.
         """
         with torch.random.fork_rng([]), torch.no_grad():
-            model = self().model.eval()
+            model: LatentModel = self().model.eval()
             row = Rows(torch.zeros(1, *row_shape(self.fields)))
-            counts = [module.weight.numel() for module in model.modules() if isinstance(module, nn.Linear)]
+            counts = _weights(model)
 
             def count(layer: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
                 turned = isinstance(layer, nn.ConvTranspose2d)  # it visits each pixel that comes in, not each that goes out
@@ -123,7 +111,7 @@ class Blueprint:
                     module.register_forward_hook(count)
             model.encode(row)
             model.decode(torch.zeros(1, 1, model.latent_dim))
-        return sum(counts) + int(model.likelihood.repeated)  # type: ignore[arg-type]
+        return sum(counts) + model.likelihood.repeated
 
     def sizes(self, remedy: Remedy = Remedy()) -> dict[str, Any]:
         """What the data decides, by the names that parts ask for."""
@@ -134,7 +122,7 @@ class Blueprint:
             **decided_by(self.fields),
             "latent_dim": self.latent_dim,
             "hidden": hidden,
-            "channels": channels(shape) if len(shape) == 3 else (),
+            "channels": NETWORKS[layout_of(self.fields)].channels(shape),
             "masked": self.masked,
             # Of nine small mixed tables, held-out loss is .2 nats lower without it.
             "dropout": 0.1 if few and self.hidden is None and not of_mixed else 0.0,
@@ -157,19 +145,55 @@ def decided_by(fields: tuple[Field, ...]) -> dict[str, Any]:
     }
 
 
-def row_model(blueprint: Blueprint) -> Blueprint | None:
-    """What makes the law of a mixed table's rows; None where the model itself is to be that: another likelihood was chosen, the
-    columns are not mixed, or the model is none of a density.
+@dataclass(frozen=True)
+class RowBlueprint:
+    """A row model of its own, and what the data decides; makes learners as :class:`Blueprint` does.
+
+    Attributes:
+        likelihood: of the columns, each given those before it.
     """
-    recipe = blueprint.recipe
-    has_density = getattr(recipe.posterior.own or part_class(recipe.posterior.name), "has_density", True)
-    own = is_mixed_table(blueprint.fields) and recipe.likelihood is None and has_density
-    if not own or len(blueprint.fields) > MAX_COLUMNS:
+
+    fields: tuple[Field, ...]
+    n_rows: int
+    likelihood: Choice
+
+    def __call__(self, remedy: Remedy = Remedy()) -> Learner:
+        """A fresh learner; weights are drawn from torch's generator."""
+        return Learner(AutoregressiveModel(build(self.likelihood, **decided_by(self.fields))))
+
+    def multiply_adds(self) -> int:
+        """Multiply-adds of one row's forward pass."""
+        with torch.random.fork_rng([]):
+            likelihood: Likelihood = self().model.likelihood
+        return sum(_weights(likelihood)) + likelihood.repeated
+
+
+def row_blueprint(blueprint: Blueprint, asked: str) -> RowBlueprint | None:
+    """A row model beside the model itself; None where the model itself is to be that.
+
+    Args:
+        blueprint: of the model.
+        asked: "latent" for the model itself, "autoregressive" for a row model of its own, "auto" for that of a mixed table,
+            unless a likelihood is chosen.
+
+    Raises:
+        ModelError: "autoregressive" is asked for where it can't be.
+    """
+    fields = blueprint.fields
+    possible = all(field.bins for field in fields) and len(fields) <= MAX_COLUMNS
+    if asked == "autoregressive" and not possible:
+        raise ModelError(
+            f"row_model='autoregressive' is for mixed tables of at most {MAX_COLUMNS} columns, and these rows are "
+            f"{'pictures' if fields[0].shape else f'of {len(fields)} columns, or of measures alone'}: "
+            "choose 'latent' or 'auto'"
+        )
+    wanted = is_mixed_table(fields) and blueprint.recipe.likelihood is None if asked == "auto" else asked == "autoregressive"
+    if not (wanted and possible):
         return None
     # On few rows dropout changes held-out loss by less than its error, and how much is learnt by heart. The more is missing,
     # the more is there to fill in, which takes columns told of any others; whole rows come out best where all are in one order.
     # In so many orders a table is learnt by heart the less with dropout.
-    missing = sum(field.missing for field in blueprint.fields) / len(blueprint.fields)
+    missing = sum(field.missing for field in fields) / len(fields)
     few, any_order = blueprint.n_rows < SMALL_DATA, min(0.8, max(0.1, 4 * missing))
     likelihood = choose(
         "autoregressive",
@@ -178,16 +202,19 @@ def row_model(blueprint: Blueprint) -> Blueprint | None:
         any_order=any_order,
         least_told=1 - max(0.4, min(1.0, 2 * missing)) if any_order > 0.1 else 0.0,
     )
-    return replace(blueprint, recipe=replace(ROW_MODEL, likelihood=likelihood), latent_dim=0, hidden=())
+    return RowBlueprint(fields, blueprint.n_rows, likelihood)
+
+
+def _weights(model: nn.Module) -> list[int]:
+    """How many weights each linear layer has: its multiply-adds."""
+    return [module.weight.numel() for module in model.modules() if isinstance(module, nn.Linear)]
 
 
 def network_for(fields: tuple[Field, ...], hidden: tuple[int, ...] | None) -> str:
     """Convolutions for pictures of 16 pixels a side and more, unless widths of layers are given; bins for mixed columns."""
     if is_mixed_table(fields):
         return "bins"
-    shape = row_shape(fields)
-    convolves = hidden is None and len(shape) == 3 and min(shape[1:]) >= SMALLEST_CONV_PICTURE
-    return "conv" if convolves else "mlp"
+    return NETWORKS[layout_of(fields)].network(row_shape(fields), hidden)
 
 
 def is_mixed_table(fields: tuple[Field, ...]) -> bool:
@@ -222,6 +249,30 @@ def channels(shape: tuple[int, ...]) -> tuple[int, ...]:
     return tuple(min(128, 32 * 2**stage) for stage in range(halvings))
 
 
+def _network_of_pictures(shape: tuple[int, ...], hidden: tuple[int, ...] | None) -> str:
+    return "conv" if hidden is None and min(shape[1:]) >= SMALLEST_CONV_PICTURE else "mlp"
+
+
+class Networks(NamedTuple):
+    """What a layout decides of the networks.
+
+    Attributes:
+        network: the name of encoder and decoder, by the shape of a row and the widths that are given.
+        channels: of convolutions, by the shape of a row.
+        sigma: how many standard deviations a normal likelihood has.
+    """
+
+    network: Callable[[tuple[int, ...], tuple[int, ...] | None], str]
+    channels: Callable[[tuple[int, ...]], tuple[int, ...]]
+    sigma: str
+
+
+NETWORKS = {
+    SCALAR: Networks(lambda shape, hidden: "mlp", lambda shape: (), "field"),
+    IMAGE: Networks(_network_of_pictures, channels, "shared"),
+}
+
+
 def schedule_for(model: LatentModel, remedy: Remedy) -> Choice:
     """A KL warm-up over a fifth of the run, so that a code that says nothing yet is not given up before it does.
 
@@ -240,4 +291,4 @@ def likelihood_for(fields: tuple[Field, ...], least_squares: bool = False) -> Ch
         return choose("histogram")
     if all(field.kind == BINARY for field in fields):
         return choose("bernoulli")
-    return choose("normal", sigma="shared" if least_squares or fields[0].shape else "field")
+    return choose("normal", sigma="shared" if least_squares else NETWORKS[layout_of(fields)].sigma)

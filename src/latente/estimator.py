@@ -29,6 +29,7 @@ from latente.fitting.rows_of_fit import learnt_and_others, rows_of_fit
 from latente.model.latent_model import LatentModel
 from latente.model.parts import Choice, Part, checked_arguments
 from latente.model.priors import Prior
+from latente.model.row_models import RowModel
 from latente.parameters import Parameters, is_whole
 from latente.rows import Rows
 from latente.seeding import seed_of
@@ -72,7 +73,8 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
     not filled in.
 
     Args:
-        recipe: name of a published model (see :func:`latente.recipes`) or a :class:`latente.Recipe`.
+        recipe: name of a published model (see :func:`latente.recipes`) or a :class:`latente.Recipe`, which then answers
+            everything itself. "auto" is "vae", for a mixed table with a row model beside it.
         latent_dim: dimensions of the code; "auto" estimates them from the data and drops what stays unused.
         hidden: widths of the encoder's layers, mirrored in the decoder.
         likelihood: "normal", "student-t", "bernoulli", "continuous-bernoulli", or a part with arguments
@@ -99,12 +101,15 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
             are trained and neither ``max_epochs`` nor ``time_limit`` is given; it trains once otherwise. "quick" trains once,
             in a quarter to half of the time. "best" adds longer runs from 1,000 rows on: it takes up to 12 times as long, and
             gains most where a few nonlinear degrees of freedom make all columns (``benchmarks.wall``).
+        row_model: what scores, samples and completes rows: "latent" is the model itself, "autoregressive" a separate model of
+            the columns, each given those before it (mixed tables only). "auto" is "autoregressive" for a mixed table with
+            ``recipe="auto"`` and ``likelihood="auto"``, and "latent" otherwise.
 
     Attributes:
         latent_dim_: dimensions of the code. history_: a record for each epoch, nats per row. figures_: what was measured;
             its "time" has the seconds of each stage of the fit, and its "privacy" is measured when it is first asked for.
-        model_, fitted_prior_, codec_, recipe_: the fitted parts. generator_: what new rows are drawn from, and rows are scored
-            and completed by: ``model_`` itself, or for a mixed table a law of its own. notes_: sentences on data and fit.
+        model_, fitted_prior_, codec_, recipe_: the fitted parts. row_model_: what scores, draws and completes rows:
+            ``model_`` itself, or a separate row model (see ``row_model``). notes_: sentences on data and fit.
         given_: after ``sample(given=…)``, how probable that is by the model, and the effective sample size behind the rows.
         fields_: what each column was taken for, and why. offset_: score below which :meth:`predict` says -1.
 
@@ -119,7 +124,7 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
     recipe_ = _Left[Recipe]("recipe")
     codec_ = _Left[Codec]("codec")
     model_ = _Left[LatentModel]("model")
-    generator_ = _Left[LatentModel]("generator")
+    row_model_ = _Left[RowModel]("row_model")
     fitted_prior_ = _Left[Prior]("fitted_prior")
     calibration_ = _Left[Calibration]("calibration")
     figures_ = _Left[Figures]("figures")
@@ -135,7 +140,7 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
 
     def __init__(
         self,
-        recipe: str | Recipe = "vae",
+        recipe: str | Recipe = "auto",
         latent_dim: int | str = "auto",
         hidden: tuple[int, ...] | str = "auto",
         likelihood: str | Choice = "auto",
@@ -153,6 +158,7 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         unknown: str = "error",
         missing: Sequence[Any] | None = None,
         effort: str = "balanced",
+        row_model: str = "auto",
     ) -> None:
         self.recipe = recipe
         self.latent_dim = latent_dim
@@ -172,6 +178,7 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         self.unknown = unknown
         self.missing = missing
         self.effort = effort
+        self.row_model = row_model
 
     # -- fitting ----------------------------------------------------------------------------------------------------
 
@@ -271,7 +278,7 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         data = fitted.read(X)
         rows = fitted.encode(data, self.unknown)
         if draws is None and intervals is None:
-            return self._completed(X, data, imputation.expected(fitted.generator, rows, fitted.seed), possible=False)
+            return self._completed(X, data, imputation.expected(fitted.row_model, rows, fitted.seed), possible=False)
         found = completions.completions(fitted, rows, draws, intervals, seed)
         return [self._completed(X, data, x, possible=True) for x in found]
 
@@ -303,7 +310,7 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
                 number goes on, so does the number in a text ("A-0017"), UUIDs and hexadecimal digits are drawn. Otherwise such
                 columns are empty, as those of free text always are.
             law: "fitted" draws codes from ``fitted_prior_``, "prior" from the model's own prior. "auto" is
-                "fitted", but for a mixed table the law that its rows have of their own (``generator_``).
+                "fitted", unless a separate row model draws rows (``row_model_``).
             noise: draw each field from its distribution (rows of a table: the default) or take its mean (pictures).
             random_state: a seed; by default that of the fit.
 
@@ -395,8 +402,8 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         """
         fitted = self._fitted
         learnt, others = learnt_and_others(fitted, train, held_out, self.unknown)
-        name, generator = fitted.recipe.name, fitted.generator
-        return certify(fitted.model, fitted.fitted_prior, fitted.codec.fields, learnt, others, fitted.seed, name, generator)
+        name, row_model = fitted.recipe.name, fitted.row_model
+        return certify(fitted.model, fitted.fitted_prior, fitted.codec.fields, learnt, others, fitted.seed, name, row_model)
 
     def refit_prior(self, prior: str | Choice = "auto", *, train: Any = None) -> Self:
         """Fit another density to the codes of the training rows: ``sample`` and the certificate's C of the fitted prior use it.
@@ -423,6 +430,12 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         """The old name of :meth:`refit_prior`."""
         warnings.warn("refit_law is now refit_prior", FutureWarning, stacklevel=2)
         return self.refit_prior(law, train=train)
+
+    @property
+    def generator_(self) -> RowModel:
+        """The old name of ``row_model_``."""
+        warnings.warn("generator_ is now row_model_", FutureWarning, stacklevel=2)
+        return self.row_model_
 
     @property
     def law_(self) -> Prior:
@@ -476,6 +489,13 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         data = fitted.read(X)
         return like(X, fitted.decode(task(fitted.encode(data, self.unknown)), data.container))
 
+    def __repr__(self, N_CHAR_MAX: int = 700) -> str:
+        """The parameters; of a fitted estimator with a separate row model, what answers what."""
+        parameters: str = super().__repr__(N_CHAR_MAX)
+        if not hasattr(self, "fitted_") or self.row_model_ is self.model_:
+            return parameters
+        return f"{parameters}  # codes: {self.recipe_.name}; scores, samples, completions: autoregressive row model"
+
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.input_tags.allow_nan = True
@@ -524,11 +544,12 @@ def _as_it_was(fitted: Fitted, path: str | Path) -> VAE:
     settings = dict(fitted.settings)
     by_model = "VAE" if fitted.model.has_rate else "Autoencoder"  # of files that do not say
     cls = Autoencoder if settings.pop("estimator", by_model) == "Autoencoder" else VAE
-    settings = {key: value for key, value in settings.items() if key not in ("recipe", "likelihood", "random_state", "seed")}
+    recipe = "auto" if settings.pop("recipe", None) == "auto" else fitted.recipe
+    settings = {key: value for key, value in settings.items() if key not in ("likelihood", "random_state", "seed")}
     try:
         seed = checked(fitted.settings.get("seed"), Count, "the seed")
         arguments = checked_arguments(cls, settings, "the estimator")
-        vae = cls(**arguments, recipe=fitted.recipe, random_state=seed)
+        vae = cls(**arguments, recipe=recipe, random_state=seed)
         Parameters.of(vae)
     except (LatenteError, TypeError) as error:
         raise StorageError(f"{path} does not describe an estimator of this Latente: {error}") from error

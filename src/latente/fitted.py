@@ -17,6 +17,7 @@ from latente.errors import ModelError
 from latente.model.latent_model import LatentModel
 from latente.model.parts import Choice
 from latente.model.priors import Prior
+from latente.model.row_models import RowModel
 from latente.rows import Rows
 from latente.seeding import seeded
 from latente.training.calibration import Calibration
@@ -35,7 +36,7 @@ class Fitted:
         recipe: what was asked for.
         codec: between the user's units and encoded rows.
         model, fitted_prior: the trained parts, and the density fitted to the codes.
-        generator: what new rows are drawn from; ``model`` itself, where that is it.
+        row_model: what scores, draws and completes rows; ``model`` itself, where that is it.
         calibration: what held-out rows say of it.
         figures: what was measured, plain values only.
         history: a record for each epoch.
@@ -49,7 +50,7 @@ class Fitted:
     recipe: Recipe
     codec: Codec
     model: LatentModel
-    generator: LatentModel
+    row_model: RowModel
     fitted_prior: Prior
     calibration: Calibration
     figures: Figures
@@ -148,16 +149,16 @@ class Fitted:
 
     def in_units(self, encoded: NDArray[np.float64], rows: Rows) -> NDArray[np.float64]:
         """Scores of encoded rows in the user's units."""
-        return in_units(self.codec, self.generator, encoded, rows)
+        return in_units(self.codec, self.row_model, encoded, rows)
 
     def prior_of(self, train: Rows, prior: str | Choice = "auto") -> Prior:
         """A density fitted to the codes of rows that were learnt from."""
         return prior_of_codes(self.model, train, self.seed, prior)
 
 
-def in_units(codec: Codec, generator: LatentModel, encoded: NDArray[np.float64], rows: Rows) -> NDArray[np.float64]:
+def in_units(codec: Codec, model: RowModel, encoded: NDArray[np.float64], rows: Rows) -> NDArray[np.float64]:
     """Scores that a model gives encoded rows, in the user's units."""
-    densities = generator.likelihood.densities(rows.x)  # type: ignore[operator]
+    densities = model.likelihood.densities(rows.x)
     scores: NDArray[np.float64] = encoded + codec.log_jacobian(rows, densities).numpy()
     return scores
 

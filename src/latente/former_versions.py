@@ -29,5 +29,22 @@ def _bins(content: Content) -> Content:
     return _renamed_parts(values), named
 
 
-UPDATES: dict[int, Callable[[Content], Content]] = {4: _bins}
+ROW_MODEL = {"generator.decoder.theta": "row_model.start", "generator.likelihood.": "row_model.likelihood."}  # of tensors
+
+
+def _row_model(content: Content) -> Content:
+    """Up to version 4 a row model was a model without a code, called the generator; "auto" was what every recipe did."""
+    values, tensors = content
+    if not isinstance(values, dict):
+        return content
+    generator, settings = values.pop("generator", None), values.get("settings")
+    own = isinstance(generator, Mapping)
+    if own and isinstance(settings, dict):
+        settings.setdefault("row_model", "autoregressive")
+    for former, name in ROW_MODEL.items():
+        tensors = {each.replace(former, name, 1): value for each, value in tensors.items()}
+    return {**values, "row_model": generator.get("likelihood") if own else None}, tensors
+
+
+UPDATES: dict[int, Callable[[Content], Content]] = {4: lambda content: _row_model(_bins(content))}
 """From the content of a version to that of the next one."""

@@ -17,6 +17,8 @@ from latente.model.parts import Choice, choose
 from latente.training import defaults
 from latente.training.plan import Plan
 
+ROW_MODELS = ("auto", "latent", "autoregressive")
+
 
 @dataclass(frozen=True, kw_only=True)
 class Parameters:
@@ -44,6 +46,7 @@ class Parameters:
     unknown: str
     missing: Sequence[Any] | None
     effort: str
+    row_model: str
 
     @classmethod
     def of(cls, estimator: Any) -> Self:
@@ -67,6 +70,7 @@ class Parameters:
             "unknown": (self.unknown in ("error", "missing"), "'error' or 'missing'"),
             "missing": (self.missing is None or _marks(self.missing), "None or a list of texts and numbers"),
             "effort": (self.effort in defaults.EFFORTS, "'quick', 'balanced' or 'best'"),
+            "row_model": (self.row_model in ROW_MODELS, "'auto', 'latent' or 'autoregressive'"),
             "precision": (self.precision in ("auto", "float32", "bfloat16"), "'auto', 'float32' or 'bfloat16'"),
         }
         for name, (good, wanted) in checks.items():
@@ -75,10 +79,16 @@ class Parameters:
 
     def chosen_recipe(self) -> Recipe:
         """The recipe, with the likelihood that was asked for."""
-        recipe = find_recipe(self.recipe) if isinstance(self.recipe, str) else self.recipe
+        name = "vae" if self.recipe == "auto" else self.recipe
+        recipe = find_recipe(name) if isinstance(name, str) else name
         if self.likelihood == "auto":
             return recipe
         return replace(recipe, likelihood=choose(self.likelihood) if isinstance(self.likelihood, str) else self.likelihood)
+
+    @property
+    def row_model_asked(self) -> str:
+        """A recipe that was named answers everything itself, unless a row model is asked for."""
+        return "latent" if self.row_model == "auto" and self.recipe != "auto" else self.row_model
 
     def plan(self, seed: int) -> Plan:
         """What is asked of the training."""
@@ -87,13 +97,13 @@ class Parameters:
     def identity(self, recipe: Recipe, seed: int) -> dict[str, Any]:
         """By what a checkpoint is told to be of this fit: parameters that change the result."""
         told = {"recipe": recipe.to_json(), "likelihood": None, "verbose": None, "unknown": None, "random_state": seed}
-        return {**self._values(), **told}
+        return {**self._values(), **told, "row_model": self.row_model_asked}
 
     def to_json(self, estimator: str, seed: int) -> dict[str, Any]:
         """What a file stores: plain values only."""
         return {
             **self._values(),
-            "recipe": None,
+            "recipe": "auto" if self.recipe == self.likelihood == "auto" else None,
             "likelihood": None,
             "random_state": None,
             "seed": seed,

@@ -19,6 +19,10 @@ BINARY = "binary"
 IMAGE = "image"
 CATEGORICAL = "categorical"
 MEASURES = {REAL, "positive", "bounded"}
+SCALAR = "scalar"
+LAYOUTS = (SCALAR, IMAGE)
+"""How the values of a field lie. Each room has one table from a layout to what it does with it: add an entry to each."""
+_AXES = {0: SCALAR, 3: IMAGE}
 
 
 class Bins(NamedTuple):
@@ -86,9 +90,19 @@ class Field:
     ordered: bool = False
 
     @property
+    def layout(self) -> str:
+        """``"scalar"`` or ``"image"``."""
+        return _AXES[len(self.shape)]
+
+    @property
     def size(self) -> int:
         """How many values the field has."""
         return math.prod(self.shape)
+
+
+def layout_of(fields: tuple[Field, ...]) -> str:
+    """Layout of a row: that of its fields, which are all of one."""
+    return fields[0].layout
 
 
 def row_shape(fields: tuple[Field, ...]) -> tuple[int, ...]:

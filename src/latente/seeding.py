@@ -17,33 +17,39 @@ from latente.errors import ModelError
 _GENERATOR = threading.RLock()
 
 
-def mixed(*numbers: int) -> int:
-    """A 63-bit seed from several numbers, of which every bit of every number counts."""
+Key = int | str
+
+
+def derive_seed(seed: int, *keys: Key) -> int:
+    """A 63-bit seed from a seed and the names (or numbers) of what is drawn.
+
+    Every bit counts, and a name gives the same seed in every process: draws of different names are independent of each other.
+
+    >>> derive_seed(0, "held-out rows") == derive_seed(0, "held-out rows"), derive_seed(0, "a") == derive_seed(0, "b")
+    (True, False)
+    """
+    numbers = [zlib.crc32(key.encode()) if isinstance(key, str) else key for key in (seed, *keys)]
     return int(np.random.SeedSequence(numbers).generate_state(1, np.uint64)[0] >> np.uint64(1))
 
 
-def number_of(name: str) -> int:
-    """A number that stands for a name, the same in every process: what is named draws apart from all else of a seed."""
-    return zlib.crc32(name.encode())
-
-
 @contextmanager
-def seeded(*numbers: int, device: torch.device | str = "cpu") -> Iterator[None]:
-    """Inside, torch's generator starts from these numbers; outside, it is as if nothing had been drawn."""
+def seeded(seed: int, *keys: Key, device: torch.device | str = "cpu") -> Iterator[None]:
+    """Inside, torch's generator starts from :func:`derive_seed`; outside, it is as if nothing had been drawn."""
     cuda = torch.device(device).type == "cuda"
     with _GENERATOR, torch.random.fork_rng([torch.cuda.current_device()] if cuda else [], enabled=True):
-        reseed(*numbers, device=device)
+        reseed(seed, *keys, device=device)
         yield
 
 
-def reseed(*numbers: int, device: torch.device | str = "cpu") -> None:
-    """Start torch's generator of ``device`` again from these numbers; only within :func:`seeded`."""
-    torch.default_generator.manual_seed(mixed(*numbers))
+def reseed(seed: int, *keys: Key, device: torch.device | str = "cpu") -> None:
+    """Start torch's generator of ``device`` again from :func:`derive_seed`; only within :func:`seeded`."""
+    derived = derive_seed(seed, *keys)
+    torch.default_generator.manual_seed(derived)
     kind = torch.device(device).type
     if kind == "cuda":
-        torch.cuda.manual_seed(mixed(*numbers))
+        torch.cuda.manual_seed(derived)
     elif kind == "mps":
-        torch.mps.manual_seed(mixed(*numbers))
+        torch.mps.manual_seed(derived)
 
 
 def seed_of(random_state: Any) -> int:

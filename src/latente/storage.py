@@ -25,12 +25,14 @@ from latente.errors import LatenteError, StorageError
 from latente.files import Count, checked, digest, fitting, read_tensors, write_tensors
 from latente.fitted import Fitted
 from latente.former_versions import UPDATES
+from latente.model.autoregressive import Autoregressive
 from latente.model.budget import Budget
 from latente.model.latent_model import LatentModel
 from latente.model.likelihoods import Likelihood
 from latente.model.parts import Choice, Part, build
 from latente.model.posteriors import Posterior
 from latente.model.priors import Prior
+from latente.model.row_models import AutoregressiveModel, RowModel
 from latente.rows import Rows
 from latente.seeding import seeded
 from latente.training.calibration import SHARES, Calibration
@@ -40,8 +42,8 @@ from latente.words import Message, stored
 
 KIND = "model"
 VERSION = 5
-WEIGHTS = ("model.", "generator.", "law.")  # what the names of tensors of trained parts begin with
-PREFIXES = ("model", "generator", "law", "codec", "calibration")
+WEIGHTS = ("model.", "row_model.", "law.")  # what the names of tensors of trained parts begin with
+PREFIXES = ("model", "row_model", "law", "codec", "calibration")
 FACE_COLUMNS = ("encoder", "likelihood")  # parts that know of each column what it is
 BUDGET = 2**24  # numbers that the smallest file may make, beside eight for each of its bytes
 
@@ -81,7 +83,7 @@ class Content(msgspec.Struct, forbid_unknown_fields=True):
     latente: str
     recipe: Recipe
     parts: dict[str, Choice]
-    generator: dict[str, Choice] | None
+    row_model: Choice | None
     law: Choice
     codec: dict[str, Any]
     figures: dict[str, Any]
@@ -100,7 +102,7 @@ def save(fitted: Fitted, path: str | Path) -> Path:
         "latente": __version__,
         "recipe": fitted.recipe.to_json(),
         "parts": fitted.model.config(),
-        "generator": None if fitted.generator is fitted.model else fitted.generator.config(),
+        "row_model": None if fitted.row_model is fitted.model else fitted.row_model.likelihood.choice().to_json(),
         "law": fitted.fitted_prior.choice().to_json(),
         "codec": codec,
         "figures": {**fitted.figures, "notes": [*map(stored, fitted.notes)]},
@@ -108,7 +110,7 @@ def save(fitted: Fitted, path: str | Path) -> Path:
         "settings": fitted.settings,
     }
     tensors = {
-        **_weights(fitted.model, fitted.fitted_prior, fitted.generator),
+        **_weights(fitted.model, fitted.fitted_prior, fitted.row_model),
         **{f"codec.{name}": torch.from_numpy(np.ascontiguousarray(value)) for name, value in arrays.items()},
         "calibration.scores": torch.from_numpy(fitted.calibration.scores),
         "calibration.surprise": torch.from_numpy(fitted.calibration.surprise),
@@ -152,12 +154,12 @@ def _fitted(content: Content, tensors: dict[str, Tensor], own: tuple[type[Part],
     codec = codec_from_state(content.codec, {name: value.numpy() for name, value in arrays.items()})
     facts = decided_by(codec.fields)
     model = _model("model", _present(content), tensors, facts, own)
-    generator = model
-    if content.generator is not None or _below("generator", tensors):
-        generator = _model("generator", content.generator or {}, tensors, facts, own)
+    if content.row_model is None and _below("row_model", tensors):
+        raise StorageError("there are weights of a row model, and none is described")
+    row_model = model if content.row_model is None else _row_model(content.row_model, tensors, facts)
     prior: Prior = _filled("law", _of_kind(Prior, build(content.law, own)), tensors).bind(model)
     calibration = _calibration(_below("calibration", tensors), math.prod(codec.shape))
-    plain = content.recipe, codec, model, generator, prior, calibration
+    plain = content.recipe, codec, model, row_model, prior, calibration
     notes: list[str] = [*map(Message.from_json, content.figures.pop("notes", []))]
     return Fitted(*plain, Figures(content.figures), content.history, content.settings, notes)
 
@@ -167,14 +169,26 @@ def _model(
 ) -> LatentModel:
     """A model whose parts are of the same columns as the codec, with its weights."""
     for role, part in parts.items():
-        for name in facts if role in FACE_COLUMNS else ("shape",):
-            if not _same(part.arguments.get(name, ()), facts[name]):
-                raise StorageError(f"{name} of {part.name!r} is not that of the columns")
+        _check_columns(part, facts if role in FACE_COLUMNS else {"shape": facts["shape"]})
     model = LatentModel.from_config(parts, own)
     for kind, made in ((Posterior, model.posterior), (Prior, model.prior), (Likelihood, model.likelihood)):
         _of_kind(kind, made)
     filled: LatentModel = _filled(prefix, model, tensors)
     return filled
+
+
+def _row_model(part: Choice, tensors: dict[str, Tensor], facts: dict[str, Any]) -> RowModel:
+    """A row model of the same columns as the codec, with its weights."""
+    _check_columns(part, facts)
+    likelihood = _of_kind(Autoregressive, build(part))
+    filled: RowModel = _filled("row_model", AutoregressiveModel(likelihood), tensors)
+    return filled
+
+
+def _check_columns(part: Choice, facts: dict[str, Any]) -> None:
+    for name, known in facts.items():
+        if not _same(part.arguments.get(name, ()), known):
+            raise StorageError(f"{name} of {part.name!r} is not that of the columns")
 
 
 def _of_kind(kind: type[Part], part: Any) -> Any:
@@ -250,15 +264,14 @@ def _try_out(fitted: Fitted) -> None:
     try:
         drawn = [fitted.fitted_prior.sample(1).float(), fitted.model.codes(rows)]
         found += [fitted.model.decode(z.unsqueeze(0)).mean for z in drawn]
-        for model in {fitted.model, fitted.generator}:
-            trace, sizes = (
-                model.trace(rows),
-                (model.config()[role]["arguments"].get("latent_dim") for role in ("prior", "decoder")),
-            )
-            if not {*sizes} <= {None, model.latent_dim}:
-                raise StorageError("they have codes of different dimensions")
-            found += [trace.z, trace.rate, trace.px.mean, trace.px.sample()]
-            trace.px.row_log_prob(rows.x)
+        trace, parts = fitted.model.trace(rows), fitted.model.config()
+        sizes = {parts[role]["arguments"].get("latent_dim") for role in ("prior", "decoder")}
+        if not sizes <= {None, fitted.model.latent_dim}:
+            raise StorageError("they have codes of different dimensions")
+        found += [trace.z, trace.rate]
+        for px in (trace.px, fitted.row_model.typical(rows)):
+            found += [px.mean, px.sample()]
+            px.row_log_prob(rows.x)
             codec.decode(found[-1].reshape(1, *codec.shape), "numpy", possible=True)
     except Exception as error:
         raise StorageError(f"its parts do not fit each other: {error}") from error
@@ -266,9 +279,9 @@ def _try_out(fitted: Fitted) -> None:
         raise StorageError("what it gives for a row is not finite")
 
 
-def identity(model: LatentModel, prior: Prior, generator: LatentModel) -> str:
+def identity(model: LatentModel, prior: Prior, row_model: RowModel) -> str:
     """By what it is told whether something was measured of a model: a digest of its weights and of those of its priors."""
-    return digest("", {name: value.detach().cpu().contiguous() for name, value in _weights(model, prior, generator).items()})
+    return digest("", {name: value.detach().cpu().contiguous() for name, value in _weights(model, prior, row_model).items()})
 
 
 def identity_in(path: str | Path) -> str:
@@ -290,8 +303,8 @@ def _present(content: Content) -> dict[str, Choice]:
     return {**content.parts, "prior": Choice("no-prior")}
 
 
-def _weights(model: LatentModel, prior: Prior, generator: LatentModel) -> dict[str, Tensor]:
-    own = {} if generator is model else _named("generator", generator)
+def _weights(model: LatentModel, prior: Prior, row_model: RowModel) -> dict[str, Tensor]:
+    own = {} if row_model is model else _named("row_model", row_model)
     return {**_named("model", model), **own, **_named("law", prior)}
 
 

@@ -18,6 +18,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
+import latente as lt
 from latente.data import ImageCodec, Images, Table, TableCodec, codec_from_state, fit_codec, frame, read, seen_rows
 from latente.errors import DataError, StorageError
 from latente.rows import Rows
@@ -518,3 +519,29 @@ def test_the_interface_is_the_same() -> None:
     for codec in (fitted(np.eye(4))[0], fitted(pictures("NHW"))[0]):
         assert isinstance(codec, (TableCodec, ImageCodec)) and all(hasattr(codec, name) for name in shared)
     assert isinstance(read(np.eye(4)), Table) and isinstance(read(pictures("NHW")), Images)
+
+
+def test_means_and_scales_are_those_of_the_training_rows() -> None:
+    table = np.random.default_rng(0).normal(size=(200, 3)) * [1, 10, 100] + [0, 5, 9]
+    table[::7, 1] = np.nan
+    vae = lt.VAE(max_epochs=1, random_state=0).fit(table)
+    at_hand = vae.fitted_.at_hand
+    assert at_hand is not None and at_hand.held_out is not None
+    train = at_hand.train.x.masked_fill(~at_hand.train.mask, float("nan")).double().numpy()
+    np.testing.assert_allclose(np.nanmean(train, 0), 0, atol=1e-6)
+    np.testing.assert_allclose(np.nanstd(train, 0), 1, atol=1e-6)
+    assert abs(np.nanmean(at_hand.held_out.x.masked_fill(~at_hand.held_out.mask, float("nan")).numpy(), 0)).max() > 1e-3
+    again = vae.fitted_.encode(vae.fitted_.read(table))
+    assert {*map(tuple, at_hand.held_out.x.tolist())} <= {*map(tuple, again.x.tolist())}, "the same rows to the bit"
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_what_only_held_out_rows_hold_is_known(seed: int) -> None:
+    """A level, and a number far away: each is in one row, which is held out for some seeds and orders."""
+    frame = pd.DataFrame({"x": np.arange(40.0) % 7, "level": ["a"] * 39 + ["b"], "far": [*np.arange(39.0), 1e9]})
+    order = np.random.default_rng(seed).permutation(40)
+    for unlucky in range(0, 40, 20):
+        table = frame.iloc[np.roll(order, unlucky)]
+        vae = lt.VAE(max_epochs=1, validation_fraction=0.5, random_state=seed).fit(table)
+        assert np.isfinite(vae.figures_["loss"])
+        assert np.isfinite(vae.score_samples(table)).all()

@@ -58,7 +58,7 @@ def test_no_row_is_in_a_page(mixed: tuple[lt.VAE, pd.DataFrame]) -> None:
     content = in_page(page(pack("private", [subject(vae), subject(vae, data=rows)])))
     assert not any(model["points"] for model in header_of(content)["models"])
     assert "row 17" not in str(header_of(content))  # what names rows
-    known = {*vae.codec_.bin_low, *vae.codec_.bin_high, *vae.codec_.low, *vae.codec_.high}
+    known = {end for column in vae.codec_.columns for end in (*column.bins[:2].flat, column.low, column.high)}
     for name in ("real", "positive", "zeros"):
         own = [value for value in rows[name] if value not in known]
         assert len(own) > 40

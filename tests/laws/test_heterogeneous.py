@@ -305,7 +305,7 @@ def rows(n: int = 500) -> pd.DataFrame:
 def test_hi_vae_serves_every_use(tmp_path) -> None:
     frame = rows()
     vae = lt.VAE("hi-vae", max_epochs=40, random_state=0).fit(frame)
-    assert vae.generator_ is vae.model_ and vae.figures_["gain_over_independent_columns"] > 0.5
+    assert vae.row_model_ is vae.model_ and vae.figures_["gain_over_independent_columns"] > 0.5
     drawn = vae.sample(800)
     for name in ("kind", "size", "grade", "yes", "visits"):
         seen = frame[name].dropna()

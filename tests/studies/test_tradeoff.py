@@ -41,7 +41,7 @@ def linear(rows: NDArray[np.float64]) -> Tradeoff:
 def test_a_linear_vae_lies_on_probabilistic_pca(linear: Tradeoff) -> None:
     for own, exact in zip(linear.sizes, linear.of(LINEAR), strict=True):
         assert own.latent_dim == exact.latent_dim
-        assert own.loss == pytest.approx(exact.loss, abs=0.08)
+        assert own.loss == pytest.approx(exact.loss, abs=0.15)  # one draw of each code, of 200 rows
         assert own.rate == pytest.approx(exact.rate, abs=0.15)
         assert own.distortion == pytest.approx(exact.distortion, abs=0.15)
 

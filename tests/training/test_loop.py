@@ -378,3 +378,13 @@ def test_an_objective_of_the_rate_is_refused_where_there_is_none(table: NDArray[
     recipe = replace(lt.recipe("autoencoder"), objective=lt.choose("elbo"))
     with pytest.raises(lt.ModelError, match="'elbo' weighs the rate of codes, and with the posterior 'point-mass'"):
         small(recipe=recipe).fit(table)
+
+
+def test_codes_follow_weights_that_change(table: NDArray[np.float64]) -> None:
+    model = small().fit(table).model_
+    rows = Rows(torch.randn(4, table.shape[1]))
+    before = model.codes(rows)
+    assert torch.equal(model.codes(rows), before)
+    with torch.no_grad():
+        next(model.parameters()).mul_(1.5)
+    assert not torch.equal(model.codes(rows), before)

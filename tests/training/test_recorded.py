@@ -145,7 +145,7 @@ def test_both_parts_of_a_mixed_table_are_recorded_once(holes: bool, monkeypatch:
     monkeypatch.setattr(Training, "_recording", lambda training, batch: made.append(make(training, batch)) or made[-1])
     vae = lt.VAE(latent_dim=1, max_epochs=2, random_state=0).fit(rows)
     assert len(made) == 2 and None not in made
-    assert vae.generator_ is not vae.model_
+    assert vae.row_model_ is not vae.model_
 
 
 def test_a_fit_does_not_import_what_takes_a_second() -> None:

@@ -30,9 +30,10 @@ from latente.certificate.verdicts import Kind, Verdict, overfits, verdicts
 from latente.model.codes import CodeDistribution, rate
 from latente.model.latent_model import LatentModel
 from latente.model.priors import OwnPrior, Prior
+from latente.model.row_models import RowModel
 from latente.model.spaces import Euclidean, Moments
 from latente.rows import CATEGORICAL, Field, Rows, levels_of
-from latente.seeding import number_of, seeded
+from latente.seeding import seeded
 from latente.storage import identity
 from latente.tasks.generation import sample
 from latente.tasks.reconstruct import reconstruct
@@ -45,7 +46,7 @@ FAR = 1e9  # in encoded units, in which no value that was read is farther
 M = 2000  # rows of each kind that are compared
 MAX_REPEATS = 5  # of a comparison with few held-out rows
 GEOMETRY_POINTS = 256
-CERTIFIED = 7_000_003  # keeps these draws apart from all others of a seed
+CERTIFIED = 7_000_003  # the key of these draws; it stays a number, so that a seed gives the same certificate in every version
 
 Figures = dict[str, Estimate]
 
@@ -59,7 +60,7 @@ def certify(
     held_out: Rows,
     seed: int,
     recipe: str = "",
-    generator: LatentModel | None = None,
+    row_model: RowModel | None = None,
 ) -> Certificate:
     """Measure a trained model.
 
@@ -69,7 +70,7 @@ def certify(
         train: rows that it learnt from; held_out: rows that it did not.
         seed: the same seed gives the same certificate.
         recipe: what to call the model.
-        generator: what new rows are drawn from, where it is another model.
+        row_model: what new rows are drawn from, where it is another model.
     """
     stage = Stage(train, held_out, fields, seed)
     subject = Modelled(model, fields, stage.held_out)
@@ -77,11 +78,11 @@ def certify(
     spent = spent_on(model, stage.held_out, seed)
     figures = measured(SPACE, lambda: space(stage, subject, laws))
     figures |= informed(stage, model, subject, spent)
-    figures |= measured(COPIED, lambda: copied(stage, _emitted(generator or model, subject, law, stage, seed)))
+    figures |= measured(COPIED, lambda: copied(stage, _emitted(row_model or model, subject, law, stage, seed)))
     figures |= measured(REMEMBERED, lambda: remembered(model, stage.train, spent, seed))
     figures |= measured(ATTRIBUTED, lambda: attributed(stage, model, law))
     related = dependence(stage.train, levels_of(fields)).found
-    kind = Kind(model.has_rate, generator is not None and generator is not model, related)
+    kind = Kind(model.has_rate, row_model is not None and row_model is not model, related)
     about = {
         "recipe": recipe,
         "latent_dim": model.latent_dim,
@@ -91,7 +92,7 @@ def certify(
         "rows": len(train),
         "held_out_rows": len(held_out),
         "repeated_rows_left_out": len(train) + len(held_out) - len(stage.train) - len(stage.everyone),
-        "model": identity(model, law, generator or model),
+        "model": identity(model, law, row_model or model),
     }
     return Certificate(about, figures, verdicts(figures, kind))
 
@@ -110,15 +111,15 @@ def overfitting_of(model: LatentModel, train: Rows, held_out: Rows, seed: int) -
 
 def drawing(seed: int, name: str) -> AbstractContextManager[None]:
     """Inside, what is drawn is a measure's own: no other measure, and nothing that it does not depend on, changes it."""
-    return seeded(seed, CERTIFIED, number_of(name))
+    return seeded(seed, CERTIFIED, name)
 
 
-def _emitted(generator: LatentModel, subject: Modelled, law: Prior, stage: Stage, seed: int) -> Array:
+def _emitted(row_model: RowModel, subject: Modelled, law: Prior, stage: Stage, seed: int) -> Array:
     """Rows as a user gets them, in φ; of an autoencoder with noise, for its means alone are nobody's rows."""
     with stage.drawing("emitted"):
-        if generator is subject.model:
+        if row_model is subject.model:
             return stage.features_of(subject.draws(law.sample(stage.m).float()))
-        return stage.features_of(sample(generator, law if generator.latent_dim else None, stage.m, seed, noise=True)[0])
+        return stage.features_of(sample(row_model, law, stage.m, seed, noise=True))
 
 
 def _prior(model: LatentModel) -> Draws | None:
@@ -321,7 +322,7 @@ def gained(model: LatentModel, train: Rows, held_out: Rows, spent: information.C
     """Nats per held-out row over columns that know nothing of each other."""
     if not model.has_rate:
         return unknown(NO_DENSITY)
-    independent = model.likelihood.independent(train, held_out).double().numpy()  # type: ignore[operator]
+    independent = model.likelihood.independent(train, held_out).double().numpy()
     return mean_of(-spent.loss - independent)
 
 

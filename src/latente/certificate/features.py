@@ -22,7 +22,7 @@ from sklearn.decomposition import PCA
 from torch import Tensor
 
 from latente.certificate.estimates import Array
-from latente.rows import BINARY, CATEGORICAL, Field, Rows
+from latente.rows import BINARY, CATEGORICAL, IMAGE, SCALAR, Field, Rows, layout_of
 
 KEPT_VARIANCE = 0.95
 MAX_DIMENSIONS = 32
@@ -51,7 +51,7 @@ class Features:
     def fit(cls, rows: Rows, fields: tuple[Field, ...]) -> Features:
         """Learn φ from encoded training rows."""
         rows = rows.spread(MAX_ROWS)
-        raw: Callable[[Rows], Array] = Pictures.fit(rows) if fields[0].shape else Columns.fit(rows, fields)
+        raw: Callable[[Rows], Array] = RAW[layout_of(fields)](rows, fields)
         values = raw(rows)
         with np.errstate(invalid="ignore"):  # where all rows are the same one, no variance is divided by none
             pca = PCA(min(MAX_DIMENSIONS, *values.shape), random_state=0).fit(values)
@@ -151,7 +151,7 @@ class Pictures:
     step: int
 
     @classmethod
-    def fit(cls, rows: Rows) -> Pictures:
+    def fit(cls, rows: Rows, fields: tuple[Field, ...]) -> Pictures:
         """From training pictures [N, C, H, W]."""
         seen = torch.ones_like(rows.x) if rows.mask is None else rows.mask.to(rows.x.dtype)
         mean = (rows.x * seen).sum(0) / seen.sum(0).clamp_min(1)
@@ -161,6 +161,10 @@ class Pictures:
         x = rows.x if rows.mask is None else torch.where(rows.mask, rows.x, self.mean)
         small = x if self.step == 1 else F.avg_pool2d(x, self.step, ceil_mode=True, count_include_pad=False)
         return small.flatten(1).double().numpy()
+
+
+RAW: dict[str, Callable[[Rows, tuple[Field, ...]], Callable[[Rows], Array]]] = {SCALAR: Columns.fit, IMAGE: Pictures.fit}
+"""For each layout the features before the PCA, fitted to training rows."""
 
 
 def shuffled(rows: Rows) -> Rows:

@@ -129,10 +129,10 @@ def _write_law(console: Console, vae: VAE, rows: Any, certificate: Certificate, 
     """Write the model again with its other law, and what the run folder tells of it: the certificate, and figures and report
     where there is one, in its language. The model's frames stay of the kind that it was fitted on.
     """
-    from latente.cli.tasks import model_file
     from latente.estimator import load
     from latente.folders import hold
     from latente.report.page import language_of
+    from latente.report.run import model_file
     from latente.report.run_folder import FILES, REPORT, SURVEY, write_certificate, write_parts
     from latente.report.shown import Shown
     from latente.words import speaking
@@ -167,7 +167,7 @@ def tell_laws(console: Console, run: str, data: str, held_out: str, open_it: Cal
 
 def kept(run: str) -> Certificate:
     """The certificate that lies in a run folder."""
-    from latente.cli.tasks import model_file
+    from latente.report.run import model_file
     from latente.report.run_folder import read_certificate
 
     model = model_file(run)

@@ -24,7 +24,13 @@ if TYPE_CHECKING:
 
 Folder = Annotated[str, typer.Option("--out", "-o", metavar="FOLDER", help="Where the two runs and the report go.")]
 
-FITTED: dict[str, Any] = {"latent_dim": 2, "max_epochs": 60, "batch_size": 128, "learning_rate": 5e-3}
+FITTED: dict[str, Any] = {
+    "latent_dim": 2,
+    "max_epochs": 60,
+    "batch_size": 128,
+    "learning_rate": 5e-3,
+    "validation_fraction": 0.1,
+}
 """Two dimensions, so that the whole space can be drawn; the rest, so that it takes seconds."""
 UNSEEN = 297
 DRAWS = 1000
@@ -103,19 +109,16 @@ def demo(out: Folder = "latente-demo", seed: Seed = 0, lang: Lang = None, json: 
     Example:
       latente demo
     """
-    from latente.report.run_folder import REPORT, claim
+    from latente.report.run_folder import REPORT, claim, write_run
     from latente.words import language, speaking
 
     console, folder, digits = Console(json, quiet), Path(out), Digits.load()
     for recipe in NAMES:
         claim(folder / recipe)  # before anything is computed
-    models: dict[str, Compared] = {}
     paths: dict[str, Any] = {"picture": folder / "demo.png", "report": folder / REPORT, "explorer": folder / "explorer.html"}
     with console.hearing_warnings(), speaking(lang or language()) as say:
-        for recipe, name in NAMES.items():
-            console.say(f"fitting: {name.lower()}")
-            models[recipe] = fitted(recipe, digits, seed, console)
-            paths[recipe] = written(models[recipe], digits, folder / recipe)
+        models = fitted(digits, seed, console)
+        paths |= {name: write_run(m.vae, digits.seen, folder / name, m.certificate) for name, m in models.items()}
         panels = draw(models, digits, paths["picture"], say)
         write_demo_page(models, digits, panels, folder, say)
         console.say("fitting: small models for the explorer's lesson")
@@ -124,32 +127,37 @@ def demo(out: Folder = "latente-demo", seed: Seed = 0, lang: Lang = None, json: 
     console.report({"folder": folder, "paths": paths, "models": {name: model.figures() for name, model in models.items()}})
 
 
-def written(model: Compared, digits: Digits, folder: Path) -> dict[str, Path]:
-    """The run folder of one of the two."""
-    from latente.report.run_folder import write_run
+def fitted(digits: Digits, seed: int, console: Console) -> dict[str, Compared]:
+    """Both models, compared by :func:`latente.compare`, and judged by digits that neither was trained on."""
+    import torch
 
-    return write_run(model.vae, digits.seen, folder, model.certificate)
+    from latente.studies.comparison import compare
+
+    torch.set_num_threads(1)  # steps are so small that a second thread costs more in waiting than it gains
+
+    def told(recipe: str) -> None:
+        console.say(f"fitting: {NAMES[recipe].lower()}")
+
+    shows = int(console.shows_progress)
+    found = compare(digits.seen, [*NAMES], random_state=seed, verbose=shows, told=told, **FITTED)
+    return {name: judged(found[name], found.certificates[name], digits, seed) for name in NAMES}
 
 
-def fitted(recipe: str, digits: Digits, seed: int, console: Console) -> Compared:
-    """Fit one of the two, and judge it."""
+def judged(vae: VAE, certificate: Certificate, digits: Digits, seed: int) -> Compared:
+    """How a model does on the unseen digits, and on places at random."""
     import numpy as np
     import torch
 
     from latente.certificate.estimates import mean_of
-    from latente.estimator import VAE, Autoencoder
     from latente.seeding import seeded
 
-    torch.set_num_threads(1)  # steps are so small that a second thread costs more in waiting than it gains
-    kind = Autoencoder if recipe == "autoencoder" else VAE
-    vae = kind(**FITTED, random_state=seed, verbose=int(console.shows_progress)).fit(digits.seen)
     codes, rebuilt = vae.transform(digits.unseen), vae.reconstruct(digits.unseen)
     with seeded(seed):  # the same law for both, though an autoencoder has no prior
         drawn = vae.inverse_transform(torch.randn(DRAWS, vae.latent_dim_))
     error = root(mean_of(np.square(rebuilt - digits.unseen).mean(axis=(1, 2))))
     reached = mean_of((np.square(codes).sum(axis=1) < CIRCLE).astype(float)).clipped()
     found = error, vae.score(digits.unseen), reached, counted(drawn, digits)
-    return Compared(vae, codes, rebuilt, drawn, *found, vae.certificate())
+    return Compared(vae, codes, rebuilt, drawn, *found, certificate)
 
 
 def root(figure: Estimate) -> Estimate:

@@ -45,6 +45,14 @@ class Effort(StrEnum):
     best = "best"
 
 
+class RowModelKind(StrEnum):
+    """What scores, samples and completes rows."""
+
+    auto = "auto"
+    latent = "latent"
+    autoregressive = "autoregressive"
+
+
 RecipeText = Annotated[
     str,
     typer.Option(
@@ -82,6 +90,14 @@ EffortName = Annotated[
     Effort,
     typer.Option("--effort", help="quick trains once; balanced compares two starts; best adds runs up to 12 × as long."),
 ]
+RowModelName = Annotated[
+    RowModelKind,
+    typer.Option(
+        "--row-model",
+        help="What scores, samples and completes rows: latent is the model itself, autoregressive a separate model of the "
+        "columns; auto is the latter for a mixed table with --recipe auto.",
+    ),
+]
 BatchSize = Annotated[Any, typer.Option("--batch-size", parser=options.whole, metavar="N", help="Rows in a step.")]
 LearningRate = Annotated[Any, typer.Option("--learning-rate", parser=options.positive, metavar="X", help="Of the optimiser.")]
 Device = Annotated[Any, typer.Option("--device", parser=options.device, metavar="NAME", help="auto, cpu, cuda, cuda:1 or mps.")]
@@ -111,7 +127,7 @@ Certified = Annotated[bool, typer.Option("--certificate/--no-certificate", help=
 @reads
 def fit(
     data: Data,
-    recipe: RecipeText = "vae",
+    recipe: RecipeText = AUTO,
     out: RunFolder = "",
     latent_dim: LatentDim = AUTO,
     hidden: Hidden = AUTO,
@@ -124,6 +140,7 @@ def fit(
     precision: PrecisionName = Precision.auto,
     kinds: KindsOfColumns = None,
     effort: EffortName = Effort.balanced,
+    row_model: RowModelName = RowModelKind.auto,
     seed: Seed = 0,
     resume: Resume = False,
     checkpoint_every: CheckpointEvery = 5.0,
@@ -152,7 +169,7 @@ def fit(
     from latente.model.parts import choose
 
     vae = VAE(
-        find(name, **arguments),
+        AUTO if recipe == AUTO else find(name, **arguments),
         latent_dim,
         hidden,
         AUTO if noise == AUTO else choose(noise, **noise_arguments),
@@ -166,8 +183,9 @@ def fit(
         kinds=options.kinds(kinds),
         missing=(reading or {}).get("missing"),
         effort=str(effort),
+        row_model=str(row_model),
     )
-    folder = Path(out or f"{stem(data)}-{name}")
+    folder = Path(out or f"{stem(data)}-{'vae' if name == AUTO else name}")
     console, writes = Console(json, quiet), Writes(figures, certificate, lang)
     run(vae, data, folder, console, writes, resume=resume, checkpoint_every=checkpoint_every, reading=reading or {})
 

@@ -20,7 +20,7 @@ _MEASURED = {
     "distortion": "distortion (nats per row)",
     "rate": "rate (nats per row)",
     "loss": "loss: distortion + rate",
-    "row_law_loss": "loss of the rows' own law",
+    "row_law_loss": "loss of the row model",
     "epochs": "epochs",
     "seconds": "seconds",
     "finished": "ended by",
@@ -34,14 +34,17 @@ def info(run: Run, json: Json = False, quiet: Quiet = False) -> None:
     Example:
       latente info wine-vae
     """
-    from latente.cli.tasks import model_file, open_model
+    from latente.cli.tasks import open_model
+    from latente.report.run import model_file
     from latente.report.run_folder import missing_parts
 
     console = Console(json, quiet)
     path, vae = model_file(run), open_model(run)
     law = vae.fitted_prior_.in_words
     parts = {role: part["name"] for role, part in vae.model_.config().items()}
+    separate = vae.row_model_ is not vae.model_
     about = {"file": str(path), "recipe": vae.recipe_.name, "latente": _version(path)}
+    about["row_model"] = "autoregressive" if separate else "latent"
     columns, missing = describe(vae), missing_parts(Path(run))
     verdicts = [
         text for text in objections(run) if text.partition(":")[0] not in {note.partition(":")[0] for note in vae.notes_}
@@ -56,6 +59,7 @@ def info(run: Run, json: Json = False, quiet: Quiet = False) -> None:
             ["recipe", about["recipe"]],
             *made_of,
             ["law of the codes", law],
+            ["scores, samples, completions", "autoregressive row model" if separate else "the model itself"],
             *measured,
             ["written by", f"Latente {about['latente']}"],
         ],

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +11,6 @@ from latente.cli.console import Console, counted
 from latente.cli.failures import Misused
 from latente.cli.output import Destination, as_table, refuse_own_input
 from latente.cli.reading import Reading
-from latente.errors import StorageError
 
 if TYPE_CHECKING:
     from latente.estimator import VAE
@@ -28,40 +26,15 @@ def open_model(run: str, unknown: str | None = None, reading: Reading | None = N
     Raises:
         StorageError: there is none, or it can't be read.
     """
-    path = model_file(run)
-    from latente.estimator import load
+    from latente.report.run import open_run
 
-    vae = load(path)
+    vae = open_run(run).model
     vae.unknown, vae.fitted_.reading = str(unknown or vae.unknown), reading or {}
     if vae.codec_.kind == "table":  # what comes out goes to a file: no frame of a package that may not be installed here
         vae.codec_ = replace(vae.codec_, container="pyarrow")
     else:
         vae.codec_ = replace(vae.codec_, container="numpy")
     return vae
-
-
-def model_file(run: str) -> Path:
-    """Where the model of a run is.
-
-    Raises:
-        StorageError: there is none.
-    """
-    from latente.folders import finish
-    from latente.report.run_folder import CHECKPOINT, MODEL
-
-    path = Path(run)
-    finish(path)
-    if not path.exists():
-        raise StorageError(f"there is no run folder and no model file {run!r}; 'latente fit DATA -o {run}' makes one")
-    if not path.is_dir():
-        if re.search(DATA_FILES, path.name, re.IGNORECASE):
-            raise StorageError(f"{run!r} is data, and no run: name here the folder of a run, such as 'latente fit {run}' makes")
-        return path
-    if not (path / MODEL).exists():
-        unfinished = (path / CHECKPOINT).is_dir()
-        hint = "its fit was not finished: go on with 'latente fit … --resume'" if unfinished else f"there is no {MODEL} in it"
-        raise StorageError(f"{run!r} is not a run folder with a model: {hint}")
-    return path / MODEL
 
 
 def makes_pictures(vae: VAE) -> bool:
@@ -73,9 +46,6 @@ def holds_text(vae: VAE) -> bool:
     """Whether the rows of a model have columns of text."""
     codec: Any = vae.codec_
     return codec.kind == "table" and bool(codec.counts.any())
-
-
-DATA_FILES = r"\.(csv|tsv|txt|parquet|npy|npz)(\.gz)?$"
 
 
 class Task:

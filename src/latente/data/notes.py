@@ -6,10 +6,9 @@ import shlex
 import warnings
 from collections.abc import Iterator
 
+from latente.data.columns import FLAG, TIMESTAMP, Name, only_label
 from latente.data.containers import Array
 from latente.data.fields import Summary, far_values
-from latente.data.flags import only_label
-from latente.data.kinds import FLAG, NAMES_ROWS, TIMESTAMP
 from latente.data.moments import kind_of, told
 from latente.data.sources import Table
 from latente.errors import DataError, LatenteWarning
@@ -17,7 +16,7 @@ from latente.words import Message, listed, some
 
 # Key of the note on columns of some kinds, and whether it shows their only value.
 OF_KINDS = (
-    (NAMES_ROWS[:2], "names_rows", False),
+    (Name.kinds[:2], "names_rows", False),
     ((TIMESTAMP,), "timestamp", False),
     ((FLAG,), "flag", True),
     (("constant",), "constant", True),

@@ -11,9 +11,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from latente.data import Codec, TableCodec
+from latente.data import Codec
 from latente.explorer.graph import Graph, recorded
-from latente.explorer.units import bins_of, kept
+from latente.explorer.views import view_of
 from latente.model.latent_model import LatentModel
 from latente.rows import BINARY, Rows, levels_of
 
@@ -27,7 +27,7 @@ class Forward:
 
     def __init__(self, model: LatentModel, codec: Codec) -> None:
         self.model, self.shape, self.fields = model, codec.shape, codec.fields
-        self.ends = list(map(torch.from_numpy, _ends(codec, model))) if isinstance(codec, TableCodec) else []
+        self.ends = list(map(torch.from_numpy, view_of(codec).ends(codec, model.likelihood)))
         self.counts = [len(ends) + 1 for ends in self.ends]
 
     def decoded(self, z: Tensor) -> Tensor:
@@ -73,8 +73,3 @@ class Forward:
         x = torch.rand(2, 1, math.prod(self.shape), dtype=torch.float64, generator=torch.Generator().manual_seed(0))
         seen = [(x > 0.5).double()] if self.ends else []
         yield recorded(self.encoded, *zip(x, *seen, strict=True))
-
-
-def _ends(codec: TableCodec, model: LatentModel) -> Any:
-    for column, bins in zip(kept(codec), bins_of(codec, model.likelihood), strict=True):
-        yield (bins.high[:-1] - codec.center[column]) / codec.scale[column]

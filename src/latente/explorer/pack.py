@@ -16,16 +16,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from latente.data import ImageCodec, Images, Table, TableCodec, read
-from latente.data.containers import Array
+from latente.data import Images, Table, read
 from latente.errors import DataError
 from latente.explorer.block import Block
 from latente.explorer.forward import Forward
 from latente.explorer.laws import law_of, prior_of
 from latente.explorer.recorder import Unknown
 from latente.explorer.survey import PlaneOf, Survey, posterior_moments
-from latente.explorer.units import in_units, kept, units
-from latente.rows import Rows
+from latente.explorer.views import view_of
+from latente.rows import Rows, layout_of
 from latente.version import __version__
 from latente.words import LANGUAGES, Message, said
 
@@ -125,16 +124,9 @@ def check_same_input(first: VAE, second: VAE) -> None:
         DataError: it is not.
     """
     a, b = first.codec_, second.codec_
-    if isinstance(a, ImageCodec) and isinstance(b, ImageCodec):
-        same = a.shape == b.shape
-    else:
-        same = isinstance(a, TableCodec) and isinstance(b, TableCodec) and _columns(a) == _columns(b)
+    same = layout_of(a.fields) == layout_of(b.fields) and view_of(a).identity(a) == view_of(b).identity(b)
     if not same:
         raise DataError("the two models are not of the same columns: fit both on the same data, of the same kinds")
-
-
-def _columns(codec: TableCodec) -> list[tuple[str, str, tuple[str, ...]]]:
-    return [(codec.names[column], codec.kinds[column], codec.levels(column)) for column in kept(codec).tolist()]
 
 
 def _model(subject: Subject, block: Block, notes: list[Message], served: bool) -> dict[str, Any]:
@@ -155,7 +147,7 @@ def _model(subject: Subject, block: Block, notes: list[Message], served: bool) -
         "planes": [_plane(plane, block) for plane in survey.planes],
         "law": law_of(vae.fitted_prior_, block, notes, vae.seed_),
         "prior": prior_of(model, block, notes) if model.has_rate else None,
-        "units": units(vae.codec_, model.likelihood, block),
+        "units": view_of(vae.codec_).units(vae.codec_, model.likelihood, block),
         "multiply_adds": cost,
         "computed": computed,
         "points": None if subject.rows is None else _points(subject, subject.rows, block),
@@ -230,14 +222,14 @@ def _points(subject: Subject, rows: Rows, block: Block) -> dict[str, Any]:
     scaled = (codes - low) / np.where(high > low, high - low, 1.0)
     whole = len(rows) <= MAX_WHOLE_ROWS
     most = min(MAX_COLOURS, max(1, COLOUR_BYTES // len(rows)))
-    colours = [*_labels(subject.labels, block), *_colours(vae, rows, block, most)]
+    colours = [*_labels(subject.labels, block), *view_of(vae.codec_).colours(vae.codec_, rows, block, most)]
     return {
         "count": len(rows),
         "codes": block.add(np.rint(65535 * scaled), "u2"),
         "low": block.add(low, "f8"),
         "high": block.add(high, "f8"),
         "columns": colours[:most],
-        "rows": _whole(vae, rows, block) if whole else None,
+        "rows": view_of(vae.codec_).whole(vae.codec_, rows, block) if whole else None,
     }
 
 
@@ -245,35 +237,3 @@ def _labels(labels: Mapping[str, Sequence[Any]], block: Block) -> Iterable[dict[
     for name, values in labels.items():
         texts, places = np.unique(np.asarray(values).astype(str), return_inverse=True)
         yield {"name": name, "labels": texts.tolist(), "values": block.add(places, "u1"), "low": 0, "high": 254}
-
-
-def _colours(vae: VAE, rows: Rows, block: Block, most: int) -> Iterable[dict[str, Any]]:
-    """A table's columns, in 255 steps between the ends of the most of them; the step 255 is "not seen"."""
-    codec = vae.codec_
-    if isinstance(codec, ImageCodec):
-        return
-    values = in_units(codec, rows)
-    for column, seen in list(zip(kept(codec).tolist(), values.T, strict=True))[:most]:
-        labels = list(codec.levels(column)) or None
-        low, high = (0.0, 254.0) if labels else _between(seen)
-        steps = np.rint(254 * (seen - low) / (high - low)).clip(0, 254)
-        if labels and len(labels) > 255:
-            continue
-        coded = block.add(np.where(np.isnan(steps), 255, steps), "u1")
-        yield {"name": codec.names[column], "labels": labels, "values": coded, "low": low, "high": high}
-
-
-def _between(seen: Array) -> tuple[float, float]:
-    """Two values between which nearly all lie: a colour scale that one far value does not spoil."""
-    if np.isnan(seen).all():
-        return 0.0, 1.0
-    low, high = np.nanquantile(seen, (0.005, 0.995))
-    return (float(low), float(high)) if high > low else (float(np.nanmin(seen)), float(np.nanmax(seen)) + 1e-9)
-
-
-def _whole(vae: VAE, rows: Rows, block: Block) -> dict[str, Any]:
-    """The rows themselves: pixels in 8 bits, or values in the user's units with NaN where there is none."""
-    if isinstance(vae.codec_, ImageCodec):
-        pixels = torch.movedim(rows.x, 1, -1).double().numpy()
-        return {"pixels": block.add(np.rint(255 * pixels.clip(0, 1)), "u1")}
-    return {"values": block.add(in_units(vae.codec_, rows), "f8")}

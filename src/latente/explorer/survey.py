@@ -22,7 +22,7 @@ from torch import Tensor
 from latente.data.containers import Array
 from latente.errors import DataError, StorageError
 from latente.explorer.forward import Forward
-from latente.explorer.units import population_of
+from latente.explorer.views import view_of
 from latente.files import Count, checked, fitting, read_tensors, write_tensors
 from latente.model.latent_model import LatentModel
 from latente.rows import Rows, levels_of
@@ -102,7 +102,7 @@ class Survey:
         active: dimensions that say something, the most telling first.
         centre, spread: mean and standard deviation of the codes in each dimension, [d].
         planes: the one to begin with first.
-        population: for each column the shares of its bins (:func:`latente.explorer.units.population_of`).
+        population: for each column the shares of its bins (:func:`latente.explorer.views.View`).
         kept: share of the variance of the rows' numbers that decoding their codes gives back; None where unknown.
         measured: whether rows were there; if not, codes are draws from the fitted law.
     """
@@ -132,7 +132,7 @@ class Survey:
         mean, sd = _codes(vae, rows)
         active = tuple(_telling(Forward(vae.model_, vae.codec_), mean))
         planes = tuple(_plane(*where, mean, sd, vae.model_, side if rows is not None else 0) for where in _planes(mean, active))
-        population = tuple(population_of(vae.codec_, vae.model_.likelihood, rows))
+        population = tuple(view_of(vae.codec_).population(vae.codec_, vae.model_.likelihood, rows))
         kept = None if rows is None else _kept(vae, rows.spread(MAX_ROWS), mean)
         return cls(digest(vae.model_), active, mean.mean(0), mean.std(0), planes, population, kept, rows is not None)
 
@@ -175,7 +175,7 @@ class Survey:
             raise StorageError("its dimensions are not those of the model")
         vector = torch.zeros(d, dtype=torch.float64)
         wanted = {"centre": vector, "spread": vector}
-        for f, shares in enumerate(population_of(vae.codec_, vae.model_.likelihood, None)):
+        for f, shares in enumerate(view_of(vae.codec_).population(vae.codec_, vae.model_.likelihood, None)):
             wanted[f"population.{f}"] = torch.from_numpy(shares)
         for p in range(len(content.planes)):
             wanted |= {f"plane.{p}.{name}": vector for name in ("origin", "across", "up")}

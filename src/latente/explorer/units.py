@@ -9,7 +9,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 
-from latente.data import Codec, ImageCodec, TableCodec
+from latente.data import TableCodec
+from latente.data.columns import Column
 from latente.data.containers import Array, numpy_dtype
 from latente.data.moments import parsed
 from latente.explorer.block import Block
@@ -39,17 +40,16 @@ class ShownBins(NamedTuple):
 def bins_of(codec: TableCodec, likelihood: Part) -> list[ShownBins]:
     """The bins of each column that the model sees: its bins where the likelihood is one of bins, else even ones."""
     by_bins = isinstance(likelihood, HistogramLikelihood)
-    return [_bins(codec, int(column), by_bins) for column in kept(codec)]
+    return [_bins(codec.columns[place], by_bins) for place in kept(codec)]
 
 
-def _bins(codec: TableCodec, column: int, by_bins: bool) -> ShownBins:
-    if codec.counts[column] or codec.binary[column]:
-        values = np.arange(float(max(2, codec.counts[column])))
+def _bins(column: Column, by_bins: bool) -> ShownBins:
+    if column.levels or column.binary:
+        values = np.arange(float(max(2, len(column.levels))))
         return ShownBins(values, values)
     if by_bins:
-        low, high, _ = column_bins(codec, column)
-        return ShownBins(low, high)
-    low, high, step = codec.low[column], codec.high[column], codec.grid[column]
+        return ShownBins(*column.bins[:2])
+    low, high, step = column.low, column.high, column.grid
     steps = round((high - low) / step) + 1 if step else 0
     if steps:  # halfway between values that can be
         count = steps if steps <= MAX_STEPS else EVEN_BINS
@@ -61,20 +61,13 @@ def _bins(codec: TableCodec, column: int, by_bins: bool) -> ShownBins:
 
 def kept(codec: TableCodec) -> Array:
     """Places of the columns that the model sees."""
-    return np.flatnonzero(codec.scale > 0.0)
+    return codec.places
 
 
-def column_bins(codec: TableCodec, column: int) -> tuple[Array, Array, Array]:
-    """Ends of a column's bins in the user's units, and how many rows each was made from."""
-    begin = int(codec.bin_counts[:column].sum())
-    part = slice(begin, begin + int(codec.bin_counts[column]))
-    return codec.bin_low[part], codec.bin_high[part], codec.bin_rows[part]
-
-
-def _often(codec: TableCodec, column: int) -> Array:
+def _often(column: Column) -> Array:
     """Values of a column off any grid that occur again and again: what is one of them, but for rounding, is it exactly."""
-    low, high, _ = column_bins(codec, column)
-    return np.asarray(low[(low == high) & (codec.grid[column] == 0.0)])
+    low, high, _ = column.bins
+    return np.asarray(low[(low == high) & (column.grid == 0.0)])
 
 
 def in_units(codec: TableCodec, rows: Rows) -> Array:
@@ -84,24 +77,22 @@ def in_units(codec: TableCodec, rows: Rows) -> Array:
     return np.asarray(values * codec.scale[kept(codec)] + codec.center[kept(codec)])
 
 
-def population_of(codec: Codec, likelihood: Part, rows: Rows | None) -> list[Array]:
-    """How the values of each column are spread over its bins: as counted in rows, or as the model file has it; all 0 where
-    neither is there. [] for pictures.
+def population_of(codec: TableCodec, likelihood: Part, rows: Rows | None) -> list[Array]:
+    """How the values of each column are distributed over its bins: as counted in rows, or as the model file has it; all 0 where
+    neither is there.
     """
-    if isinstance(codec, ImageCodec):
-        return []
     bins = bins_of(codec, likelihood)
     if rows is not None:
         return [each.shares(values) for each, values in zip(bins, in_units(codec, rows).T, strict=True)]
     if isinstance(likelihood, IndependentHistograms):  # as it began: at the columns' own frequencies
         return [torch.softmax(likelihood.base_of(f), 0).double().numpy() for f in range(likelihood.size)]
-    return [_rebinned(codec, int(column), each) for column, each in zip(kept(codec), bins, strict=True)]
+    return [_rebinned(codec.columns[place], each) for place, each in zip(kept(codec), bins, strict=True)]
 
 
-def _rebinned(codec: TableCodec, column: int, bins: ShownBins) -> Array:
+def _rebinned(column: Column, bins: ShownBins) -> Array:
     """A column's bins in other bins, each bin's rows evenly over it."""
-    low, high, rows = column_bins(codec, column)
-    if codec.counts[column] or not rows.sum():  # a flag's only bin is its value
+    low, high, rows = column.bins
+    if column.levels or not rows.sum():  # a flag's only bin is its value
         return np.zeros(len(bins.low))
     slices = (np.arange(64) + 0.5) / 64
     values = low[:, None] + (high - low)[:, None] * slices
@@ -109,46 +100,37 @@ def _rebinned(codec: TableCodec, column: int, bins: ShownBins) -> Array:
     return np.asarray(np.bincount(index, np.repeat(rows / 64, 64), minlength=len(bins.low)) / rows.sum())
 
 
-def units(codec: Codec, likelihood: Part, block: Block) -> dict[str, Any]:
+def row_units(codec: TableCodec, likelihood: Part, block: Block) -> dict[str, Any]:
     """How encoded values become the user's, and the other way round."""
-    if isinstance(codec, ImageCodec):
-        return {"type": "image", "shape": list(codec.shape)}
     return {"type": "row", "columns": list(_columns(codec, likelihood, block))}
 
 
 def _columns(codec: TableCodec, likelihood: Part, block: Block) -> Iterator[dict[str, Any]]:
-    for column, bins in zip(kept(codec).tolist(), bins_of(codec, likelihood), strict=True):
-        numbers = {name: float(getattr(codec, name)[column]) for name in ("center", "scale", "low", "high")}
-        form, zone = _form(codec, column)
+    for place, bins in zip(kept(codec).tolist(), bins_of(codec, likelihood), strict=True):
+        column = codec.columns[place]
+        form, zone = _form(column)
         yield {
-            "name": codec.names[column],
-            "kind": _kind(codec, column),
+            "name": column.name,
+            "kind": BINARY if column.binary else MOMENTS.get(column.kind, column.kind),
             "form": form,
             "zone": zone,
-            "labels": list(codec.levels(column)) or None,
-            **numbers,
-            "step": float(codec.grid[column]),
-            "decimals": decimals(float(codec.scale[column]), float(codec.grid[column]), numbers["low"]),
-            "often": block.add(_often(codec, column), "f8"),
+            "labels": list(column.levels) or None,
+            **{name: getattr(column, name) for name in ("center", "scale", "low", "high")},
+            "step": column.grid,
+            "decimals": decimals(column.scale, column.grid, column.low),
+            "often": block.add(_often(column), "f8"),
             "low_ends": block.add(bins.low, "f8"),
             "high_ends": block.add(bins.high, "f8"),
         }
 
 
-def _kind(codec: TableCodec, column: int) -> str:
-    if codec.binary[column]:
-        return BINARY
-    return MOMENTS.get(codec.kinds[column], codec.kinds[column])
-
-
-def _form(codec: TableCodec, column: int) -> tuple[str, str | None]:
+def _form(column: Column) -> tuple[str, str | None]:
     """How a column's values are written, and of moments the time zone."""
-    label = codec.dtypes[column]
-    if codec.counts[column]:
+    if column.levels:
         return "level", None
-    if moment := parsed(label):
+    if moment := parsed(column.dtype):
         return FORMS[moment[0]], moment[2] or None
-    return {"b": "truth", "i": "whole", "u": "whole"}.get(numpy_dtype(label).kind, "number"), None
+    return {"b": "truth", "i": "whole", "u": "whole"}.get(numpy_dtype(column.dtype).kind, "number"), None
 
 
 def decimals(scale: float, step: float, low: float) -> int:

@@ -13,7 +13,7 @@ from latente.certificate.certify import overfitting_of
 from latente.data import TableCodec
 from latente.fitted import Fitted, in_units, prior_of_codes
 from latente.fitting.prepare import Prepared
-from latente.model.latent_model import LatentModel
+from latente.model.row_models import RowModel
 from latente.rows import Rows
 from latente.seeding import seeded
 from latente.tasks import generation
@@ -39,15 +39,15 @@ def finished(
         stages: of the fit. shrinks: whether unused dimensions of the code are dropped.
         settings: what is stored of the estimator.
     """
-    model, generator = outcome.model, outcome.generator or outcome.model
+    model, row_model = outcome.model, outcome.row_model or outcome.model
     split, seed = prepared.split, prepared.plan.seed
     if shrinks and bool(outcome.diagnosis.active.any()):
         model.drop_units(torch.nonzero(outcome.diagnosis.active).squeeze(1))
     with stages(PRIOR):
         prior = prior_of_codes(model, split.train, seed)
     with stages(CALIBRATION):
-        calibration, row_model_loss = _calibrated(prepared, outcome, generator)
-    parts = prepared.blueprint.recipe, prepared.codec, model, generator, prior, calibration
+        calibration, row_model_loss = _calibrated(prepared, outcome, row_model)
+    parts = prepared.blueprint.recipe, prepared.codec, model, row_model, prior, calibration
     fitted = Fitted(*parts, Figures({}), outcome.training.at.history, settings, at_hand=split.at_hand())
     with stages(OVERFITTING):
         outcome.warnings += _overfitting(fitted, outcome)
@@ -63,14 +63,14 @@ def complete(fitted: Fitted) -> None:
     fitted.figures.complete()
 
 
-def _calibrated(prepared: Prepared, outcome: Outcome, generator: LatentModel) -> tuple[Calibration, float | None]:
+def _calibrated(prepared: Prepared, outcome: Outcome, row_model: RowModel) -> tuple[Calibration, float | None]:
     """What usual scores are; the loss of the row model, where there is one."""
     judged, seed = prepared.split.judged.spread(MAX_TO_CALIBRATE), prepared.plan.seed
     with seeded(seed):
-        outcome.evaluated = evaluate(costs_of(outcome.model, outcome.training.learner.objective.K), judged)
-    encoded = log_likelihood(generator, judged, seed)
-    calibration = Calibration.of(in_units(prepared.codec, generator, encoded, judged), field_surprise(generator, judged))
-    return calibration, None if generator is outcome.model else -float(encoded.mean())
+        outcome.evaluated = evaluate(costs_of(outcome.model, outcome.training.learner.K), judged)
+    encoded = log_likelihood(row_model, judged, seed)
+    calibration = Calibration.of(in_units(prepared.codec, row_model, encoded, judged), field_surprise(row_model, judged))
+    return calibration, None if row_model is outcome.model else -float(encoded.mean())
 
 
 def _overfitting(fitted: Fitted, outcome: Outcome) -> list[str]:
@@ -96,13 +96,12 @@ def _privacy(fitted: Fitted) -> dict[str, float | None]:
 
 
 def _given_away(fitted: Fitted, train: Rows, held_out: Rows) -> dict[str, float | None]:
-    generator, seed = fitted.generator, fitted.seed
-    prior = fitted.fitted_prior if generator.latent_dim else None
-    held_out = held_out.spread(privacy.M_OF_CODES if prior else privacy.M)
-    drawn = generation.sample(generator, prior, len(held_out), seed, True)[0]
+    row_model, seed = fitted.row_model, fitted.seed
+    held_out = held_out.spread(privacy.M_OF_CODES if row_model.noise_size else privacy.M)
+    drawn = generation.sample(row_model, fitted.fitted_prior, len(held_out), seed, True)
     as_given = fitted.rows(fitted.decode(drawn, possible=True))
     some = train.spread(len(held_out))
-    scores = [log_likelihood(generator, rows, seed, privacy.CODES) for rows in (some, held_out)]
+    scores = [log_likelihood(row_model, rows, seed, privacy.CODES) for rows in (some, held_out)]
     return privacy.privacy(fitted.codec.fields, train, held_out, as_given, (scores[0], scores[1]), seed)
 
 

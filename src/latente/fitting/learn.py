@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from latente.blueprint import Blueprint, row_model
+from latente.blueprint import RowBlueprint
 from latente.data import Table, suspicious
 from latente.fitted import Fitted
 from latente.fitting.finish import finished
@@ -86,7 +86,7 @@ def learn(
 
 
 def _announced(prepared: Prepared, settings: Settings) -> str:
-    then = (*([ROW_MODEL] if row_model(prepared.blueprint) else []), PRIOR, CALIBRATION)
+    then = (*([ROW_MODEL] if prepared.row_blueprint else []), PRIOR, CALIBRATION)
     step = settings.batch_size * prepared.blueprint.multiply_adds()
     return plan(len(prepared.split.train), settings, step, then)
 
@@ -108,7 +108,7 @@ def _fit(prepared: Prepared, settings: Settings, checkpoints: Checkpoints | None
 
 def _trained(prepared: Prepared, fit: Fit, stages: Stages) -> Outcome:
     """The model, and then a row model of its own for a mixed table; each has half of the time."""
-    own = row_model(prepared.blueprint)
+    own = prepared.row_blueprint
     if own is not None:
         limit = fit.settings.time_limit
         fit.settings = replace(fit.settings, time_limit=limit and limit / 2)
@@ -120,12 +120,11 @@ def _trained(prepared: Prepared, fit: Fit, stages: Stages) -> Outcome:
     return outcome
 
 
-def _fit_row_model(prepared: Prepared, fit: Fit, own: Blueprint, outcome: Outcome) -> None:
-    assert own.recipe.likelihood is not None
-    any_order = own.recipe.likelihood.arguments["any_order"]
+def _fit_row_model(prepared: Prepared, fit: Fit, own: RowBlueprint, outcome: Outcome) -> None:
+    any_order = own.likelihood.arguments["any_order"]
     settings = prepared.plan.of_row_model(fit.settings, prepared.work(own), fit.held_out is not None, any_order)
-    run = replace(fit, make=own, settings=settings).plain(ROW_MODEL_STAGE, "law of the rows")
-    outcome.generator = run.learner.model
+    run = replace(fit, make=own, settings=settings).plain(ROW_MODEL_STAGE, "row model")
+    outcome.row_model = run.learner.model
     outcome.training.at.elapsed += run.at.elapsed
     if run.at.finished == "interrupted":
         outcome.training.at.finished = run.at.finished

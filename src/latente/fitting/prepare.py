@@ -8,8 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from latente.blueprint import Blueprint, is_mixed_table
-from latente.data import Codec, Images, Table, fit_codec, read, refuse_outside
+from latente.blueprint import Blueprint, RowBlueprint, is_mixed_table, row_blueprint
+from latente.data import Codec, Images, Table, TableCodec, fit_codec, read, refuse_outside
 from latente.errors import DataError, ModelError
 from latente.parameters import Parameters, text_columns
 from latente.rows import Rows, levels_of
@@ -26,7 +26,7 @@ class Prepared:
     Attributes:
         codec: fitted to the rows.
         split: the encoded rows.
-        blueprint: of the model.
+        blueprint: of the model; row_blueprint: of a row model beside it, where there is one.
         plan: what was asked of the training.
     """
 
@@ -34,6 +34,7 @@ class Prepared:
     split: Split
     blueprint: Blueprint
     plan: Plan
+    row_blueprint: RowBlueprint | None
 
     @classmethod
     def of(cls, data: Table | Images, parameters: Parameters, seed: int) -> Prepared:
@@ -44,13 +45,16 @@ class Prepared:
         """
         codec, rows = _encoded(data, parameters)
         split = Split.of(rows, parameters.validation_fraction, seed)
-        return cls(codec, split, _blueprint(parameters, codec, split.train, seed), parameters.plan(seed))
+        if isinstance(codec, TableCodec) and parameters.chosen_recipe().support is None:
+            codec = codec.scaled_by(split.train)
+            split = Split.of(codec.encode(data), parameters.validation_fraction, seed)
+        blueprint = _blueprint(parameters, codec, split.train, seed)
+        return cls(codec, split, blueprint, parameters.plan(seed), row_blueprint(blueprint, parameters.row_model_asked))
 
-    def work(self, blueprint: Blueprint | None = None) -> Work:
+    def work(self, blueprint: Blueprint | RowBlueprint | None = None) -> Work:
         """What the model (or another one of the same rows) has to do."""
-        blueprint, train = blueprint or self.blueprint, self.split.train
-        mixed = is_mixed_table(blueprint.fields)
-        return Work(len(train), mixed, blueprint.multiply_adds(), train.mask is not None)
+        train, mixed = self.split.train, is_mixed_table(self.codec.fields)
+        return Work(len(train), mixed, (blueprint or self.blueprint).multiply_adds(), train.mask is not None)
 
     def settings(self, time_limit: float | None = None) -> Settings:
         """Of the training."""

@@ -2,26 +2,28 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Self
-from weakref import WeakKeyDictionary
+from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.distributions import Distribution
 
 from latente.errors import ModelError
 from latente.model.codes import CodeDistribution, Draw, rate
 from latente.model.distributions import FieldsDistribution, full_precision
+from latente.model.doubles import in_double
 from latente.model.likelihoods import Likelihood
 from latente.model.parts import Choice, Part, build, names_of
+from latente.model.priors import Prior
+from latente.model.row_models import Explanations, RowModel
 from latente.model.spaces import LatentSpace
 from latente.rows import Rows
 
 FILLING_TURNS = 10
+IMPORTANCE_SAMPLES = 256  # of the codes that complete a row
 ROLES = ("encoder", "posterior", "prior", "decoder", "likelihood")
 
 
@@ -77,14 +79,14 @@ class Trace:
         return self.log_likelihood + self.log_prior_ratio
 
 
-class LatentModel(nn.Module):
+class LatentModel(RowModel):
     """Encoder, posterior, prior, decoder and likelihood, which know nothing of one another.
 
     Any five parts with these interfaces compose: ``encoder(x, mask) -> h``, ``posterior(h) -> q``, ``prior(model) -> p``,
     ``decoder(z) -> theta``, ``likelihood(theta) -> p(x|z)``.
     """
 
-    def __init__(self, encoder: Part, posterior: Part, prior: Part, decoder: Part, likelihood: Part) -> None:
+    def __init__(self, encoder: Part, posterior: Part, prior: Part, decoder: Part, likelihood: Likelihood) -> None:
         super().__init__()
         self.encoder, self.posterior, self.prior = encoder, posterior, prior
         self.decoder, self.likelihood = decoder, likelihood
@@ -95,19 +97,19 @@ class LatentModel(nn.Module):
         return int(self.posterior.latent_dim)  # type: ignore[arg-type]
 
     @property
-    def footprint(self) -> int:
-        """How many numbers are held at once for each code of a row: by it, rows are taken in batches."""
-        return int(self.likelihood.footprint)  # type: ignore[arg-type]
-
-    @property
     def space(self) -> LatentSpace:
         """Where codes lie."""
         return self.posterior.space  # type: ignore[return-value]
 
     @property
-    def noise_size(self) -> int:
+    def noise_size(self) -> int:  # type: ignore[override]
         """How many standard normal numbers one draw of a code takes; 0 where a row has one code."""
         return int(self.posterior.noise_size)  # type: ignore[arg-type]
+
+    @property
+    def draws(self) -> int:  # type: ignore[override]
+        """How many codes the mean of a missing value takes; 1 where a row has one code."""
+        return IMPORTANCE_SAMPLES if self.noise_size else 1
 
     @property
     def has_prior(self) -> bool:
@@ -151,22 +153,9 @@ class LatentModel(nn.Module):
         Computed in double precision and then rounded, so that a row's code depends neither on its neighbours nor on its place:
         matrix products sum in another order at the end of a batch.
         """
-        double = self.in_double()
+        double = in_double(self)
         parts = (part.to("cpu", torch.float64) for part in rows.batches(batch))
         return torch.cat([double.encode(part).code.float() for part in parts])
-
-    def in_double(self) -> Self:
-        """A copy in double precision, on the processor. It is made once: later only its numbers are brought up to date, which
-        takes a tenth of the time.
-        """
-        parts = [*map(id, self.modules()), *(tensor.shape for tensor in _tensors(self)), self.training]
-        made_of, double = _DOUBLES.get(self, (None, self))
-        if parts != made_of:
-            double = copy.deepcopy(self).to("cpu", torch.float64)
-            _DOUBLES[self] = parts, double
-        for own, other in zip(_tensors(double), _tensors(self), strict=True):
-            own.copy_(other)
-        return double  # type: ignore[return-value]
 
     def decode(self, z: Tensor) -> FieldsDistribution:
         """p(x|z) for codes [K, B, d]."""
@@ -186,6 +175,24 @@ class LatentModel(nn.Module):
         draw = q.draw(K, noise)
         return Trace(rows, q, self.p(), draw, self.decode(draw.z))
 
+    def explain(self, rows: Rows, noise: Tensor) -> Explanations:
+        trace = self.trace(rows, len(noise), noise=noise)
+        return Explanations(trace.px, trace.log_prior_ratio)
+
+    def typical(self, rows: Rows) -> FieldsDistribution:
+        return self.decode(self.encode(rows).code.unsqueeze(0))
+
+    def new(self, n: int, prior: Prior | None = None) -> FieldsDistribution:
+        return self.decode(self._new_codes(n, prior).unsqueeze(0))
+
+    def _new_codes(self, n: int, prior: Prior | None) -> Tensor:
+        if prior is not None:
+            return prior.sample(n).float()
+        p = self.p()
+        if p is None:
+            raise ModelError("an autoencoder has no prior to draw codes from: draw them from the fitted one (law='fitted')")
+        return p.sample((n,)).float()
+
     def drop_units(self, units: Tensor) -> None:
         """Drop all units of the code but these, where the space and the parts allow it."""
         self.space.drop_units(self, units)
@@ -199,13 +206,6 @@ class LatentModel(nn.Module):
         """The inverse of :meth:`config`. ``own`` are part classes of the user's."""
         own = tuple(own)
         return cls(**{role: build(Choice.from_json(config[role]), own) for role in ROLES})
-
-
-_DOUBLES: WeakKeyDictionary[LatentModel, tuple[list[object], LatentModel]] = WeakKeyDictionary()
-
-
-def _tensors(model: LatentModel) -> list[Tensor]:
-    return [tensor.detach() for tensor in (*model.parameters(), *model.buffers())]
 
 
 def compose(choices: Mapping[str, Choice], **sizes: Any) -> LatentModel:

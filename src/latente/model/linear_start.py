@@ -72,7 +72,7 @@ def start(model: LatentModel, rows: Rows, resolution: Tensor) -> None:
         resolution: smallest step between recorded values of each field, [F].
     """
     linear = linear_model(rows, max(1, model.latent_dim))
-    model.likelihood.start(rows, linear.residual.float(), resolution)  # type: ignore[operator]
+    model.likelihood.start(rows, linear.residual.float(), resolution)
     some = rows.spread(MAX_ROWS)
     model.prior.start(some)  # type: ignore[operator]
     model.posterior.start_codes(lambda: model.encoder(some.x, some.mask))  # type: ignore[operator]

@@ -296,7 +296,7 @@ class _Report:
             self.say("density.alt"),
             self.say("density.caption_one" if len(self.shown.pair) == 1 else "density.caption"),
         )
-        if self.shown.vae.generator_ is not self.shown.vae.model_:
+        if self.shown.vae.row_model_ is not self.shown.vae.model_:
             yield Paragraph(self.say("density.own_law"), "note")
         else:
             yield Paragraph(self.say("density.law", law=self.say.said(self.shown.vae.fitted_prior_.in_words)))
@@ -316,7 +316,7 @@ class _Report:
 
     def samples(self) -> Iterator[Block]:
         shown, vae = self.shown, self.shown.vae
-        own = vae.generator_ is not vae.model_
+        own = vae.row_model_ is not vae.model_
         yield Paragraph(self.say("samples.own_law" if own else "samples.law", law=self.say.said(vae.fitted_prior_.in_words)))
         if not isinstance(shown.rows, dict) or not isinstance(shown.generated, dict):
             drawn = scenes.real_beside_generated(shown)

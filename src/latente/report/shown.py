@@ -36,8 +36,8 @@ Columns = dict[str, Array]
 DRAWN_ROWS = 2000
 SHOWN_PICTURES, DRAWN_PICTURES = 10, 64
 LAW_DRAWS = 2000
+DRAWS = "figures"  # the name of what is drawn here
 MAX_OPERATIONS = 5e9  # multiply-adds for the stretch of the decoder: about a second
-SHOWN = 9_000_011  # keeps these draws apart from all others of a seed
 
 
 class Shown:
@@ -211,7 +211,7 @@ class Shown:
         if n < information.MIN_ROWS_FOR_HOLES:
             return None
         draws = max(1, min(information.MAX_DRAWS_FOR_HOLES, DRAWN_ROWS // n))
-        with seeded(self.vae.seed_, SHOWN):
+        with seeded(self.vae.seed_, DRAWS):
             codes = others.rsample((draws,)).flatten(0, 1)
         limit = np.quantile(information.aggregated_log_density(all_together, codes), information.HOLE_QUANTILE)
         return information.aggregated_log_density(all_together, drawn) < limit
@@ -220,7 +220,7 @@ class Shown:
     def laws(self) -> dict[str, Tensor]:
         """Codes drawn from the prior and from the fitted law, [M, d]."""
         prior = OwnPrior().bind(self.vae.model_)
-        with seeded(self.vae.seed_, SHOWN):
+        with seeded(self.vae.seed_, DRAWS):
             return {"prior": prior.sample(LAW_DRAWS), "fitted": self.vae.fitted_prior_.sample(LAW_DRAWS).float()}
 
 
@@ -279,7 +279,7 @@ def law_on(law: Prior, dimensions: Sequence[int]) -> tuple[Array, Array, Array]:
     """Means, covariances and weights of a law in some of its dimensions; of one that is no mixture, those of its draws."""
     pair = list(dimensions)
     if not isinstance(law, MixturePrior):
-        with seeded(0, SHOWN):
+        with seeded(0, DRAWS):
             law = MixturePrior(len(pair)).fit(law.sample(4000)[:, pair])
         pair = [*range(len(pair))]
     covariances = (law.cholesky @ law.cholesky.mT).numpy()

@@ -35,9 +35,9 @@ def completions(fitted: Fitted, rows: Rows, draws: int | None, intervals: float 
     """``draws`` completions of rows, or the ends of their intervals, [N, F] each."""
     if intervals is None:
         assert draws is not None
-        return imputation.drawn(fitted.generator, rows, draws, seed)
+        return imputation.drawn(fitted.row_model, rows, draws, seed)
     calibrate_intervals(fitted)
-    return list(imputation.bounds(fitted.generator, rows, [fitted.calibration.share_for(intervals)], seed)[0])
+    return list(imputation.bounds(fitted.row_model, rows, [fitted.calibration.share_for(intervals)], seed)[0])
 
 
 def calibrate_intervals(fitted: Fitted) -> None:
@@ -53,7 +53,7 @@ def _within(fitted: Fitted, rows: Rows) -> NDArray[np.bool_]:
     """Of some rows' numbers, hidden in turn, whether each lies in the model's intervals of each share, [SHARES, values]."""
     numbers = torch.tensor([field.kind not in (BINARY, CATEGORICAL) for field in fitted.codec.fields])
     left, hidden = imputation.some_hidden(rows, numbers, fitted.seed, ENOUGH_TO_COVER)
-    ends = imputation.bounds(fitted.generator, left, SHARES, fitted.seed).flatten(0, 1)
+    ends = imputation.bounds(fitted.row_model, left, SHARES, fitted.seed).flatten(0, 1)
     # As they are given: rounded to what can be.
     given = [fitted.rows(fitted.decode(each, possible=True)).x[hidden] for each in ends]
     low, high = torch.stack(given).view(len(SHARES), 2, -1).unbind(1)

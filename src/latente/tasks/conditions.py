@@ -11,8 +11,8 @@ from torch import Tensor
 from latente.data import TableCodec, restricted_to
 from latente.errors import DataError, ModelError, warn
 from latente.fitted import Fitted
-from latente.model.latent_model import LatentModel
 from latente.model.priors import Prior
+from latente.model.row_models import RowModel
 from latente.rows import BINARY, CATEGORICAL
 from latente.tasks import generation
 
@@ -23,7 +23,7 @@ Intervals = dict[int, list[tuple[float, float]]]
 
 
 def sample_given(
-    fitted: Fitted, model: LatentModel, prior: Prior | None, n: int, seed: int, given: Mapping[str, Any]
+    fitted: Fitted, model: RowModel, prior: Prior | None, n: int, seed: int, given: Mapping[str, Any]
 ) -> tuple[Tensor, dict[str, float]]:
     """Rows that fulfil conditions, [n, F], and how probable these are by the model.
 
@@ -47,7 +47,7 @@ class _Conditions:
     """Conditions and the model that they are put to."""
 
     fitted: Fitted
-    model: LatentModel
+    model: RowModel
     prior: Prior | None
     seed: int
     given: Mapping[str, Any]

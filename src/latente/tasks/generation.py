@@ -10,10 +10,9 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from latente.errors import ModelError
 from latente.model.distributions import Intervals
-from latente.model.latent_model import LatentModel
 from latente.model.priors import Prior
+from latente.model.row_models import RowModel
 from latente.seeding import seeded
 
 BATCH = 8192
@@ -22,25 +21,30 @@ TRIED = 4096  # rows, to tell how probable something is
 
 
 @torch.no_grad()
-def sample(
-    model: LatentModel, law: Prior | None, n: int, seed: int, noise: bool, missing: Tensor | None = None
-) -> tuple[Tensor, Tensor | None]:
-    """Draw codes and decode them, [n, F]; with ``missing``, also which values are seen, bool [n, F].
+def sample(model: RowModel, prior: Prior | None, n: int, seed: int, noise: bool) -> Tensor:
+    """New rows, [n, F].
 
     Args:
         model: the trained model.
-        law: fitted law of the codes; None draws from the model's prior.
+        prior: what codes are drawn from, where rows have codes; None draws from the model's own prior.
         n: how many.
         seed: of the draws.
         noise: draw each field from p(x|z); otherwise its mean.
-        missing: share of each field that is not seen, [F], where rows are to have holes.
     """
     with seeded(seed):
-        laws = (model.decode(part.unsqueeze(0)) for part in torch.split(_codes(model, law, n), BATCH))
-        if missing is None:
-            return torch.cat([(px.sample() if noise else px.mean).squeeze(0) for px in laws]), None
-        values, seen = zip(*(px.with_holes(missing) for px in laws), strict=True)
-        return torch.cat(values, 1)[0], torch.cat(seen, 1)[0]
+        return torch.cat([model.sample(size, prior, noise=noise) for size in _sizes(n)])
+
+
+@torch.no_grad()
+def sample_incomplete(model: RowModel, prior: Prior | None, n: int, seed: int, missing: Tensor) -> tuple[Tensor, Tensor]:
+    """New rows, and which of their values are observed, both [n, F]; ``missing`` is the share of each field, [F]."""
+    with seeded(seed):
+        values, observed = zip(*(model.sample_incomplete(size, missing, prior) for size in _sizes(n)), strict=True)
+        return torch.cat(values), torch.cat(observed)
+
+
+def _sizes(n: int) -> list[int]:
+    return [min(BATCH, n - start) for start in range(0, n, BATCH)]
 
 
 class Given(NamedTuple):
@@ -58,14 +62,14 @@ class Given(NamedTuple):
 
 
 @torch.no_grad()
-def sample_given(model: LatentModel, law: Prior | None, n: int, seed: int, given: Mapping[int, Intervals]) -> Given:
+def sample_given(model: RowModel, prior: Prior | None, n: int, seed: int, given: Mapping[int, Intervals]) -> Given:
     """Rows of which some fields lie in given intervals, by importance resampling: codes are drawn, decoded within what is
     given, and chosen in proportion to how probable that was. More codes are drawn until they are worth n rows.
     """
     rows, logs = [], []
     with seeded(seed):
         for _ in range(MAX_ROUNDS):
-            drawn, log_weight = _restricted(model, law, min(BATCH, max(1024, 2 * n)), given)
+            drawn, log_weight = model.restrict(min(BATCH, max(1024, 2 * n)), given, prior)
             rows.append(drawn)
             logs.append(log_weight)
             log_weights = torch.cat(logs).double()
@@ -81,7 +85,7 @@ def sample_given(model: LatentModel, law: Prior | None, n: int, seed: int, given
 
 @torch.no_grad()
 def togetherness(
-    model: LatentModel, law: Prior | None, seed: int, given: Mapping[int, Intervals], probability: float
+    model: RowModel, prior: Prior | None, seed: int, given: Mapping[int, Intervals], probability: float
 ) -> tuple[float, tuple[int, ...]]:
     """How probable it is that fields lie in given intervals, against what it were if they had nothing to do with one another;
     and those that go together least: a pair where one explains it, or all. 1 where less than two are given.
@@ -89,14 +93,14 @@ def togetherness(
     Args:
         given: for fields, by their places, what they are to hold. probability: of all of it.
     """
-    single = {f: probability_of(model, law, seed, {f: intervals}) for f, intervals in given.items()}
+    single = {f: probability_of(model, prior, seed, {f: intervals}) for f, intervals in given.items()}
     by_chance = math.prod(single.values())
     lift = probability / by_chance if len(given) > 1 and by_chance else 1.0
     if lift >= 1 or len(given) == 2:
         return lift, tuple(given)
 
     def of_pair(pair: tuple[int, ...]) -> float:
-        both = probability_of(model, law, seed, {f: given[f] for f in pair})
+        both = probability_of(model, prior, seed, {f: given[f] for f in pair})
         return both / max(math.prod(single[f] for f in pair), 1e-300)
 
     pairs = {pair: of_pair(pair) for pair in combinations(given, 2)}
@@ -105,28 +109,13 @@ def togetherness(
 
 
 @torch.no_grad()
-def probability_of(model: LatentModel, law: Prior | None, seed: int, given: Mapping[int, Intervals]) -> float:
+def probability_of(model: RowModel, prior: Prior | None, seed: int, given: Mapping[int, Intervals]) -> float:
     """How probable it is that fields lie in given intervals, from 4,096 draws."""
     with seeded(seed):
-        log_weights = _restricted(model, law, TRIED, given)[1].double()
+        log_weights = model.restrict(TRIED, given, prior)[1].double()
     return float((torch.logsumexp(log_weights, 0) - math.log(len(log_weights))).exp())
-
-
-def _restricted(model: LatentModel, law: Prior | None, n: int, given: Mapping[int, Intervals]) -> tuple[Tensor, Tensor]:
-    """Rows [n, F] within what is given, and their log-weights [n]."""
-    drawn, log_weight = model.decode(_codes(model, law, n).unsqueeze(0)).restricted(given)
-    return drawn[0], log_weight[0]
 
 
 def _effective(weights: Tensor) -> float:
     total = float(weights.sum())
     return total**2 / float(weights.square().sum()) if total > 0 else 0.0
-
-
-def _codes(model: LatentModel, law: Prior | None, n: int) -> Tensor:
-    if law is not None:
-        return law.sample(n).float()
-    p = model.p()
-    if p is None:
-        raise ModelError("an autoencoder has no prior to draw codes from: draw them from the fitted one (law='fitted')")
-    return p.sample((n,)).float()

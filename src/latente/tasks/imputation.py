@@ -9,17 +9,15 @@ import torch
 from torch import Tensor
 
 from latente.model.distributions import Conditioned
-from latente.model.latent_model import LatentModel
+from latente.model.row_models import RowModel
 from latente.rows import Rows
 from latente.seeding import seeded
-from latente.tasks import reconstruct
 from latente.tasks.draws import own_noise, shared_noise
 
-IMPORTANCE_SAMPLES = 256
 MORE_SAMPLES = 2048  # for rows of which a few codes have all the weight
 MIN_EFFECTIVE = 50.0
-PLAIN_SAMPLES = 128  # of a model without a code: all weigh the same
-PLAIN_SAMPLES_OF_BOUNDS = 256  # the ends of an interval are told by the few draws that lie there
+DRAWS = 128  # from which completions are drawn, at least
+DRAWS_OF_BOUNDS = 256  # the ends of an interval are decided by the few draws that lie there
 VALUES_AT_ONCE = 1_000_000
 PARTS = 10  # that the values of held-out rows are in, of which one is hidden while intervals are tried on it
 ROUNDING = 1e-6  # of sums and differences in single precision
@@ -29,20 +27,18 @@ Finish = Callable[[Conditioned, Tensor], Tensor]
 
 
 @torch.no_grad()
-def expected(model: LatentModel, rows: Rows, seed: int) -> Tensor:
+def expected(model: RowModel, rows: Rows, seed: int) -> Tensor:
     """Rows [N, F] whose holes hold E[missing | seen] (of levels, the most likely one); what was seen stays.
 
     The expectation is over codes of q(z|seen), in proportion to p(seen, z) / q(z|seen) (Mattei and Frellsen 2019, eq. 12): 256
     of them, and 2,048 where the effective sample size (Kong 1992) of these is below 50. A row's answer depends neither on its
     neighbours nor on its place. Of a model with one code for each row it is what that decodes to.
     """
-    if not model.noise_size and model.latent_dim:
-        return _completed(rows, reconstruct.reconstruct(model, rows))
-    return _filled(model, rows, seed, 1, lambda law, weights: law.average(weights).unsqueeze(0))[0]
+    return _filled(model, rows, seed, model.draws, 1, lambda law, weights: law.average(weights).unsqueeze(0))[0]
 
 
 @torch.no_grad()
-def drawn(model: LatentModel, rows: Rows, draws: int, seed: int) -> list[Tensor]:
+def drawn(model: RowModel, rows: Rows, draws: int, seed: int) -> list[Tensor]:
     """``draws`` completions of rows, [N, F] each: holes are drawn from p(missing | seen), by sampling codes in proportion to
     the same weights, each with what the decoder then draws (Mattei and Frellsen 2019, section 4).
     """
@@ -52,11 +48,11 @@ def drawn(model: LatentModel, rows: Rows, draws: int, seed: int) -> list[Tensor]
         chosen = torch.multinomial(weights.T, draws, replacement=True).T
         return values.gather(0, chosen.unsqueeze(-1).expand(-1, -1, values.shape[-1]))
 
-    return list(_filled(model, rows, seed, draws, resampled))
+    return list(_filled(model, rows, seed, max(DRAWS, model.draws), draws, resampled))
 
 
 @torch.no_grad()
-def bounds(model: LatentModel, rows: Rows, shares: Sequence[float], seed: int) -> Tensor:
+def bounds(model: RowModel, rows: Rows, shares: Sequence[float], seed: int) -> Tensor:
     """Rows whose holes hold the lower, and the upper, end of the narrowest intervals that hold each of some shares of
     p(missing | seen), as :func:`narrowest` finds them, [shares, 2, N, F].
     """
@@ -65,7 +61,7 @@ def bounds(model: LatentModel, rows: Rows, shares: Sequence[float], seed: int) -
         values = law.sample()
         return torch.cat([narrowest(values, weights, share) for share in shares])
 
-    found = _filled(model, rows, seed, 2 * len(shares), ends, PLAIN_SAMPLES_OF_BOUNDS)
+    found = _filled(model, rows, seed, max(DRAWS_OF_BOUNDS, model.draws), 2 * len(shares), ends)
     return found.view(len(shares), 2, *found.shape[1:])
 
 
@@ -111,48 +107,37 @@ def narrowest(values: Tensor, weights: Tensor, share: float) -> Tensor:
     return torch.cat([x.gather(-1, first), x.gather(-1, last.gather(-1, first))], -1).permute(2, 0, 1)
 
 
-def _filled(model: LatentModel, rows: Rows, seed: int, results: int, finish: Finish, plain: int = PLAIN_SAMPLES) -> Tensor:
-    """So many results for each row, [results, N, F], by ``finish`` where the row has a hole; from ``plain`` draws of a
-    model without a code.
-    """
+def _filled(model: RowModel, rows: Rows, seed: int, draws: int, results: int, finish: Finish) -> Tensor:
+    """So many results for each row, [results, N, F], by ``finish`` from ``draws`` completions where a value is missing."""
     filled = rows.x.flatten(1).repeat(results, 1, 1)
-    holed = torch.nonzero(_lacking(rows)).squeeze(1)
-    if len(holed):
-        some = rows[holed]
-        filled[:, holed] = _completed(some, _finished(model, some, seed, finish, plain))
+    lacking = torch.nonzero(_lacking(rows)).squeeze(1)
+    if len(lacking):
+        some = rows[lacking]
+        filled[:, lacking] = _completed(some, _finished(model, some, seed, draws, finish))
     return filled
 
 
-def _finished(model: LatentModel, rows: Rows, seed: int, finish: Finish, plain: int) -> Tensor:
-    """What ``finish`` makes of each row's codes; of more codes where few have all the weight."""
+def _finished(model: RowModel, rows: Rows, seed: int, draws: int, finish: Finish) -> Tensor:
+    """What ``finish`` makes of each row's completions; of more where few have all the weight."""
     wide = model.noise_size + rows.x[:1].numel()
-    samples = IMPORTANCE_SAMPLES if model.noise_size else plain
-    noise = shared_noise(seed, samples, wide, torch.float32)
+    noise = shared_noise(seed, draws, wide, torch.float32)
     with seeded(seed):
         parts, sizes = zip(
-            *(_pass(model, batch, noise[:, own_noise(batch)], finish) for batch in _batches(model, rows, len(noise))),
-            strict=True,
+            *(_pass(model, batch, noise[:, own_noise(batch)], finish) for batch in _batches(model, rows, draws)), strict=True
         )
-        values, hard = torch.cat(parts, 1), torch.nonzero(torch.cat(sizes) < MIN_EFFECTIVE).squeeze(1)
+        values, hard = torch.cat(parts, 1), torch.nonzero(torch.cat(sizes) < min(MIN_EFFECTIVE, draws)).squeeze(1)
         if len(hard):
             more = torch.randn(MORE_SAMPLES, 1, wide)
-            values[:, hard] = torch.cat(
-                [
-                    _pass(model, batch, more.expand(-1, len(batch), -1), finish)[0]
-                    for batch in _batches(model, rows[hard], len(more))
-                ],
-                1,
-            )
+            batches = _batches(model, rows[hard], len(more))
+            again = [_pass(model, batch, more.expand(-1, len(batch), -1), finish)[0] for batch in batches]
+            values[:, hard] = torch.cat(again, 1)
     return values
 
 
-def _pass(model: LatentModel, batch: Rows, noise: Tensor, finish: Finish) -> tuple[Tensor, Tensor]:
-    """What ``finish`` makes of K codes for each row, and their effective sample size, [B]."""
-    d = model.noise_size
-    trace = model.trace(batch, len(noise), noise=noise[..., :d])
-    law = trace.px.conditioned(batch.x, batch.mask, noise[..., d:])
-    weights = torch.softmax(law.log_weight + trace.log_prior_ratio, 0)
-    return finish(law, weights), 1 / weights.square().sum(0)
+def _pass(model: RowModel, batch: Rows, noise: Tensor, finish: Finish) -> tuple[Tensor, Tensor]:
+    """What ``finish`` makes of K completions of each row, and their effective sample size, [B]."""
+    fields, weights = model.complete(batch, noise)
+    return finish(fields, weights), 1 / weights.square().sum(0)
 
 
 def _lacking(rows: Rows) -> Tensor:
@@ -160,7 +145,7 @@ def _lacking(rows: Rows) -> Tensor:
     return torch.zeros(len(rows), dtype=torch.bool) if rows.mask is None else ~rows.mask.flatten(1).all(1)
 
 
-def _batches(model: LatentModel, rows: Rows, K: int) -> list[Rows]:
+def _batches(model: RowModel, rows: Rows, K: int) -> list[Rows]:
     return list(rows.batches(max(1, VALUES_AT_ONCE // (K * model.footprint))))
 
 

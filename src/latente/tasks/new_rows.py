@@ -11,8 +11,8 @@ import torch
 from latente.data import TableCodec
 from latente.errors import DataError, ModelError, warn
 from latente.fitted import Fitted
-from latente.model.latent_model import LatentModel
 from latente.model.priors import Prior
+from latente.model.row_models import RowModel
 from latente.parameters import is_whole
 from latente.tasks import generation
 from latente.tasks.conditions import sample_given
@@ -43,10 +43,10 @@ class Request:
         if self.given and self.holes:
             raise ModelError("rows that hold what is given are whole: ask for given or for holes")
 
-    def source(self, fitted: Fitted) -> tuple[LatentModel, Prior | None]:
+    def source(self, fitted: Fitted) -> tuple[RowModel, Prior | None]:
         """The model that rows are drawn from, and the density of its codes; None for its own prior."""
-        model = fitted.generator if self.law == "auto" else fitted.model
-        return model, None if self.law == "prior" or not model.latent_dim else fitted.fitted_prior
+        model: RowModel = fitted.row_model if self.law == "auto" else fitted.model
+        return model, None if self.law == "prior" else fitted.fitted_prior
 
 
 def new_rows(fitted: Fitted, request: Request, seed: int) -> tuple[Any, dict[str, float]]:
@@ -62,12 +62,12 @@ def new_rows(fitted: Fitted, request: Request, seed: int) -> tuple[Any, dict[str
         x, probable = sample_given(fitted, model, prior, n, seed, request.given)
         return fitted.decode(x, **how), probable
     if not request.holes:
-        return fitted.decode(generation.sample(model, prior, n, seed, noise)[0], **how), {}
+        return fitted.decode(generation.sample(model, prior, n, seed, noise), **how), {}
     if not isinstance(fitted.codec, TableCodec):
         raise ModelError("only rows of a table are drawn with holes, and these are pictures")
     missing = torch.tensor([field.missing for field in fitted.codec.fields])
-    x, mask = generation.sample(model, prior, n, seed, noise, missing)
-    return fitted.decode(x, mask=None if mask is None else fitted.codec.with_holes(mask, seed), **how), {}
+    x, mask = generation.sample_incomplete(model, prior, n, seed, missing)
+    return fitted.decode(x, mask=fitted.codec.with_holes(mask, seed), **how), {}
 
 
 def _names_from(fitted: Fitted, seed: int) -> int:

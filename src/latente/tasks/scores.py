@@ -20,7 +20,7 @@ Scores = NDArray[np.float64]
 
 def scores(fitted: Fitted, rows: Rows, importance_samples: int = IMPORTANCE_SAMPLES) -> Scores:
     """Scores [N]; NaN for rows without any observed value, with a warning that counts them."""
-    found = fitted.in_units(log_likelihood(fitted.generator, rows, fitted.seed, importance_samples), rows)
+    found = fitted.in_units(log_likelihood(fitted.row_model, rows, fitted.seed, importance_samples), rows)
     return np.where(_scored(rows), found, np.nan)
 
 
@@ -28,10 +28,10 @@ def parts(fitted: Fitted, rows: Rows, importance_samples: int = IMPORTANCE_SAMPL
     """What each column, and the code, has of a row's score, by name."""
     if not isinstance(fitted.codec, TableCodec):
         raise ModelError("score_parts is for columns of a table, and these are pictures")
-    model = fitted.generator
+    model = fitted.row_model
     found = log_likelihood_parts(model, rows, fitted.seed, importance_samples)
     found[~_scored(rows)] = np.nan
-    densities = model.likelihood.densities(rows.x)  # type: ignore[operator]
+    densities = model.likelihood.densities(rows.x)
     found[:, :-1] += fitted.codec.log_jacobians(rows, densities).numpy()
     names = [field.name for field in fitted.codec.fields] + ["(code)"] * bool(model.noise_size)
     return dict(zip(names, found.T, strict=False))
@@ -44,7 +44,7 @@ def anomalies(fitted: Fitted, rows: Rows) -> dict[str, Any]:
     columns: dict[str, Any] = {"score": found, "anomaly": fitted.offset - found, "p_value": p_values}
     if not fitted.codec.fields[0].shape:
         names = tuple(field.name for field in fitted.codec.fields)
-        told = blame(field_surprise(fitted.generator, rows), fitted.calibration.surprise, names)
+        told = blame(field_surprise(fitted.row_model, rows), fitted.calibration.surprise, names)
         columns["fields"] = [fields if p == p else "" for fields, p in zip(told, p_values.tolist(), strict=True)]
     return columns
 

@@ -65,7 +65,7 @@ class Diagnosis:
 @torch.no_grad()
 def diagnose(model: LatentModel, train: Rows, held_out: Rows) -> Diagnosis:
     """Look at a trained model."""
-    independent = model.likelihood.independent(train, held_out).double()  # type: ignore[operator]
+    independent = model.likelihood.independent(train, held_out).double()
     traces = (model.trace(batch) for batch in held_out.batches(BATCH))
     gains = -torch.cat([trace.distortion + trace.rate for trace in traces]).double() - independent
     error = float(gains.std() / math.sqrt(len(gains))) if len(gains) > 1 else 0.0

@@ -11,7 +11,8 @@ from typing import Protocol
 import torch
 
 from latente.model.latent_model import LatentModel
-from latente.model.linear_start import start, starts_linear
+from latente.model.linear_start import starts_linear
+from latente.model.row_models import RowModel
 from latente.rows import Rows
 from latente.seeding import seeded
 from latente.training.checkpoint import Checkpoints
@@ -29,7 +30,8 @@ from latente.training.diagnosis import (
     finding,
     linear_baseline,
 )
-from latente.training.loop import Learner, Settings, Training, costs_of, evaluate
+from latente.training.learners import Learner
+from latente.training.loop import Settings, Training, costs_of, evaluate
 from latente.words import Message
 
 TRIAL_SHARE = 0.2
@@ -72,7 +74,7 @@ class Outcome:
         model: the trained model, with the weights that were best on held-out rows.
         training: the run that it came from.
         evaluated: means over the held-out rows (the training rows where there are none).
-        generator: a law of the rows beside the model; None where it is the model itself.
+        row_model: what scores, draws and completes rows, where it is not the model itself.
         without_code: whether its code says nothing of a row, or there is nothing to be said: which is among the warnings.
         warnings: what a person must know; ``notes``: what a person may like to know.
     """
@@ -82,7 +84,7 @@ class Outcome:
     evaluated: dict[str, float]
     diagnosis: Diagnosis
     linear: float
-    generator: LatentModel | None = None
+    row_model: RowModel | None = None
     without_code: bool = False
     warnings: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
@@ -137,7 +139,7 @@ class Fit:
         return outcome
 
     def plain(self, stage: int, label: str) -> Training:
-        """Train once, with nothing tried, looked at or mended: for a model that has no code to collapse."""
+        """Train once, with nothing tried, looked at or mended: for a row model, which has no code to collapse."""
         run = self._training(stage, self.settings)
         run.label = label
         self._run(run).use_best().cpu().eval()
@@ -214,7 +216,7 @@ class Fit:
     def _training(self, stage: int, settings: Settings, remedy: Remedy = Remedy()) -> Training:
         with seeded(settings.seed, stage):
             learner = self.make(remedy)
-            start(learner.model, self.train, self.resolution)
+            learner.start(self.train, self.resolution)
         training = Training(learner, self.train, self.held_out, settings, stage)
         if self.checkpoints:
             self.checkpoints.restore(training)
@@ -235,7 +237,7 @@ class Fit:
         model = training.use_best().cpu().eval()
         held_out = self.held_out if self.held_out is not None else self.train.spread(SMALL_DATA)
         with seeded(self.settings.seed):
-            evaluated = evaluate(costs_of(model, training.learner.objective.K), held_out)
+            evaluated = evaluate(costs_of(model, training.learner.K), held_out)
             diagnosis = diagnose(model, self.train, held_out)
         # Where data is plenty and the code says much, nobody asks how well a linear model does; it would cost seconds.
         of_numbers = not model.likelihood.takes_levels

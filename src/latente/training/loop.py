@@ -13,21 +13,19 @@ from functools import partial
 from typing import Any, Literal
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from latente.errors import StorageError, TrainingError
 from latente.files import Count, checked, fitting
 from latente.flat import FlatParameters, Group, adamw
-from latente.model.corruptions import Corruption
-from latente.model.latent_model import LatentModel, Trace
-from latente.model.objectives import Objective, Strength, Terms
-from latente.model.parts import FULL, Part
-from latente.model.penalties import Penalty
+from latente.model.latent_model import LatentModel
+from latente.model.objectives import Strength
 from latente.rows import Rows
 from latente.seeding import reseed, seeded
 from latente.threads import ASKED_FOR, Pace, on_one_thread, on_threads
+from latente.training.learners import Learner, Named
 from latente.training.recorded import NotRepeatable, Recording
-from latente.training.schedules import LinearSchedule, cosine
+from latente.training.schedules import cosine
 
 BLOCK = 250_000  # values gathered at once: few gathers for small batches, and all stays in the processor's cache
 AVERAGE_EVERY = 4  # steps between updates of the moving average: the same average to 1e-5, at a quarter of the cost
@@ -58,66 +56,6 @@ class Settings:
     average: float = 0.999
     threads: int = 1
     seed: int = 0
-
-
-Named = dict[str, Tensor]
-
-
-class Learner(nn.Module):
-    """What is trained, and by what: a model with its objective, penalties, corruption and schedule.
-
-    Attributes:
-        followed: the strengths that parts follow, and over what share of the run each grows.
-        recorded: whether a step may be recorded once and repeated.
-    """
-
-    def __init__(
-        self,
-        model: LatentModel,
-        objective: Objective,
-        schedule: LinearSchedule,
-        penalties: tuple[Penalty, ...] = (),
-        corruption: Corruption | None = None,
-        recorded: bool = True,
-    ) -> None:
-        super().__init__()
-        self.recorded = recorded
-        self.model, self.objective, self.schedule = model, objective, schedule
-        self.penalties, self.corruption = nn.ModuleList(penalties), corruption
-        self.differentiates_input = any(penalty.needs_input_gradient for penalty in penalties)
-        self.followers = [part for part in self.modules() if isinstance(part, Part) and part.follows]
-        self.followed = {name: share for part in self.followers for name, share in part.follows.items()}
-
-    def trace(self, rows: Rows) -> Trace:
-        """A pass over rows; in training the encoder sees the corrupted ones."""
-        if self.differentiates_input:
-            rows = Rows(rows.x.detach().requires_grad_(), rows.mask)
-        seen = self.corruption(rows) if self.corruption is not None and self.training else None
-        return self.model.trace(rows, self.objective.K, seen_by_encoder=seen)
-
-    def forward(self, rows: Rows, strength: Strength = FULL) -> Terms:
-        """The terms of each row's loss."""
-        for part in self.followers:
-            part.strength = strength
-        trace = self.trace(rows)
-        terms: Terms = self.objective(trace, strength)
-        for name, loss in trace.draw.aux.items():
-            terms = terms + Terms({name: loss}, loss, torch.zeros_like(loss))
-        for penalty in self.penalties:
-            terms = terms + penalty(trace, strength)
-        return terms
-
-    def judge(self, rows: Rows) -> Named:
-        """The terms of each row at full strength, and as ``objective`` what the best epoch is chosen by, [B] each."""
-        with torch.set_grad_enabled(self.differentiates_input):
-            terms = self(rows)
-        return {name: value.detach() for name, value in {**terms.named, "objective": terms.judged}.items()}
-
-    def groups(self) -> list[tuple[int, float]]:
-        """How many parameters each group has, in their order, and the factor on its learning rate."""
-        own = [part for part in self.penalties if part.own_rate is not None]
-        sizes = [(sum(p.numel() for p in part.parameters()), float(part.own_rate)) for part in own]  # type: ignore[arg-type]
-        return [(sum(p.numel() for p in self.parameters()) - sum(size for size, _ in sizes), 1.0), *sizes]
 
 
 @dataclass
@@ -219,7 +157,7 @@ class Training:
         self._sit(False)
         return self
 
-    def use_best(self) -> LatentModel:
+    def use_best(self) -> Any:
         """Give the model the weights that were best on the held-out rows (the last average where there are none)."""
         self.flat.put(self.best if self.at.best_epoch else self.average)
         return self.learner.model

@@ -127,5 +127,5 @@ def describe(training: Training) -> str:
     shown = {name.removeprefix(f"{which}_"): value for name, value in record.items() if name.startswith(f"{which}_")}
     loss = shown.pop("loss")
     terms = ", ".join(f"{name.replace('_', ' ')} {value:.2f}" for name, value in shown.items() if name not in NOT_SHOWN)
-    of_terms = f" ({terms})" if terms and training.learner.model.latent_dim else ""
+    of_terms = f" ({terms})" if terms else ""
     return f"{prefix}epoch {training.at.epoch}  {which.replace('_', '-')} {loss:.2f} nats{of_terms}"

@@ -15,7 +15,7 @@ MIN_ROWS = 2
 MIN_TO_HOLD_OUT = 5
 MAX_ROWS_AT_HAND = 10_000  # of each kind, that stay in memory after a fit for its certificate
 MAX_VALUES_AT_HAND = 20_000_000
-HELD_OUT = 1_000_003  # keeps the draw of held-out rows apart from all other draws of a seed
+HELD_OUT = 1_000_003  # the key of this draw; models that are stored find their held-out rows by it, so it stays a number
 
 
 @dataclass(frozen=True)

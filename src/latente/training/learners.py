@@ -1,0 +1,127 @@
+"""What is trained, and by what loss."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cached_property
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from latente.model import linear_start
+from latente.model.corruptions import Corruption
+from latente.model.latent_model import LatentModel, Trace
+from latente.model.objectives import Objective, Strength, Terms
+from latente.model.parts import FULL, Part
+from latente.model.penalties import Penalty
+from latente.model.row_models import RowModel
+from latente.rows import Rows
+from latente.training.schedules import LinearSchedule
+
+Named = dict[str, Tensor]
+
+
+class Learner(nn.Module):
+    """A row model that is trained by its likelihood: the loss is -log p(row).
+
+    Attributes:
+        recorded: whether a step may be recorded once and repeated.
+    """
+
+    model: Any
+    settles: Mapping[str, float] = {"row_model": 0.2}  # no epoch of the first fifth of the run is taken for the best one
+    differentiates_input = False
+
+    def __init__(self, model: RowModel, schedule: LinearSchedule | None = None, recorded: bool = True) -> None:
+        super().__init__()
+        self.model, self.schedule, self.recorded = model, schedule or LinearSchedule(), recorded
+
+    def start(self, rows: Rows, resolution: Tensor) -> None:
+        """Begin from the training rows; ``resolution`` is the smallest recorded step of each field, [F]."""
+        self.model.likelihood.start(rows, torch.ones_like(resolution), resolution)
+
+    @property
+    def K(self) -> int:
+        """How many codes of each row are drawn."""
+        return 1
+
+    @cached_property
+    def followers(self) -> list[Part]:
+        """The parts that follow strengths."""
+        return [part for part in self.modules() if isinstance(part, Part) and part.follows]
+
+    @cached_property
+    def followed(self) -> dict[str, float]:
+        """The strengths that parts follow, and over what share of the run each grows."""
+        return {**self.settles, **{name: share for part in self.followers for name, share in part.follows.items()}}
+
+    def forward(self, rows: Rows, strength: Strength = FULL) -> Terms:
+        """The terms of each row's loss."""
+        for part in self.followers:
+            part.strength = strength
+        return self.terms(rows, strength)
+
+    def terms(self, rows: Rows, strength: Strength) -> Terms:
+        """The same, once all parts know the strengths."""
+        loss = -self.model.log_prob(rows, rows.x.new_zeros(1, len(rows), 0))
+        return Terms({"loss": loss}, loss)
+
+    def judge(self, rows: Rows) -> Named:
+        """The terms of each row at full strength, and as ``objective`` what the best epoch is chosen by, [B] each."""
+        with torch.set_grad_enabled(self.differentiates_input):
+            terms = self(rows)
+        return {name: value.detach() for name, value in {**terms.named, "objective": terms.judged}.items()}
+
+    def groups(self) -> list[tuple[int, float]]:
+        """How many parameters each group has, in their order, and the factor on its learning rate."""
+        return [(sum(p.numel() for p in self.parameters()), 1.0)]
+
+
+class LatentLearner(Learner):
+    """A model with codes, its objective, penalties, corruption and schedule."""
+
+    settles: Mapping[str, float] = {}
+
+    def __init__(
+        self,
+        model: LatentModel,
+        objective: Objective,
+        schedule: LinearSchedule,
+        penalties: tuple[Penalty, ...] = (),
+        corruption: Corruption | None = None,
+        recorded: bool = True,
+    ) -> None:
+        super().__init__(model, schedule, recorded)
+        self.objective, self.penalties, self.corruption = objective, nn.ModuleList(penalties), corruption
+        self.differentiates_input = any(penalty.needs_input_gradient for penalty in penalties)
+
+    @property
+    def K(self) -> int:
+        return int(self.objective.K)
+
+    def start(self, rows: Rows, resolution: Tensor) -> None:
+        linear_start.start(self.model, rows, resolution)
+
+    def trace(self, rows: Rows) -> Trace:
+        """A pass over rows; in training the encoder sees the corrupted ones."""
+        if self.differentiates_input:
+            rows = Rows(rows.x.detach().requires_grad_(), rows.mask)
+        seen = self.corruption(rows) if self.corruption is not None and self.training else None
+        trace: Trace = self.model.trace(rows, self.K, seen_by_encoder=seen)
+        return trace
+
+    def terms(self, rows: Rows, strength: Strength) -> Terms:
+        trace = self.trace(rows)
+        terms: Terms = self.objective(trace, strength)
+        for name, loss in trace.draw.aux.items():
+            terms = terms + Terms({name: loss}, loss, torch.zeros_like(loss))
+        for penalty in self.penalties:
+            terms = terms + penalty(trace, strength)
+        return terms
+
+    def groups(self) -> list[tuple[int, float]]:
+        """Of these a part with a rate of its own (a critic) is one, behind all others."""
+        own = [part for part in self.penalties if part.own_rate is not None]
+        sizes = [(sum(p.numel() for p in part.parameters()), float(part.own_rate)) for part in own]  # type: ignore[arg-type]
+        return [(sum(p.numel() for p in self.parameters()) - sum(size for size, _ in sizes), 1.0), *sizes]
