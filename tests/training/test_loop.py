@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from sklearn.datasets import make_s_curve
 
 import latente as lt
+from latente import threads
 from latente.model.latent_model import Trace
 from latente.model.objectives import Strength, Terms
 from latente.model.parts import FULL
@@ -233,7 +234,7 @@ def test_defaults() -> None:
     assert defaults.precision("auto", "cpu", 1000) == "float32"
     assert defaults.device("cpu") == "cpu"
     assert defaults.threads(1000) == 1
-    assert defaults.threads(10**9) is None
+    assert defaults.threads(10**9) == threads.ALL
     assert [defaults.trials(mixed) for mixed in (False, True)] == [3, 1]
     assert [defaults.starts(n, chosen, False) for n, chosen in ((5000, False), (20_000, False), (5000, True))] == [2, 1, 1]
     assert defaults.starts(5000, False, holes=True) == 1
@@ -377,3 +378,13 @@ def test_an_objective_of_the_rate_is_refused_where_there_is_none(table: NDArray[
     recipe = replace(lt.recipe("autoencoder"), objective=lt.choose("elbo"))
     with pytest.raises(lt.ModelError, match="'elbo' weighs the rate of codes, and with the posterior 'point-mass'"):
         small(recipe=recipe).fit(table)
+
+
+def test_codes_follow_weights_that_change(table: NDArray[np.float64]) -> None:
+    model = small().fit(table).model_
+    rows = Rows(torch.randn(4, table.shape[1]))
+    before = model.codes(rows)
+    assert torch.equal(model.codes(rows), before)
+    with torch.no_grad():
+        next(model.parameters()).mul_(1.5)
+    assert not torch.equal(model.codes(rows), before)

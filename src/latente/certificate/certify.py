@@ -37,6 +37,7 @@ from latente.seeding import seeded
 from latente.storage import identity
 from latente.tasks.generation import sample
 from latente.tasks.reconstruct import reconstruct
+from latente.threads import on_one_thread
 from latente.training.dependence import dependence
 from latente.training.diagnosis import active_units
 from latente.words import Message
@@ -50,6 +51,7 @@ CERTIFIED = 7_000_003  # the key of these draws; it stays a number, so that a se
 Figures = dict[str, Estimate]
 
 
+@on_one_thread()
 def certify(
     model: LatentModel,
     law: Prior,
@@ -419,7 +421,7 @@ def attributed(stage: Stage, model: LatentModel, law: Prior) -> Figures:
     """Where the nats of a held-out row go, beside the overfitting gap: the family of q, the encoder, the prior."""
     rows = stage.held_out.spread(attribution.affordable(model))
     with stage.drawing("approximation"):
-        losses = attribution.refine(model, rows, information.affordable(model)[1])
+        losses = attribution.refine(model, rows, attribution.JUDGED_BY)
     if not model.has_rate:
         return {name: unknown(NO_DENSITY) for name in ATTRIBUTED}
     with stage.drawing("prior_mismatch"), torch.no_grad():

@@ -71,11 +71,16 @@ class Affinity:
     def _among(self, kept: NDArray[np.bool_]) -> float:
         """S among some of the points."""
         there = kept[self.neighbours]
-        counted = there & (there.cumsum(-1) <= NEIGHBOURS)
-        cross = (self.neighbours >= self.m) != (np.arange(2 * self.m) >= self.m)[:, None]
-        shares = (cross & counted).sum(-1) / np.maximum(counted.sum(-1), 1)
+        counted = there & (there.cumsum(-1, dtype=np.uint8) <= NEIGHBOURS)
+        shares = (self._cross & counted).sum(-1) / np.maximum(counted.sum(-1), 1)
         m = kept.sum() / 2
         return float(shares[:, kept].mean() / ((m - 1) / (2 * m - 2) if self.paired else m / (2 * m - 1)))
+
+    @cached_property
+    def _cross(self) -> NDArray[np.bool_]:
+        """Which neighbours are of the other sample, [R, 2m, k]."""
+        crossing: NDArray[np.bool_] = (self.neighbours >= self.m) != (np.arange(2 * self.m) >= self.m)[:, None]
+        return crossing
 
 
 def _half(m: int, generator: np.random.Generator) -> NDArray[np.bool_]:

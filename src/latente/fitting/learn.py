@@ -14,6 +14,7 @@ from latente.fitting.finish import finished
 from latente.fitting.prepare import Prepared, read_to_fit
 from latente.parameters import Parameters
 from latente.rows import levels_of
+from latente.threads import on_one_thread
 from latente.training.checkpoint import Checkpoints, identify
 from latente.training.fit import Fit, Outcome
 from latente.training.loop import Settings, Training
@@ -53,6 +54,7 @@ class Learnt(NamedTuple):
     clean_up: Callable[[], None]
 
 
+@on_one_thread()
 def learn(
     X: Any, parameters: Parameters, settings: dict[str, Any], checkpointing: Checkpointing, observer: Observer | None
 ) -> Learnt:

@@ -19,7 +19,7 @@ from sklearn.mixture import GaussianMixture
 from sklearn.neighbors import NearestNeighbors
 from threadpoolctl import threadpool_limits
 from torch import Tensor, nn
-from torch.distributions import Categorical, Distribution, MixtureSameFamily, MultivariateNormal
+from torch.distributions import Distribution
 
 from latente.errors import ModelError
 from latente.flat import FlatParameters, Group, adamw
@@ -95,9 +95,12 @@ class MixturePrior(Prior):
         return z
 
     def log_prob(self, z: Tensor) -> Tensor:
-        normals = MultivariateNormal(self.means, scale_tril=self.cholesky, validate_args=False)
-        mixture = MixtureSameFamily(Categorical(self.weights, validate_args=False), normals, validate_args=False)
-        return mixture.log_prob(z)  # type: ignore[no-any-return, no-untyped-call]
+        d = self.means.shape[1]
+        inverse = torch.linalg.solve_triangular(self.cholesky, torch.eye(d, dtype=self.means.dtype), upper=False)
+        standardised = torch.einsum("...kj,kij->...ki", z.unsqueeze(-2) - self.means, inverse)
+        scale = self.cholesky.diagonal(dim1=-2, dim2=-1).log().sum(-1)
+        normals = -0.5 * (standardised.square().sum(-1) + d * LOG_2PI) - scale
+        return torch.logsumexp(normals + self.weights.log(), -1)
 
 
 @register

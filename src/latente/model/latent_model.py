@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -15,6 +14,7 @@ from torch.distributions import Distribution
 from latente.errors import ModelError
 from latente.model.codes import CodeDistribution, Draw, rate
 from latente.model.distributions import FieldsDistribution, full_precision
+from latente.model.doubles import in_double
 from latente.model.likelihoods import Likelihood
 from latente.model.parts import Choice, Part, build, names_of
 from latente.model.priors import Prior
@@ -153,7 +153,7 @@ class LatentModel(RowModel):
         Computed in double precision and then rounded, so that a row's code depends neither on its neighbours nor on its place:
         matrix products sum in another order at the end of a batch.
         """
-        double = copy.deepcopy(self).to("cpu", torch.float64)
+        double = in_double(self)
         parts = (part.to("cpu", torch.float64) for part in rows.batches(batch))
         return torch.cat([double.encode(part).code.float() for part in parts])
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable
 
 import numpy as np
@@ -10,6 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from latente.model.doubles import in_double
 from latente.model.row_models import RowModel
 from latente.rows import Rows
 from latente.tasks.draws import own_noise, shared_noise
@@ -44,7 +44,7 @@ Measure = Callable[[Rows, Tensor], Tensor]
 
 
 def _in_batches(measure: Callable[[RowModel], Measure], model: RowModel, rows: Rows, seed: int, K: int) -> NDArray[np.float64]:
-    model = copy.deepcopy(model).double()
+    model = in_double(model)
     K = K if model.noise_size else 1
     noise = shared_noise(seed, K, model.noise_size, torch.float64)
     batches = rows.batches(max(1, VALUES_AT_ONCE // (K * model.footprint)))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import torch
 from torch import Tensor
 
@@ -9,12 +11,20 @@ from latente.rows import Rows
 from latente.seeding import seeded
 
 NOISES = 256  # sets of draws that rows choose from, so that the errors of a mean over rows cancel
+MAX_KEPT = 1_000_000  # values
 
 
 def shared_noise(seed: int, K: int, d: int, dtype: torch.dtype) -> Tensor:
-    """Standard normal draws [K, 256, d]."""
+    """Standard normal draws [K, 256, d]; few are kept for the next call, for they take longer than the score of one row."""
+    return (_kept if K * NOISES * d <= MAX_KEPT else _drawn)(seed, K, d, dtype)
+
+
+def _drawn(seed: int, K: int, d: int, dtype: torch.dtype) -> Tensor:
     with seeded(seed):
         return torch.randn((K, NOISES, d), dtype=dtype)
+
+
+_kept = lru_cache(4)(_drawn)
 
 
 def own_noise(rows: Rows) -> Tensor:

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import torch
 
 from latente.errors import ModelError
+from latente.threads import ALL
 
 # Batches, and what mixed tables are trained by, were chosen by held-out rows of fits: `python -m benchmarks.defaults` has what
 # else was tried.
@@ -170,11 +171,8 @@ def _has_bfloat16(device: str) -> bool:
     return device == "cpu" and bool(there.get("amx_bf16") or there.get("avx512_bf16"))
 
 
-def threads(multiply_adds: int) -> int | None:
-    """One thread where a step is too small to be shared, so that it neither waits for others nor takes their processors (a grid
-    search runs many); None leaves torch's number.
-
-    Threads meet after each of a step's hundreds of kernels. Where a processor is free, a second one takes a fifth off a step of
-    20 million multiply-adds; where two such fits shared two processors, both took four times as long.
+def threads(multiply_adds: int) -> int:
+    """As many threads as a step may be shared by: one where it is too small, so that it neither waits for others nor takes
+    their processors (a grid search runs many); else all.
     """
-    return 1 if multiply_adds < SHARED_FROM else None
+    return 1 if multiply_adds < SHARED_FROM else ALL

@@ -22,7 +22,7 @@ from latente.model.latent_model import LatentModel
 from latente.model.objectives import Strength
 from latente.rows import Rows
 from latente.seeding import reseed, seeded
-from latente.threads import on_threads
+from latente.threads import ASKED_FOR, Pace, on_one_thread, on_threads
 from latente.training.learners import Learner, Named
 from latente.training.recorded import NotRepeatable, Recording
 from latente.training.schedules import cosine
@@ -42,7 +42,7 @@ class Settings:
     ``patience``: share of the run without a better held-out objective after which it stops; None never stops early.
     ``learning_rate``: with 4e-3, and a second moment that forgets at 0.995, tables and pictures reach a lower held-out loss in
     the same number of steps than with the usual 1e-3 and 0.999. ``average``: decay of the moving average of the weights, each
-    step. ``threads``: of the processor; None leaves torch's.
+    step. ``threads``: of the processor, at most (see :meth:`Training._paced`).
     """
 
     epochs: int | None
@@ -54,7 +54,7 @@ class Settings:
     device: str = "cpu"
     precision: str = "float32"
     average: float = 0.999
-    threads: int | None = None
+    threads: int = 1
     seed: int = 0
 
 
@@ -97,6 +97,7 @@ class Training:
         self.updates = torch.zeros((), device=self.average.device)
         self.recordings: dict[tuple[torch.Size, bool], Callable[[Rows], Named] | None] = {}
         self.evaluation: Callable[[Rows], Named] | None = None
+        self.pace: Pace | None = None
         self.at = Progress()
         self.steps_per_epoch = max(1, math.ceil(len(train) / settings.batch_size))
         self.norms: deque[float] = deque(maxlen=64)
@@ -146,7 +147,7 @@ class Training:
     def run(self, until: float = 1.0, after_epoch: Callable[[Training], None] = lambda training: None) -> Training:
         """Train until this share of the run, or until it is finished; Ctrl-C finishes it where it is."""
         self._sit(True)
-        with seeded(self.settings.seed, device=self.settings.device), on_threads(self.settings.threads):
+        with seeded(self.settings.seed, device=self.settings.device), on_one_thread():
             try:
                 while not self.at.finished and self.progress < until:
                     self.epoch()
@@ -197,17 +198,41 @@ class Training:
 
     def _differentiated(self, batch: Rows) -> Named:
         """The terms of a batch; the gradient of its loss is then where all gradients are."""
-        if (strength := self.strength) != self.heeded:
-            self._heed(strength)
+        if self.strength != self.heeded:
+            self._heed(self.strength)
         kind = (batch.x.shape, batch.mask is not None)
         if kind not in self.recordings:
             self.recordings[kind] = self._recording(batch)
-        recording = self.recordings[kind]
-        if recording is not None:
-            return {name: value.clone() for name, value in recording(batch).items()}
-        gradients, named = self._differentiate(batch, strength)
-        for own, gradient in zip(self.flat.gradients, gradients, strict=True):
-            own.copy_(gradient)
+        step = partial(self._taken, self.recordings[kind], batch)
+        self.pace = self.pace or self._paced(step, self.recordings[kind] is not None)
+        return self.pace(step)
+
+    def _paced(self, step: Callable[[int], Named], recorded: bool) -> Pace:
+        """By how many threads steps are shared: as many as the user has asked for; otherwise by what is faster, where that
+        changes no bit of the gradient. Of bfloat16 that can't be told, for its products differ in digits that rounding hides;
+        nor of a step that changes more than the gradient, which is none that is recorded.
+        """
+        number = self.settings.threads
+        if number == 1 or ASKED_FOR:
+            return Pace(number, timed=False)
+        told = recorded and self.settings.precision == "float32" and self.settings.device == "cpu"
+        same = told and torch.equal(self._gradient(step, 1), self._gradient(step, number))
+        return Pace(number if same else 1, timed=True)
+
+    def _gradient(self, step: Callable[[int], Named], threads: int) -> Tensor:
+        """The gradient of a step on so many threads; it leaves no trace."""
+        with torch.random.fork_rng([]):
+            step(threads)
+        return self.flat.gradient.clone()
+
+    def _taken(self, recording: Callable[[Rows], Named] | None, batch: Rows, threads: int) -> Named:
+        """A step on so many threads: its terms; the gradient is then where all gradients are."""
+        with on_threads(threads):
+            if recording is not None:
+                return {name: value.clone() for name, value in recording(batch).items()}
+            gradients, named = self._differentiate(batch, self.strength)
+            for own, gradient in zip(self.flat.gradients, gradients, strict=True):
+                own.copy_(gradient)
         return named
 
     def _heed(self, strength: Strength) -> None:

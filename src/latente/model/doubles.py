@@ -1,0 +1,33 @@
+"""Copies of models in double precision, for what must not depend on a row's neighbours."""
+
+from __future__ import annotations
+
+import copy
+from typing import TypeVar
+from weakref import WeakKeyDictionary
+
+import torch
+from torch import Tensor, nn
+
+Model = TypeVar("Model", bound=nn.Module)
+
+_MADE: WeakKeyDictionary[nn.Module, tuple[list[object], nn.Module]] = WeakKeyDictionary()
+
+
+@torch.no_grad()
+def in_double(model: Model) -> Model:
+    """A copy in double precision, on the processor. It is made once: later only its numbers are brought up to date, for to copy
+    a model takes longer than to score a row by it.
+    """
+    parts = [*map(id, model.modules()), *(tensor.shape for tensor in _tensors(model)), model.training]
+    made_of, double = _MADE.get(model, (None, model))
+    if parts != made_of:
+        double = copy.deepcopy(model).to("cpu", torch.float64)
+        _MADE[model] = parts, double
+    for own, other in zip(_tensors(double), _tensors(model), strict=True):
+        own.copy_(other)
+    return double  # type: ignore[return-value]
+
+
+def _tensors(model: nn.Module) -> list[Tensor]:
+    return [*model.parameters(), *model.buffers()]
