@@ -60,6 +60,7 @@ class Blueprint:
 
     Attributes:
         hidden: widths of the encoder's layers; None for widths (or convolutions) by the size of the data.
+        context_size: number of values of a row's context.
     """
 
     recipe: Recipe
@@ -68,6 +69,7 @@ class Blueprint:
     latent_dim: int
     hidden: tuple[int, ...] | None
     masked: bool
+    context_size: int = 0
 
     def __call__(self, remedy: Remedy = Remedy()) -> Learner:
         """A fresh learner; weights are drawn from torch's generator."""
@@ -111,7 +113,8 @@ class Blueprint:
         """
         with torch.random.fork_rng([]), torch.no_grad():
             model = self().model.eval()
-            row = Rows(torch.zeros(1, *row_shape(self.fields)))
+            context = torch.zeros(1, self.context_size) if self.context_size else None
+            row = Rows(torch.zeros(1, *row_shape(self.fields)), context=context)
             counts = [module.weight.numel() for module in model.modules() if isinstance(module, nn.Linear)]
 
             def count(layer: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
@@ -122,7 +125,7 @@ class Blueprint:
                 if isinstance(module, (nn.Conv2d, nn.ConvTranspose2d)):
                     module.register_forward_hook(count)
             model.encode(row)
-            model.decode(torch.zeros(1, 1, model.latent_dim))
+            model.decode(torch.zeros(1, 1, model.latent_dim), context)
         return sum(counts) + int(model.likelihood.repeated)  # type: ignore[arg-type]
 
     def sizes(self, remedy: Remedy = Remedy()) -> dict[str, Any]:
@@ -143,6 +146,7 @@ class Blueprint:
             "columns": heterogeneous.columns_of(self.fields),
             "n_rows": self.n_rows,
             "free_bits": remedy.free_bits,
+            "context_size": self.context_size,
         }
 
 
@@ -159,12 +163,12 @@ def decided_by(fields: tuple[Field, ...]) -> dict[str, Any]:
 
 def row_model(blueprint: Blueprint) -> Blueprint | None:
     """What makes the law of a mixed table's rows; None where the model itself is to be that: another likelihood was chosen, the
-    columns are not mixed, or the model is none of a density.
+    columns are not mixed, the model is none of a density, or it has a context.
     """
     recipe = blueprint.recipe
     has_density = getattr(recipe.posterior.own or part_class(recipe.posterior.name), "has_density", True)
     own = is_mixed_table(blueprint.fields) and recipe.likelihood is None and has_density
-    if not own or len(blueprint.fields) > MAX_COLUMNS:
+    if not own or blueprint.context_size or len(blueprint.fields) > MAX_COLUMNS:
         return None
     # On few rows dropout changes held-out loss by less than its error, and how much is learnt by heart. The more is missing,
     # the more is there to fill in, which takes columns told of any others; whole rows come out best where all are in one order.

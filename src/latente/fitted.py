@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from latente.catalogue import Recipe
-from latente.data import Codec, Images, Table, TableCodec, read, refuse_outside
-from latente.errors import ModelError
+from latente.data import Codec, ContextCodec, Images, Table, TableCodec, read, read_context, refuse_outside
+from latente.errors import DataError, ModelError
 from latente.model.latent_model import LatentModel
 from latente.model.parts import Choice
-from latente.model.priors import Prior
+from latente.model.priors import OwnPrior, Prior
 from latente.rows import Rows
 from latente.seeding import seeded
 from latente.training.calibration import Calibration
@@ -43,6 +43,7 @@ class Fitted:
         notes: sentences on data and fit.
         at_hand: some of the rows of the fit; in memory only, and not copied.
         reading: how data is read, where not as in the fit; in memory only.
+        context: codec of what the model is conditioned on; None where it is on nothing.
         offset: score below which a row is called unusual.
     """
 
@@ -58,6 +59,7 @@ class Fitted:
     notes: list[str] = field(default_factory=list)
     at_hand: Split | None = None
     reading: Mapping[str, Any] = field(default_factory=dict)
+    context: ContextCodec | None = None
 
     def __post_init__(self) -> None:
         self.offset = self.calibration.offset
@@ -138,9 +140,69 @@ class Fitted:
             refuse_outside(self.codec, rows, likelihood.support, likelihood.name)
         return rows
 
-    def rows(self, X: Any, unknown: str = "error") -> Rows:
-        """Encoded rows of what comes in."""
+    def values(self, X: Any, unknown: str = "error") -> Rows:
+        """Encoded rows of what comes in, without context."""
         return self.encode(self.read(X), unknown)
+
+    def rows(self, X: Any, unknown: str = "error", context: Any = None) -> Rows:
+        """Encoded rows of what comes in, with their context."""
+        return self.read_rows(X, unknown, context)[1]
+
+    def read_rows(self, X: Any, unknown: str = "error", context: Any = None) -> tuple[Table | Images, Rows]:
+        """What comes in, and its encoded rows with their context."""
+        data = self.read(X)
+        rows = self.encode(data, unknown)
+        return data, replace(rows, context=self.context_of(X, context, len(rows), unknown))
+
+    def context_of(self, X: Any, context: Any, n: int, unknown: str = "error") -> Tensor | None:
+        """The context of n rows, [n, C]: what is given as ``context``, or stands in the columns of the rows; None of a model
+        without.
+
+        Raises:
+            DataError: it is missing, or is not that of n rows. ModelError: the model has none.
+        """
+        if self.context is None:
+            if context is not None:
+                raise ModelError("the model was fitted without context: leave context=… out, or fit with fit(X, context=…)")
+            return None
+        found = self.context.encode(self._read_context(X, context), unknown)
+        if len(found) not in (1, n):
+            raise DataError(f"context has {len(found):,} rows, and it is that of {n:,}: give one, or one for each row")
+        return found.expand(n, -1)
+
+    def _read_context(self, X: Any, context: Any) -> Table | Images:
+        assert self.context is not None
+        codec = self.context.codec
+        if context is None and (X is None or not codec.named):
+            names = ", ".join(map(repr, codec.names))
+            raise DataError(f"the model was fitted with the context {names}: say what it is, such as context={{{names}: …}}")
+        how = {"missing": self.settings.get("missing") or (), **codec.reading_of_fit, **self.reading}
+        source = X if context is None else context
+        reads = read if context is None else read_context
+        columns = codec.feature_names if codec.named else None
+        try:
+            return codec.like_fitted(reads(source, columns, codec.text_names, known=codec.known_notations, **how))
+        except DataError as error:
+            raise DataError(
+                f"the context that the model was fitted with is not there: {error}; pass rows that have it as columns, or "
+                "context=…, such as {'label': 'a'} or a frame with a row for each row"
+            ) from error
+
+    @property
+    def chosen_context(self) -> str:
+        """How a model in one context is written."""
+        assert self.context is not None
+        return f"vae.in_context({{{', '.join(f'{name!r}: …' for name in self.context.names)}}})"
+
+    def in_context(self, context: Any) -> Fitted:
+        """What a fit in one context would have left: the same weights, and of the rows at hand those of this context."""
+        c = self.context_of(None, context, 1)
+        if c is None:
+            raise ModelError("the model was fitted without context")
+        model = self.model.at(c)
+        prior = OwnPrior().bind(model) if isinstance(self.fitted_prior, OwnPrior) else self.fitted_prior
+        hand = self.at_hand and self.at_hand.where(c)
+        return replace(self, model=model, generator=model, fitted_prior=prior, at_hand=hand, context=None)
 
     def decode(self, x: Tensor, container: str | None = None, **how: Any) -> Any:
         """Encoded rows in the user's units."""
@@ -165,5 +227,7 @@ def in_units(codec: Codec, generator: LatentModel, encoded: NDArray[np.float64],
 def prior_of_codes(model: LatentModel, train: Rows, seed: int, prior: str | Choice = "auto") -> Prior:
     """A density fitted to the codes of some rows; see :func:`latente.training.ex_post.fit_prior`."""
     with seeded(seed), torch.no_grad():
+        if prior == "auto" and model.context is not None and model.has_prior:  # codes of other contexts say nothing of one
+            return OwnPrior().bind(model)
         some = train[torch.randperm(len(train))[:MAX_CODED]]
         return fit_prior(prior, model.encode(some).rsample(), model, seed % 2**32)

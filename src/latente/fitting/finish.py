@@ -48,7 +48,9 @@ def finished(
     with stages(CALIBRATION):
         calibration, row_model_loss = _calibrated(prepared, outcome, generator)
     parts = prepared.blueprint.recipe, prepared.codec, model, generator, prior, calibration
-    fitted = Fitted(*parts, Figures({}), outcome.training.at.history, settings, at_hand=split.at_hand())
+    fitted = Fitted(
+        *parts, Figures({}), outcome.training.at.history, settings, at_hand=split.at_hand(), context=prepared.context
+    )
     with stages(OVERFITTING):
         outcome.warnings += _overfitting(fitted, outcome)
     fitted.figures = Figures(_figures(outcome, run, model.latent_dim, split), _pending(fitted))
@@ -84,7 +86,7 @@ def _overfitting(fitted: Fitted, outcome: Outcome) -> list[str]:
 
 
 def _pending(fitted: Fitted) -> dict[str, Any]:
-    return {} if fitted.unlearnt is None else {PRIVACY: lambda: _privacy(fitted)}
+    return {} if fitted.unlearnt is None or fitted.context is not None else {PRIVACY: lambda: _privacy(fitted)}
 
 
 def _privacy(fitted: Fitted) -> dict[str, float | None]:

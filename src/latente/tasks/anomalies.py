@@ -70,7 +70,8 @@ def _parts(model: LatentModel, batch: Rows, noise: Tensor) -> NDArray[np.float64
 def field_surprise(model: LatentModel, rows: Rows) -> Tensor:
     """-log p(x_f|z) of each field at the row's code, nats, [N, F]; 0 where it was not seen."""
     parts = [
-        model.decode(model.encode(batch).code.unsqueeze(0)).log_prob(batch.x, batch.mask)[0] for batch in rows.batches(8192)
+        model.decode(model.encode(batch).code.unsqueeze(0), batch.context).log_prob(batch.x, batch.mask)[0]
+        for batch in rows.batches(8192)
     ]
     return -torch.cat(parts)
 

@@ -14,6 +14,7 @@ from latente.errors import ModelError
 from latente.model.distributions import Intervals
 from latente.model.latent_model import LatentModel
 from latente.model.priors import Prior
+from latente.rows import Rows
 from latente.seeding import seeded
 
 BATCH = 8192
@@ -23,7 +24,13 @@ TRIED = 4096  # rows, to tell how probable something is
 
 @torch.no_grad()
 def sample(
-    model: LatentModel, law: Prior | None, n: int, seed: int, noise: bool, missing: Tensor | None = None
+    model: LatentModel,
+    law: Prior | None,
+    n: int,
+    seed: int,
+    noise: bool,
+    missing: Tensor | None = None,
+    context: Tensor | None = None,
 ) -> tuple[Tensor, Tensor | None]:
     """Draw codes and decode them, [n, F]; with ``missing``, also which values are seen, bool [n, F].
 
@@ -34,9 +41,11 @@ def sample(
         seed: of the draws.
         noise: draw each field from p(x|z); otherwise its mean.
         missing: share of each field that is not seen, [F], where rows are to have holes.
+        context: of each row, [n, C].
     """
     with seeded(seed):
-        laws = (model.decode(part.unsqueeze(0)) for part in torch.split(_codes(model, law, n), BATCH))
+        parts = Rows(_codes(model, law, n, context), context=context).batches(BATCH)
+        laws = (model.decode(part.x.unsqueeze(0), part.context) for part in parts)
         if missing is None:
             return torch.cat([(px.sample() if noise else px.mean).squeeze(0) for px in laws]), None
         values, seen = zip(*(px.with_holes(missing) for px in laws), strict=True)
@@ -123,10 +132,10 @@ def _effective(weights: Tensor) -> float:
     return total**2 / float(weights.square().sum()) if total > 0 else 0.0
 
 
-def _codes(model: LatentModel, law: Prior | None, n: int) -> Tensor:
+def _codes(model: LatentModel, law: Prior | None, n: int, context: Tensor | None = None) -> Tensor:
     if law is not None:
         return law.sample(n).float()
-    p = model.p()
+    p = model.p(context)
     if p is None:
         raise ModelError("an autoencoder has no prior to draw codes from: draw them from the fitted one (law='fitted')")
-    return p.sample((n,)).float()
+    return p.sample(() if p.batch_shape else (n,)).float()

@@ -8,7 +8,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, Literal
 
@@ -91,7 +91,7 @@ class Learner(nn.Module):
     def trace(self, rows: Rows) -> Trace:
         """A pass over rows; in training the encoder sees the corrupted ones."""
         if self.differentiates_input:
-            rows = Rows(rows.x.detach().requires_grad_(), rows.mask)
+            rows = replace(rows, x=rows.x.detach().requires_grad_())
         seen = self.corruption(rows) if self.corruption is not None and self.training else None
         return self.model.trace(rows, self.objective.K, seen_by_encoder=seen)
 
@@ -303,7 +303,7 @@ class Training:
         names: list[str] = []
 
         def step(*rows: Tensor) -> list[Tensor]:
-            made, named = function(Rows(*rows))
+            made, named = function(_rows_of(rows, example))
             names[:] = named
             return [*made, *named.values()]
 
@@ -473,7 +473,13 @@ def costs_of(model: LatentModel, K: int = 1) -> Callable[[Rows], Named]:
 
 
 def _tensors_of(rows: Rows) -> list[Tensor]:
-    return [rows.x] if rows.mask is None else [rows.x, rows.mask]
+    return [part for part in rows.parts if part is not None]
+
+
+def _rows_of(tensors: Sequence[Tensor], example: Rows) -> Rows:
+    """The inverse, for rows like those of an example."""
+    found = iter(tensors)
+    return Rows(*(None if part is None else next(found) for part in example.parts))  # type: ignore[arg-type]
 
 
 def _means(prefix: str, batches: list[Named]) -> dict[str, float]:
