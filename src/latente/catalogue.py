@@ -185,7 +185,7 @@ def hyperspherical_vae() -> dict[str, Any]:
 
 
 @published(VAE, "a VAE of rows given a context, which fit(X, context=…) names", "Sohn et al. 2015")
-def cvae(prior: str = "standard-normal") -> dict[str, Any]:
+def cvae(prior: str = "conditional-normal") -> dict[str, Any]:
     return {"prior": choose(prior)}
 
 

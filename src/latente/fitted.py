@@ -125,12 +125,22 @@ class Fitted:
             return np.isin(self.codec.names, fields)
         return support
 
-    def read(self, X: Any) -> Table | Images:
-        """What comes in, of which only the columns that the model knows."""
+    def read(self, X: Any, context: Any = None) -> Table | Images:
+        """What comes in, only the columns that the model knows; with those of its context, if that is not given apart."""
         codec = self.codec
+        of_context = self.context.codec if self.context is not None and codec.named and context is None else None
         how = {"missing": self.settings.get("missing") or (), **codec.reading_of_fit, **self.reading}
-        names = codec.feature_names if codec.named else None
-        return codec.like_fitted(read(X, names, codec.text_names, known=codec.known_notations, **how))
+        names, texts, known = codec.feature_names if codec.named else None, codec.text_names, codec.known_notations
+        if of_context is not None:
+            names, texts = (*codec.feature_names, *of_context.names), (*texts, *of_context.text_names)
+            known = {**known, **of_context.known_notations}
+        try:
+            return codec.like_fitted(read(X, names, texts, known=known, **how))
+        except DataError as error:
+            lost = [repr(name) for name in (of_context.names if of_context else ()) if repr(name) in str(error)]
+            if not lost:
+                raise
+            raise DataError(f"{error}; {lost[0]} is context, which may be given as context={{{lost[0]}: …}}, too") from error
 
     def encode(self, data: Table | Images, unknown: str = "error") -> Rows:
         """Encoded rows of what was read; ``unknown`` as for :class:`latente.VAE`."""
@@ -150,11 +160,11 @@ class Fitted:
 
     def read_rows(self, X: Any, unknown: str = "error", context: Any = None) -> tuple[Table | Images, Rows]:
         """What comes in, and its encoded rows with their context."""
-        data = self.read(X)
+        data = self.read(X, context)
         rows = self.encode(data, unknown)
-        return data, replace(rows, context=self.context_of(X, context, len(rows), unknown))
+        return data, replace(rows, context=self.context_of(data, context, len(rows), unknown))
 
-    def context_of(self, X: Any, context: Any, n: int, unknown: str = "error") -> Tensor | None:
+    def context_of(self, data: Table | Images | None, context: Any, n: int, unknown: str = "error") -> Tensor | None:
         """The context of n rows, [n, C]: what is given as ``context``, or stands in the columns of the rows; None of a model
         without.
 
@@ -165,28 +175,15 @@ class Fitted:
             if context is not None:
                 raise ModelError("the model was fitted without context: leave context=… out, or fit with fit(X, context=…)")
             return None
-        found = self.context.encode(self._read_context(X, context), unknown)
+        codec = self.context.codec
+        if context is not None:
+            data = read_context(context, texts=codec.text_names, missing=self.settings.get("missing") or ())
+        if not isinstance(data, Table) or (codec.named and not data.named):
+            data = None
+        found = self.context.encode(data and codec.like_fitted(data), unknown)
         if len(found) not in (1, n):
             raise DataError(f"context has {len(found):,} rows, and it is that of {n:,}: give one, or one for each row")
         return found.expand(n, -1)
-
-    def _read_context(self, X: Any, context: Any) -> Table | Images:
-        assert self.context is not None
-        codec = self.context.codec
-        if context is None and (X is None or not codec.named):
-            names = ", ".join(map(repr, codec.names))
-            raise DataError(f"the model was fitted with the context {names}: say what it is, such as context={{{names}: …}}")
-        how = {"missing": self.settings.get("missing") or (), **codec.reading_of_fit, **self.reading}
-        source = X if context is None else context
-        reads = read if context is None else read_context
-        columns = codec.feature_names if codec.named else None
-        try:
-            return codec.like_fitted(reads(source, columns, codec.text_names, known=codec.known_notations, **how))
-        except DataError as error:
-            raise DataError(
-                f"the context that the model was fitted with is not there: {error}; pass rows that have it as columns, or "
-                "context=…, such as {'label': 'a'} or a frame with a row for each row"
-            ) from error
 
     @property
     def chosen_context(self) -> str:

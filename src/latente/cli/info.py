@@ -55,6 +55,7 @@ def info(run: Run, json: Json = False, quiet: Quiet = False) -> None:
         [
             ["recipe", about["recipe"]],
             *made_of,
+            *([["given the context", ", ".join(vae.fitted_.context.names)]] if vae.fitted_.context else []),
             ["law of the codes", law],
             *measured,
             ["written by", f"Latente {about['latente']}"],

@@ -63,23 +63,19 @@ class ContextCodec:
         """Number of values of a row's context."""
         return sum(max(1, field.levels) for field in self.codec.fields) + len(self.marked)
 
-    def encode(self, table: Table | Images, unknown: str = "error") -> Tensor:
+    def encode(self, table: Table | Images | None, unknown: str = "error") -> Tensor:
         """Context of each row, float32 [N, size].
 
         Raises:
             DataError: columns or values are missing that the fit had, or a level is one that it did not have.
         """
-        if isinstance(table, Table):
-            self._check_names(table)
-        return self.vectors(self.codec.encode(table, unknown))
-
-    def _check_names(self, table: Table) -> None:
-        missing = [name for name in self.names if name not in table.names]
-        if table.named and self.codec.named and missing:
+        missing = self.names if table is None else [name for name in self.names if name not in getattr(table, "names", ())]
+        if table is None or (self.codec.named and missing):
             raise DataError(
-                f"the model was fitted with the context {quoted(self.names)}, and {quoted(missing)} is missing: pass rows that "
-                "have it as a column, or context=…, a mapping such as {'label': 'a'} or a frame with a row for each row"
+                f"the model was fitted with the context {quoted(self.names)}, and {quoted(missing)} is not given: pass rows "
+                f"that have it, or context=…, such as {{{self.names[0]!r}: …}} or a frame with a row for each row"
             )
+        return self.vectors(self.codec.encode(table, unknown))
 
     def vectors(self, rows: Rows) -> Tensor:
         """Encoded columns as context."""

@@ -102,7 +102,7 @@ def _given_away(fitted: Fitted, train: Rows, held_out: Rows) -> dict[str, float 
     prior = fitted.fitted_prior if generator.latent_dim else None
     held_out = held_out.spread(privacy.M_OF_CODES if prior else privacy.M)
     drawn = generation.sample(generator, prior, len(held_out), seed, True)[0]
-    as_given = fitted.rows(fitted.decode(drawn, possible=True))
+    as_given = fitted.values(fitted.decode(drawn, possible=True))
     some = train.spread(len(held_out))
     scores = [log_likelihood(generator, rows, seed, privacy.CODES) for rows in (some, held_out)]
     return privacy.privacy(fitted.codec.fields, train, held_out, as_given, (scores[0], scores[1]), seed)

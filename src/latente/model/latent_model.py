@@ -245,6 +245,4 @@ def compose(choices: Mapping[str, Choice], **sizes: Any) -> LatentModel:
             raise ModelError(
                 f"{part.name!r} goes with no context: {part.no_context}; take another recipe, or fit without context"
             )
-    if prior.needs_context and not size:
-        raise ModelError(f"the prior {prior.name!r} is one given a context: name what that is by fit(X, context=…)")
     return LatentModel(encoder, posterior, prior, decoder, likelihood, context)
