@@ -21,7 +21,7 @@ def clusters() -> pd.DataFrame:
     return pd.DataFrame(x, columns=list("uvw")).assign(label=label)
 
 
-@pytest.fixture(scope="module", params=["vae", "cvae", "autoencoder"])
+@pytest.fixture(scope="module", params=["vae", "cvae"])
 def vae(request: pytest.FixtureRequest) -> Any:
     return lt.VAE(request.param, latent_dim=2, max_epochs=20, random_state=0).fit(clusters(), context=["label"])
 

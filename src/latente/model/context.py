@@ -13,23 +13,23 @@ from latente.model.parts import Part, register
 class Context(Part):
     """Joins context c [B, C] to the features of the encoder and to the code that the decoder reads (Sohn et al. 2015).
 
-    The features of the encoder are joined by ``hidden`` units that see both, so that what a row's code says may depend on its
+    The features of the encoder are joined by further units that see both, so that what a row's code says may depend on its
     context in any way; the decoder reads context as further dimensions of the code.
 
     Args:
-        width: H, of the encoder's features. size: C. hidden: how many units see both.
+        width: H, of the encoder's features. size: C. units: how many see both.
     """
 
     name = "context"
     fixed: Tensor | None = None  # [1, C], of rows that come without one
 
-    def __init__(self, width: int, size: int, hidden: int = 64) -> None:
+    def __init__(self, width: int, size: int, units: int = 64) -> None:
         super().__init__()
-        self.size, self.width = size, width + hidden
-        self.joint = nn.Linear(width + size, hidden)
+        self.size, self.width = size, width + units
+        self.joint = nn.Linear(width + size, units)
 
     def forward(self, h: Tensor, context: Tensor | None) -> Tensor:
-        """Features [B, H] and context [B, C] to [B, hidden + H]."""
+        """Features [B, H] and context [B, C] to [B, units + H]."""
         both = torch.cat([self.checked(context).to(h.dtype).expand(len(h), -1), h], 1)
         return torch.cat([torch.relu(self.joint(both)), h], 1)
 
