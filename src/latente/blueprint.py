@@ -48,6 +48,7 @@ class Blueprint:
 
     Attributes:
         hidden: widths of the encoder's layers; None for widths (or convolutions) by the size of the data.
+        context_size: number of values of a row's context.
     """
 
     recipe: Recipe
@@ -56,6 +57,7 @@ class Blueprint:
     latent_dim: int
     hidden: tuple[int, ...] | None
     masked: bool
+    context_size: int = 0
 
     def __call__(self, remedy: Remedy = Remedy()) -> Learner:
         """A fresh learner; weights are drawn from torch's generator."""
@@ -99,7 +101,8 @@ class Blueprint:
         """
         with torch.random.fork_rng([]), torch.no_grad():
             model: LatentModel = self().model.eval()
-            row = Rows(torch.zeros(1, *row_shape(self.fields)))
+            context = torch.zeros(1, self.context_size) if self.context_size else None
+            row = Rows(torch.zeros(1, *row_shape(self.fields)), context=context)
             counts = _weights(model)
 
             def count(layer: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
@@ -110,7 +113,7 @@ class Blueprint:
                 if isinstance(module, (nn.Conv2d, nn.ConvTranspose2d)):
                     module.register_forward_hook(count)
             model.encode(row)
-            model.decode(torch.zeros(1, 1, model.latent_dim))
+            model.decode(torch.zeros(1, 1, model.latent_dim), context)
         return sum(counts) + model.likelihood.repeated
 
     def sizes(self, remedy: Remedy = Remedy()) -> dict[str, Any]:
@@ -131,6 +134,7 @@ class Blueprint:
             "columns": heterogeneous.columns_of(self.fields),
             "n_rows": self.n_rows,
             "free_bits": remedy.free_bits,
+            "context_size": self.context_size,
         }
 
 
@@ -180,7 +184,9 @@ def row_blueprint(blueprint: Blueprint, asked: str) -> RowBlueprint | None:
         ModelError: "autoregressive" is asked for where it can't be.
     """
     fields = blueprint.fields
-    possible = all(field.bins for field in fields) and len(fields) <= MAX_COLUMNS
+    possible = all(field.bins for field in fields) and len(fields) <= MAX_COLUMNS and not blueprint.context_size
+    if asked == "autoregressive" and blueprint.context_size:
+        raise ModelError("row_model='autoregressive' can't be conditioned on a context: choose 'latent' or 'auto'")
     if asked == "autoregressive" and not possible:
         raise ModelError(
             f"row_model='autoregressive' is for mixed tables of at most {MAX_COLUMNS} columns, and these rows are "

@@ -184,6 +184,11 @@ def hyperspherical_vae() -> dict[str, Any]:
     return {"posterior": choose("power-spherical"), "prior": choose("uniform-sphere")}
 
 
+@published(VAE, "a VAE of rows given a context, which fit(X, context=…) names", "Sohn et al. 2015")
+def cvae(prior: str = "conditional-normal") -> dict[str, Any]:
+    return {"prior": choose(prior)}
+
+
 @published(VAE, "a VAE that weighs the dependence of the dimensions of its code apart", "Chen et al. 2018")
 def beta_tcvae(beta: float = 6.0, alpha: float = 1.0, gamma: float = 1.0) -> dict[str, Any]:
     return {"objective": choose("total-correlation", alpha=alpha, beta=beta, gamma=gamma)}

@@ -187,6 +187,7 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         X: Any,
         y: Any = None,
         *,
+        context: Any = None,
         checkpoint: str | Path | None = None,
         resume: bool = False,
         checkpoint_every: float = 5.0,
@@ -199,6 +200,11 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         Args:
             X: the rows.
             y: not used.
+            context: what the model is conditioned on, numbers, levels or dates: names of columns of X, which then describe
+                rows and are no longer modelled, or data of its own with a row for each row of X (labels, an array, a frame).
+                The model is p(x|context). Other methods take the context from the rows, where these have its columns, or as
+                their own ``context=``: one for all rows (``{"label": "a"}``), or one for each. A value may be missing where
+                values of its column were in the fit. A mixed table has no row model of its own then.
             checkpoint: a folder in which to keep what a run needs to go on after a kill.
             keep_checkpoint: leave it there when the fit ends; otherwise it is removed.
             checkpoint_every: seconds between two writes there.
@@ -210,7 +216,7 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         """
         settings = self._settings(seed_of(self.random_state))
         checkpointing = Checkpointing(checkpoint, resume, checkpoint_every, keep_checkpoint)
-        learnt = learn(X, Parameters.of(self), settings, checkpointing, observer)
+        learnt = learn(X, Parameters.of(self), settings, checkpointing, observer, context)
         self.fitted_ = learnt.fitted
         for warning in learnt.warnings:
             warn(warning)
@@ -235,27 +241,46 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
 
     # -- codes and rows ---------------------------------------------------------------------------------------------
 
-    def transform(self, X: Any) -> NDArray[np.float32]:
-        """The code of each row: posterior means [N, d]; never a random draw."""
-        return self._fitted.model.codes(self._rows(X)).numpy()
+    def in_context(self, context: Any) -> Self:
+        """The model of rows in one context (``{"label": "a"}``), with the same weights: it takes rows without context, and its
+        certificate and explorer are of that context. It can't be saved by itself.
 
-    def inverse_transform(self, Z: Any) -> Any:
+        Raises:
+            ModelError: the model was fitted without context. DataError: that is no context of it.
+        """
+        estimator = copy.copy(self)
+        estimator.fitted_ = self._fitted.in_context(context)
+        return estimator
+
+    def transform(self, X: Any, *, context: Any = None) -> NDArray[np.float32]:
+        """The code of each row: posterior means [N, d]; never a random draw."""
+        return self._fitted.model.codes(self._rows(X, context)).numpy()
+
+    def inverse_transform(self, Z: Any, *, context: Any = None) -> Any:
         """Rows decoded from codes [N, d], in the columns and units of the training data."""
         fitted = self._fitted
         z = torch.as_tensor(np.asarray(Z), dtype=torch.float32)
         if z.ndim != 2 or z.shape[1] != fitted.latent_dim:
             raise DataError(f"codes have shape [N, {fitted.latent_dim}]; these have {list(z.shape)}")
-        return fitted.decode(reconstruct.decode(fitted.model, z))
+        return fitted.decode(reconstruct.decode(fitted.model, z, fitted.context_of(None, context, len(z))))
 
-    def reconstruct(self, X: Any) -> Any:
+    def reconstruct(self, X: Any, *, context: Any = None) -> Any:
         """Each row through the bottleneck and back, in the container that came in. What was not seen is filled in."""
-        return self._mapped(X, lambda rows: reconstruct.reconstruct(self.model_, rows))
+        return self._mapped(X, lambda rows: reconstruct.reconstruct(self.model_, rows), context)
 
-    def denoise(self, X: Any) -> Any:
+    def denoise(self, X: Any, *, context: Any = None) -> Any:
         """The clean row behind each noisy one: the mean of p(x|z) over the codes that explain the row."""
-        return self._mapped(X, lambda rows: reconstruct.denoise(self.model_, rows, self.seed_))
+        return self._mapped(X, lambda rows: reconstruct.denoise(self.model_, rows, self.seed_), context)
 
-    def impute(self, X: Any, *, draws: int | None = None, intervals: float | None = None, random_state: Any = None) -> Any:
+    def impute(
+        self,
+        X: Any,
+        *,
+        draws: int | None = None,
+        intervals: float | None = None,
+        random_state: Any = None,
+        context: Any = None,
+    ) -> Any:
         """Rows with what was not seen filled in, in the container that came in; what was seen stays as it is.
 
         Args:
@@ -269,14 +294,14 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
                 columns. Where nearly all is one value (0 of a gain), both ends are that value, though the mean is not. Of texts
                 they are ends in alphabetical order, or in that of an ordered category.
             random_state: a seed of the draws; by default that of the fit.
+            context: as in :meth:`fit`.
 
         The model takes holes to be there at random given what was seen; where a value is missing because of what it is, so
         that the other columns do not tell, no answer here is right.
         """
         completions.check_impute(draws, intervals)
         fitted, seed = self._fitted, self._seed(random_state)
-        data = fitted.read(X)
-        rows = fitted.encode(data, self.unknown)
+        data, rows = fitted.read_rows(X, self.unknown, context)
         if draws is None and intervals is None:
             return self._completed(X, data, imputation.expected(fitted.row_model, rows, fitted.seed), possible=False)
         found = completions.completions(fitted, rows, draws, intervals, seed)
@@ -290,6 +315,7 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         n: int = 1,
         *,
         given: Mapping[str, Any] | None = None,
+        context: Any = None,
         holes: bool = False,
         identifiers: bool = False,
         law: str = "auto",
@@ -305,6 +331,10 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
                 as in ``{"sex": "Female", "age": (30, 40)}``. Of dates a year or a month is all of it. ``given_`` then holds
                 how probable that is by the model, and the effective sample size of the draws behind the rows. Values that by
                 the model do not go together are an error; those that hardly do, a warning.
+            context: of a model that was fitted with one, what the rows are conditioned on: a mapping (``{"label": "a"}``) or a
+                frame, for all rows or one for each. It must be given: the contexts of the fit are not stored. Codes are then
+                drawn from the model's own prior given the context, unless ``law`` says otherwise: the fitted one is of all
+                contexts together. With ``given``, one context is for all rows.
             holes: leave values out as often, and in such rows, as in the training data; otherwise rows are whole.
             identifiers: give each row a name that nobody had in the columns that name rows, where these have a shape: a running
                 number goes on, so does the number in a text ("A-0017"), UUIDs and hexadecimal digits are drawn. Otherwise such
@@ -317,21 +347,23 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         What new rows give away of those that were learnt from: ``figures_["privacy"]``.
         """
         fitted = self._fitted
-        request = Request(n, given, holes, identifiers, law, noise)
+        request = Request(n, given, holes, identifiers, law, noise, context)
         self.given_: dict[str, float] = {}
         rows, self.given_ = new_rows(fitted, request, self._seed(random_state))
         return rows
 
-    def interpolate(self, a: Any, b: Any, steps: int = 9) -> Any:
+    def interpolate(self, a: Any, b: Any, steps: int = 9, *, context: Any = None) -> Any:
         """Rows on the way from one row to another, both ends included; ``a`` and ``b`` are one row each."""
         if not is_whole(steps, 2):
             raise ModelError(f"steps is a whole number from 2, not {steps!r}")
         fitted = self._fitted
-        return fitted.decode(interpolation.interpolate(fitted.model, self._one(a), self._one(b), steps))
+        return fitted.decode(interpolation.interpolate(fitted.model, self._one(a, context), self._one(b, context), steps))
 
     # -- scores -----------------------------------------------------------------------------------------------------
 
-    def score_samples(self, X: Any, *, importance_samples: int = IMPORTANCE_SAMPLES) -> NDArray[np.float64]:
+    def score_samples(
+        self, X: Any, *, importance_samples: int = IMPORTANCE_SAMPLES, context: Any = None
+    ) -> NDArray[np.float64]:
         """Importance-weighted lower bound of log p(x) with K = 100 draws, nats per row, in the user's units, [N]; of a mixed
         table log p(x) itself, given which of its values were seen.
 
@@ -341,9 +373,9 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         """
         if not is_whole(importance_samples, 1):
             raise ModelError(f"importance_samples is a whole number from 1, not {importance_samples!r}")
-        return scores.scores(self._fitted, self._rows(X), importance_samples)
+        return scores.scores(self._fitted, self._rows(X, context), importance_samples)
 
-    def score_parts(self, X: Any, *, importance_samples: int = IMPORTANCE_SAMPLES) -> Any:
+    def score_parts(self, X: Any, *, importance_samples: int = IMPORTANCE_SAMPLES, context: Any = None) -> Any:
         """What each column has of a row's score: a frame of nats whose columns add up to :meth:`score_samples`.
 
         Of a mixed table a part is log p(column | columns before it), in the order of the columns; a column that was not seen
@@ -351,27 +383,27 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         over the codes that explain the row, and the last column, ``"(code)"``, is what the code takes (the rate, negative).
         """
         fitted = self._fitted
-        data = fitted.read(X)
-        parts = scores.parts(fitted, fitted.encode(data, self.unknown), importance_samples)
+        data, rows = fitted.read_rows(X, self.unknown, context)
+        parts = scores.parts(fitted, rows, importance_samples)
         return like(X, frame(parts, data.container))
 
-    def score(self, X: Any, y: Any = None) -> float:
+    def score(self, X: Any, y: Any = None, *, context: Any = None) -> float:
         """Mean of :meth:`score_samples` over the rows that have a score; higher is better."""
-        return float(np.nanmean(self.score_samples(X)))
+        return float(np.nanmean(self.score_samples(X, context=context)))
 
-    def decision_function(self, X: Any) -> NDArray[np.float64]:
+    def decision_function(self, X: Any, *, context: Any = None) -> NDArray[np.float64]:
         """:meth:`score_samples` minus ``offset_``: higher is more usual, negative where :meth:`predict` says -1."""
-        return self.score_samples(X) - self._fitted.offset
+        return self.score_samples(X, context=context) - self._fitted.offset
 
-    def predict(self, X: Any) -> NDArray[np.int64]:
+    def predict(self, X: Any, *, context: Any = None) -> NDArray[np.int64]:
         """+1 for rows that fit, -1 for those that do not: about 5% of rows like the held-out ones are called -1.
 
         The threshold is a conformal p-value of 0.05 among the held-out rows. With fewer than 19 held-out rows the share is
         1 / (their number + 1), the least that can be told. A row without any observed value is +1: nothing speaks against it.
         """
-        return np.where(scores.unusual(self.decision_function(X), self.offset_), -1, 1)
+        return np.where(scores.unusual(self.decision_function(X, context=context), self.offset_), -1, 1)
 
-    def anomalies(self, X: Any) -> Any:
+    def anomalies(self, X: Any, *, context: Any = None) -> Any:
         """How unusual each row is: a frame, with a row for each.
 
         Returns:
@@ -381,8 +413,8 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
             A row without any observed value has no score: NaN (null in frames of polars and pyarrow), and no fields.
         """
         fitted = self._fitted
-        data = fitted.read(X)
-        return like(X, frame(scores.anomalies(fitted, fitted.encode(data, self.unknown)), data.container))
+        data, rows = fitted.read_rows(X, self.unknown, context)
+        return like(X, frame(scores.anomalies(fitted, rows), data.container))
 
     # -- the certificate --------------------------------------------------------------------------------------------
 
@@ -401,6 +433,8 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
                 called held-out ones.
         """
         fitted = self._fitted
+        if fitted.context is not None:
+            raise DataError(f"a certificate is of one context: certify {fitted.chosen_context}")
         learnt, others = learnt_and_others(fitted, train, held_out, self.unknown)
         name, row_model = fitted.recipe.name, fitted.row_model
         return certify(fitted.model, fitted.fitted_prior, fitted.codec.fields, learnt, others, fitted.seed, name, row_model)
@@ -475,19 +509,19 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         """The seed of draws; by default that of the fit."""
         return self.seed_ if random_state is None else seed_of(random_state)
 
-    def _rows(self, X: Any) -> Rows:
-        return self._fitted.rows(X, self.unknown)
+    def _rows(self, X: Any, context: Any = None) -> Rows:
+        return self._fitted.rows(X, self.unknown, context)
 
-    def _one(self, X: Any) -> Rows:
-        rows = self._rows(_as_rows(X, self.codec_.row_ndim))
+    def _one(self, X: Any, context: Any = None) -> Rows:
+        rows = self._rows(_as_rows(X, self.codec_.row_ndim), context)
         if len(rows) != 1:
             raise DataError(f"interpolate goes from one row to another; it was given {len(rows)}")
         return rows
 
-    def _mapped(self, X: Any, task: Callable[[Rows], Tensor]) -> Any:
+    def _mapped(self, X: Any, task: Callable[[Rows], Tensor], context: Any = None) -> Any:
         fitted = self._fitted
-        data = fitted.read(X)
-        return like(X, fitted.decode(task(fitted.encode(data, self.unknown)), data.container))
+        data, rows = fitted.read_rows(X, self.unknown, context)
+        return like(X, fitted.decode(task(rows), data.container))
 
     def __repr__(self, N_CHAR_MAX: int = 700) -> str:
         """The parameters; of a fitted estimator with a separate row model, what answers what."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from latente.catalogue import Recipe
-from latente.data import Codec, Images, Table, TableCodec, read, refuse_outside
-from latente.errors import ModelError
+from latente.data import Codec, ContextCodec, Images, Table, TableCodec, read, read_context, refuse_outside
+from latente.errors import DataError, ModelError
 from latente.model.latent_model import LatentModel
 from latente.model.parts import Choice
-from latente.model.priors import Prior
+from latente.model.priors import OwnPrior, Prior
 from latente.model.row_models import RowModel
 from latente.rows import Rows
 from latente.seeding import seeded
@@ -44,6 +44,7 @@ class Fitted:
         notes: sentences on data and fit.
         at_hand: some of the rows of the fit; in memory only, and not copied.
         reading: how data is read, where not as in the fit; in memory only.
+        context: codec of what the model is conditioned on; None where it is on nothing.
         offset: score below which a row is called unusual.
     """
 
@@ -59,6 +60,7 @@ class Fitted:
     notes: list[str] = field(default_factory=list)
     at_hand: Split | None = None
     reading: Mapping[str, Any] = field(default_factory=dict)
+    context: ContextCodec | None = None
 
     def __post_init__(self) -> None:
         self.offset = self.calibration.offset
@@ -124,12 +126,22 @@ class Fitted:
             return np.isin(self.codec.names, fields)
         return support
 
-    def read(self, X: Any) -> Table | Images:
-        """What comes in, of which only the columns that the model knows."""
+    def read(self, X: Any, context: Any = None) -> Table | Images:
+        """What comes in, only the columns that the model knows; with those of its context, if that is not given apart."""
         codec = self.codec
+        of_context = self.context.codec if self.context is not None and codec.named and context is None else None
         how = {"missing": self.settings.get("missing") or (), **codec.reading_of_fit, **self.reading}
-        names = codec.feature_names if codec.named else None
-        return codec.like_fitted(read(X, names, codec.text_names, known=codec.known_notations, **how))
+        names, texts, known = codec.feature_names if codec.named else None, codec.text_names, codec.known_notations
+        if of_context is not None:
+            names, texts = (*codec.feature_names, *of_context.names), (*texts, *of_context.text_names)
+            known = {**known, **of_context.known_notations}
+        try:
+            return codec.like_fitted(read(X, names, texts, known=known, **how))
+        except DataError as error:
+            lost = [repr(name) for name in (of_context.names if of_context else ()) if repr(name) in str(error)]
+            if not lost:
+                raise
+            raise DataError(f"{error}; {lost[0]} is context, which may be given as context={{{lost[0]}: …}}, too") from error
 
     def encode(self, data: Table | Images, unknown: str = "error") -> Rows:
         """Encoded rows of what was read; ``unknown`` as for :class:`latente.VAE`."""
@@ -139,9 +151,56 @@ class Fitted:
             refuse_outside(self.codec, rows, likelihood.support, likelihood.name)
         return rows
 
-    def rows(self, X: Any, unknown: str = "error") -> Rows:
-        """Encoded rows of what comes in."""
+    def values(self, X: Any, unknown: str = "error") -> Rows:
+        """Encoded rows of what comes in, without context."""
         return self.encode(self.read(X), unknown)
+
+    def rows(self, X: Any, unknown: str = "error", context: Any = None) -> Rows:
+        """Encoded rows of what comes in, with their context."""
+        return self.read_rows(X, unknown, context)[1]
+
+    def read_rows(self, X: Any, unknown: str = "error", context: Any = None) -> tuple[Table | Images, Rows]:
+        """What comes in, and its encoded rows with their context."""
+        data = self.read(X, context)
+        rows = self.encode(data, unknown)
+        return data, replace(rows, context=self.context_of(data, context, len(rows), unknown))
+
+    def context_of(self, data: Table | Images | None, context: Any, n: int, unknown: str = "error") -> Tensor | None:
+        """The context of n rows, [n, C]: what is given as ``context``, or stands in the columns of the rows; None of a model
+        without.
+
+        Raises:
+            DataError: it is missing, or is not that of n rows. ModelError: the model has none.
+        """
+        if self.context is None:
+            if context is not None:
+                raise ModelError("the model was fitted without context: leave context=… out, or fit with fit(X, context=…)")
+            return None
+        codec = self.context.codec
+        if context is not None:
+            data = read_context(context, texts=codec.text_names, missing=self.settings.get("missing") or ())
+        if not isinstance(data, Table) or (codec.named and not data.named):
+            data = None
+        found = self.context.encode(data and codec.like_fitted(data), unknown)
+        if len(found) not in (1, n):
+            raise DataError(f"context has {len(found):,} rows, and it is that of {n:,}: give one, or one for each row")
+        return found.expand(n, -1)
+
+    @property
+    def chosen_context(self) -> str:
+        """How a model in one context is written."""
+        assert self.context is not None
+        return f"vae.in_context({{{', '.join(f'{name!r}: …' for name in self.context.names)}}})"
+
+    def in_context(self, context: Any) -> Fitted:
+        """What a fit in one context would have left: the same weights, and of the rows at hand those of this context."""
+        c = self.context_of(None, context, 1)
+        if c is None:
+            raise ModelError("the model was fitted without context")
+        model = self.model.at(c)
+        prior = OwnPrior().bind(model) if isinstance(self.fitted_prior, OwnPrior) else self.fitted_prior
+        hand = self.at_hand and self.at_hand.where(c)
+        return replace(self, model=model, row_model=model, fitted_prior=prior, at_hand=hand, context=None)
 
     def decode(self, x: Tensor, container: str | None = None, **how: Any) -> Any:
         """Encoded rows in the user's units."""
@@ -166,5 +225,7 @@ def in_units(codec: Codec, model: RowModel, encoded: NDArray[np.float64], rows: 
 def prior_of_codes(model: LatentModel, train: Rows, seed: int, prior: str | Choice = "auto") -> Prior:
     """A density fitted to the codes of some rows; see :func:`latente.training.ex_post.fit_prior`."""
     with seeded(seed), torch.no_grad():
+        if prior == "auto" and model.context is not None and model.has_prior:  # codes of other contexts say nothing of one
+            return OwnPrior().bind(model)
         some = train[torch.randperm(len(train))[:MAX_CODED]]
         return fit_prior(prior, model.encode(some).rsample(), model, seed % 2**32)

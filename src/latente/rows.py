@@ -136,10 +136,12 @@ class Rows:
     Attributes:
         x: float32 ``[N, *shape]``; 0 where a value was not seen.
         mask: bool of the same shape, True where a value was seen; ``None`` when everything was.
+        context: float32 ``[N, C]``, what the model is conditioned on; ``None`` for a model without context.
     """
 
     x: Tensor
     mask: Tensor | None = None
+    context: Tensor | None = None
 
     def __len__(self) -> int:
         return self.x.shape[0]
@@ -148,11 +150,17 @@ class Rows:
         def chosen(values: Tensor) -> Tensor:  # for positions, index_select takes half the time that brackets do
             return values[index] if isinstance(index, slice) or index.dtype == torch.bool else values.index_select(0, index)
 
-        return Rows(chosen(self.x), None if self.mask is None else chosen(self.mask))
+        return Rows(*(None if part is None else chosen(part) for part in self.parts))  # type: ignore[arg-type]
+
+    @property
+    def parts(self) -> tuple[Tensor | None, Tensor | None, Tensor | None]:
+        """Values, mask and context."""
+        return self.x, self.mask, self.context
 
     def to(self, device: torch.device | str, dtype: torch.dtype | None = None) -> Rows:
         """The same rows on another device, and in another precision."""
-        return Rows(self.x.to(device, dtype), None if self.mask is None else self.mask.to(device))
+        mask, context = (part if part is None else part.to(device) for part in (self.mask, self.context))
+        return Rows(self.x.to(device, dtype), mask, context if context is None else context.to(dtype=dtype))
 
     def spread(self, most: int) -> Rows:
         """At most so many rows, evenly from the first to the last: files are often sorted, so the first rows are no sample."""

@@ -9,7 +9,7 @@ shapes, and a new digest, has made another model, which loads.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Required, TypedDict
 
@@ -20,7 +20,7 @@ from torch import Tensor, nn
 
 from latente.blueprint import decided_by
 from latente.catalogue import Recipe
-from latente.data import codec_from_state
+from latente.data import Codec, ContextCodec, TableCodec, codec_from_state
 from latente.errors import LatenteError, StorageError
 from latente.files import Count, checked, digest, fitting, read_tensors, write_tensors
 from latente.fitted import Fitted
@@ -31,7 +31,7 @@ from latente.model.latent_model import LatentModel
 from latente.model.likelihoods import Likelihood
 from latente.model.parts import Choice, Part, build
 from latente.model.posteriors import Posterior
-from latente.model.priors import Prior
+from latente.model.priors import OwnPrior, Prior
 from latente.model.row_models import AutoregressiveModel, RowModel
 from latente.rows import Rows
 from latente.seeding import seeded
@@ -43,7 +43,7 @@ from latente.words import Message, stored
 KIND = "model"
 VERSION = 5
 WEIGHTS = ("model.", "row_model.", "law.")  # what the names of tensors of trained parts begin with
-PREFIXES = ("model", "row_model", "law", "codec", "calibration")
+PREFIXES = ("model", "row_model", "law", "codec", "context", "calibration")
 FACE_COLUMNS = ("encoder", "likelihood")  # parts that know of each column what it is
 BUDGET = 2**24  # numbers that the smallest file may make, beside eight for each of its bytes
 
@@ -89,6 +89,7 @@ class Content(msgspec.Struct, forbid_unknown_fields=True):
     figures: dict[str, Any]
     history: list[dict[str, float | int]]
     settings: dict[str, Any]
+    context: dict[str, Any] | None = None
 
 
 def save(fitted: Fitted, path: str | Path) -> Path:
@@ -97,7 +98,10 @@ def save(fitted: Fitted, path: str | Path) -> Path:
     Raises:
         StorageError: it can't be written there.
     """
+    if fitted.context is None and fitted.model.context is not None:
+        raise StorageError("this is a model in one context: save the model that it was taken from")
     codec, arrays = fitted.codec.to_state()
+    context, of_context = fitted.context.codec.to_state() if fitted.context else (None, {})
     values = {
         "latente": __version__,
         "recipe": fitted.recipe.to_json(),
@@ -108,10 +112,12 @@ def save(fitted: Fitted, path: str | Path) -> Path:
         "figures": {**fitted.figures, "notes": [*map(stored, fitted.notes)]},
         "history": fitted.history,
         "settings": fitted.settings,
+        **({"context": context} if context else {}),
     }
     tensors = {
         **_weights(fitted.model, fitted.fitted_prior, fitted.row_model),
-        **{f"codec.{name}": torch.from_numpy(np.ascontiguousarray(value)) for name, value in arrays.items()},
+        **_arrays("codec", arrays),
+        **_arrays("context", of_context),
         "calibration.scores": torch.from_numpy(fitted.calibration.scores),
         "calibration.surprise": torch.from_numpy(fitted.calibration.surprise),
         "calibration.covered": torch.from_numpy(fitted.calibration.covered),
@@ -147,11 +153,7 @@ def _fitted(content: Content, tensors: dict[str, Tensor], own: tuple[type[Part],
     strange = [name for name in tensors if name.partition(".")[0] not in PREFIXES]
     if strange:
         raise StorageError(f"there is no place for the tensor {strange[0]}")
-    arrays = _below("codec", tensors)
-    strange = [name for name, value in arrays.items() if value.dtype not in (torch.float64, torch.int64, torch.bool)]
-    if strange:
-        raise StorageError(f"codec.{strange[0]} is {arrays[strange[0]].dtype}")
-    codec = codec_from_state(content.codec, {name: value.numpy() for name, value in arrays.items()})
+    codec, context = _codec("codec", content.codec, tensors), _context(content, tensors)
     facts = decided_by(codec.fields)
     model = _model("model", _present(content), tensors, facts, own)
     if content.row_model is None and _below("row_model", tensors):
@@ -161,7 +163,31 @@ def _fitted(content: Content, tensors: dict[str, Tensor], own: tuple[type[Part],
     calibration = _calibration(_below("calibration", tensors), math.prod(codec.shape))
     plain = content.recipe, codec, model, row_model, prior, calibration
     notes: list[str] = [*map(Message.from_json, content.figures.pop("notes", []))]
-    return Fitted(*plain, Figures(content.figures), content.history, content.settings, notes)
+    if model.context_size != (context.size if context else 0) or (context and row_model is not model):
+        raise StorageError("its parts read another context than it describes")
+    return Fitted(*plain, Figures(content.figures), content.history, content.settings, notes, context=context)
+
+
+def _codec(prefix: str, described: dict[str, Any], tensors: dict[str, Tensor]) -> Codec:
+    arrays = _below(prefix, tensors)
+    strange = [name for name, value in arrays.items() if value.dtype not in (torch.float64, torch.int64, torch.bool)]
+    if strange:
+        raise StorageError(f"{prefix}.{strange[0]} is {arrays[strange[0]].dtype}")
+    return codec_from_state(described, {name: value.numpy() for name, value in arrays.items()})
+
+
+def _context(content: Content, tensors: dict[str, Tensor]) -> ContextCodec | None:
+    """The codec of what the model is conditioned on, where it is on something."""
+    if content.context is None and not _below("context", tensors):
+        return None
+    codec = _codec("context", content.context or {}, tensors)
+    if not isinstance(codec, TableCodec) or len(codec.fields) != len(codec.names):
+        raise StorageError("its context is no table whose columns are all used")
+    return ContextCodec(codec)
+
+
+def _arrays(prefix: str, arrays: Mapping[str, Any]) -> dict[str, Tensor]:
+    return {f"{prefix}.{name}": torch.from_numpy(np.ascontiguousarray(value)) for name, value in arrays.items()}
 
 
 def _model(
@@ -260,13 +286,16 @@ def _try_out(fitted: Fitted) -> None:
     here and not by a user.
     """
     codec, found = fitted.codec, []
-    rows = Rows(torch.zeros(1, *codec.shape))
+    size = fitted.model.context_size
+    context = torch.zeros(1, size) if size else None
+    rows = Rows(torch.zeros(1, *codec.shape), context=context)
+    own = fitted.context is not None and isinstance(fitted.fitted_prior, OwnPrior)
     try:
-        drawn = [fitted.fitted_prior.sample(1).float(), fitted.model.codes(rows)]
-        found += [fitted.model.decode(z.unsqueeze(0)).mean for z in drawn]
+        drawn = [fitted.model.codes(rows), *([] if own else [fitted.fitted_prior.sample(1).float()])]
+        found += [fitted.model.decode(z.unsqueeze(0), context).mean for z in drawn]
         trace, parts = fitted.model.trace(rows), fitted.model.config()
-        sizes = {parts[role]["arguments"].get("latent_dim") for role in ("prior", "decoder")}
-        if not sizes <= {None, fitted.model.latent_dim}:
+        wanted = {"prior": fitted.model.latent_dim, "decoder": fitted.model.latent_dim + size}
+        if any(parts[role]["arguments"].get("latent_dim") not in (None, number) for role, number in wanted.items()):
             raise StorageError("they have codes of different dimensions")
         found += [trace.z, trace.rate]
         for px in (trace.px, fitted.row_model.typical(rows)):

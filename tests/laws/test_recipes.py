@@ -36,6 +36,7 @@ def test_the_table_has_all_of_them() -> None:
         "flow-prior-vae",
         "iaf-vae",
         "hyperspherical-vae",
+        "cvae",
         "beta-tcvae",
         "factor-vae",
         "wae",
@@ -44,7 +45,7 @@ def test_the_table_has_all_of_them() -> None:
         "concrete-autoencoder",
     ]
     assert expected == NAMES
-    assert len(lt.recipes()) == 21
+    assert len(lt.recipes()) == 22
     assert all(recipe.summary and recipe.reference and recipe.name in repr(lt.recipes()) for recipe in lt.recipes())
 
 

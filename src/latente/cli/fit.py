@@ -119,6 +119,15 @@ KindsOfColumns = Annotated[
         "missing), or identifier, text and timestamp, which are left out. May be repeated.",
     ),
 ]
+ContextColumns = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--context",
+        metavar="COLUMN",
+        help="A column that rows are conditioned on, and that is not modelled itself. May be repeated. Figures and certificate "
+        "are of one context, and are not made.",
+    ),
+]
 Figures = Annotated[bool, typer.Option("--figures/--no-figures", help="Draw figures, and write the report with them.")]
 
 Certified = Annotated[bool, typer.Option("--certificate/--no-certificate", help="Measure the latent space, too.")]
@@ -139,6 +148,7 @@ def fit(
     device: Device = AUTO,
     precision: PrecisionName = Precision.auto,
     kinds: KindsOfColumns = None,
+    context: ContextColumns = None,
     effort: EffortName = Effort.balanced,
     row_model: RowModelName = RowModelKind.auto,
     seed: Seed = 0,
@@ -160,6 +170,7 @@ def fit(
       latente fit wine.csv
       latente fit wine.csv --recipe beta-vae:beta=2 --latent-dim 4 -o wine-beta
       latente fit patients.csv --kinds ward=categorical --kinds visit=identifier
+      latente fit people.csv --recipe cvae --context sex --context age
       latente fit "select * exclude (id) from 'sales/*.parquet'" -o sales --time-limit 600
     """
     name, arguments = named(recipe)
@@ -186,8 +197,9 @@ def fit(
         row_model=str(row_model),
     )
     folder = Path(out or f"{stem(data)}-{'vae' if name == AUTO else name}")
-    console, writes = Console(json, quiet), Writes(figures, certificate, lang)
-    run(vae, data, folder, console, writes, resume=resume, checkpoint_every=checkpoint_every, reading=reading or {})
+    console, writes = Console(json, quiet), Writes(figures and not context, certificate and not context, lang)
+    how = {"resume": resume, "checkpoint_every": checkpoint_every, "context": context}
+    run(vae, data, folder, console, writes, **how, reading=reading or {})
 
 
 @dataclass(frozen=True)
@@ -209,6 +221,7 @@ def run(
     resume: bool,
     checkpoint_every: float,
     reading: Reading,
+    context: list[str] | None = None,
 ) -> None:
     """Fit, write the run folder with what is wanted, and say what came of it."""
     from latente.data import read
@@ -227,6 +240,7 @@ def run(
         with hold(folder) as held:
             vae.fit(
                 rows,
+                context=context,
                 checkpoint=folder / CHECKPOINT,
                 checkpoint_every=checkpoint_every,
                 resume=resume,
@@ -279,7 +293,7 @@ def written(
     with stages("figures"), speaking(writes.lang or language()) as say:
         paths = write_parts(vae, shown, stage)
     with stages("survey"):
-        paths |= surveyed(vae, stage, console)
+        paths |= {} if vae.fitted_.context else surveyed(vae, stage, console)
     with stages("certificate"):
         certificate = certified(vae, console) if writes.certificate else None
     if certificate is not None:
@@ -288,7 +302,7 @@ def written(
         with stages("report"):
             paths |= reported(shown, stage, folder, console, lang=say.lang, certificate=certificate, source=source)
     wanted = [
-        "survey",
+        *([] if vae.fitted_.context else ["survey"]),
         *([*DRAWN, "report"] if shown else []),
         *(["certificate"] if writes.certificate and _held_out(vae) else []),
     ]

@@ -58,6 +58,7 @@ def info(run: Run, json: Json = False, quiet: Quiet = False) -> None:
         [
             ["recipe", about["recipe"]],
             *made_of,
+            *([["given the context", ", ".join(vae.fitted_.context.names)]] if vae.fitted_.context else []),
             ["law of the codes", law],
             ["scores, samples, completions", "autoregressive row model" if separate else "the model itself"],
             *measured,

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from latente.cli.console import Console
-from latente.cli.options import Force, Json, OutRows, Quiet, Run, Seed, conditions
+from latente.cli.options import Force, Json, OutRows, Quiet, Run, Seed, conditions, pairs
 
 Count = Annotated[int, typer.Option("--number", "-n", min=1, help="How many rows.")]
 
@@ -21,6 +21,12 @@ Given = Annotated[
     ),
 ]
 
+InContext = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--context", metavar="COLUMN=VALUE", help="The context of the rows, of a model that has one. May be repeated."
+    ),
+]
 Holes = Annotated[bool, typer.Option("--holes", help="Leave values out as often as in the training data.")]
 
 Identifiers = Annotated[
@@ -32,6 +38,7 @@ def sample(
     run: Run,
     number: Count = 1000,
     given: Given = None,
+    context: InContext = None,
     holes: Holes = False,
     identifiers: Identifiers = False,
     out: OutRows = "-",
@@ -45,6 +52,7 @@ def sample(
     \b
     Example:
       latente sample wine-vae -n 1000 -o more_wine.csv
+      latente sample people --context sex=Female --context age=30 -o some.csv
       latente sample people --given sex=Female --given age=30..40 -o some.csv
     """
     from latente.cli.tasks import Task
@@ -55,7 +63,8 @@ def sample(
     codec: Any = task.vae.codec_
     levels = {} if task.pictures else {name: codec.levels(place) for place, name in enumerate(codec.names)}
     asked = conditions(given or [], levels)
-    drawn = task.vae.sample(number, given=asked, holes=holes, identifiers=identifiers, random_state=seed)
+    within = pairs(context or [], "COLUMN=VALUE, such as sex=Female") or None
+    drawn = task.vae.sample(number, given=asked, context=within, holes=holes, identifiers=identifiers, random_state=seed)
     privacy, behind = task.vae.figures_.get("privacy"), task.vae.given_ if asked else None
     measured = {**privacy, "measured": "at the end of the fit, of rows of which nothing was asked"} if privacy else None
     task.finish(drawn, seed=seed, privacy=measured, given=behind)

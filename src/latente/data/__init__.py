@@ -2,6 +2,7 @@
 
 from latente.data.codecs import CODECS, Codec, codec_from_state, fit_codec, refuse_outside
 from latente.data.containers import frame, like
+from latente.data.context import ContextCodec, read_context, split_context
 from latente.data.fields import seen_rows
 from latente.data.given import intervals as restricted_to
 from latente.data.image import ImageCodec
@@ -12,6 +13,7 @@ from latente.data.table import TableCodec
 __all__ = [
     "CODECS",
     "Codec",
+    "ContextCodec",
     "ImageCodec",
     "Images",
     "Table",
@@ -21,8 +23,10 @@ __all__ = [
     "frame",
     "like",
     "read",
+    "read_context",
     "refuse_outside",
     "restricted_to",
     "seen_rows",
+    "split_context",
     "suspicious",
 ]

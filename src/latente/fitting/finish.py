@@ -48,7 +48,8 @@ def finished(
     with stages(CALIBRATION):
         calibration, row_model_loss = _calibrated(prepared, outcome, row_model)
     parts = prepared.blueprint.recipe, prepared.codec, model, row_model, prior, calibration
-    fitted = Fitted(*parts, Figures({}), outcome.training.at.history, settings, at_hand=split.at_hand())
+    history = outcome.training.at.history
+    fitted = Fitted(*parts, Figures({}), history, settings, at_hand=split.at_hand(), context=prepared.context)
     with stages(OVERFITTING):
         outcome.warnings += _overfitting(fitted, outcome)
     fitted.figures = Figures(_figures(outcome, run, model.latent_dim, split), _pending(fitted))
@@ -84,7 +85,7 @@ def _overfitting(fitted: Fitted, outcome: Outcome) -> list[str]:
 
 
 def _pending(fitted: Fitted) -> dict[str, Any]:
-    return {} if fitted.unlearnt is None else {PRIVACY: lambda: _privacy(fitted)}
+    return {} if fitted.unlearnt is None or fitted.context is not None else {PRIVACY: lambda: _privacy(fitted)}
 
 
 def _privacy(fitted: Fitted) -> dict[str, float | None]:
@@ -99,7 +100,7 @@ def _given_away(fitted: Fitted, train: Rows, held_out: Rows) -> dict[str, float 
     row_model, seed = fitted.row_model, fitted.seed
     held_out = held_out.spread(privacy.M_OF_CODES if row_model.noise_size else privacy.M)
     drawn = generation.sample(row_model, fitted.fitted_prior, len(held_out), seed, True)
-    as_given = fitted.rows(fitted.decode(drawn, possible=True))
+    as_given = fitted.values(fitted.decode(drawn, possible=True))
     some = train.spread(len(held_out))
     scores = [log_likelihood(row_model, rows, seed, privacy.CODES) for rows in (some, held_out)]
     return privacy.privacy(fitted.codec.fields, train, held_out, as_given, (scores[0], scores[1]), seed)

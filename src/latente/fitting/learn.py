@@ -56,20 +56,26 @@ class Learnt(NamedTuple):
 
 @on_one_thread()
 def learn(
-    X: Any, parameters: Parameters, settings: dict[str, Any], checkpointing: Checkpointing, observer: Observer | None
+    X: Any,
+    parameters: Parameters,
+    settings: dict[str, Any],
+    checkpointing: Checkpointing,
+    observer: Observer | None,
+    context: Any = None,
 ) -> Learnt:
     """Read rows, train a model of them (and a row model beside it, where there is one), and measure what it does.
 
     Args:
         X: the rows. parameters: of the estimator; settings: the same, as they are stored, with the seed.
         checkpointing: where the fit is written down. observer: called after each epoch.
+        context: what the model is conditioned on.
     """
     seed, stages = settings["seed"], Stages(parameters.time_limit)
     with stages(READING):
         data = read_to_fit(X, parameters)
         doubts = suspicious(data) if isinstance(data, Table) else []
     with stages(PREPARING):
-        prepared = Prepared.of(data, parameters, seed)
+        prepared = Prepared.of(data, parameters, seed, context)
         run_settings = prepared.settings(stages.for_training())
         checkpoints = checkpointing.of(prepared, parameters)
     with progress_bar(parameters.verbose > 0) as shown:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from latente.blueprint import Blueprint, RowBlueprint, is_mixed_table, row_blueprint
-from latente.data import Codec, Images, Table, TableCodec, fit_codec, read, refuse_outside
+from latente.data import Codec, ContextCodec, Images, Table, TableCodec, fit_codec, read, refuse_outside, split_context
 from latente.errors import DataError, ModelError
 from latente.parameters import Parameters, text_columns
 from latente.rows import Rows, levels_of
@@ -28,6 +28,7 @@ class Prepared:
         split: the encoded rows.
         blueprint: of the model; row_blueprint: of a row model beside it, where there is one.
         plan: what was asked of the training.
+        context: codec of what the model is conditioned on; None where it is on nothing.
     """
 
     codec: Codec
@@ -35,21 +36,31 @@ class Prepared:
     blueprint: Blueprint
     plan: Plan
     row_blueprint: RowBlueprint | None
+    context: ContextCodec | None = None
 
     @classmethod
-    def of(cls, data: Table | Images, parameters: Parameters, seed: int) -> Prepared:
+    def of(cls, data: Table | Images, parameters: Parameters, seed: int, context: Any = None) -> Prepared:
         """Encode and split the rows that were read, and choose the sizes of the model.
 
         Raises:
             DataError: the rows can't be learnt from. ModelError: the parameters do not go with them.
         """
+        of_context = None
+        if context is not None:
+            data, table, kinds = split_context(data, context, parameters.kinds or {})
+            of_context = ContextCodec.fit(table, kinds)
+            others = {name: kind for name, kind in (parameters.kinds or {}).items() if name not in kinds}
+            parameters = replace(parameters, kinds=others)
         codec, rows = _encoded(data, parameters)
+        if of_context is not None:
+            rows = replace(rows, context=of_context.encode(table))
         split = Split.of(rows, parameters.validation_fraction, seed)
         if isinstance(codec, TableCodec) and parameters.chosen_recipe().support is None:
             codec = codec.scaled_by(split.train)
-            split = Split.of(codec.encode(data), parameters.validation_fraction, seed)
+            split = Split.of(replace(codec.encode(data), context=rows.context), parameters.validation_fraction, seed)
         blueprint = _blueprint(parameters, codec, split.train, seed)
-        return cls(codec, split, blueprint, parameters.plan(seed), row_blueprint(blueprint, parameters.row_model_asked))
+        beside = row_blueprint(blueprint, parameters.row_model_asked)
+        return cls(codec, split, blueprint, parameters.plan(seed), beside, of_context)
 
     def work(self, blueprint: Blueprint | RowBlueprint | None = None) -> Work:
         """What the model (or another one of the same rows) has to do."""
@@ -90,4 +101,5 @@ def _blueprint(parameters: Parameters, codec: Codec, train: Rows, seed: int) -> 
         raise ModelError(f"latent_dim={asked} is above the number of fields that vary, {size}: a code can't be wider")
     d = latent_dimension(train, seed, levels_of(codec.fields)) if asked == "auto" else int(asked)
     hidden = None if isinstance(parameters.hidden, str) else tuple(int(width) for width in parameters.hidden)
-    return Blueprint(recipe, codec.fields, len(train), d, hidden, train.mask is not None)
+    context_size = 0 if train.context is None else train.context.shape[1]
+    return Blueprint(recipe, codec.fields, len(train), d, hidden, train.mask is not None, context_size)

@@ -440,6 +440,14 @@ def _kl_grid(q: GridPoint, p: UniformGrid) -> Tensor:
     return -p.log_prob(q.loc)
 
 
+@register_kl(DiagonalNormal, DiagonalNormal)  # type: ignore[no-untyped-call, untyped-decorator]
+def _kl_diagonal_diagonal(q: DiagonalNormal, p: DiagonalNormal) -> Tensor:
+    """KL between two normals with independent dimensions, [B]."""
+    difference = q.log_variance - p.log_variance
+    distance = (q.loc - p.loc).square() * torch.exp(-p.log_variance)
+    return 0.5 * (difference.exp() - difference - 1 + distance).sum(-1)
+
+
 @register_kl(DiagonalNormal, StandardNormal)  # type: ignore[no-untyped-call, untyped-decorator]
 def _kl_diagonal_standard(q: DiagonalNormal, p: StandardNormal) -> Tensor:
     """KL(q || N(0, I)) in closed form (Kingma and Welling 2014, appendix B), [B]."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import torch
 from torch import Tensor
 
@@ -38,7 +40,7 @@ class GaussianNoise(Corruption):
 
     def forward(self, rows: Rows) -> Rows:
         noisy = torch.add(rows.x, torch.randn_like(rows.x), alpha=self.sigma)
-        return Rows(noisy if rows.mask is None else noisy * rows.mask, rows.mask)
+        return replace(rows, x=noisy if rows.mask is None else noisy * rows.mask)
 
 
 class _OfShare(Corruption):
@@ -56,7 +58,7 @@ class _OfShare(Corruption):
         if not self.of_levels:
             return rows
         seen = ~(done & self.nominal)
-        return Rows(rows.x * seen, seen if rows.mask is None else rows.mask & seen)
+        return replace(rows, x=rows.x * seen, mask=seen if rows.mask is None else rows.mask & seen)
 
 
 @register
@@ -75,7 +77,7 @@ class Masking(_OfShare):
 
     def forward(self, rows: Rows) -> Rows:
         done = torch.rand_like(rows.x) < self.share
-        return self.hidden(Rows(rows.x * ~done, rows.mask), done)
+        return self.hidden(replace(rows, x=rows.x * ~done), done)
 
 
 @register
@@ -97,4 +99,4 @@ class SaltAndPepper(_OfShare):
         low, high = (rows.x * ~self.nominal if self.of_levels else rows.x).aminmax()
         salt, pepper = draw < self.share / 2, draw > 1 - self.share / 2
         noisy = torch.where(salt, low, torch.where(pepper, high, rows.x))
-        return self.hidden(Rows(noisy if rows.mask is None else noisy * rows.mask, rows.mask), salt | pepper)
+        return self.hidden(replace(rows, x=noisy if rows.mask is None else noisy * rows.mask), salt | pepper)

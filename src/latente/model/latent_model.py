@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -13,6 +14,7 @@ from torch.distributions import Distribution
 
 from latente.errors import ModelError
 from latente.model.codes import CodeDistribution, Draw, rate
+from latente.model.context import Context
 from latente.model.distributions import FieldsDistribution, full_precision
 from latente.model.doubles import in_double
 from latente.model.likelihoods import Likelihood
@@ -24,7 +26,7 @@ from latente.rows import Rows
 
 FILLING_TURNS = 10
 IMPORTANCE_SAMPLES = 256  # of the codes that complete a row
-ROLES = ("encoder", "posterior", "prior", "decoder", "likelihood")
+ROLES = ("encoder", "posterior", "prior", "decoder", "likelihood", "context")
 
 
 @dataclass(eq=False)
@@ -83,13 +85,29 @@ class LatentModel(RowModel):
     """Encoder, posterior, prior, decoder and likelihood, which know nothing of one another.
 
     Any five parts with these interfaces compose: ``encoder(x, mask) -> h``, ``posterior(h) -> q``, ``prior(model) -> p``,
-    ``decoder(z) -> theta``, ``likelihood(theta) -> p(x|z)``.
+    ``decoder(z) -> theta``, ``likelihood(theta) -> p(x|z)``. A model of p(x|c) has a sixth, ``context``, by which encoder and
+    decoder are told c.
     """
 
-    def __init__(self, encoder: Part, posterior: Part, prior: Part, decoder: Part, likelihood: Likelihood) -> None:
+    context: Context | None
+
+    def __init__(
+        self,
+        encoder: Part,
+        posterior: Part,
+        prior: Part,
+        decoder: Part,
+        likelihood: Likelihood,
+        context: Context | None = None,
+    ) -> None:
         super().__init__()
         self.encoder, self.posterior, self.prior = encoder, posterior, prior
-        self.decoder, self.likelihood = decoder, likelihood
+        self.decoder, self.likelihood, self.context = decoder, likelihood, context
+
+    @property
+    def context_size(self) -> int:
+        """Number of values of a row's context; 0 of a model without."""
+        return self.context.size if self.context is not None else 0
 
     @property
     def latent_dim(self) -> int:
@@ -121,6 +139,14 @@ class LatentModel(RowModel):
         """Whether codes cost a rate: posterior and prior have densities, and scores are bounds of log p(x)."""
         return self.has_prior and bool(getattr(self.posterior, "has_density", True))
 
+    def at(self, context: Tensor) -> LatentModel:
+        """The model of p(x|c) in one context, [1, C], with the same weights: rows and codes come without context."""
+        assert self.context is not None
+        model, part = copy.copy(self), copy.copy(self.context)
+        part.fixed = context
+        model.__dict__["_modules"] = {**self._modules, "context": part}
+        return model
+
     def p(self, context: Tensor | None = None) -> Distribution | None:
         """The prior distribution; None where the model has none."""
         return self.prior(self, context)  # type: ignore[no-any-return]
@@ -132,9 +158,14 @@ class LatentModel(RowModel):
         towards the prior by the share of the row that is missing.
         """
         if rows.mask is None or getattr(self.encoder, "masked", True):
-            return self.posterior(self.encoder(rows.x, rows.mask))  # type: ignore[no-any-return]
-        q: CodeDistribution = self.posterior(self.encoder(self._filled(rows), None))
+            return self.posterior(self.features(rows.x, rows.mask, rows.context))  # type: ignore[no-any-return]
+        q: CodeDistribution = self.posterior(self.features(self._filled(rows), None, rows.context))
         return q.widened(rows.mask.flatten(1).to(q.code.dtype).mean(1, keepdim=True))
+
+    def features(self, x: Tensor, mask: Tensor | None, context: Tensor | None) -> Tensor:
+        """What the posterior reads of rows, [B, H]."""
+        h: Tensor = self.encoder(x, mask)
+        return h if self.context is None else self.context.forward(h, context)
 
     @torch.no_grad()
     def _filled(self, rows: Rows) -> Tensor:
@@ -142,8 +173,8 @@ class LatentModel(RowModel):
         assert rows.mask is not None
         x = rows.x
         for _ in range(FILLING_TURNS):
-            z = self.posterior(self.encoder(x, None)).code
-            x = torch.where(rows.mask, rows.x, self.decode(z.unsqueeze(0)).mean.view_as(x))
+            z = self.posterior(self.features(x, None, rows.context)).code
+            x = torch.where(rows.mask, rows.x, self.decode(z.unsqueeze(0), rows.context).mean.view_as(x))
         return x
 
     @torch.no_grad()
@@ -157,8 +188,9 @@ class LatentModel(RowModel):
         parts = (part.to("cpu", torch.float64) for part in rows.batches(batch))
         return torch.cat([double.encode(part).code.float() for part in parts])
 
-    def decode(self, z: Tensor) -> FieldsDistribution:
-        """p(x|z) for codes [K, B, d]."""
+    def decode(self, z: Tensor, context: Tensor | None = None) -> FieldsDistribution:
+        """p(x|z) for codes [K, B, d], in the context [B, C] where the model has one."""
+        z = z if self.context is None else self.context.beside(z, context)
         result: FieldsDistribution = self.likelihood(full_precision(self.decoder(z)))
         return result
 
@@ -173,25 +205,25 @@ class LatentModel(RowModel):
         """
         q = self.encode(seen_by_encoder or rows)
         draw = q.draw(K, noise)
-        return Trace(rows, q, self.p(), draw, self.decode(draw.z))
+        return Trace(rows, q, self.p(rows.context), draw, self.decode(draw.z, rows.context))
 
     def explain(self, rows: Rows, noise: Tensor) -> Explanations:
         trace = self.trace(rows, len(noise), noise=noise)
         return Explanations(trace.px, trace.log_prior_ratio)
 
     def typical(self, rows: Rows) -> FieldsDistribution:
-        return self.decode(self.encode(rows).code.unsqueeze(0))
+        return self.decode(self.encode(rows).code.unsqueeze(0), rows.context)
 
-    def new(self, n: int, prior: Prior | None = None) -> FieldsDistribution:
-        return self.decode(self._new_codes(n, prior).unsqueeze(0))
+    def new(self, n: int, prior: Prior | None = None, context: Tensor | None = None) -> FieldsDistribution:
+        return self.decode(self._new_codes(n, prior, context).unsqueeze(0), context)
 
-    def _new_codes(self, n: int, prior: Prior | None) -> Tensor:
+    def _new_codes(self, n: int, prior: Prior | None, context: Tensor | None) -> Tensor:
         if prior is not None:
             return prior.sample(n).float()
-        p = self.p()
+        p = self.p(context)
         if p is None:
             raise ModelError("an autoencoder has no prior to draw codes from: draw them from the fitted one (law='fitted')")
-        return p.sample((n,)).float()
+        return p.sample(() if p.batch_shape else (n,)).float()
 
     def drop_units(self, units: Tensor) -> None:
         """Drop all units of the code but these, where the space and the parts allow it."""
@@ -199,13 +231,14 @@ class LatentModel(RowModel):
 
     def config(self) -> dict[str, Any]:
         """How to make this model again, without its weights; plain values only."""
-        return {role: getattr(self, role).choice().to_json() for role in ROLES}
+        return {role: getattr(self, role).choice().to_json() for role in ROLES if getattr(self, role) is not None}
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any], own: Iterable[type[Part]] = ()) -> LatentModel:
         """The inverse of :meth:`config`. ``own`` are part classes of the user's."""
         own = tuple(own)
-        return cls(**{role: build(Choice.from_json(config[role]), own) for role in ROLES})
+        roles = [role for role in ROLES if role != "context" or role in config]
+        return cls(**{role: build(Choice.from_json(config[role]), own) for role in roles})
 
 
 def compose(choices: Mapping[str, Choice], **sizes: Any) -> LatentModel:
@@ -224,13 +257,20 @@ def compose(choices: Mapping[str, Choice], **sizes: Any) -> LatentModel:
             "with one of its own or of the data's (vae, hi-vae), choose 'histogram' or 'heterogeneous', or leave these out"
         )
     encoder = build(choices["encoder"], **sizes)
-    posterior = build(choices["posterior"], width=encoder.width, **sizes)
+    size = int(sizes.get("context_size", 0))
+    context = Context(encoder.width, size) if size else None
+    posterior = build(choices["posterior"], width=(context or encoder).width, **sizes)
     sizes["latent_dim"] = posterior.latent_dim
-    decoder = build(choices["decoder"], outputs=likelihood.outputs, **sizes)
+    decoder = build(choices["decoder"], outputs=likelihood.outputs, **{**sizes, "latent_dim": posterior.latent_dim + size})
     prior = build(choices["prior"], **{**sizes, **posterior.space.sizes})
     if posterior.space.kind not in prior.spaces:
         raise ModelError(
             f"the codes of the posterior {posterior.name!r} lie in a space of the kind {posterior.space.kind!r}, and the prior "
             f"{prior.name!r} is one of the kind {' or '.join(map(repr, prior.spaces))}"
         )
-    return LatentModel(encoder, posterior, prior, decoder, likelihood)
+    for part in (posterior, prior) if size else ():
+        if part.no_context:
+            raise ModelError(
+                f"{part.name!r} goes with no context: {part.no_context}; take another recipe, or fit without context"
+            )
+    return LatentModel(encoder, posterior, prior, decoder, likelihood, context)

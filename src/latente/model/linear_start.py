@@ -75,7 +75,7 @@ def start(model: LatentModel, rows: Rows, resolution: Tensor) -> None:
     model.likelihood.start(rows, linear.residual.float(), resolution)
     some = rows.spread(MAX_ROWS)
     model.prior.start(some)  # type: ignore[operator]
-    model.posterior.start_codes(lambda: model.encoder(some.x, some.mask))  # type: ignore[operator]
+    model.posterior.start_codes(lambda: model.features(some.x, some.mask, some.context))  # type: ignore[operator]
     if starts_linear(model):
         _start_paths(model, linear)
 
@@ -107,7 +107,7 @@ def _start_paths(model: LatentModel, linear: LinearModel) -> None:
     posterior.head.bias[:d] = b.float()
     posterior.start(variance.float())
     assert decoder.linear is not None
-    decoder.linear.weight.copy_(linear.weights)
+    decoder.linear.weight.zero_()[:, :d] = linear.weights.float()
     decoder.linear.bias.copy_(linear.mean)
     last = decoder.layers[-1]
     assert isinstance(last, nn.Linear)

@@ -60,12 +60,14 @@ class Part(nn.Module, metaclass=_RecordsArguments):
         follows: the strengths that it heeds, by name, and over what share of the run each grows from 0 to 1 unless the schedule
             says otherwise.
         strength: what they are at this moment, set before each pass.
+        no_context: why it goes with no context; empty where it does.
         own_rate: factor on the learning rate of its parameters, where these are a group with a loss of their own (a critic).
     """
 
     name: ClassVar[str] = ""
     follows: ClassVar[Mapping[str, float]] = {}
     own_rate: ClassVar[float | None] = None
+    no_context: ClassVar[str] = ""
     strength: Mapping[str, Any] = FULL
     arguments: dict[str, Any]
 

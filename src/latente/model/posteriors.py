@@ -251,6 +251,7 @@ class ConcreteSelector(Posterior):
     """
 
     name = "concrete-selector"
+    no_context = "its code consists of the row's own values"
     follows: ClassVar[Mapping[str, float]] = {"temperature": 0.8}
     has_density = False
     noise_size = 0

@@ -14,7 +14,8 @@ from torch import Tensor, nn
 from torch.distributions import Distribution
 
 from latente.errors import ModelError
-from latente.model.codes import Mixture, NormalMixture, StandardNormal, UniformGrid, UniformSphere
+from latente.model.codes import DiagonalNormal, Mixture, NormalMixture, StandardNormal, UniformGrid, UniformSphere
+from latente.model.distributions import full_precision
 from latente.model.parts import Part, register
 from latente.model.spaces import Grid
 from latente.rows import Rows
@@ -109,6 +110,37 @@ class StandardNormalPrior(Prior):
     def select_units(self, units: Tensor) -> None:
         """The same density over fewer dimensions."""
         self.latent_dim = self.arguments["latent_dim"] = len(units)
+
+
+@register
+class ConditionalNormalPrior(Prior):
+    """``N(mu(c), diag(sigma(c)^2))``, learned: what codes are like depends on the context c (Sohn et al. 2015). Without context
+    it is one normal.
+    """
+
+    name = "conditional-normal"
+
+    def __init__(self, latent_dim: int, context_size: int = 0, units: int = 64) -> None:
+        super().__init__()
+        self.latent_dim = latent_dim
+        self.first, self.head = nn.Linear(max(1, context_size), units), nn.Linear(units, 2 * latent_dim)
+        nn.init.zeros_(self.head.weight)
+        nn.init.zeros_(self.head.bias)
+
+    def forward(self, model: LatentModel, context: Tensor | None = None) -> Distribution:
+        c = self.head.weight.new_zeros(1, 1) if model.context is None else model.context.checked(context)
+        moved = self.head(torch.relu(self.first(c.to(self.head.weight.dtype))))
+        moved = full_precision(moved if context is not None else moved[0])
+        loc, log_variance = moved.chunk(2, -1)
+        return DiagonalNormal(loc, log_variance.clamp(-12.0, 4.0))
+
+    def select_units(self, units: Tensor) -> None:
+        """The same density over fewer dimensions."""
+        both = torch.cat([units, units + self.latent_dim])
+        kept = nn.Linear(self.head.in_features, len(both))
+        kept.load_state_dict({"weight": self.head.weight.detach()[both], "bias": self.head.bias.detach()[both]})
+        self.head, self.latent_dim = kept, len(units)
+        self.arguments["latent_dim"] = len(units)
 
 
 @register
@@ -228,6 +260,7 @@ class VampPrior(Prior):
     """
 
     name = "vamp"
+    no_context = "the rows that it learns have none"
     spaces = ("euclidean", "sphere")
 
     def __init__(self, shape: tuple[int, ...], components: int = 100) -> None:

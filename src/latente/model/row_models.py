@@ -63,11 +63,12 @@ class RowModel(nn.Module):
         """The fields of each row under its most typical explanation, [1, B, F]."""
         raise NotImplementedError
 
-    def new(self, n: int, prior: Prior | None = None) -> FieldsDistribution:
+    def new(self, n: int, prior: Prior | None = None, context: Tensor | None = None) -> FieldsDistribution:
         """The fields of n new rows, [1, n, F].
 
         Args:
             n: how many. prior: what codes are drawn from, where rows have codes; None for the model's own.
+            context: of each row, [n, C], or of all, [1, C], where the model has one.
         """
         raise NotImplementedError
 
@@ -100,14 +101,16 @@ class RowModel(nn.Module):
         fields = px.conditioned(rows.x, rows.mask, noise[..., self.noise_size :])
         return Completions(fields, torch.softmax(fields.log_weight + log_ratio, 0))
 
-    def sample(self, n: int, prior: Prior | None = None, *, noise: bool = True) -> Tensor:
+    def sample(self, n: int, prior: Prior | None = None, *, context: Tensor | None = None, noise: bool = True) -> Tensor:
         """New rows, [n, F]; means of their fields without ``noise``."""
-        px = self.new(n, prior)
+        px = self.new(n, prior, context)
         return (px.sample() if noise else px.mean)[0]
 
-    def sample_incomplete(self, n: int, missing: Tensor, prior: Prior | None = None) -> tuple[Tensor, Tensor]:
+    def sample_incomplete(
+        self, n: int, missing: Tensor, prior: Prior | None = None, context: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
         """New rows, and which of their values are observed, both [n, F]; ``missing`` is the share of each field, [F]."""
-        values, observed = self.new(n, prior).with_holes(missing)
+        values, observed = self.new(n, prior, context).with_holes(missing)
         return values[0], observed[0]
 
     def restrict(self, n: int, given: Mapping[int, Intervals], prior: Prior | None = None) -> tuple[Tensor, Tensor]:
@@ -141,7 +144,7 @@ class AutoregressiveModel(RowModel):
     def typical(self, rows: Rows) -> FieldsDistribution:
         return self._fields(1, len(rows))
 
-    def new(self, n: int, prior: Prior | None = None) -> FieldsDistribution:
+    def new(self, n: int, prior: Prior | None = None, context: Tensor | None = None) -> FieldsDistribution:
         return self._fields(1, n)
 
     def log_prob(self, rows: Rows, noise: Tensor | None = None) -> Tensor:

@@ -85,8 +85,9 @@ class Euclidean(LatentSpace):
         selects = [getattr(part, "select_units", None) for part in parts]
         if not all(selects):
             return False
-        for select in selects:
-            select(units)  # type: ignore[misc]
+        of_context = torch.arange(self.d, self.d + int(getattr(model, "context_size", 0)), device=units.device)
+        for part, select in zip(parts, selects, strict=True):
+            select(torch.cat([units, of_context]) if part is model.decoder else units)  # type: ignore[misc]
         return True
 
 

@@ -55,7 +55,7 @@ def _within(fitted: Fitted, rows: Rows) -> NDArray[np.bool_]:
     left, hidden = imputation.some_hidden(rows, numbers, fitted.seed, ENOUGH_TO_COVER)
     ends = imputation.bounds(fitted.row_model, left, SHARES, fitted.seed).flatten(0, 1)
     # As they are given: rounded to what can be.
-    given = [fitted.rows(fitted.decode(each, possible=True)).x[hidden] for each in ends]
+    given = [fitted.values(fitted.decode(each, possible=True)).x[hidden] for each in ends]
     low, high = torch.stack(given).view(len(SHARES), 2, -1).unbind(1)
     truth = rows.x.repeat(len(hidden) // len(rows), 1)[hidden]
     within: NDArray[np.bool_] = ((low <= truth + SAME_VALUE) & (high >= truth - SAME_VALUE)).numpy()

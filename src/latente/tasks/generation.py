@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from itertools import combinations
 from typing import NamedTuple
 
@@ -21,7 +21,7 @@ TRIED = 4096  # rows, to tell how probable something is
 
 
 @torch.no_grad()
-def sample(model: RowModel, prior: Prior | None, n: int, seed: int, noise: bool) -> Tensor:
+def sample(model: RowModel, prior: Prior | None, n: int, seed: int, noise: bool, context: Tensor | None = None) -> Tensor:
     """New rows, [n, F].
 
     Args:
@@ -30,21 +30,27 @@ def sample(model: RowModel, prior: Prior | None, n: int, seed: int, noise: bool)
         n: how many.
         seed: of the draws.
         noise: draw each field from p(x|z); otherwise its mean.
+        context: of each row, [n, C], where the model has one.
     """
     with seeded(seed):
-        return torch.cat([model.sample(size, prior, noise=noise) for size in _sizes(n)])
+        return torch.cat([model.sample(size, prior, context=part, noise=noise) for size, part in _batches(n, context)])
 
 
 @torch.no_grad()
-def sample_incomplete(model: RowModel, prior: Prior | None, n: int, seed: int, missing: Tensor) -> tuple[Tensor, Tensor]:
+def sample_incomplete(
+    model: RowModel, prior: Prior | None, n: int, seed: int, missing: Tensor, context: Tensor | None = None
+) -> tuple[Tensor, Tensor]:
     """New rows, and which of their values are observed, both [n, F]; ``missing`` is the share of each field, [F]."""
     with seeded(seed):
-        values, observed = zip(*(model.sample_incomplete(size, missing, prior) for size in _sizes(n)), strict=True)
+        batches = (model.sample_incomplete(size, missing, prior, part) for size, part in _batches(n, context))
+        values, observed = zip(*batches, strict=True)
         return torch.cat(values), torch.cat(observed)
 
 
-def _sizes(n: int) -> list[int]:
-    return [min(BATCH, n - start) for start in range(0, n, BATCH)]
+def _batches(n: int, context: Tensor | None) -> Iterator[tuple[int, Tensor | None]]:
+    """How many rows each batch has, and their context."""
+    for start in range(0, n, BATCH):
+        yield min(BATCH, n - start), None if context is None else context[start : start + BATCH]
 
 
 class Given(NamedTuple):

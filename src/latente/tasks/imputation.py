@@ -76,7 +76,8 @@ def some_hidden(rows: Rows, which: Tensor, seed: int, enough: int) -> tuple[Rows
     counts = torch.bincount(part.flatten(), minlength=PARTS)[:PARTS].cumsum(0)
     times = int((counts < min(enough, int(counts[-1]))).sum()) + 1
     hidden = torch.cat([part == k for k in range(times)])
-    return Rows(rows.x.repeat(times, 1).masked_fill(hidden, 0.0), seen.repeat(times, 1) & ~hidden), hidden
+    context = None if rows.context is None else rows.context.repeat(times, 1)
+    return Rows(rows.x.repeat(times, 1).masked_fill(hidden, 0.0), seen.repeat(times, 1) & ~hidden, context), hidden
 
 
 def narrowest(values: Tensor, weights: Tensor, share: float) -> Tensor:

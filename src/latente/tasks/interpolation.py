@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor
 
 from latente.model.latent_model import LatentModel
@@ -10,5 +11,8 @@ from latente.tasks.reconstruct import decode
 
 
 def interpolate(model: LatentModel, start: Rows, end: Rows, steps: int) -> Tensor:
-    """Decoded means along the shortest way between two rows' codes, both ends included, [steps, F]."""
-    return decode(model, model.space.path(model.codes(start), model.codes(end), steps))
+    """Decoded means along the shortest way between two rows' codes, both ends included, [steps, F]; context goes straight."""
+    context = None
+    if start.context is not None and end.context is not None:
+        context = torch.lerp(start.context, end.context, torch.linspace(0, 1, steps).unsqueeze(1))
+    return decode(model, model.space.path(model.codes(start), model.codes(end), steps), context)

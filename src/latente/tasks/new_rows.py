@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from latente.data import TableCodec
 from latente.errors import DataError, ModelError, warn
@@ -32,6 +33,7 @@ class Request:
     identifiers: bool
     law: str
     noise: bool | None
+    context: Any = None
 
     def __post_init__(self) -> None:
         if not is_whole(self.n, 1):
@@ -46,7 +48,8 @@ class Request:
     def source(self, fitted: Fitted) -> tuple[RowModel, Prior | None]:
         """The model that rows are drawn from, and the density of its codes; None for its own prior."""
         model: RowModel = fitted.row_model if self.law == "auto" else fitted.model
-        return model, None if self.law == "prior" else fitted.fitted_prior
+        own = self.law == "prior" or (self.law == "auto" and fitted.context is not None and fitted.model.has_prior)
+        return model, None if own else fitted.fitted_prior
 
 
 def new_rows(fitted: Fitted, request: Request, seed: int) -> tuple[Any, dict[str, float]]:
@@ -58,16 +61,24 @@ def new_rows(fitted: Fitted, request: Request, seed: int) -> tuple[Any, dict[str
     n, (model, prior) = request.n, request.source(fitted)
     noise = not fitted.codec.fields[0].shape if request.noise is None else request.noise
     how: dict[str, Any] = {"possible": True, **({"names_from": _names_from(fitted, seed)} if request.identifiers else {})}
+    context = fitted.context_of(None, request.context, n)
     if request.given:
+        model = model if context is None else fitted.model.at(_same_for_all(context))
         x, probable = sample_given(fitted, model, prior, n, seed, request.given)
         return fitted.decode(x, **how), probable
     if not request.holes:
-        return fitted.decode(generation.sample(model, prior, n, seed, noise), **how), {}
+        return fitted.decode(generation.sample(model, prior, n, seed, noise, context), **how), {}
     if not isinstance(fitted.codec, TableCodec):
         raise ModelError("only rows of a table are drawn with holes, and these are pictures")
     missing = torch.tensor([field.missing for field in fitted.codec.fields])
-    x, mask = generation.sample_incomplete(model, prior, n, seed, missing)
+    x, mask = generation.sample_incomplete(model, prior, n, seed, missing, context)
     return fitted.decode(x, mask=fitted.codec.with_holes(mask, seed), **how), {}
+
+
+def _same_for_all(context: Tensor) -> Tensor:
+    if not bool((context == context[:1]).all()):
+        raise ModelError("given goes with one context for all rows: ask for the rows of each context by themselves")
+    return context[:1]
 
 
 def _names_from(fitted: Fitted, seed: int) -> int:

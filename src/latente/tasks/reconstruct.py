@@ -14,14 +14,15 @@ DRAWS = 32
 
 
 @torch.no_grad()
-def decode(model: LatentModel, z: Tensor) -> Tensor:
+def decode(model: LatentModel, z: Tensor, context: Tensor | None = None) -> Tensor:
     """Mean of p(x|z) at codes [N, d], as [N, F]."""
-    return torch.cat([model.decode(part.unsqueeze(0)).mean.squeeze(0) for part in torch.split(z, BATCH)])
+    parts = Rows(z, context=context).batches(BATCH)
+    return torch.cat([model.decode(part.x.unsqueeze(0), part.context).mean.squeeze(0) for part in parts])
 
 
 def reconstruct(model: LatentModel, rows: Rows) -> Tensor:
     """Mean of p(x|z) at each row's code, [N, F]."""
-    return decode(model, model.codes(rows))
+    return decode(model, model.codes(rows), rows.context)
 
 
 @torch.no_grad()

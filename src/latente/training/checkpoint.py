@@ -100,7 +100,8 @@ def identify(rows: Rows, settings: Mapping[str, Any]) -> dict[str, str]:
     Settings come first: another seed holds out other rows, and is not other data.
     """
     data = hashlib.sha256(rows.x.cpu().contiguous().numpy().data)
-    if rows.mask is not None:
-        data.update(rows.mask.cpu().contiguous().numpy().data)
+    for part in (rows.mask, rows.context):
+        if part is not None:
+            data.update(part.cpu().contiguous().numpy().data)
     text = json.dumps(settings, sort_keys=True, default=str)
     return {"settings": hashlib.sha256(text.encode()).hexdigest(), "data": data.hexdigest()}

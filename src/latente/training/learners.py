@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
@@ -106,7 +107,7 @@ class LatentLearner(Learner):
     def trace(self, rows: Rows) -> Trace:
         """A pass over rows; in training the encoder sees the corrupted ones."""
         if self.differentiates_input:
-            rows = Rows(rows.x.detach().requires_grad_(), rows.mask)
+            rows = replace(rows, x=rows.x.detach().requires_grad_())
         seen = self.corruption(rows) if self.corruption is not None and self.training else None
         trace: Trace = self.model.trace(rows, self.K, seen_by_encoder=seen)
         return trace

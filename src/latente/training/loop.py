@@ -266,7 +266,7 @@ class Training:
         names: list[str] = []
 
         def step(*rows: Tensor) -> list[Tensor]:
-            made, named = function(Rows(*rows))
+            made, named = function(_rows_of(rows, example))
             names[:] = named
             return [*made, *named.values()]
 
@@ -436,7 +436,13 @@ def costs_of(model: LatentModel, K: int = 1) -> Callable[[Rows], Named]:
 
 
 def _tensors_of(rows: Rows) -> list[Tensor]:
-    return [rows.x] if rows.mask is None else [rows.x, rows.mask]
+    return [part for part in rows.parts if part is not None]
+
+
+def _rows_of(tensors: Sequence[Tensor], example: Rows) -> Rows:
+    """The inverse, for rows like those of an example."""
+    found = iter(tensors)
+    return Rows(*(None if part is None else next(found) for part in example.parts))  # type: ignore[arg-type]
 
 
 def _means(prefix: str, batches: list[Named]) -> dict[str, float]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 
@@ -60,9 +60,19 @@ class Split:
         """The held-out rows; the training rows where there are none."""
         return self.train if self.held_out is None else self.held_out
 
+    def where(self, context: torch.Tensor) -> Split | None:
+        """The rows in one context, [1, C], without it; None where none were learnt from."""
+        train, held_out = (rows and _in_context(rows, context) for rows in (self.train, self.held_out))
+        return Split(train, held_out or None) if train else None
+
     def at_hand(self) -> Split:
         """As many rows of each part as may stay in memory."""
         return Split(_few(self.train), None if self.held_out is None else _few(self.held_out))
+
+
+def _in_context(rows: Rows, context: torch.Tensor) -> Rows:
+    assert rows.context is not None
+    return replace(rows[(rows.context == context).all(1)], context=None)
 
 
 def _few(rows: Rows) -> Rows:

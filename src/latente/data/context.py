@@ -1,0 +1,161 @@
+"""What a model is conditioned on: columns of a table, as one vector for each row."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any, Self
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from latente.data.files import quoted
+from latente.data.sources import Images, Table, read
+from latente.data.table import TableCodec
+from latente.errors import DataError
+from latente.rows import Rows, expanded, levels_of
+
+LABELS = "context"  # name of the column that labels without a name are
+
+
+@dataclass(frozen=True)
+class ContextCodec:
+    """Turns columns into context: numbers standardised, an indicator for each level, and one for "missing" where values of a
+    column were missing in the fit.
+
+    Attributes:
+        codec: of the columns.
+    """
+
+    codec: TableCodec
+
+    @classmethod
+    def fit(cls, table: Table, kinds: Mapping[str, str]) -> Self:
+        """The codec of some columns.
+
+        Raises:
+            DataError: a column tells nothing of a row: it holds one value, names rows, or is free text.
+        """
+        codec = TableCodec.fit(table, kinds)
+        used = {field.name for field in codec.fields}
+        useless = [f"{name!r} ({kind})" for name, kind in zip(codec.names, codec.kinds, strict=True) if name not in used]
+        if useless:
+            raise DataError(
+                f"context: a model can't depend on {', '.join(useless)}: leave it out, or say by kinds=… what it is, such as "
+                "'categorical'"
+            )
+        return cls(codec)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Of the columns."""
+        return self.codec.names
+
+    @cached_property
+    def marked(self) -> list[int]:
+        """Places of the columns that have an indicator of missing values."""
+        return [place for place, field in enumerate(self.codec.fields) if field.missing > 0]
+
+    @cached_property
+    def size(self) -> int:
+        """Number of values of a row's context."""
+        return sum(max(1, field.levels) for field in self.codec.fields) + len(self.marked)
+
+    def encode(self, table: Table | Images | None, unknown: str = "error") -> Tensor:
+        """Context of each row, float32 [N, size].
+
+        Raises:
+            DataError: columns or values are missing that the fit had, or a level is one that it did not have.
+        """
+        missing = self.names if table is None else [name for name in self.names if name not in getattr(table, "names", ())]
+        if table is None or (self.codec.named and missing):
+            raise DataError(
+                f"the model was fitted with the context {quoted(self.names)}, and {quoted(missing)} is not given: pass rows "
+                f"that have it, or context=…, such as {{{self.names[0]!r}: …}} or a frame with a row for each row"
+            )
+        return self.vectors(self.codec.encode(table, unknown))
+
+    def vectors(self, rows: Rows) -> Tensor:
+        """Encoded columns as context."""
+        fields, x = self.codec.fields, rows.x
+        if rows.mask is None:
+            return torch.cat([expanded(x, levels_of(fields)), x.new_zeros(len(x), len(self.marked))], 1)
+        self._check_observed(rows.mask)
+        nominal = torch.tensor([field.levels > 0 for field in fields])
+        x = torch.where(rows.mask, x, torch.where(nominal, -1.0, 0.0))
+        return torch.cat([expanded(x, levels_of(fields)), (~rows.mask[:, self.marked]).float()], 1)
+
+    def _check_observed(self, mask: Tensor) -> None:
+        complete = [place for place in range(mask.shape[1]) if place not in self.marked]
+        for place in complete:
+            if not bool(mask[:, place].all()):
+                row, name = int((~mask[:, place]).nonzero()[0]), self.codec.fields[place].name
+                raise DataError(
+                    f"context: {name!r} is missing in row {row} (counted from 0), and it never was in the fit: give it a value"
+                )
+
+
+def split_context(data: Table | Images, context: Any, kinds: Mapping[str, str]) -> tuple[Table | Images, Table, dict[str, str]]:
+    """Rows to fit on, their context apart, and what the columns of the context are.
+
+    Args:
+        data: what was read. kinds: of columns, by name.
+        context: names of columns of ``data``, or data of its own with a row for each row.
+
+    Raises:
+        DataError: there are no such columns, or nothing else; or the context has another number of rows.
+    """
+    names = [context] if isinstance(context, str) else context
+    named = isinstance(data, Table) and data.named
+    if named and isinstance(names, (list, tuple)) and names and all(isinstance(name, str) for name in names):
+        assert isinstance(data, Table)
+        rest, table = _apart(data, names)
+        return rest, table, {name: kind for name, kind in kinds.items() if name in names}
+    table = read_context(context)
+    if len(table) != len(data):
+        raise DataError(f"context has {len(table):,} rows, and X has {len(data):,}: give one for each row of X")
+    own = {name: kind for name, kind in kinds.items() if name in table.names}
+    return data, table, own if table.names != (LABELS,) or table.dtypes[0].startswith("float") else {LABELS: "categorical"}
+
+
+def read_context(context: Any, columns: Collection[str] | None = None, texts: Collection[str] = (), **how: Any) -> Table:
+    """Context given apart from the rows: a mapping from columns to a value or to one for each row, labels, or a table."""
+    import pyarrow as pa
+
+    if isinstance(context, Mapping):
+        context = pa.table({str(name): _listed(value) for name, value in context.items()})
+    elif isinstance(context, (list, tuple)) or getattr(context, "ndim", 0) == 1:
+        context = pa.table({str(getattr(context, "name", None) or LABELS): _listed(context)})
+    table = read(context, columns, texts, **how)
+    if not isinstance(table, Table):
+        raise DataError("context is columns of numbers, levels or dates, and these are pictures")
+    return table
+
+
+def _listed(value: Any) -> list[Any]:
+    if isinstance(value, str) or not hasattr(value, "__len__") or getattr(value, "ndim", 1) == 0:
+        return [value]
+    return value.tolist() if hasattr(value, "tolist") else list(value)
+
+
+def _apart(table: Table, names: Collection[str]) -> tuple[Table, Table]:
+    """A table without some columns, and these."""
+    unknown = [name for name in names if name not in table.names]
+    if unknown:
+        raise DataError(f"context: there is no column {quoted(unknown)}; there are {quoted(table.names)}")
+    own = [place for place, name in enumerate(table.names) if name in names]
+    rest = [place for place in range(len(table.names)) if place not in own]
+    if not rest:
+        raise DataError("context: all columns are context, and none is left to learn: name fewer")
+    return _columns(table, rest), _columns(table, own)
+
+
+def _columns(table: Table, places: list[int]) -> Table:
+    def kept(values: Mapping[int, Any]) -> dict[int, Any]:
+        return {new: values[old] for new, old in enumerate(places) if old in values}
+
+    names, dtypes = (tuple(values[place] for place in places) for values in (table.names, table.dtypes))
+    values, levels, exact = np.asarray(table.values[:, places]), kept(table.levels), kept(table.exact)
+    return replace(table, names=names, dtypes=dtypes, values=values, levels=levels, exact=exact)
