@@ -3,11 +3,14 @@
 Each set is fitted with the defaults (or ``--effort``), saved, loaded, certified, drawn at and scored. Columns are wall seconds
 but for ``processor``, the processor seconds of the fit, ``loss`` and ``gain`` (held-out −ELBO and what it is below that of
 independent columns, nats per row). With ``--single`` also milliseconds of one row, with ``--peers`` what other libraries take
-for the same rows with their own defaults, where they are installed.
+for the same rows with their own defaults, where they are installed; with ``--beside`` what two fits take side by side.
 """
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 import tempfile
 import time
 import warnings
@@ -36,6 +39,7 @@ SETS: dict[str, Callable[[], Any]] = {
     "german": lambda: data.mixed("german", 0)[0],
     "digits": lambda: load_digits().data[:1200],
     "shuttle": lambda: data.table().train,
+    "shuttle_frame": lambda: pd.DataFrame(data.table().train).add_prefix("x"),
     "10k_x_30": lambda: data.wide(10_000),
     "mnist_3k": lambda: data.mnist(3000).train.reshape(-1, 28, 28),
     "mnist_10k": lambda: data.mnist(10_000).train.reshape(-1, 28, 28),
@@ -113,6 +117,28 @@ def single(rows: Any, seed: int, times: int = 40) -> dict[str, float]:
         "sample": lambda: vae.sample(1),
     }
     return {name: _milliseconds(call, times) for name, call in calls.items()}
+
+
+def beside(name: str, effort: str) -> tuple[float, float]:
+    """Seconds that two fits take side by side, each a process of its own, and those of one alone on one thread."""
+    how = repr({"max_epochs": 3, "random_state": 0} | ({"effort": effort} if effort else {}))
+    code = f"import latente as lt; from benchmarks.wall import SETS; X = SETS[{name!r}](); input(); lt.VAE(**{how}).fit(X)"
+
+    def taken(count: int, environment: dict[str, str]) -> float:
+        command = [sys.executable, "-W", "ignore", "-c", code]
+        several = [subprocess.Popen(command, stdin=subprocess.PIPE, env=environment) for _ in range(count)]
+        time.sleep(10)  # until all have read their rows
+        begin = time.perf_counter()
+        for process in several:
+            assert process.stdin is not None
+            process.stdin.write(b"\n")
+            process.stdin.close()
+        if any(process.wait() for process in several):
+            raise RuntimeError(f"a fit of {name} failed")
+        return time.perf_counter() - begin
+
+    free = {key: value for key, value in os.environ.items() if key != "OMP_NUM_THREADS"}
+    return taken(2, free), taken(1, free | {"OMP_NUM_THREADS": "1"})
 
 
 def _milliseconds(call: Callable[[], Any], times: int) -> float:
@@ -193,7 +219,7 @@ def _tvae(frame: Any) -> None:
 def main() -> None:
     """Measure and print."""
     small = ("wine", "breast_cancer", "heart", "german", "digits", "shuttle", "10k_x_30", "dry_bean", "ai4i")
-    asked = options(__doc__, sets=small, seeds=1, effort="", epochs=0, whole=True, single=False, peers=False)
+    asked = options(__doc__, sets=small, seeds=1, effort="", epochs=0, whole=True, single=False, peers=False, beside=False)
     given = {"effort": asked.effort, "max_epochs": asked.epochs}
     how: dict[str, Any] = {name: value for name, value in given.items() if value}
     warnings.simplefilter("ignore")
@@ -206,12 +232,15 @@ def main() -> None:
         }
         lines.append((name, *means.values(), *(runs[0].get(stage, float("nan")) for stage in STAGES)))
         figures += [Figure(f"{name}: {key}", value) for key, value in means.items()]
-        beside = {"peers": peers(rows) if asked.peers else {}, "single": single(rows, 0) if asked.single else {}}
-        everything[name] = {"runs": runs, **beside}
+        other = {"peers": peers(rows) if asked.peers else {}, "single": single(rows, 0) if asked.single else {}}
+        everything[name] = {"runs": runs, **other}
     show("From call to answer", ("", "fit", "processor", "loss", "gain", *STAGES), lines)
     if asked.single:
         rows = [(name, *found["single"].values()) for name, found in everything.items()]
         show("One row, milliseconds", ("", *(f"{name} ≤ {limit}" for name, limit in SINGLE.items())), rows)
+    if asked.beside:
+        pairs = [(name, *beside(name, asked.effort)) for name in asked.sets]
+        show("Two fits side by side", ("", "two", "one alone", "ratio ≤ 2.2"), [(*pair, pair[1] / pair[2]) for pair in pairs])
     if asked.peers:
         show("Others, seconds to fit", ("set", "who and how long"), [(n, str(f["peers"])) for n, f in everything.items()])
     if asked.json is not None:

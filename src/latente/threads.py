@@ -20,6 +20,7 @@ from threadpoolctl import ThreadpoolController
 
 ALL = torch.get_num_threads()
 ASKED_FOR = os.environ.get("OMP_NUM_THREADS", "").isdigit()  # whether the user has said how many
+USUAL = ALL if ASKED_FOR else 1  # threads, where nothing is timed
 LOOK_EVERY = 64  # steps, after which one and all threads are timed again
 MAX_SLOWDOWN = 1.2  # of a step on all threads against one thread, from which on it is one thread
 

@@ -23,6 +23,7 @@ from latente.model.priors import Prior
 from latente.model.row_models import Explanations, RowModel
 from latente.model.spaces import LatentSpace
 from latente.rows import Rows
+from latente.threads import USUAL, on_threads
 
 FILLING_TURNS = 10
 IMPORTANCE_SAMPLES = 256  # of the codes that complete a row
@@ -178,6 +179,7 @@ class LatentModel(RowModel):
         return x
 
     @torch.no_grad()
+    @on_threads(USUAL)
     def codes(self, rows: Rows, batch: int = 2048) -> Tensor:
         """The code of each of any number of rows, [N, d], on the processor; never a random draw.
 

@@ -13,6 +13,7 @@ from latente.model.doubles import in_double
 from latente.model.row_models import RowModel
 from latente.rows import Rows
 from latente.tasks.draws import own_noise, shared_noise
+from latente.threads import USUAL, on_threads
 
 IMPORTANCE_SAMPLES = 100
 VALUES_AT_ONCE = 500_000
@@ -43,6 +44,7 @@ def log_likelihood_parts(model: RowModel, rows: Rows, seed: int, K: int = IMPORT
 Measure = Callable[[Rows, Tensor], Tensor]
 
 
+@on_threads(USUAL)
 def _in_batches(measure: Callable[[RowModel], Measure], model: RowModel, rows: Rows, seed: int, K: int) -> NDArray[np.float64]:
     model = in_double(model)
     K = K if model.noise_size else 1
@@ -54,6 +56,7 @@ def _in_batches(measure: Callable[[RowModel], Measure], model: RowModel, rows: R
 
 
 @torch.no_grad()
+@on_threads(USUAL)
 def field_surprise(model: RowModel, rows: Rows) -> Tensor:
     """-log p of each field, nats, [N, F], at the row's code where it has one; 0 where it is missing."""
     return -torch.cat([model.field_log_prob(batch) for batch in rows.batches(8192)])

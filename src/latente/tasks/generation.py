@@ -14,6 +14,7 @@ from latente.model.distributions import Intervals
 from latente.model.priors import Prior
 from latente.model.row_models import RowModel
 from latente.seeding import seeded
+from latente.threads import USUAL, on_threads
 
 BATCH = 8192
 MAX_ROUNDS = 64
@@ -21,6 +22,7 @@ TRIED = 4096  # rows, to tell how probable something is
 
 
 @torch.no_grad()
+@on_threads(USUAL)
 def sample(model: RowModel, prior: Prior | None, n: int, seed: int, noise: bool, context: Tensor | None = None) -> Tensor:
     """New rows, [n, F].
 

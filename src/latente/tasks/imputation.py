@@ -13,6 +13,7 @@ from latente.model.row_models import RowModel
 from latente.rows import Rows
 from latente.seeding import seeded
 from latente.tasks.draws import own_noise, shared_noise
+from latente.threads import USUAL, on_threads
 
 MORE_SAMPLES = 2048  # for rows of which a few codes have all the weight
 MIN_EFFECTIVE = 50.0
@@ -108,6 +109,7 @@ def narrowest(values: Tensor, weights: Tensor, share: float) -> Tensor:
     return torch.cat([x.gather(-1, first), x.gather(-1, last.gather(-1, first))], -1).permute(2, 0, 1)
 
 
+@on_threads(USUAL)
 def _filled(model: RowModel, rows: Rows, seed: int, draws: int, results: int, finish: Finish) -> Tensor:
     """So many results for each row, [results, N, F], by ``finish`` from ``draws`` completions where a value is missing."""
     filled = rows.x.flatten(1).repeat(results, 1, 1)
