@@ -14,7 +14,7 @@ import pytest
 from numpy.typing import NDArray
 
 import latente as lt
-from latente.certificate.information import Costs
+from latente.certificate.information import RateDistortion
 from latente.report.bottleneck import rate_distortion
 from latente.report.study_pages import tradeoff_page, write_tradeoff
 from latente.studies.tradeoff import COLUMNS, LINEAR, Clock, Tradeoff, choose
@@ -147,8 +147,8 @@ def test_sizes_are_chosen_from_the_data(rows: NDArray[np.float64]) -> None:
     assert sizes == sorted(set(sizes))
 
 
-def costs(loss: NDArray[np.float64]) -> Costs:
-    return Costs(np.zeros_like(loss), loss)
+def costs(loss: NDArray[np.float64]) -> RateDistortion:
+    return RateDistortion(np.zeros_like(loss), loss)
 
 
 def test_the_smallest_size_that_is_not_clearly_behind() -> None:

@@ -166,7 +166,8 @@ class _Report:
             if not figure.known:
                 yield label, NOTHING, capital(self.say.said(figure.reason))
                 continue
-            told = self.say("card.interval", told=told, low=figure.low, high=figure.high) if math.isfinite(figure.low) else told
+            if math.isfinite(figure.low):
+                told = self.say("card.interval", meaning=told, low=figure.low, high=figure.high)
             yield label, number(figure.value, ".2f"), told
 
     def measured(self, figure: Estimate) -> str:
@@ -297,9 +298,9 @@ class _Report:
             self.say("density.caption_one" if len(self.shown.pair) == 1 else "density.caption"),
         )
         if self.shown.vae.generator_ is not self.shown.vae.model_:
-            yield Paragraph(self.say("density.own_law"), "note")
+            yield Paragraph(self.say("density.row_model"), "note")
         else:
-            yield Paragraph(self.say("density.law", law=self.say.said(self.shown.vae.fitted_prior_.in_words)))
+            yield Paragraph(self.say("density.prior", prior=self.say.said(self.shown.vae.fitted_prior_.in_words)))
 
     def walk(self) -> Iterator[Block]:
         shown = self.shown
@@ -317,7 +318,8 @@ class _Report:
     def samples(self) -> Iterator[Block]:
         shown, vae = self.shown, self.shown.vae
         own = vae.generator_ is not vae.model_
-        yield Paragraph(self.say("samples.own_law" if own else "samples.law", law=self.say.said(vae.fitted_prior_.in_words)))
+        prior = self.say.said(vae.fitted_prior_.in_words)
+        yield Paragraph(self.say("samples.row_model" if own else "samples.prior", prior=prior))
         if not isinstance(shown.rows, dict) or not isinstance(shown.generated, dict):
             drawn = scenes.real_beside_generated(shown)
             yield picture(drawn, self.say("samples.alt_pictures"), self.say("samples.caption_pictures"))

@@ -62,7 +62,7 @@ def latent_maps(shown: Shown) -> list[Axes]:
     best = follow[: MAX_COLOURS - min(len(shown.given), MAX_COLOURS)]
     colours = shown.given | {name: shown.measures[name] for name in best}
     with suppress(DataError):  # the text below the map says why
-        colours[word("stretch")] = shown.stretch
+        colours[word("sensitivity")] = shown.stretch
     codes = shown.codes[:, shown.pair]
     return figures.latent_maps(codes, colours, law=shown.law, axis_names=shown.axis_names)
 
@@ -78,7 +78,7 @@ def posterior_against_laws(shown: Shown, certificate: Certificate | None = None)
         found = shown.holes(codes)
         certified = certificate and certificate.figures.get("prior_holes") if name == "prior" else None
         share = certified.value if certified and certified.known else math.nan if found is None else found.mean()
-        told = word("law_drawn" if found is None else "drawn_from", law=word(name), share=float(share))
+        told = word("sampled" if found is None else "sampled_from", prior=word(name), share=float(share))
         in_hole = np.zeros(len(codes), bool) if found is None else found
         few[told] = codes.numpy()[:most, pair], in_hole[:most]
     means, deviations = q.code.numpy()[:, pair], q.deviation.numpy()[:, pair]

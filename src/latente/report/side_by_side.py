@@ -71,7 +71,7 @@ def latent_maps(found: Comparison) -> list[Axes]:
     reach = 1.05 * float(max(3.0, *ends))
     random = _two(found.scene.places.numpy())[:SHOWN_PLACES]
     for panel, (model, view) in zip(panels, views.items(), strict=True):
-        holes = word("in_holes", share=view.holes.value) if view.holes.known else word("no_holes_told")
+        holes = word("in_holes", share=view.holes.value) if view.holes.known else word("no_holes_known")
         panel.set(xlim=(-reach, reach), ylim=(-reach, reach), box_aspect=1, title=f"{short(model, 40)}\n{holes}")
         maps.points(panel, _two(view.places.numpy()), MADE if colours is None else colours)
         _mark_places(panel, random, view.empty.numpy()[: len(random)])

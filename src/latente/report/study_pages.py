@@ -138,7 +138,7 @@ def _figures(found: Comparison, say: Texts) -> Iterable[Block]:
     yield Grid(say("compare.table"), found.header, rows, frozenset(range(1, len(found.header))))
     shown = next(iter(found.models))
     meant = [tuple(map(say.said, LABELS[key])) for key in found.figures(shown)]
-    yield Grid(say("compare.meaning"), (say("compare.figure"), say("compare.says")), meant)
+    yield Grid(say("compare.meaning"), (say("compare.figure"), say("compare.means")), meant)
 
 
 def _drawn(panels: Any, say: Texts, name: str) -> Iterable[Block]:

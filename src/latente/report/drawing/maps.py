@@ -134,7 +134,7 @@ def hexagons(panel: Axes, codes: Array) -> Axes:
     """Very many codes as the number of them in each small cell."""
     ends = (*panel.get_xlim(), *panel.get_ylim())
     cells = panel.hexbin(*codes.T, gridsize=80, bins="log", cmap="Blues", mincnt=1, linewidths=0.1, extent=ends)
-    bar(panel, cells, word("rows_in_cell"))
+    bar(panel, cells, word("rows_in_bin"))
     return panel
 
 
