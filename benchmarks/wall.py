@@ -85,7 +85,7 @@ def measured(rows: Any, seed: int, whole: bool, **how: Any) -> dict[str, Any]:
 def _used(vae: lt.VAE, rows: Any, folder: Path, taken: dict[str, float]) -> None:
     """Everything after the fit."""
     from latente.report.report import write_report
-    from latente.report.shown import Shown
+    from latente.report.report_data import Shown
 
     with clocked(taken, "certificate"):
         certificate = vae.certificate()

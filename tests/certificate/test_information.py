@@ -94,7 +94,7 @@ def test_few_effective_samples_where_the_posterior_is_wrong(rows: Rows) -> None:
 
 def test_information_says_where_it_is_near_its_cap() -> None:
     found = information.mutual_information(np.full(100, math.log(100)))
-    assert "at least: 100 rows" in found.reason
+    assert "at least: with 100 rows" in found.reason
 
 
 def test_the_aggregated_density_is_the_mean_of_the_rows(model: LatentModel, rows: Rows) -> None:

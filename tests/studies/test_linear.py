@@ -65,7 +65,7 @@ def test_the_noise_floor_comes_near_the_noise_where_many_fields_tell_of_it() -> 
     exact = 30 * math.log(2 * math.pi * math.e * SIGMA**2)
     found = noise_floor(train, held_out, torch.zeros(60))
     assert exact < found.value < exact + 4
-    assert "at most" in found.reason
+    assert "upper bound" in found.reason
     coarse = noise_floor(train, held_out, torch.full((60,), 3.0))
     assert coarse.value == pytest.approx(30 * math.log(2 * math.pi * math.e * 9 / 12), abs=1e-4)
 

@@ -134,7 +134,7 @@ def _write_law(console: Console, vae: VAE, rows: Any, certificate: Certificate, 
     from latente.folders import hold
     from latente.report.page import language_of
     from latente.report.run_folder import FILES, REPORT, SURVEY, write_certificate, write_parts
-    from latente.report.shown import Shown
+    from latente.report.report_data import ReportData
     from latente.words import speaking
 
     whole, folder = load(model_file(run)), Path(run)
@@ -143,7 +143,7 @@ def _write_law(console: Console, vae: VAE, rows: Any, certificate: Certificate, 
         whole.save(folder)
         return
     lang = language_of(folder / REPORT)
-    shown = Shown(vae, rows) if lang else None
+    shown = ReportData(vae, rows) if lang else None
     with hold(folder) as held, held.stage() as stage:
         with speaking(lang or "en"):
             paths = write_parts(whole, shown, stage)

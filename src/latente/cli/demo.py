@@ -198,10 +198,10 @@ def write_demo_page(models: dict[str, Compared], digits: Digits, panels: list[Ax
     from latente.report.page import write_page
     from latente.report.report import report
     from latente.report.run_folder import REPORT
-    from latente.report.shown import Shown
+    from latente.report.report_data import ReportData
 
     vae = models["vae"]
-    shown = Shown(vae.vae, digits.seen, colours={say("demo.digit"): digits.seen_classes})
+    shown = ReportData(vae.vae, digits.seen, colours={say("demo.digit"): digits.seen_classes})
     page = report(shown, lang=say.lang, certificate=vae.certificate, run=folder / "vae", source="DATA")
     sections = [beside(models, panels, say), *page.sections]
     return write_page(replace(page, title=say("demo.title"), lead=say("demo.lead"), top=(), sections=sections), folder / REPORT)

@@ -25,7 +25,7 @@ from latente.errors import StorageError
 if TYPE_CHECKING:
     from latente.certificate import Certificate
     from latente.estimator import VAE
-    from latente.report.shown import Shown
+    from latente.report.report_data import ReportData
     from latente.training.loop import Training
 
 
@@ -250,14 +250,14 @@ def written(
 ) -> tuple[dict[str, Path], Certificate | None]:
     """Write the parts of a run to the stage of its folder; where they are, and the certificate."""
     from latente.report.run_folder import DRAWN, write_certificate, write_metrics, write_parts
-    from latente.report.shown import Shown
+    from latente.report.report_data import ReportData
     from latente.training.stages import Stages
     from latente.words import language, speaking
 
     stages = Stages(told=console.progress, seconds=vae.figures_["time"])
     console.progress("intervals and privacy")
     vae.complete()
-    shown = Shown(vae, rows) if writes.figures else None
+    shown = ReportData(vae, rows) if writes.figures else None
     with stages("figures"), speaking(writes.lang or language()) as say:
         paths = write_parts(vae, shown, stage)
     with stages("survey"):
@@ -306,7 +306,7 @@ def _held_out(vae: VAE) -> bool:
     return bool(vae.figures_["held_out_rows"])
 
 
-def reported(shown: Shown, stage: Path, folder: Path, console: Console, **how: Any) -> dict[str, Path]:
+def reported(shown: ReportData, stage: Path, folder: Path, console: Console, **how: Any) -> dict[str, Path]:
     """The report of a run folder in its stage, by its name; nothing, and a remark, where it could not be made."""
     from latente.report.report import write_report
     from latente.report.run_folder import REPORT

@@ -37,7 +37,7 @@ def interpolate(
       latente interpolate faces-vae faces 0 17 --steps 9 -o way.npz
     """
     from latente.cli.tasks import Task
-    from latente.report.shown import taken
+    from latente.report.report_data import taken
 
     task = Task(run, out, Console(json, quiet), data=data, force=force, unknown=unknown, reading=reading)
     rows = task.vae._read(data)
