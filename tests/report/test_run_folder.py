@@ -10,8 +10,8 @@ import latente as lt
 from latente.explorer import survey
 from latente.model.fitted_priors import FlowPrior
 from latente.report import run_folder, scenes
-from latente.report.run_folder import claim, write_run
 from latente.report.report_data import ReportData, explained, mixture_on, most_informative
+from latente.report.run_folder import claim, write_run
 
 
 @pytest.fixture(scope="module")

@@ -144,7 +144,7 @@ def fitted(recipe: str, digits: Digits, seed: int, console: Console) -> Compared
     kind = Autoencoder if recipe == "autoencoder" else VAE
     vae = kind(**FITTED, random_state=seed, verbose=int(console.shows_progress)).fit(digits.seen)
     codes, rebuilt = vae.transform(digits.unseen), vae.reconstruct(digits.unseen)
-    with seeded(seed):  # the same law for both, though an autoencoder has no prior
+    with seeded(seed):  # the same distribution for both, although an autoencoder has no prior
         drawn = vae.inverse_transform(torch.randn(DRAWS, vae.latent_dim_))
     error = root(mean_of(np.square(rebuilt - digits.unseen).mean(axis=(1, 2))))
     reached = mean_of((np.square(codes).sum(axis=1) < CIRCLE).astype(float)).clipped()
@@ -177,7 +177,7 @@ def draw(models: dict[str, Compared], digits: Digits, path: Path, say: Texts) ->
     standard = (np.zeros((1, 2)), np.eye(2)[None], np.ones(1))
     sides = [figures.Side(m.rebuilt, m.drawn, m.codes, captions(m, say)) for m in models.values()]
     titles = (say("demo.autoencoder"), say("demo.vae"))
-    panels = figures.ae_beside_vae(digits.unseen, sides[0], sides[1], digits.unseen_classes, law=standard, titles=titles)
+    panels = figures.ae_beside_vae(digits.unseen, sides[0], sides[1], digits.unseen_classes, density=standard, titles=titles)
     figures.save(panels, path)
     return panels
 
@@ -197,8 +197,8 @@ def write_demo_page(models: dict[str, Compared], digits: Digits, panels: list[Ax
     """The report of the VAE, with the autoencoder beside it on top."""
     from latente.report.page import write_page
     from latente.report.report import report
-    from latente.report.run_folder import REPORT
     from latente.report.report_data import ReportData
+    from latente.report.run_folder import REPORT
 
     vae = models["vae"]
     shown = ReportData(vae.vae, digits.seen, colours={say("demo.digit"): digits.seen_classes})

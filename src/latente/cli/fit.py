@@ -134,7 +134,7 @@ def fit(
     quiet: Quiet = False,
     reading: Reading | None = None,
 ) -> None:
-    """Train a model; what is not given is chosen from the data.
+    """Train a model. Options that are not set are chosen from the data.
 
     Ctrl-C ends training and keeps the best model so far; a second Ctrl-C ends everything at once.
 
@@ -249,8 +249,8 @@ def written(
     vae: VAE, rows: Any, source: str, stage: Path, folder: Path, console: Console, writes: Writes
 ) -> tuple[dict[str, Path], Certificate | None]:
     """Write the parts of a run to the stage of its folder; where they are, and the certificate."""
-    from latente.report.run_folder import DRAWN, write_certificate, write_metrics, write_parts
     from latente.report.report_data import ReportData
+    from latente.report.run_folder import DRAWN, write_certificate, write_metrics, write_parts
     from latente.training.stages import Stages
     from latente.words import language, speaking
 

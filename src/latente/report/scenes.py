@@ -14,7 +14,7 @@ from latente.certificate import Certificate
 from latente.certificate.certificate import LINES
 from latente.errors import DataError
 from latente.report import figures
-from latente.report.report_data import LAW_DRAWS, ReportData
+from latente.report.report_data import PRIOR_DRAWS, ReportData
 from latente.words import label, word
 
 WORTH_A_COLOUR = 0.1
