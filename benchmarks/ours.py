@@ -13,7 +13,7 @@ import latente as lt
 from benchmarks.common import Stopwatch
 from benchmarks.data import Array
 from benchmarks.peers import Setting, negative_elbo
-from latente.estimator import Observer
+from latente.fitting.learn import Observer
 from latente.model.latent_model import LatentModel
 from latente.rows import Rows
 from latente.training.loop import Training

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 from pathlib import Path
 
@@ -44,3 +45,10 @@ def shared_data() -> Path:
     if not folder.is_dir():
         pytest.skip("no folder of real data (LATENTE_DATA)")
     return folder
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A clock that goes on by 5 ms whenever it is read."""
+    ticks = itertools.count()
+    monkeypatch.setattr("time.perf_counter", lambda: 0.005 * next(ticks))

@@ -7,6 +7,7 @@ libraries, such as scikit-learn, can handle them.
 from __future__ import annotations
 
 import functools
+import sys
 import warnings
 from collections.abc import Callable, Mapping
 from typing import ParamSpec, TypeVar
@@ -53,6 +54,14 @@ def renamed(**names: str) -> Callable[[Callable[Arguments, Thing]], Callable[Arg
         return called
 
     return decorated
+
+
+def warn(message: str) -> None:
+    """A :class:`LatenteWarning` that points at the line outside of this library from which it was called."""
+    level, frame = 1, sys._getframe()
+    while frame.f_back is not None and frame.f_globals["__name__"].partition(".")[0] == "latente":
+        level, frame = level + 1, frame.f_back
+    warnings.warn(message, LatenteWarning, stacklevel=level)
 
 
 def entry(things: Mapping[str, Thing], name: str, what: str) -> Thing:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import math
+import copy
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
-from numbers import Real
 from pathlib import Path
-from types import MappingProxyType
-from typing import Any, Self
+from types import FunctionType
+from typing import Any, Generic, Self, TypeVar
 
 import numpy as np
 import torch
@@ -19,73 +17,48 @@ from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
 from latente import storage
-from latente.blueprint import Blueprint, is_mixed_table, row_model
 from latente.catalogue import Recipe
-from latente.catalogue import recipe as find_recipe
-from latente.certificate import Certificate, certify, privacy
-from latente.certificate.certify import overfitting_of
-from latente.certificate.features import learnt_before
-from latente.data import (
-    Codec,
-    Images,
-    Table,
-    TableCodec,
-    fit_codec,
-    frame,
-    like,
-    read,
-    refuse_outside,
-    restricted_to,
-    seen_rows,
-    suspicious,
-)
-from latente.errors import DataError, LatenteError, LatenteWarning, ModelError, StorageError
+from latente.certificate import Certificate, certify
+from latente.data import Codec, Images, Table, frame, like
+from latente.errors import DataError, LatenteError, ModelError, StorageError, warn
 from latente.files import Count, checked
+from latente.fitted import Fitted
+from latente.fitting.finish import complete
+from latente.fitting.learn import Checkpointing, Observer, learn
+from latente.fitting.rows_of_fit import learnt_and_others, rows_of_fit
 from latente.model.latent_model import LatentModel
-from latente.model.parts import Choice, Part, checked_arguments, choose
+from latente.model.parts import Choice, Part, checked_arguments
 from latente.model.priors import Prior
-from latente.rows import BINARY, CATEGORICAL, Rows, levels_of
-from latente.seeding import seed_of, seeded
-from latente.tasks import generation, imputation, interpolation, reconstruct
-from latente.tasks.anomalies import IMPORTANCE_SAMPLES, blame, field_surprise, log_likelihood, log_likelihood_parts
-from latente.training import defaults
-from latente.training.calibration import ENOUGH_TO_COVER, SHARES, Calibration
-from latente.training.checkpoint import Checkpoints, identify
-from latente.training.dimension import latent_dimension
-from latente.training.ex_post import fit_prior
-from latente.training.fit import Fit, Outcome
-from latente.training.loop import Settings, Training, costs_of, evaluate
-from latente.training.progress import plan, progress_bar
-from latente.training.stages import (
-    CALIBRATION,
-    INTERVALS,
-    OVERFITTING,
-    PREPARING,
-    PRIOR,
-    PRIVACY,
-    READING,
-    ROW_MODEL,
-    TRAINING,
-    Figures,
-    Stages,
-)
-from latente.words import Message, stored
+from latente.parameters import Parameters, is_whole
+from latente.rows import Rows
+from latente.seeding import seed_of
+from latente.tasks import completions, imputation, interpolation, reconstruct, scores
+from latente.tasks.anomalies import IMPORTANCE_SAMPLES
+from latente.tasks.new_rows import Request, new_rows
+from latente.training.calibration import Calibration
+from latente.training.stages import Figures
+from latente.words import Message
 
-MIN_ROWS = 2
-MIN_TO_HOLD_OUT = 5
-MAX_TO_CALIBRATE = 5000  # a p-value to 0.0002 is enough, and scoring a million rows would take longer than training
-MAX_TO_COVER = 500
-SAME_VALUE = 1e-5  # of numbers in the model's units, read twice
-MAX_ROWS_AT_HAND = 10_000  # of each kind, that stay in memory after a fit for its certificate
-MAX_VALUES_AT_HAND = 20_000_000
-OF_LEVELS = (BINARY, CATEGORICAL, "ordinal")
-RARELY_TOGETHER = 0.02  # of how often values would be together by chance
-SAME_SCORE = 1e-6  # two computations of one row's score differ by less
-ROW_MODEL_STAGE = 100  # of a fit, behind all stages of its model
+T = TypeVar("T")
+F = TypeVar("F", bound=Callable[..., None])
+
 STORES_CODES = Message("fit.stores_codes")
-HELD_OUT = 1_000_003  # keeps the draw of held-out rows apart from all other draws of a seed
 
-Observer = Callable[[Training], None]
+
+class _Left(Generic[T]):
+    """An attribute that a fit leaves: the one of this name in ``fitted_``; before a fit it is not there."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __get__(self, estimator: Any, owner: type) -> T:
+        if estimator is None:
+            raise AttributeError(f"{owner.__name__} has {self.name!r} once it is fitted")
+        left: T = getattr(estimator.fitted_, self.name)
+        return left
+
+    def __set__(self, estimator: Any, value: T) -> None:
+        setattr(estimator.fitted_, self.name, value)
 
 
 class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseEstimator):  # type: ignore[misc]
@@ -142,8 +115,23 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
     (200, 3)
     """
 
-    reading_: Mapping[str, Any] = MappingProxyType({})  # how data is read, where not as in the fit; in memory only
-    _at_hand: tuple[Rows, Rows | None] | None = None  # some of the fit's rows; in memory only
+    fitted_: Fitted
+    recipe_ = _Left[Recipe]("recipe")
+    codec_ = _Left[Codec]("codec")
+    model_ = _Left[LatentModel]("model")
+    generator_ = _Left[LatentModel]("generator")
+    fitted_prior_ = _Left[Prior]("fitted_prior")
+    calibration_ = _Left[Calibration]("calibration")
+    figures_ = _Left[Figures]("figures")
+    history_ = _Left[list[dict[str, float]]]("history")
+    notes_ = _Left[list[str]]("notes")
+    fields_ = _Left[list[dict[str, str]]]("columns")
+    seed_ = _Left[int]("seed")
+    offset_ = _Left[float]("offset")
+    latent_dim_ = _Left[int]("latent_dim")
+    n_features_in_ = _Left[int]("n_features_in")
+    feature_names_in_ = _Left[NDArray[Any]]("feature_names_in")
+    _n_features_out = _Left[int]("latent_dim")
 
     def __init__(
         self,
@@ -213,330 +201,21 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         Raises:
             DataError, ModelError, TrainingError: what is wrong, where, and what to do.
         """
-        self._check_parameters()
-        self.seed_ = seed_of(self.random_state)
-        stages = Stages(self.time_limit)
-        with stages(READING):
-            data = read(X, texts=text_columns(self.kinds), missing=self.missing or ())
-            doubts = suspicious(data) if isinstance(data, Table) else []
-        with stages(PREPARING):
-            codec, rows = self._encode_to_fit(data)
-            train, held_out = self._split(rows)
-            blueprint = self._blueprint(codec, train)
-            settings = replace(self._settings(train, blueprint), time_limit=stages.for_training())
-            checkpoints = self._checkpoints(checkpoint, resume, checkpoint_every, train, blueprint)
-        with progress_bar(self.verbose > 0) as shown:
-            stages.told = shown.stage
-            if self.verbose > 0:
-                then = (*([ROW_MODEL] if row_model(blueprint) else []), PRIOR, CALIBRATION)
-                shown.say(plan(len(train), settings, settings.batch_size * blueprint.multiply_adds(), then))
-            observed = _both(shown, observer)
-            searched = self._search(train, blueprint)
-            resolution, levels = field_resolution(codec), levels_of(codec.fields)
-            fitting = Fit(blueprint, train, held_out, resolution, settings, checkpoints, observed, *searched, levels)
-            outcome = self._trained(fitting, row_model(blueprint), stages)
-            outcome.warnings += doubts
-            self._keep(codec, blueprint, outcome, train, held_out, settings, stages)
-        for warning in outcome.warnings:
-            warnings.warn(warning, LatenteWarning, stacklevel=2)
-        if checkpoints and not keep_checkpoint:
-            checkpoints.clear()
+        settings = self._settings(seed_of(self.random_state))
+        checkpointing = Checkpointing(checkpoint, resume, checkpoint_every, keep_checkpoint)
+        learnt = learn(X, Parameters.of(self), settings, checkpointing, observer)
+        self.fitted_ = learnt.fitted
+        for warning in learnt.warnings:
+            warn(warning)
+        learnt.clean_up()
         return self
-
-    def _search(self, train: Rows, blueprint: Blueprint) -> tuple[int, int, float]:
-        """How many trials and starts are compared, and how many times as long another run is."""
-        asked = defaults.effort(self.effort)
-        if not asked.compares:
-            return 1, 1, 1.0
-        chosen, holes = self.max_epochs != "auto" or self.time_limit is not None, train.mask is not None
-        starts = defaults.starts(len(train), chosen, holes)
-        longer = 1.0 if chosen or holes or not asked.longer else self._times_as_long(len(train), blueprint)
-        return defaults.trials(is_mixed_table(blueprint.fields)), starts, longer
-
-    def _check_parameters(self) -> None:
-        checks = {
-            "latent_dim": (self.latent_dim == "auto" or _whole(self.latent_dim, 1), "'auto' or a whole number from 1"),
-            "hidden": (self.hidden == "auto" or _widths(self.hidden), "'auto' or a tuple of widths"),
-            "max_epochs": (self.max_epochs == "auto" or _whole(self.max_epochs, 1), "'auto' or a whole number from 1"),
-            "batch_size": (self.batch_size == "auto" or _whole(self.batch_size, 1), "'auto' or a whole number from 1"),
-            "learning_rate": (self.learning_rate == "auto" or _positive(self.learning_rate), "'auto' or a positive number"),
-            "time_limit": (self.time_limit is None or _positive(self.time_limit), "None or a positive number of seconds"),
-            "validation_fraction": (_share(self.validation_fraction), "a share from 0 to below 1"),
-            "likelihood": (isinstance(self.likelihood, (str, Choice)), "'auto', the name of a likelihood, or a choice of one"),
-            "recipe": (isinstance(self.recipe, (str, Recipe)), "the name of a recipe, or a Recipe"),
-            "kinds": (self.kinds is None or isinstance(self.kinds, Mapping), "None or a mapping from columns to kinds"),
-            "unknown": (self.unknown in ("error", "missing"), "'error' or 'missing'"),
-            "missing": (self.missing is None or _marks(self.missing), "None or a list of texts and numbers"),
-            "effort": (self.effort in defaults.EFFORTS, "'quick', 'balanced' or 'best'"),
-            "precision": (self.precision in ("auto", "float32", "bfloat16"), "'auto', 'float32' or 'bfloat16'"),
-        }
-        for name, (good, wanted) in checks.items():
-            if not good:
-                raise ModelError(f"{name} is {getattr(self, name)!r}; it must be {wanted}")
-
-    def _split(self, rows: Rows) -> tuple[Rows, Rows | None]:
-        """Rows to learn from and rows to judge by; rows of which nothing was seen are neither."""
-        seen = torch.nonzero(seen_rows(rows)).squeeze(1)
-        if len(seen) < MIN_ROWS:
-            raise DataError(
-                f"a model can't be fitted on n_samples={len(seen)} row(s) with values; it needs at least {MIN_ROWS}"
-            )
-        held = 0
-        if self.validation_fraction and len(seen) >= MIN_TO_HOLD_OUT:
-            held = min(len(seen) - MIN_ROWS, max(1, round(self.validation_fraction * len(seen))))
-        with seeded(self.seed_, HELD_OUT):
-            order = seen[torch.randperm(len(seen))]
-        chosen = torch.sort(order[held:]).values
-        train = rows if len(chosen) == len(rows) else rows[chosen]
-        return train, rows[order[:held]] if held else None
-
-    def _encode_to_fit(self, data: Table | Images) -> tuple[Codec, Rows]:
-        """The codec of rows to fit on, scaled as the likelihood that is asked for needs it, and the encoded rows."""
-        recipe = self._chosen_recipe()
-        codec = fit_codec(data, self.kinds, as_recorded=recipe.support is not None)
-        rows = codec.encode(data)
-        if recipe.support and recipe.likelihood:
-            try:
-                refuse_outside(codec, rows, recipe.support, recipe.likelihood.name)
-            except DataError as error:
-                raise ModelError(str(error)) from error
-        return codec, rows
-
-    def _chosen_recipe(self) -> Recipe:
-        """The recipe, with the likelihood that is asked for."""
-        recipe = find_recipe(self.recipe) if isinstance(self.recipe, str) else self.recipe
-        if self.likelihood == "auto":
-            return recipe
-        return replace(recipe, likelihood=choose(self.likelihood) if isinstance(self.likelihood, str) else self.likelihood)
-
-    def _blueprint(self, codec: Codec, train: Rows) -> Blueprint:
-        recipe = self._chosen_recipe()
-        size = train.x[:1].numel()
-        if self.latent_dim != "auto" and int(self.latent_dim) > size:
-            raise ModelError(
-                f"latent_dim={self.latent_dim} is above the number of fields that vary, {size}: a code can't be wider"
-            )
-        d = latent_dimension(train, self.seed_, levels_of(codec.fields)) if self.latent_dim == "auto" else int(self.latent_dim)
-        hidden = None if isinstance(self.hidden, str) else tuple(int(width) for width in self.hidden)
-        return Blueprint(recipe, codec.fields, len(train), d, hidden, train.mask is not None)
-
-    def _times_as_long(self, n: int, blueprint: Blueprint) -> float:
-        """As many epochs another run of a model of numbers has; 1 for none."""
-        batch = self._batch(n, mixed=False)
-        return 1.0 if is_mixed_table(blueprint.fields) else defaults.times_as_long(n, batch, batch * blueprint.multiply_adds())
-
-    def _settings(self, train: Rows, blueprint: Blueprint) -> Settings:
-        of_mixed = is_mixed_table(blueprint.fields)
-        n, batch = len(train), self._batch(len(train), of_mixed)
-        pace = defaults.pace(self.effort, n, of_mixed)
-        epochs: int | None = None if self.max_epochs == "auto" else int(self.max_epochs)
-        if epochs is None and self.time_limit is None:
-            epochs = round(pace.share * defaults.epochs(n, batch))
-        batch *= pace.batches if self.batch_size == "auto" else 1
-        device = defaults.device(self.device)
-        work = batch * blueprint.multiply_adds()
-        return Settings(
-            epochs=epochs,
-            batch_size=batch,
-            learning_rate=pace.rate if self.learning_rate == "auto" else float(self.learning_rate),
-            patience=Settings.patience if self.early_stopping else None,
-            device=device,
-            precision=defaults.precision(self.precision, device, work),
-            threads=defaults.threads(work),
-            seed=self.seed_,
-        )
-
-    def _batch(self, n: int, mixed: bool) -> int:
-        return defaults.batch_size(n, mixed) if self.batch_size == "auto" else int(self.batch_size)
-
-    def _trained(self, fitting: Fit, own: Blueprint | None, stages: Stages) -> Outcome:
-        """The model, and then a row model of its own for a mixed table; each has half of the time."""
-        if own is not None:
-            limit = fitting.settings.time_limit
-            fitting.settings = replace(fitting.settings, time_limit=limit and limit / 2)
-        with stages(TRAINING):
-            outcome = fitting.run()
-        if own is not None and not fitting.interrupted:
-            with stages(ROW_MODEL):
-                self._fit_row_model(fitting, own, outcome)
-        return outcome
-
-    def _fit_row_model(self, fitting: Fit, own: Blueprint, outcome: Outcome) -> None:
-        batch, pace = self._batch(own.n_rows, mixed=True), defaults.row_model_pace(own.n_rows)
-        assert own.recipe.likelihood is not None
-        any_order = own.recipe.likelihood.arguments["any_order"]
-        epochs = defaults.row_model_epochs(own.n_rows, batch, fitting.held_out is not None, any_order)
-        epochs = math.ceil(defaults.effort(self.effort).mixed_steps * epochs)
-        epochs = epochs if self.max_epochs == "auto" else min(epochs, int(self.max_epochs))
-        batch *= pace.batches if self.batch_size == "auto" else 1
-        work = batch * own.multiply_adds()
-        settings = replace(
-            fitting.settings,
-            precision=defaults.precision(self.precision, fitting.settings.device, work),
-            threads=defaults.threads(work),
-            batch_size=batch,
-            epochs=epochs,
-            learning_rate=pace.rate,
-            patience=fitting.settings.patience and defaults.ROW_MODEL_PATIENCE,
-        )
-        run = replace(fitting, make=own, settings=settings).plain(ROW_MODEL_STAGE, "law of the rows")
-        outcome.generator = run.learner.model
-        outcome.training.at.elapsed += run.at.elapsed
-        if run.at.finished == "interrupted":
-            outcome.training.at.finished = run.at.finished
-
-    def _checkpoints(
-        self, folder: str | Path | None, resume: bool, every: float, train: Rows, blueprint: Blueprint
-    ) -> Checkpoints | None:
-        if folder is None:
-            return None
-        settings = {
-            **self.get_params(),
-            "recipe": blueprint.recipe.to_json(),
-            "likelihood": None,
-            "verbose": None,
-            "unknown": None,
-            "random_state": self.seed_,
-        }
-        checkpoints = Checkpoints(folder, identify(train, settings), every)
-        if not resume:
-            checkpoints.clear()
-        checkpoints.begin()
-        return checkpoints
-
-    def _keep(
-        self,
-        codec: Codec,
-        blueprint: Blueprint,
-        outcome: Outcome,
-        train: Rows,
-        held_out: Rows | None,
-        settings: Settings,
-        stages: Stages,
-    ) -> None:
-        """What a fit leaves behind, in attributes that end in an underscore."""
-        self.codec_, self.model_, self.recipe_ = codec, outcome.model, blueprint.recipe
-        self.generator_ = outcome.generator or outcome.model
-        if self.latent_dim == "auto" and bool(outcome.diagnosis.active.any()):
-            self.model_.drop_units(torch.nonzero(outcome.diagnosis.active).squeeze(1))
-        with stages(PRIOR):
-            self.fitted_prior_ = self._fit_prior(train)
-        with stages(CALIBRATION):
-            row_law_loss = self._calibrate(outcome, held_out if held_out is not None else train)
-        self.history_ = outcome.training.at.history
-        self._at_hand = _few(train), None if held_out is None else _few(held_out)
-        with stages(OVERFITTING):
-            outcome.warnings += self._overfitting(outcome)
-        counts = self.model_.latent_dim, len(train), 0 if held_out is None else len(held_out)
-        self.figures_ = Figures(_figures(outcome, settings, *counts), {PRIVACY: self._privacy} if self._can_tell else {})
-        self.figures_ |= {"row_law_loss": row_law_loss, "time": stages.seconds}
-        self.notes_ = [*codec.notes, *outcome.notes, *outcome.warnings]
-        if hasattr(self.model_.posterior, "chosen") and isinstance(codec, TableCodec):
-            self.notes_.append(Message("fit.chosen_columns", names=[codec.names[f] for f in self.get_support(indices=True)]))
-        if held_out is None:
-            self.notes_.append(Message("fit.no_held_out"))
-        self._name_features()
-
-    def _calibrate(self, outcome: Outcome, rows: Rows) -> float | None:
-        """Learn what usual scores are; the loss of the row model, where there is one."""
-        judged = rows.spread(MAX_TO_CALIBRATE)
-        with seeded(self.seed_):
-            outcome.evaluated = evaluate(costs_of(self.model_, outcome.training.learner.objective.K), judged)
-        encoded = log_likelihood(self.generator_, judged, self.seed_)
-        self.calibration_ = Calibration.of(self._in_units(encoded, judged), field_surprise(self.generator_, judged))
-        return None if self.generator_ is self.model_ else -float(encoded.mean())
-
-    @property
-    def _can_tell(self) -> bool:
-        """Whether rows are at hand that the model of a table did not learn from."""
-        return self._at_hand is not None and self._at_hand[1] is not None and isinstance(self.codec_, TableCodec)
 
     def complete(self) -> Self:
         """Compute now what is otherwise computed when it is first asked for: the calibration of intervals, and the figures of
         privacy. :meth:`save` does so, for the rows of the fit are not stored with the model.
         """
-        check_is_fitted(self, "model_")
-        self._calibrate_intervals()
-        self.figures_.complete()
+        complete(self._fitted)
         return self
-
-    @property
-    def _stages(self) -> Stages:
-        """A stopwatch for what is done after the fit, which adds to ``figures_["time"]``."""
-        check_is_fitted(self, "model_")
-        return Stages(seconds=self.figures_.setdefault("time", {}))
-
-    def _calibrate_intervals(self) -> None:
-        """Learn how wide intervals must be, where the fit saw missing values and held rows out."""
-        if self._intervals_due and self._can_tell:
-            assert self._at_hand is not None and self._at_hand[1] is not None
-            with self._stages(INTERVALS):
-                within = self._within(self._at_hand[1].spread(MAX_TO_COVER))
-            self.calibration_ = self.calibration_.with_covered(within)
-
-    @property
-    def _intervals_due(self) -> bool:
-        return self._at_hand is not None and self._at_hand[0].mask is not None and not len(self.calibration_.covered)
-
-    def _overfitting(self, outcome: Outcome) -> list[str]:
-        """What the certificate would say of that, of the same rows: two passes, which is next to nothing beside a fit."""
-        assert self._at_hand is not None
-        train, held_out = self._at_hand
-        if held_out is None or outcome.without_code:
-            return []
-        found = overfitting_of(self.model_, train, held_out, self.seed_)
-        return [] if found is None else [found.message]
-
-    def _within(self, rows: Rows) -> NDArray[np.bool_]:
-        """Of some rows' numbers, hidden in turn, whether each lies in the model's intervals of each share, [SHARES, values]."""
-        numbers = torch.tensor([field.kind not in (BINARY, CATEGORICAL) for field in self.codec_.fields])
-        left, hidden = imputation.some_hidden(rows, numbers, self.seed_, ENOUGH_TO_COVER)
-        ends = imputation.bounds(self.generator_, left, SHARES, self.seed_).flatten(0, 1)
-        # As they are given: rounded to what can be.
-        given = [self._rows(self.codec_.decode(each, possible=True)).x[hidden] for each in ends]
-        low, high = torch.stack(given).view(len(SHARES), 2, -1).unbind(1)
-        truth = rows.x.repeat(len(hidden) // len(rows), 1)[hidden]
-        within: NDArray[np.bool_] = ((low <= truth + SAME_VALUE) & (high >= truth - SAME_VALUE)).numpy()
-        return within
-
-    def _privacy(self) -> dict[str, float | None]:
-        """What new rows give away of those that were learnt from, of the rows at hand."""
-        assert self._at_hand is not None
-        train, held_out = self._at_hand
-        assert held_out is not None
-        with self._stages(PRIVACY):
-            return self._given_away(train, held_out)
-
-    def _given_away(self, train: Rows, held_out: Rows) -> dict[str, float | None]:
-        has_code = self.generator_.latent_dim > 0
-        held_out = held_out.spread(privacy.M_OF_CODES if has_code else privacy.M)
-        drawn = generation.sample(self.generator_, self.fitted_prior_ if has_code else None, len(held_out), self.seed_, True)[0]
-        as_given = self._rows(self.codec_.decode(drawn, possible=True))
-        some = train.spread(len(held_out))
-        scores = [log_likelihood(self.generator_, rows, self.seed_, privacy.CODES) for rows in (some, held_out)]
-        return privacy.privacy(self.codec_.fields, train, held_out, as_given, (scores[0], scores[1]), self.seed_)
-
-    def _fit_prior(self, train: Rows, prior: str | Choice = "auto") -> Prior:
-        with seeded(self.seed_), torch.no_grad():
-            some = train[torch.randperm(len(train))[:10_000]]
-            return fit_prior(prior, self.model_.encode(some).rsample(), self.model_, self.seed_ % 2**32)
-
-    def _name_features(self) -> None:
-        self.n_features_in_ = self.codec_.n_features
-        if self.codec_.named:
-            self.feature_names_in_ = np.asarray(self.codec_.feature_names, dtype=object)
-        self.latent_dim_ = self.model_.latent_dim
-        self._n_features_out = self.latent_dim_
-        self.offset_ = self.calibration_.offset
-
-    @property
-    def fields_(self) -> list[dict[str, str]]:
-        """Name, kind and reason of each column that came in; of pictures, their one field."""
-        check_is_fitted(self, "model_")
-        if isinstance(self.codec_, TableCodec):
-            columns = zip(self.codec_.names, self.codec_.kinds, self.codec_.reasons, strict=True)
-            return [{"name": name, "kind": kind, "reason": reason} for name, kind, reason in columns]
-        return [{"name": field.name, "kind": field.kind, "reason": "rows of three dimensions"} for field in self.codec_.fields]
 
     def get_support(self, indices: bool = False) -> NDArray[Any]:
         """Which columns (of pictures, which pixels) the code consists of, bool [n_features_in_], or their places.
@@ -544,31 +223,22 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         Raises:
             ModelError: the recipe chooses none; "concrete-autoencoder" does.
         """
-        check_is_fitted(self, "model_")
-        chosen = getattr(self.model_.posterior, "chosen", None)
-        if chosen is None:
-            raise ModelError(f"{self.recipe_.name!r} chooses no columns; the recipe 'concrete-autoencoder' does")
-        support = np.zeros(self.codec_.shape, bool).flatten()
-        support[chosen.numpy()] = True
-        if isinstance(self.codec_, TableCodec):
-            fields = [field.name for field, used in zip(self.codec_.fields, support, strict=True) if used]
-            support = np.isin(self.codec_.names, fields)
+        support = self._fitted.support()
         return np.flatnonzero(support) if indices else support
 
     # -- codes and rows ---------------------------------------------------------------------------------------------
 
     def transform(self, X: Any) -> NDArray[np.float32]:
         """The code of each row: posterior means [N, d]; never a random draw."""
-        rows = self._rows(X)
-        return self.model_.codes(rows).numpy()
+        return self._fitted.model.codes(self._rows(X)).numpy()
 
     def inverse_transform(self, Z: Any) -> Any:
         """Rows decoded from codes [N, d], in the columns and units of the training data."""
-        check_is_fitted(self, "model_")
+        fitted = self._fitted
         z = torch.as_tensor(np.asarray(Z), dtype=torch.float32)
-        if z.ndim != 2 or z.shape[1] != self.latent_dim_:
-            raise DataError(f"codes have shape [N, {self.latent_dim_}]; these have {list(z.shape)}")
-        return self._given_back(reconstruct.decode(self.model_, z))
+        if z.ndim != 2 or z.shape[1] != fitted.latent_dim:
+            raise DataError(f"codes have shape [N, {fitted.latent_dim}]; these have {list(z.shape)}")
+        return fitted.decode(reconstruct.decode(fitted.model, z))
 
     def reconstruct(self, X: Any) -> Any:
         """Each row through the bottleneck and back, in the container that came in. What was not seen is filled in."""
@@ -596,25 +266,17 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         The model takes holes to be there at random given what was seen; where a value is missing because of what it is, so
         that the other columns do not tell, no answer here is right.
         """
-        if draws is not None and not _whole(draws, 1):
-            raise ModelError(f"draws is None or a whole number from 1, not {draws!r}")
-        if intervals is not None and (draws is not None or not _share(intervals) or not intervals):
-            raise ModelError(f"intervals is None or a share between 0 and 1, without draws, not {intervals!r}")
-        data = self._read(X)
-        rows = self._encoded(data)
-        seed = self.seed_ if random_state is None else seed_of(random_state)
-        if intervals is not None:
-            self._calibrate_intervals()
-            share = self.calibration_.share_for(intervals)
-            found = list(imputation.bounds(self.generator_, rows, [share], seed)[0])
-        elif draws is not None:
-            found = imputation.drawn(self.generator_, rows, draws, seed)
-        else:
-            return self._completed(X, data, imputation.expected(self.generator_, rows, self.seed_), possible=False)
+        completions.check_impute(draws, intervals)
+        fitted, seed = self._fitted, self._seed(random_state)
+        data = fitted.read(X)
+        rows = fitted.encode(data, self.unknown)
+        if draws is None and intervals is None:
+            return self._completed(X, data, imputation.expected(fitted.generator, rows, fitted.seed), possible=False)
+        found = completions.completions(fitted, rows, draws, intervals, seed)
         return [self._completed(X, data, x, possible=True) for x in found]
 
     def _completed(self, X: Any, data: Table | Images, x: Tensor, possible: bool) -> Any:
-        return like(X, self._given_back(x, data.container, seen=data, possible=possible))
+        return like(X, self._fitted.decode(x, data.container, seen=data, possible=possible))
 
     def sample(
         self,
@@ -647,95 +309,18 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
 
         What new rows give away of those that were learnt from: ``figures_["privacy"]``.
         """
-        check_is_fitted(self, "model_")
-        if not _whole(n, 1):
-            raise ModelError(f"sample(n) takes a whole number from 1, not {n!r}")
-        if law not in ("auto", "fitted", "prior"):
-            raise ModelError(f"sample(law=…) is 'auto', 'fitted' or 'prior', not {law!r}")
-        noise = not self.codec_.fields[0].shape if noise is None else noise
-        seed = self.seed_ if random_state is None else seed_of(random_state)
-        model = self.generator_ if law == "auto" else self.model_
-        codes = None if law == "prior" or not model.latent_dim else self.fitted_prior_
-        if given is not None and not isinstance(given, Mapping):
-            raise ModelError(f"given maps columns to what they are to hold, such as {{'age': (30, 40)}}; it is {given!r}")
-        if given and holes:
-            raise ModelError("rows that hold what is given are whole: ask for given or for holes")
-        how: dict[str, Any] = {"possible": True, **({"names_from": self._names_from(seed)} if identifiers else {})}
+        fitted = self._fitted
+        request = Request(n, given, holes, identifiers, law, noise)
         self.given_: dict[str, float] = {}
-        if given:
-            return self._given_back(self._sample_given(model, n, codes, seed, given), **how)
-        if not holes:
-            return self._given_back(generation.sample(model, codes, n, seed, noise)[0], **how)
-        if not isinstance(self.codec_, TableCodec):
-            raise ModelError("only rows of a table are drawn with holes, and these are pictures")
-        missing = torch.tensor([field.missing for field in self.codec_.fields])
-        drawn, mask = generation.sample(model, codes, n, seed, noise, missing)
-        return self._given_back(drawn, mask=None if mask is None else self.codec_.with_holes(mask, seed), **how)
-
-    def _names_from(self, seed: int) -> int:
-        """The seed of new names for rows; columns that can't have any are told."""
-        if not isinstance(self.codec_, TableCodec):
-            raise ModelError("identifiers are columns of a table, and these are pictures")
-        columns = zip(self.codec_.names, self.codec_.kinds, self.codec_.identifiers, strict=True)
-        left = [repr(name) for name, kind, shape in columns if kind in ("identifier", "text") and shape is None]
-        told = f"columns that are left empty, for they are free text, or names without a shape to go by: {', '.join(left)}"
-        if left and not any(self.codec_.identifiers):
-            raise DataError(f"{told}; without identifiers=True (--identifiers) nothing is asked of them")
-        if left:
-            warnings.warn(told, LatenteWarning, stacklevel=3)
-        return seed
-
-    def _sample_given(self, model: LatentModel, n: int, law: Prior | None, seed: int, given: Mapping[str, Any]) -> Tensor:
-        if not isinstance(self.codec_, TableCodec):
-            raise ModelError("given names columns, and these are pictures")
-        intervals = restricted_to(self.codec_, given)
-        found = generation.sample_given(model, law, n, seed, intervals)
-        if not found.effective:
-            raise DataError(f"no row came up with {dict(given)}: by the model there are none; ask for less")
-        self._check_together(model, law, seed, given, intervals, found.probability)
-        self.given_ = {"probability": found.probability, "effective_sample_size": found.effective}
-        if found.effective < n / 2:
-            told = f"only {found.effective:.0f} different draws stand behind these {n} rows: what is given is rare"
-            warnings.warn(told, LatenteWarning, stacklevel=3)
-        return found.rows
-
-    def _check_together(
-        self,
-        model: LatentModel,
-        law: Prior | None,
-        seed: int,
-        given: Mapping[str, Any],
-        intervals: dict[int, list[tuple[float, float]]],
-        probability: float,
-    ) -> None:
-        """Refuse what does not go together, and warn of what hardly does, or is rarer than any row that was learnt from."""
-        fields, n = self.codec_.fields, self.figures_["rows"]
-        lift, least = generation.togetherness(model, law, seed, intervals, probability)
-        told = " and ".join(f"{fields[f].name}={_asked(given, fields[f].name)!r}" for f in least)
-        # What happens less than once in N rows where chance would have it each time, N rows never showed.
-        if lift < 1 / n:
-            raise DataError(f"given: nothing fits: by the model {told} do not go together; ask for less")
-        if lift < RARELY_TOGETHER:
-            warnings.warn(f"{told} hardly go together: {one_in(probability)} has what is given", LatenteWarning, stacklevel=4)
-            return
-        # How narrow a range of numbers is says nothing; but of levels, what N rows never showed is a guess.
-        of_levels = {f: asked for f, asked in intervals.items() if fields[f].kind in OF_LEVELS}
-        rare = generation.probability_of(model, law, seed, of_levels) if len(of_levels) > 1 else 1.0
-        if rare < 1 / n:
-            told = " and ".join(f"{fields[f].name}={_asked(given, fields[f].name)!r}" for f in of_levels)
-            warnings.warn(
-                f"{told} is rarer than one row in the {n:,} that were learnt from: {one_in(rare)}; what else stands in such "
-                "rows is a guess",
-                LatenteWarning,
-                stacklevel=4,
-            )
+        rows, self.given_ = new_rows(fitted, request, self._seed(random_state))
+        return rows
 
     def interpolate(self, a: Any, b: Any, steps: int = 9) -> Any:
         """Rows on the way from one row to another, both ends included; ``a`` and ``b`` are one row each."""
-        if not _whole(steps, 2):
+        if not is_whole(steps, 2):
             raise ModelError(f"steps is a whole number from 2, not {steps!r}")
-        check_is_fitted(self, "model_")
-        return self._given_back(interpolation.interpolate(self.model_, self._one(a), self._one(b), steps))
+        fitted = self._fitted
+        return fitted.decode(interpolation.interpolate(fitted.model, self._one(a), self._one(b), steps))
 
     # -- scores -----------------------------------------------------------------------------------------------------
 
@@ -747,9 +332,9 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         observed column (a change of unit adds a constant). For an
         autoencoder it is log p(x|z), which is not a bound.
         """
-        if not _whole(importance_samples, 1):
+        if not is_whole(importance_samples, 1):
             raise ModelError(f"importance_samples is a whole number from 1, not {importance_samples!r}")
-        return self._scores(self._rows(X), importance_samples)
+        return scores.scores(self._fitted, self._rows(X), importance_samples)
 
     def score_parts(self, X: Any, *, importance_samples: int = IMPORTANCE_SAMPLES) -> Any:
         """What each column has of a row's score: a frame of nats whose columns add up to :meth:`score_samples`.
@@ -758,16 +343,10 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         has 0, and columns that are left out of the model are not there. Where the score is that of a code, each part is a mean
         over the codes that explain the row, and the last column, ``"(code)"``, is what the code takes (the rate, negative).
         """
-        data = self._read(X)
-        if not isinstance(self.codec_, TableCodec):
-            raise ModelError("score_parts is for columns of a table, and these are pictures")
-        rows, model = self._encoded(data), self.generator_
-        parts = log_likelihood_parts(model, rows, self.seed_, importance_samples)
-        parts[~self._scored(rows)] = np.nan
-        densities = model.likelihood.densities(rows.x)  # type: ignore[operator]
-        parts[:, :-1] += self.codec_.log_jacobians(rows, densities).numpy()
-        names = [field.name for field in self.codec_.fields] + ["(code)"] * bool(model.noise_size)
-        return like(X, frame(dict(zip(names, parts.T, strict=False)), data.container))
+        fitted = self._fitted
+        data = fitted.read(X)
+        parts = scores.parts(fitted, fitted.encode(data, self.unknown), importance_samples)
+        return like(X, frame(parts, data.container))
 
     def score(self, X: Any, y: Any = None) -> float:
         """Mean of :meth:`score_samples` over the rows that have a score; higher is better."""
@@ -775,8 +354,7 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
 
     def decision_function(self, X: Any) -> NDArray[np.float64]:
         """:meth:`score_samples` minus ``offset_``: higher is more usual, negative where :meth:`predict` says -1."""
-        check_is_fitted(self, "model_")
-        return self.score_samples(X) - self.offset_
+        return self.score_samples(X) - self._fitted.offset
 
     def predict(self, X: Any) -> NDArray[np.int64]:
         """+1 for rows that fit, -1 for those that do not: about 5% of rows like the held-out ones are called -1.
@@ -784,9 +362,7 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         The threshold is a conformal p-value of 0.05 among the held-out rows. With fewer than 19 held-out rows the share is
         1 / (their number + 1), the least that can be told. A row without any observed value is +1: nothing speaks against it.
         """
-        margin = self.decision_function(X)
-        least = -SAME_SCORE * max(1.0, abs(self.offset_))  # the offset is a row's score, which is rounded otherwise elsewhere
-        return np.where(margin < least, -1, 1)
+        return np.where(scores.unusual(self.decision_function(X), self.offset_), -1, 1)
 
     def anomalies(self, X: Any) -> Any:
         """How unusual each row is: a frame, with a row for each.
@@ -797,16 +373,9 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
             p-value among held-out rows; lower is stranger. ``fields`` (of tables): the columns that say most against the row.
             A row without any observed value has no score: NaN (null in frames of polars and pyarrow), and no fields.
         """
-        data = self._read(X)
-        rows = self._encoded(data)
-        scores = self._scores(rows)
-        p_values = self.calibration_.p_values(scores)
-        columns: dict[str, Any] = {"score": scores, "anomaly": self.offset_ - scores, "p_value": p_values}
-        if not self.codec_.fields[0].shape:
-            names = tuple(field.name for field in self.codec_.fields)
-            told = blame(field_surprise(self.generator_, rows), self.calibration_.surprise, names)
-            columns["fields"] = [fields if p == p else "" for fields, p in zip(told, p_values.tolist(), strict=True)]
-        return like(X, frame(columns, data.container))
+        fitted = self._fitted
+        data = fitted.read(X)
+        return like(X, frame(scores.anomalies(fitted, fitted.encode(data, self.unknown)), data.container))
 
     # -- the certificate --------------------------------------------------------------------------------------------
 
@@ -824,9 +393,10 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
             DataError: rows are missing, ``train`` is not what the model was fitted on, or the model learnt from rows that are
                 called held-out ones.
         """
-        learnt, others = self._learnt_and_others(train, held_out)
-        name, generator = self.recipe_.name, self.generator_
-        return certify(self.model_, self.fitted_prior_, self.codec_.fields, learnt, others, self.seed_, name, generator)
+        fitted = self._fitted
+        learnt, others = learnt_and_others(fitted, train, held_out, self.unknown)
+        name, generator = fitted.recipe.name, fitted.generator
+        return certify(fitted.model, fitted.fitted_prior, fitted.codec.fields, learnt, others, fitted.seed, name, generator)
 
     def refit_prior(self, prior: str | Choice = "auto", *, train: Any = None) -> Self:
         """Fit another density to the codes of the training rows: ``sample`` and the certificate's C of the fitted prior use it.
@@ -841,11 +411,12 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
             DataError: rows are missing, or ``train`` is not what the model was fitted on.
             ModelError: there is no such prior.
         """
-        self.fitted_prior_ = self._fit_prior(self._parts(train)[0], prior)
-        self.notes_ = [note for note in self.notes_ if note != STORES_CODES]
-        if self.fitted_prior_.stores_codes:
-            self.notes_.append(STORES_CODES)
-            warnings.warn(STORES_CODES, LatenteWarning, stacklevel=2)
+        fitted = self._fitted
+        fitted.fitted_prior = fitted.prior_of(rows_of_fit(fitted, train, self.unknown).train, prior)
+        fitted.notes = [note for note in fitted.notes if note != STORES_CODES]
+        if fitted.fitted_prior.stores_codes:
+            fitted.notes.append(STORES_CODES)
+            warn(STORES_CODES)
         return self
 
     def refit_law(self, law: str | Choice = "auto", *, train: Any = None) -> Self:
@@ -859,108 +430,40 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         warnings.warn("law_ is now fitted_prior_", FutureWarning, stacklevel=2)
         return self.fitted_prior_
 
-    def _learnt_and_others(self, train: Any, held_out: Any) -> tuple[Rows, Rows]:
-        """Rows that were learnt from and rows that were not, as :meth:`certificate` takes them."""
-        learnt, others = self._parts(train, whole=held_out is None)
-        if held_out is not None:
-            others = self._rows(held_out)
-            self._check_unseen(others, learnt, at_hand=train is None)
-        if others is None:
-            raise DataError("no rows were held out in the fit: pass rows that the model has not seen as held_out=…")
-        return learnt, others[seen_rows(others)]
-
-    def _check_unseen(self, held_out: Rows, learnt: Rows, at_hand: bool) -> None:
-        """Figures of rows that were learnt from look good and say nothing."""
-        share = len(learnt) / self.figures_["rows"] if at_hand else 1.0
-        seen = learnt_before(held_out[seen_rows(held_out)], learnt, min(1.0, share))
-        if seen:
-            raise DataError(
-                f"the model learnt from the rows that are given as held-out ones: of {len(held_out):,} rows {seen:.0%} are "
-                "among those that it was fitted on; pass rows that it has not seen as held_out=…, or leave that out, which "
-                "takes the rows that the fit held out"
-            )
-
-    def _parts(self, train: Any, whole: bool = True) -> tuple[Rows, Rows | None]:
-        """The rows that were learnt from and those that the fit held out: those at hand, or ``train``, divided again where it
-        is the ``whole`` data of the fit.
-        """
-        check_is_fitted(self, "model_")
-        parts = self._at_hand
-        if train is not None:
-            rows = self._rows(train)
-            parts = self._divided_again(rows) if whole else (rows, None)
-        if parts is None:
-            raise DataError("the rows of the fit are no longer at hand: pass what the model was fitted on as train=…")
-        learnt, others = parts
-        return learnt[seen_rows(learnt)], others
-
-    def _divided_again(self, rows: Rows) -> tuple[Rows, Rows | None]:
-        """The rows of the fit in the two parts that it made of them; the scores of the held-out ones show that it is so."""
-        train, held_out = self._split(rows)
-        told = (self.figures_["rows"], self.figures_["held_out_rows"])
-        same = (len(train), 0 if held_out is None else len(held_out)) == told
-        if same and held_out is not None:
-            scores = self._scores(held_out.spread(MAX_TO_CALIBRATE).spread(32))
-            distance = np.abs(scores[:, None] - self.calibration_.scores).min(1)
-            same = bool((distance <= SAME_SCORE * np.maximum(1.0, np.abs(scores))).all())
-        if not same:
-            raise DataError(
-                f"these are not the {sum(told):,} rows that the model was fitted on, in their order: which of them it has seen "
-                "can't be told; pass rows that it has not seen as held_out=…"
-            )
-        return train, held_out
-
-    def __getstate__(self) -> Any:
-        """What a copy or a pickle holds: not the rows of the fit, but all that they are needed for."""
-        if hasattr(self, "model_"):
-            self.complete()
-        return {name: value for name, value in super().__getstate__().items() if name != "_at_hand"}
-
     # -- storage ----------------------------------------------------------------------------------------------------
 
     def save(self, path: str | Path) -> Path:
         """Write one .safetensors file that can run no code; whole or not at all."""
-        self.complete()
-        settings = {**self.get_params(), "recipe": None, "likelihood": None, "random_state": None, "seed": self.seed_}
-        settings["estimator"] = "Autoencoder" if isinstance(self, Autoencoder) else "VAE"
-        settings["kinds"] = None if self.kinds is None else dict(self.kinds)
-        settings["missing"] = None if self.missing is None else list(map(str, self.missing))
-        settings["hidden"] = self.hidden if isinstance(self.hidden, str) else list(self.hidden)
-        figures = {**self.figures_, "notes": [*map(stored, self.notes_)]}
-        return storage.save(
-            storage.Fitted(
-                self.recipe_,
-                self.codec_,
-                self.model_,
-                self.generator_,
-                self.fitted_prior_,
-                self.calibration_,
-                figures,
-                self.history_,
-                settings,
-            ),
-            path,
-        )
+        self.complete().fitted_.settings = self._settings(self.seed_)
+        return storage.save(self.fitted_, path)
+
+    def __getstate__(self) -> Any:
+        """What a copy or a pickle holds: not the rows of the fit, but all that they are needed for."""
+        state: dict[str, Any] = super().__getstate__()
+        return {**state, "fitted_": copy.copy(self.complete().fitted_)} if hasattr(self, "fitted_") else state
 
     # -- the way in and out -----------------------------------------------------------------------------------------
 
-    def _read(self, X: Any) -> Table | Images:
-        """What comes in, of which only the columns that the model knows."""
-        check_is_fitted(self, "model_")
-        codec = self.codec_
-        how = {"missing": self.missing or (), **codec.reading_of_fit, **self.reading_}
-        names = codec.feature_names if codec.named else None
-        return codec.like_fitted(read(X, names, codec.text_names, known=codec.known_notations, **how))
+    @property
+    def _fitted(self) -> Fitted:
+        """What the fit left.
+
+        Raises:
+            NotFittedError: there was none.
+        """
+        check_is_fitted(self, "fitted_")
+        return self.fitted_
+
+    def _settings(self, seed: int) -> dict[str, Any]:
+        """What a file stores of the estimator."""
+        return Parameters.of(self).to_json("Autoencoder" if isinstance(self, Autoencoder) else "VAE", seed)
+
+    def _seed(self, random_state: Any) -> int:
+        """The seed of draws; by default that of the fit."""
+        return self.seed_ if random_state is None else seed_of(random_state)
 
     def _rows(self, X: Any) -> Rows:
-        return self._encoded(self._read(X))
-
-    def _encoded(self, data: Table | Images) -> Rows:
-        rows = self.codec_.encode(data, self.unknown)
-        likelihood: Any = self.model_.likelihood
-        if likelihood.support:
-            refuse_outside(self.codec_, rows, likelihood.support, likelihood.name)
-        return rows
+        return self._fitted.rows(X, self.unknown)
 
     def _one(self, X: Any) -> Rows:
         rows = self._rows(_as_rows(X, self.codec_.row_ndim))
@@ -968,32 +471,10 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
             raise DataError(f"interpolate goes from one row to another; it was given {len(rows)}")
         return rows
 
-    def _scores(self, rows: Rows, importance_samples: int = IMPORTANCE_SAMPLES) -> NDArray[np.float64]:
-        """Scores [N]; NaN for rows without any observed value, with a warning that counts them."""
-        scores = self._in_units(log_likelihood(self.generator_, rows, self.seed_, importance_samples), rows)
-        return np.where(self._scored(rows), scores, np.nan)
-
-    def _scored(self, rows: Rows) -> NDArray[np.bool_]:
-        """Which rows have a score, bool [N]: those with an observed value. Others are counted in a warning."""
-        observed: NDArray[np.bool_] = seen_rows(rows).numpy()
-        if not observed.all():
-            told = f"rows without any observed value have no score: {int((~observed).sum()):,}, the first in row"
-            first = int(np.flatnonzero(~observed)[0])
-            warnings.warn(f"{told} {first} (counted from 0)", LatenteWarning, stacklevel=4)
-        return observed
-
-    def _in_units(self, encoded: NDArray[np.float64], rows: Rows) -> NDArray[np.float64]:
-        """Scores of encoded rows in the user's units."""
-        densities = self.generator_.likelihood.densities(rows.x)  # type: ignore[operator]
-        in_units: NDArray[np.float64] = encoded + self.codec_.log_jacobian(rows, densities).numpy()
-        return in_units
-
     def _mapped(self, X: Any, task: Callable[[Rows], Tensor]) -> Any:
-        data = self._read(X)
-        return like(X, self._given_back(task(self._encoded(data)), data.container))
-
-    def _given_back(self, x: Tensor, container: str | None = None, **how: Any) -> Any:
-        return self.codec_.decode(x.reshape(len(x), *self.codec_.shape), container, **how)
+        fitted = self._fitted
+        data = fitted.read(X)
+        return like(X, fitted.decode(task(fitted.encode(data, self.unknown)), data.container))
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -1003,50 +484,21 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         return tags
 
 
+def _with_defaults(constructor: F, **defaults: Any) -> F:
+    """A copy of a constructor in which some arguments have other defaults; its signature is explicit, as scikit-learn asks."""
+    assert isinstance(constructor, FunctionType)
+    code = constructor.__code__
+    names = code.co_varnames[1 : code.co_argcount]
+    values = tuple(defaults.get(name, value) for name, value in zip(names, constructor.__defaults__ or (), strict=True))
+    copied = FunctionType(code, constructor.__globals__, code.co_name, values, constructor.__closure__)
+    copied.__annotations__ = constructor.__annotations__
+    return copied  # type: ignore[return-value]
+
+
 class Autoencoder(VAE):
     """``VAE(recipe="autoencoder")``: a point for each row and no prior. See :class:`VAE` for everything else."""
 
-    def __init__(
-        self,
-        recipe: str | Recipe = "autoencoder",
-        latent_dim: int | str = "auto",
-        hidden: tuple[int, ...] | str = "auto",
-        likelihood: str | Choice = "auto",
-        max_epochs: int | str = "auto",
-        time_limit: float | None = None,
-        batch_size: int | str = "auto",
-        learning_rate: float | str = "auto",
-        early_stopping: bool = True,
-        validation_fraction: float = 0.1,
-        device: str = "auto",
-        precision: str = "auto",
-        random_state: Any = None,
-        verbose: int = 0,
-        kinds: Mapping[str, str] | None = None,
-        unknown: str = "error",
-        missing: Sequence[Any] | None = None,
-        effort: str = "balanced",
-    ) -> None:
-        super().__init__(
-            recipe,
-            latent_dim,
-            hidden,
-            likelihood,
-            max_epochs,
-            time_limit,
-            batch_size,
-            learning_rate,
-            early_stopping,
-            validation_fraction,
-            device,
-            precision,
-            random_state,
-            verbose,
-            kinds,
-            unknown,
-            missing,
-            effort,
-        )
+    __init__ = _with_defaults(VAE.__init__, recipe="autoencoder")
 
 
 def load(path: str | Path, parts: Iterable[type[Part]] = ()) -> VAE:
@@ -1062,16 +514,12 @@ def load(path: str | Path, parts: Iterable[type[Part]] = ()) -> VAE:
     """
     fitted = storage.load(path, parts)
     vae = _as_it_was(fitted, path)
-    vae.seed_, vae.recipe_, vae.history_ = vae.random_state, fitted.recipe, fitted.history
-    vae.codec_, vae.model_, vae.generator_ = fitted.codec, fitted.model, fitted.generator
-    vae.fitted_prior_, vae.calibration_ = fitted.fitted_prior, fitted.calibration
-    vae.notes_ = [*map(Message.from_json, fitted.figures.pop("notes", []))]
-    vae.figures_ = Figures(fitted.figures)
-    vae._name_features()
+    vae.fitted_ = fitted
+    fitted.settings = vae._settings(vae.random_state)
     return vae
 
 
-def _as_it_was(fitted: storage.Fitted, path: str | Path) -> VAE:
+def _as_it_was(fitted: Fitted, path: str | Path) -> VAE:
     """An estimator with the parameters of the one that was saved."""
     settings = dict(fitted.settings)
     by_model = "VAE" if fitted.model.has_rate else "Autoencoder"  # of files that do not say
@@ -1081,97 +529,10 @@ def _as_it_was(fitted: storage.Fitted, path: str | Path) -> VAE:
         seed = checked(fitted.settings.get("seed"), Count, "the seed")
         arguments = checked_arguments(cls, settings, "the estimator")
         vae = cls(**arguments, recipe=fitted.recipe, random_state=seed)
-        vae._check_parameters()
+        Parameters.of(vae)
     except (LatenteError, TypeError) as error:
         raise StorageError(f"{path} does not describe an estimator of this Latente: {error}") from error
     return vae
-
-
-def text_columns(kinds: Mapping[str, str] | None) -> list[str]:
-    """The columns that hold text by what is said of their kinds, even where most of it looks like numbers."""
-    return [name for name, kind in (kinds or {}).items() if kind in ("categorical", "identifier", "text")]
-
-
-def _few(rows: Rows) -> Rows:
-    """As many rows as may stay in memory."""
-    return rows.spread(min(MAX_ROWS_AT_HAND, max(1, MAX_VALUES_AT_HAND // rows.x[:1].numel())))
-
-
-def field_resolution(codec: Codec) -> Tensor:
-    """Smallest recorded step of each value of an encoded row, [F]."""
-    return torch.cat([torch.full((max(1, field.size),), field.resolution) for field in codec.fields])
-
-
-def _figures(outcome: Outcome, settings: Settings, latent_dim: int, n_train: int, n_held_out: int) -> dict[str, Any]:
-    """What was measured, plain values only; nats per row of encoded data."""
-    at = outcome.training.at
-    return {
-        "rows": n_train,
-        "held_out_rows": n_held_out,
-        "latent_dim": latent_dim,
-        "active_units": int(outcome.diagnosis.active.sum()),
-        "distortion": outcome.evaluated["held_out_distortion"],
-        "rate": outcome.evaluated["held_out_rate"],
-        "loss": outcome.evaluated["held_out_loss"],
-        "mutual_information": _or_none(outcome.diagnosis.information),
-        "gain_over_independent_columns": outcome.diagnosis.gain,
-        "probabilistic_pca": _or_none(outcome.linear),
-        "epochs": at.epoch,
-        "best_epoch": at.best_epoch,
-        "seconds": at.elapsed,
-        "finished": at.finished,
-        "device": settings.device,
-        "precision": settings.precision,
-        "batch_size": settings.batch_size,
-    }
-
-
-def _asked(given: Mapping[Any, Any], name: str) -> Any:
-    """What is asked of a column, whose name may have been a number."""
-    return next(wanted for key, wanted in given.items() if str(key) == name)
-
-
-def one_in(probability: float) -> str:
-    """How often something happens, for people.
-
-    >>> one_in(0.0004), one_in(0.68)
-    ('by the model one row in 2,500', 'by the model one row in 1.5')
-    """
-    rows = 1 / max(probability, 1e-300)
-    return f"by the model one row in {rows:,.0f}" if rows >= 10 else f"by the model one row in {rows:.2g}"
-
-
-def _or_none(value: float) -> float | None:
-    return value if math.isfinite(value) else None
-
-
-def _both(first: Observer, second: Observer | None) -> Observer:
-    def tell(training: Training) -> None:
-        first(training)
-        if second is not None:
-            second(training)
-
-    return tell
-
-
-def _whole(value: Any, least: int) -> bool:
-    return isinstance(value, (int, np.integer)) and not isinstance(value, bool) and int(value) >= least
-
-
-def _widths(value: Any) -> bool:
-    return isinstance(value, (tuple, list)) and all(_whole(width, 1) for width in value)
-
-
-def _positive(value: Any) -> bool:
-    return isinstance(value, Real) and not isinstance(value, bool) and 0 < float(value) < math.inf
-
-
-def _marks(value: Any) -> bool:
-    return isinstance(value, (list, tuple)) and all(isinstance(mark, (str, int, float)) for mark in value)
-
-
-def _share(value: Any) -> bool:
-    return isinstance(value, Real) and 0 <= float(value) < 1
 
 
 def _as_rows(X: Any, row_ndim: int) -> Any:

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Required, TypedDict
 
@@ -21,9 +20,10 @@ from torch import Tensor, nn
 
 from latente.blueprint import decided_by
 from latente.catalogue import Recipe
-from latente.data import Codec, codec_from_state
+from latente.data import codec_from_state
 from latente.errors import LatenteError, StorageError
 from latente.files import Count, checked, digest, fitting, read_tensors, write_tensors
+from latente.fitted import Fitted
 from latente.former_versions import UPDATES
 from latente.model.budget import Budget
 from latente.model.latent_model import LatentModel
@@ -34,8 +34,9 @@ from latente.model.priors import Prior
 from latente.rows import Rows
 from latente.seeding import seeded
 from latente.training.calibration import SHARES, Calibration
+from latente.training.stages import Figures
 from latente.version import __version__
-from latente.words import Message
+from latente.words import Message, stored
 
 KIND = "model"
 VERSION = 5
@@ -48,7 +49,7 @@ BUDGET = 2**24  # numbers that the smallest file may make, beside eight for each
 Plain = float | int | None
 
 
-class Figures(TypedDict, total=False):
+class Measured(TypedDict, total=False):
     """What was measured of a fit, as far as it is read again."""
 
     rows: Required[Annotated[int, msgspec.Meta(ge=1)]]
@@ -88,32 +89,6 @@ class Content(msgspec.Struct, forbid_unknown_fields=True):
     settings: dict[str, Any]
 
 
-@dataclass
-class Fitted:
-    """Everything that a fit leaves behind.
-
-    Attributes:
-        recipe: what was asked for.
-        codec: between the user's units and encoded rows.
-        model, fitted_prior: the trained parts, and the density fitted to the codes.
-        generator: what new rows are drawn from; ``model`` itself, where that is it.
-        calibration: what held-out rows say of it.
-        figures: what was measured, plain values only.
-        history: a record for each epoch.
-        settings: the estimator's parameters and the seed that was used, plain values only.
-    """
-
-    recipe: Recipe
-    codec: Codec
-    model: LatentModel
-    generator: LatentModel
-    fitted_prior: Prior
-    calibration: Calibration
-    figures: dict[str, Any]
-    history: list[dict[str, float]]
-    settings: dict[str, Any]
-
-
 def save(fitted: Fitted, path: str | Path) -> Path:
     """Write a model, whole or not at all.
 
@@ -128,7 +103,7 @@ def save(fitted: Fitted, path: str | Path) -> Path:
         "generator": None if fitted.generator is fitted.model else fitted.generator.config(),
         "law": fitted.fitted_prior.choice().to_json(),
         "codec": codec,
-        "figures": fitted.figures,
+        "figures": {**fitted.figures, "notes": [*map(stored, fitted.notes)]},
         "history": fitted.history,
         "settings": fitted.settings,
     }
@@ -166,7 +141,7 @@ def load(path: str | Path, parts: Iterable[type[Part]] = ()) -> Fitted:
 
 def _fitted(content: Content, tensors: dict[str, Tensor], own: tuple[type[Part], ...]) -> Fitted:
     """What a file holds, of which every value and tensor is checked before it is used."""
-    checked(content.figures, Figures, "the record of what was measured")
+    checked(content.figures, Measured, "the record of what was measured")
     strange = [name for name in tensors if name.partition(".")[0] not in PREFIXES]
     if strange:
         raise StorageError(f"there is no place for the tensor {strange[0]}")
@@ -183,7 +158,8 @@ def _fitted(content: Content, tensors: dict[str, Tensor], own: tuple[type[Part],
     prior: Prior = _filled("law", _of_kind(Prior, build(content.law, own)), tensors).bind(model)
     calibration = _calibration(_below("calibration", tensors), math.prod(codec.shape))
     plain = content.recipe, codec, model, generator, prior, calibration
-    return Fitted(*plain, content.figures, content.history, content.settings)
+    notes: list[str] = [*map(Message.from_json, content.figures.pop("notes", []))]
+    return Fitted(*plain, Figures(content.figures), content.history, content.settings, notes)
 
 
 def _model(

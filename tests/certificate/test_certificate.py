@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 import latente as lt
 from latente.certificate import Certificate, certify
 from latente.certificate.certificate import LINES
+from latente.fitting import rows_of_fit
 
 
 @pytest.fixture(scope="module")
@@ -76,7 +77,7 @@ def test_what_a_row_pays_for_its_code_adds_up(certificate: Certificate) -> None:
 
 def test_what_does_not_depend_on_the_law_stays_to_the_bit_with_another(fitted_table: lt.VAE, certificate: Certificate) -> None:
     other = copy.deepcopy(fitted_table)
-    other._at_hand = fitted_table._at_hand
+    other.fitted_.at_hand = fitted_table.fitted_.at_hand
     found = other.refit_prior("prior").certificate()
     changed = {name for name in LINES if found[name].to_dict() != certificate[name].to_dict()}
     assert changed <= {"completeness_law", "prior_mismatch", "copying", "nearer_to_training", "exact_copies"}
@@ -87,9 +88,9 @@ def test_what_does_not_depend_on_the_law_stays_to_the_bit_with_another(fitted_ta
 def test_few_held_out_rows_have_no_holes_and_no_lead(fitted_table: lt.VAE, certificate: Certificate) -> None:
     assert certificate["prior_holes"].reason == ("57 validation rows are too few; at least 100 are needed")
     assert certificate["information_beyond_pca"].low < certificate["information_beyond_pca"].high
-    assert fitted_table._at_hand is not None and fitted_table._at_hand[1] is not None
-    one = certify(fitted_table.model_, fitted_table.fitted_prior_, fitted_table.codec_.fields, fitted_table._at_hand[0],
-                  fitted_table._at_hand[1][:1], 0)  # fmt: skip
+    fitted, at_hand = fitted_table.fitted_, fitted_table.fitted_.at_hand
+    assert at_hand is not None and at_hand.held_out is not None
+    one = certify(fitted.model, fitted.fitted_prior, fitted.codec.fields, at_hand.train, at_hand.held_out[:1], 0)
     assert not one["information_beyond_pca"].known
     assert not {"holes", "no better than PCA", "keeps less than PCA"} & {verdict.name for verdict in one.verdicts}
 
@@ -159,10 +160,10 @@ def test_rows_of_the_fit_are_encoded_and_scored_once(
         calls.append(name)
         return method(*arguments)
 
-    for name in ("_encoded", "_scores"):
-        monkeypatch.setattr(fitted_table, name, partial(counted, name, getattr(fitted_table, name)))
-    learnt, others = fitted_table._learnt_and_others(table, None)
-    assert calls == ["_encoded", "_scores"]
+    monkeypatch.setattr(fitted_table.fitted_, "encode", partial(counted, "encode", fitted_table.fitted_.encode))
+    monkeypatch.setattr(rows_of_fit, "scores", partial(counted, "scores", rows_of_fit.scores))
+    learnt, others = rows_of_fit.learnt_and_others(fitted_table.fitted_, table, None)
+    assert calls == ["encode", "scores"]
     assert (len(learnt), len(others)) == (512, 57)
 
 

@@ -84,7 +84,8 @@ def test_of_a_degenerate_model(kind: str, damage: str, monkeypatch: pytest.Monke
     monkeypatch.setattr("latente.certificate.attribution.STEPS", 5)
     vae = copy.deepcopy(fitted(kind))
     DAMAGES[damage](vae)
-    train, held_out = fitted(kind)._at_hand
+    at_hand = fitted(kind).fitted_.at_hand
+    train, held_out = at_hand.train, at_hand.held_out
     with warnings.catch_warnings():
         warnings.simplefilter("error", RuntimeWarning)
         checked(certify(vae.model_, vae.fitted_prior_, vae.codec_.fields, train, held_out, 0))
@@ -94,7 +95,7 @@ def test_of_a_degenerate_model(kind: str, damage: str, monkeypatch: pytest.Monke
 @pytest.mark.parametrize("kind", KINDS)
 def test_of_rows_that_are_all_alike(kind: str, distinct: int) -> None:
     vae = fitted(kind)
-    rows = vae._at_hand[0].x[:distinct].repeat(60, *(1 for _ in vae.codec_.shape))
+    rows = vae.fitted_.at_hand.train.x[:distinct].repeat(60, *(1 for _ in vae.codec_.shape))
     with warnings.catch_warnings():
         warnings.simplefilter("error", RuntimeWarning)
         checked(certify(vae.model_, vae.fitted_prior_, vae.codec_.fields, Rows(rows), Rows(rows[:40]), 0))

@@ -233,7 +233,7 @@ def test_dates_of_both_orders_are_refused_with_the_row(tmp_path: Path) -> None:
 def test_a_later_file_is_read_in_the_notation_of_the_fit(tmp_path: Path) -> None:
     rows = [f"{k % 12 + 1:02d}/{k % 28 + 1:02d}/2021,{k},{'Yes' if k % 3 else 'no'}" for k in range(N)]
     vae = lt.VAE(max_epochs=1, random_state=0).fit(written(tmp_path, lines("d,x,y", *rows, "05/06/2021,1,YES")))
-    later = vae._read(written(tmp_path, lines("d,x,y", "02/03/2021,4,YES"), "later.csv"))
+    later = vae.fitted_.read(written(tmp_path, lines("d,x,y", "02/03/2021,4,YES"), "later.csv"))
     assert isinstance(later, Table) and column(later, "d") == [datetime.date(2021, 2, 3)] and column(later, "y") == ["Yes"]
     assert vae.transform(later).shape[0] == 1
     vae.save(tmp_path / "m.safetensors")
@@ -372,7 +372,7 @@ def test_a_file_without_missing_values_comes_back_as_it_was(tmp_path: Path, name
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", LatenteWarning)
         vae = lt.VAE(max_epochs=1, random_state=0).fit(path)
-        rows = vae._read(path)
+        rows = vae.fitted_.read(path)
         out = tmp_path / f"out{path.suffix}"
         Destination.of(str(out)).write(as_table(vae.impute(rows), vae.codec_.feature_names), vae, rows)
         assert out.read_bytes() == path.read_bytes()

@@ -283,7 +283,7 @@ def test_without_rows_it_is_said_that_nothing_was_measured(plain: tuple[lt.VAE, 
 def test_a_mixed_table_knows_its_population_without_rows(mixed: tuple[lt.VAE, pd.DataFrame], tmp_path: Path) -> None:
     vae, rows = mixed
     kept = Survey.of(lt.load(vae.save(tmp_path / "model.safetensors"))).population
-    counted = Survey.of(vae, vae.codec_.encode(vae._read(rows))).population
+    counted = Survey.of(vae, vae.codec_.encode(vae.fitted_.read(rows))).population
     for shares, others in zip(kept, counted, strict=True):
         assert shares.sum() == pytest.approx(1) and np.abs(shares - others).max() < 0.2
 

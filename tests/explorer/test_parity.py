@@ -275,4 +275,4 @@ def test_codes_are_those_of_python(answers: Answers) -> None:
 
 
 def lt_read(vae: Any, data: Any) -> Any:
-    return vae._read(data)
+    return vae.fitted_.read(data)

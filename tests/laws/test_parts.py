@@ -20,9 +20,12 @@ from latente.model.likelihoods import Likelihood
 from latente.model.objectives import FULL, Objective
 from latente.model.parts import PARTS, Choice, Part, build, choose, constructor_arguments, register
 from latente.model.penalties import Penalty
+from latente.model.posteriors import Posterior
+from latente.model.priors import Prior
 from latente.rows import Bins, Rows
 from latente.seeding import seeded
 from latente.training.ex_post import fit_prior, names_for
+from latente.training.schedules import LinearSchedule
 
 SHAPES = [(5,), (1, 8, 8), (3, 17, 19)]
 SIZES = {
@@ -78,6 +81,13 @@ def test_arguments_are_the_whole_configuration(name: str) -> None:
     again = build(Choice.from_json(json.loads(json.dumps(part.choice().to_json()))))
     assert {k: v.shape for k, v in again.state_dict().items()} == {k: v.shape for k, v in part.state_dict().items()}
     again.load_state_dict(part.state_dict())
+
+
+def test_every_part_is_of_a_kind_that_has_laws() -> None:
+    """Encoders and decoders, which have no base class, by their names."""
+    kinds = (Posterior, Prior, Likelihood, Objective, Penalty, Corruption, LinearSchedule)
+    others = [name for name, cls in PARTS.items() if not issubclass(cls, kinds)]
+    assert all(name.endswith(("-encoder", "-decoder")) for name in others), others
 
 
 def test_names_are_closed() -> None:
@@ -339,7 +349,7 @@ def test_numbers_take_no_levels() -> None:
         compose({"likelihood": choose("normal")}, shape=(2,), levels=(0, 3))
 
 
-@pytest.mark.parametrize("name", ["masking", "salt-and-pepper"])
+@pytest.mark.parametrize("name", [name for name in names(Corruption) if "share" in constructor_arguments(PARTS[name])])
 @pytest.mark.parametrize("holes", [True, False])
 def test_levels_that_are_corrupted_are_not_seen(name: str, holes: bool) -> None:
     rows = rows_of((3,), 400, holes)

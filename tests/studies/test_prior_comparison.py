@@ -59,7 +59,7 @@ def test_the_same_each_time_and_the_model_stays(vae: lt.VAE, found: PriorCompari
 @pytest.mark.parametrize("law", ["gaussian", "mixture", "prior", "nearest"])
 def test_another_law_is_kept_in_the_file(vae: lt.VAE, law: str, tmp_path: Path) -> None:
     other = copy.deepcopy(vae)
-    other._at_hand = vae._at_hand
+    other.fitted_.at_hand = vae.fitted_.at_hand
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", lt.LatenteWarning)
         assert other.refit_prior(law) is other
@@ -73,7 +73,7 @@ def test_another_law_is_kept_in_the_file(vae: lt.VAE, law: str, tmp_path: Path) 
 
 def test_the_old_names_work_with_a_warning(vae: lt.VAE) -> None:
     other = copy.deepcopy(vae)
-    other._at_hand = vae._at_hand
+    other.fitted_.at_hand = vae.fitted_.at_hand
     with pytest.warns(FutureWarning, match="refit_prior"):
         other.refit_law("gaussian")
     with pytest.warns(FutureWarning, match="fitted_prior_"):
@@ -97,7 +97,7 @@ def test_prior_means_the_models_own(table: NDArray[np.float64]) -> None:
 
 def test_the_certificate_goes_by_it(vae: lt.VAE) -> None:
     other = copy.deepcopy(vae)
-    other._at_hand = vae._at_hand
+    other.fitted_.at_hand = vae.fitted_.at_hand
     far = other.refit_prior("prior").certificate()
     assert far["completeness_law"].value == pytest.approx(far["completeness_prior"].value, abs=0.1)
     assert far["prior_mismatch"].value == pytest.approx(0, abs=1e-6)
@@ -106,7 +106,7 @@ def test_the_certificate_goes_by_it(vae: lt.VAE) -> None:
 
 def test_its_completeness_is_that_of_the_certificate(vae: lt.VAE, found: PriorComparison) -> None:
     other = copy.deepcopy(vae)
-    other._at_hand = vae._at_hand
+    other.fitted_.at_hand = vae.fitted_.at_hand
     for law in ("gaussian", "mixture"):
         assert other.refit_prior(law).certificate()["completeness_law"] == found[law].completeness
 
@@ -125,7 +125,7 @@ def test_whether_it_is_known_is_told_alike(table: NDArray[np.float64]) -> None:
 
 def test_what_stores_codes_says_so_until_it_is_replaced(vae: lt.VAE) -> None:
     other = copy.deepcopy(vae)
-    other._at_hand = vae._at_hand
+    other.fitted_.at_hand = vae.fitted_.at_hand
     with pytest.warns(lt.LatenteWarning, match="stores codes of training rows"):
         other.refit_prior("nearest")
     assert any("stores codes" in note for note in other.notes_)
@@ -141,7 +141,7 @@ def test_after_loading_it_asks_for_the_rows(vae: lt.VAE, table: NDArray[np.float
         loaded.refit_prior("mixture", train=table[:500, :8])
     loaded.refit_prior("gaussian", train=table[:, :8])
     again = copy.deepcopy(vae)
-    again._at_hand = vae._at_hand
+    again.fitted_.at_hand = vae.fitted_.at_hand
     np.testing.assert_allclose(loaded.fitted_prior_.means, again.refit_prior("gaussian").fitted_prior_.means, atol=1e-5)
     assert lt.compare_priors(loaded, ["gaussian"], train=table[:, :8]).priors[0].completeness.known
 

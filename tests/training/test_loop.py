@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 import textwrap
-import time
 import warnings
 from collections.abc import Mapping
 from dataclasses import replace
@@ -82,12 +81,11 @@ def test_early_stopping_keeps_the_best_epoch(table: NDArray[np.float64]) -> None
     assert longer.figures_["epochs"] == 20
 
 
-def test_time_limit_is_kept(table: NDArray[np.float64]) -> None:
-    start = time.monotonic()
+def test_time_limit_is_kept(table: NDArray[np.float64], clock: None) -> None:
     vae = lt.VAE(time_limit=1.0, early_stopping=False, random_state=0).fit(table)
-    assert time.monotonic() - start < 15
     assert vae.figures_["finished"] == "time limit"
-    assert vae.figures_["seconds"] < 3
+    assert 0.3 < vae.figures_["seconds"] < 1.2
+    assert sum(vae.figures_["time"].values()) < 1.5
 
 
 def test_a_run_in_sittings_ends_in_the_same_weights(table: NDArray[np.float64], tmp_path: Path) -> None:
@@ -183,17 +181,16 @@ def test_independent_columns_have_no_structure() -> None:
         lt.VAE(random_state=0).fit(noise)
 
 
-def test_collapse_is_mended_where_there_is_structure() -> None:
-    """A decoder that starts with a noise level far above the signal collapses; the remedies find the structure."""
+@pytest.mark.parametrize(("sigma", "epochs", "said"), [(1.5, 4, "this was corrected by"), (3.0, 10, "collapsed: ")])
+def test_collapse_is_mended_where_a_code_pays(sigma: float, epochs: int, said: str) -> None:
+    """With the variance of the noise below the largest eigenvalue of the covariance, 6, a code pays (Lucas et al. 2019)."""
     generator = np.random.default_rng(0)
     rows = generator.normal(size=(2500, 1)) @ np.ones((1, 6)) + 0.05 * generator.normal(size=(2500, 6))
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        vae = lt.VAE(hidden=(16,), latent_dim=1, likelihood=lt.choose("normal", sigma=3.0), random_state=0, max_epochs=10).fit(
-            rows
-        )
-    assert any("collapsed" in str(w.message) or "no structure" in str(w.message) for w in caught)
-    assert vae.notes_
+    likelihood = lt.choose("normal", sigma=sigma)
+    with pytest.warns(lt.LatenteWarning, match=said):
+        vae = lt.VAE(hidden=(16,), latent_dim=1, likelihood=likelihood, random_state=0, max_epochs=epochs).fit(rows)
+    assert (vae.figures_["rate"] > 0.3) == (vae.figures_["gain_over_independent_columns"] > 0.1) == (sigma < 6**0.5)
+    assert any(said in note for note in vae.notes_)
 
 
 def test_probabilistic_pca_is_named_where_it_does_as_well() -> None:

@@ -111,7 +111,7 @@ def measured(run: str, data: str, held_out: str, open_it: Callable[[], VAE]) -> 
 def swap(console: Console, run: str, data: str, held_out: str, prior: str, open_it: Callable[[], VAE]) -> None:
     """Fit another prior to the codes, print the changes, and write the model and its figures again."""
     vae = open_it()
-    rows = vae._read(data)
+    rows = vae.fitted_.read(data)
     before, was = vae.certificate(held_out or None, train=rows), vae.fitted_prior_.in_words
     vae.refit_prior(prior, train=rows)
     certificate = vae.certificate(held_out or None, train=rows)
@@ -162,9 +162,7 @@ def tell_priors(console: Console, run: str, data: str, held_out: str, open_it: C
 
     with console.hearing_warnings():
         found = compare_priors(open_it(), train=data, held_out=held_out or None)
-    console.table(
-        HEADER, found.lines(), title="Fitted priors, measured on held-out rows; rate and loss as if each were the model's prior"
-    )
+    console.table(HEADER, found.lines(), title="Fitted priors, by held-out rows; rate and loss as if each were the prior")
     for note in found.notes:
         console.remark(note)
     console.report(found.to_dict())

@@ -57,7 +57,7 @@ def compare(
     """
     chosen = asked(recipes)
     from latente.data import read
-    from latente.estimator import text_columns
+    from latente.parameters import text_columns
     from latente.report.study_pages import COMPARE, claim_study, write_comparison
     from latente.studies.comparison import compare as made
     from latente.words import language

@@ -194,8 +194,8 @@ def run(
 ) -> None:
     """Fit, write the run folder with what is wanted, and say what came of it."""
     from latente.data import read
-    from latente.estimator import text_columns
     from latente.folders import finish, hold
+    from latente.parameters import text_columns
     from latente.report.run_folder import CHECKPOINT, FILES, claim, metrics, missing_parts
 
     console.rest = f"latente info {folder}"

@@ -55,7 +55,7 @@ def impute(
     task = Task(run, out, Console(json, quiet), data=data, force=force, unknown=unknown, reading=reading)
     marks = [str(k + 1) for k in range(draws)] if draws else ["low", "high"] if intervals else []
     others = task.others(marks)
-    rows = task.vae._read(data)
+    rows = task.vae.fitted_.read(data)
     if draws:
         written = task.beside(others, task.vae.impute(rows, draws=draws, random_state=seed), rows)
         task.console.report({"out": written, "seed": seed})

@@ -40,7 +40,7 @@ def interpolate(
     from latente.report.report_data import taken
 
     task = Task(run, out, Console(json, quiet), data=data, force=force, unknown=unknown, reading=reading)
-    rows = task.vae._read(data)
+    rows = task.vae.fitted_.read(data)
     for name, number in (("A", a), ("B", b)):
         if number >= len(rows):
             raise Misused(f"{name} is {number}, and the rows of {data} are numbered from 0 to {len(rows) - 1}")

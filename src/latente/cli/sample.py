@@ -48,7 +48,7 @@ def sample(
       latente sample people --given sex=Female --given age=30..40 -o some.csv
     """
     from latente.cli.tasks import Task
-    from latente.estimator import one_in
+    from latente.tasks.conditions import one_in
 
     conditions(given or [])  # before anything is opened
     task = Task(run, out, Console(json, quiet), force=force)

@@ -32,7 +32,7 @@ def open_model(run: str, unknown: str | None = None, reading: Reading | None = N
     from latente.estimator import load
 
     vae = load(path)
-    vae.unknown, vae.reading_ = str(unknown or vae.unknown), reading or {}
+    vae.unknown, vae.fitted_.reading = str(unknown or vae.unknown), reading or {}
     if vae.codec_.kind == "table":  # what comes out goes to a file: no frame of a package that may not be installed here
         vae.codec_ = replace(vae.codec_, container="pyarrow")
     else:

@@ -54,7 +54,7 @@ def tradeoff(
     name, arguments = named(recipe)
     from latente.catalogue import recipe as find
     from latente.data import read
-    from latente.estimator import text_columns
+    from latente.parameters import text_columns
     from latente.report.study_pages import TRADEOFF, claim_study, write_tradeoff
     from latente.studies.tradeoff import HEADER
     from latente.studies.tradeoff import tradeoff as made

@@ -198,7 +198,7 @@ def digest(model: LatentModel) -> str:
 
 def rows_at_hand(vae: VAE) -> Rows | None:
     """The training rows that are still in memory; None for a loaded model."""
-    return vae._at_hand[0] if vae._at_hand else None
+    return vae.fitted_.at_hand.train if vae.fitted_.at_hand else None
 
 
 def _codes(vae: VAE, rows: Rows | None) -> tuple[Array, Array]:

@@ -24,6 +24,7 @@ from latente.model.priors import OwnPrior, Prior
 from latente.rows import CATEGORICAL, Rows, expanded, levels_of
 from latente.seeding import seeded
 from latente.training.diagnosis import active_units
+from latente.training.split import Split
 from latente.words import word
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ class ReportData:
     """
 
     def __init__(self, vae: VAE, data: Any, colours: Mapping[str, Sequence[Any] | Array] | None = None) -> None:
-        every = vae._read(data)
+        every = vae.fitted_.read(data)
         rows = np.random.default_rng(vae.seed_).permutation(len(every))[:DRAWN_ROWS]
         self.vae, self.total, self.numbers = vae, len(every), rows
         self.data = taken(every, rows)
@@ -74,7 +75,7 @@ class ReportData:
         """Rows of the estimator as columns by name, or as pictures ``[N, H, W]`` or ``[N, H, W, C]``."""
         codec: Any = self.vae.codec_
         if codec.kind == "table":
-            return columns_of(self.vae._read(result), self.names)
+            return columns_of(self.vae.fitted_.read(result), self.names)
         if isinstance(result, Images):
             return channels_last(result.pixels)
         return channels_last(to_channels_first(np.asarray(result), codec.layout))
@@ -188,7 +189,8 @@ class ReportData:
     @cached_property
     def _posteriors(self) -> tuple[CodeDistribution, CodeDistribution]:
         """q(z|x) of rows that give the density of the codes, and of other rows that define the limit of a hole."""
-        train, held_out = self.vae._at_hand or (self.encoded, None)
+        at_hand = self.vae.fitted_.at_hand or Split(self.encoded, None)
+        train, held_out = at_hand.train, at_hand.held_out
         if held_out is None:
             most = max(1, int(0.8 * len(train)))
             train, held_out = train[:most], train[most:] if most < len(train) else train

@@ -98,7 +98,7 @@ def write_parts(vae: VAE, data: Any, folder: Path) -> dict[str, Path]:
 
     Args:
         vae: the fitted estimator.
-        data: rows for its figures: the training data or similar rows, as for ``fit``, or a :class:`ReportData`; None draws none.
+        data: rows for its figures: the training data or similar rows, as for ``fit``, or :class:`ReportData`; None draws none.
         folder: the folder.
 
     Returns:

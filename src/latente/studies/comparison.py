@@ -24,7 +24,9 @@ from latente.certificate.verdicts import RANDOM_PLACES, Kind, Verdict, verdicts
 from latente.data import Codec, ImageCodec, frame, read
 from latente.data.sources import to_channels_first
 from latente.errors import DataError, ModelError, entry
-from latente.estimator import VAE, text_columns
+from latente.estimator import VAE
+from latente.fitting.prepare import Prepared
+from latente.parameters import Parameters, text_columns
 from latente.rows import Rows, levels_of
 from latente.seeding import seed_of, seeded
 from latente.studies.places import Places, aligned, emptiness
@@ -304,22 +306,19 @@ def free(name: str, taken: Collection[str]) -> str:
 
 def _dimensions(rows: Any, latent_dim: int | str, common: Mapping[str, Any]) -> int:
     """The number of dimensions; it is checked with the other parameters before training."""
-    vae = VAE(latent_dim=latent_dim, **common)
-    vae._check_parameters()
-    vae.seed_ = vae.random_state
-    codec, encoded = vae._encode_to_fit(rows)
-    train, held_out = vae._split(encoded)
-    if held_out is None:
+    prepared = Prepared.of(rows, Parameters.of(VAE(latent_dim=latent_dim, **common)), common["random_state"])
+    if prepared.split.held_out is None:
         raise DataError(f"models are compared on rows that are held out, and of {len(rows)} rows none can be: bring more")
-    return vae._blueprint(codec, train).latent_dim
+    return prepared.blueprint.latent_dim
 
 
 def _scene(models: Mapping[str, VAE], seed: int) -> Scene:
     """The same random codes and interpolations in all models."""
     first = next(iter(models.values()))
-    assert first._at_hand is not None
-    assert first._at_hand[1] is not None
-    train, held_out = first._at_hand[0].spread(ROWS), first._at_hand[1].spread(ROWS)
+    at_hand = first.fitted_.at_hand
+    assert at_hand is not None
+    assert at_hand.held_out is not None
+    train, held_out = at_hand.train.spread(ROWS), at_hand.held_out.spread(ROWS)
     codec, values = first.codec_, indicators(train, levels_of(first.codec_.fields))
     with seeded(seed, COMPARED):
         subjects = {name: Modelled(vae.model_, codec.fields, held_out) for name, vae in models.items()}

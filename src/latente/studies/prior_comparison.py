@@ -18,6 +18,7 @@ from latente.certificate.subjects import Modelled
 from latente.data import frame
 from latente.errors import ModelError, entry
 from latente.estimator import VAE
+from latente.fitting.rows_of_fit import learnt_and_others
 from latente.model.priors import Prior
 from latente.rows import Rows
 from latente.seeding import seeded
@@ -127,12 +128,12 @@ def compare_priors(
     unknown_priors = [name for name in priors or () if name not in known]
     if unknown_priors:
         raise ModelError(f"there is no prior of these codes called {unknown_priors[0]!r}; there are {', '.join(known)}")
-    learnt, others = vae._learnt_and_others(train, held_out)
+    learnt, others = learnt_and_others(vae.fitted_, train, held_out, vae.unknown)
     setup = _Setup.prepare(vae, learnt, others)
     found, notes = [], []
     for name in known if priors is None else priors:
         try:
-            found.append(setup.measured(name, vae._fit_prior(learnt, name)))
+            found.append(setup.measured(name, vae.fitted_.prior_of(learnt, name)))
         except ModelError as error:
             notes.append(Message("study.prior_failed", name=name, error=str(error)))
     unknown_c = [each.completeness.reason for each in found if not each.completeness.known]

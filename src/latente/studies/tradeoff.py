@@ -25,8 +25,10 @@ from latente.certificate.estimates import Array, Estimate, standard_error, unkno
 from latente.certificate.information import RateDistortion
 from latente.data import frame, read
 from latente.errors import DataError, ModelError, entry
-from latente.estimator import VAE, field_resolution, text_columns
+from latente.estimator import VAE
+from latente.fitting.prepare import Prepared
 from latente.model.likelihoods import LOG_SIGMA_FLOOR, Likelihood
+from latente.parameters import Parameters, text_columns
 from latente.rows import Rows
 from latente.seeding import seed_of, seeded
 from latente.studies.linear import ProbabilisticPCA
@@ -227,7 +229,7 @@ def tradeoff(
     fits, linear = [*found.values(), *at_chosen], setup.linear(sizes)
     about = {
         "recipe": setup.recipe.name, "rows": setup.count, "training_rows": len(setup.train),
-        "stopping_rows": len(setup.stop), "judged_rows": len(setup.judged), "seed": setup.vae.seed_,
+        "stopping_rows": len(setup.stop), "judged_rows": len(setup.judged), "seed": setup.seed,
         "seconds": time.perf_counter() - begin,
     }  # fmt: skip
     points = (*(fit.point for fit in fits), *linear, setup.reference())
@@ -264,13 +266,14 @@ class Setup:
     """Shared by all fits of a trade-off.
 
     Attributes:
-        vae: an unfitted estimator with the parameters. blueprint, settings: of a fit with the estimated size.
-        train, stop, judged: rows for training, for early stopping, and for evaluation (at most 5,000).
-        count: number of all rows.
+        seed: of all that is drawn. shows: whether progress is shown. blueprint, settings: of a fit with the estimated size.
+        train, stop, judged: rows to learn from, rows that say when to stop, rows to judge by, at most 5,000.
+        count: rows that were divided.
         resolution: smallest recorded step of each field, [F].
     """
 
-    vae: VAE
+    seed: int
+    shows: bool
     blueprint: Blueprint
     settings: Settings
     train: Rows
@@ -287,21 +290,19 @@ class Setup:
         """Read, encode and split the rows."""
         rows = read(data, texts=text_columns(parameters.get("kinds")))
         vae = VAE(recipe, **{"validation_fraction": held_out_share(len(rows), JUDGED_AND_STOPPED), **parameters})
-        vae._check_parameters()
-        vae.seed_ = seed_of(vae.random_state)
-        codec, encoded = vae._encode_to_fit(rows)
-        train, held_out = vae._split(encoded)
+        seed = seed_of(vae.random_state)
+        prepared = Prepared.of(rows, Parameters.of(vae), seed)
+        blueprint, train, held_out = prepared.blueprint, prepared.split.train, prepared.split.held_out
         if held_out is None or len(train) + len(held_out) < MIN_ROWS:
             few = f"{len(rows)} rows are too few, it takes {MIN_ROWS}"
             raise DataError(f"a trade-off needs held-out rows for its evaluation, and {few}")
-        blueprint = vae._blueprint(codec, train)
         if blueprint.recipe.objective.name != "elbo":
             raise ModelError(f"a trade-off varies beta, the weight of the KL; {blueprint.recipe.name!r} has none: use 'vae'")
         half = len(held_out) // 2
         stop, judged = held_out[:half], held_out[half:].spread(MAX_JUDGED)
         parts, count = (train, stop, judged), len(train) + len(held_out)
-        settings, resolution, notes = vae._settings(train, blueprint), field_resolution(codec), tuple(codec.notes)
-        return cls(vae, blueprint, settings, *parts, count, resolution, rows.container, notes, told)
+        settings, notes = prepared.settings(), tuple(prepared.codec.notes)
+        return cls(seed, vae.verbose > 0, blueprint, settings, *parts, count, prepared.resolution, rows.container, notes, told)
 
     @property
     def recipe(self) -> Recipe:
@@ -344,14 +345,14 @@ class Setup:
         blueprint = replace(self.blueprint, recipe=replace(self.recipe, objective=objective), latent_dim=d)
         settings, what = replace(self.settings, time_limit=clock.share()), f"d = {d}, beta = {beta:g}"
         self.told(what)
-        with progress_bar(self.vae.verbose > 0) as shown:
+        with progress_bar(self.shows) as shown:
             fit = Fit(blueprint, self.train, self.stop, self.resolution, settings, observer=shown)
             run = fit.plain(0, what)
         if fit.interrupted:
             raise KeyboardInterrupt
         model = run.learner.model
         active = float(active_units(model, self.train).sum())
-        with seeded(self.vae.seed_, JUDGED):
+        with seeded(self.seed, JUDGED):
             losses = RateDistortion.of(model, self.judged)
         return Fitted(_point(self.recipe.name, d, losses, beta, active_units=active, seconds=run.at.elapsed), losses)
 
@@ -363,7 +364,7 @@ class Setup:
     @cached_property
     def likelihood(self) -> Likelihood:
         """The likelihood of each model before training."""
-        with seeded(self.vae.seed_):
+        with seeded(self.seed):
             found = self.blueprint().model.likelihood
         assert isinstance(found, Likelihood)
         return found

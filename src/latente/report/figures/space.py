@@ -113,7 +113,7 @@ def code_line(codes: Array, column: Array, *, axis_names: tuple[str, str] = ("zâ
         order = np.argsort([codes[index == k].mean() for k in range(len(kinds))])
         column = np.argsort(order)[index].astype(float)
         panel.set_yticks(range(len(kinds)), [short(str(kinds[k]), 20) for k in order])
-    panel.scatter(codes, tables.spread(column.astype(float)), color=MADE, **style.dots(len(codes)))
+    panel.scatter(codes, tables.jittered(column.astype(float)), color=MADE, **style.dots(len(codes)))
     panel.margins(0.04)
     if not is_levels and len(distinct := tables.few(column, 6)):
         panel.set_yticks(distinct)

@@ -1,0 +1,144 @@
+"""What a fit leaves behind: the fitted prior, the calibration of scores, and what was measured."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import torch
+
+from latente.certificate import privacy
+from latente.certificate.certify import overfitting_of
+from latente.data import TableCodec
+from latente.fitted import Fitted, in_units, prior_of_codes
+from latente.fitting.prepare import Prepared
+from latente.model.latent_model import LatentModel
+from latente.rows import Rows
+from latente.seeding import seeded
+from latente.tasks import generation
+from latente.tasks.anomalies import field_surprise, log_likelihood
+from latente.tasks.completions import calibrate_intervals
+from latente.training.calibration import Calibration
+from latente.training.fit import Outcome
+from latente.training.loop import Settings, costs_of, evaluate
+from latente.training.split import Split
+from latente.training.stages import CALIBRATION, OVERFITTING, PRIOR, PRIVACY, Figures, Stages
+from latente.words import Message
+
+MAX_TO_CALIBRATE = 5000  # a p-value to 0.0002 is enough, and scoring a million rows would take longer than training
+
+
+def finished(
+    prepared: Prepared, outcome: Outcome, run: Settings, stages: Stages, shrinks: bool, settings: dict[str, Any]
+) -> Fitted:
+    """Everything that the fit leaves; what is found wrong is added to the outcome's warnings.
+
+    Args:
+        prepared, outcome: rows and trained models. run: settings of the training.
+        stages: of the fit. shrinks: whether unused dimensions of the code are dropped.
+        settings: what is stored of the estimator.
+    """
+    model, generator = outcome.model, outcome.generator or outcome.model
+    split, seed = prepared.split, prepared.plan.seed
+    if shrinks and bool(outcome.diagnosis.active.any()):
+        model.drop_units(torch.nonzero(outcome.diagnosis.active).squeeze(1))
+    with stages(PRIOR):
+        prior = prior_of_codes(model, split.train, seed)
+    with stages(CALIBRATION):
+        calibration, row_model_loss = _calibrated(prepared, outcome, generator)
+    parts = prepared.blueprint.recipe, prepared.codec, model, generator, prior, calibration
+    fitted = Fitted(*parts, Figures({}), outcome.training.at.history, settings, at_hand=split.at_hand())
+    with stages(OVERFITTING):
+        outcome.warnings += _overfitting(fitted, outcome)
+    fitted.figures = Figures(_figures(outcome, run, model.latent_dim, split), _pending(fitted))
+    fitted.figures |= {"row_law_loss": row_model_loss, "time": stages.seconds}
+    fitted.notes = [*prepared.codec.notes, *outcome.notes, *outcome.warnings, *_notes(fitted, split)]
+    return fitted
+
+
+def complete(fitted: Fitted) -> None:
+    """Compute now what is otherwise computed when it is first asked for."""
+    calibrate_intervals(fitted)
+    fitted.figures.complete()
+
+
+def _calibrated(prepared: Prepared, outcome: Outcome, generator: LatentModel) -> tuple[Calibration, float | None]:
+    """What usual scores are; the loss of the row model, where there is one."""
+    judged, seed = prepared.split.judged.spread(MAX_TO_CALIBRATE), prepared.plan.seed
+    with seeded(seed):
+        outcome.evaluated = evaluate(costs_of(outcome.model, outcome.training.learner.objective.K), judged)
+    encoded = log_likelihood(generator, judged, seed)
+    calibration = Calibration.of(in_units(prepared.codec, generator, encoded, judged), field_surprise(generator, judged))
+    return calibration, None if generator is outcome.model else -float(encoded.mean())
+
+
+def _overfitting(fitted: Fitted, outcome: Outcome) -> list[str]:
+    """What the certificate would say of that, of the same rows: two passes, which is next to nothing beside a fit."""
+    assert fitted.at_hand is not None
+    train, held_out = fitted.at_hand.train, fitted.at_hand.held_out
+    if held_out is None or outcome.without_code:
+        return []
+    found = overfitting_of(fitted.model, train, held_out, fitted.seed)
+    return [] if found is None else [found.message]
+
+
+def _pending(fitted: Fitted) -> dict[str, Any]:
+    return {} if fitted.unlearnt is None else {PRIVACY: lambda: _privacy(fitted)}
+
+
+def _privacy(fitted: Fitted) -> dict[str, float | None]:
+    """What new rows give away of those that were learnt from, of the rows at hand."""
+    assert fitted.at_hand is not None
+    assert fitted.unlearnt is not None
+    with fitted.stages(PRIVACY):
+        return _given_away(fitted, fitted.at_hand.train, fitted.unlearnt)
+
+
+def _given_away(fitted: Fitted, train: Rows, held_out: Rows) -> dict[str, float | None]:
+    generator, seed = fitted.generator, fitted.seed
+    prior = fitted.fitted_prior if generator.latent_dim else None
+    held_out = held_out.spread(privacy.M_OF_CODES if prior else privacy.M)
+    drawn = generation.sample(generator, prior, len(held_out), seed, True)[0]
+    as_given = fitted.rows(fitted.decode(drawn, possible=True))
+    some = train.spread(len(held_out))
+    scores = [log_likelihood(generator, rows, seed, privacy.CODES) for rows in (some, held_out)]
+    return privacy.privacy(fitted.codec.fields, train, held_out, as_given, (scores[0], scores[1]), seed)
+
+
+def _notes(fitted: Fitted, split: Split) -> list[str]:
+    notes: list[str] = []
+    if hasattr(fitted.model.posterior, "chosen") and isinstance(fitted.codec, TableCodec):
+        names = [fitted.codec.names[place] for place in np.flatnonzero(fitted.support())]
+        notes.append(Message("fit.chosen_columns", names=names))
+    if split.held_out is None:
+        notes.append(Message("fit.no_held_out"))
+    return notes
+
+
+def _figures(outcome: Outcome, settings: Settings, latent_dim: int, split: Split) -> dict[str, Any]:
+    """What was measured, plain values only; nats per row of encoded data."""
+    at, (rows, held_out) = outcome.training.at, split.counts
+    return {
+        "rows": rows,
+        "held_out_rows": held_out,
+        "latent_dim": latent_dim,
+        "active_units": int(outcome.diagnosis.active.sum()),
+        "distortion": outcome.evaluated["held_out_distortion"],
+        "rate": outcome.evaluated["held_out_rate"],
+        "loss": outcome.evaluated["held_out_loss"],
+        "mutual_information": _or_none(outcome.diagnosis.information),
+        "gain_over_independent_columns": outcome.diagnosis.gain,
+        "probabilistic_pca": _or_none(outcome.linear),
+        "epochs": at.epoch,
+        "best_epoch": at.best_epoch,
+        "seconds": at.elapsed,
+        "finished": at.finished,
+        "device": settings.device,
+        "precision": settings.precision,
+        "batch_size": settings.batch_size,
+    }
+
+
+def _or_none(value: float) -> float | None:
+    return value if math.isfinite(value) else None

@@ -1,0 +1,138 @@
+"""A fit: its stages one after the other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from latente.blueprint import Blueprint, row_model
+from latente.data import Table, suspicious
+from latente.fitted import Fitted
+from latente.fitting.finish import finished
+from latente.fitting.prepare import Prepared, read_to_fit
+from latente.parameters import Parameters
+from latente.rows import levels_of
+from latente.training.checkpoint import Checkpoints, identify
+from latente.training.fit import Fit, Outcome
+from latente.training.loop import Settings, Training
+from latente.training.progress import plan, progress_bar
+from latente.training.stages import CALIBRATION, PREPARING, PRIOR, READING, ROW_MODEL, TRAINING, Stages
+
+ROW_MODEL_STAGE = 100  # of a fit, behind all stages of its model
+
+Observer = Callable[[Training], None]
+
+
+class Checkpointing(NamedTuple):
+    """Where and how often a fit is written down; arguments of :meth:`latente.VAE.fit`."""
+
+    folder: str | Path | None
+    resume: bool
+    every: float
+    keep: bool
+
+    def of(self, prepared: Prepared, parameters: Parameters) -> Checkpoints | None:
+        """Of a fit, begun or taken up again; None where there is no folder."""
+        if self.folder is None:
+            return None
+        identity = parameters.identity(prepared.blueprint.recipe, prepared.plan.seed)
+        checkpoints = Checkpoints(self.folder, identify(prepared.split.train, identity), self.every)
+        if not self.resume:
+            checkpoints.clear()
+        checkpoints.begin()
+        return checkpoints
+
+
+class Learnt(NamedTuple):
+    """What a fit left, what a person must know of it, and how its checkpoints are removed."""
+
+    fitted: Fitted
+    warnings: list[str]
+    clean_up: Callable[[], None]
+
+
+def learn(
+    X: Any, parameters: Parameters, settings: dict[str, Any], checkpointing: Checkpointing, observer: Observer | None
+) -> Learnt:
+    """Read rows, train a model of them (and a row model beside it, where there is one), and measure what it does.
+
+    Args:
+        X: the rows. parameters: of the estimator; settings: the same, as they are stored, with the seed.
+        checkpointing: where the fit is written down. observer: called after each epoch.
+    """
+    seed, stages = settings["seed"], Stages(parameters.time_limit)
+    with stages(READING):
+        data = read_to_fit(X, parameters)
+        doubts = suspicious(data) if isinstance(data, Table) else []
+    with stages(PREPARING):
+        prepared = Prepared.of(data, parameters, seed)
+        run_settings = prepared.settings(stages.for_training())
+        checkpoints = checkpointing.of(prepared, parameters)
+    with progress_bar(parameters.verbose > 0) as shown:
+        stages.told = shown.stage
+        if parameters.verbose > 0:
+            shown.say(_announced(prepared, run_settings))
+        fit = _fit(prepared, run_settings, checkpoints, _both(shown, observer))
+        outcome = _trained(prepared, fit, stages)
+        outcome.warnings += doubts
+        shrinks = parameters.latent_dim == "auto"
+        fitted = finished(prepared, outcome, fit.settings, stages, shrinks, settings)
+    keeps = checkpoints is None or checkpointing.keep
+    return Learnt(fitted, outcome.warnings, (lambda: None) if keeps or checkpoints is None else checkpoints.clear)
+
+
+def _announced(prepared: Prepared, settings: Settings) -> str:
+    then = (*([ROW_MODEL] if row_model(prepared.blueprint) else []), PRIOR, CALIBRATION)
+    step = settings.batch_size * prepared.blueprint.multiply_adds()
+    return plan(len(prepared.split.train), settings, step, then)
+
+
+def _fit(prepared: Prepared, settings: Settings, checkpoints: Checkpoints | None, observer: Observer) -> Fit:
+    split, search = prepared.split, prepared.plan.search(prepared.work())
+    return Fit(
+        prepared.blueprint,
+        split.train,
+        split.held_out,
+        prepared.resolution,
+        settings,
+        checkpoints,
+        observer,
+        *search,
+        levels_of(prepared.codec.fields),
+    )
+
+
+def _trained(prepared: Prepared, fit: Fit, stages: Stages) -> Outcome:
+    """The model, and then a row model of its own for a mixed table; each has half of the time."""
+    own = row_model(prepared.blueprint)
+    if own is not None:
+        limit = fit.settings.time_limit
+        fit.settings = replace(fit.settings, time_limit=limit and limit / 2)
+    with stages(TRAINING):
+        outcome = fit.run()
+    if own is not None and not fit.interrupted:
+        with stages(ROW_MODEL):
+            _fit_row_model(prepared, fit, own, outcome)
+    return outcome
+
+
+def _fit_row_model(prepared: Prepared, fit: Fit, own: Blueprint, outcome: Outcome) -> None:
+    assert own.recipe.likelihood is not None
+    any_order = own.recipe.likelihood.arguments["any_order"]
+    settings = prepared.plan.of_row_model(fit.settings, prepared.work(own), fit.held_out is not None, any_order)
+    run = replace(fit, make=own, settings=settings).plain(ROW_MODEL_STAGE, "law of the rows")
+    outcome.generator = run.learner.model
+    outcome.training.at.elapsed += run.at.elapsed
+    if run.at.finished == "interrupted":
+        outcome.training.at.finished = run.at.finished
+
+
+def _both(first: Observer, second: Observer | None) -> Observer:
+    def tell(training: Training) -> None:
+        first(training)
+        if second is not None:
+            second(training)
+
+    return tell

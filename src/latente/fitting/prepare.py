@@ -1,0 +1,89 @@
+"""From the user's data and parameters to something to train."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from latente.blueprint import Blueprint, is_mixed_table
+from latente.data import Codec, Images, Table, fit_codec, read, refuse_outside
+from latente.errors import DataError, ModelError
+from latente.parameters import Parameters, text_columns
+from latente.rows import Rows, levels_of
+from latente.training.dimension import latent_dimension
+from latente.training.loop import Settings
+from latente.training.plan import Plan, Work
+from latente.training.split import Split
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """Rows, split and encoded, and the blueprint of the model that they are for.
+
+    Attributes:
+        codec: fitted to the rows.
+        split: the encoded rows.
+        blueprint: of the model.
+        plan: what was asked of the training.
+    """
+
+    codec: Codec
+    split: Split
+    blueprint: Blueprint
+    plan: Plan
+
+    @classmethod
+    def of(cls, data: Table | Images, parameters: Parameters, seed: int) -> Prepared:
+        """Encode and split the rows that were read, and choose the sizes of the model.
+
+        Raises:
+            DataError: the rows can't be learnt from. ModelError: the parameters do not go with them.
+        """
+        codec, rows = _encoded(data, parameters)
+        split = Split.of(rows, parameters.validation_fraction, seed)
+        return cls(codec, split, _blueprint(parameters, codec, split.train, seed), parameters.plan(seed))
+
+    def work(self, blueprint: Blueprint | None = None) -> Work:
+        """What the model (or another one of the same rows) has to do."""
+        blueprint, train = blueprint or self.blueprint, self.split.train
+        mixed = is_mixed_table(blueprint.fields)
+        return Work(len(train), mixed, blueprint.multiply_adds(), train.mask is not None)
+
+    def settings(self, time_limit: float | None = None) -> Settings:
+        """Of the training."""
+        return self.plan.settings(self.work(), time_limit)
+
+    @property
+    def resolution(self) -> Tensor:
+        """Smallest recorded step of each value of an encoded row, [F]."""
+        return torch.cat([torch.full((max(1, field.size),), field.resolution) for field in self.codec.fields])
+
+
+def read_to_fit(X: Any, parameters: Parameters) -> Table | Images:
+    """Rows to fit on, as they were read."""
+    return read(X, texts=text_columns(parameters.kinds), missing=parameters.missing or ())
+
+
+def _encoded(data: Table | Images, parameters: Parameters) -> tuple[Codec, Rows]:
+    """The codec of rows to fit on, scaled as the likelihood that is asked for needs it, and the encoded rows."""
+    recipe = parameters.chosen_recipe()
+    codec = fit_codec(data, parameters.kinds, as_recorded=recipe.support is not None)
+    rows = codec.encode(data)
+    if recipe.support and recipe.likelihood:
+        try:
+            refuse_outside(codec, rows, recipe.support, recipe.likelihood.name)
+        except DataError as error:
+            raise ModelError(str(error)) from error
+    return codec, rows
+
+
+def _blueprint(parameters: Parameters, codec: Codec, train: Rows, seed: int) -> Blueprint:
+    recipe, asked, size = parameters.chosen_recipe(), parameters.latent_dim, train.x[:1].numel()
+    if asked != "auto" and int(asked) > size:
+        raise ModelError(f"latent_dim={asked} is above the number of fields that vary, {size}: a code can't be wider")
+    d = latent_dimension(train, seed, levels_of(codec.fields)) if asked == "auto" else int(asked)
+    hidden = None if isinstance(parameters.hidden, str) else tuple(int(width) for width in parameters.hidden)
+    return Blueprint(recipe, codec.fields, len(train), d, hidden, train.mask is not None)

@@ -1,0 +1,134 @@
+"""The parameters of an estimator: their checks, and what follows from them before any data is seen."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from numbers import Real
+from typing import Any, Self
+
+import numpy as np
+
+from latente.catalogue import Recipe
+from latente.catalogue import recipe as find_recipe
+from latente.errors import ModelError
+from latente.model.parts import Choice, choose
+from latente.training import defaults
+from latente.training.plan import Plan
+
+
+@dataclass(frozen=True, kw_only=True)
+class Parameters:
+    """The parameters of :class:`latente.VAE`, checked.
+
+    Raises:
+        ModelError: one has a value that it can't have.
+    """
+
+    recipe: str | Recipe
+    latent_dim: int | str
+    hidden: tuple[int, ...] | str
+    likelihood: str | Choice
+    max_epochs: int | str
+    time_limit: float | None
+    batch_size: int | str
+    learning_rate: float | str
+    early_stopping: bool
+    validation_fraction: float
+    device: str
+    precision: str
+    random_state: Any
+    verbose: int
+    kinds: Mapping[str, str] | None
+    unknown: str
+    missing: Sequence[Any] | None
+    effort: str
+
+    @classmethod
+    def of(cls, estimator: Any) -> Self:
+        """Those of an estimator."""
+        return cls(**{field.name: getattr(estimator, field.name) for field in fields(cls)})
+
+    def __post_init__(self) -> None:
+        auto = {name: getattr(self, name) == "auto" for name in ("latent_dim", "hidden", "max_epochs", "batch_size")}
+        whole = "'auto' or a whole number from 1"
+        checks = {
+            "latent_dim": (auto["latent_dim"] or is_whole(self.latent_dim, 1), whole),
+            "hidden": (auto["hidden"] or _widths(self.hidden), "'auto' or a tuple of widths"),
+            "max_epochs": (auto["max_epochs"] or is_whole(self.max_epochs, 1), whole),
+            "batch_size": (auto["batch_size"] or is_whole(self.batch_size, 1), whole),
+            "learning_rate": (self.learning_rate == "auto" or _positive(self.learning_rate), "'auto' or a positive number"),
+            "time_limit": (self.time_limit is None or _positive(self.time_limit), "None or a positive number of seconds"),
+            "validation_fraction": (is_share(self.validation_fraction), "a share from 0 to below 1"),
+            "likelihood": (isinstance(self.likelihood, (str, Choice)), "'auto', the name of a likelihood, or a choice of one"),
+            "recipe": (isinstance(self.recipe, (str, Recipe)), "the name of a recipe, or a Recipe"),
+            "kinds": (self.kinds is None or isinstance(self.kinds, Mapping), "None or a mapping from columns to kinds"),
+            "unknown": (self.unknown in ("error", "missing"), "'error' or 'missing'"),
+            "missing": (self.missing is None or _marks(self.missing), "None or a list of texts and numbers"),
+            "effort": (self.effort in defaults.EFFORTS, "'quick', 'balanced' or 'best'"),
+            "precision": (self.precision in ("auto", "float32", "bfloat16"), "'auto', 'float32' or 'bfloat16'"),
+        }
+        for name, (good, wanted) in checks.items():
+            if not good:
+                raise ModelError(f"{name} is {getattr(self, name)!r}; it must be {wanted}")
+
+    def chosen_recipe(self) -> Recipe:
+        """The recipe, with the likelihood that was asked for."""
+        recipe = find_recipe(self.recipe) if isinstance(self.recipe, str) else self.recipe
+        if self.likelihood == "auto":
+            return recipe
+        return replace(recipe, likelihood=choose(self.likelihood) if isinstance(self.likelihood, str) else self.likelihood)
+
+    def plan(self, seed: int) -> Plan:
+        """What is asked of the training."""
+        return Plan(seed=seed, **{field.name: getattr(self, field.name) for field in fields(Plan) if field.name != "seed"})
+
+    def identity(self, recipe: Recipe, seed: int) -> dict[str, Any]:
+        """By what a checkpoint is told to be of this fit: parameters that change the result."""
+        told = {"recipe": recipe.to_json(), "likelihood": None, "verbose": None, "unknown": None, "random_state": seed}
+        return {**self._values(), **told}
+
+    def to_json(self, estimator: str, seed: int) -> dict[str, Any]:
+        """What a file stores: plain values only."""
+        return {
+            **self._values(),
+            "recipe": None,
+            "likelihood": None,
+            "random_state": None,
+            "seed": seed,
+            "estimator": estimator,
+            "kinds": None if self.kinds is None else dict(self.kinds),
+            "missing": None if self.missing is None else list(map(str, self.missing)),
+            "hidden": self.hidden if isinstance(self.hidden, str) else list(self.hidden),
+        }
+
+    def _values(self) -> dict[str, Any]:
+        return {field.name: getattr(self, field.name) for field in fields(self)}
+
+
+def text_columns(kinds: Mapping[str, str] | None) -> list[str]:
+    """The columns that hold text by what is said of their kinds, even where most of it looks like numbers."""
+    return [name for name, kind in (kinds or {}).items() if kind in ("categorical", "identifier", "text")]
+
+
+def is_whole(value: Any, least: int) -> bool:
+    """Whether this is a whole number, and not below ``least``."""
+    return isinstance(value, (int, np.integer)) and not isinstance(value, bool) and int(value) >= least
+
+
+def is_share(value: Any) -> bool:
+    """Whether this is a number from 0 to below 1."""
+    return isinstance(value, Real) and 0 <= float(value) < 1
+
+
+def _widths(value: Any) -> bool:
+    return isinstance(value, (tuple, list)) and all(is_whole(width, 1) for width in value)
+
+
+def _positive(value: Any) -> bool:
+    return isinstance(value, Real) and not isinstance(value, bool) and 0 < float(value) < math.inf
+
+
+def _marks(value: Any) -> bool:
+    return isinstance(value, (list, tuple)) and all(isinstance(mark, (str, int, float)) for mark in value)

@@ -1,0 +1,85 @@
+"""New rows in the user's units."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from latente.data import TableCodec
+from latente.errors import DataError, ModelError, warn
+from latente.fitted import Fitted
+from latente.model.latent_model import LatentModel
+from latente.model.priors import Prior
+from latente.parameters import is_whole
+from latente.tasks import generation
+from latente.tasks.conditions import sample_given
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is asked of new rows; arguments as of :meth:`latente.VAE.sample`.
+
+    Raises:
+        ModelError: it can't be asked for.
+    """
+
+    n: int
+    given: Mapping[str, Any] | None
+    holes: bool
+    identifiers: bool
+    law: str
+    noise: bool | None
+
+    def __post_init__(self) -> None:
+        if not is_whole(self.n, 1):
+            raise ModelError(f"sample(n) takes a whole number from 1, not {self.n!r}")
+        if self.law not in ("auto", "fitted", "prior"):
+            raise ModelError(f"sample(law=…) is 'auto', 'fitted' or 'prior', not {self.law!r}")
+        if self.given is not None and not isinstance(self.given, Mapping):
+            raise ModelError(f"given maps columns to what they are to hold, such as {{'age': (30, 40)}}; it is {self.given!r}")
+        if self.given and self.holes:
+            raise ModelError("rows that hold what is given are whole: ask for given or for holes")
+
+    def source(self, fitted: Fitted) -> tuple[LatentModel, Prior | None]:
+        """The model that rows are drawn from, and the density of its codes; None for its own prior."""
+        model = fitted.generator if self.law == "auto" else fitted.model
+        return model, None if self.law == "prior" or not model.latent_dim else fitted.fitted_prior
+
+
+def new_rows(fitted: Fitted, request: Request, seed: int) -> tuple[Any, dict[str, float]]:
+    """Rows in the user's units, and how probable the conditions are, where there are any.
+
+    Raises:
+        DataError: no row fulfils the conditions. ModelError: this can't be asked of pictures.
+    """
+    n, (model, prior) = request.n, request.source(fitted)
+    noise = not fitted.codec.fields[0].shape if request.noise is None else request.noise
+    how: dict[str, Any] = {"possible": True, **({"names_from": _names_from(fitted, seed)} if request.identifiers else {})}
+    if request.given:
+        x, probable = sample_given(fitted, model, prior, n, seed, request.given)
+        return fitted.decode(x, **how), probable
+    if not request.holes:
+        return fitted.decode(generation.sample(model, prior, n, seed, noise)[0], **how), {}
+    if not isinstance(fitted.codec, TableCodec):
+        raise ModelError("only rows of a table are drawn with holes, and these are pictures")
+    missing = torch.tensor([field.missing for field in fitted.codec.fields])
+    x, mask = generation.sample(model, prior, n, seed, noise, missing)
+    return fitted.decode(x, mask=None if mask is None else fitted.codec.with_holes(mask, seed), **how), {}
+
+
+def _names_from(fitted: Fitted, seed: int) -> int:
+    """The seed of new names for rows; columns that can't have any are told."""
+    codec = fitted.codec
+    if not isinstance(codec, TableCodec):
+        raise ModelError("identifiers are columns of a table, and these are pictures")
+    columns = zip(codec.names, codec.kinds, codec.identifiers, strict=True)
+    left = [repr(name) for name, kind, shape in columns if kind in ("identifier", "text") and shape is None]
+    told = f"columns that are left empty, for they are free text, or names without a shape to go by: {', '.join(left)}"
+    if left and not any(codec.identifiers):
+        raise DataError(f"{told}; without identifiers=True (--identifiers) nothing is asked of them")
+    if left:
+        warn(told)
+    return seed

@@ -1,0 +1,65 @@
+"""Scores of rows in the user's units: of whole rows, of their columns, and beside those of rows that were held out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from latente.data import TableCodec, seen_rows
+from latente.errors import ModelError, warn
+from latente.fitted import Fitted
+from latente.rows import Rows
+from latente.tasks.anomalies import IMPORTANCE_SAMPLES, blame, field_surprise, log_likelihood, log_likelihood_parts
+
+SAME_SCORE = 1e-6  # two computations of one row's score differ by less
+
+Scores = NDArray[np.float64]
+
+
+def scores(fitted: Fitted, rows: Rows, importance_samples: int = IMPORTANCE_SAMPLES) -> Scores:
+    """Scores [N]; NaN for rows without any observed value, with a warning that counts them."""
+    found = fitted.in_units(log_likelihood(fitted.generator, rows, fitted.seed, importance_samples), rows)
+    return np.where(_scored(rows), found, np.nan)
+
+
+def parts(fitted: Fitted, rows: Rows, importance_samples: int = IMPORTANCE_SAMPLES) -> dict[str, Scores]:
+    """What each column, and the code, has of a row's score, by name."""
+    if not isinstance(fitted.codec, TableCodec):
+        raise ModelError("score_parts is for columns of a table, and these are pictures")
+    model = fitted.generator
+    found = log_likelihood_parts(model, rows, fitted.seed, importance_samples)
+    found[~_scored(rows)] = np.nan
+    densities = model.likelihood.densities(rows.x)  # type: ignore[operator]
+    found[:, :-1] += fitted.codec.log_jacobians(rows, densities).numpy()
+    names = [field.name for field in fitted.codec.fields] + ["(code)"] * bool(model.noise_size)
+    return dict(zip(names, found.T, strict=False))
+
+
+def anomalies(fitted: Fitted, rows: Rows) -> dict[str, Any]:
+    """The columns of :meth:`latente.VAE.anomalies`."""
+    found = scores(fitted, rows)
+    p_values = fitted.calibration.p_values(found)
+    columns: dict[str, Any] = {"score": found, "anomaly": fitted.offset - found, "p_value": p_values}
+    if not fitted.codec.fields[0].shape:
+        names = tuple(field.name for field in fitted.codec.fields)
+        told = blame(field_surprise(fitted.generator, rows), fitted.calibration.surprise, names)
+        columns["fields"] = [fields if p == p else "" for fields, p in zip(told, p_values.tolist(), strict=True)]
+    return columns
+
+
+def unusual(margin: Scores, offset: float) -> NDArray[np.bool_]:
+    """Which rows are below the threshold, by their scores minus the offset."""
+    least = -SAME_SCORE * max(1.0, abs(offset))  # the offset is a row's score, which is rounded otherwise elsewhere
+    below: NDArray[np.bool_] = margin < least
+    return below
+
+
+def _scored(rows: Rows) -> NDArray[np.bool_]:
+    """Which rows have a score, bool [N]: those with an observed value. Others are counted in a warning."""
+    observed: NDArray[np.bool_] = seen_rows(rows).numpy()
+    if not observed.all():
+        told = f"rows without any observed value have no score: {int((~observed).sum()):,}, the first in row"
+        warn(f"{told} {int(np.flatnonzero(~observed)[0])} (counted from 0)")
+    return observed

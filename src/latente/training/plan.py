@@ -1,0 +1,106 @@
+"""The settings of a fit: what was asked for, and for whatever says "auto" what the data and the machine decide."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+from latente.training import defaults
+from latente.training.loop import Settings
+
+
+class Search(NamedTuple):
+    """How many trials and starts are compared, and how many times as many epochs another run has."""
+
+    trials: int = 1
+    starts: int = 1
+    longer: float = 1.0
+
+
+class Work(NamedTuple):
+    """What of rows and model decides how long training takes.
+
+    Attributes:
+        n: rows to learn from.
+        mixed: whether the columns of their table are mixed.
+        multiply_adds: of one row's forward pass.
+        missing: whether values are missing.
+    """
+
+    n: int
+    mixed: bool
+    multiply_adds: int
+    missing: bool = False
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What was asked of the training; names and values are those of :class:`latente.VAE`."""
+
+    effort: str
+    max_epochs: int | str
+    time_limit: float | None
+    batch_size: int | str
+    learning_rate: float | str
+    early_stopping: bool
+    device: str
+    precision: str
+    seed: int
+
+    def settings(self, work: Work, time_limit: float | None) -> Settings:
+        """Of the model's training, which may take ``time_limit`` seconds."""
+        batch, pace = self.batch(work), defaults.pace(self.effort, work.n, work.mixed)
+        epochs: int | None = None if self.max_epochs == "auto" else int(self.max_epochs)
+        if epochs is None and self.time_limit is None:
+            epochs = round(pace.share * defaults.epochs(work.n, batch))
+        settings = Settings(
+            epochs=epochs,
+            batch_size=batch,
+            learning_rate=pace.rate if self.learning_rate == "auto" else float(self.learning_rate),
+            patience=Settings.patience if self.early_stopping else None,
+            time_limit=time_limit,
+            device=defaults.device(self.device),
+            seed=self.seed,
+        )
+        return self._sized(settings, work, pace.batches)
+
+    def of_row_model(self, settings: Settings, work: Work, stops: bool, any_order: float) -> Settings:
+        """Of a row model beside a model with these settings.
+
+        Args:
+            stops: whether held-out rows tell when to stop.
+            any_order: share of the steps in which columns come in any order.
+        """
+        batch, pace = self.batch(work), defaults.row_model_pace(work.n)
+        epochs = defaults.row_model_epochs(work.n, batch, stops, any_order)
+        epochs = math.ceil(defaults.effort(self.effort).mixed_steps * epochs)
+        epochs = epochs if self.max_epochs == "auto" else min(epochs, int(self.max_epochs))
+        patience = settings.patience and defaults.ROW_MODEL_PATIENCE
+        settings = replace(settings, batch_size=batch, epochs=epochs, learning_rate=pace.rate, patience=patience)
+        return self._sized(settings, work, pace.batches)
+
+    def search(self, work: Work) -> Search:
+        """What is compared."""
+        asked = defaults.effort(self.effort)
+        if not asked.compares:
+            return Search()
+        chosen = self.max_epochs != "auto" or self.time_limit is not None
+        longer = asked.longer and not (chosen or work.missing or work.mixed)
+        batch = self.batch(work)
+        return Search(
+            defaults.trials(work.mixed),
+            defaults.starts(work.n, chosen, work.missing),
+            defaults.times_as_long(work.n, batch, batch * work.multiply_adds) if longer else 1.0,
+        )
+
+    def batch(self, work: Work) -> int:
+        """Rows of a batch."""
+        return defaults.batch_size(work.n, work.mixed) if self.batch_size == "auto" else int(self.batch_size)
+
+    def _sized(self, settings: Settings, work: Work, batches: int) -> Settings:
+        """With as many batches in one as pay, and what follows from the size of a step."""
+        batch = settings.batch_size * (batches if self.batch_size == "auto" else 1)
+        step = batch * work.multiply_adds
+        precision = defaults.precision(self.precision, settings.device, step)
+        return replace(settings, batch_size=batch, precision=precision, threads=defaults.threads(step))

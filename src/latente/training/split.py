@@ -1,0 +1,69 @@
+"""Which rows of a fit are learnt from and which are held out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+
+from latente.data import seen_rows
+from latente.errors import DataError
+from latente.rows import Rows
+from latente.seeding import seeded
+
+MIN_ROWS = 2
+MIN_TO_HOLD_OUT = 5
+MAX_ROWS_AT_HAND = 10_000  # of each kind, that stay in memory after a fit for its certificate
+MAX_VALUES_AT_HAND = 20_000_000
+HELD_OUT = 1_000_003  # keeps the draw of held-out rows apart from all other draws of a seed
+
+
+@dataclass(frozen=True)
+class Split:
+    """The rows of a fit in two parts.
+
+    Attributes:
+        train: rows to learn from.
+        held_out: rows to judge by; None where there are none.
+    """
+
+    train: Rows
+    held_out: Rows | None
+
+    @classmethod
+    def of(cls, rows: Rows, fraction: float, seed: int) -> Split:
+        """Hold out a share of the rows, drawn at random; rows without any observed value are in neither part.
+
+        Raises:
+            DataError: there are too few rows.
+        """
+        seen = torch.nonzero(seen_rows(rows)).squeeze(1)
+        if len(seen) < MIN_ROWS:
+            raise DataError(
+                f"a model can't be fitted on n_samples={len(seen)} row(s) with values; it needs at least {MIN_ROWS}"
+            )
+        held = 0
+        if fraction and len(seen) >= MIN_TO_HOLD_OUT:
+            held = min(len(seen) - MIN_ROWS, max(1, round(fraction * len(seen))))
+        with seeded(seed, HELD_OUT):
+            order = seen[torch.randperm(len(seen))]
+        chosen = torch.sort(order[held:]).values
+        return cls(rows if len(chosen) == len(rows) else rows[chosen], rows[order[:held]] if held else None)
+
+    @property
+    def counts(self) -> tuple[int, int]:
+        """Rows of each part."""
+        return len(self.train), 0 if self.held_out is None else len(self.held_out)
+
+    @property
+    def judged(self) -> Rows:
+        """The held-out rows; the training rows where there are none."""
+        return self.train if self.held_out is None else self.held_out
+
+    def at_hand(self) -> Split:
+        """As many rows of each part as may stay in memory."""
+        return Split(_few(self.train), None if self.held_out is None else _few(self.held_out))
+
+
+def _few(rows: Rows) -> Rows:
+    return rows.spread(min(MAX_ROWS_AT_HAND, max(1, MAX_VALUES_AT_HAND // rows.x[:1].numel())))
