@@ -20,7 +20,7 @@ from latente import storage
 from latente.catalogue import Recipe
 from latente.certificate import Certificate, certify
 from latente.data import Codec, Images, Table, frame, like
-from latente.errors import DataError, LatenteError, ModelError, StorageError, warn
+from latente.errors import DataError, LatenteError, ModelError, StorageError, renamed, warn
 from latente.files import Count, checked
 from latente.fitted import Fitted
 from latente.fitting.finish import complete
@@ -104,7 +104,7 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         latent_dim_: dimensions of the code. history_: a record for each epoch, nats per row. figures_: what was measured;
             its "time" has the seconds of each stage of the fit, and its "privacy" is measured when it is first asked for.
         model_, fitted_prior_, codec_, recipe_: the fitted parts. generator_: what new rows are drawn from, and rows are scored
-            and completed by: ``model_`` itself, or for a mixed table a law of its own. notes_: sentences on data and fit.
+            and completed by: ``model_`` itself, or for a mixed table a row model. notes_: sentences on data and fit.
         given_: after ``sample(given=…)``, how probable that is by the model, and the effective sample size behind the rows.
         fields_: what each column was taken for, and why. offset_: score below which :meth:`predict` says -1.
 
@@ -278,6 +278,7 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
     def _completed(self, X: Any, data: Table | Images, x: Tensor, possible: bool) -> Any:
         return like(X, self._fitted.decode(x, data.container, seen=data, possible=possible))
 
+    @renamed(law="prior")
     def sample(
         self,
         n: int = 1,
@@ -285,7 +286,7 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         given: Mapping[str, Any] | None = None,
         holes: bool = False,
         identifiers: bool = False,
-        law: str = "auto",
+        prior: str = "auto",
         noise: bool | None = None,
         random_state: Any = None,
     ) -> Any:
@@ -302,15 +303,15 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
             identifiers: give each row a name that nobody had in the columns that name rows, where these have a shape: a running
                 number goes on, so does the number in a text ("A-0017"), UUIDs and hexadecimal digits are drawn. Otherwise such
                 columns are empty, as those of free text always are.
-            law: "fitted" draws codes from ``fitted_prior_``, "prior" from the model's own prior. "auto" is
-                "fitted", but for a mixed table the law that its rows have of their own (``generator_``).
+            prior: "fitted" samples codes from ``fitted_prior_``, "prior" from the model's own prior. "auto" is "fitted", but
+                for a mixed table the row model (``generator_``), which has no code.
             noise: draw each field from its distribution (rows of a table: the default) or take its mean (pictures).
             random_state: a seed; by default that of the fit.
 
         What new rows give away of those that were learnt from: ``figures_["privacy"]``.
         """
         fitted = self._fitted
-        request = Request(n, given, holes, identifiers, law, noise)
+        request = Request(n, given, holes, identifiers, prior, noise)
         self.given_: dict[str, float] = {}
         rows, self.given_ = new_rows(fitted, request, self._seed(random_state))
         return rows

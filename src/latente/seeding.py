@@ -1,4 +1,4 @@
-"""One seed, one result: draws that depend on the numbers given and on nothing that ran before, and that leave no trace."""
+"""Reproducible random numbers, which depend only on seeds and do not affect the state of torch's generators outside."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ import torch
 
 from latente.errors import ModelError
 
-# torch's generator is one per process. Whoever draws holds it, so that two fits in two threads do not mix their draws.
+# torch has one generator for each process. It is locked while it is used, so that fits in two threads do not interfere.
 _GENERATOR = threading.RLock()
 
 
 def mixed(*numbers: int) -> int:
-    """A 63-bit seed from several numbers, of which every bit of every number counts."""
+    """A 63-bit seed from several numbers that depends on each bit of each number."""
     return int(np.random.SeedSequence(numbers).generate_state(1, np.uint64)[0] >> np.uint64(1))
 
 
 def number_of(name: str) -> int:
-    """A number that stands for a name, the same in every process: what is named draws apart from all else of a seed."""
+    """A number for a name, the same in every process, which gives random numbers of its own."""
     return zlib.crc32(name.encode())
 
 
 @contextmanager
 def seeded(*numbers: int, device: torch.device | str = "cpu") -> Iterator[None]:
-    """Inside, torch's generator starts from these numbers; outside, it is as if nothing had been drawn."""
+    """A context in which torch's generator starts from these numbers; its state is restored at the end."""
     cuda = torch.device(device).type == "cuda"
     with _GENERATOR, torch.random.fork_rng([torch.cuda.current_device()] if cuda else [], enabled=True):
         reseed(*numbers, device=device)
@@ -37,7 +37,7 @@ def seeded(*numbers: int, device: torch.device | str = "cpu") -> Iterator[None]:
 
 
 def reseed(*numbers: int, device: torch.device | str = "cpu") -> None:
-    """Start torch's generator of ``device`` again from these numbers; only within :func:`seeded`."""
+    """Restart torch's generator of ``device`` from these numbers; only within :func:`seeded`."""
     torch.default_generator.manual_seed(mixed(*numbers))
     kind = torch.device(device).type
     if kind == "cuda":
@@ -47,7 +47,7 @@ def reseed(*numbers: int, device: torch.device | str = "cpu") -> None:
 
 
 def seed_of(random_state: Any) -> int:
-    """A seed from what scikit-learn calls a random state: a number, a ``RandomState``, or ``None`` for a fresh one."""
+    """A seed from a random state as in scikit-learn: a number, a ``RandomState``, or ``None`` for a random seed."""
     if random_state is None:
         return int(np.random.SeedSequence().generate_state(1)[0])
     if isinstance(random_state, (int, np.integer)) and random_state >= 0:

@@ -1,4 +1,4 @@
-"""How many threads a computation runs on."""
+"""The number of threads of a computation."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import torch
 
 @contextmanager
 def on_threads(number: int | None) -> Iterator[None]:
-    """Run on so many threads (None leaves torch's number); afterwards it is as it was."""
+    """A context with this number of threads (None: torch's own); the former number is restored at the end."""
     before = torch.get_num_threads()
     torch.set_num_threads(number or before)
     try:

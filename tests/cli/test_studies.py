@@ -59,7 +59,7 @@ def foreign(folder):
         (("compare", "DATA", "--time-limit", "0"), 2, "is not a positive number"),
         (("tradeoff", "DATA", "--dims", "1,9"), 2, "a code has from 1 to 4 dimensions"),
         (("tradeoff", "DATA", "--betas", "1,-2"), 2, "is not a positive number"),
-        (("tradeoff", "DATA", "--recipe", "autoencoder"), 2, "has none: take 'vae'"),
+        (("tradeoff", "DATA", "--recipe", "autoencoder"), 2, "has none: use 'vae'"),
         (("tradeoff", "DATA", "-o", "FOREIGN"), 1, "nothing in it is touched"),
         (("tradeoff", "ONE"), 1, "n_samples=1"),
         (("tradeoff", "nowhere.csv"), 1, "there is no file"),
@@ -96,7 +96,7 @@ def test_the_report_is_written_anew_with_another_law(latente, table_csv, table_r
     before = {path.name: path.read_bytes() for path in (run / "report.html", run / "figures/latent_map.png")}
     assert latente("certify", run, table_csv, "--prior", "nearest", "-q").code == 0
     report = (run / "report.html").read_text()
-    assert '<html lang="es">' in report and "guarda códigos de filas" in report
+    assert '<html lang="es">' in report and "guarda códigos de datos" in report
     assert before["latent_map.png"] != (run / "figures/latent_map.png").read_bytes()
     assert any("stores codes" in note for note in json.loads((run / "metrics.json").read_text())["notes"])
 

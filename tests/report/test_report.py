@@ -155,7 +155,7 @@ def titles_of(panels):
 
 def test_holes_are_not_told_by_few_rows_and_their_share_is_that_of_the_certificate(fitted_table, table):
     few = ReportData(fitted_table, table)
-    assert few.holes(few.laws["prior"]) is None
+    assert few.holes(few.priors["prior"]) is None
     assert titles_of(scenes.posterior_against_priors(few)) == ["prior N(0, I)", "fitted prior"]
     vae = lt.VAE(max_epochs=12, validation_fraction=0.2, random_state=0).fit(table)
     certificate = vae.certificate()

@@ -128,5 +128,5 @@ def _codes(model: LatentModel, law: Prior | None, n: int) -> Tensor:
         return law.sample(n).float()
     p = model.p()
     if p is None:
-        raise ModelError("an autoencoder has no prior to draw codes from: draw them from the fitted one (law='fitted')")
+        raise ModelError("an autoencoder has no prior to draw codes from: draw them from the fitted one (prior='fitted')")
     return p.sample((n,)).float()

@@ -30,14 +30,14 @@ class Request:
     given: Mapping[str, Any] | None
     holes: bool
     identifiers: bool
-    law: str
+    prior: str
     noise: bool | None
 
     def __post_init__(self) -> None:
         if not is_whole(self.n, 1):
             raise ModelError(f"sample(n) takes a whole number from 1, not {self.n!r}")
-        if self.law not in ("auto", "fitted", "prior"):
-            raise ModelError(f"sample(law=…) is 'auto', 'fitted' or 'prior', not {self.law!r}")
+        if self.prior not in ("auto", "fitted", "prior"):
+            raise ModelError(f"sample(prior=…) is 'auto', 'fitted' or 'prior', not {self.prior!r}")
         if self.given is not None and not isinstance(self.given, Mapping):
             raise ModelError(f"given maps columns to what they are to hold, such as {{'age': (30, 40)}}; it is {self.given!r}")
         if self.given and self.holes:
@@ -45,8 +45,8 @@ class Request:
 
     def source(self, fitted: Fitted) -> tuple[LatentModel, Prior | None]:
         """The model that rows are drawn from, and the density of its codes; None for its own prior."""
-        model = fitted.generator if self.law == "auto" else fitted.model
-        return model, None if self.law == "prior" or not model.latent_dim else fitted.fitted_prior
+        model = fitted.generator if self.prior == "auto" else fitted.model
+        return model, None if self.prior == "prior" or not model.latent_dim else fitted.fitted_prior
 
 
 def new_rows(fitted: Fitted, request: Request, seed: int) -> tuple[Any, dict[str, float]]:
