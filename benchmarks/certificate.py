@@ -26,7 +26,7 @@ import latente as lt
 from benchmarks.common import Figure, options, report, show
 from benchmarks.data import mixed, path
 from latente.certificate import Certificate
-from latente.certificate.certify import Stage, copied
+from latente.certificate.certify import Setting, copied
 from latente.certificate.verdicts import verdicts
 from latente.data import Codec, fit_codec, read
 from latente.model.latent_model import LatentModel
@@ -198,12 +198,12 @@ def stored(names: tuple[str, ...], jitter: float = 0.02) -> list[Figure]:
         third = len(every) // 3
         numbers = torch.tensor([field.kind != CATEGORICAL for field in codec.fields]).expand(every.x[:1].numel())
         with seeded(0):
-            stage = Stage(every[:third], every[third : 2 * third], codec.fields)
-            copies = stage.train.x[torch.randint(len(stage.train), (third,))].flatten(1)
+            setting = Setting(every[:third], every[third : 2 * third], codec.fields)
+            copies = setting.train.x[torch.randint(len(setting.train), (third,))].flatten(1)
             quartiles = torch.quantile(copies, torch.tensor([0.25, 0.75]), 0)  # a value that repeats in half of the rows stays
             copies = copies + jitter * (quartiles[1] - quartiles[0]) * numbers * torch.randn_like(copies)
-            of_copies = copied(stage, stage.features_of(copies))
-            of_others = copied(stage, stage.phi(every[2 * third :]))
+            of_copies = copied(setting, setting.features_of(copies))
+            of_others = copied(setting, setting.phi(every[2 * third :]))
         told, honest = verdicts(of_copies), verdicts(of_others)
         named, accused = named + ("copies rows" in [v.name for v in told]), accused + bool(honest)
         figures = [of[key].value for of in (of_copies, of_others) for key in ("copying", "nearer_to_training")]
@@ -235,10 +235,10 @@ def real_as_model(rows: Any, seed: int) -> float:
     codec, every = encoded(rows, seed)
     third = len(every) // 3
     with seeded(seed):
-        stage = Stage(every[:third], every[third : 2 * third], codec.fields)
-        emitted = stage.phi(every[2 * third :])
-        fake = stage.against(lambda: emitted[torch.randperm(len(emitted)).numpy()])
-    return (fake.value - stage.scale.null.value) / stage.scale.contrast
+        setting = Setting(every[:third], every[third : 2 * third], codec.fields)
+        emitted = setting.phi(every[2 * third :])
+        fake = setting.against(lambda: emitted[torch.randperm(len(emitted)).numpy()])
+    return (fake.value - setting.scale.null.value) / setting.scale.contrast
 
 
 class Tiled:
@@ -301,12 +301,12 @@ def tiled(latent_dim: int, seed: int) -> tuple[float, float]:
     codec, every = encoded(pd.DataFrame(x), seed)
     held_out = round(HELD_OUT * len(x))
     with seeded(seed):
-        stage = Stage(every[held_out:], every[:held_out], codec.fields)
+        setting = Setting(every[held_out:], every[:held_out], codec.fields)
         order = np.random.default_rng(seed).permutation(len(x))
         subject = Tiled(every.x, torch.from_numpy(cluster[order]), latent_dim)
-        codes = subject.codes(stage.train)
+        codes = subject.codes(setting.train)
         moments = Euclidean(codes.shape[1]).moments(codes)
-        return stage.completeness(subject, moments.draw, "completeness")[1].value, stage.continuity(
+        return setting.completeness(subject, moments.draw, "completeness")[1].value, setting.continuity(
             subject, moments, "continuity"
         ).value
 

@@ -32,7 +32,7 @@ import { readFileSync } from "node:fs";
 const model = openPack(new Uint8Array(readFileSync("PACK"))).models[0];
 const times = [];
 for (let i = 0; i < 300; i++) {
-  const z = model.sample("law", Math.random);
+  const z = model.sample("fitted", Math.random);
   const before = performance.now();
   model.decode(z);
   times.push(performance.now() - before);

@@ -89,12 +89,12 @@ def measured(rows: Any, seed: int, whole: bool, **how: Any) -> dict[str, Any]:
 def _used(vae: lt.VAE, rows: Any, folder: Path, taken: dict[str, float]) -> None:
     """Everything after the fit."""
     from latente.report.report import write_report
-    from latente.report.shown import Shown
+    from latente.report.report_data import ReportData
 
     with clocked(taken, "certificate"):
         certificate = vae.certificate()
     with clocked(taken, "report"):
-        write_report(vae, Shown(vae, rows), folder / "report.html", run=folder, certificate=certificate, source="rows")
+        write_report(vae, ReportData(vae, rows), folder / "report.html", run=folder, certificate=certificate, source="rows")
     with clocked(taken, "save"):
         vae.save(folder / "model.safetensors")
     with clocked(taken, "load"):

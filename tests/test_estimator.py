@@ -203,7 +203,7 @@ def test_samples_have_the_moments_of_the_data(table: NDArray[np.float64]) -> Non
     assert np.abs(drawn.std(0) / scale - 1).mean() < 0.3
     assert np.abs(np.corrcoef(drawn.T) - np.corrcoef(table.T)).mean() < 0.12
     assert not np.array_equal(drawn, vae.sample(4000, random_state=2))
-    assert vae.sample(7, law="prior").shape == (7, 30)
+    assert vae.sample(7, prior="prior").shape == (7, 30)
 
 
 def test_interpolation_ends_at_both_rows(fitted_table: lt.VAE, table: NDArray[np.float64]) -> None:

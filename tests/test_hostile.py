@@ -135,7 +135,7 @@ def test_a_part_in_another_one_s_place_fits_or_is_refused(place: str, folder: Pa
         path = altered(folder / "numbers-vae.model", tmp_path / "model.safetensors", in_place(name, place))
         with contextlib.suppress(lt.LatenteError):
             vae = lt.load(path)
-            for result in (vae.transform(rows), vae.score_samples(rows), vae.sample(1), vae.sample(1, law="prior")):
+            for result in (vae.transform(rows), vae.score_samples(rows), vae.sample(1), vae.sample(1, prior="prior")):
                 assert len(result)
 
 

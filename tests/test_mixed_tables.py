@@ -267,10 +267,10 @@ def test_new_rows_keep_what_columns_have_to_do_with_each_other(vae: lt.VAE) -> N
 
 @pytest.mark.parametrize("law", ["auto", "fitted"])
 def test_rows_given_some_of_their_columns(vae: lt.VAE, law: str) -> None:
-    drawn = vae.sample(60, given={"kind": ["bee", "cat"], "size": (9.0, None)}, law=law)
+    drawn = vae.sample(60, given={"kind": ["bee", "cat"], "size": (9.0, None)}, prior=law)
     assert len(column(drawn, "size")) == 60
     assert set(column(drawn, "kind")) <= {"bee", "cat"} and min(column(drawn, "size")) >= 9.0
-    votes = column(vae.sample(100, given={"vote": "yes"}, law=law), "kind")
+    votes = column(vae.sample(100, given={"vote": "yes"}, prior=law), "kind")
     assert votes.count("cat") > 80
 
 

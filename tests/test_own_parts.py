@@ -64,7 +64,7 @@ def test_they_train_certify_save_load_and_explore(table: NDArray[np.float64], tm
     assert bool(vae.model_.prior.log_sigma.any()), "the prior is learned with the rest"
     certificate = vae.certificate()
     assert certificate["rate"].known and certificate["mutual_information"].known and certificate["continuity"].known
-    assert vae.sample(3, law="prior").shape == vae.interpolate(rows[0], rows[1], 3).shape == (3, 8)
+    assert vae.sample(3, prior="prior").shape == vae.interpolate(rows[0], rows[1], 3).shape == (3, 8)
     assert lt.compare_priors(vae, ["prior", "gaussian"])["prior"].density.known
     assert lt.explore(vae) is not None
     path = vae.save(tmp_path / "own.safetensors")

@@ -1,7 +1,7 @@
-"""Every published model as a choice of parts, a few lines each, with its reference.
+"""The published models, each as a choice of parts with its reference.
 
-A recipe leaves open what the data decides (networks and their sizes, the likelihood) and never looks at the name of another
-part.
+A recipe does not set what depends on the data (networks and their sizes, the likelihood), and does not depend on the names of
+other parts.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from latente.model.parts import Choice, choose, part_class
 
 @dataclass(frozen=True)
 class Recipe:
-    """A model as a choice of parts. ``None`` leaves a part to the data.
+    """A model as a choice of parts. ``None`` chooses a part from the data.
 
     Attributes:
-        name: what it is called, here and in a file.
+        name: its name, also in files.
         summary: one sentence.
         reference: the paper.
-        least_squares: numbers have one noise level, and not one for each column.
+        least_squares: all numeric fields have the same noise level.
         recorded: whether a step may be recorded once and repeated; not where it does something else each time.
     """
 
@@ -88,7 +88,7 @@ PUBLISHED: dict[str, Maker] = {}
 
 
 def published(base: Recipe, summary: str, reference: str) -> Callable[[Callable[..., dict[str, Any]]], Maker]:
-    """Enter a recipe: a function from its arguments to the parts that differ from ``base``, named after it."""
+    """Register a recipe: a function, with the name of the recipe, from its arguments to the parts that differ from ``base``."""
 
     def enter(changes: Callable[..., dict[str, Any]]) -> Maker:
         name = changes.__name__.replace("_", "-")
@@ -108,17 +108,17 @@ def autoencoder() -> dict[str, Any]:
     return {}
 
 
-@published(AUTOENCODER, "an autoencoder that sees corrupted rows and must give back the clean ones", "Vincent et al. 2008")
+@published(AUTOENCODER, "an autoencoder that reconstructs clean rows from corrupted ones", "Vincent et al. 2008")
 def denoising(corruption: str = "gaussian-noise", **arguments: Any) -> dict[str, Any]:
     return {"corruption": choose(corruption, **arguments)}
 
 
-@published(AUTOENCODER, "an autoencoder of which few units say something of each row", "Ng 2011; Makhzani and Frey 2014")
+@published(AUTOENCODER, "an autoencoder with few active units for each row", "Ng 2011; Makhzani and Frey 2014")
 def sparse(weight: float = 1.0, penalty: str = "l1-sparsity", **arguments: Any) -> dict[str, Any]:
     return {"penalties": (choose(penalty, weight=weight, **arguments),)}
 
 
-@published(AUTOENCODER, "an autoencoder whose code changes little when the row changes little", "Rifai et al. 2011")
+@published(AUTOENCODER, "an autoencoder with a penalty on the Jacobian of the encoder", "Rifai et al. 2011")
 def contractive(weight: float = 0.1) -> dict[str, Any]:
     return {"penalties": (choose("contraction", weight=weight),)}
 
@@ -128,17 +128,17 @@ def vae() -> dict[str, Any]:
     return {}
 
 
-@published(VAE, "a VAE whose rate costs beta times as much: fewer, more separate units", "Higgins et al. 2017")
+@published(VAE, "a VAE whose KL has the weight beta: fewer, more independent units", "Higgins et al. 2017")
 def beta_vae(beta: float = 4.0) -> dict[str, Any]:
     return {"objective": choose("elbo", beta=beta)}
 
 
-@published(VAE, "a VAE held at a rate of C nats, which grows while it trains", "Burgess et al. 2018")
+@published(VAE, "a VAE whose KL is held at C nats; C increases during training", "Burgess et al. 2018")
 def capacity_vae(gamma: float = 10.0, capacity: float = 25.0) -> dict[str, Any]:
     return {"objective": choose("capacity", gamma=gamma, capacity=capacity)}
 
 
-@published(VAE, "a VAE with one noise level for all fields, learned: beta needs no tuning", "Rybkin et al. 2021")
+@published(VAE, "a VAE with one learned noise level for all fields, so that beta needs no tuning", "Rybkin et al. 2021")
 def sigma_vae() -> dict[str, Any]:
     return {"likelihood": choose("normal", sigma="shared")}
 
@@ -149,7 +149,7 @@ def iwae(samples: int = 5) -> dict[str, Any]:
 
 
 @published(
-    VAE, "an IWAE for rows with holes: the bound is that of what was seen, and 20 draws tighten it", "Mattei and Frellsen 2019"
+    VAE, "an IWAE for rows with missing values: a bound of the observed values with 20 draws", "Mattei and Frellsen 2019"
 )
 def miwae(samples: int = 20) -> dict[str, Any]:
     return {"objective": choose("importance-weighted", samples=samples)}
@@ -164,12 +164,12 @@ def hi_vae(components: int = 10) -> dict[str, Any]:
     return {"likelihood": choose("heterogeneous"), "prior": choose("normal-mixture", components=components)}
 
 
-@published(VAE, "a VAE whose prior is a mixture of the posteriors of learned rows", "Tomczak and Welling 2018")
+@published(VAE, "a VAE whose prior is a mixture of the posteriors of learned pseudo-inputs", "Tomczak and Welling 2018")
 def vamp_vae(components: int = 100) -> dict[str, Any]:
     return {"prior": choose("vamp", components=components)}
 
 
-@published(VAE, "a VAE whose prior is a normalising flow, learned with the rest", "Dinh et al. 2017; Chen et al. 2017")
+@published(VAE, "a VAE whose prior is a normalising flow", "Dinh et al. 2017; Chen et al. 2017")
 def flow_prior_vae(layers: int = 6) -> dict[str, Any]:
     return {"prior": choose("flow", layers=layers)}
 
@@ -194,12 +194,12 @@ def beta_tcvae(beta: float = 6.0, alpha: float = 1.0, gamma: float = 1.0) -> dic
     return {"objective": choose("total-correlation", alpha=alpha, beta=beta, gamma=gamma)}
 
 
-@published(VAE, "a VAE whose dimensions a critic tries to tell from independent ones", "Kim and Mnih 2018")
+@published(VAE, "a VAE whose total correlation is estimated by a critic", "Kim and Mnih 2018")
 def factor_vae(gamma: float = 10.0) -> dict[str, Any]:
     return {"penalties": (choose("critic-total-correlation", gamma=gamma),)}
 
 
-@published(AUTOENCODER, "an autoencoder whose codes together are drawn to N(0, I)", "Tolstikhin et al. 2018")
+@published(AUTOENCODER, "an autoencoder whose aggregated codes are regularised towards N(0, I)", "Tolstikhin et al. 2018")
 def wae(weight: float = 100.0) -> dict[str, Any]:
     return {"prior": choose("standard-normal"), "penalties": (choose("mmd", weight=weight),)}
 
@@ -214,7 +214,7 @@ def vq_vae(entries: int = 64, size: int = 2, commitment: float = 0.25) -> dict[s
     return {"posterior": choose("vq", entries=entries, size=size, commitment=commitment), "prior": choose("uniform-grid")}
 
 
-@published(AUTOENCODER, "chooses the columns from which all others are rebuilt best", "Abid et al. 2019")
+@published(AUTOENCODER, "chooses the columns from which all others are reconstructed best", "Abid et al. 2019")
 def concrete_autoencoder(warm: float = 10.0, cold: float = 0.1) -> dict[str, Any]:
     identity = choose("mlp-encoder", hidden=[], masked=False, dropout=0.0, linear=False)
     return {"encoder": identity, "posterior": choose("concrete-selector", warm=warm, cold=cold)}
@@ -249,7 +249,7 @@ def recipes() -> Recipes:
 
 
 def recipe(name: str, **arguments: Any) -> Recipe:
-    """A published model, with other arguments than its paper's.
+    """Look up a published model, optionally with other arguments than in its paper.
 
     >>> recipe("beta-vae", beta=2.0).objective
     Choice(name='elbo', arguments={'beta': 2.0})

@@ -1,17 +1,19 @@
-"""What can go wrong, in words that say what is wrong, where, and what to do.
+"""Errors: each message states what is wrong, where, and what to do.
 
-Every error that Latente raises on purpose is a :class:`LatenteError`. Those that are about a value which was handed in are
-also a :class:`ValueError`, so that code which knows nothing of Latente (scikit-learn's, say) understands them too.
+All errors of Latente are a :class:`LatenteError`. Those about an argument are also a :class:`ValueError`, so that other
+libraries, such as scikit-learn, can handle them.
 """
 
 from __future__ import annotations
 
+import functools
 import sys
 import warnings
-from collections.abc import Mapping
-from typing import TypeVar
+from collections.abc import Callable, Mapping
+from typing import ParamSpec, TypeVar
 
 Thing = TypeVar("Thing")
+Arguments = ParamSpec("Arguments")
 
 
 class LatenteError(Exception):
@@ -23,7 +25,7 @@ class DataError(LatenteError, ValueError):
 
 
 class ModelError(LatenteError, ValueError):
-    """Parts, recipe or settings that can't go together, or that do not exist."""
+    """Parts, recipes or settings that do not exist or can't be combined."""
 
 
 class StorageError(LatenteError, ValueError):
@@ -31,11 +33,27 @@ class StorageError(LatenteError, ValueError):
 
 
 class TrainingError(LatenteError, RuntimeError):
-    """Training could not go on: it diverged in spite of every remedy."""
+    """Training diverged in spite of all remedies."""
 
 
 class LatenteWarning(UserWarning):
-    """Something that went well enough to go on, and that a person should know."""
+    """A problem that does not stop the work, but that the user should know."""
+
+
+def renamed(**names: str) -> Callable[[Callable[Arguments, Thing]], Callable[Arguments, Thing]]:
+    """Accept former names of keyword arguments (``former="new"``) for one version, with a FutureWarning."""
+
+    def decorated(function: Callable[Arguments, Thing]) -> Callable[Arguments, Thing]:
+        @functools.wraps(function)
+        def called(*args: Arguments.args, **kwargs: Arguments.kwargs) -> Thing:
+            for former in kwargs.keys() & names.keys():
+                warnings.warn(f"the argument {former!r} is now {names[former]!r}", FutureWarning, stacklevel=2)
+                kwargs[names[former]] = kwargs.pop(former)
+            return function(*args, **kwargs)
+
+        return called
+
+    return decorated
 
 
 def warn(message: str) -> None:
@@ -47,10 +65,10 @@ def warn(message: str) -> None:
 
 
 def entry(things: Mapping[str, Thing], name: str, what: str) -> Thing:
-    """One of several things by its name; ``what`` is what one of them is.
+    """Look up a thing by its name; ``what`` is the word for it in the message.
 
     Raises:
-        KeyError: there is none of that name; it says which there are.
+        KeyError: there is none of that name; the message lists the names.
 
     >>> entry({"vae": 1, "iwae": 2}, "vea", "model")
     Traceback (most recent call last):

@@ -20,7 +20,7 @@ from latente import storage
 from latente.catalogue import Recipe
 from latente.certificate import Certificate, certify
 from latente.data import Codec, Images, Table, frame, like
-from latente.errors import DataError, LatenteError, ModelError, StorageError, warn
+from latente.errors import DataError, LatenteError, ModelError, StorageError, renamed, warn
 from latente.files import Count, checked
 from latente.fitted import Fitted
 from latente.fitting.finish import complete
@@ -310,6 +310,7 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
     def _completed(self, X: Any, data: Table | Images, x: Tensor, possible: bool) -> Any:
         return like(X, self._fitted.decode(x, data.container, seen=data, possible=possible))
 
+    @renamed(law="prior")
     def sample(
         self,
         n: int = 1,
@@ -318,7 +319,7 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         context: Any = None,
         holes: bool = False,
         identifiers: bool = False,
-        law: str = "auto",
+        prior: str = "auto",
         noise: bool | None = None,
         random_state: Any = None,
     ) -> Any:
@@ -333,13 +334,13 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
                 the model do not go together are an error; those that hardly do, a warning.
             context: of a model that was fitted with one, what the rows are conditioned on: a mapping (``{"label": "a"}``) or a
                 frame, for all rows or one for each. It must be given: the contexts of the fit are not stored. Codes are then
-                drawn from the model's own prior given the context, unless ``law`` says otherwise: the fitted one is of all
+                drawn from the model's own prior given the context, unless ``prior`` says otherwise: the fitted one is of all
                 contexts together. With ``given``, one context is for all rows.
             holes: leave values out as often, and in such rows, as in the training data; otherwise rows are whole.
             identifiers: give each row a name that nobody had in the columns that name rows, where these have a shape: a running
                 number goes on, so does the number in a text ("A-0017"), UUIDs and hexadecimal digits are drawn. Otherwise such
                 columns are empty, as those of free text always are.
-            law: "fitted" draws codes from ``fitted_prior_``, "prior" from the model's own prior. "auto" is
+            prior: "fitted" draws codes from ``fitted_prior_``, "prior" from the model's own prior. "auto" is
                 "fitted", unless a separate row model draws rows (``row_model_``).
             noise: draw each field from its distribution (rows of a table: the default) or take its mean (pictures).
             random_state: a seed; by default that of the fit.
@@ -347,7 +348,7 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         What new rows give away of those that were learnt from: ``figures_["privacy"]``.
         """
         fitted = self._fitted
-        request = Request(n, given, holes, identifiers, law, noise, context)
+        request = Request(n, given, holes, identifiers, prior, noise, context)
         self.given_: dict[str, float] = {}
         rows, self.given_ = new_rows(fitted, request, self._seed(random_state))
         return rows

@@ -1,9 +1,8 @@
-"""Files that are whole or not there, and that can't run code.
+"""Files that are written atomically and contain no code.
 
-What Latente writes is a safetensors file: tensors by name, and in its metadata one JSON text and a digest of everything.
-Reading checks all of it before anything is believed: the digest, the types and ranges of the values (:func:`checked`), and
-names, shapes and types of tensors (:func:`fitting`). A digest is no signature: it detects damage, and not somebody who writes
-other numbers and a new digest.
+A file of Latente is a safetensors file: tensors by name, with JSON and a digest of everything in its metadata. On reading, the
+digest, the types and ranges of values (:func:`checked`), and the names, shapes and types of tensors (:func:`fitting`) are
+checked. The digest detects damage, but not deliberate changes, because it is not a signature.
 """
 
 from __future__ import annotations
@@ -39,14 +38,14 @@ Count = Annotated[int, msgspec.Meta(ge=0)]
 
 
 def write_atomically(path: str | Path, write: Callable[[BinaryIO], object]) -> Path:
-    """Write beside, flush to disc, rename: whoever looks sees the old file or the new one, never half of one.
+    """Write a temporary file, flush it to disc and rename it, so that other processes see the old or the new file.
 
     A file that exists keeps its mode and, where that is permitted, its owner; a new one follows the umask. A symbolic link is
     followed: it stays, and the file that it points to is replaced.
 
     Args:
-        path: where to; missing folders are made.
-        write: is given the open binary file.
+        path: of the file; missing folders are created.
+        write: called with the open binary file.
 
     Raises:
         StorageError: the disc is full, the folder is read-only, the path is a folder, a device or a pipe, ...
@@ -58,7 +57,7 @@ def write_atomically(path: str | Path, write: Callable[[BinaryIO], object]) -> P
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         target = Path(os.path.realpath(path))
-        private = os.path.lexists(target)  # nobody reads what comes before it has the mode of what was there
+        private = os.path.lexists(target)  # not readable by others until it has the mode of the old file
         beside = target.with_name(f".{target.name}.{secrets.token_hex(4)}")
         with open(beside, "xb", opener=partial(os.open, mode=0o600 if private else 0o666)) as file:
             write(file)
@@ -75,10 +74,10 @@ def write_atomically(path: str | Path, write: Callable[[BinaryIO], object]) -> P
 
 
 def replace(file: Path, path: Path) -> None:
-    """Move a file to a place, where it gets the mode and the owner of what was there; links are followed.
+    """Move a file to a path, with the mode and the owner of the file that it replaces; links are followed.
 
     Raises:
-        StorageError: what is there is neither a file nor a link to one.
+        StorageError: the path is neither a file nor a link to one.
         OSError: it can't be moved.
     """
     target = Path(os.path.realpath(path))
@@ -105,7 +104,7 @@ def keep_access(earlier: os.stat_result, path: Path) -> None:
 
 
 def sync_folder(folder: Path) -> None:
-    """Flush to disc which files a folder holds."""
+    """Flush the entries of a folder to disc."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -114,7 +113,7 @@ def sync_folder(folder: Path) -> None:
 
 
 def write_text(path: str | Path, text: str) -> Path:
-    """A text file, UTF-8, whole or not there."""
+    """Write a UTF-8 text file atomically."""
     return write_atomically(path, lambda file: file.write(text.encode()))
 
 
@@ -122,9 +121,9 @@ def write_tensors(path: str | Path, kind: str, version: int, values: Mapping[str
     """Tensors and plain values in one file.
 
     Args:
-        path: where to.
-        kind: what the file is, checked on reading.
-        version: of the format; a reader refuses later ones.
+        path: of the file.
+        kind: kind of file, checked on reading.
+        version: of the format; later versions are refused on reading.
         values: anything that JSON can hold.
         tensors: by name; moved to the processor.
     """
@@ -175,7 +174,7 @@ def read_tensors(
 
 
 def checked(values: Any, schema: Any, what: str) -> Any:
-    """Plain values as a schema has them: any type annotation that msgspec knows (dataclasses, ``tuple[int, ...]``, ranges).
+    """Check plain values against a schema: any type annotation of msgspec (dataclasses, ``tuple[int, ...]``, ranges).
 
     Raises:
         StorageError: a key is missing, or a value has another type or is out of range.
@@ -190,7 +189,7 @@ def checked(values: Any, schema: Any, what: str) -> Any:
 
 
 def _decoded(kind: Any, value: Any) -> Any:
-    """A message, or what already is of the kind, such as an array."""
+    """Decode a message; a value that already has the type, such as an array, is returned."""
     if kind is Message:
         return Message.from_json(value)
     wanted = get_origin(kind) or kind
@@ -200,10 +199,10 @@ def _decoded(kind: Any, value: Any) -> Any:
 
 
 def fitting(tensors: Mapping[str, Tensor], wanted: Mapping[str, Tensor], what: str) -> dict[str, Tensor]:
-    """Tensors that have names, shapes and types of others, in the order of these, and no value that is not finite.
+    """Check that tensors have the names, shapes and types of others, and only finite values; returns them in this order.
 
     Raises:
-        StorageError: one is missing, left over, or does not fit.
+        StorageError: a tensor is missing, unexpected, or does not fit.
     """
     for name in wanted.keys() ^ tensors.keys():
         raise StorageError(f"{what} {'lacks' if name in wanted else 'has no place for'} {name}")

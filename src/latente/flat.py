@@ -1,5 +1,5 @@
-"""All parameters of a module in one vector, and their gradients in another: an update, a norm or an average is then one kernel,
-in place of one per layer.
+"""All parameters of a module in one vector, and their gradients in another, so that an update, a norm or an average is a single
+kernel instead of one for each layer.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class FlatParameters:
 
     def differentiate(self, losses: Tensor) -> list[Tensor]:
         """The gradient of the mean of ``losses`` [B] by each parameter, computed anew; zero where there is no dependence."""
-        # Of one number, and not of many with weights: for these torch imports a computer algebra system, half a second long.
+        # The gradient of a scalar: for one of a vector with weights, torch imports a computer algebra system (0.5 s).
         found = torch.autograd.grad(losses.mean(), self.parameters, allow_unused=True)
         return [torch.zeros_like(p) if g is None else g for p, g in zip(self.parameters, found, strict=True)]
 
@@ -76,9 +76,8 @@ def adamw(
 
     Args:
         groups: what to update.
-        updates: how many there were before, []; it changes.
-        rate: of learning. weight_decay: share of the weights that is taken off, times the rate. beta2: by how much the second
-            moment remembers.
+        updates: number of earlier updates, []; it is increased.
+        rate: learning rate. weight_decay: as in torch.optim.AdamW. beta2: decay of the second moment.
     """
     updates.add_(1)
     for group in groups:

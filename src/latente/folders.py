@@ -1,7 +1,7 @@
 """Folders that one process at a time writes to, and whose files are replaced together or not at all.
 
-What is to come is written to a stage inside the folder. Renaming the stage commits it: whoever opens the folder after a kill
-finds either the old files alone, or a stage that is complete and only has to be moved into place.
+New files are written to a stage inside the folder. Renaming the stage commits it: after a kill, the folder contains either
+only the old files, or a complete stage whose files only have to be moved.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ class Held:
 
     @contextmanager
     def stage(self) -> Iterator[Path]:
-        """A new folder for what is to come; what is not committed inside is dropped."""
+        """A new folder for files to commit; files that are not committed are removed."""
         self.acquire()
         stage = self.folder / STAGE
         try:
@@ -77,17 +77,17 @@ class Held:
             shutil.rmtree(stage, ignore_errors=True)
 
     def commit(self, paths: Mapping[str, Path], own: Iterable[str]) -> dict[str, Path]:
-        """Put what was written to the stage in the place of what is there.
+        """Replace the files of the folder by those of the stage.
 
         Args:
             paths: files of the stage, each under a name.
-            own: what the files of such a folder are called; those of an earlier time that are not written again are removed.
+            own: names of all files of such a folder; old ones that are not in ``paths`` are removed.
 
         Returns:
             Where the files are now, by the same names.
 
         Raises:
-            StorageError: some are gone, for the folder was removed meanwhile, or it can't be written.
+            StorageError: the folder was removed meanwhile, or can't be written.
         """
         stage = self.folder / STAGE
         missing = [str(path.relative_to(stage)) for path in paths.values() if not path.is_file()]
@@ -111,7 +111,7 @@ class Held:
 
 @contextmanager
 def hold(folder: str | Path) -> Iterator[Held]:
-    """Inside, no other process holds this folder. It is made if needed, and removed again if nothing was put there.
+    """A context in which no other process holds this folder. It is created if needed, and removed if it stays empty.
 
     The lock is one of the operating system, which frees it when the process ends, however it ends.
 
@@ -132,7 +132,7 @@ def hold(folder: str | Path) -> Iterator[Held]:
 
 
 def finish(folder: Path) -> None:
-    """Move into place what a process had committed when it was killed, if there is such, and nobody else does it."""
+    """Complete the commit of a killed process, if there is one and no other process does it."""
     if (folder / COMMITTED).is_dir():
         with suppress(StorageError), hold(folder):
             pass
@@ -184,7 +184,7 @@ def _is_at(descriptor: int, path: Path) -> bool:
 
 
 def write_folder(files: Iterable[tuple[str, bytes]], folder: Path) -> None:
-    """Files in a folder that is new or empty, which is there with all of them or not at all.
+    """Write files to a new or empty folder, atomically.
 
     An empty folder keeps its mode and its owner; a link is followed.
 

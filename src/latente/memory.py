@@ -1,4 +1,4 @@
-"""How much memory a process may use."""
+"""The memory limit of a process."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One seed, one result: draws that depend on the numbers given and on nothing that ran before, and that leave no trace."""
+"""Reproducible random numbers, which depend only on seeds and do not affect the state of torch's generators outside."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import torch
 
 from latente.errors import ModelError
 
-# torch's generator is one per process. Whoever draws holds it, so that two fits in two threads do not mix their draws.
+# torch has one generator for each process. It is locked while it is used, so that fits in two threads do not interfere.
 _GENERATOR = threading.RLock()
 
 
@@ -53,7 +53,7 @@ def reseed(seed: int, *keys: Key, device: torch.device | str = "cpu") -> None:
 
 
 def seed_of(random_state: Any) -> int:
-    """A seed from what scikit-learn calls a random state: a number, a ``RandomState``, or ``None`` for a fresh one."""
+    """A seed from a random state as in scikit-learn: a number, a ``RandomState``, or ``None`` for a random seed."""
     if random_state is None:
         return int(np.random.SeedSequence().generate_state(1)[0])
     if isinstance(random_state, (int, np.integer)) and random_state >= 0:

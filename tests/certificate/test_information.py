@@ -58,7 +58,7 @@ def model() -> LatentModel:
 
 def test_the_rate_is_the_information_where_codes_follow_the_prior(model: LatentModel, rows: Rows) -> None:
     with seeded(0):
-        costs = information.Costs.of(model, rows)
+        costs = information.RateDistortion.of(model, rows)
     assert costs.rate.mean() == pytest.approx(INFORMATION, abs=0.05)
 
 
@@ -75,7 +75,7 @@ def test_the_bound_is_the_exact_likelihood_under_the_true_posterior(model: Laten
     exact = -multivariate_normal(np.zeros(F), COVARIANCE).logpdf(rows.x.double().numpy())
     with seeded(0):
         bound, effective = information.importance_bound(model, rows[:100], K=50)
-        loss = information.Costs.of(model, rows, draws=64).loss
+        loss = information.RateDistortion.of(model, rows, draws=64).loss
     np.testing.assert_allclose(bound, exact[:100], atol=1e-3)
     np.testing.assert_allclose(effective, 50, rtol=1e-3)
     assert loss.mean() == pytest.approx(exact.mean(), abs=0.02), "the ELBO is tight"
@@ -94,7 +94,7 @@ def test_few_effective_samples_where_the_posterior_is_wrong(rows: Rows) -> None:
 
 def test_information_says_where_it_is_near_its_cap() -> None:
     found = information.mutual_information(np.full(100, math.log(100)))
-    assert "at least: 100 rows" in found.reason
+    assert "at least: with 100 rows" in found.reason
 
 
 def test_the_aggregated_density_is_the_mean_of_the_rows(model: LatentModel, rows: Rows) -> None:
@@ -185,8 +185,8 @@ def test_the_jacobian_of_a_bent_decoder_by_differences() -> None:
 def test_a_decoder_that_does_nothing_has_no_condition() -> None:
     norm, condition = information.geometry(lambda z: z, torch.randn(4, 2), torch.zeros(2))
     assert not norm.any()
-    assert not information.spread_of(condition).known
-    assert information.spread_of(np.arange(101.0)) == Estimate(50.0, high=95.0, reason="upper end: the 95% quantile")
+    assert not information.median_of(condition).known
+    assert information.median_of(np.arange(101.0)) == Estimate(50.0, high=95.0, reason="upper end: the 95% quantile")
 
 
 def test_a_slow_decoder_is_asked_less(model: LatentModel, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,7 +8,7 @@ import torch
 from numpy.typing import NDArray
 
 from latente.certificate import overfitting
-from latente.certificate.certify import Stage, copied
+from latente.certificate.certify import Setting, copied
 from latente.certificate.verdicts import verdicts
 from latente.rows import Field, Rows
 from latente.seeding import seeded
@@ -72,8 +72,8 @@ def test_a_model_that_stores_its_rows_is_told_from_an_honest_one(jitter: float) 
     rng = np.random.default_rng(7)
     stored = TRAIN[rng.integers(1000, size=500)] + jitter * rng.normal(size=(500, 5))
     with seeded(0):
-        stage = Stage(train, held_out, tuple(Field(f"x{k}") for k in range(5)))
-        figures, honest = (copied(stage, stage.features_of(np_to(rows))) for rows in (stored, sample(500, 8)))
+        setting = Setting(train, held_out, tuple(Field(f"x{k}") for k in range(5)))
+        figures, honest = (copied(setting, setting.features_of(np_to(rows))) for rows in (stored, sample(500, 8)))
     (verdict,) = verdicts(figures)
     assert verdict.name == "copies rows"
     assert "C_T = −" in verdict.evidence

@@ -82,14 +82,14 @@ def test_data_in_place_of_a_run(latente, run):
 def test_another_law_shows_what_it_changes(latente, run, tmp_path):
     data, folder, _ = run
     copy = shutil.copytree(folder, tmp_path / "run")
-    ended = latente("certify", copy, data, "--law", "nearest")
+    ended = latente("certify", copy, data, "--prior", "nearest")
     assert ended.code == 0, ended.err
-    _, change = ended.out.split("What the other law changes")
+    _, change = ended.out.split("Changes with the other prior")
     assert "before" in change and "after" in change
     assert "from the fitted prior" in change and "prior mismatch" in change
     assert "continuity" not in change and "prior holes" not in change
-    assert f"{copy} now has the law of codes: nearest (before: gaussian)" in ended.out
-    assert "law of the codes" in latente("info", copy).out and "nearest" in latente("info", copy).out
+    assert f"{copy} now has the fitted prior: nearest (before: gaussian)" in ended.out
+    assert "fitted prior" in latente("info", copy).out and "nearest" in latente("info", copy).out
     assert latente("info", copy, "--json").json["law"] == "nearest"
     assert latente("info", folder, "--json").json["law"] == "gaussian"
     vae = lt.load(copy / "model.safetensors")
@@ -119,7 +119,7 @@ def test_that_of_another_model_is_not_believed(latente, run, tmp_path):
     (other / "certificate.json").write_text(json.dumps(kept))
     assert "is of another model than" in latente("certify", other).sentence, "of which it is not said whose it is"
     assert latente("certify", other, data, "--json").json == latente("certify", other, "--json").json
-    assert latente("certify", other, data, "--law", "gaussian", "--json").json == latente("certify", other, "--json").json
+    assert latente("certify", other, data, "--prior", "gaussian", "--json").json == latente("certify", other, "--json").json
 
 
 def test_without_one(latente, run, tmp_path):

@@ -116,7 +116,7 @@ def test_codes_that_are_mostly_numbers_are_read_alike_by_all(latente, tmp_path: 
     assert latente("tradeoff", data, "--dims", "1", "--betas", "1", *few, tmp_path / "tradeoff").code == 0
 
 
-@pytest.mark.parametrize("more", [(), ("--law", "all")], ids=["the certificate", "all laws"])
+@pytest.mark.parametrize("more", [(), ("--prior", "all")], ids=["the certificate", "all laws"])
 def test_held_out_rows_with_levels_that_nobody_saw(latente, run: Path, people: Path, tmp_path: Path, more: tuple[str]) -> None:
     other = tmp_path / "other.csv"
     other.write_text("".join(people.read_text().splitlines(keepends=True)[:60]) + "10115,Other,40,2024-05-17\n")

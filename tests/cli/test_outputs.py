@@ -98,10 +98,10 @@ def test_certify_leaves_a_run_that_is_fitted_alone(latente, run, table_csv):
     from latente.folders import hold
 
     with hold(run):
-        for more in ((), ("--law", "mixture")):
+        for more in ((), ("--prior", "mixture")):
             ended = latente("certify", run, table_csv, *more)
             assert ended.code == 1 and "another process is writing to" in ended.sentence
-    assert latente("certify", run, table_csv, "--law", "mixture").code == 0
+    assert latente("certify", run, table_csv, "--prior", "mixture").code == 0
     assert (run / "survey.safetensors").exists()
 
 

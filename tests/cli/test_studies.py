@@ -59,7 +59,7 @@ def foreign(folder):
         (("compare", "DATA", "--time-limit", "0"), 2, "is not a positive number"),
         (("tradeoff", "DATA", "--dims", "1,9"), 2, "a code has from 1 to 4 dimensions"),
         (("tradeoff", "DATA", "--betas", "1,-2"), 2, "is not a positive number"),
-        (("tradeoff", "DATA", "--recipe", "autoencoder"), 2, "has none: take 'vae'"),
+        (("tradeoff", "DATA", "--recipe", "autoencoder"), 2, "has none: use 'vae'"),
         (("tradeoff", "DATA", "-o", "FOREIGN"), 1, "nothing in it is touched"),
         (("tradeoff", "ONE"), 1, "n_samples=1"),
         (("tradeoff", "nowhere.csv"), 1, "there is no file"),
@@ -78,7 +78,7 @@ def test_bad_input_is_one_sentence(latente, table_csv, tmp_path, arguments, code
 
 def test_another_law(latente, table_csv, table_run, tmp_path):
     run = shutil.copytree(table_run, tmp_path / "run")
-    ended = latente("certify", run, table_csv, "--law", "nearest")
+    ended = latente("certify", run, table_csv, "--prior", "nearest")
     assert ended.code == 0 and not (run / "report.html").exists() and not (run / "figures").exists()
     assert "stores codes of training rows" in ended.err and "completeness C" in ended.out
     vae = lt.load(run / "model.safetensors")
@@ -86,17 +86,17 @@ def test_another_law(latente, table_csv, table_run, tmp_path):
         vae.fitted_prior_.name == "nearest"
         and vae.codec_.container == lt.load(table_run / "model.safetensors").codec_.container
     )
-    assert latente("certify", run, "--law", "flow").code == 2
-    assert "no prior of these codes called 'folw'" in latente("certify", run, table_csv, "--law", "folw").sentence
+    assert latente("certify", run, "--prior", "flow").code == 2
+    assert "no prior of these codes called 'folw'" in latente("certify", run, table_csv, "--prior", "folw").sentence
 
 
 def test_the_report_is_written_anew_with_another_law(latente, table_csv, table_run, tmp_path):
     run = tmp_path / "run"
     assert latente("fit", table_csv, "-o", run, "--max-epochs", "2", "--lang", "es").code == 0
     before = {path.name: path.read_bytes() for path in (run / "report.html", run / "figures/latent_map.png")}
-    assert latente("certify", run, table_csv, "--law", "nearest", "-q").code == 0
+    assert latente("certify", run, table_csv, "--prior", "nearest", "-q").code == 0
     report = (run / "report.html").read_text()
-    assert '<html lang="es">' in report and "guarda códigos de filas" in report
+    assert '<html lang="es">' in report and "guarda códigos de datos" in report
     assert before["latent_map.png"] != (run / "figures/latent_map.png").read_bytes()
     assert any("stores codes" in note for note in json.loads((run / "metrics.json").read_text())["notes"])
 
@@ -105,8 +105,8 @@ def test_what_every_law_would_reach(latente, table_csv, table_run, tmp_path, mon
     monkeypatch.setattr("latente.model.fitted_priors.FLOW_STEPS", 50)
     run = shutil.copytree(table_run, tmp_path / "run")
     before = (run / "model.safetensors").read_bytes()
-    every = latente("certify", run, table_csv, "--law", "all", "--json").json
+    every = latente("certify", run, table_csv, "--prior", "all", "--json").json
     names = [each["name"] for each in every["priors"]]
     assert names[:2] == ["auto", "prior"] and {"gaussian", "mixture", "flow", "nearest"} <= set(names)
-    assert "stores codes of rows" in latente("certify", run, table_csv, "--law", "all").out
+    assert "stores codes of rows" in latente("certify", run, table_csv, "--prior", "all").out
     assert (run / "model.safetensors").read_bytes() == before

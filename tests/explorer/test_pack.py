@@ -198,7 +198,7 @@ def test_a_flow_is_drawn_from_and_its_density_is_said_to_be_approximate(plain: t
     vae, _ = fitted(numbers())
     vae.fitted_prior_ = FlowPrior(3)
     header = header_of(pack("flow", [subject(vae)]))
-    law = header["models"][0]["law"]
+    law = header["models"][0]["fitted"]
     assert law["draws"]["type"] == "graph" and law["density"]["type"] == "mixture"
     assert [step["op"] for step in law["draws"]["steps"]].count("randn") == 1
     assert any("flow" in note["en"] and "mezcla" in note["es"] for note in header["notes"])

@@ -168,7 +168,7 @@ def test_codes_of_a_wae_are_drawn_to_the_prior(table: NDArray[np.float64], tmp_p
     spread = [np.abs(np.cov(vae.transform(table).T) - np.eye(4)).max() for vae in (near, far)]
     assert spread[0] < spread[1]
     again = lt.load(near.save(tmp_path / "m.safetensors"))
-    assert again.model_.has_prior and np.array_equal(again.sample(3, law="prior"), near.sample(3, law="prior"))
+    assert again.model_.has_prior and np.array_equal(again.sample(3, prior="prior"), near.sample(3, prior="prior"))
 
 
 @pytest.mark.parametrize("loaded", ["Autoencoder", "VAE"])

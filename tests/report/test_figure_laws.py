@@ -129,7 +129,7 @@ COLOURS = {
 
 @pytest.mark.parametrize("count", [1, 2, 5])
 def test_maps_are_readable_and_what_tells_their_colours_stands_beside_them(count: int) -> None:
-    panels = figures.latent_maps(CODES, dict([*COLOURS.items()][-count:]), law=LAW)
+    panels = figures.latent_maps(CODES, dict([*COLOURS.items()][-count:]), density=LAW)
     assert_readable(panels)
     assert laid_out(panels).axes == panels
     for panel in panels:
@@ -140,13 +140,13 @@ def test_maps_are_readable_and_what_tells_their_colours_stands_beside_them(count
 
 @pytest.mark.parametrize("name", [*COLOURS, ""])
 def test_a_map_is_readable(name: str) -> None:
-    assert_readable(figures.latent_map(CODES, COLOURS.get(name), law=LAW, title="2 of 8", colour_name=name))
+    assert_readable(figures.latent_map(CODES, COLOURS.get(name), density=LAW, title="2 of 8", colour_name=name))
 
 
 def test_dots_and_crosses_are_whole_or_not_there() -> None:
     codes = np.concatenate([CODES, [[60.0, 0.0]]])
     hole = np.arange(len(codes)) % 3 == 0
-    panels = [*figures.latent_maps(codes, {"a": hole.astype(float)}), *figures.posterior_against_law(
+    panels = [*figures.latent_maps(codes, {"a": hole.astype(float)}), *figures.posterior_against_samples(
         codes, 0.1 + 0 * codes, {"a": (codes, hole)})]  # fmt: skip
     for panel in panels:
         dots = [dots for dots in panel.collections if isinstance(dots, PathCollection) and len(dots.get_offsets())]
@@ -160,7 +160,7 @@ def test_dots_and_crosses_are_whole_or_not_there() -> None:
 def test_laws_of_the_codes_are_readable(dimensions: int) -> None:
     codes = CODES[:, :dimensions]
     drawn = {"prior N(0, I): 2% fall into holes": (codes, codes[:, 0] > 1), "fitted law": (codes, codes[:, 0] < -1)}
-    panels = figures.posterior_against_law(codes, 0.1 + 0 * codes, drawn, axis_names=("z₁", "z₁₀"))
+    panels = figures.posterior_against_samples(codes, 0.1 + 0 * codes, drawn, axis_names=("z₁", "z₁₀"))
     assert_readable(panels)
 
 

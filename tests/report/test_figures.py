@@ -150,12 +150,12 @@ POOR_CODES = {
 @pytest.mark.parametrize("codes", POOR_CODES.values(), ids=POOR_CODES.keys())
 def test_poor_codes_are_mapped(codes):
     for colours in (np.arange(len(codes)) % 2, np.full(len(codes), np.nan)):
-        drawn(figures.latent_map(codes, colours, law=LAW))
+        drawn(figures.latent_map(codes, colours, density=LAW))
 
 
 def test_a_law_without_width_is_left_out():
     flat = (np.zeros((1, 2)), np.zeros((1, 2, 2)), np.ones(1))
-    drawn(figures.latent_map(PAIR, law=flat))
+    drawn(figures.latent_map(PAIR, density=flat))
 
 
 def test_codes_without_rows_say_so():
@@ -221,7 +221,7 @@ def test_short_histories_are_drawn(history):
 
 
 def test_both_models_have_three_panels_and_their_captions():
-    panels = figures.ae_beside_vae(PICTURES, side(), side(), np.arange(60) % 10, law=LAW)
+    panels = figures.ae_beside_vae(PICTURES, side(), side(), np.arange(60) % 10, density=LAW)
     assert [panel.get_title(loc="left") for panel in panels] == ["rebuilds", "makes up", "maps"] * 2
     assert {"0", "9"} <= set(words(panels[2]).split())
     drawn(panels)
@@ -255,7 +255,7 @@ def test_saved_files_are_what_their_suffix_says(tmp_path):
 @pytest.mark.parametrize("suffix", ["svg", "png"])
 def test_the_same_figure_gives_the_same_bytes(tmp_path, suffix):
     first, again = (
-        figures.save(figures.latent_map(PAIR, np.arange(60) % 3, law=LAW), tmp_path / f"{k}.{suffix}").read_bytes()
+        figures.save(figures.latent_map(PAIR, np.arange(60) % 3, density=LAW), tmp_path / f"{k}.{suffix}").read_bytes()
         for k in range(2)
     )
     assert first == again
@@ -327,7 +327,7 @@ def test_many_levels_share_the_last_bar():
 
 def test_the_law_is_inside_the_map():
     wide = (np.zeros((1, 2)), np.diag([25.0, 1.0])[None], np.ones(1))
-    panel = figures.latent_map(PAIR, law=wide)
+    panel = figures.latent_map(PAIR, density=wide)
     assert panel.get_xlim()[0] < -5 * 2.448 and panel.get_xlim()[1] > 5 * 2.448
 
 
@@ -340,7 +340,7 @@ def test_each_colour_has_its_own_map():
 @pytest.mark.parametrize("dimensions", [1, 2])
 def test_holes_are_marked(dimensions):
     codes = TABLE[:, :dimensions]
-    panels = figures.posterior_against_law(
+    panels = figures.posterior_against_samples(
         codes, 0.1 + 0 * codes, {"a": (codes, codes[:, 0] > 1), "b": (codes, codes[:, 0] > 9)}
     )
     assert len(panels) == 2

@@ -11,7 +11,7 @@ import torch
 import latente as lt
 from latente.report import scenes
 from latente.report.report import _Report, write_report
-from latente.report.shown import Shown
+from latente.report.report_data import ReportData
 from latente.words import texts
 from tests.report.test_page import Read
 
@@ -135,7 +135,7 @@ def test_a_part_that_fails_leaves_the_others(fitted_table, table, tmp_path, monk
 def test_of_many_rows_some_are_shown():
     rows = np.random.default_rng(0).normal(size=(9000, 2)) @ np.array([[1, 2, 0.5], [0, 1, -1]])
     vae = lt.VAE(max_epochs=1, latent_dim=2, random_state=0).fit(rows)
-    shown = Shown(vae, rows, {"place": np.arange(9000)})
+    shown = ReportData(vae, rows, {"place": np.arange(9000)})
     assert len(shown.data) == 2000
     assert np.array_equal(rows[shown.numbers], shown.data.values)
     assert np.array_equal(shown.given["place"], shown.numbers)
@@ -143,7 +143,7 @@ def test_of_many_rows_some_are_shown():
 
 def test_holes_are_where_no_code_is(table):
     vae = lt.VAE(max_epochs=12, validation_fraction=0.2, random_state=0).fit(table)
-    shown = Shown(vae, table)
+    shown = ReportData(vae, table)
     far = 50 * np.ones((5, vae.latent_dim_), np.float32)
     assert shown.holes(torch.from_numpy(far)).all()
     assert shown.holes(shown.posterior.loc).mean() < 0.05
@@ -154,12 +154,12 @@ def titles_of(panels):
 
 
 def test_holes_are_not_told_by_few_rows_and_their_share_is_that_of_the_certificate(fitted_table, table):
-    few = Shown(fitted_table, table)
-    assert few.holes(few.laws["prior"]) is None
-    assert titles_of(scenes.posterior_against_laws(few)) == ["prior N(0, I)", "fitted prior"]
+    few = ReportData(fitted_table, table)
+    assert few.holes(few.priors["prior"]) is None
+    assert titles_of(scenes.posterior_against_priors(few)) == ["prior N(0, I)", "fitted prior"]
     vae = lt.VAE(max_epochs=12, validation_fraction=0.2, random_state=0).fit(table)
     certificate = vae.certificate()
-    titles = titles_of(scenes.posterior_against_laws(Shown(vae, table), certificate))
+    titles = titles_of(scenes.posterior_against_priors(ReportData(vae, table), certificate))
     assert titles[0] == f"prior N(0, I): {certificate['prior_holes'].value:.0%} in holes"
 
 

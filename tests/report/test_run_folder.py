@@ -10,8 +10,8 @@ import latente as lt
 from latente.explorer import survey
 from latente.model.fitted_priors import FlowPrior
 from latente.report import run_folder, scenes
+from latente.report.report_data import ReportData, explained, mixture_on, most_informative
 from latente.report.run_folder import claim, write_run
-from latente.report.shown import Shown, explained, law_on, most_telling
 
 
 @pytest.fixture(scope="module")
@@ -98,14 +98,14 @@ def test_what_an_earlier_model_left_is_not_kept(fitted_table, table, tmp_path):
 
 
 def test_rows_are_drawn_by_the_seed(fitted_table, table):
-    first, again = (Shown(fitted_table, table).numbers for _ in range(2))
+    first, again = (ReportData(fitted_table, table).numbers for _ in range(2))
     assert np.array_equal(first, again)
     assert not np.array_equal(first, np.sort(first))
 
 
 def test_the_law_on_two_dimensions_is_the_marginal_of_the_whole(fitted_table):
     pair = [3, 1]
-    means, covariances, weights = law_on(fitted_table.fitted_prior_, pair)
+    means, covariances, weights = mixture_on(fitted_table.fitted_prior_, pair)
     drawn = fitted_table.fitted_prior_.sample(200_000).numpy()[:, pair]
     np.testing.assert_allclose(weights @ means, drawn.mean(axis=0), atol=0.02)
     between = np.einsum("k,ki,kj->ij", weights, means, means) - np.outer(weights @ means, weights @ means)
@@ -117,7 +117,7 @@ def test_the_most_telling_dimensions_are_those_that_explain_the_rows():
     rng = np.random.default_rng(0)
     codes = rng.normal(size=(500, 3)) * [1.0, 9.0, 1.0]
     rows = codes[:, [0, 2]] @ np.diag([3.0, 2.0]) + 0.1 * rng.normal(size=(500, 2))
-    assert most_telling(codes, rows) == [0, 2]
+    assert most_informative(codes, rows) == [0, 2]
 
 
 def test_what_a_map_explains_of_a_measure():
@@ -133,7 +133,7 @@ def test_what_a_map_explains_of_a_measure():
 
 
 def test_a_law_that_is_no_mixture_is_drawn_as_one():
-    means, covariances, weights = law_on(FlowPrior(3, layers=2, width=8), [0, 2])
+    means, covariances, weights = mixture_on(FlowPrior(3, layers=2, width=8), [0, 2])
     assert means.shape[1:] == (2,) and covariances.shape[1:] == (2, 2)
     assert weights.sum() == pytest.approx(1)
 

@@ -29,7 +29,7 @@ TRAIN, HELD_OUT = Rows(made(2000, seed=1)), Rows(made(500, seed=2))
 
 @pytest.mark.parametrize("d", [1, 3, 7])
 def test_rate_and_distortion_add_up_to_the_likelihood(d: int) -> None:
-    costs = ProbabilisticPCA.fit(TRAIN, d).costs(HELD_OUT)
+    costs = ProbabilisticPCA.fit(TRAIN, d).losses(HELD_OUT)
     exact = PCA(d).fit(TRAIN.x.double().numpy()).score(HELD_OUT.x.double().numpy())
     assert -costs.loss.mean() == pytest.approx(exact, abs=1e-6)
     assert (costs.rate > 0).all()
@@ -43,15 +43,15 @@ def test_fields_that_were_not_seen_are_marginalised() -> None:
         -multivariate_normal(model.mean.numpy()[seen], covariance[np.ix_(seen, seen)]).logpdf(row[seen]) if seen.any() else 0.0
         for row, seen in zip(HELD_OUT.x.double().numpy(), mask.numpy(), strict=True)
     ]
-    np.testing.assert_allclose(model.costs(Rows(HELD_OUT.x * mask, mask)).loss, exact, atol=1e-9)
+    np.testing.assert_allclose(model.losses(Rows(HELD_OUT.x * mask, mask)).loss, exact, atol=1e-9)
 
 
 def test_rows_with_holes_are_fitted_by_what_was_seen() -> None:
     mask = torch.from_numpy(np.random.default_rng(4).random((2000, F)) > 0.3)
     found = ProbabilisticPCA.fit(Rows(TRAIN.x * mask, mask), 3)
     assert found.variance == pytest.approx(SIGMA**2, rel=0.05)
-    whole = ProbabilisticPCA.fit(TRAIN, 3).costs(HELD_OUT).loss.mean()
-    assert found.costs(HELD_OUT).loss.mean() == pytest.approx(whole, abs=0.05)
+    whole = ProbabilisticPCA.fit(TRAIN, 3).losses(HELD_OUT).loss.mean()
+    assert found.losses(HELD_OUT).loss.mean() == pytest.approx(whole, abs=0.05)
 
 
 def test_noise_is_at_least_that_of_rounding() -> None:
@@ -65,7 +65,7 @@ def test_the_noise_floor_comes_near_the_noise_where_many_fields_tell_of_it() -> 
     exact = 30 * math.log(2 * math.pi * math.e * SIGMA**2)
     found = noise_floor(train, held_out, torch.zeros(60))
     assert exact < found.value < exact + 4
-    assert "at most" in found.reason
+    assert "upper bound" in found.reason
     coarse = noise_floor(train, held_out, torch.full((60,), 3.0))
     assert coarse.value == pytest.approx(30 * math.log(2 * math.pi * math.e * 9 / 12), abs=1e-4)
 

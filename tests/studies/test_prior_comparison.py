@@ -90,7 +90,7 @@ def test_prior_means_the_models_own(table: NDArray[np.float64]) -> None:
         vae.model_.prior.loc += 50.0
     drawn = vae.refit_prior("prior").fitted_prior_.sample(100)
     assert float(drawn.mean()) > 40
-    assert np.array_equal(vae.sample(20, law="prior"), vae.sample(20, law="fitted"))
+    assert np.array_equal(vae.sample(20, prior="prior"), vae.sample(20, prior="fitted"))
     with pytest.raises(lt.ModelError, match="no prior"):
         lt.Autoencoder(latent_dim=1, max_epochs=1, random_state=0).fit(table[:, :4]).refit_prior("prior")
 

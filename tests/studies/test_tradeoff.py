@@ -13,7 +13,7 @@ import pytest
 from numpy.typing import NDArray
 
 import latente as lt
-from latente.certificate.information import Costs
+from latente.certificate.information import RateDistortion
 from latente.report.bottleneck import rate_distortion
 from latente.report.study_pages import tradeoff_page, write_tradeoff
 from latente.studies.tradeoff import COLUMNS, LINEAR, Clock, Tradeoff, choose
@@ -146,8 +146,8 @@ def test_sizes_are_chosen_from_the_data(rows: NDArray[np.float64]) -> None:
     assert sizes == sorted(set(sizes))
 
 
-def costs(loss: NDArray[np.float64]) -> Costs:
-    return Costs(np.zeros_like(loss), loss)
+def costs(loss: NDArray[np.float64]) -> RateDistortion:
+    return RateDistortion(np.zeros_like(loss), loss)
 
 
 def test_the_smallest_size_that_is_not_clearly_behind() -> None:
@@ -180,9 +180,9 @@ def test_the_time_is_shared_among_the_fits(rows: NDArray[np.float64], monkeypatc
         ({"dims": [0]}, "d = 0 was asked for"),
         ({"dims": []}, "no size was asked for"),
         ({"dims": "some"}, "dims is 'some'"),
-        ({"betas": [0.0]}, "beta = 0.0 was asked for; it is the price of a nat"),
-        ({"betas": ["2"]}, "beta = '2' was asked for"),
-        ({"recipe": "autoencoder"}, "'autoencoder' has none: take 'vae'"),
+        ({"betas": [0.0]}, "beta = 0.0 was passed; it is the weight of the KL"),
+        ({"betas": ["2"]}, "beta = '2' was passed"),
+        ({"recipe": "autoencoder"}, "'autoencoder' has none: use 'vae'"),
         ({"recipe": "vea"}, "there is no recipe called 'vea'"),
         ({"time_limit": -1}, "time_limit is -1"),
         ({"max_epochs": 0}, "max_epochs is 0"),

@@ -38,7 +38,7 @@ describe("the map", () => {
     await guest.settled();
     expect(await guest.picture(PICTURE)).not.toBe(before);
     await page.waitForFunction(() => document.getElementById("spoken")!.textContent!.includes("bright"));
-    expect(await page.locator("#spoken").textContent()).toMatch(/Most like a row whose digit is \d/);
+    expect(await page.locator("#spoken").textContent()).toMatch(/Most similar to a row with digit = \d/);
     await page.keyboard.press("Enter");
     await page.keyboard.press("s");
     await page.waitForSelector(".selection:not([hidden])");
@@ -66,8 +66,8 @@ describe("the map", () => {
   });
 
   test.each([
-    ["digits", ["codes", "law", "holes", "stretch", "pictures", "nothing"]],
-    ["wine-with-rows", ["codes", "law", "holes", "stretch", "column", "nothing"]],
+    ["digits", ["codes", "prior", "holes", "sensitivity", "images", "nothing"]],
+    ["wine-with-rows", ["codes", "prior", "holes", "sensitivity", "column", "nothing"]],
   ])("layers of %s differ from each other", async (pack, layers) => {
     const guest = await Guest.open(browser, pack);
     const seen = new Set<string>();
@@ -129,10 +129,10 @@ describe("the map", () => {
     const before = await guest.picture(".stage > canvas", 1);
     await page.getByText("A plane through three rows").click();
     await page.getByLabel("Row 2 of the plane").fill("0");
-    await page.getByRole("button", { name: "Show it" }).click();
-    expect(await page.locator(".rows-plane").textContent()).toContain("Three different row numbers");
+    await page.getByRole("button", { name: "Show" }).click();
+    expect(await page.locator(".rows-plane").textContent()).toContain("Enter three different row numbers");
     await page.getByLabel("Row 2 of the plane").fill("60");
-    await page.getByRole("button", { name: "Show it" }).click();
+    await page.getByRole("button", { name: "Show" }).click();
     await page.waitForTimeout(300);
     expect(await guest.picture(".stage > canvas", 1)).not.toBe(before);
     await guest.close();

@@ -21,7 +21,7 @@ describe("ways to move the point", () => {
     for (let i = 0; i < 40; i++) await page.keyboard.press("ArrowRight");
     await guest.settled();
     seen.push(await guest.picture(PICTURE));
-    await page.getByRole("tab", { name: "Random" }).click();
+    await page.getByRole("tab", { name: "Samples" }).click();
     const cards = page.locator(".cards .card");
     expect(await cards.count()).toBe(12);
     const first = await guest.picture(".cards .pixels");
@@ -29,7 +29,7 @@ describe("ways to move the point", () => {
     await guest.settled();
     seen.push(await guest.picture(PICTURE));
     expect(await guest.picture(".cards .pixels", 5)).toBe(seen[2]);
-    await page.getByRole("button", { name: "Draw again" }).click();
+    await page.getByRole("button", { name: "Sample again" }).click();
     expect(await guest.picture(".cards .pixels")).not.toBe(first);
     await page.getByRole("radio", { name: "N(0, I)" }).check();
     expect(new Set(seen).size).toBe(3);
@@ -63,7 +63,7 @@ describe("ways to move the point", () => {
   test.each(["no-preference", "reduce"] as const)("a walk from end to end, motion: %s", async (motion) => {
     const guest = await Guest.open(browser, "digits", { motion });
     const { page } = guest;
-    await page.getByRole("tab", { name: "Walk" }).click();
+    await page.getByRole("tab", { name: "Interpolate" }).click();
     await page.getByRole("button", { name: "Start here" }).click();
     await guest.drag([0.5, 0.5], [0.25, 0.35]);
     const end = await guest.picture(PICTURE);
@@ -75,14 +75,14 @@ describe("ways to move the point", () => {
     await page.getByRole("button", { name: "Play" }).click();
     await page.waitForFunction(() => document.querySelector(".panel output")!.textContent === "100%", null, { timeout: 20_000 });
     await expect.poll(() => guest.picture(PICTURE)).toBe(end);
-    await page.getByRole("button", { name: "Remove the walk" }).click();
+    await page.getByRole("button", { name: "Remove the path" }).click();
     expect(await page.getByRole("button", { name: "Play" }).isVisible()).toBe(false);
     await guest.close();
   });
 
   test("near rows are gone to", async () => {
     const guest = await Guest.open(browser, "digits");
-    await guest.page.getByRole("tab", { name: "Near" }).click();
+    await guest.page.getByRole("tab", { name: "Nearest" }).click();
     await guest.drag([0.5, 0.5], [0.3, 0.4]);
     await guest.page.waitForTimeout(300);
     const before = await guest.picture(PICTURE);
@@ -107,7 +107,7 @@ describe("ways to move the point", () => {
     await page.mouse.up();
     await guest.settled();
     const drawn = await page.locator(".panel [role=status]").textContent();
-    expect(drawn).toMatch(/Code \(.*\), give or take/);
+    expect(drawn).toMatch(/Code \(.*\), ±/);
     await board.focus();
     await page.keyboard.press("ArrowLeft");
     await page.keyboard.press("ArrowLeft");
@@ -129,7 +129,7 @@ describe("ways to move the point", () => {
     await guest.settled();
     const after = await place.textContent();
     expect(after).not.toBe(before);
-    await page.locator(".editor label", { hasText: "grape" }).locator("select").selectOption("not seen");
+    await page.locator(".editor label", { hasText: "grape" }).locator("select").selectOption("missing");
     await guest.settled();
     expect(await place.textContent()).not.toBe(after);
     await guest.close();
@@ -139,11 +139,11 @@ describe("ways to move the point", () => {
     const guest = await Guest.open(browser, "wine");
     const { page } = guest;
     const values = () => page.locator(".row-view .value").allTextContents();
-    const laws = () => page.locator(".row-view .law-of-0").evaluateAll((paths) => paths.map((path) => path.getAttribute("d")!));
-    const [before, law] = [await values(), await laws()];
+    const distributions = () => page.locator(".row-view .distribution-of-0").evaluateAll((paths) => paths.map((path) => path.getAttribute("d")!));
+    const [before, distribution] = [await values(), await distributions()];
     await guest.drag([0.5, 0.5], [0.35, 0.3]);
     expect(await values()).not.toEqual(before);
-    expect(await laws()).not.toEqual(law);
+    expect(await distributions()).not.toEqual(distribution);
     expect(before.join(" ")).toMatch(/Barolo|Grignolino|Barbera/);
     expect(before.join(" ")).toMatch(/20\d\d-\d\d-\d\d/);
     expect(await page.locator(".lesson").isVisible()).toBe(false);

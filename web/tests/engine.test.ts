@@ -91,10 +91,10 @@ describe("a model", () => {
       expect(model.encode({ type: "row", values: [text] }).mean[0]).toBe(hours);
   });
 
-  it("gives the law of a column over the column's bins", () => {
-    const { law } = field({}, 0, 1);
-    expect(law.probability[1]).toBeCloseTo(normalCdf(2) - normalCdf(-2), 12);
-    expect(law.probability.reduce((a, b) => a + b)).toBeCloseTo(1, 12);
+  it("gives the distribution of a column over the column's bins", () => {
+    const { distribution } = field({}, 0, 1);
+    expect(distribution.probability[1]).toBeCloseTo(normalCdf(2) - normalCdf(-2), 12);
+    expect(distribution.probability.reduce((a, b) => a + b)).toBeCloseTo(1, 12);
   });
 });
 
@@ -104,7 +104,7 @@ describe("planes", () => {
 
   it("hold densities", () => {
     const [plane] = model.planes;
-    expect(total(plane.law, plane.range, plane.side)).toBeCloseTo(1, 3);
+    expect(total(plane.fitted, plane.range, plane.side)).toBeCloseTo(1, 3);
     expect(total(plane.prior as Float32Array, plane.range, plane.side)).toBeCloseTo(1, 3);
     expect(plane.posterior).toBeNull();
   });
@@ -113,7 +113,7 @@ describe("planes", () => {
     const turned = model.pair(1, 0);
     expect([...turned.across]).toEqual([0, 1]);
     expect(turned.range[1]).toBeGreaterThan(6);
-    expect(total(turned.law, turned.range, turned.side)).toBeCloseTo(1, 2);
+    expect(total(turned.fitted, turned.range, turned.side)).toBeCloseTo(1, 2);
     expect(model.pair(0, 1)).toBe(model.planes[0]);
   });
 
@@ -128,7 +128,7 @@ describe("planes", () => {
 
   it("have draws to match", () => {
     const random = steady();
-    const drawn = Array.from({ length: 4000 }, () => model.sample("law", random)[1]);
+    const drawn = Array.from({ length: 4000 }, () => model.sample("fitted", random)[1]);
     expect(drawn.reduce((a, b) => a + b * b) / 4000).toBeGreaterThan(3.6);
     expect(drawn.reduce((a, b) => a + b * b) / 4000).toBeLessThan(4.4);
     expect(model.sample("prior", random)).toHaveLength(2);

@@ -23,12 +23,12 @@ export function plane(posterior: Float32Array | null = grid(bell), d = 2): Plane
     range: [-REACH, REACH, -REACH, REACH],
     side: SIDE,
     posterior,
-    law: grid(bell),
+    fitted: grid(bell),
     prior: null,
   };
 }
 
-/** A model whose law is N(centre, spread²) and whose decoder is linear, unless a test says otherwise. */
+/** A model whose fitted is N(centre, spread²) and whose decoder is linear, unless a test says otherwise. */
 export function model(over: Partial<LatentModel> = {}): LatentModel {
   const d = over.d ?? 2;
   const centre = over.centre ?? new Float32Array(d);

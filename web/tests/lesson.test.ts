@@ -39,11 +39,11 @@ describe("the lesson", () => {
     expect(sequence.take(2)).toBe(false);
   });
 
-  test("calm and wild are so among the places of the model itself", () => {
+  test("low and high sensitivity are relative to the model itself", () => {
     const places = new Restlessness([1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
-    expect(places.judge(1)).toBe("calm");
+    expect(places.judge(1)).toBe("low");
     expect(places.judge(6)).toBeNull();
-    expect(places.judge(10)).toBe("wild");
+    expect(places.judge(10)).toBe("high");
   });
 });
 
@@ -60,7 +60,7 @@ describe("its figures", () => {
     const number = { low: Float64Array.of(0), high: Float64Array.of(100), labels: null, probability: Float64Array.of(1) };
     const level = { low: Float64Array.of(0, 1), high: Float64Array.of(0, 1), labels: ["a", "b"], probability: Float64Array.of(0.8, 0.2) };
     const table = pack({ input: { type: "row", fields: [] }, population: [number, level, number] });
-    const field = (law: typeof number | typeof level, value: number | null, text: string) => ({ name: "", kind: "real" as const, text, value, law });
+    const field = (distribution: typeof number | typeof level, value: number | null, text: string) => ({ name: "", kind: "real" as const, text, value, distribution });
     const decoded = { type: "row" as const, fields: [field(number, 49, "49"), field(level, null, "a"), field(number, 3, "3")] };
     expect(errorOf(table, { type: "row", values: [0, "b", null] }, decoded)).toBeCloseTo((0.5 + 0.8) / 2);
   });
@@ -86,12 +86,12 @@ describe("the explorer", () => {
     expect(explorer.row.value).toBe(1);
   });
 
-  test("without rows it begins in the middle, with the law where no posterior is known", () => {
+  test("without rows it begins in the middle, with the fitted prior where no posterior is known", () => {
     const bare = model({ centre: Float32Array.of(2, 3) });
     bare.planes[0].posterior = null;
     const explorer = new Explorer(pack({ models: [bare] }));
     expect([...explorer.code]).toEqual([2, 3]);
-    expect(explorer.layer.value).toBe("law");
+    expect(explorer.layer.value).toBe("prior");
     expect(explorer.colour.value).toBe(-1);
   });
 });

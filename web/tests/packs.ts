@@ -47,12 +47,12 @@ export interface Options {
   ends?: [number[], number[]];
 }
 
-/** A linear model of one column: x = 2 z1 - z2 + 1, z = (x, -x), law N(0, diag(1, 4)). */
+/** A linear model of one column: x = 2 z1 - z2 + 1, z = (x, -x), fitted N(0, diag(1, 4)). */
 export function linear(options: Options = {}): Uint8Array {
   const w = new Writer();
   const [low, high] = options.ends ?? [[-3, -1, 1], [-1, 1, 3]];
   const column = { name: "a", kind: "real", form: "number", ...COLUMN, ...options.column };
-  const law = { type: "mixture", weights: w.add([1], [1], "f8"), means: w.add([0, 0], [1, 2], "f8"), cholesky: w.add([1, 0, 0, 2], [1, 2, 2], "f8") };
+  const fitted = { type: "mixture", weights: w.add([1], [1], "f8"), means: w.add([0, 0], [1, 2], "f8"), cholesky: w.add([1, 0, 0, 2], [1, 2, 2], "f8") };
   const given = (size: number, place = 0) => ({ op: "input", size, place });
   const constant = (...values: number[]) => ({ op: "constant", tensor: w.add(values, undefined, "f8") });
   const inner = high.length - 1;
@@ -85,8 +85,8 @@ export function linear(options: Options = {}): Uint8Array {
     centre: w.add([0, 0]),
     spread: w.add([1, 2]),
     planes: [{ kind: "whole", dimensions: [0, 1], origin: w.add([0, 0]), across: w.add([1, 0]), up: w.add([0, 1]), range: [-4, 4, -8, 8], posterior: null }],
-    law: { draws: law, density: law },
-    prior: { ...law, cholesky: w.add([1, 0, 0, 1], [1, 2, 2], "f8") },
+    fitted: { draws: fitted, density: fitted },
+    prior: { ...fitted, cholesky: w.add([1, 0, 0, 1], [1, 2, 2], "f8") },
     units: { type: "row", columns: [{ ...column, often: w.add([], [0], "f8"), low_ends: w.add(low, undefined, "f8"), high_ends: w.add(high, undefined, "f8") }] },
     multiply_adds: 2,
     computed: { encoder: graph(encoder), decoder: graph(decoder) },

@@ -1,7 +1,7 @@
 import "./globals";
 import { describe, expect, test } from "vitest";
 import { CATEGORIES, palette, paletteIndex, viridis, type Rgb } from "../src/colour/scales";
-import { rebinned, quantile, said, usualRange } from "../src/decoded/law";
+import { rebinned, quantile, said, usualRange } from "../src/decoded/distribution";
 import { Camera } from "../src/map/camera";
 import { tickStep } from "../src/map/axes";
 import { look } from "../src/map/points";
@@ -36,17 +36,17 @@ describe("colours", () => {
   });
 });
 
-describe("laws of columns", () => {
-  const law = { low: Float64Array.of(0, 1, 2), high: Float64Array.of(1, 2, 4), labels: null, probability: Float64Array.of(0.25, 0.5, 0.25) };
+describe("distributions of columns", () => {
+  const distribution = { low: Float64Array.of(0, 1, 2), high: Float64Array.of(1, 2, 4), labels: null, probability: Float64Array.of(0.25, 0.5, 0.25) };
 
   test("quantiles lie within bins", () => {
-    expect(quantile(law, 0.5)).toBeCloseTo(1.5);
-    expect(quantile(law, 0.875)).toBeCloseTo(3);
-    expect(usualRange(law)).toEqual([expect.closeTo(0.04), expect.closeTo(3.92)]);
+    expect(quantile(distribution, 0.5)).toBeCloseTo(1.5);
+    expect(quantile(distribution, 0.875)).toBeCloseTo(3);
+    expect(usualRange(distribution)).toEqual([expect.closeTo(0.04), expect.closeTo(3.92)]);
   });
 
   test("other bins hold the same in all", () => {
-    const bins = rebinned(law, 0, 4, 8);
+    const bins = rebinned(distribution, 0, 4, 8);
     expect(bins.reduce((sum, value) => sum + value, 0)).toBeCloseTo(1);
     expect(bins[2]).toBeCloseTo(0.25);
     const atom = { low: Float64Array.of(2), high: Float64Array.of(2), labels: null, probability: Float64Array.of(1) };
@@ -54,7 +54,7 @@ describe("laws of columns", () => {
   });
 
   test("values keep the decimals of their column, and days lose their midnight", () => {
-    const field = { name: "", kind: "real" as const, law };
+    const field = { name: "", kind: "real" as const, distribution };
     expect(said({ ...field, text: "1972", value: 1972 })).toBe("1972");
     expect(said({ ...field, text: "12345.50", value: 12345.5 })).toBe("12,345.50");
     expect(said({ ...field, text: "-3", value: -3 })).toBe("−3");

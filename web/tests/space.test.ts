@@ -9,7 +9,7 @@ import { transport, whiten } from "../src/space/moments";
 import { nearestRows } from "../src/space/nearest";
 import { Chart, chartOf } from "../src/space/plane";
 import { order } from "../src/space/progressive";
-import { descent, stretchAt } from "../src/space/stretch";
+import { descent, sensitivityAt } from "../src/space/sensitivity";
 import { bell, grid, model, plane } from "./fake";
 
 const slanted = () =>
@@ -61,7 +61,7 @@ describe("holes", () => {
   const range: [number, number, number, number] = [-4, 4, -4, 4];
   const density = (value: (u: number, v: number) => number) => ({ side: 32, range, values: grid(value) });
 
-  test("a posterior that is the law has none", () => {
+  test("a posterior equal to the sampling density has none", () => {
     const found = holesOf(density(bell), density(bell));
     expect(found.share).toBe(0);
     expect(found.deepest).toBeNull();
@@ -147,9 +147,9 @@ describe("points", () => {
 });
 
 describe("what the decoder does to the space", () => {
-  test("stretch is the largest singular value", () => {
+  test("sensitivity is the largest singular value", () => {
     const linear = model({ means: (z) => Float64Array.of(3 * z[0], 0.5 * z[1], 0) });
-    expect(stretchAt(chartOf(linear, { kind: "given", index: 0 }), 0.3, 0.2, null)).toBeCloseTo(3, 4);
+    expect(sensitivityAt(chartOf(linear, { kind: "given", index: 0 }), 0.3, 0.2, null)).toBeCloseTo(3, 4);
   });
 
   test("the error falls along its descent", () => {
@@ -173,7 +173,7 @@ describe("two models", () => {
   const one = model({ centre: Float32Array.of(1, -1), spread: Float32Array.of(2, 0.5) });
   const other = model({ centre: Float32Array.of(-5, 0), spread: Float32Array.of(0.1, 3) });
 
-  test("a gesture is the same draw of both laws, there and back", () => {
+  test("a gesture is the same sample of both fitted priors, there and back", () => {
     const z = Float32Array.of(3, -0.5);
     const there = transport(one, other, z);
     expect(there[0]).toBeCloseTo(-4.9, 1);

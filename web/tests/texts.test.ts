@@ -9,7 +9,7 @@ const { en, es } = CATALOGUES;
 const keys = Object.keys(en) as Key[];
 const holes = (text: string) => [...text.matchAll(/\{(\w+)\}/g)].map(([, name]) => name).sort();
 
-test("both languages say the same things, with the same holes to fill", () => {
+test("both languages have the same keys, with the same placeholders", () => {
   expect(Object.keys(es).sort()).toEqual([...keys].sort());
   for (const key of keys) {
     expect(holes(es[key]), key).toEqual(holes(en[key]));
@@ -37,16 +37,16 @@ test("numbers are written as the language has them", () => {
   expect(fixed(-0, 0)).toBe("0");
   expect([fixed(-0.004), percent(-0.0002), percent(-0.02)]).toEqual(["0.00", "0%", "−2%"]);
   language.value = "es";
-  expect(fixed(-1234.5, 1)).toBe("−1234,5");
-  expect(t("row.name", { n: whole(1234) })).toBe("Fila 1.234");
+  expect(fixed(-1234.5, 1)).toBe("−1234.5");
+  expect(t("row.name", { n: whole(1234) })).toBe("Dato 1,234");
   language.value = "en";
 });
 
 test("a figure that could not be measured is said in the reader's language", () => {
-  const figure = { value: null, low: null, high: null, reason: { en: "there is no structure to be complete in" } };
+  const figure = { value: null, low: null, high: null, reason: { en: "too few validation rows to measure this" } };
   language.value = "es";
-  expect([figureText(figure), figureText(undefined)]).toEqual(["sin medir", "sin medir"]);
-  expect(figureText({ ...figure, value: 0.5, low: 0.4, high: 0.6 })).toBe("0,50 (0,40–0,60)");
+  expect([figureText(figure), figureText(undefined)]).toEqual(["no se midió", "no se midió"]);
+  expect(figureText({ ...figure, value: 0.5, low: 0.4, high: 0.6 })).toBe("0.50 (0.40–0.60)");
   language.value = "en";
 });
 

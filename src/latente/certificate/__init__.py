@@ -1,6 +1,6 @@
-"""The certificate: whether a latent space is continuous and complete, what its code keeps, and whether it repeats its rows.
+"""The certificate: continuity and completeness of a latent space, information in the code, and copies of training rows.
 
-The measures are functions of plain arrays; :mod:`latente.certificate.certify` draws those from a model and its rows.
+The measures are functions of plain arrays; :mod:`latente.certificate.certify` computes these from a model and its rows.
 """
 
 from latente.certificate.certificate import Certificate

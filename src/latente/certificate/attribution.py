@@ -1,4 +1,4 @@
-"""Where the nats between a model's bound and the likelihood go (Cremer, Li and Duvenaud 2018)."""
+"""Causes of the gap between a model's bound and its likelihood (Cremer, Li and Duvenaud 2018)."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ JUDGED_BY = 200  # draws: near the best posterior the bound is tight by a few
 
 @dataclass(frozen=True)
 class Losses:
-    """Of each row, nats, [N].
+    """Losses of each row, nats, [N].
 
     Attributes:
         amortised: -ELBO with the encoder's posterior.
         refined: -ELBO with the row's best posterior of the same family.
-        bound: the importance-weighted bound with the same draws of that, which is never above it.
+        bound: the importance-weighted bound with the same draws, which is never above ``refined``.
     """
 
     amortised: Array
@@ -40,15 +40,15 @@ class Losses:
 
 
 def affordable(model: LatentModel) -> int:
-    """For how many rows posteriors are refined, so that it takes some seconds: a step costs three decodings a draw."""
+    """Number of rows to refine within some seconds; a step costs three decodings for each draw."""
     return int(min(MAX_ROWS, max(MIN_ROWS, MAX_OPERATIONS / (3 * STEPS * DRAWS * operations(model)))))
 
 
 def refine(model: LatentModel, rows: Rows, K: int) -> Losses | None:
-    """Fit each row's own posterior by gradient, with the model as it is; None where the family has constraints or no density.
+    """Fit the posterior of each row by gradient steps, with the model fixed; None if the family has constraints or no density.
 
     Args:
-        model, rows: of which. K: draws by which the result is judged, from torch's generator.
+        model, rows: the model and the rows. K: number of draws for the resulting losses, from torch's generator.
     """
     with torch.no_grad():
         q = model.encode(rows)
@@ -68,7 +68,7 @@ def _best(model: LatentModel, rows: Rows, q: CodeDistribution) -> CodeDistributi
     with torch.enable_grad():
         for step in range(STEPS):
             z = family(*found).rsample((DRAWS,))
-            # The density's own parameters stay as they are: at the optimum this gradient has no variance (Roeder et al. 2017).
+            # The parameters of the density are detached: this gradient has no variance at the optimum (Roeder et al. 2017).
             weights = _log_weight(model, rows, family(*(value.detach() for value in found)), z)
             for kept, gradient in zip(flat.gradients, flat.differentiate(-weights.mean(0)), strict=True):
                 kept.copy_(gradient)
@@ -86,7 +86,7 @@ def _log_weight(model: LatentModel, rows: Rows, q: CodeDistribution, z: Tensor) 
 
 @torch.no_grad()
 def _log_weights(model: LatentModel, rows: Rows, q: CodeDistribution, K: int) -> Tensor:
-    """The same for K draws of q, in double precision, a few rows at a time."""
+    """:func:`_log_weight` of K draws of q, in double precision, a few rows at a time."""
     size, parts = batch_size(model, K), []
     for start in range(0, len(rows), size):
         some = slice(start, start + size)
@@ -96,5 +96,5 @@ def _log_weights(model: LatentModel, rows: Rows, q: CodeDistribution, K: int) ->
 
 @torch.no_grad()
 def prior_mismatch(z: Tensor, prior: Callable[[Tensor], Tensor], fitted: Callable[[Tensor], Tensor]) -> Array:
-    """log fitted(z) - log prior(z) of codes [N, d], [N]: nats that a row would save under the prior fitted to the codes."""
+    """log fitted(z) - log prior(z) of codes [N, d], [N]: reduction of the KL with the fitted prior."""
     return (fitted(z.double()) - prior(z).double()).numpy()

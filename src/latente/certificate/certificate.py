@@ -1,4 +1,4 @@
-"""The certificate: figures with intervals, verdicts, and a plain sentence for each line."""
+"""The certificate: figures with intervals, verdicts, and a sentence that explains each line."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ LINES = {name: (Message(f"certificate.{name}.label"), Message(f"certificate.{nam
 """Label and sentence of each figure, in the order in which they are shown."""
 
 
-FORMER_NAMES = {"row_law": "row_model"}  # of what a certificate of an earlier version says it is of
+FORMER_NAMES = {"row_law": "row_model"}  # keys of ``about`` in certificates of earlier versions
 
 
 class About(TypedDict, total=False):
-    """What a stored certificate is of, as far as it is read again."""
+    """The values of ``about`` in a stored certificate."""
 
     recipe: Required[str]
     latent_dim: Required[Count]
@@ -41,7 +41,7 @@ class About(TypedDict, total=False):
 
 
 class Figure(msgspec.Struct, forbid_unknown_fields=True):
-    """A stored figure; None stands for a number that is not finite."""
+    """A stored figure; None is a number that is not finite."""
 
     value: float | None
     low: float | None
@@ -61,12 +61,12 @@ class Finding(msgspec.Struct, forbid_unknown_fields=True):
 
 @dataclass(frozen=True, repr=False)
 class Certificate:
-    """What was measured of a latent space.
+    """The measured quality of a latent space.
 
     Attributes:
         about: recipe, dimensions of the code, numbers of rows, a digest of the model; plain values.
-        figures: by name, in the order in which they are shown.
-        verdicts: what they amount to, the gravest first; none is good news.
+        figures: by name, in display order.
+        verdicts: the problems found, the most serious first.
     """
 
     about: Mapping[str, Any]
@@ -78,7 +78,7 @@ class Certificate:
         return entry(self.figures, name, "figure")
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values that JSON can hold; a figure is ``{"value", "low", "high", "reason"}``, None where there is none."""
+        """Values for JSON; a figure is ``{"value", "low", "high", "reason"}`` with None for numbers that are not finite."""
         figures = {name: self.figures[name].to_dict() for name in LINES if name in self.figures}
         return {"about": {**self.about}, **figures, "verdicts": [verdict.to_dict() for verdict in self.verdicts]}
 
@@ -91,7 +91,7 @@ class Certificate:
         """The inverse of :meth:`to_dict`.
 
         Raises:
-            StorageError: something is missing, of another type, or not of a certificate.
+            StorageError: a value is missing, has a wrong type, or does not belong to a certificate.
         """
         content = checked(values, dict[str, Any], "the certificate")
         about, verdicts = checked(content.pop("about", None), dict[str, Any], "what it is of"), content.pop("verdicts", None)
@@ -118,7 +118,7 @@ class Certificate:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What is to be known of the figures together."""
+        """Notes that concern all figures."""
         return (ROW_MODEL,) if self.about.get("row_model") else ()
 
     def __str__(self) -> str:
@@ -169,7 +169,7 @@ def _cell(text: str, style: str = "") -> str:
 
 
 def _indented(label: str) -> str:
-    """A cell that lies under the figure to which it belongs."""
+    """The label of a figure that belongs to the one above."""
     return _cell(label.strip(), ' style="padding-left: 2em"' if label.startswith(" ") else "")
 
 

@@ -1,7 +1,7 @@
-"""Completeness C: whether a code drawn at random decodes to a row like the real ones.
+"""Completeness C: whether random codes decode to rows like real ones.
 
-Two samples of one law can't be told apart: among the nearest neighbours of a point, both are met in proportion. How far this
-is so is the Henze-Penrose affinity (Friedman and Rafsky 1979; Schilling 1986; Henze and Penrose 1999).
+If two samples have the same distribution, the nearest neighbours of each point come from both in proportion. The Henze-Penrose
+affinity measures this (Friedman and Rafsky 1979; Schilling 1986; Henze and Penrose 1999).
 """
 
 from __future__ import annotations
@@ -19,19 +19,19 @@ from latente.certificate.estimates import MIN_CONTRAST, MIN_ROWS, Array, Estimat
 from latente.words import Message
 
 NEIGHBOURS = 5
-CANDIDATES = 20  # neighbours that are kept, so that those within a half of the points are among them
+CANDIDATES = 20  # neighbours that are stored, enough to find the nearest ones within half of the points
 HALVES = 50
-ALIKE = "reason.alike"  # key of what is said where no model could be complete
+ALIKE = "reason.alike"  # key of the reason if the columns are independent
 
 
 @dataclass(frozen=True)
 class Affinity:
-    """S(A, B): share of cross-label pairs among nearest neighbours over what two samples of one law would have.
+    """S(A, B): share of cross-label pairs among nearest neighbours, divided by that of two samples of one distribution.
 
     Attributes:
-        neighbours: places of the nearest among the m points of A and then the m of B, nearest first, [R, 2m, k]; R samples A
-            are compared with one B, and averaged.
-        paired: whether the i-th points of A and B belong together (a row and its reconstruction) and are no neighbours.
+        neighbours: indices of the nearest neighbours among the m points of A, then the m of B, nearest first, [R, 2m, k];
+            R samples A are compared with one B, and averaged.
+        paired: whether the i-th points of A and B are a row and its reconstruction, which do not count as neighbours.
     """
 
     neighbours: NDArray[np.intp]
@@ -39,37 +39,37 @@ class Affinity:
 
     @classmethod
     def between(cls, a: Array, b: Array, paired: bool = False) -> Affinity:
-        """From points in φ, [m, p]; where one sample is larger, its first rows count."""
+        """From points in φ, [m, p]; of a larger sample, the first rows are used."""
         m = min(len(a), len(b))
         return cls(_neighbours(np.concatenate([a[:m], b[:m]]), m if paired else 0)[None], paired)
 
     @classmethod
     def together(cls, parts: list[Affinity]) -> Affinity:
-        """Several samples A against the same B."""
+        """The affinity of several samples A with the same B."""
         return cls(np.concatenate([part.neighbours for part in parts]), parts[0].paired)
 
     @property
     def m(self) -> int:
-        """Points of each sample."""
+        """Number of points of each sample."""
         return int(self.neighbours.shape[1]) // 2
 
     @cached_property
     def value(self) -> float:
-        """S: 1 where the two laws are equal, 0 where they share nothing."""
+        """S: 1 if both distributions are equal, 0 if they do not overlap."""
         return self._among(np.ones(2 * self.m, bool))
 
     @cached_property
     def halves(self) -> Array:
-        """S of random halves of both samples, [HALVES]; of B the same halves whatever the A.
+        """S of random halves of both samples, [HALVES]; the halves of B are the same for every A.
 
-        As neighbours depend on each other, a bootstrap of points would promise too much.
+        Neighbours depend on one another, so that the interval of a bootstrap over points would be too narrow.
         """
         chosen = np.random.default_rng(0)
         others = np.random.default_rng(self.neighbours[0, :, 0].astype(np.uint32))
         return np.array([self._among(np.concatenate([_half(self.m, others), _half(self.m, chosen)])) for _ in range(HALVES)])
 
     def _among(self, kept: NDArray[np.bool_]) -> float:
-        """S among some of the points."""
+        """S of a subset of the points."""
         there = kept[self.neighbours]
         counted = there & (there.cumsum(-1, dtype=np.uint8) <= NEIGHBOURS)
         shares = (self._cross & counted).sum(-1) / np.maximum(counted.sum(-1), 1)
@@ -88,7 +88,7 @@ def _half(m: int, generator: np.random.Generator) -> NDArray[np.bool_]:
 
 
 def _neighbours(points: Array, partner: int) -> NDArray[np.intp]:
-    """Places of the nearest neighbours of each point, [n, k]; neither itself nor (where ``partner`` > 0) its partner."""
+    """Indices of the nearest neighbours of each point, [n, k], without itself and (if ``partner`` > 0) its partner."""
     n = len(points)
     k = min(CANDIDATES, n - 2)
     places = NearestNeighbors(n_neighbors=k + 1, algorithm="brute").fit(points).kneighbors(return_distance=False)
@@ -100,35 +100,35 @@ def _neighbours(points: Array, partner: int) -> NDArray[np.intp]:
 
 @dataclass(frozen=True)
 class Scale:
-    """What models are put on: S_null of rows whose columns were shuffled, and S_real of other real rows."""
+    """The reference values of C: S_null of rows with shuffled columns, and S_real of other real rows."""
 
     null: Affinity
     real: Affinity
 
     @property
     def contrast(self) -> float:
-        """S_real - S_null: how much there is to tell."""
+        """S_real - S_null: the range in which models can differ."""
         return self.real.value - self.null.value
 
     @property
     def contrast_error(self) -> float:
-        """Standard error of the contrast, as if both affinities were of held-out rows of their own: these are a sample, too."""
+        """Standard error of the contrast, as for independent held-out rows, because these are a sample too."""
         return math.hypot(_standard_error(self.null.halves), _standard_error(self.real.halves))
 
     def refused(self) -> str:
-        """Why the data can't support a figure; empty where it can."""
+        """Why the data does not allow a figure; empty if it does."""
         if self.real.m < MIN_ROWS:
             return too_few(self.real.m).reason
         return self.alike()
 
     def alike(self) -> str:
-        """Why rows can't be told from rows of shuffled columns: there is no structure, or (where the interval of the contrast
-        reaches what it takes) there are too few rows to see it. Empty where they can, or where it was not looked at.
+        """Why rows can't be distinguished from rows with shuffled columns: there is no structure, or (if the interval of the
+        contrast contains the required value) too few rows. Empty if they can, or if there are too few rows to test.
         """
         if self.real.m < MIN_ROWS or self.contrast >= MIN_CONTRAST:
             return ""
         error, found = 1.96 * self.contrast_error, {"contrast": self.contrast, "least": MIN_CONTRAST}
-        if max(0.0, self.contrast) + error < MIN_CONTRAST:  # by its nature a contrast is not below 0
+        if max(0.0, self.contrast) + error < MIN_CONTRAST:  # the true contrast is not negative
             return Message(ALIKE, **found)
         return Message("reason.few_to_contrast", n=self.real.m, error=error, **found)
 
@@ -145,8 +145,8 @@ def completeness(fake: Affinity, scale: Scale) -> Estimate:
 
 
 def beyond(own: Affinity, other: Affinity, scale: Scale) -> Estimate:
-    """C of one sample minus that of another, with the same held-out rows: in half-samples these are the same for both, so that
-    the interval is that of the difference.
+    """C of one sample minus that of another with the same held-out rows. The half-samples of these are the same for both, which
+    gives an interval of the difference.
     """
     refused = scale.refused()
     if refused:
@@ -164,28 +164,28 @@ def affinity_of(affinity: Affinity) -> Estimate:
 
 
 def _with_interval(value: float, halves: Array) -> Estimate:
-    """Normal, by the spread of half-samples."""
+    """A normal interval, from the variance of half-samples."""
     error = _standard_error(halves)
     return Estimate(value, value - 1.96 * error, value + 1.96 * error)
 
 
 def _standard_error(halves: Array) -> float:
-    """Of the whole, by the spread of half-samples.
+    """Standard error of the whole sample, from the standard deviation of half-samples.
 
-    Of a mean, that spread is the standard error of the whole (Politis and Romano 1994). Here the variance is about twice as
-    large: each half draws its graph of neighbours anew. Hence the √2, which simulation bears out (see the tests).
+    For a mean both are equal (Politis and Romano 1994). Here the variance of half-samples is about twice as large, because each
+    half has its own neighbour graph. Hence the √2, which simulations confirm (see the tests).
     """
     return float(halves.std(ddof=1)) / math.sqrt(2) if np.isfinite(halves).all() else math.nan
 
 
 def density_and_coverage(real: Array, fake: Array, reference: Array) -> tuple[Estimate, Estimate]:
-    """How many generated rows lie where real ones do, and how many places of real rows are reached.
+    """Share of generated rows close to real ones, and share of real rows with a generated row close to them.
 
-    The clipped versions of Salvy et al. 2025 (no point counts more than once; for density no ball is wider than the median
-    one), divided by what other real rows reach, so that 1 is as good as real rows.
+    The clipped versions of Salvy et al. 2025 (each point counts at most once; for density, radii are at most the median),
+    divided by the values of other real rows, so that 1 is as good as real rows.
 
     Args:
-        real: held-out rows in φ, [m, p], around which the balls to the fifth neighbour are.
+        real: held-out rows in φ, [m, p]; the radius of each is the distance to its fifth neighbour.
         fake: generated rows, [m, p]. reference: other real rows, [m, p].
     """
     if len(real) < MIN_ROWS:
@@ -197,7 +197,7 @@ def density_and_coverage(real: Array, fake: Array, reference: Array) -> tuple[Es
 
 
 def _shares(real: Array, sample: Array, radii: Array) -> tuple[Array, Array]:
-    """What each point of a sample adds to density, and each real row to coverage."""
+    """Contribution of each sample point to density, and of each real row to coverage."""
     distance = pairwise_distances(real, sample)
     density = (distance <= np.minimum(radii, np.median(radii))[:, None]).sum(0) / NEIGHBOURS
     coverage = (distance <= radii[:, None]).sum(1) / NEIGHBOURS

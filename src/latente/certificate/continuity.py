@@ -1,4 +1,4 @@
-"""Continuity K: whether a point near a row's code decodes as close to the row as the nearest real row is."""
+"""Continuity K: whether codes near the code of a row decode to rows as close to it as the nearest real row."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from latente.certificate.estimates import MIN_CONTRAST, MIN_ROWS, Array, Estimat
 from latente.words import Message
 
 RHO = 0.9
-CURVE = (0.95, 0.8)  # beside it
+CURVE = (0.95, 0.8)  # further values of rho that are reported
 
 
 def squared(a: Array, b: Array) -> Array:
@@ -21,21 +21,21 @@ def squared(a: Array, b: Array) -> Array:
 
 @dataclass(frozen=True)
 class Closeness:
-    """How close real rows come to held-out ones: squared distances to the nearest, and to any, both [n]."""
+    """Squared distances of held-out rows to the nearest real row, and to a random one, both [n]."""
 
     nearest: Array
     other: Array
 
     @classmethod
     def between(cls, held_out: Array, train: Array) -> Closeness:
-        """From rows in φ, [n, p] and [m, p]. "Any" is the mean over all: the expectation, without a draw."""
+        """From rows in φ, [n, p] and [m, p]. For a random row, the expectation is computed exactly."""
         nearest = NearestNeighbors(n_neighbors=1).fit(train).kneighbors(held_out)[0][:, 0]
         other = squared(held_out, train.mean(0)[None]) + train.var(0).sum()
         return cls(np.square(nearest), other)
 
     @property
     def share(self) -> float:
-        """1 - E nearest / E other: how much closer the nearest row is than any."""
+        """1 - E nearest / E other: how much closer the nearest row is than a random one."""
         other = float(self.other.mean())
         return 1 - float(self.nearest.mean()) / other if other > 0 else 0.0
 
@@ -44,9 +44,9 @@ def continuity(near: Array, far: Array, real: Closeness, seed: int = 0) -> Estim
     """K = clip{[1 - E near / E far] / [1 - E nearest / E other], 0, 1}, with a bootstrap interval over rows.
 
     Args:
-        near: squared distance in φ of each held-out row to what a neighbour of its code decodes to, [n].
-        far: the same for another row's code.
-        real: what real rows reach.
+        near: squared distance in φ of each held-out row to the row decoded from a neighbour of its code, [n].
+        far: the same for the code of another row.
+        real: the same for real rows.
         seed: of the bootstrap.
     """
     if len(near) < MIN_ROWS:

@@ -1,4 +1,4 @@
-"""A measured figure with its interval, or the reason why there is none."""
+"""A measured figure with its interval, or the reason why it is unknown."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ class Estimate:
     """A figure.
 
     Attributes:
-        value: NaN where the data can't support it.
-        low, high: ends of its 95% interval; NaN where there is none.
-        reason: why it is NaN, or what is to be known of it.
+        value: the figure; NaN if unknown.
+        low, high: ends of its 95% interval; NaN if there is none.
+        reason: why it is NaN, or a remark.
     """
 
     value: float
@@ -43,28 +43,28 @@ class Estimate:
         return math.isfinite(self.value)
 
     def clipped(self) -> Estimate:
-        """The same figure kept within 0 and 1."""
+        """The figure clipped to the interval from 0 to 1."""
         value, low, high = (float(np.clip(number, 0.0, 1.0)) for number in (self.value, self.low, self.high))
         return replace(self, value=value, low=low, high=high)
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values, None for a number that is not finite; the reason in English and, where there is one, as a message."""
+        """Plain values, None for a number that is not finite; the reason in English and, if possible, as a message."""
         numbers = {"value": self.value, "low": self.low, "high": self.high}
         found = {name: float(number) if math.isfinite(number) else None for name, number in numbers.items()}
         return {**found, **as_plain(reason=self.reason)}
 
 
 def as_plain(**sentences: str) -> dict[str, Any]:
-    """Sentences in English and, under ``messages``, those that have one as key and values."""
+    """Sentences in English; under ``messages``, the key and values of those that are messages."""
     messages = {name: text.to_json() for name, text in sentences.items() if isinstance(text, Message)}
     return {**{name: str(text) for name, text in sentences.items()}, **({"messages": messages} if messages else {})}
 
 
 def as_said(stored: Mapping[str, Any]) -> dict[str, Any]:
-    """The inverse of :func:`as_plain`, among other values.
+    """The inverse of :func:`as_plain`; other values are kept.
 
     Raises:
-        ValueError: what is stored is no message.
+        ValueError: a stored message is not valid.
     """
     messages = {name: Message.from_json(message) for name, message in stored["messages"].items()}
     if strange := messages.keys() - stored.keys():
@@ -73,7 +73,7 @@ def as_said(stored: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def unknown(reason: str) -> Estimate:
-    """No figure, and why.
+    """An unknown figure with the reason.
 
     >>> unknown("there are too few rows").known
     False
@@ -82,13 +82,13 @@ def unknown(reason: str) -> Estimate:
 
 
 def measured(names: Iterable[str], measure: Callable[[], Mapping[str, Estimate]]) -> dict[str, Estimate]:
-    """Figures by their names; those that can't be computed of what a model gives are unknown, and so are those that are not
-    finite: no figure takes the others with it.
+    """Compute figures. If this fails, all ``names`` are unknown; figures that are not finite are unknown too. A failure does
+    not affect the figures of other measures.
     """
     try:
         with np.errstate(all="ignore"):
             found = dict(measure())
-    except (ArithmeticError, ValueError, RuntimeError) as error:  # of linear algebra, of neighbours, of sums that overflow
+    except (ArithmeticError, ValueError, RuntimeError) as error:  # from linear algebra, neighbours, or overflow
         return {name: unknown(Message("reason.not_computable", error=str(error))) for name in names}
     return {
         name: figure if figure.known or figure.reason else replace(figure, reason=NOT_FINITE) for name, figure in found.items()
@@ -96,7 +96,7 @@ def measured(names: Iterable[str], measure: Callable[[], Mapping[str, Estimate]]
 
 
 def too_few(n: int, least: int = MIN_ROWS) -> Estimate:
-    """No figure, because it takes more validation rows."""
+    """An unknown figure, because there are too few validation rows."""
     return unknown(Message("reason.too_few", n=n, least=least))
 
 
@@ -111,17 +111,17 @@ def mean_of(values: Array) -> Estimate:
 
 
 def standard_error(values: Array) -> float:
-    """Of the mean of values [N]; NaN for a single one."""
+    """Standard error of the mean of values [N]; NaN for a single value."""
     return float(values.std(ddof=1) / math.sqrt(len(values))) if len(values) > 1 else math.nan
 
 
 def bootstrapped(statistic: Callable[..., Any], *samples: Array, seed: int = 0) -> Estimate:
-    """A statistic of the means of samples, with the interval of its bootstrap (Efron 1979).
+    """A statistic of the means of samples, with a bootstrap interval (Efron 1979).
 
     Args:
-        statistic: of one array of means for each sample; it must broadcast over a last dimension of repeats.
-        samples: arrays ``[..., n]``; rows of one sample are drawn together, rows of different samples apart.
-        seed: of the draws.
+        statistic: takes one array of means for each sample; it must broadcast over a last dimension of repeats.
+        samples: arrays ``[..., n]``; the columns of one sample are resampled together, different samples independently.
+        seed: of the bootstrap.
     """
     generator = np.random.default_rng(seed)
     means = [sample.mean(-1) for sample in samples]
@@ -134,7 +134,7 @@ def bootstrapped(statistic: Callable[..., Any], *samples: Array, seed: int = 0) 
 
 
 def _resampled(sample: Array, generator: np.random.Generator) -> Array:
-    """Means of ``REPEATS`` samples of a sample, [..., REPEATS]."""
+    """Means of ``REPEATS`` bootstrap samples, [..., REPEATS]."""
     n = sample.shape[-1]
     weights = generator.multinomial(n, np.full(n, 1 / n), REPEATS)
     return np.asarray(sample @ weights.T / n)

@@ -1,11 +1,11 @@
-"""φ: what rows are compared by. It is fitted on the training rows and knows no model, so that all models share it.
+"""Features φ, in which rows are compared. They are fitted to the training rows and are the same for all models.
 
-Columns of numbers become ranks of variance 1, levels indicators over √2 (two different levels are at distance 1), pictures are
-down-sampled; then a PCA keeps 95% of the variance, in at most 32 dimensions, not whitened.
+Numeric columns become ranks of variance 1, levels become indicators divided by √2 (two different levels have distance 1),
+pictures are down-sampled. Then PCA keeps 95% of the variance, in at most 32 dimensions, without whitening.
 
-Ranks are uniform and not normal scores, whose steep ends turn a value that is a little too large into an outlier, and outliers
-in many dimensions have the real rows for neighbours: independent normal columns with the moments of the data, which say nothing
-of its structure, then reach a completeness of 0.12 on breast cancer and 0.06 on sine waves, and by ranks 0.02 and 0.00.
+Ranks are uniform instead of normal scores, because normal scores turn slightly too large values into outliers, and in many
+dimensions the neighbours of outliers are real rows. With normal scores, independent normal columns with the moments of the
+data, which have no structure, reach a completeness of 0.12 on breast cancer and 0.06 on sine waves; with ranks, 0.02 and 0.00.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ from latente.rows import BINARY, CATEGORICAL, IMAGE, SCALAR, Field, Rows, layout
 KEPT_VARIANCE = 0.95
 MAX_DIMENSIONS = 32
 MAX_ROWS = 10_000
-SIDE = 16  # pixels of a picture's longer side, about
-CHANCE = 0.01  # of so many repeats by nature, below which they are none
-JITTER = 1e-7  # of the spread of φ: equal rows are in a random order and not in that of their places
+SIDE = 16  # approximate number of pixels of a picture's longer side
+CHANCE = 0.01  # probability of so many repeated rows by chance, below which they are copies
+JITTER = 1e-7  # of the standard deviation of φ: puts equal rows in a random order
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Features:
     """The fitted map.
 
     Attributes:
-        raw: rows to their features before the PCA.
+        raw: computes the features before the PCA.
         mean, axes: of the PCA, [P] and [P, p].
         spread: root of the total variance of φ.
     """
@@ -49,18 +49,18 @@ class Features:
 
     @classmethod
     def fit(cls, rows: Rows, fields: tuple[Field, ...]) -> Features:
-        """Learn φ from encoded training rows."""
+        """Fit φ to encoded training rows."""
         rows = rows.spread(MAX_ROWS)
         raw: Callable[[Rows], Array] = RAW[layout_of(fields)](rows, fields)
         values = raw(rows)
-        with np.errstate(invalid="ignore"):  # where all rows are the same one, no variance is divided by none
+        with np.errstate(invalid="ignore"):  # if all rows are equal, 0 is divided by 0
             pca = PCA(min(MAX_DIMENSIONS, *values.shape), random_state=0).fit(values)
         shares = np.cumsum(pca.explained_variance_ratio_)
         count = min(int(np.searchsorted(shares, KEPT_VARIANCE - 1e-9)) + 1, len(shares))
         return cls(raw, pca.mean_, pca.components_[:count].T, math.sqrt(pca.explained_variance_[:count].sum()))
 
     def __call__(self, rows: Rows) -> Array:
-        """φ of each row, [N, p], with a jitter far below anything that is measured; draws from torch's generator."""
+        """φ of each row, [N, p], with a negligible jitter from torch's generator."""
         values: Array = (self.raw(rows) - self.mean) @ self.axes
         jitter = torch.randn(values.shape, dtype=torch.float64).numpy()
         return values + JITTER * self.spread * jitter
@@ -68,9 +68,10 @@ class Features:
 
 @dataclass(frozen=True)
 class Scores:
-    """Ranks of one column: a value's place among the training values, from -√3 to √3, so that their variance is 1.
+    """Ranks of one column among the training values, scaled to the interval from -√3 to √3 and variance 1.
 
-    A value counts as the nearest one that was recorded: decoders have no grid, and a 0.1 beside a column of 0, 1, 2, … is a 0.
+    A value is rounded to the nearest training value, because decoded means are not on a grid: in a column of 0, 1, 2, … the
+    value 0.1 is a 0.
     """
 
     knots: Array
@@ -78,7 +79,7 @@ class Scores:
 
     @classmethod
     def fit(cls, values: Array) -> Scores:
-        """Equal values share the middle of their places; beyond the extremes the score is that of the extreme."""
+        """Equal values have their mean rank; a value beyond the extremes has the rank of the extreme."""
         knots, counts = np.unique(values, return_counts=True)
         places = (np.cumsum(counts) - 0.5 * counts) / max(len(values), 1)
         return cls(knots, math.sqrt(12) * (places - 0.5))
@@ -91,8 +92,8 @@ class Scores:
 
 
 @dataclass(frozen=True)
-class Tossed:
-    """A column of 0 and 1 from its mean on: a decoded mean, which is a probability, lies between the two."""
+class Centred:
+    """A column of 0 and 1 minus its mean; a decoded mean, which is a probability, is between the two values."""
 
     mean: float
 
@@ -102,14 +103,14 @@ class Tossed:
 
 @dataclass(frozen=True)
 class Columns:
-    """Features of a table's rows. What was not seen lies in the middle: score 0, or the frequencies of the levels."""
+    """Features of a table's rows. A missing value has the mean: rank 0, or the frequencies of the levels."""
 
     fields: tuple[Field, ...]
-    parts: tuple[Scores | Tossed | Array, ...]
+    parts: tuple[Scores | Centred | Array, ...]
 
     @classmethod
     def fit(cls, rows: Rows, fields: tuple[Field, ...]) -> Columns:
-        """From the seen values of each column."""
+        """From the observed values of each column."""
         x = rows.x.double().numpy()
         seen = np.ones(x.shape, bool) if rows.mask is None else rows.mask.numpy()
         parts = (_part(field, x[seen[:, f], f]) for f, field in enumerate(fields))
@@ -131,10 +132,10 @@ class Columns:
 NDArrayBool = np.ndarray[tuple[int, ...], np.dtype[np.bool_]]
 
 
-def _part(field: Field, seen: Array) -> Scores | Tossed | Array:
-    """Ranks of a column of numbers; of another its mean, or the frequencies of its levels."""
+def _part(field: Field, seen: Array) -> Scores | Centred | Array:
+    """Ranks of a numeric column, the mean of a binary one, or the frequencies of levels."""
     if field.kind == BINARY:
-        return Tossed(float(seen.mean()) if len(seen) else 0.0)
+        return Centred(float(seen.mean()) if len(seen) else 0.0)
     if field.kind != CATEGORICAL:
         return Scores.fit(seen)
     counts = np.bincount(seen.round().astype(int), minlength=field.levels)
@@ -143,8 +144,8 @@ def _part(field: Field, seen: Array) -> Scores | Tossed | Array:
 
 @dataclass(frozen=True)
 class Pictures:
-    """Features of pictures: pixels averaged over squares, so that the longer side has about 16. A pixel that was not seen is
-    that of the mean picture.
+    """Features of pictures: pixels averaged over squares, so that the longer side has about 16. A missing pixel has the value
+    of the mean picture.
     """
 
     mean: Tensor
@@ -168,7 +169,7 @@ RAW: dict[str, Callable[[Rows, tuple[Field, ...]], Callable[[Rows], Array]]] = {
 
 
 def shuffled(rows: Rows) -> Rows:
-    """Rows whose fields come each from another row: what a collapsed decoder emits. Draws from torch's generator."""
+    """Rows with each column shuffled, as from a collapsed decoder. Uses torch's generator."""
     x = rows.x.flatten(1)
     order = torch.rand(x.shape).argsort(0)
     mask = None if rows.mask is None else rows.mask.flatten(1).gather(0, order).view_as(rows.mask)
@@ -176,9 +177,9 @@ def shuffled(rows: Rows) -> Rows:
 
 
 def distinct(rows: Rows, seen_before: Rows | None = None) -> Rows:
-    """Rows without those that occur twice, or in ``seen_before``: copies that got into the data by accident.
+    """Rows without duplicates, and without those in ``seen_before``: accidental copies in the data.
 
-    Where half of the rows or more occur twice, as in a table of few levels, they do so by nature, and all stay.
+    If half of the rows or more are duplicates, as in a table of few levels, they are not accidental, and all are kept.
     """
     known = set() if seen_before is None else {*_bytes(seen_before)}
     first = {content: place for place, content in reversed([*enumerate(_bytes(rows))]) if content not in known}
@@ -188,14 +189,14 @@ def distinct(rows: Rows, seen_before: Rows | None = None) -> Rows:
 
 
 def learnt_before(rows: Rows, train: Rows, share: float = 1.0) -> float:
-    """Share of rows that are rows of ``train``, where that is so of half or more of them beyond what repeats by nature; else 0.
+    """Share of rows that are also in ``train``, if it is half or more beyond the repeats that are expected; else 0.
 
-    By nature as many are as there are training rows that have their like among the others, which in a table of few levels is
-    nearly every one; what may be chance is none of it.
+    The expected share is that of training rows with a duplicate among the training rows, which is nearly 1 in a table of few
+    levels. A share that may be due to chance counts as 0.
 
     Args:
-        rows: said not to have been learnt from. train: rows that were.
-        share: of all rows that were learnt from, the share that ``train`` holds.
+        rows: validation rows, according to the user. train: training rows.
+        share: share of all training rows that ``train`` contains.
     """
     counts = Counter(_bytes(train))
     seen = sum(content in counts for content in _bytes(rows))
@@ -208,9 +209,9 @@ def learnt_before(rows: Rows, train: Rows, share: float = 1.0) -> float:
 
 
 def _chance(share: float, expected: float, n: int) -> float:
-    """At most so probable is it that of n tosses a share comes up that is above the expected one (Chernoff 1952)."""
+    """Upper bound of the probability that a share of n Bernoulli trials exceeds the expected one this far (Chernoff 1952)."""
     parts = ((share, expected), (1 - share, 1 - expected))
-    return math.exp(-n * sum(own * math.log(own / law) for own, law in parts if own > 0))
+    return math.exp(-n * sum(own * math.log(own / mean) for own, mean in parts if own > 0))
 
 
 def _bytes(rows: Rows) -> list[bytes]:

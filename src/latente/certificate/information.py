@@ -1,4 +1,4 @@
-"""What the code costs and what it keeps, in nats per row; how the codes lie; how the decoder stretches them."""
+"""Rate, distortion and information of the code in nats per row; prior holes; explained variance; sensitivity of the decoder."""
 
 from __future__ import annotations
 
@@ -32,17 +32,17 @@ BOUND_ROWS = 500
 VALUES_AT_ONCE = 500_000  # that stay in the processor's cache: of 4 million a decoding took twice as long
 MAX_OPERATIONS = 1e10  # of all decodings for the bound; a quarter of a second, and twice that where columns are mixed
 MIN_ROWS_TO_BOUND, MIN_SAMPLES = 100, 100
-CAP_MARGIN = 0.5  # nats below log N within which an estimate of I(x;z) says "at least"
+CAP_MARGIN = 0.5  # nats: an estimate of I(x;z) this close to log N is reported as "at least"
 AT_LEAST = "reason.at_least"
 HOLE_QUANTILE = 0.01
-MIN_ROWS_FOR_HOLES = 100  # of which one lies beyond the 1% quantile; of fewer, that is nobody's measured place
-MAX_DRAWS_FOR_HOLES = 20  # of each held-out row's posterior
+MIN_ROWS_FOR_HOLES = 100  # one of these is below the 1% quantile; fewer rows do not determine it
+MAX_DRAWS_FOR_HOLES = 20  # from the posterior of each held-out row
 WORSE_THAN_MEAN = Message("reason.worse_than_mean")
-FLAT = 1e-6  # singular values below this share of the largest belong to no direction that decodes to anything
+FLAT = 1e-6  # smaller singular values, relative to the largest, count as this
 
 
 @dataclass(frozen=True)
-class Costs:
+class RateDistortion:
     """Rate and distortion of each row, nats, both [N]."""
 
     rate: Array
@@ -50,8 +50,8 @@ class Costs:
 
     @classmethod
     @torch.no_grad()
-    def of(cls, model: LatentModel, rows: Rows, draws: int = 4) -> Costs:
-        """Averaged over some draws of q(z|x) (one where a row has one code)."""
+    def of(cls, model: LatentModel, rows: Rows, draws: int = 4) -> RateDistortion:
+        """Averages over draws of q(z|x) (one if a row has a single code)."""
         K = draws if model.noise_size else 1
         traces = [model.trace(batch, K) for batch in rows.batches(batch_size(model, K))]
         rate, distortion = (torch.cat([getattr(t, name) for t in traces]).double() for name in ("rate", "distortion"))
@@ -64,19 +64,19 @@ class Costs:
 
 
 def batch_size(model: LatentModel, K: int) -> int:
-    """Rows at once, so that K draws of them stay small in memory."""
+    """Rows per batch that bounds the memory of K draws."""
     return max(1, VALUES_AT_ONCE // (K * model.footprint))
 
 
 @torch.no_grad()
 def operations(model: LatentModel) -> int:
-    """Multiplications and additions of one decoding, about: those of its layers, counted as they run. torch's own counter would
-    first import a compiler.
+    """Approximate multiplications and additions of one decoding, counted in its layers. torch's own counter would import a
+    compiler.
     """
     counts = [model.footprint]
 
     def count(layer: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
-        turned = isinstance(layer, nn.ConvTranspose2d)  # each value that comes in is multiplied, not each that goes out
+        turned = isinstance(layer, nn.ConvTranspose2d)  # multiplies each input value, not each output value
         values = (inputs[0] if turned else output).numel()
         weight: Tensor = layer.weight  # type: ignore[assignment]
         counts.append(2 * values * weight[0].numel())
@@ -90,7 +90,7 @@ def operations(model: LatentModel) -> int:
 
 
 def affordable(model: LatentModel) -> tuple[int, int]:
-    """Rows and draws for the importance-weighted bound: 500 and 1,000, and fewer where decoding is slow, first of the rows."""
+    """Rows and draws for the importance-weighted bound: 500 and 1,000; if decoding is slow, first fewer rows, then draws."""
     decodings = MAX_OPERATIONS / operations(model)
     rows = int(min(BOUND_ROWS, max(MIN_ROWS_TO_BOUND, decodings / IMPORTANCE_SAMPLES)))
     return rows, int(min(IMPORTANCE_SAMPLES, max(MIN_SAMPLES, decodings / rows)))
@@ -112,7 +112,7 @@ def importance_bound(model: LatentModel, rows: Rows, K: int = IMPORTANCE_SAMPLES
 
 @torch.no_grad()
 def aggregated_log_density(q: CodeDistribution, z: Tensor) -> Array:
-    """log (1/N) sum_j q(z|x_j) of points [M, d], [M]; ``q`` has batch shape [N]."""
+    """log (1/N) sum_j q(z|x_j) at points [M, d], [M]; ``q`` has batch shape [N]."""
     parts = [log_sum(q.pairs_log_prob(points)) for points in torch.split(z, POINTS_AT_ONCE)]
     return (torch.cat(parts) - math.log(q.batch_shape[0])).numpy()
 
@@ -128,13 +128,13 @@ def log_sum(logs: Tensor) -> Tensor:
 
 @torch.no_grad()
 def information_terms(q: CodeDistribution, z: Tensor) -> Array:
-    """log q(z_i|x_i) - log (1/N) sum_j q(z_i|x_j) of one draw for each row, [N]: their mean is I(x;z)."""
+    """log q(z_i|x_i) - log (1/N) sum_j q(z_i|x_j) for one draw of each row, [N]; their mean estimates I(x;z)."""
     return q.log_prob(z).double().numpy() - aggregated_log_density(q, z)
 
 
 def mutual_information(terms: Array) -> Estimate:
-    """I(x;z) in nats (Hoffman and Johnson 2016). It can't exceed the logarithm of the number of rows, and says where it is
-    near that.
+    """I(x;z) in nats (Hoffman and Johnson 2016). The estimate can't exceed the logarithm of the number of rows; its reason
+    states if it is close to that.
     """
     cap = math.log(len(terms))
     estimate = mean_of(terms)
@@ -144,16 +144,16 @@ def mutual_information(terms: Array) -> Estimate:
 
 
 def prior_holes(prior: Array, held_out: Array, seed: int = 0) -> Estimate:
-    """Share of draws of the prior where fewer codes are than almost anywhere else.
+    """Share of prior samples at which the density of codes is below the 1% quantile of held-out codes.
 
-    The interval is that of a bootstrap of both: of the prior's draws, and of the held-out rows, on few of which the quantile
-    hangs. Rows weigh as the spacings of uniform numbers do (Rubin 1981), with one more below the lowest that was seen: of 100
-    rows, in a third of all samples none lies beyond the true 1% quantile. Below it the share falls in proportion.
+    The interval is from a bootstrap over both prior samples and held-out rows, because few rows determine the quantile. Rows
+    have Dirichlet weights (Bayesian bootstrap, Rubin 1981), with an additional weight below the lowest value: with 100 rows, a
+    third of all samples contain no value below the true 1% quantile. Below the lowest value, the share decreases linearly.
 
     Args:
-        prior: log-density under the aggregated posterior of codes drawn from the prior, [M].
-        held_out: the same of held-out rows' codes, some for each row, whose 1% quantile is the limit, [N] or [N, K]. A prior
-            equal to the aggregated posterior has holes of 1%.
+        prior: log-density of prior samples under the aggregated posterior, [M].
+        held_out: the same for codes of held-out rows, one or several for each row, [N] or [N, K]; their 1% quantile is the
+            limit. A prior equal to the aggregated posterior has holes of 1%.
         seed: of the bootstrap.
     """
     held_out, prior = held_out.reshape(len(held_out), -1), np.sort(prior)
@@ -161,7 +161,7 @@ def prior_holes(prior: Array, held_out: Array, seed: int = 0) -> Estimate:
     if n < MIN_ROWS_FOR_HOLES:
         return too_few(n, MIN_ROWS_FOR_HOLES)
     generator, order = np.random.default_rng(seed), np.argsort(held_out, axis=None)
-    shares = np.searchsorted(prior, held_out.flat[order]) / len(prior)  # of the prior below each code
+    shares = np.searchsorted(prior, held_out.flat[order]) / len(prior)  # share of prior samples below each code
     weights = generator.dirichlet(np.ones(n + 1), REPEATS)
     unseen, seen = weights[:, -1:], weights[:, order // held_out.shape[1]] / held_out.shape[1]
     place = (unseen + seen.cumsum(1) < HOLE_QUANTILE).sum(1)
@@ -172,12 +172,12 @@ def prior_holes(prior: Array, held_out: Array, seed: int = 0) -> Estimate:
 
 
 def information_kept(values: Tensor, rebuilt: Tensor, mean: Tensor, seen: Tensor | None = None) -> Estimate:
-    """1 - unexplained variance: sum (x - x̂)² over sum (x - mean of the training rows)², with a bootstrap over rows.
+    """Explained variance, 1 - sum (x - x̂)² / sum (x - mean of the training rows)², with a bootstrap over rows.
 
     Args:
         values, rebuilt: held-out rows and their reconstructions, [N, P].
         mean: of the training rows, [P].
-        seen: which values count, [N, P].
+        seen: which values are observed, [N, P].
     """
     kept = bootstrapped(lambda means: 1 - means[0] / means[1], _squared(values, (rebuilt, mean), seen))
     kept = kept if len(values) >= MIN_ROWS else Estimate(kept.value)
@@ -185,8 +185,8 @@ def information_kept(values: Tensor, rebuilt: Tensor, mean: Tensor, seen: Tensor
 
 
 def kept_beyond(values: Tensor, rebuilt: Tensor, other: Tensor, mean: Tensor, seen: Tensor | None = None) -> Estimate:
-    """By how much more of the variance is kept than by ``other`` reconstructions [N, P] of the same rows; the rest as for
-    :func:`information_kept`. Both are drawn together, so that the interval is that of the difference.
+    """Explained variance minus that of ``other`` reconstructions [N, P] of the same rows; the other arguments are as for
+    :func:`information_kept`. The bootstrap uses the same rows for both, which gives an interval of the difference.
     """
     if len(values) < MIN_ROWS:
         return too_few(len(values))
@@ -194,7 +194,7 @@ def kept_beyond(values: Tensor, rebuilt: Tensor, other: Tensor, mean: Tensor, se
 
 
 def _squared(values: Tensor, others: Sequence[Tensor], seen: Tensor | None) -> Array:
-    """Squared distances of rows [N, P] to each of the others, over what was seen, [others, N]."""
+    """Squared distances of rows [N, P] to each of the others, over observed values, [others, N]."""
     weight = torch.ones_like(values) if seen is None else seen.to(values.dtype)
     differences = (values.double() - other.double() for other in others)  # squares of large values overflow in single precision
     return np.stack([(difference.square() * weight).sum(1).numpy() for difference in differences])
@@ -203,12 +203,12 @@ def _squared(values: Tensor, others: Sequence[Tensor], seen: Tensor | None) -> A
 def geometry(
     decode: Callable[[Tensor], Tensor], z: Tensor, scale: Tensor, dimensions: int | None = None
 ) -> tuple[Array, Array]:
-    """Spectral norm and condition of the decoder's Jacobian at codes [N, d], both [N].
+    """Spectral norm and condition number of the decoder's Jacobian at codes [N, d], both [N].
 
-    Column k is the change of the decoded means for one standard deviation ``scale`` [d] of dimension k, so that neither depends
-    on the units of the code; dimensions of scale 0 are left out. A derivative along a direction is the derivative of the one
-    backwards, by its factors: torch's forward mode would first import a compiler. Of a surface as many directions count as it
-    has ``dimensions``.
+    Column k is the change of the decoded means for one standard deviation ``scale`` [d] of dimension k, so that the result does
+    not depend on the units of the code; dimensions of scale 0 are left out. Directional derivatives are computed as the
+    derivative of the vector-Jacobian product by its vector, because torch's forward mode would import a compiler. On a curved
+    space, only the largest ``dimensions`` singular values count.
     """
     z = z.detach().requires_grad_()
     with torch.enable_grad():
@@ -230,8 +230,8 @@ def geometry(
         return norm, norm / np.maximum(singular[:, :dimensions][:, -1], FLAT * singular[:, 0])
 
 
-def spread_of(values: Array) -> Estimate:
-    """The median, with the 95% quantile as the upper end."""
+def median_of(values: Array) -> Estimate:
+    """The median, with the 95% quantile as upper end."""
     values = values[np.isfinite(values)]
     if not len(values):
         return unknown(Message("reason.no_sensitivity"))

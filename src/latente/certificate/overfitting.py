@@ -1,4 +1,4 @@
-"""Whether a model knows its training rows better than others, and whether it gives them back."""
+"""Overfitting, copies of training rows in generated rows, and membership inference."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from latente.words import Message
 
 MIN_IN_CELL = 20
 MAX_CELLS = 10
-SAME = 1e-5  # of the spread of φ: closer than this is the same row
+SAME = 1e-5  # of the standard deviation of φ: closer rows are the same row
 
 
 def gap(held_out: Array, train: Array) -> Estimate:
-    """Held-out minus training loss, nats per row, with a normal interval; the rows are others, so the variances add.
+    """Held-out minus training loss, nats per row, with a normal interval of two independent samples.
 
     Args:
         held_out, train: -ELBO of each row.
@@ -31,11 +31,11 @@ def gap(held_out: Array, train: Array) -> Estimate:
 
 
 def data_copying(train: Array, held_out: Array, fake: Array) -> Estimate:
-    """C_T (Meehan, Chaudhuri and Dasgupta 2020): are generated rows nearer to training rows than held-out rows are?
+    """C_T (Meehan, Chaudhuri and Dasgupta 2020): are generated rows closer to training rows than held-out rows are?
 
-    In each cell of a k-means of the training rows, the Mann-Whitney statistic of the distances to the nearest training row of
-    that cell, generated against held-out, as a z-score; averaged over cells by their held-out rows. About N(0, 1) where the
-    generated rows are like the held-out ones, far below 0 where training rows are copied.
+    In each k-means cluster of the training rows, the distances to the nearest training row of the cluster are compared between
+    generated and held-out rows, as the z-score of the Mann-Whitney statistic. C_T is the mean over clusters, weighted by
+    held-out rows. It is about N(0, 1) if generated rows are like held-out ones, and far below 0 if training rows are copied.
 
     Args:
         train, held_out, fake: rows in φ.
@@ -64,7 +64,7 @@ def _by_cell(means: KMeans, *samples: Array) -> list[tuple[Array, ...]]:
 
 
 def _nearest(points: Array, others: Array) -> Array:
-    """Distance of each point to the nearest of the others."""
+    """Distance of each point to the nearest of ``others``."""
     return np.asarray(NearestNeighbors(n_neighbors=1).fit(others).kneighbors(points)[0][:, 0])
 
 
@@ -75,33 +75,33 @@ def _z_score(fake: Array, held_out: Array) -> float:
 
 
 def _area(above: Array, below: Array) -> float:
-    """P(a value of ``above`` exceeds one of ``below``), ties counted half: Mann-Whitney U over the number of pairs."""
+    """P(a value of ``above`` exceeds one of ``below``), ties count half: Mann-Whitney U divided by the number of pairs."""
     labels = np.repeat([1, 0], [len(above), len(below)])
     return float(roc_auc_score(labels, np.concatenate([above, below])))
 
 
 def nearer_to_training(train: Array, held_out: Array, fake: Array) -> Estimate:
-    """Share of generated rows whose nearest row is a training row, of as many training as held-out rows: .5 where none is
-    copied. Unlike C_T it does not fall where generated rows only crowd together.
+    """Share of generated rows whose nearest real row is a training row, among equally many training and held-out rows: 0.5
+    without copies. Unlike C_T it does not decrease if generated rows are only concentrated.
     """
     m = min(len(train), len(held_out))
     if m < MIN_ROWS:
         return too_few(m)
     rows = np.concatenate([train[:m], held_out[:m]])
     nearest = NearestNeighbors(n_neighbors=1).fit(rows).kneighbors(fake, return_distance=False)[:, 0]
-    drawn = np.bincount(nearest, minlength=2 * m)  # by row: those that are near to one row stand and fall together
+    drawn = np.bincount(nearest, minlength=2 * m)  # generated rows near the same real row are not independent
     is_train = np.arange(2 * m) < m
     return bootstrapped(lambda means: means[0] / means[1], np.stack([drawn * is_train, drawn])).clipped()
 
 
 def exact_copies(train: Array, sample: Array, spread: float) -> Estimate:
-    """Share of rows of a sample that are training rows, to within far less than the data is recorded by."""
+    """Share of rows of a sample that are training rows, up to rounding errors."""
     return mean_of((_nearest(sample, train) < SAME * spread).astype(float)).clipped()
 
 
 def membership(train: Array, held_out: Array) -> tuple[Estimate, Estimate]:
-    """How well a row's loss tells whether it was trained on (Yeom et al. 2018): the area under the curve, .5 for not at all,
-    and the share of training rows found where 1% of the others are accused.
+    """How well a row's loss separates training rows from others (Yeom et al. 2018): area under the ROC curve (0.5: not at
+    all), and the share of training rows identified at 1% false alarms.
 
     Args:
         train, held_out: -ELBO of each row.

@@ -1,4 +1,4 @@
-"""What generated rows give away of the rows that a model learnt from."""
+"""Whether generated rows reveal training rows."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from latente.seeding import seeded
 from latente.words import Message
 
 M = 2000  # rows of each kind
-M_OF_CODES, CODES = 500, 8  # where a row's score is a mean over codes: how many rows, and codes of each
+M_OF_CODES, CODES = 500, 8  # rows, and codes of each, if the score of a row is a mean over codes
 NOT_MEASURED = Message("privacy.not_measured")
 
 
@@ -24,17 +24,17 @@ def privacy(
     scores: tuple[NDArray[np.float64], NDArray[np.float64]],
     seed: int,
 ) -> dict[str, float | None]:
-    """Shares from 0 to 1; None where there are too few held-out rows.
+    """Shares from 0 to 1; None if there are too few held-out rows.
 
     Args:
-        fields, train, held_out: what the model learnt from and what it did not, encoded.
-        fake: generated rows, as many as are held out, as they are when they come out: rounded and within bounds.
+        fields, train, held_out: fields, training rows and validation rows, encoded.
+        fake: generated rows, as many as held-out rows, rounded and within bounds as in the output.
         scores: log-density of training and of held-out rows.
 
     Returns:
-        ``exact_copies``: of generated rows that are training rows; ``exact_copies_held_out``: of held-out rows that are.
-        ``nearer_to_training``: of generated rows nearer to a training row than to any of as many held-out rows (.5 where
-        nothing is copied). ``membership``: how well a row's score tells whether it was learnt from, as an area under the curve.
+        ``exact_copies``: share of generated rows that are training rows. ``exact_copies_held_out``: the same for held-out rows.
+        ``nearer_to_training``: share of generated rows closer to a training row than to any of as many held-out rows (0.5
+        without copies). ``membership``: area under the ROC curve with which the score separates training rows from others.
     """
     with seeded(seed):
         phi = Features.fit(train, fields)

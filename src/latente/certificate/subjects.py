@@ -1,4 +1,4 @@
-"""What is measured: anything that gives rows codes, and codes rows."""
+"""What the certificate measures: a model that encodes rows and decodes codes."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ BATCH = 2048
 
 
 class Subject(Protocol):
-    """A model as the certificate sees it. All draws are from torch's generator."""
+    """A model as the certificate sees it. All random numbers come from torch's generator."""
 
     def codes(self, rows: Rows) -> Tensor:
         """One code for each row, drawn from q(z|x), [N, d]."""
@@ -32,11 +32,11 @@ class Subject(Protocol):
 
 @dataclass(frozen=True)
 class Residuals:
-    """Noise of a decoder that has none of its own: what held-out rows differ by from their reconstructions.
+    """Noise for a decoder without noise: differences of held-out rows and their reconstructions.
 
     Attributes:
-        values: [n, F]; NaN where a value was not seen.
-        numbers: which fields they are added to; the others are drawn from p(x|z), [F].
+        values: [n, F]; NaN for missing values.
+        numbers: numeric fields, to which the noise is added, [F]; the others are sampled from p(x|z).
     """
 
     values: Tensor
@@ -52,7 +52,7 @@ class Residuals:
         return cls(values, torch.tensor(numbers).expand(values.shape[1]))
 
     def added_to(self, means: Tensor, drawn: Tensor) -> Tensor:
-        """Means [N, F] with the residual of a random row in each field of numbers; ``drawn`` elsewhere."""
+        """Means [N, F] plus the residual of a random row in each numeric field; ``drawn`` in the others."""
         n = len(self.values)
         chosen = torch.randint(n, means.shape)
         noise = self.values.gather(0, chosen).nan_to_num(0.0)
@@ -63,8 +63,8 @@ class Modelled:
     """A trained model.
 
     Args:
-        model: the model; one whose codes cost no rate takes its noise from the residuals of ``held_out``.
-        fields: of the rows. held_out: rows that it did not learn from.
+        model: the model; without a rate (an autoencoder), its noise is the residuals of ``held_out``.
+        fields: the fields of the rows. held_out: validation rows.
     """
 
     def __init__(self, model: LatentModel, fields: tuple[Field, ...], held_out: Rows) -> None:
@@ -73,7 +73,7 @@ class Modelled:
 
     @torch.no_grad()
     def codes(self, rows: Rows) -> Tensor:
-        """Draws of q(z|x), [N, d]."""
+        """Samples of q(z|x), [N, d]."""
         return torch.cat([self.model.encode(batch).rsample() for batch in rows.batches(BATCH)])
 
     @torch.no_grad()
@@ -83,17 +83,17 @@ class Modelled:
 
     @torch.no_grad()
     def draws(self, z: Tensor) -> Tensor:
-        """Draws of p(x|z), [N, F]; of an autoencoder, means with the noise of held-out residuals."""
+        """Samples of p(x|z), [N, F]; for an autoencoder, means plus held-out residuals."""
         drawn = torch.cat([self.model.decode(part.unsqueeze(0)).sample().squeeze(0) for part in torch.split(z, BATCH)])
         return drawn if self.residuals is None else self.residuals.added_to(self.means(z), drawn)
 
 
 class Linear:
-    """Principal components of the training rows as a code: what a model must beat. Levels are indicators over √2.
+    """PCA of the training rows as a model: the baseline. Levels are indicators divided by √2.
 
     Args:
-        train: the rows to learn from; what was not seen counts as its column's mean.
-        held_out: rows for the residuals. fields: of the rows. latent_dim: how many components.
+        train: training rows; a missing value is replaced by its column's mean.
+        held_out: rows for the residuals. fields: the fields of the rows. latent_dim: number of components.
     """
 
     def __init__(self, train: Rows, held_out: Rows, fields: tuple[Field, ...], latent_dim: int) -> None:
@@ -108,33 +108,33 @@ class Linear:
         return torch.from_numpy(self.pca.transform(spread_out(rows, self.levels, self.middle).double().numpy())).float()
 
     def means(self, z: Tensor) -> Tensor:
-        """Rows [N, F]; of levels the one whose indicator is largest."""
-        return collected(self.spread(z), self.levels)
+        """Rows [N, F]; for levels, the one with the largest indicator."""
+        return collected(self.expanded(z), self.levels)
 
-    def spread(self, z: Tensor) -> Tensor:
-        """Rows [N, P] with indicators as they come out."""
+    def expanded(self, z: Tensor) -> Tensor:
+        """Reconstructed rows with indicators, [N, P]."""
         return torch.from_numpy(np.asarray(self.pca.inverse_transform(z.double().numpy()))).float()
 
     def draws(self, z: Tensor) -> Tensor:
-        """Rows with the noise of held-out residuals, [N, F]."""
+        """Rows plus held-out residuals, [N, F]."""
         means = self.means(z)
         return self.residuals.added_to(means, means)
 
 
 def spread_out(rows: Rows, levels: tuple[int, ...], middle: Tensor) -> Tensor:
-    """Rows with levels as indicators over √2, [N, P], and ``middle`` [P] where a value was not seen."""
+    """Rows with levels as indicators divided by √2, [N, P], and ``middle`` [P] for missing values."""
     values = indicators(rows, levels)
     return values if rows.mask is None else torch.where(seen_values(rows, levels), values, middle)
 
 
 def column_means(rows: Rows, levels: tuple[int, ...]) -> Tensor:
-    """Means of the seen values of :func:`spread_out`, [P]."""
+    """Means of the observed values of :func:`spread_out`, [P]."""
     seen = seen_values(rows, levels).double()
     return ((indicators(rows, levels) * seen).sum(0) / seen.sum(0).clamp_min(1)).float()
 
 
 def indicators(rows: Rows, levels: tuple[int, ...]) -> Tensor:
-    """Rows [N, F] with levels as indicators over √2, [N, P]."""
+    """Rows [N, F] with levels as indicators divided by √2, [N, P]."""
     x = rows.x.flatten(1)
     if not levels:
         return x
@@ -144,13 +144,13 @@ def indicators(rows: Rows, levels: tuple[int, ...]) -> Tensor:
 
 
 def seen_values(rows: Rows, levels: tuple[int, ...]) -> Tensor:
-    """Which values of :func:`spread_out` were seen, bool [N, P]."""
+    """Which values of :func:`spread_out` are observed, bool [N, P]."""
     mask = torch.ones_like(rows.x, dtype=torch.bool).flatten(1) if rows.mask is None else rows.mask.flatten(1)
     return mask.repeat_interleave(torch.tensor([max(1, count) for count in levels]), 1) if levels else mask
 
 
 def collected(values: Tensor, levels: tuple[int, ...]) -> Tensor:
-    """The inverse of :func:`spread_out`: of a column's indicators the place of the largest, [N, F]."""
+    """The inverse of :func:`spread_out`: the index of a column's largest indicator, [N, F]."""
     if not levels:
         return values
     parts = torch.split(values, [max(1, count) for count in levels], 1)

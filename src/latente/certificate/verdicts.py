@@ -16,10 +16,10 @@ MIN_INFORMATION = 0.1  # nats
 MAX_HOLES = 0.1
 MAX_SHORT_OF_CEILING = 0.2
 COPYING = -3.0  # standard errors
-FAR_LESS = 0.75  # of the variance that as many principal components keep
-NOT_CARRIED_OVER = 0.1  # share of what was gained over independent columns
-RANDOM_PLACES = "random_places"  # their share in holes, where models are compared by the same ones
-AS_COMPLETE = 0.05  # of C: a lead that is certainly below this is none
+FAR_LESS = 0.75  # of the variance that PCA explains
+NOT_CARRIED_OVER = 0.1  # share of the gain over independent columns
+RANDOM_PLACES = "random_places"  # figure of a comparison: share of the same random codes in holes
+AS_COMPLETE = 0.05  # a difference in C whose interval is below this does not count
 
 
 @dataclass(frozen=True)
@@ -51,12 +51,12 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Kind:
-    """What is known beside the figures, and a remedy must fit.
+    """Facts besides the figures that evidence and remedies depend on.
 
     Attributes:
-        stochastic: whether the model is a VAE, with a prior and a beta, and no autoencoder.
-        row_model: whether a separate row model draws new rows, without a code.
-        related: whether pairs of columns depend on one another: the contrast of few validation rows may be small by chance.
+        stochastic: whether the model has a prior and a beta; an autoencoder does not.
+        row_model: whether a separate row model generates new rows, without a code.
+        related: whether pairs of columns depend on one another; with few validation rows the contrast may miss this.
     """
 
     stochastic: bool = True
@@ -69,7 +69,7 @@ Rule = Callable[[Figures, Kind], "Verdict | None"]
 
 
 def verdicts(figures: Figures, kind: Kind = Kind()) -> tuple[Verdict, ...]:
-    """All that apply, the gravest first."""
+    """All verdicts that apply, the most serious first."""
     found = (rule({**figures}, kind) for rule in RULES)
     return tuple(verdict for verdict in found if verdict is not None)
 
@@ -103,12 +103,12 @@ def _figure(name: str, figure: Estimate) -> str:
 
 
 def _of_kind(remedy: str, kind: Kind) -> str:
-    """The key of a remedy, of a VAE or of an autoencoder."""
+    """The key of a remedy for a VAE or an autoencoder."""
     return remedy if kind.stochastic else f"{remedy}_autoencoder"
 
 
 def holes(figures: Figures, kind: Kind) -> Verdict | None:
-    """Random codes decode worse than the codes of rows, or lie where there are no codes."""
+    """Random codes decode worse than the codes of rows, or are far from all codes."""
     found = []
     fitted, reached = _of(figures, "completeness_law"), _of(figures, "completeness")
     for name, key in (("prior_holes", "prior"), (RANDOM_PLACES, "places")):
@@ -141,7 +141,7 @@ def _about_samples(figures: Figures, kind: Kind) -> list[str]:
 
 
 def copies(figures: Figures, kind: Kind) -> Verdict | None:
-    """Generated rows are closer to the training rows than they should be, and not only because they crowd together."""
+    """Generated rows are closer to training rows than expected, and not only because they are concentrated."""
     score, share, exact = (_of(figures, name) for name in ("copying", "nearer_to_training", "exact_copies"))
     if not (score.value < COPYING and share.low > 0.5):
         return None
@@ -166,13 +166,13 @@ def overfits(figures: Figures, kind: Kind) -> Verdict | None:
 
 
 def behind_pca(figures: Figures, kind: Kind) -> Verdict | None:
-    """PCA with the same d explains more, and its space is as complete; or it explains far more, though it is not.
+    """PCA with the same d explains more and its space is as complete, or it explains much more.
 
-    Both by the interval of the difference: that of each figure is far wider, because the validation rows are the same.
+    Both use the interval of the difference, which is narrower than those of the figures: the validation rows are the same.
     """
     kept, of_pca, more = (_of(figures, f"information_{name}") for name in ("kept", "kept_pca", "beyond_pca"))
     reached, by_pca, lead = (_of(figures, f"completeness{name}") for name in ("", "_pca", "_beyond_pca"))
-    empty = no_structure(figures, kind) or collapsed(figures, kind)  # which says it all
+    empty = no_structure(figures, kind) or collapsed(figures, kind)  # these verdicts are enough
     if empty or not more.high < 0:
         return None
     found = "kept_none" if kept.value < 0 else "kept"

@@ -1,4 +1,4 @@
-"""The command line, one small module a command. What is heavy is imported when a command runs, never before."""
+"""The command line, with one module for each command. Heavy modules are imported only when a command runs."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ def _run(arguments: Sequence[str] | None) -> int:
 
 
 def _ended(arguments: Sequence[str] | None) -> int:
-    """The exit code of a command that ended by itself; typer tells what it has to say of wrong options."""
+    """The exit code of a command; typer prints errors about wrong options."""
     try:
         get_command(app)(args=None if arguments is None else list(arguments), prog_name="latente")
     except SystemExit as end:

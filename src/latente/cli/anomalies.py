@@ -18,11 +18,11 @@ def anomalies(
     quiet: Quiet = False,
     reading: Reading | None = None,
 ) -> None:
-    """How unlikely each row is, and the columns that make it so.
+    """Anomaly score of each row, and the columns that cause it.
 
-    score: log p(x) in nats, LOWER is stranger. anomaly: how far the score is below the threshold, in nats, HIGHER is stranger,
-    and above 0 is an anomaly. p_value: the share of held-out rows that are as strange, LOWER is stranger. fields: the columns
-    that say most against the row.
+    score: log p(x) in nats, LOWER is more unusual. anomaly: how far the score is below the threshold, in nats, HIGHER is more
+    unusual, and above 0 is an anomaly. p_value: share of held-out rows with at most this score, LOWER is more unusual.
+    fields: the columns with the largest contribution.
 
     Rows like those of the training data have a p-value of at most 0.05 in 5 of 100 cases, whatever the model. A row without
     any value has no score, and these columns are empty.

@@ -33,19 +33,20 @@ FittedOn = Annotated[
 HeldOut = Annotated[
     str,
     typer.Option(
-        "--held-out", metavar="DATA", help="Rows that the model has not seen.", show_default="those that 'latente fit' held out"
+        "--held-out", metavar="DATA", help="Rows not used in training.", show_default="those that 'latente fit' held out"
     ),
 ]
-ColumnDistribution = Annotated[
+NewPrior = Annotated[
     str,
     typer.Option(
-        "--law",
+        "--prior",
         metavar="NAME",
-        help="First fit another law to the codes, and keep it in RUN: gaussian, mixture, flow, nearest (which stores codes), "
-        "prior, or auto. Or 'all': say what each would reach, and change nothing.",
-        show_default="the law that RUN has",
+        help="First fit another prior to the codes, and save it in RUN: gaussian, mixture, flow, nearest (which stores codes), "
+        "prior, or auto. Or 'all': compare them, and change nothing.",
+        show_default="the fitted prior of RUN",
     ),
 ]
+FormerName = Annotated[str, typer.Option("--law", hidden=True)]
 
 
 @reads
@@ -53,37 +54,41 @@ def certify(
     run: Run,
     data: FittedOn = "",
     held_out: HeldOut = "",
-    law: ColumnDistribution = "",
+    prior: NewPrior = "",
+    law: FormerName = "",
     unknown: UnknownLevels = None,
     json: Json = False,
     quiet: Quiet = False,
     reading: Reading | None = None,
 ) -> None:
-    """Measure a latent space, and say what is wrong with it.
+    """Measure the quality of a latent space, and list the problems found.
 
-    Is it continuous and complete, what does the code keep, does the model repeat its rows? Each figure has its interval,
-    or the reason why there is none.
+    Continuity, completeness, information in the code, and copies of training rows. Each figure has its interval, or the
+    reason why it is unknown.
 
     \b
     Example:
       latente certify wine-vae
       latente certify wine-vae wine.csv
-      latente certify wine-vae wine.csv --law mixture
+      latente certify wine-vae wine.csv --prior mixture
     """
     console = Console(json, quiet)
+    if law:
+        console.remark("--law is now --prior")
+        prior = law
     if held_out and not data:
-        raise Misused("--held-out needs DATA, too: rows that the model has seen, to compare with")
-    if law and not data:
-        raise Misused("--law needs DATA, too: the rows that the model was fitted on, whose codes the law is fitted to")
+        raise Misused("--held-out also needs DATA: the training rows, to compare with")
+    if prior and not data:
+        raise Misused("--prior also needs DATA: the training rows, to whose codes it is fitted")
     from latente.cli.tasks import open_model
 
     open_it = partial(open_model, run, unknown, reading)
-    if law == EVERY:
-        tell_laws(console, run, data, held_out, open_it)
+    if prior == EVERY:
+        tell_priors(console, run, data, held_out, open_it)
         return
     with console.hearing_warnings():
-        if law:
-            swap(console, run, data, held_out, law, open_it)
+        if prior:
+            swap(console, run, data, held_out, prior, open_it)
             return
         certificate = measured(run, data, held_out, open_it) if data else kept(run)
     tell(console, certificate)
@@ -91,7 +96,7 @@ def certify(
 
 
 def measured(run: str, data: str, held_out: str, open_it: Callable[[], VAE]) -> Certificate:
-    """The certificate of a model, measured now, and left in the run folder where there is one."""
+    """Measure the certificate of a model, and write it to the run folder, if there is one."""
     from latente.folders import hold
     from latente.report.run_folder import write_certificate
 
@@ -103,38 +108,36 @@ def measured(run: str, data: str, held_out: str, open_it: Callable[[], VAE]) -> 
     return certificate
 
 
-def swap(console: Console, run: str, data: str, held_out: str, law: str, open_it: Callable[[], VAE]) -> None:
-    """Another law of the codes: what it changes is shown, it is left in the model, and what was drawn with the law before is
-    drawn anew.
-    """
+def swap(console: Console, run: str, data: str, held_out: str, prior: str, open_it: Callable[[], VAE]) -> None:
+    """Fit another prior to the codes, print the changes, and write the model and its figures again."""
     vae = open_it()
     rows = vae.fitted_.read(data)
     before, was = vae.certificate(held_out or None, train=rows), vae.fitted_prior_.in_words
-    vae.refit_prior(law, train=rows)
+    vae.refit_prior(prior, train=rows)
     certificate = vae.certificate(held_out or None, train=rows)
-    _write_law(console, vae, rows, certificate, run, data)
+    _write_again(console, vae, rows, certificate, run, data)
     tell(console, certificate)
-    console.table(("", "before", "after"), changed(before, certificate), title="\nWhat the other law changes")
-    console.say(f"\n{run} now has the law of codes: {vae.fitted_prior_.in_words} (before: {was})")
+    console.table(("", "before", "after"), changed(before, certificate), title="\nChanges with the other prior")
+    console.say(f"\n{run} now has the fitted prior: {vae.fitted_prior_.in_words} (before: {was})")
     console.report(certificate.to_dict())
 
 
 def changed(before: Certificate, after: Certificate) -> list[tuple[str, str, str]]:
-    """Name, value before and value after of the figures that are others now."""
+    """Name, value before and value after of the figures that changed."""
     pairs = zip(before.lines(), after.lines(), strict=True)
     return [(old[0], old[1], new[1]) for old, new in pairs if old[1] != new[1]]
 
 
-def _write_law(console: Console, vae: VAE, rows: Any, certificate: Certificate, run: str, data: str) -> None:
-    """Write the model again with its other law, and what the run folder tells of it: the certificate, and figures and report
-    where there is one, in its language. The model's frames stay of the kind that it was fitted on.
+def _write_again(console: Console, vae: VAE, rows: Any, certificate: Certificate, run: str, data: str) -> None:
+    """Write the model with its new prior, the certificate, and, if there is a report, figures and report in its language. The
+    model still returns the kind of data frame that it was fitted on.
     """
     from latente.estimator import load
     from latente.folders import hold
     from latente.report.page import language_of
+    from latente.report.report_data import ReportData
     from latente.report.run import model_file
     from latente.report.run_folder import FILES, REPORT, SURVEY, write_certificate, write_parts
-    from latente.report.shown import Shown
     from latente.words import speaking
 
     whole, folder = load(model_file(run)), Path(run)
@@ -143,30 +146,30 @@ def _write_law(console: Console, vae: VAE, rows: Any, certificate: Certificate, 
         whole.save(folder)
         return
     lang = language_of(folder / REPORT)
-    shown = Shown(vae, rows) if lang else None
+    shown = ReportData(vae, rows) if lang else None
     with hold(folder) as held, held.stage() as stage:
         with speaking(lang or "en"):
             paths = write_parts(whole, shown, stage)
         paths["certificate"] = write_certificate(certificate, stage)
         if shown is not None:
             paths |= reported(shown, stage, folder, console, lang=lang, certificate=certificate, source=data)
-        held.commit(paths, [name for name in FILES if name != SURVEY])  # which knows nothing of the law
+        held.commit(paths, [name for name in FILES if name != SURVEY])  # it does not depend on the fitted prior
 
 
-def tell_laws(console: Console, run: str, data: str, held_out: str, open_it: Callable[[], VAE]) -> None:
-    """What each law of the codes would reach; the model stays as it is."""
+def tell_priors(console: Console, run: str, data: str, held_out: str, open_it: Callable[[], VAE]) -> None:
+    """Compare all priors for the codes; the model is not changed."""
     from latente.studies.prior_comparison import HEADER, compare_priors
 
     with console.hearing_warnings():
         found = compare_priors(open_it(), train=data, held_out=held_out or None)
-    console.table(HEADER, found.lines(), title="Laws of the codes, by held-out rows; rate and loss as if each were the prior")
+    console.table(HEADER, found.lines(), title="Fitted priors, by held-out rows; rate and loss as if each were the prior")
     for note in found.notes:
         console.remark(note)
     console.report(found.to_dict())
 
 
 def kept(run: str) -> Certificate:
-    """The certificate that lies in a run folder."""
+    """The certificate in a run folder."""
     from latente.report.run import model_file
     from latente.report.run_folder import read_certificate
 
@@ -175,7 +178,7 @@ def kept(run: str) -> Certificate:
 
 
 def tell(console: Console, certificate: Certificate) -> None:
-    """Print it."""
+    """Print a certificate."""
     console.table(("", "", ""), [*certificate.lines()], title="\n".join([certificate.title, *certificate.notes]))
     for verdict in certificate.verdicts:
         console.say(f"\n{verdict.name}: {verdict.evidence}\n  what to do: {verdict.remedy}")

@@ -47,8 +47,8 @@ def compare(
 ) -> None:
     """Show several models of the same rows side by side.
 
-    What was measured of each, the maps of their codes with holes marked, and what each makes of the same random places and of
-    the same walks. OUT gets a page, compare.html, and the run folder of each model.
+    Their certificates, the maps of their codes with holes marked, and rows decoded from the same random codes and
+    interpolations. OUT gets a page, compare.html, and the run folder of each model.
 
     \b
     Example:
@@ -81,7 +81,7 @@ def compare(
 
 
 def asked(recipes: str) -> dict[str, Recipe]:
-    """The recipes by what was typed for each."""
+    """The recipes by the text that was passed for each."""
     texts = [text.strip() for text in recipes.split(",") if text.strip()]
     parsed: list[tuple[str, tuple[str, dict[str, Any]]]] = [(text, named(text)) for text in texts]
     if not parsed:

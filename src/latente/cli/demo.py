@@ -152,7 +152,7 @@ def judged(vae: VAE, certificate: Certificate, digits: Digits, seed: int) -> Com
     from latente.seeding import seeded
 
     codes, rebuilt = vae.transform(digits.unseen), vae.reconstruct(digits.unseen)
-    with seeded(seed):  # the same law for both, though an autoencoder has no prior
+    with seeded(seed):  # the same distribution for both, although an autoencoder has no prior
         drawn = vae.inverse_transform(torch.randn(DRAWS, vae.latent_dim_))
     error = root(mean_of(np.square(rebuilt - digits.unseen).mean(axis=(1, 2))))
     reached = mean_of((np.square(codes).sum(axis=1) < CIRCLE).astype(float)).clipped()
@@ -185,7 +185,7 @@ def draw(models: dict[str, Compared], digits: Digits, path: Path, say: Texts) ->
     standard = (np.zeros((1, 2)), np.eye(2)[None], np.ones(1))
     sides = [figures.Side(m.rebuilt, m.drawn, m.codes, captions(m, say)) for m in models.values()]
     titles = (say("demo.autoencoder"), say("demo.vae"))
-    panels = figures.ae_beside_vae(digits.unseen, sides[0], sides[1], digits.unseen_classes, law=standard, titles=titles)
+    panels = figures.ae_beside_vae(digits.unseen, sides[0], sides[1], digits.unseen_classes, density=standard, titles=titles)
     figures.save(panels, path)
     return panels
 
@@ -205,11 +205,11 @@ def write_demo_page(models: dict[str, Compared], digits: Digits, panels: list[Ax
     """The report of the VAE, with the autoencoder beside it on top."""
     from latente.report.page import write_page
     from latente.report.report import report
+    from latente.report.report_data import ReportData
     from latente.report.run_folder import REPORT
-    from latente.report.shown import Shown
 
     vae = models["vae"]
-    shown = Shown(vae.vae, digits.seen, colours={say("demo.digit"): digits.seen_classes})
+    shown = ReportData(vae.vae, digits.seen, colours={say("demo.digit"): digits.seen_classes})
     page = report(shown, lang=say.lang, certificate=vae.certificate, run=folder / "vae", source="DATA")
     sections = [beside(models, panels, say), *page.sections]
     return write_page(replace(page, title=say("demo.title"), lead=say("demo.lead"), top=(), sections=sections), folder / REPORT)

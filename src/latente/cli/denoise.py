@@ -18,9 +18,9 @@ def denoise(
     quiet: Quiet = False,
     reading: Reading | None = None,
 ) -> None:
-    """The clean row behind each noisy one.
+    """Denoise rows.
 
-    It is the mean over all codes that explain the row, each in proportion to how well it does.
+    The result is the mean of the decoded rows over the posterior of the code.
 
     \b
     Example:

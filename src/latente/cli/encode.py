@@ -18,7 +18,7 @@ def encode(
     quiet: Quiet = False,
     reading: Reading | None = None,
 ) -> None:
-    """The code of each row, one column a dimension.
+    """Code of each row, with one column for each dimension.
 
     \b
     Example:

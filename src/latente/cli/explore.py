@@ -28,10 +28,9 @@ def explore(
     quiet: Quiet = False,
     reading: Reading | None = None,
 ) -> None:
-    """Walk through a latent space in the browser.
+    """Explore a latent space in the browser.
 
-    Drag a point, and the decoder answers. The page is served on this machine only, at an address that nobody can guess, until
-    Ctrl-C.
+    Drag a point, and its code is decoded. The page is served on this machine only, at a secret address, until Ctrl-C.
 
     \b
     Example:

@@ -52,9 +52,9 @@ def export(
 ) -> None:
     """Write a latent space as one page that works offline.
 
-    The decoder answers in it, and it asks for nothing from anywhere. No row is in it, unless --with-rows puts it there. What it
-    tells all the same: names of columns, the levels of texts, smallest, largest and repeated values, histograms of each column,
-    densities of the codes, and what the decoder has learnt.
+    The page decodes codes without a network. It contains no rows, unless --with-rows adds them. It still reveals names of
+    columns, levels of texts, smallest, largest and frequent values, histograms of each column, densities of the codes, and
+    the weights of the networks.
 
     \b
     Example:
@@ -83,7 +83,7 @@ def export(
 
 
 def subjects(runs: list[str], data: str, with_rows: bool, reading: Reading | None) -> list[Any]:
-    """The models of some runs, with what is known of them."""
+    """The models of some runs, with their surveys and certificates."""
     from latente.cli.tasks import open_model
     from latente.explorer.export import subject
 
@@ -91,5 +91,5 @@ def subjects(runs: list[str], data: str, with_rows: bool, reading: Reading | Non
 
 
 def name_of(run: str) -> str:
-    """What a page is called: after its run."""
+    """Title of a page: the name of its run."""
     return Path(run).resolve().name.removesuffix(".safetensors")

@@ -25,7 +25,7 @@ from latente.errors import StorageError
 if TYPE_CHECKING:
     from latente.certificate import Certificate
     from latente.estimator import VAE
-    from latente.report.shown import Shown
+    from latente.report.report_data import ReportData
     from latente.training.loop import Training
 
 
@@ -161,7 +161,7 @@ def fit(
     quiet: Quiet = False,
     reading: Reading | None = None,
 ) -> None:
-    """Train a model; what is not given is chosen from the data.
+    """Train a model. Options that are not set are chosen from the data.
 
     Ctrl-C ends training and keeps the best model so far; a second Ctrl-C ends everything at once.
 
@@ -281,15 +281,15 @@ def written(
     vae: VAE, rows: Any, source: str, stage: Path, folder: Path, console: Console, writes: Writes
 ) -> tuple[dict[str, Path], Certificate | None]:
     """Write the parts of a run to the stage of its folder; where they are, and the certificate."""
+    from latente.report.report_data import ReportData
     from latente.report.run_folder import DRAWN, write_certificate, write_metrics, write_parts
-    from latente.report.shown import Shown
     from latente.training.stages import Stages
     from latente.words import language, speaking
 
     stages = Stages(told=console.progress, seconds=vae.figures_["time"])
     console.progress("intervals and privacy")
     vae.complete()
-    shown = Shown(vae, rows) if writes.figures else None
+    shown = ReportData(vae, rows) if writes.figures else None
     with stages("figures"), speaking(writes.lang or language()) as say:
         paths = write_parts(vae, shown, stage)
     with stages("survey"):
@@ -338,7 +338,7 @@ def _held_out(vae: VAE) -> bool:
     return bool(vae.figures_["held_out_rows"])
 
 
-def reported(shown: Shown, stage: Path, folder: Path, console: Console, **how: Any) -> dict[str, Path]:
+def reported(shown: ReportData, stage: Path, folder: Path, console: Console, **how: Any) -> dict[str, Path]:
     """The report of a run folder in its stage, by its name; nothing, and a remark, where it could not be made."""
     from latente.report.report import write_report
     from latente.report.run_folder import REPORT

@@ -37,9 +37,9 @@ def impute(
     quiet: Quiet = False,
     reading: Reading | None = None,
 ) -> None:
-    """What is missing in each row, filled in from the rest.
+    """Impute missing values from the other values of each row.
 
-    A hole gets the value that is expected there, or the most likely one of a column of text. What was seen stays.
+    A missing value is replaced by its expected value, or by the most likely level of a text column. Observed values are kept.
 
     \b
     Example:

@@ -28,7 +28,7 @@ _MEASURED = {
 
 
 def info(run: Run, json: Json = False, quiet: Quiet = False) -> None:
-    """What a model is made of, and what was measured.
+    """Parts and figures of a model.
 
     \b
     Example:
@@ -40,7 +40,7 @@ def info(run: Run, json: Json = False, quiet: Quiet = False) -> None:
 
     console = Console(json, quiet)
     path, vae = model_file(run), open_model(run)
-    law = vae.fitted_prior_.in_words
+    prior = vae.fitted_prior_.in_words
     parts = {role: part["name"] for role, part in vae.model_.config().items()}
     separate = vae.row_model_ is not vae.model_
     about = {"file": str(path), "recipe": vae.recipe_.name, "latente": _version(path)}
@@ -50,7 +50,7 @@ def info(run: Run, json: Json = False, quiet: Quiet = False) -> None:
         text for text in objections(run) if text.partition(":")[0] not in {note.partition(":")[0] for note in vae.notes_}
     ]
     told = {"notes": vae.notes_, "verdicts": verdicts, "missing": missing}
-    console.report({**about, "parts": parts, "law": law, **vae.figures_, "columns": columns, **told})
+    console.report({**about, "parts": parts, "law": prior, **vae.figures_, "columns": columns, **told})
     measured = [[words, vae.figures_.get(key)] for key, words in _MEASURED.items()]
     made_of = [[role, _part(part)] for role, part in vae.model_.config().items()]
     console.table(
@@ -59,7 +59,7 @@ def info(run: Run, json: Json = False, quiet: Quiet = False) -> None:
             ["recipe", about["recipe"]],
             *made_of,
             *([["given the context", ", ".join(vae.fitted_.context.names)]] if vae.fitted_.context else []),
-            ["law of the codes", law],
+            ["fitted prior", prior],
             ["scores, samples, completions", "autoregressive row model" if separate else "the model itself"],
             *measured,
             ["written by", f"Latente {about['latente']}"],
@@ -72,7 +72,7 @@ def info(run: Run, json: Json = False, quiet: Quiet = False) -> None:
 
 
 def objections(run: str) -> list[str]:
-    """The verdicts of the certificate that lies in a run folder, if there is one of this model."""
+    """The verdicts of the certificate in a run folder, if there is one of this model."""
     from latente.cli.certify import kept
 
     try:
@@ -82,7 +82,7 @@ def objections(run: str) -> list[str]:
 
 
 def describe(vae: VAE) -> list[dict[str, Any]]:
-    """What each column is taken for, why, and how it is recorded; of pictures, their size and range."""
+    """The kind of each column, the reason for it, and its format; for pictures, their size and range."""
     codec: Any = vae.codec_
     if codec.kind == "image":
         channels, height, width = codec.shape
@@ -96,7 +96,7 @@ def describe(vae: VAE) -> list[dict[str, Any]]:
 
 
 def _part(part: dict[str, Any]) -> str:
-    """A part and what was chosen for it, the sizes that follow from the data aside."""
+    """A part with its arguments, without the sizes that follow from the data."""
     chosen = ", ".join(f"{key}={value}" for key, value in part["arguments"].items() if isinstance(value, (str, float)))
     return f"{part['name']} ({chosen})" if chosen else part["name"]
 

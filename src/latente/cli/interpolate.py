@@ -30,14 +30,14 @@ def interpolate(
     quiet: Quiet = False,
     reading: Reading | None = None,
 ) -> None:
-    """The way from row A to row B of DATA through the latent space.
+    """Interpolate between rows A and B of DATA in the latent space.
 
     \b
     Example:
       latente interpolate faces-vae faces 0 17 --steps 9 -o way.npz
     """
     from latente.cli.tasks import Task
-    from latente.report.shown import taken
+    from latente.report.report_data import taken
 
     task = Task(run, out, Console(json, quiet), data=data, force=force, unknown=unknown, reading=reading)
     rows = task.vae.fitted_.read(data)

@@ -18,7 +18,7 @@ def reconstruct(
     quiet: Quiet = False,
     reading: Reading | None = None,
 ) -> None:
-    """Each row through the bottleneck and back, in its own units.
+    """Encode and decode each row.
 
     Values that are missing are filled in.
 

@@ -20,9 +20,7 @@ Out = Annotated[
 Dims = Annotated[
     Any, typer.Option("--dims", parser=options.widths, metavar="D,D,…", help="Sizes of the code to try, such as 1,2,4,8.")
 ]
-Betas = Annotated[
-    Any, typer.Option("--betas", parser=options.positives, metavar="B,B,…", help="Prices of a nat of the rate to try.")
-]
+Betas = Annotated[Any, typer.Option("--betas", parser=options.positives, metavar="B,B,…", help="Weights of the KL to try.")]
 
 
 @reads
@@ -43,7 +41,7 @@ def tradeoff(
     quiet: Quiet = False,
     reading: Reading | None = None,
 ) -> None:
-    """Show what a code costs and loses, by size and by beta.
+    """Measure rate and distortion by the size of the code and by beta.
 
     And say which size to take, and why; beside it probabilistic PCA, independent columns and the noise floor. OUT gets a page,
     tradeoff.html.

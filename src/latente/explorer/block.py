@@ -1,12 +1,12 @@
-"""Arrays of a pack, one after the other, and how a pack becomes bytes and text.
+"""The arrays of a pack, and how a pack is written as bytes and text.
 
 ::
 
     8 bytes  "LATENTE" and a 0
     4 bytes  version of the format, little-endian
     4 bytes  length of the header
-    header   JSON, UTF-8, filled up with spaces to a multiple of 8; "tensors" says type, shape and place of each array
-    arrays   each from a multiple of 8 on, little-endian, row by row
+    header   JSON, UTF-8, padded with spaces to a multiple of 8; "tensors" holds type, shape and offset of each array
+    arrays   each at a multiple of 8, little-endian, row by row
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ ALIGNED = 8
 
 
 class Block:
-    """Arrays by their place; one that is there already is not added again."""
+    """Arrays by their index; equal arrays are stored once."""
 
     def __init__(self) -> None:
         self.entries: list[dict[str, Any]] = []
@@ -38,7 +38,7 @@ class Block:
         self._data = bytearray()
 
     def add(self, values: Array | Tensor | Any, kind: str = "f4") -> int:
-        """The place of an array, stored as ``f4``, ``f8``, ``u1``, ``u2`` or ``i4``: what ``web/src/engine/block.ts`` reads."""
+        """The index of an array, stored as ``f4``, ``f8``, ``u1``, ``u2`` or ``i4``: what ``web/src/engine/block.ts`` reads."""
         values = values.detach().to("cpu", torch.float64).numpy() if isinstance(values, Tensor) else np.asarray(values)
         array = np.ascontiguousarray(values.astype(f"<{kind}"))
         content = array.tobytes()
@@ -50,7 +50,7 @@ class Block:
         return self._places[key]
 
     def grid(self, density: Array) -> dict[str, Any]:
-        """A density [side, side], to a 65,535th of the root of its largest value: what is small is told apart, too."""
+        """A density [side, side] as the root of each value in 16 bits, so that small values stay distinct."""
         top = float(density.max()) or 1.0
         return {"values": self.add(np.rint(65535 * np.sqrt(density.clip(0.0) / top)), "u2"), "top": top}
 
@@ -62,5 +62,5 @@ class Block:
 
 
 def as_text(pack: bytes) -> str:
-    """A pack as it stands in a page: gzip, in base64. The same text for the same pack."""
+    """A pack as text for a page: gzip in base64, deterministic."""
     return base64.b64encode(gzip.compress(pack, 6, mtime=0)).decode()

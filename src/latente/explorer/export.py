@@ -1,4 +1,4 @@
-"""One offline file: the page with a pack in it. It asks for nothing from anywhere."""
+"""One offline file: the page with a pack in it. It needs no network."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from latente.errors import DataError, LatenteError, LatenteWarning, StorageError
 from latente.explorer.block import as_text
-from latente.explorer.pack import FEWEST, Lesson, Subject, pack, rows_of
+from latente.explorer.pack import MIN_ROWS, Lesson, Subject, pack, rows_of
 from latente.explorer.survey import Survey
 from latente.files import write_text
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 PLACE = "<!--latente-pack-->"
 NO_REQUEST = "connect-src 'none'"
 SQUEEZED = (1, 2, 4, 8)  # dimensions of the lesson's autoencoders
-BETAS = (0.05, 0.3, 1.0, 2.0, 8.0)  # from nearly an autoencoder to a code that says nothing
+BETAS = (0.05, 0.3, 1.0, 2.0, 8.0)  # from nearly an autoencoder to a collapsed code
 SMALL: dict[str, Any] = {"hidden": (64,), "max_epochs": 60, "batch_size": 128, "learning_rate": 1e-2, "early_stopping": False}
 FEW = 0.01  # held out: with so few, a fit on small data has no trials to choose from, which take most of its time
 LESSON_SIDE = 32
@@ -34,7 +34,7 @@ def page(content: bytes, socket: str = "") -> str:
 
     Args:
         content: the pack.
-        socket: where the server's socket is; the only address that the page may then speak to.
+        socket: address of the server's socket, the only one that the page may connect to.
 
     Raises:
         StorageError: this installation lacks the page.
@@ -59,25 +59,25 @@ def subject(
     certificate: Certificate | None = None,
     labels: Mapping[str, Sequence[Any]] | None = None,
 ) -> Subject:
-    """A model with what is known of it: from rows that are given, from its run folder, or from rows still in memory.
+    """A model with its survey and certificate, from ``data``, from its run folder, or from training rows still in memory.
 
     Args:
         vae: the fitted estimator.
-        run: its run folder, with the survey and the certificate that a fit left there, or its file; what lies beside a file is
-            taken if the survey is of this model.
+        run: its run folder with the survey and the certificate that a fit wrote there, or its file; the survey beside a file
+            is used if it is of this model.
         data: rows, as ``fit`` takes them.
-        with_rows: whether these rows and their codes are to be in the page.
-        certificate: of the model.
-        labels: what else to colour rows by.
+        with_rows: whether the page contains these rows and their codes.
+        certificate: the model's certificate.
+        labels: further columns to colour rows by.
 
     Raises:
-        DataError: rows are not of the model's columns, or too few to be told of without telling them.
+        DataError: the rows do not have the model's columns, or are so few that sums over them would reveal single rows.
     """
     rows = None if data is None else rows_of(vae, data)
-    if rows is not None and not with_rows and len(rows) < FEWEST:
+    if rows is not None and not with_rows and len(rows) < MIN_ROWS:
         raise DataError(
             f"measured by {len(rows)} row(s), a page would tell nearly what is in each: "
-            f"give at least {FEWEST}, or ask for a page with rows"
+            f"give at least {MIN_ROWS}, or ask for a page with rows"
         )
     survey = None
     if run is not None:
@@ -88,7 +88,7 @@ def subject(
 
 
 def _kept_certificate(folder: Path) -> Certificate | None:
-    """The certificate in a run folder, if there is one; what can't be read, or is of another model, is left out and named."""
+    """The certificate in a run folder, if there is one; a damaged one, or one of another model, is skipped with a warning."""
     from latente.report.run_folder import CERTIFICATE, read_certificate
 
     if not (folder / CERTIFICATE).exists():
@@ -101,17 +101,17 @@ def _kept_certificate(folder: Path) -> Certificate | None:
 
 
 def export(path: str | Path, content: bytes) -> Path:
-    """Write a pack as one offline file, whole or not at all.
+    """Write a pack as one offline file, atomically.
 
     Raises:
-        StorageError: it can't be written there.
+        StorageError: the file can't be written.
     """
     return write_text(path, page(content))
 
 
 def lesson_models(data: Any, seed: int = 0) -> Lesson:
-    """Small models of pictures or of a table: autoencoders with more and more dimensions, and models at growing beta; some
-    seconds for thousands of rows.
+    """Small models of pictures or of a table: autoencoders of increasing size, and models with increasing beta. This takes
+    some seconds for thousands of rows.
     """
     from latente.catalogue import recipe
     from latente.estimator import VAE, Autoencoder
@@ -120,7 +120,7 @@ def lesson_models(data: Any, seed: int = 0) -> Lesson:
         return Subject(vae.fit(data, observer=_left_as_it_is), Survey.of(vae, side=LESSON_SIDE))
 
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", LatenteWarning)  # that codes collapse is what the lesson shows
+        warnings.simplefilter("ignore", LatenteWarning)  # the lesson shows a collapsed code on purpose
         squeeze = {d: of(Autoencoder(latent_dim=d, validation_fraction=FEW, random_state=seed, **SMALL)) for d in SQUEEZED}
         by_beta = [
             of(VAE(recipe("beta-vae", beta=beta), latent_dim=2, validation_fraction=FEW, random_state=seed, **SMALL))
@@ -130,7 +130,7 @@ def lesson_models(data: Any, seed: int = 0) -> Lesson:
 
 
 def _left_as_it_is(training: Training) -> None:
-    """Ends a fit after its last epoch, so that a code that collapsed is not mended."""
+    """Ends a fit after its last epoch, so that a collapsed code is not corrected."""
     if training.progress >= 1.0:
         raise KeyboardInterrupt
 
@@ -144,15 +144,15 @@ def demo_page(
     certificates: tuple[Certificate | None, Certificate | None] = (None, None),
     seed: int = 0,
 ) -> Path:
-    """The page of ``latente demo``: a VAE beside an autoencoder of the same pictures, with the lesson, and with the rows (they
-    are those that come with scikit-learn, and anybody has them).
+    """The page of ``latente demo``: a VAE beside an autoencoder of the same pictures, with the lesson and with the rows (which
+    are public, because they come with scikit-learn).
 
     Args:
-        path: where to.
+        path: of the file to write.
         vae, autoencoder: the two models.
-        data: what they were fitted on. labels: what each row shows.
-        certificates: of the two.
-        seed: of the lesson's models.
+        data: the data they were fitted on. labels: the label of each row.
+        certificates: those of the two models.
+        seed: seed of the lesson's models.
     """
     models = [
         subject(model, data=data, with_rows=True, certificate=certificate, labels={"digit": labels})

@@ -1,5 +1,5 @@
-"""What a page asks of a model, as functions of tensors: rows from codes, and codes from rows. The page's graphs are recorded
-from these functions, and where there is no graph the server answers by them.
+"""The functions of a model that a page needs: rows from codes, and codes from rows. The page's graphs are recorded from these
+functions; if there is no graph, the server calls them.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ class Forward:
     """A model's forward passes.
 
     Args:
-        model: it. codec: of its data, which says what the bins of each column are.
+        model: the model. codec: the codec of its data, which defines the bins of each column.
     """
 
     def __init__(self, model: LatentModel, codec: Codec) -> None:
@@ -31,13 +31,13 @@ class Forward:
         self.counts = [len(ends) + 1 for ends in self.ends]
 
     def decoded(self, z: Tensor) -> Tensor:
-        """Codes [N, d] to the mean of each field (of levels the most likely one), and how probable each of its bins is."""
+        """Codes [N, d] to the mean of each field (for levels the most likely one) and the probabilities of its bins."""
         px = self.model.decode(z.unsqueeze(1))
         mean = px.mean.squeeze(1)
         return torch.cat([mean, self._probabilities(px, mean)], 1) if self.ends else mean
 
     def _probabilities(self, px: Any, mean: Tensor) -> Tensor:
-        """Of a field of 0 and 1 the mean is a probability, whatever its law."""
+        """Bin probabilities; for a field of 0 and 1 the mean is a probability, whatever its likelihood."""
         value: Tensor = px.bin_probabilities([ends.to(mean.dtype) for ends in self.ends])
         binary = [field.kind == BINARY for field in self.fields]
         if not any(binary):
@@ -48,7 +48,7 @@ class Forward:
         return torch.cat([pair if two else piece for piece, pair, two in pieces], 1)
 
     def expected(self, z: Tensor) -> Tensor:
-        """Codes [N, d] to what is expected of each field: its mean, or of levels how probable each is, [N, F']."""
+        """Codes [N, d] to the mean of each field, or for levels the probability of each, [N, F']."""
         levels = levels_of(self.fields)
         if not levels:
             mean: Tensor = self.model.decode(z.unsqueeze(1)).mean.squeeze(1)
@@ -57,13 +57,13 @@ class Forward:
         return torch.cat([bins[f] if count else mean[:, f : f + 1] for f, count in enumerate(levels)], 1)
 
     def encoded(self, x: Tensor, seen: Tensor | None = None) -> Tensor:
-        """Rows [N, F], 0 where a value was not ``seen`` (1 or 0), to mean and standard deviation of q(z|x), [N, 2 d]."""
+        """Rows [N, F], with 0 for values that are not ``seen`` (1 or 0), to mean and standard deviation of q(z|x), [N, 2 d]."""
         mask = None if seen is None else seen.bool().view(-1, *self.shape)
         q = self.model.encode(Rows(x.view(-1, *self.shape), mask))
         return torch.cat([q.code, q.deviation], 1)
 
     def graphs(self) -> Iterator[Graph]:
-        """That of :meth:`decoded`, and that of :meth:`encoded`.
+        """The graphs of :meth:`decoded` and :meth:`encoded`.
 
         Raises:
             Unknown: the page can't compute it.

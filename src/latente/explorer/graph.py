@@ -1,7 +1,7 @@
 """A function of tensors as a graph of generic operations, which the page runs (``web/src/engine/graph.ts``).
 
-The function runs on an example, and what torch computes for it is recorded. What does not depend on the input is a constant,
-computed now where that takes no more room than what it is made of, else by the page.
+The function runs on an example, and torch's operations are recorded. A value that does not depend on the input is a constant:
+it is computed now if it is not larger than the constants that it is computed from, else by the page.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from latente.words import Message
 
 
 class Graph:
-    """What was recorded of one function."""
+    """The recorded operations of one function."""
 
     def __init__(self, recorder: Recorder, out: Tensor) -> None:
         self.recorder, self.root = recorder, recorder.read(out)
@@ -35,7 +35,7 @@ class Graph:
 
     @property
     def multiply_adds(self) -> int:
-        """Of one run."""
+        """Multiplications and additions of one run."""
         costs = (dict(self.recorder.steps[i].attributes).get("cost", 0) for i in self.needed if self.recorder.values[i] is None)
         return sum(costs)
 
@@ -57,12 +57,12 @@ class Graph:
 
 
 def recorded(function: Callable[..., Tensor], *examples: Sequence[Tensor]) -> Graph:
-    """The graph of a function of tensors, to one tensor.
+    """Record a function of tensors that returns one tensor.
 
     Args:
-        function: it.
-        examples: two of its arguments, of equal shapes. Both must give the same graph: what a function decides by the values
-            that it gets, or draws by itself, is no part of one.
+        function: the function.
+        examples: two lists of arguments, of equal shapes. Both must give the same graph; a function whose operations depend
+            on the values or on random numbers is refused.
 
     Raises:
         Unknown: the page can't compute it.

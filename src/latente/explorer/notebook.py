@@ -25,7 +25,7 @@ class Explorer:
         self.text, self.height = text, height
 
     def save(self, path: str | Path) -> Path:
-        """Write the page as one offline file, whole or not at all."""
+        """Write the page as one offline file, atomically."""
         return write_text(path, self.text)
 
     def _repr_html_(self) -> str:

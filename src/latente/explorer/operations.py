@@ -1,7 +1,7 @@
-"""How torch's operations become those of the page: the same, or made of simpler ones.
+"""Rules that translate torch's operations to those of the page, or to several simpler ones.
 
-A rule gets the recorder, the operation and its arguments, and returns the result. A part that needs an operation which is not
-here is decoded by the server.
+A rule gets the recorder, the operation and its arguments, and returns the result. If a model needs an operation without a rule,
+the server decodes it.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from latente.words import Message
 
 RULES: dict[str, Rule] = {}
 
-ALIKE = (  # names that the page knows, too
+ALIKE = (  # the page uses the same names
     "abs add betainc cos div eq exp expm1 floor ge gt le lgamma log log1p logaddexp logical_and logical_not logical_or lt "
     "maximum minimum mul ne neg pow relu round sigmoid sin special_log_ndtr special_ndtr sqrt sub tanh trunc where"
 )
@@ -26,7 +26,7 @@ OTHERWISE = {"bitwise_and": "logical_and", "bitwise_or": "logical_or", "bitwise_
 
 
 def rule(*names: str) -> Callable[[Rule], Rule]:
-    """Enter a rule for some operations."""
+    """Register a rule for some operations."""
 
     def enter(function: Rule) -> Rule:
         RULES.update(dict.fromkeys(names, function))
@@ -36,7 +36,7 @@ def rule(*names: str) -> Callable[[Rule], Rule]:
 
 
 def composed(*names: str) -> Callable[[Callable[..., Tensor]], Callable[..., Tensor]]:
-    """Enter a function of other operations in place of some."""
+    """Register a function that computes some operations from others."""
 
     def enter(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
         def apart(recorder: Recorder, _: Any, *args: Any, **kwargs: Any) -> Tensor:
@@ -110,7 +110,7 @@ def _random(recorder: Recorder, func: Any, *args: Any, **kwargs: Any) -> Tensor:
 
 @rule("mm", "bmm")
 def _product(recorder: Recorder, func: Any, a: Tensor, b: Tensor) -> Tensor:
-    """a [..., rows, inner] and b [..., inner, columns], which the page has as [..., columns, inner]."""
+    """a [..., rows, inner] times b [..., inner, columns]; the page stores b as [..., columns, inner]."""
     (rows, inner), columns = a.shape[-2:], b.shape[-1]
     sizes = {"rows": rows, "inner": inner, "columns": columns}
     out = func(a, b)
@@ -124,7 +124,7 @@ composed("dot")(lambda a, v: torch.mm(a.unsqueeze(0), v.unsqueeze(1)).squeeze())
 
 @rule("convolution")
 def _convolution(recorder: Recorder, func: Any, x: Tensor, weight: Tensor, bias: Tensor | None, *how: Any) -> Tensor:
-    """Of one picture, or one series, which is a picture of height 1."""
+    """A convolution of one picture; a series is a picture of height 1."""
     stride, padding, dilation, transposed, _, groups = how
     if groups != 1 or max(dilation) > 1 or len(x) != 1 or x.dim() > 4 or recorder.depends(weight):
         raise Unknown(Message("explorer.convolution"))
@@ -193,7 +193,7 @@ composed("bucketize")(lambda values, edges, **kwargs: torch.searchsorted(edges, 
 
 @rule("index", "index_select", "gather", "embedding", "take", "repeat", "flip", "roll")
 def _moved(recorder: Recorder, func: Any, x: Tensor, *args: Any, **kwargs: Any) -> Tensor:
-    """Values by their places: which ones, or computed from an index."""
+    """Values selected by their indices, which are constant or computed."""
     out = func(x, *args, **kwargs)
     every = torch.arange(x.numel()).view(x.shape)
     index = next((each for each in _indices(args) if recorder.depends(each)), None)

@@ -1,8 +1,8 @@
-"""From fitted models to a pack: what a page needs to decode, encode, and draw the map. No row is in it unless asked for.
+"""From fitted models to a pack: all that a page needs to decode, encode, and draw the map. It contains no rows by default.
 
-What a pack tells of the rows all the same: the names of columns, the levels of texts (however rare), the smallest and the
-largest value, values that often repeat and the ends of bins, how many rows were in each, densities of the codes, and the
-weights, which were learnt from the rows. What the weights give away is measured by the certificate (copying, membership).
+Without rows, a pack still reveals the names of columns, the levels of texts (however rare), the smallest and the largest value,
+frequent values, the edges and counts of bins, densities of the codes, and the trained weights. The certificate measures what
+the weights reveal (copying, membership).
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from latente.data import Images, Table, read
 from latente.errors import DataError
 from latente.explorer.block import Block
 from latente.explorer.forward import Forward
-from latente.explorer.laws import law_of, prior_of
+from latente.explorer.priors import fitted_spec, prior_of
 from latente.explorer.recorder import Unknown
 from latente.explorer.survey import PlaneOf, Survey, posterior_moments
 from latente.explorer.views import view_of
@@ -32,10 +32,10 @@ if TYPE_CHECKING:
     from latente.certificate import Certificate
     from latente.estimator import VAE
 
-TOO_LARGE = 30_000_000  # multiply-adds of one row, beyond which a page does not decode by itself
+TOO_LARGE = 30_000_000  # multiply-adds of one row, above which a page does not decode by itself
 MAX_WHOLE_ROWS = 20_000
 MAX_COLOURS, COLOUR_BYTES = 32, 1_500_000
-FEWEST = 20  # rows that a page without rows may be measured by, and tell of unsaid: of fewer, sums tell nearly what each is
+MIN_ROWS = 20  # for a page without rows: with fewer rows, sums over them reveal nearly what each contains
 FIGURES = ("loss", "distortion", "rate", "active_units", "rows", "held_out_rows")
 
 
@@ -45,9 +45,9 @@ class Subject:
 
     Attributes:
         vae: the fitted estimator.
-        survey: what rows tell of it. certificate: if there is one.
-        rows: encoded rows whose codes are to be in the pack; None (as is right unless somebody asked for it) puts none there.
-        labels: what else to colour these by: names, and for each row a whole number or a text.
+        survey: what was measured of its space. certificate: if there is one.
+        rows: encoded rows to put into the pack with their codes; None (the default) puts none.
+        labels: further columns to colour the rows by: a name, and for each row an integer or a text.
     """
 
     vae: VAE
@@ -59,7 +59,7 @@ class Subject:
 
 @dataclass(frozen=True, eq=False)
 class Lesson:
-    """Small models for the lesson: autoencoders with more and more dimensions, and models of one size at growing beta."""
+    """Small models for the lesson: autoencoders of increasing size, and models of one size with increasing beta."""
 
     squeeze: tuple[Subject, ...]
     regularisation: tuple[Subject, ...]
@@ -69,13 +69,13 @@ def pack(title: str, models: Sequence[Subject], lesson: Lesson | None = None, se
     """A pack of one model, or of two to compare, and of those for the lesson.
 
     Args:
-        title: what the page is called.
-        models: the main one first.
-        lesson: the small ones.
-        served: whether a server stands behind the page.
+        title: the title of the page.
+        models: one or two, the main one first.
+        lesson: the small models.
+        served: whether the page has a server.
 
     Raises:
-        DataError: the models are of different columns, or of pictures of another size.
+        DataError: the models have different columns, or pictures of different sizes.
     """
     block, notes = Block(), list[Message]()
     every = [*models, *(lesson.squeeze + lesson.regularisation if lesson else ())]
@@ -93,35 +93,35 @@ def pack(title: str, models: Sequence[Subject], lesson: Lesson | None = None, se
             "regularisation": [_model(subject, block, notes, False) for subject in lesson.regularisation],
         },
         "population": [block.add(shares) for shares in models[0].survey.population],
-        "notes": [*(in_languages(note) for note in dict.fromkeys(notes)), *_told_of_few(models)],
+        "notes": [*(in_languages(note) for note in dict.fromkeys(notes)), *_warned_of_few(models)],
     }
     return block.bytes(header)
 
 
 def fitted_on(vae: VAE) -> int:
-    """How many rows a model was fitted on, those that were held out included."""
+    """Number of rows that a model was fitted on, including validation rows."""
     return int(vae.figures_["rows"] + vae.figures_["held_out_rows"])
 
 
-def _told_of_few(models: Sequence[Subject]) -> Iterable[dict[str, str]]:
-    """What is to be known of models whose rows are not in the page, and are so few that what was learnt tells them."""
+def _warned_of_few(models: Sequence[Subject]) -> Iterable[dict[str, str]]:
+    """Warnings for models of so few rows that a page without rows reveals them too."""
     for vae in (model.vae for model in models if model.rows is None):
-        if (n := fitted_on(vae)) < FEWEST:
+        if (n := fitted_on(vae)) < MIN_ROWS:
             yield in_languages(Message("explorer.few_rows", recipe=vae.recipe_.name, n=n))
 
 
 def header_of(content: bytes) -> dict[str, Any]:
-    """What stands before the arrays of a pack."""
+    """The header of a pack."""
     length = int.from_bytes(content[12:16], "little")
     header: dict[str, Any] = json.loads(content[16 : 16 + length])
     return header
 
 
 def check_same_input(first: VAE, second: VAE) -> None:
-    """Two models stand side by side only where a row of one is a row of the other.
+    """Check that two models have the same columns, or pictures of the same size.
 
     Raises:
-        DataError: it is not.
+        DataError: they do not.
     """
     a, b = first.codec_, second.codec_
     same = layout_of(a.fields) == layout_of(b.fields) and view_of(a).identity(a) == view_of(b).identity(b)
@@ -145,7 +145,7 @@ def _model(subject: Subject, block: Block, notes: list[Message], served: bool) -
         "centre": block.add(survey.centre),
         "spread": block.add(survey.spread),
         "planes": [_plane(plane, block) for plane in survey.planes],
-        "law": law_of(vae.fitted_prior_, block, notes, vae.seed_),
+        "fitted": fitted_spec(vae.fitted_prior_, block, notes, vae.seed_),
         "prior": prior_of(model, block, notes) if model.has_rate else None,
         "units": view_of(vae.codec_).units(vae.codec_, model.likelihood, block),
         "multiply_adds": cost,
@@ -157,8 +157,8 @@ def _model(subject: Subject, block: Block, notes: list[Message], served: bool) -
 
 
 def _computed(vae: VAE, block: Block, notes: list[Message], served: bool) -> tuple[dict[str, Any], int]:
-    """Decoder and encoder as graphs, and the multiply-adds of decoding one row; None where the page can't, or is not to, run:
-    the server runs them.
+    """Decoder and encoder as graphs, and the multiply-adds of decoding one row. A graph is None if the page can't run it or it
+    is too large; the server computes it then.
     """
     graphs = Forward(copy.deepcopy(vae.model_).to("cpu", torch.float64).eval(), vae.codec_).graphs()
     found: dict[str, Any] = {"decoder": None, "encoder": None}
@@ -176,7 +176,7 @@ def _computed(vae: VAE, block: Block, notes: list[Message], served: bool) -> tup
 
 
 def _beta(vae: VAE) -> float | None:
-    """What the rate weighs in the objective; None where that is no one number."""
+    """The weight of the KL in the objective; None if it is not a single number."""
     objective = vae.recipe_.objective
     if objective.name == "reconstruction":
         return 0.0
@@ -207,7 +207,7 @@ def rows_of(vae: VAE, data: Any) -> Rows:
     """Encoded rows of whatever ``fit`` takes.
 
     Raises:
-        DataError: they are not of the model's columns.
+        DataError: they do not have the model's columns.
     """
     codec = vae.codec_
     source: Table | Images = read(data, codec.feature_names if codec.named else None, codec.text_names)
@@ -215,7 +215,7 @@ def rows_of(vae: VAE, data: Any) -> Rows:
 
 
 def _points(subject: Subject, rows: Rows, block: Block) -> dict[str, Any]:
-    """Codes to a 65,535th of their range, columns to colour them by to a 254th, and, unless they are many, the rows."""
+    """Codes in 16 bits, columns to colour them by in 8 bits, and, unless there are too many, the rows."""
     vae = subject.vae
     codes = posterior_moments(vae.model_, rows)[0]
     low, high = codes.min(0), codes.max(0)

@@ -1,7 +1,7 @@
-"""What torch computes, recorded as operations on arrays (``TorchDispatchMode``, see "Extending PyTorch" in torch's manual).
+"""Records torch's operations on arrays (``TorchDispatchMode``, see "Extending PyTorch" in torch's manual).
 
-Whatever Python code does, it comes down to these operations. ``torch.export`` finds the same ones, and takes seconds to begin.
-A view is no operation: it is known by the storage that it shares.
+``torch.export`` records the same operations, but takes seconds to import. A view is not an operation: it is identified by the
+storage that it shares with a result.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from latente.errors import ModelError
 from latente.words import Message
 
 Rule = Callable[..., Any]
-MADE = ("zeros_like", "ones_like", "full_like", "new_zeros", "new_ones", "new_full")  # whose values no input decides
+MADE = ("zeros_like", "ones_like", "full_like", "new_zeros", "new_ones", "new_full")  # their values do not depend on the input
 SMALL = 256  # bytes of a constant that is always computed now
 
 
@@ -46,12 +46,12 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self.values: list[Tensor | None] = []  # of constants
         self._places: dict[Any, int] = {}
         self._homes: dict[int, int] = {}
-        self._alive: list[Tensor] = []  # or another tensor would get the storage
+        self._alive: list[Tensor] = []  # keeps the storage from being reused by another tensor
         self._made_of: dict[int, dict[int, int]] = {}
 
     @classmethod
     def _should_skip_dynamo(cls) -> bool:
-        return False  # or torch would import its compiler, for two seconds
+        return False  # otherwise torch imports its compiler, which takes two seconds
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         name, kwargs = func.overloadpacket.__name__, kwargs or {}
@@ -72,11 +72,11 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
     def _by_rule(self, name: str, func: Any, args: Any, kwargs: Any) -> Any:
         try:
             return self.rules[name](self, func, *args, **kwargs)
-        except TypeError as error:  # an argument that the rule does not have
+        except TypeError as error:  # the rule does not support an argument
             raise Unknown(Message("explorer.operation", name=repr(name))) from error
 
     def _changed(self, func: Any, name: str, tensors: list[Tensor], args: Any, kwargs: Any) -> Any:
-        """In-place operations: on a whole result they are the others, with a result in its place."""
+        """In-place operations: recorded as ordinary ones whose result replaces the whole tensor."""
         if any(map(self.depends, tensors)):
             base = name.removesuffix("_")
             if base not in self.rules or not (args[0].is_contiguous() and args[0].numel() == self.sizes[self.read(args[0])]):
@@ -85,7 +85,7 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
                 new = getattr(torch.ops.aten, base)(*args, **kwargs)
             self._homes[_storage(args[0])] = self.read(new)
         elif args:
-            self._homes.pop(_storage(args[0]), None)  # of a constant only the newest value counts
+            self._homes.pop(_storage(args[0]), None)  # a constant that changed: forget the old value
         return func(*args, **kwargs)
 
     def depends(self, value: Tensor) -> bool:
@@ -94,17 +94,17 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
         return home is not None and self.values[home] is None
 
     def given(self, example: Tensor) -> None:
-        """The next input."""
+        """Add an input."""
         self._keep(example, self.add("input", size=example.numel(), place=len(self.steps)))
 
     def made(self, out: Tensor, op: str, inputs: Sequence[int], **attributes: Any) -> Tensor:
-        """The result of an operation."""
+        """Add the result of an operation."""
         out = out.contiguous()
         self._keep(out, self.add(op, inputs, value=out, size=out.numel(), **attributes))
         return out
 
     def same(self, out: Tensor, value: Tensor) -> Tensor:
-        """A copy."""
+        """Copy a tensor."""
         out = out.contiguous()
         self._keep(out, self.read(value))
         return out
@@ -115,7 +115,7 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
             self._alive.append(out)
 
     def add(self, op: str, inputs: Sequence[int] = (), value: Tensor | None = None, size: int = 1, **attributes: Any) -> int:
-        """The place of an operation; the same one is not added again."""
+        """The index of an operation; equal operations are added once."""
         step = Step(op, tuple(inputs), tuple(attributes.items()))
         key = (step, len(self.steps)) if op == "randn" else step
         if key not in self._places:
@@ -127,7 +127,7 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
         return self._places[key]
 
     def read(self, value: Tensor | float) -> int:
-        """The place of a result that is, in order, the values of a tensor."""
+        """The index of a result that holds the values of a tensor in order."""
         home = self._homes.get(_storage(value)) if isinstance(value, Tensor) and value.numel() else None
         if not isinstance(value, Tensor) or (home is None and value.dim() == 0):
             return self.add("constant", value=torch.tensor(float(value), dtype=torch.float64), number=float(value))
@@ -137,7 +137,7 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
         return self.strided(home, value.shape, value.stride(), int(value.storage_offset()))
 
     def strided(self, place: int, shape: Sequence[int], strides: Sequence[int], offset: int = 0) -> int:
-        """The place of a view of a result."""
+        """The index of a view of a result."""
         sides = _merged([side for side in zip(shape, strides, strict=True) if side[0] != 1])
         size = math.prod(shape)
         if offset == 0 and size == self.sizes[place] and sides in ((), ((size, 1),)):
@@ -147,7 +147,7 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
         return self.add("strided", [place], seen, size, sides=sides, offset=offset)
 
     def spread(self, value: Tensor | float, shape: Sequence[int]) -> int:
-        """The place of a tensor that broadcasts to a shape; a single value stays one."""
+        """The index of a tensor that broadcasts to a shape; a single value is not expanded."""
         place = self.read(value)
         if not isinstance(value, Tensor) or value.numel() in (1, math.prod(shape)):
             return place
@@ -156,7 +156,7 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
         return self.strided(place, shape, strides)
 
     def _leaves(self, place: int) -> dict[int, int]:
-        """What a constant is made of, and how much room that takes."""
+        """The constants that a constant is computed from, and their size."""
         if place not in self._made_of:
             step, value = self.steps[place], self.values[place]
             own = {place: room(value)} if value is not None and not step.inputs else {}
@@ -164,7 +164,7 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
         return self._made_of[place]
 
     def is_stored(self, place: int) -> bool:
-        """Whether a constant is stored as it is: where it takes no more room than what it is made of."""
+        """Whether a constant is stored itself: if it is not larger than the constants that it is computed from."""
         value = self.values[place]
         return value is not None and room(value) <= max(SMALL, sum(self._leaves(place).values()))
 
@@ -183,7 +183,7 @@ def _is_view(out: Any, tensors: Sequence[Tensor]) -> bool:
 
 
 def _merged(sides: Sequence[tuple[int, int]]) -> tuple[tuple[int, int], ...]:
-    """Sizes and strides, of neighbours that are one run as one."""
+    """Sizes and strides, with contiguous neighbouring dimensions merged."""
     found: list[tuple[int, int]] = []
     for size, stride in sides:
         if found and found[-1][1] == size * stride:

@@ -1,7 +1,7 @@
-"""The served page: one page and one socket, from memory, on this machine only. No file is read for a request.
+"""The server of the explorer: one page and one socket, from memory, on this machine only. No file is read for a request.
 
-Whoever asks must know the token in the address, name this server as its Host, and come from its own page (Origin), so that
-neither another user's browser tab nor a foreign site that resolves to this machine gets an answer.
+A request must contain the token of the address, this server's Host and the page's Origin, so that neither another user's
+browser tab nor a foreign site that resolves to this machine gets an answer.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 HOST = "127.0.0.1"
 MAX_CONNECTIONS, MAX_SOCKETS = 512, 32
 LARGEST_BODY, LARGEST_MESSAGE = 1 << 16, 1 << 22
-FILES = 4096  # that may be open: a connection is one
+FILES = 4096  # open files that are needed: one for each connection
 PRIVATE = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
@@ -53,8 +53,8 @@ def serve(vaes: Sequence[VAE], content: bytes, port: int, ready: Callable[[str],
     Args:
         vaes: the models of the pack, in its order.
         content: the pack.
-        port: 0 is any that is free.
-        ready: is told the address, token included, when the server can be reached.
+        port: 0 takes any free port.
+        ready: called with the address, including the token, when the server can be reached.
 
     Raises:
         LatenteError: the port is taken.
@@ -91,7 +91,7 @@ def listening(port: int) -> socket.socket:
 
 
 def _allow_files() -> None:
-    """As many open connections as are served, where the system lets us."""
+    """Raise the limit of open files for the connections, if the system allows it."""
     with suppress(ImportError, OSError, ValueError):
         import resource
 
@@ -101,7 +101,7 @@ def _allow_files() -> None:
 
 
 def application(vaes: Sequence[VAE], content: bytes, token: str, port: int) -> ASGIApp:
-    """The page at ``/TOKEN/`` and the socket at ``/TOKEN/socket``; there is nothing else."""
+    """The page at ``/TOKEN/`` and the socket at ``/TOKEN/socket``, and nothing else."""
     text = page(content, socket=f"ws://{HOST}:{port}")
     headers = {**PRIVATE, "Content-Security-Policy": f"{policy_of(text)}; frame-ancestors 'none'"}
     networks = Networks(vaes)
@@ -114,13 +114,13 @@ def application(vaes: Sequence[VAE], content: bytes, token: str, port: int) -> A
 
 
 def policy_of(text: str) -> str:
-    """What a page allows itself."""
+    """The content security policy of a page."""
     found = re.search(r'http-equiv="Content-Security-Policy" content="([^"]*)"', text)
     return found.group(1) if found else "default-src 'none'"
 
 
 class Guard:
-    """Turns away whoever does not come from the server's own page, or sends what nobody asked for."""
+    """Refuses requests that do not come from the server's own page, or are malformed."""
 
     def __init__(self, app: ASGIApp, port: int) -> None:
         self.app, self.host = app, f"{HOST}:{port}"
@@ -136,7 +136,7 @@ class Guard:
             await PlainTextResponse(refusal[1], refusal[0], {**PRIVATE, "Connection": "close"})(scope, receive, send)
 
     def refusal(self, scope: Scope) -> tuple[int, str] | None:
-        """Status and reason; None where there is nothing to object to."""
+        """Status and reason of a refusal; None if the request is accepted."""
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
         origin = headers.get("origin")
         if [name for name, _ in scope["headers"]].count(b"host") != 1 or headers["host"] != self.host:
@@ -155,14 +155,14 @@ def _size(text: str) -> float:
 
 
 class Networks:
-    """The networks of models, asked over sockets: of each kind of request a socket's newest one is answered."""
+    """Evaluates the networks for requests over sockets; for each socket and kind of request, only the newest is answered."""
 
     def __init__(self, vaes: Sequence[VAE]) -> None:
         self.models = [Forward(vae.model_, vae.codec_) for vae in vaes]
         self.open = 0
 
     async def answer(self, ws: WebSocket) -> None:
-        """Talk to one page until it leaves."""
+        """Serve one page until it disconnects."""
         if self.open >= MAX_SOCKETS:
             await ws.close(1013)
             return
@@ -198,7 +198,7 @@ class Networks:
                         await ws.send_bytes(values.tobytes())
 
     def computed(self, request: dict[str, Any]) -> np.ndarray[Any, np.dtype[np.float64]]:
-        """The request's number and what the network gives; the number alone where the request can't be answered."""
+        """The request's number and the network's output; only the number if the request can't be answered."""
         number = math.nan
         try:
             number = float(request.get("id", math.nan))

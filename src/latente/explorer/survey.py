@@ -1,6 +1,6 @@
-"""What rows tell of a fitted model's space: which dimensions say something, where codes lie, how columns are spread.
+"""What is measured of a fitted model's space: its active dimensions, the density of the codes, and the columns' histograms.
 
-A survey holds sums over rows and no row. ``latente fit`` leaves one in the run folder, so that a page can be exported later
+A survey holds sums over rows, but no row. ``latente fit`` writes one to the run folder, so that a page can be exported later
 without the data.
 """
 
@@ -35,12 +35,12 @@ if TYPE_CHECKING:
 FILE, KIND, VERSION = "survey.safetensors", "survey", 1
 MAX_ROWS = 10_000
 SIDE = 64
-PAIRED = 5  # of the most telling dimensions, every two have a plane
-TELLING = 0.02  # share of what the most telling dimension changes, from which one counts as active
-PROBED = 64  # codes at which it is measured what a dimension changes
-OUTER = (0.002, 0.998)  # of the codes, between which a plane's range lies,
-MARGIN = 0.15  # and how much more of it is shown on each side
-UNIT = 3.2  # as far from 0 the prior's planes go at least
+PAIRED = 5  # most active dimensions: each pair of them has a plane
+ACTIVE = 0.02  # change of the decoded row, relative to the most active dimension, from which a dimension counts as active
+PROBED = 64  # codes at which this change is measured
+OUTER = (0.002, 0.998)  # quantiles of the codes that a plane shows
+MARGIN = 0.15  # of this range, shown on each side
+UNIT = 3.2  # the planes of a model with a prior reach at least this far from 0
 
 
 class Plane(msgspec.Struct, forbid_unknown_fields=True):
@@ -51,14 +51,14 @@ class Plane(msgspec.Struct, forbid_unknown_fields=True):
     range: tuple[float, float, float, float]
 
     def fits(self, d: int) -> bool:
-        """Whether it is one of codes of ``d`` dimensions."""
+        """Whether it is valid for codes of ``d`` dimensions."""
         low, high, bottom, top = self.range
         ends = all(map(math.isfinite, self.range)) and low < high and bottom < top
         return ends and (max(self.dimensions) < d if self.dimensions else self.kind == "principal")
 
 
 class Content(msgspec.Struct, forbid_unknown_fields=True):
-    """The values of a file, as :class:`Survey` has them."""
+    """The values of a file; see :class:`Survey`."""
 
     model: str
     active: tuple[Count, ...]
@@ -67,7 +67,7 @@ class Content(msgspec.Struct, forbid_unknown_fields=True):
     measured: bool
 
     def fits(self, d: int) -> bool:
-        """Whether it is a survey of codes of ``d`` dimensions."""
+        """Whether it is valid for codes of ``d`` dimensions."""
         some = bool(self.active and self.planes) and len(set(self.active)) == len(self.active)
         some = some and (self.kept is None or -math.inf < self.kept <= 1)
         return some and max(self.active) < d and all(plane.fits(d) for plane in self.planes)
@@ -75,13 +75,13 @@ class Content(msgspec.Struct, forbid_unknown_fields=True):
 
 @dataclass(frozen=True, eq=False)
 class PlaneOf:
-    """A plane z = origin + u across + v up, and where the codes lie in it.
+    """A plane z = origin + u across + v up, and the density of the codes in it.
 
     Attributes:
         kind: ``"whole"`` (d is 1 or 2), ``"pair"`` or ``"principal"``. dimensions: of the first two kinds, else None.
-        origin, across, up: [d]; the last two of length 1, or ``up`` 0 where d is 1.
-        range: u and v from … to ….
-        posterior: density of the aggregated posterior, projected, [side, side], from the lowest v on; None where unknown.
+        origin, across, up: [d]; the last two have length 1, but ``up`` is 0 if d is 1.
+        range: minimum and maximum of u, then of v.
+        posterior: density of the projected aggregated posterior, [side, side], from the lowest v; None if unknown.
     """
 
     kind: str
@@ -95,11 +95,11 @@ class PlaneOf:
 
 @dataclass(frozen=True, eq=False)
 class Survey:
-    """What rows tell of a model.
+    """What is measured of a model's space.
 
     Attributes:
-        model: digest of the model that it is of.
-        active: dimensions that say something, the most telling first.
+        model: digest of the model.
+        active: active dimensions; those with the largest change of the decoded row come first.
         centre, spread: mean and standard deviation of the codes in each dimension, [d].
         planes: the one to begin with first.
         population: for each column the shares of its bins (:func:`latente.explorer.views.View`).
@@ -122,9 +122,9 @@ class Survey:
 
         Args:
             vae: the model.
-            rows: encoded rows; by default those of the fit that are still in memory, and if there are none, what is known
-                without rows.
-            side: of the grids.
+            rows: encoded rows; by default those of the fit that are still in memory. Without rows, the survey uses samples of
+                the fitted prior.
+            side: size of the grids.
         """
         if vae.fitted_.context is not None:
             raise DataError(f"the explorer shows a model in one context: explore {vae.fitted_.chosen_context}")
@@ -132,14 +132,14 @@ class Survey:
             raise DataError(f"{vae.recipe_.name}: {vae.model_.space.not_explored}")
         rows = rows if rows is not None else rows_at_hand(vae)
         mean, sd = _codes(vae, rows)
-        active = tuple(_telling(Forward(vae.model_, vae.codec_), mean))
+        active = tuple(_active(Forward(vae.model_, vae.codec_), mean))
         planes = tuple(_plane(*where, mean, sd, vae.model_, side if rows is not None else 0) for where in _planes(mean, active))
         population = tuple(view_of(vae.codec_).population(vae.codec_, vae.model_.likelihood, rows))
         kept = None if rows is None else _kept(vae, rows.spread(MAX_ROWS), mean)
         return cls(digest(vae.model_), active, mean.mean(0), mean.std(0), planes, population, kept, rows is not None)
 
     def save(self, folder: str | Path) -> Path:
-        """Write it into a run folder."""
+        """Write the survey to a run folder."""
         tensors = {"centre": self.centre, "spread": self.spread}
         tensors |= {f"population.{f}": shares for f, shares in enumerate(self.population)}
         for p, plane in enumerate(self.planes):
@@ -152,7 +152,7 @@ class Survey:
 
     @classmethod
     def load(cls, folder: str | Path, vae: VAE) -> Survey | None:
-        """The survey of a model in a run folder; None where there is none of this model.
+        """The survey of a model in a run folder; None if there is none of this model.
 
         Raises:
             StorageError: it is damaged.
@@ -171,7 +171,7 @@ class Survey:
 
     @classmethod
     def _from(cls, content: Content, tensors: dict[str, Tensor], vae: VAE) -> Survey:
-        """The survey that a file holds, whose tensors are those of the model's dimensions and columns."""
+        """The survey in a file; the shapes of its tensors are checked against the model."""
         d = vae.latent_dim_
         if not content.fits(d):
             raise StorageError("its dimensions are not those of the model")
@@ -191,7 +191,7 @@ class Survey:
 
 
 def digest(model: LatentModel) -> str:
-    """By what a survey knows the model that it is of."""
+    """Digest that identifies a model in a survey."""
     found = hashlib.sha256()
     for name, value in sorted(model.state_dict().items()):
         found.update(f"{name} {tuple(value.shape)}".encode() + value.detach().cpu().contiguous().numpy().tobytes())
@@ -199,12 +199,12 @@ def digest(model: LatentModel) -> str:
 
 
 def rows_at_hand(vae: VAE) -> Rows | None:
-    """Of the rows that a model was fitted on, those still in memory; None for a model that was loaded."""
+    """The training rows that are still in memory; None for a loaded model."""
     return vae.fitted_.at_hand.train if vae.fitted_.at_hand else None
 
 
 def _codes(vae: VAE, rows: Rows | None) -> tuple[Array, Array]:
-    """Means and standard deviations of the posteriors of rows, both [N, d]; without rows, draws from the law."""
+    """Means and standard deviations of the posteriors of rows, both [N, d]; without rows, samples of the fitted prior."""
     if rows is None:
         with seeded(vae.seed_):
             z = vae.fitted_prior_.sample(MAX_ROWS // 2).double().numpy()
@@ -221,7 +221,7 @@ def posterior_moments(model: LatentModel, rows: Rows, batch: int = 2048) -> tupl
 
 
 def _kept(vae: VAE, rows: Rows, codes: Array) -> float | None:
-    """Share of the variance of what was seen of the fields of numbers that decoded codes give back."""
+    """Share of the variance of the observed numeric values that decoded codes explain."""
     numbers = [not levels for levels in levels_of(vae.codec_.fields)] or slice(None)
     decoded = decode(vae.model_, torch.from_numpy(codes).float())[:, numbers]
     x = rows.x.flatten(1)[:, numbers]
@@ -232,14 +232,14 @@ def _kept(vae: VAE, rows: Rows, codes: Array) -> float | None:
 
 
 @torch.no_grad()
-def _telling(forward: Forward, codes: Array) -> list[int]:
-    """Dimensions by how much decoded rows change with them, within a standard deviation of the codes."""
+def _active(forward: Forward, codes: Array) -> list[int]:
+    """Dimensions by the change of decoded rows for a step of one standard deviation of the codes."""
     some = torch.from_numpy(codes[np.linspace(0, len(codes) - 1, min(PROBED, len(codes))).astype(int)]).float()
     steps = torch.from_numpy(codes.std(0)).float().diag()
     differences = [forward.expected(some + step) - forward.expected(some - step) for step in steps]
     change = torch.stack(differences).square().sum(2).mean(1)
     order = torch.argsort(change, descending=True, stable=True)
-    return [int(j) for j in order if change[j] >= TELLING**2 * change.max()] or [int(order[0])]
+    return [int(j) for j in order if change[j] >= ACTIVE**2 * change.max()] or [int(order[0])]
 
 
 def _read(p: int, plane: Plane, held: dict[str, Array]) -> PlaneOf:
@@ -251,8 +251,8 @@ Where = tuple[str, tuple[int, int] | None, Array, Array, Array]
 
 
 def _planes(codes: Array, active: tuple[int, ...]) -> Iterator[Where]:
-    """Kind, dimensions, origin and directions of the planes: the whole space, or pairs of active dimensions and the principal
-    plane, which comes second.
+    """Kind, dimensions, origin and directions of the planes: the whole space, or pairs of active dimensions with the plane of
+    the principal components in second place.
     """
     d, origin = codes.shape[1], codes.mean(0)
     unit = np.eye(d)
@@ -270,7 +270,7 @@ def _planes(codes: Array, active: tuple[int, ...]) -> Iterator[Where]:
 
 
 def _pair(centre: Array, i: int, j: int) -> Where:
-    """The plane of two dimensions, in which u and v are their values."""
+    """The plane of two dimensions; u and v are their values."""
     origin, unit = centre.copy(), np.eye(len(centre))
     origin[[i, j]] = 0.0
     return "pair", (i, j), origin, unit[i], unit[j]
@@ -296,25 +296,25 @@ def _plane(
 
 
 def _range(way: Array, least: float) -> tuple[float, float]:
-    """Where codes lie along one direction; where there is a prior, at least as far as ``least`` from 0."""
+    """Range of the codes along one direction; it reaches at least ``least`` from 0."""
     low, high = np.quantile(way, OUTER)
     margin = MARGIN * (high - low) or 1.0
     return min(float(low - margin), -least or np.inf), max(float(high + margin), least or -np.inf)
 
 
 def _density(ways: list[Array], spreads: list[Array], ends: list[tuple[float, float]], side: int) -> Array:
-    """Mean over rows of the product of two normals, at the middles of the cells, [side, side].
+    """Mean over rows of the product of two normals, at the grid points, [side, side].
 
-    Each row's normal is as wide as its posterior, widened by half of Scott's bandwidth and to the width of a cell at least, so
-    that a code can hardly be read off. A space of one dimension is the same all along v. Along a direction that is none of the
-    axes, dimensions that vary together within one row's posterior are taken as if they did not.
+    Each row's normal has the width of its posterior, plus half of Scott's bandwidth or the distance of grid points, so that
+    single codes can hardly be recovered. In one dimension the density is constant along v. Along a direction that is not an
+    axis, correlations within a row's posterior are ignored.
     """
     u, v = (_normals(*each, side) for each in zip(ways, spreads, ends, strict=True))
     return np.asarray(v.T @ u / len(u))
 
 
 def _normals(way: Array, spread: Array, ends: tuple[float, float], side: int) -> Array:
-    """Densities of rows along one direction at the middles of the cells, [N, side]."""
+    """Densities of rows along one direction at the grid points, [N, side]."""
     if not way.any():
         return np.ones((len(way), side))
     low, high = ends

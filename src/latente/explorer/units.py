@@ -1,4 +1,4 @@
-"""A codec as numbers that the page reads: what each column is in the user's units, and the bins that show its values."""
+"""A codec as numbers for the page: the units of each column, and the bins of its histogram."""
 
 from __future__ import annotations
 
@@ -19,26 +19,26 @@ from latente.model.parts import Part
 from latente.rows import BINARY, Rows
 
 EVEN_BINS, MAX_STEPS = 32, 40
-MOMENTS = {"calendar": "date", "time": "real", "duration": "real"}  # kinds that the page has no name for are seconds
+MOMENTS = {"calendar": "date", "time": "real", "duration": "real"}  # kinds that the page does not know are in seconds
 FORMS = {"Date": "date", "Datetime": "moment", "Time": "time", "Duration": "duration"}
-DIGITS = 3  # of a continuous column's spread, that are worth writing
+DIGITS = 3  # significant digits of a continuous column's standard deviation that are written
 
 
 class ShownBins(NamedTuple):
-    """Ends of a column's bins in the user's units, in rising order; equal where a bin is one value. Levels are 0, 1, …"""
+    """Edges of a column's bins in the user's units, increasing; equal for a bin of a single value. Levels are 0, 1, …"""
 
     low: Array
     high: Array
 
     def shares(self, values: Array) -> Array:
-        """Of values, NaN where one was not seen, how many are in each bin; they add up to 1."""
+        """Share of the values in each bin; they sum to 1. NaN is a missing value."""
         seen = values[~np.isnan(values)]
         counts = np.bincount(np.searchsorted((self.high[:-1] + self.low[1:]) / 2, seen, "right"), minlength=len(self.low))
         return np.asarray(counts / max(1, len(seen)))
 
 
 def bins_of(codec: TableCodec, likelihood: Part) -> list[ShownBins]:
-    """The bins of each column that the model sees: its bins where the likelihood is one of bins, else even ones."""
+    """The bins of each column in the model: those of a histogram likelihood, else bins of equal width."""
     by_bins = isinstance(likelihood, HistogramLikelihood)
     return [_bins(codec.columns[place], by_bins) for place in kept(codec)]
 
@@ -60,7 +60,7 @@ def _bins(column: Column, by_bins: bool) -> ShownBins:
 
 
 def kept(codec: TableCodec) -> Array:
-    """Places of the columns that the model sees."""
+    """Indices of the columns in the model."""
     return codec.places
 
 
@@ -71,26 +71,24 @@ def _often(column: Column) -> Array:
 
 
 def in_units(codec: TableCodec, rows: Rows) -> Array:
-    """Encoded rows in the user's units (of levels their places), float64 [N, F]; NaN where a value was not seen."""
+    """Encoded rows in the user's units (levels as indices), float64 [N, F]; NaN is a missing value."""
     x = rows.x.numpy().astype(np.float64)
     values = x if rows.mask is None else np.where(rows.mask.numpy(), x, np.nan)
     return np.asarray(values * codec.scale[kept(codec)] + codec.center[kept(codec)])
 
 
 def population_of(codec: TableCodec, likelihood: Part, rows: Rows | None) -> list[Array]:
-    """How the values of each column are distributed over its bins: as counted in rows, or as the model file has it; all 0 where
-    neither is there.
-    """
+    """Histogram of each column: counted in the rows, or from the model file; all 0 if neither is available. [] for pictures."""
     bins = bins_of(codec, likelihood)
     if rows is not None:
         return [each.shares(values) for each, values in zip(bins, in_units(codec, rows).T, strict=True)]
-    if isinstance(likelihood, IndependentHistograms):  # as it began: at the columns' own frequencies
+    if isinstance(likelihood, IndependentHistograms):  # its frequencies at initialisation are those of the columns
         return [torch.softmax(likelihood.base_of(f), 0).double().numpy() for f in range(likelihood.size)]
     return [_rebinned(codec.columns[place], each) for place, each in zip(kept(codec), bins, strict=True)]
 
 
 def _rebinned(column: Column, bins: ShownBins) -> Array:
-    """A column's bins in other bins, each bin's rows evenly over it."""
+    """A histogram in other bins, with the rows of each bin spread evenly over it."""
     low, high, rows = column.bins
     if column.levels or not rows.sum():  # a flag's only bin is its value
         return np.zeros(len(bins.low))
@@ -101,7 +99,7 @@ def _rebinned(column: Column, bins: ShownBins) -> Array:
 
 
 def row_units(codec: TableCodec, likelihood: Part, block: Block) -> dict[str, Any]:
-    """How encoded values become the user's, and the other way round."""
+    """How to convert encoded values to the user's units, and back."""
     return {"type": "row", "columns": list(_columns(codec, likelihood, block))}
 
 
@@ -125,7 +123,7 @@ def _columns(codec: TableCodec, likelihood: Part, block: Block) -> Iterator[dict
 
 
 def _form(column: Column) -> tuple[str, str | None]:
-    """How a column's values are written, and of moments the time zone."""
+    """How a column's values are written, and the time zone of time stamps."""
     if column.levels:
         return "level", None
     if moment := parsed(column.dtype):
@@ -134,7 +132,7 @@ def _form(column: Column) -> tuple[str, str | None]:
 
 
 def decimals(scale: float, step: float, low: float) -> int:
-    """How many decimals are worth writing: those of the step, or three digits of the spread.
+    """Number of decimals to write: those of the step, or three digits of the standard deviation.
 
     >>> decimals(2.0, 0.05, 1.0), decimals(2.0, 0.0, 1.0), decimals(5000.0, 0.0, 1.0), decimals(2.0, 1.0, 0.5)
     (2, 2, 0, 1)

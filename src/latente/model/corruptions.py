@@ -1,4 +1,4 @@
-"""What is done to rows before the encoder sees them, so that it learns to undo it (Vincent et al. 2008)."""
+"""Corruptions of the encoder's input, which the model learns to remove (Vincent et al. 2008)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from latente.rows import Rows
 
 
 class Corruption(Part):
-    """Rows to rows of the same shape and mask; draws from torch's generator."""
+    """Corrupts rows without changing their shape and mask; uses torch's generator."""
 
     def forward(self, rows: Rows) -> Rows:
         """A corrupted copy."""
@@ -44,7 +44,7 @@ class GaussianNoise(Corruption):
 
 
 class _OfShare(Corruption):
-    """Base: something is done to a share of the values; those that are levels, and no numbers, are then not seen."""
+    """Base: corrupts a share of the values; corrupted levels become missing."""
 
     def __init__(self, share: float, levels: tuple[int, ...]) -> None:
         super().__init__()
@@ -54,7 +54,7 @@ class _OfShare(Corruption):
     nominal: Tensor
 
     def hidden(self, rows: Rows, done: Tensor) -> Rows:
-        """Rows whose levels are not seen where something was ``done`` to them."""
+        """Rows whose levels are missing if they are ``done`` (corrupted)."""
         if not self.of_levels:
             return rows
         seen = ~(done & self.nominal)
@@ -63,7 +63,7 @@ class _OfShare(Corruption):
 
 @register
 class Masking(_OfShare):
-    """Sets a share of the values to 0, which is the mean of a column; of levels, to not seen.
+    """Sets a share of the values to 0, which is the mean of a column; levels become missing.
 
     Args:
         share: of the values.
@@ -82,7 +82,7 @@ class Masking(_OfShare):
 
 @register
 class SaltAndPepper(_OfShare):
-    """Sets a share of the values to the smallest or the largest value of the batch; of levels, to not seen.
+    """Sets a share of the values to the smallest or the largest value of the batch; levels become missing.
 
     Args:
         share: of the values.

@@ -224,7 +224,7 @@ class LatentModel(RowModel):
             return prior.sample(n).float()
         p = self.p(context)
         if p is None:
-            raise ModelError("an autoencoder has no prior to draw codes from: draw them from the fitted one (law='fitted')")
+            raise ModelError("an autoencoder has no prior to draw codes from: draw them from the fitted one (prior='fitted')")
         return p.sample(() if p.batch_shape else (n,)).float()
 
     def drop_units(self, units: Tensor) -> None:

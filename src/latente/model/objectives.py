@@ -1,7 +1,7 @@
-"""What training minimises: named terms in nats per row, from a trace.
+"""Objectives: named loss terms in nats per row, computed from a trace.
 
-``strength`` holds what the schedule says at this moment, by name: ``kl`` and ``capacity``, both from 0 to 1. In training they
-are tensors, so that a recorded step follows them: compute with them, but don't let Python decide by them.
+``strength`` contains the current values of the schedules by name: ``kl`` and ``capacity``, from 0 to 1. In training they are
+tensors, so that a recorded step can change them: use them in computations, but not in Python conditions.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ class Terms:
 
     Attributes:
         named: each term by name, [B], nats per row; all are logged.
-        total: what is minimised, [B].
-        selects: what the best epoch is chosen by, [B]; None for the total.
+        total: the loss, [B].
+        selects: criterion for the best epoch, [B]; None for the total.
     """
 
     named: dict[str, Tensor]
@@ -38,7 +38,7 @@ class Terms:
 
     @property
     def judged(self) -> Tensor:
-        """What the best epoch is chosen by, [B]."""
+        """The criterion for the best epoch, [B]."""
         return self.total if self.selects is None else self.selects
 
     def __add__(self, other: Terms) -> Terms:
@@ -46,16 +46,16 @@ class Terms:
 
 
 def not_negative(**values: float) -> None:
-    """Refuse weights below 0."""
+    """Refuse negative weights."""
     for name, value in values.items():
         if value < 0:
             raise ModelError(f"{name} can't be negative; it is {value}")
 
 
 class Objective(Part):
-    """Trace to terms. ``K`` is the number of codes that it wants for each row; ``needs_rate``, whether codes must cost one.
+    """Computes terms from a trace. ``K`` is the number of codes for each row; ``needs_rate``, whether the model must have a KL.
 
-    What it needs to know of the data (``n_rows``, ``latent_dim``, ...) it asks for in its constructor.
+    Properties of the data that it depends on (``n_rows``, ``latent_dim``, ...) are arguments of its constructor.
     """
 
     K: int = 1
@@ -83,7 +83,7 @@ class Reconstruction(Objective):
 class ELBO(Objective):
     """Distortion + beta x rate: the negative evidence lower bound (Kingma and Welling 2014); beta-VAE (Higgins et al. 2017).
 
-    ``free_bits``: nats per unit that cost nothing in training (Kingma et al. 2016); the reported rate is the true one.
+    ``free_bits``: nats per unit without loss in training (Kingma et al. 2016); the reported rate includes them.
     """
 
     name = "elbo"
@@ -102,7 +102,7 @@ class ELBO(Objective):
         per_unit = unit_rate(trace.q, trace.p) if self.free_bits else None
         if per_unit is None:
             return trace.rate
-        # Per unit over the batch, as the paper has it: single rows may still say nothing of a unit.
+        # For each unit over the batch, as in the paper: single rows may have less.
         return per_unit.mean(0).clamp_min(self.free_bits).sum().expand(len(trace.rows))
 
 
@@ -119,7 +119,7 @@ class Capacity(Objective):
         self.gamma, self.capacity = gamma, capacity
 
     def forward(self, trace: Trace, strength: Strength = FULL) -> Terms:
-        # The mean rate is held at C, not that of every row: rows differ in how much there is to say of them.
+        # The mean rate is held at C, not the rate of each row, because rows differ in their information.
         excess = (trace.rate.mean() - self.capacity * strength["capacity"]).abs()
         total = trace.distortion + self.gamma * excess
         return Terms({"distortion": trace.distortion, "rate": trace.rate}, total)

@@ -1,4 +1,4 @@
-"""What is added to an objective so that codes have a property: [B], nats per row."""
+"""Penalties that are added to an objective: [B], nats per row."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from latente.model.parts import FULL, Part, register
 
 
 class Penalty(Part):
-    """Trace to terms that are added to those of the objective, and choose the best epoch with them.
+    """Computes terms that are added to the loss and to the criterion for the best epoch.
 
-    ``needs_input_gradient`` where it differentiates the code by the row.
+    ``needs_input_gradient``: whether it differentiates the code with respect to the row.
     """
 
     needs_input_gradient = False
 
     def forward(self, trace: Trace, strength: Strength = FULL) -> Terms:
-        """By default the one term :meth:`penalty`, by the part's name."""
+        """By default the single term :meth:`penalty`, with the name of the part."""
         value = self.penalty(trace)
         return Terms({self.name.replace("-", "_"): value}, value)
 
@@ -34,7 +34,7 @@ class Penalty(Part):
 
 @register
 class L1Sparsity(Penalty):
-    """weight x sum |z|: few units say something of each row."""
+    """weight x sum |z|: few units are active for each row."""
 
     name = "l1-sparsity"
 
@@ -122,8 +122,8 @@ class MeanDiscrepancy(Penalty):
 
 @register
 class CriticTotalCorrelation(Penalty):
-    """gamma x TC(z), by a critic that learns to tell codes from codes whose dimensions were shuffled over the batch (FactorVAE,
-    Kim and Mnih 2018). The critic's loss moves the critic alone, and does not choose the best epoch.
+    """gamma x TC(z), estimated by a critic that separates codes from codes with shuffled dimensions (FactorVAE, Kim and Mnih
+    2018). The critic's loss trains only the critic, and is not part of the criterion for the best epoch.
 
     Args:
         latent_dim: d.

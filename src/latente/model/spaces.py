@@ -1,7 +1,7 @@
-"""Where codes lie: the shape of a code, the way between two of them, what is near, and what can be made of the space.
+"""Latent spaces: the shape of a code, paths, neighbours, and the operations that a space supports.
 
-A code is always handed on as d values, [..., d]; the space says which of them are codes (``project``), how to walk from one to
-another (``path``), which densities may be fitted to codes (``kind``), and which measures are defined.
+A code is passed as d values, [..., d]; the space defines which points are codes (``project``), the path between two codes
+(``path``), which priors can be fitted (``kind``), and which measures are defined.
 """
 
 from __future__ import annotations
@@ -35,13 +35,13 @@ def whitened(z: Tensor, center: Tensor, cholesky: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class LatentSpace:
-    """Base, and what a Euclidean space is.
+    """Base class, with the properties of a Euclidean space.
 
     Attributes:
-        d: how many values a code has.
-        kind: by which fitted priors say whether they belong here (``Prior.spaces``).
-        not_continuous: why no code lies between two others; empty where some does.
-        not_explored: why the explorer can't draw it; empty where it can.
+        d: number of values of a code.
+        kind: kind of space, for the priors that can be fitted (``Prior.spaces``).
+        not_continuous: why no code is between two others; empty for a continuous space.
+        not_explored: why the explorer can't show it; empty if it can.
     """
 
     d: int
@@ -51,12 +51,12 @@ class LatentSpace:
 
     @property
     def sizes(self) -> dict[str, int]:
-        """What a prior over it may ask for in its constructor."""
+        """Sizes that a prior may ask for in its constructor."""
         return {"latent_dim": self.d}
 
     @property
     def dimensions(self) -> int:
-        """Of how many dimensions it is; less than d where codes lie on a surface."""
+        """Its dimension, which is less than d if codes lie on a surface."""
         return self.d
 
     def project(self, z: Tensor) -> Tensor:

@@ -1,1 +1,1 @@
-"""The report room: what a trained model looks like, as figures and as a folder of files."""
+"""Figures, pages and run folders of a trained model."""

@@ -1,4 +1,4 @@
-"""What a code costs and what it loses, as a figure."""
+"""The figure of a rate-distortion trade-off."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from latente.words import amount, word
 
 @styled
 def rate_distortion(found: Tradeoff, *, ax: Axes | None = None) -> Axes:
-    """What codes cost (rate, to the right) and what they lose (distortion, upwards), nats per held-out row.
+    """Rate (horizontal) and distortion (vertical), nats per held-out row.
 
-    The model by size at beta = 1, and by beta at the size chosen; probabilistic PCA and independent columns; the noise floor.
-    Along the thin line the loss is that of the code chosen: what lies below it loses less.
+    Shows the model by size with beta = 1 and by beta with the chosen size, probabilistic PCA, independent columns and the noise
+    floor. Along the thin line the loss is that of the chosen code; points below it have a lower loss.
 
     Args:
-        found: what :func:`latente.tradeoff` gives.
-        ax: where to draw; a new figure where none is given.
+        found: result of :func:`latente.tradeoff`.
+        ax: axes to draw on; by default those of a new figure.
     """
     ax = ax or new_figure(7.6, 5.9).add_subplot()
     name, chosen = found.about["recipe"], next(point for point in found.sizes if point.latent_dim == found.chosen)
@@ -52,16 +52,14 @@ def _line(ax: Axes, points: Sequence[Point], **look: Any) -> None:
 
 
 def _equal_loss(ax: Axes, chosen: Point) -> None:
-    """The codes that lose as much as the one chosen, across the panel as it is."""
+    """The line of equal loss through the chosen code."""
     low, high = ax.get_ylim()
     ax.plot([0, chosen.loss - low], [chosen.loss, low], color=LINE, lw=1, zorder=0, scalex=False)
     ax.set_ylim(low, high)
 
 
 def _frame(ax: Axes, found: Tradeoff) -> None:
-    """Axes that hold all of the model's codes, and independent columns; linear codes that cost or lose more than those may lie
-    outside.
-    """
+    """Limits of the axes that show all of the model's points and independent columns; PCA may be outside."""
     own = [*found.of(found.about["recipe"]), *found.of(COLUMNS)]
     end, most = 1.12 * max(point.rate for point in own) or 1.0, max(point.distortion for point in own)
     seen = [*own, *(point for point in found.of(LINEAR) if point.rate <= end and point.distortion <= most)]
@@ -77,7 +75,7 @@ def _within(ax: Axes, point: Point) -> bool:
 
 
 def _name_points(ax: Axes, found: Tradeoff, chosen: Point) -> None:
-    """What each of the model's points is of, beside it."""
+    """Labels beside the model's points."""
     named = [(point.rate, point.distortion, f"d={point.latent_dim}", MADE) for point in found.sizes]
     named += [
         (point.rate, point.distortion, f"β={amount(f'{point.beta:g}')}", MUTED) for point in found.curve if point.beta != 1.0

@@ -1,9 +1,9 @@
-"""A page: one HTML file that asks for nothing from anywhere, from headings, sentences, pictures and tables.
+"""A page: one HTML file without external resources, from headings, sentences, pictures and tables.
 
-A page is data: sections of blocks, in order. What a user's data holds (names of columns, texts of cells, names of files) is
-escaped where it is written; only :func:`picture` makes markup, from what matplotlib draws.
+A page is data: a list of sections, each a list of blocks. The user's data (names of columns, texts of cells, names of files) is
+escaped in the template; only :func:`picture` produces markup, from matplotlib's SVG.
 
->>> page = Page("Wine", [Section("What went in", [Paragraph("178 rows"), Grid("Columns", ["name"], [["alcohol"]])])])
+>>> page = Page("Wine", [Section("Data", [Paragraph("178 rows"), Grid("Columns", ["name"], [["alcohol"]])])])
 >>> "<h2" in page.html() and "://" not in page.html()
 True
 """
@@ -31,12 +31,12 @@ from latente.report.drawing.style import THEME
 from latente.version import __version__
 from latente.words import LANGUAGES, Texts, language, texts
 
-RESOLUTION = 144  # dots per inch of what is drawn as pixels within a figure
+RESOLUTION = 144  # dots per inch of rasterised parts of a figure
 
 
 @dataclass(frozen=True)
 class Paragraph:
-    """Some sentences; ``tone`` is "plain", "note", "good" or "warning", and ``lang`` that of the text where it is another."""
+    """Some sentences; ``tone`` is "plain", "note", "good" or "warning", ``lang`` the language if it is not the page's."""
 
     text: str
     tone: str = "plain"
@@ -46,7 +46,7 @@ class Paragraph:
 
 @dataclass(frozen=True)
 class Code:
-    """Lines to be typed in a terminal."""
+    """Commands for a terminal."""
 
     text: str
     block: ClassVar[str] = "code"
@@ -63,7 +63,7 @@ class Listing:
 
 @dataclass(frozen=True)
 class Cards:
-    """Headline figures: each a name, a value and a word on what it means."""
+    """Main figures: each a name, a value and a short explanation."""
 
     items: Sequence[tuple[str, str, str]]
     block: ClassVar[str] = "cards"
@@ -74,11 +74,11 @@ class Grid:
     """A table.
 
     Attributes:
-        caption: what it shows.
+        caption: its caption.
         head: names of the columns.
-        rows: texts, as many in each as there are columns; the first one names its row.
-        numbers: places of the columns that hold numbers, which are set to the right.
-        tall: whether it may be long, and is given a window of its own on a screen.
+        rows: texts, one for each column; the first one names the row.
+        numbers: indices of numeric columns, which are right-aligned.
+        tall: whether it may be long and gets a scroll bar.
     """
 
     caption: str
@@ -91,13 +91,13 @@ class Grid:
 
 @dataclass(frozen=True)
 class Picture:
-    """A drawing; made by :func:`picture`.
+    """A drawing; see :func:`picture`.
 
     Attributes:
-        markup: an ``<svg>`` element that names ``alt`` already.
-        caption: below it.
-        wide: the least width at which it can be read, in CSS pixels; on narrower screens it is scrolled.
-        most: the width that it does not grow beyond, in CSS pixels.
+        markup: an ``<svg>`` element that contains the alternative text.
+        caption: text below it.
+        wide: its minimum width in CSS pixels; on narrower screens it scrolls.
+        most: its maximum width in CSS pixels.
     """
 
     markup: Markup
@@ -112,7 +112,7 @@ Block = Paragraph | Code | Listing | Cards | Grid | Picture
 
 @dataclass(frozen=True)
 class Section:
-    """A heading with what is under it; ``short`` is what it is called in the list of contents."""
+    """A heading with its blocks; ``short`` is its title in the list of contents."""
 
     title: str
     blocks: Sequence[Block]
@@ -128,7 +128,7 @@ class Page:
         sections: in order.
         lead: a sentence below the title.
         top: blocks above the list of contents.
-        lang: "en" or "es", that of its words.
+        lang: "en" or "es".
     """
 
     title: str
@@ -138,12 +138,12 @@ class Page:
     lang: str = "en"
 
     def html(self) -> str:
-        """The whole file, the same for the same page."""
+        """The whole file, deterministic."""
         return _template().render(page=self, say=texts(self.lang), version=__version__)
 
 
 def write_page(page: Page, path: str | Path) -> Path:
-    """Write a page: whole or not at all.
+    """Write a page atomically.
 
     Raises:
         StorageError: it can't be written.
@@ -152,7 +152,7 @@ def write_page(page: Page, path: str | Path) -> Path:
 
 
 def language_of(path: Path) -> str:
-    """The language of a page that lies there; empty where there is none."""
+    """The language of an existing page; empty if there is none."""
     if not path.is_file():
         return ""
     found = re.search(f'<html lang="({"|".join(LANGUAGES)})"', path.read_text(encoding="utf-8", errors="replace"))
@@ -160,11 +160,11 @@ def language_of(path: Path) -> str:
 
 
 def guarded(title: str, blocks: Callable[[], Iterable[Block]], say: Texts, short: str = "") -> Section:
-    """A section, or where it can't be made the same heading over the reason: no page is lost to one of its parts."""
+    """A section; if it fails, its heading with the reason, so that the rest of the page is still written."""
     made: list[Block] = []
     try:
         made.extend(blocks())
-    except Exception as error:  # whatever it stumbles over, the rest of the page is there and of use
+    except Exception as error:  # any error: the rest of the page is still useful
         why = str(error) if isinstance(error, LatenteError) else f"{type(error).__name__}: {error}"
         made.append(Paragraph(say("page.failed", why=say.said(why)), "warning"))
     return Section(title, made, short)
@@ -175,7 +175,7 @@ def picture(drawn: Axes | Sequence[Axes] | Figure, alt: str, caption: str = "", 
 
     Args:
         drawn: a figure, its panels, or one of them.
-        alt: what it shows, for those who can't see it.
+        alt: the alternative text.
         caption, wide: as in :class:`Picture`; by default ``wide`` follows from the figure's width.
     """
     markup, breadth = figures.vector(drawn, RESOLUTION)
@@ -183,10 +183,10 @@ def picture(drawn: Axes | Sequence[Axes] | Figure, alt: str, caption: str = "", 
 
 
 def _embedded(svg: str, alt: str) -> str:
-    """An SVG file as an element of a page: named, themed, and with ids of its own."""
+    """An SVG file as an element of a page, with alternative text, theme colours and unique ids."""
     body = re.sub(r"<!--.*?-->|<metadata>.*?</metadata>|<style.*?</style>", "", svg[svg.index("<svg") :], flags=re.DOTALL)
     body = body.replace("xlink:href", "href").replace("image-rendering:crisp-edges;image-rendering:pixelated", "")
-    body = re.sub(r' d="([^"]+)"', lambda path: re.sub(r"(\.\d\d)\d+", r"\1", path[0]), body)  # a hundredth of a point will do
+    body = re.sub(r' d="([^"]+)"', lambda path: re.sub(r"(\.\d\d)\d+", r"\1", path[0]), body)  # 0.01 points are enough
     head, _, rest = body.partition(">")
     box = re.search(r'viewBox="[-0-9. ]+"', head)
     name = Markup('<svg {} role="img" aria-label="{}">').format(Markup(box.group() if box else ""), alt)
@@ -194,7 +194,7 @@ def _embedded(svg: str, alt: str) -> str:
 
 
 def _own_ids(svg: str, name: str) -> str:
-    """The same with ids that no other drawing has, and without those that nothing refers to."""
+    """The SVG with unique ids, and without unused ones."""
     used = set(re.findall(r'(?:url\(|href=")#([^)"]+)', svg))
     prefix = "f" + hashlib.sha256((name + svg).encode()).hexdigest()[:8]
     svg = re.sub(r' id="([^"]*)"', lambda found: f' id="{prefix}-{found[1]}"' if found[1] in used else "", svg)
@@ -202,7 +202,7 @@ def _own_ids(svg: str, name: str) -> str:
 
 
 def _themed(svg: str) -> str:
-    """The same with the page's colours in place of the figures' own."""
+    """The SVG with the page's theme colours."""
     return re.sub("|".join(map(re.escape, THEME)), lambda found: f"var(--{THEME[found[0]]})", svg)
 
 

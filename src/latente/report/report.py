@@ -1,4 +1,4 @@
-"""The report: what went in, how training went, what the model does and what its latent space is worth, on one page."""
+"""The report: data, training, reconstructions, latent space, samples and certificate of a model on one page."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from latente.errors import LatenteError
 from latente.report import figures, scenes
 from latente.report.drawing.style import Array
 from latente.report.page import Block, Cards, Code, Grid, Listing, Page, Paragraph, guarded, picture, write_page
-from latente.report.shown import Columns, Shown
+from latente.report.report_data import Columns, ReportData
 from latente.words import Texts, amount, capital, number, speaking
 
 if TYPE_CHECKING:
@@ -43,17 +43,17 @@ def write_report(
     source: str = "",
     colours: Mapping[str, Sequence[Any] | Array] | None = None,
 ) -> Path:
-    """Write the report of a fitted estimator: one HTML file that asks for nothing from anywhere.
+    """Write the report of a fitted estimator: one HTML file without external resources.
 
     Args:
         vae: the fitted estimator.
-        data: what it was fitted on, or more of its kind: whatever ``fit`` takes. At most 2,000 rows of it are shown.
-        path: where to.
+        data: the training data or similar rows, as for ``fit``. At most 2,000 rows are shown.
+        path: of the file to write.
         lang: "en" or "es".
-        certificate: that of the model; "auto" makes it where the rows of the fit are still in memory, None leaves it out.
-        run: the run folder, for the commands that it ends in.
-        source: what the data is called on the command line.
-        colours: what is known of the rows beside the data, to colour the map of the codes by: a value for each row, by name.
+        certificate: the model's certificate; "auto" measures it if the training rows are still in memory, None omits it.
+        run: the run folder, for the commands at the end.
+        source: the DATA argument of these commands.
+        colours: further values of the rows, to colour the map of the codes by: one for each row, by name.
 
     Returns:
         The path.
@@ -62,14 +62,19 @@ def write_report(
         StorageError: it can't be written.
         ModelError: there are no texts in that language.
     """
-    shown = data if isinstance(data, Shown) else Shown(vae, data, colours)
+    shown = data if isinstance(data, ReportData) else ReportData(vae, data, colours)
     return write_page(report(shown, lang=lang, certificate=certificate, run=run, source=source), path)
 
 
 def report(
-    shown: Shown, *, lang: str = "en", certificate: Certificate | str | None = "auto", run: str | Path = "", source: str = ""
+    shown: ReportData,
+    *,
+    lang: str = "en",
+    certificate: Certificate | str | None = "auto",
+    run: str | Path = "",
+    source: str = "",
 ) -> Page:
-    """The page that :func:`write_report` writes, of what is shown of a model."""
+    """The page that :func:`write_report` writes."""
     why = ""
     if certificate == "auto":
         certificate, why = _certified(shown.vae)
@@ -79,18 +84,18 @@ def report(
 
 
 def _certified(vae: VAE) -> tuple[Certificate | None, str]:
-    """The certificate of a model, or why there is none."""
+    """The certificate of a model, or the reason why there is none."""
     try:
         return vae.certificate(), ""
-    except Exception as error:  # the rest of the report does not depend on it
+    except Exception as error:  # any error: the rest of the report does not depend on it
         return None, str(error) if isinstance(error, LatenteError) else f"{type(error).__name__}: {error}"
 
 
 @dataclass(frozen=True)
 class _Report:
-    """A report in the making: its parts are generators of blocks."""
+    """Builds a report; its sections are generators of blocks."""
 
-    shown: Shown
+    shown: ReportData
     say: Texts
     certificate: Certificate | None
     why: str
@@ -118,7 +123,7 @@ class _Report:
 
     @property
     def codec(self) -> Any:
-        """That of the model."""
+        """The codec of the model."""
         return self.shown.vae.codec_
 
     # -- above everything -------------------------------------------------------------------------------------------
@@ -130,7 +135,7 @@ class _Report:
         return self.say("report.lead", recipe=vae.recipe_.name, rows=shown.total, size=size)
 
     def picture_size(self) -> str:
-        """Of pictures."""
+        """Size of the pictures in words."""
         channels, height, width = self.codec.shape
         return self.say("report.grey" if channels == 1 else "report.pictures", height=height, width=width, channels=channels)
 
@@ -146,7 +151,7 @@ class _Report:
         yield from self.verdicts()
 
     def verdicts(self) -> Iterator[Block]:
-        """What the certificate objects to."""
+        """The problems that the certificate found."""
         if self.certificate is None:
             return
         if not self.certificate.verdicts:
@@ -166,7 +171,8 @@ class _Report:
             if not figure.known:
                 yield label, NOTHING, capital(self.say.said(figure.reason))
                 continue
-            told = self.say("card.interval", told=told, low=figure.low, high=figure.high) if math.isfinite(figure.low) else told
+            if math.isfinite(figure.low):
+                told = self.say("card.interval", meaning=told, low=figure.low, high=figure.high)
             yield label, number(figure.value, ".2f"), told
 
     def measured(self, figure: Estimate) -> str:
@@ -175,7 +181,7 @@ class _Report:
             return number(figure.value, ",.0f")
         return amount(figure_text(figure)) if figure.known else NOTHING
 
-    # -- what went in -----------------------------------------------------------------------------------------------
+    # -- data -------------------------------------------------------------------------------------------------------
 
     def data(self) -> Iterator[Block]:
         shown, codec = self.shown, self.codec
@@ -192,7 +198,7 @@ class _Report:
             yield self.fields()
 
     def fields(self) -> Grid:
-        """What each column was taken for."""
+        """The kind of each column."""
         codec = self.codec
         rows = [
             (name, self.kind(kind), self.say.said(reason), number(missing, ".1%") if missing else NOTHING)
@@ -202,11 +208,11 @@ class _Report:
         return Grid(self.say("data.caption", count=len(rows)), head, rows, frozenset({3}), tall=len(rows) > 24)
 
     def kind(self, kind: str) -> str:
-        """A kind of column; one that the catalogue does not know as it is."""
+        """The name of a kind of column; the kind itself if the catalogue lacks it."""
         key = f"kind.{kind}"
         return self.say(key) if key in self.say.entries else kind
 
-    # -- how training went ------------------------------------------------------------------------------------------
+    # -- training ---------------------------------------------------------------------------------------------------
 
     def training(self) -> Iterator[Block]:
         vae, f = self.shown.vae, self.shown.vae.figures_
@@ -222,7 +228,7 @@ class _Report:
             yield Listing([("", f"{capital(self.say.said(remark))}.") for remark in remarks], "note")
         yield picture(scenes.scene("training_curve", self.shown), self.say("training.alt"), self.say("training.caption"))
 
-    # -- rows through the bottleneck --------------------------------------------------------------------------------
+    # -- reconstructions ----------- --------------------------------------------------------------------------------
 
     def rebuilt(self) -> Iterator[Block]:
         shown = self.shown
@@ -242,7 +248,7 @@ class _Report:
         return self.say("report.row", number=int(self.shown.numbers[place]))
 
     def grid(self, caption: str, labels: Sequence[str], rows: Sequence[tuple[Columns, int]]) -> Grid:
-        """Rows of tables as a table, in some columns where there are many."""
+        """Rows as a table, with a selection of columns if there are many."""
         names = self.few_columns()
         every = len(self.shown.names)
         said = self.say(caption)
@@ -256,7 +262,7 @@ class _Report:
         return Grid(said, ["", *names], cells, numbers)
 
     def few_columns(self) -> list[str]:
-        """Names of the columns that are shown in tables of rows: those that follow the map most, in their order."""
+        """Names of the columns shown in tables of rows: those that the map explains best, in their order."""
         best = set([*self.shown.explained][:MAX_COLUMNS])
         return [name for name in self.shown.names if name in best]
 
@@ -292,14 +298,14 @@ class _Report:
             return
         yield Paragraph(self.say("density.text"))
         yield picture(
-            scenes.posterior_against_laws(self.shown, self.certificate),
+            scenes.posterior_against_priors(self.shown, self.certificate),
             self.say("density.alt"),
             self.say("density.caption_one" if len(self.shown.pair) == 1 else "density.caption"),
         )
         if self.shown.vae.row_model_ is not self.shown.vae.model_:
-            yield Paragraph(self.say("density.own_law"), "note")
+            yield Paragraph(self.say("density.row_model"), "note")
         else:
-            yield Paragraph(self.say("density.law", law=self.say.said(self.shown.vae.fitted_prior_.in_words)))
+            yield Paragraph(self.say("density.prior", prior=self.say.said(self.shown.vae.fitted_prior_.in_words)))
 
     def walk(self) -> Iterator[Block]:
         shown = self.shown
@@ -317,7 +323,8 @@ class _Report:
     def samples(self) -> Iterator[Block]:
         shown, vae = self.shown, self.shown.vae
         own = vae.row_model_ is not vae.model_
-        yield Paragraph(self.say("samples.own_law" if own else "samples.law", law=self.say.said(vae.fitted_prior_.in_words)))
+        prior = self.say.said(vae.fitted_prior_.in_words)
+        yield Paragraph(self.say("samples.row_model" if own else "samples.prior", prior=prior))
         if not isinstance(shown.rows, dict) or not isinstance(shown.generated, dict):
             drawn = scenes.real_beside_generated(shown)
             yield picture(drawn, self.say("samples.alt_pictures"), self.say("samples.caption_pictures"))
@@ -327,7 +334,7 @@ class _Report:
         labels = [self.row(k) for k in range(count)] + [self.say("samples.new", number=k + 1) for k in range(count)]
         yield self.grid("samples.rows", labels, [(part, k) for part in (shown.rows, shown.generated) for k in range(count)])
 
-    # -- what it is worth -------------------------------------------------------------------------------------------
+    # -- certificate -------------------------------------------------------------------------------------------------
 
     def certified(self) -> Iterator[Block]:
         certificate = self.certificate
@@ -345,7 +352,7 @@ class _Report:
         yield self.lines(certificate)
 
     def lines(self, certificate: Certificate) -> Grid:
-        """All figures with what they mean."""
+        """All figures with their meaning."""
         rows = []
         for name in (name for name in LINES if name in certificate.figures):
             figure = certificate[name]
@@ -370,7 +377,7 @@ class _Report:
         yield Code("\n".join(self.commands()))
 
     def commands(self) -> Iterator[str]:
-        """What a person may type next."""
+        """Suggested next commands."""
         run, data = (shlex.quote(text) if text else word for text, word in ((self.run, "RUN"), (self.source, "DATA")))
         suffix = "csv" if self.shown.is_table else "npz"
         lines = {

@@ -1,18 +1,18 @@
-"""The run folder: a trained model with what was measured while it trained, and pictures of what it does.
+"""The run folder: a trained model with its metrics and figures.
 
 ::
 
-    RUN/model.safetensors    the model, all that the other commands need
-        history.csv          a line an epoch
-        metrics.json         what was measured in training, and remarks
-        certificate.json     what was measured of the latent space
-        survey.safetensors   where codes lie and how columns are spread, for a page of the explorer; no row is in it
-        report.html          all of it on one page, with pictures and words
+    RUN/model.safetensors    the model, which is all that the other commands need
+        history.csv          one line for each epoch
+        metrics.json         figures of the training, and notes
+        certificate.json     the certificate of the latent space
+        survey.safetensors   density of the codes and histograms, for a page of the explorer; it contains no row
+        report.html          the report
         figures/*.png        reconstructions, samples, latent_map, training_curve
-        checkpoint/          while a fit runs: what it needs to go on after a kill
+        checkpoint/          while a fit runs: its state, from which it can be resumed
 
-The files of a run are replaced together: an earlier run stays whole until the next one is (:mod:`latente.folders`). Where a
-part could not be made, metrics.json says so under "missing".
+The files of a run are replaced together: an earlier run stays complete until then (:mod:`latente.folders`). Parts that could
+not be written are listed in metrics.json under "missing".
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from latente.certificate import Certificate
 from latente.errors import LatenteError, LatenteWarning, StorageError
 from latente.files import write_text
 from latente.folders import COMMITTED, LOCK, STAGE, hold
-from latente.report.shown import Shown
+from latente.report.report_data import ReportData
 from latente.storage import identity_in
 from latente.version import __version__
 
@@ -46,10 +46,10 @@ FILES = (MODEL, HISTORY, METRICS, CERTIFICATE, REPORT, SURVEY, *PICTURES)
 
 
 def claim(folder: str | Path) -> Path:
-    """A folder that a run can be written to: new, empty, or that of an earlier run. Makes nothing.
+    """Check that a run can be written to a folder: it is new, empty, or an earlier run. Creates nothing.
 
     Raises:
-        StorageError: it holds other things, or can't be written to.
+        StorageError: it contains other files, or can't be written to.
     """
     folder = Path(folder)
     if folder.exists() and not folder.is_dir():
@@ -65,24 +65,24 @@ def claim(folder: str | Path) -> Path:
 
 
 def is_run(folder: Path) -> bool:
-    """Whether a folder is that of a run, finished or not."""
+    """Whether a folder is a run folder, finished or not."""
     return (folder / MODEL).is_file() or (folder / CHECKPOINT).is_dir() or (folder / COMMITTED).is_dir()
 
 
 def write_run(vae: VAE, data: Any, folder: str | Path, certificate: Certificate | None = None) -> dict[str, Path]:
-    """Write the run folder of a fitted estimator; that of an earlier run is replaced whole, or left as it is.
+    """Write the run folder of a fitted estimator, atomically; an earlier run is replaced.
 
     Args:
         vae: the fitted estimator.
-        data: what its figures show, as in :func:`write_parts`.
-        folder: where to.
+        data: rows for its figures, as in :func:`write_parts`.
+        folder: the run folder.
         certificate: of the model, if it was measured.
 
     Returns:
-        Where everything is: ``model``, ``history``, ``metrics``, the figures by their names and the ``certificate``.
+        Paths of ``model``, ``history``, ``metrics``, the figures by name and the ``certificate``.
 
     Raises:
-        StorageError: the folder holds other things, can't be written to, or another process writes to it.
+        StorageError: the folder contains other files, can't be written to, or another process writes to it.
     """
     with hold(claim(folder)) as held, held.stage() as stage:
         paths = write_parts(vae, data, stage)
@@ -92,36 +92,35 @@ def write_run(vae: VAE, data: Any, folder: str | Path, certificate: Certificate 
 
 
 def write_parts(vae: VAE, data: Any, folder: Path) -> dict[str, Path]:
-    """Write model, history, metrics and figures of a fitted estimator into a folder that holds none of them.
+    """Write model, history, metrics and figures of a fitted estimator to a folder that does not contain them yet.
 
     A figure that can't be drawn is a LatenteWarning.
 
     Args:
         vae: the fitted estimator.
-        data: what its figures show: what it was fitted on, or more of its kind, whatever ``fit`` takes, or a :class:`Shown`;
-            None draws none.
-        folder: where to.
+        data: rows for its figures: the training data or similar rows, as for ``fit``, or :class:`ReportData`; None draws none.
+        folder: the folder.
 
     Returns:
-        Where everything is: ``model``, ``history``, ``metrics`` and the figures by their names.
+        Paths of ``model``, ``history``, ``metrics`` and the figures by name.
     """
     paths = {"model": vae.save(folder / MODEL), "history": write_text(folder / HISTORY, history_text(vae.history_))}
     paths["metrics"] = write_metrics(vae, folder)
     if data is None:
         return paths
-    shown = data if isinstance(data, Shown) else Shown(vae, data)
+    shown = data if isinstance(data, ReportData) else ReportData(vae, data)
     drawn = {name: folder / picture for name, picture in zip(DRAWN, PICTURES, strict=True)}
     return paths | {name: path for name, path in drawn.items() if _drawn(name, shown, path)}
 
 
 def write_metrics(vae: VAE, folder: Path, missing: Sequence[str] = ()) -> Path:
-    """Write what was measured in training into a run folder, and which parts of it could not be made."""
+    """Write the figures of the training to a run folder, and which parts of it are missing."""
     values = {**metrics(vae), "missing": list(missing)} if missing else metrics(vae)
     return write_text(folder / METRICS, json.dumps(values, indent=2) + "\n")
 
 
 def missing_parts(folder: Path) -> list[str]:
-    """Names of the parts of a run that could not be made, as its metrics.json says."""
+    """Names of the parts of a run that could not be written, from metrics.json."""
     try:
         return [str(name) for name in json.loads((folder / METRICS).read_text(encoding="utf-8")).get("missing", [])]
     except (OSError, ValueError, AttributeError, TypeError):
@@ -129,7 +128,7 @@ def missing_parts(folder: Path) -> list[str]:
 
 
 def write_certificate(certificate: Certificate, folder: Path) -> Path:
-    """Write a certificate into a run folder."""
+    """Write a certificate to a run folder."""
     return write_text(folder / CERTIFICATE, certificate.to_json())
 
 
@@ -138,10 +137,10 @@ def read_certificate(folder: Path, model: Path | None = None) -> Certificate:
 
     Args:
         folder: the run.
-        model: the file of the model that it is to be of; by default that in the folder.
+        model: the file of its model; by default that in the folder.
 
     Raises:
-        StorageError: there is none, it can't be read, or it is of another model or does not say of which.
+        StorageError: there is none, it can't be read, or it is of another or an unnamed model.
     """
     path = folder / CERTIFICATE
     try:
@@ -156,23 +155,23 @@ def read_certificate(folder: Path, model: Path | None = None) -> Certificate:
     return found
 
 
-def _drawn(name: str, shown: Shown, path: Path) -> bool:
-    """Whether a figure could be drawn; where not, a warning says why."""
-    from latente.report import figures, scenes  # here, for no other command waits for matplotlib
+def _drawn(name: str, shown: ReportData, path: Path) -> bool:
+    """Whether a figure could be drawn; if not, a warning is given."""
+    from latente.report import figures, scenes  # here, so that other commands do not import matplotlib
 
     try:
         figures.save(scenes.scene(name, shown), path)
         return True
     except StorageError:
         raise
-    except Exception as error:  # whatever a figure stumbles over, the model is there and of use
+    except Exception as error:  # any error: the model is still useful
         why = str(error) if isinstance(error, LatenteError) else f"{type(error).__name__}: {error}"
         warnings.warn(f"the figure {path.name} could not be drawn ({why}); the model is saved", LatenteWarning, stacklevel=3)
         return False
 
 
 def history_text(history: Sequence[Mapping[str, float]]) -> str:
-    """The records of all epochs as CSV; what a record lacks is left empty."""
+    """The records of all epochs as CSV, with empty fields for values that a record lacks."""
     text = io.StringIO()
     names = dict.fromkeys(key for record in history for key in record)
     writer = csv.DictWriter(text, list(names) or ["epoch"], lineterminator="\n")
@@ -182,6 +181,6 @@ def history_text(history: Sequence[Mapping[str, float]]) -> str:
 
 
 def metrics(vae: VAE) -> dict[str, Any]:
-    """What was measured, and remarks; plain values, None for numbers that are not finite."""
+    """Figures and notes as plain values, None for numbers that are not finite."""
     values = {"latente": __version__, "recipe": vae.recipe_.name, "seed": vae.seed_, **vae.figures_, "notes": list(vae.notes_)}
     return {key: None if isinstance(value, float) and not math.isfinite(value) else value for key, value in values.items()}

@@ -1,6 +1,6 @@
-"""Figures of several models of the same rows, side by side: where their codes are, and what they make of the same places.
+"""Figures of several models of the same rows, side by side: their codes, and rows decoded from the same random codes.
 
-As in :mod:`latente.report.figures`, each is a function that returns ``Axes``, drawn in one style whatever the caller's is.
+As in :mod:`latente.report.figures`, each is a function that returns ``Axes``, independent of the caller's style.
 """
 
 from __future__ import annotations
@@ -32,19 +32,19 @@ from latente.report.drawing.style import (
     say,
 )
 from latente.report.figures.canvas import new_figure, short, styled
-from latente.report.shown import explained
+from latente.report.report_data import explained
 from latente.studies.comparison import Comparison, Rowful
 from latente.words import word
 
 MAX_PANELS = 12
 ACROSS = 10
-CIRCLE = math.sqrt(5.991)  # that holds 95% of N(0, I) in two dimensions
+CIRCLE = math.sqrt(5.991)  # radius of the circle with 95% of N(0, I) in two dimensions
 WORTH_A_COLOUR = 0.25
 SHOWN_PLACES = 400
 
 
 def colour_of(k: int) -> str:
-    """The colour of the k-th model: red, blue, then others that stay apart for the colour-blind.
+    """The colour of the k-th model: red, blue, then others that are distinct for the colour-blind.
 
     >>> colour_of(0) == WARM, colour_of(1) == MADE
     (True, True)
@@ -55,10 +55,10 @@ def colour_of(k: int) -> str:
 
 @styled
 def latent_maps(found: Comparison) -> list[Axes]:
-    """The codes of the same rows in each model, and the same random places: red where codes hardly ever are.
+    """The codes of the same rows in each model, and the same random codes: red if they are in holes.
 
-    The two directions are the same in all, those that say most of a row; codes have mean 0 and covariance I over all
-    directions, and 95% of random places lie within the dashed circle.
+    The two directions, which are the same in all models, have the most information about a row. The codes have mean 0 and
+    covariance I, and 95% of random codes are within the dashed circle.
 
     Returns:
         A panel for each model.
@@ -71,7 +71,7 @@ def latent_maps(found: Comparison) -> list[Axes]:
     reach = 1.05 * float(max(3.0, *ends))
     random = _two(found.scene.places.numpy())[:SHOWN_PLACES]
     for panel, (model, view) in zip(panels, views.items(), strict=True):
-        holes = word("in_holes", share=view.holes.value) if view.holes.known else word("no_holes_told")
+        holes = word("in_holes", share=view.holes.value) if view.holes.known else word("no_holes_known")
         panel.set(xlim=(-reach, reach), ylim=(-reach, reach), box_aspect=1, title=f"{short(model, 40)}\n{holes}")
         maps.points(panel, _two(view.places.numpy()), MADE if colours is None else colours)
         _mark_places(panel, random, view.empty.numpy()[: len(random)])
@@ -80,7 +80,7 @@ def latent_maps(found: Comparison) -> list[Axes]:
 
 
 def _mark_places(panel: Axes, places: Array, empty: Array) -> None:
-    """Random places as rings, crosses where codes hardly ever are, and the circle that holds 95% of them."""
+    """Random codes as rings, those in holes as crosses, and the circle that contains 95% of them."""
     inside = maps.within(panel, places)
     (x, y), (lost_x, lost_y) = places[inside & ~empty].T, places[inside & empty].T
     panel.scatter(x, y, s=9, facecolors="none", edgecolors=MUTED, linewidths=0.6, rasterized=True, clip_on=False)
@@ -90,12 +90,12 @@ def _mark_places(panel: Axes, places: Array, empty: Array) -> None:
 
 
 def _two(places: Array) -> Array:
-    """The first two directions; of one, beside nothing."""
+    """The first two directions; a single one is completed by zeros."""
     return np.asarray(places[:, :2] if places.shape[1] > 1 else np.column_stack([places, np.zeros(len(places))]))
 
 
 def _measure(found: Comparison) -> tuple[Array | None, str]:
-    """A colour for each row, by the measure that follows the first map best; None where none follows it."""
+    """A colour for each row, by the measure that the first map explains best; None if it explains none."""
     places = _two(next(iter(found.scene.views.values())).places.numpy())
     measures = _measures_of(found.scene.rows)
     shares = {name: explained(places, values) for name, values in measures.items()}
@@ -107,7 +107,7 @@ def _measure(found: Comparison) -> tuple[Array | None, str]:
 
 
 def _measures_of(rows: Rowful) -> dict[str, Array]:
-    """What a map can be coloured by: each column of numbers, the brightness of pictures."""
+    """Values that a map can be coloured by: numeric columns, or the brightness of pictures."""
     if isinstance(rows, dict):
         return {name: tables.numbers(column) for name, column in rows.items() if not tables.is_levels(column)}
     return {word("brightness"): rows.reshape(len(rows), -1).astype(float).mean(1)}
@@ -126,10 +126,10 @@ def _legend_of_map(figure: Figure, name: str) -> None:
 
 @styled
 def random_places(found: Comparison) -> list[Axes]:
-    """What each model decodes at the same random places.
+    """Rows decoded from the same random codes in each model.
 
-    Pictures: a sheet for each model, the same place in the same position, framed in red where codes hardly ever are. A table:
-    a panel for each column, its real distribution as an area, and that of rows drawn at the places as a line for each model.
+    Pictures: a sheet for each model, with the same code in the same position, and a red frame if it is in a hole. A table: a
+    panel for each column, with its real distribution as an area, and that of the decoded rows as a line for each model.
 
     Returns:
         A panel for each model, or for each column of a table.
@@ -154,7 +154,7 @@ def _sheets(found: Comparison, real: Array) -> list[Axes]:
 
 
 def _frame_empty(panel: Axes, empty: Array, size: tuple[int, int]) -> None:
-    """A red frame around the pictures of a sheet whose places lie in holes."""
+    """A red frame around the pictures whose codes are in holes."""
     height, width = size
     gap = max(1, round(0.08 * min(size)))
     for k in np.flatnonzero(empty):
@@ -211,7 +211,7 @@ def _histograms(panel: Axes, real: Array, made: Sequence[Array]) -> None:
 
 
 def _level_shares(panel: Axes, real: Array, made: Sequence[Array]) -> None:
-    """A column of text: the share of each level, of the real rows as a wide bar, of each model's as a line across it."""
+    """A column of text: the share of each level in real rows as a wide bar, and in each model's rows as a line across it."""
     names = tables.common(real)
     shares = [tables.counts(values, names) for values in (real, *made)]
     shares = [(part / max(part.sum(), 1))[: len(names)] for part in shares]
@@ -226,13 +226,13 @@ def _level_shares(panel: Axes, real: Array, made: Sequence[Array]) -> None:
 
 @styled
 def walks(found: Comparison) -> list[Axes]:
-    """The way from one row to another through the space of each model, on a straight line between their codes.
+    """Interpolations between two rows in each model, on a straight line between their codes.
 
-    Pictures: a strip for each walk and model, with the two real pictures at its ends. A table: of the first walk, the columns
-    that change most, a line for each model, the real rows' values as dots.
+    Pictures: a strip for each pair and model, with the two real pictures at its ends. A table: the columns that change most
+    between the first pair, with a line for each model and the real rows' values as dots.
 
     Returns:
-        A panel for each walk, or for each column of a table.
+        A panel for each pair, or for each column of a table.
     """
     rows, ends = found.scene.rows, found.scene.ends
     if not ends:

@@ -2,10 +2,10 @@
 
 ::
 
-    COMPARE/compare.html     several models of the same rows: their figures, maps, random places and walks
+    COMPARE/compare.html     several models of the same rows: their figures, maps, random codes and interpolations
             compare.json     the same figures, for programs
             NAME/            the run folder of each model
-    TRADEOFF/tradeoff.html   what a code costs and loses, by its size and by beta
+    TRADEOFF/tradeoff.html   rate and distortion, by the size of the code and by beta
              tradeoff.json   the same figures, for programs
 """
 
@@ -37,13 +37,13 @@ LISTED_PLACES, LISTED_COLUMNS = 4, 6
 
 
 def claim_study(folder: str | Path, own: Collection[str]) -> Path:
-    """A folder that a study can be written to: new, empty, or that of an earlier one. Makes nothing.
+    """Check that a study can be written to a folder: it is new, empty, or an earlier study. Creates nothing.
 
     Args:
-        folder: where to. own: names of the files that such a study leaves.
+        folder: the folder. own: names of the files of such a study.
 
     Raises:
-        StorageError: it holds other things, or can't be written to.
+        StorageError: it contains other files, or can't be written to.
     """
     folder = Path(folder)
     if folder.exists() and not folder.is_dir():
@@ -61,7 +61,7 @@ def _own(entry: Path, own: Collection[str]) -> bool:
 
 
 def folder_name(model: str) -> str:
-    """What the run folder of a model is called.
+    """Name of the run folder of a model.
 
     >>> folder_name("beta-vae:beta=4")
     'beta-vae-beta-4'
@@ -70,7 +70,7 @@ def folder_name(model: str) -> str:
 
 
 def run_folders(models: Iterable[str]) -> dict[str, str]:
-    """What the run folder of each model is called; of two with one name, the second gets a number.
+    """Name of the run folder of each model; a repeated name gets a number.
 
     >>> run_folders(["mild:beta=2", "mild beta 2"])
     {'mild:beta=2': 'mild-beta-2', 'mild beta 2': 'mild-beta-2-2'}
@@ -85,11 +85,11 @@ def write_comparison(found: Comparison, folder: str | Path, lang: str = "en", na
     """Write a comparison: the page, its figures for programs, and the run folder of each model.
 
     Args:
-        found: what :func:`latente.compare` gives.
-        folder: where to. lang: of the page. name: what the data is called.
+        found: result of :func:`latente.compare`.
+        folder: the folder. lang: language of the page. name: name of the data.
 
     Raises:
-        StorageError: it can't be written there.
+        StorageError: the folder can't be written to.
     """
     folder = claim_study(folder, COMPARE)
     folders = run_folders(found.models)
@@ -117,7 +117,7 @@ def _write_json(values: Any, path: Path) -> Path:
 
 
 def comparison_page(found: Comparison, lang: str = "en", name: str = "", folder: Path | None = None) -> Page:
-    """Several models of the same rows, as a page."""
+    """The page of a comparison."""
     with speaking(lang) as say:
         sections = [
             guarded(say("compare.figures"), lambda: _figures(found, say), say),
@@ -138,7 +138,7 @@ def _figures(found: Comparison, say: Texts) -> Iterable[Block]:
     yield Grid(say("compare.table"), found.header, rows, frozenset(range(1, len(found.header))))
     shown = next(iter(found.models))
     meant = [tuple(map(say.said, LABELS[key])) for key in found.figures(shown)]
-    yield Grid(say("compare.meaning"), (say("compare.figure"), say("compare.says")), meant)
+    yield Grid(say("compare.meaning"), (say("compare.figure"), say("compare.means")), meant)
 
 
 def _drawn(panels: Any, say: Texts, name: str) -> Iterable[Block]:
@@ -153,7 +153,7 @@ def _places(found: Comparison, say: Texts) -> Iterable[Block]:
 
 
 def _listed(found: Comparison, say: Texts) -> Grid:
-    """What the models decode at the first places, as rows of a table."""
+    """Rows decoded from the first random codes, as a table."""
     assert isinstance(found.scene.rows, dict)
     names = list(found.scene.rows)[:LISTED_COLUMNS]
     rows = []
@@ -194,7 +194,7 @@ def _commands(found: Comparison, folder: Path | None) -> str:
 
 
 def tradeoff_page(found: Tradeoff, lang: str = "en", name: str = "") -> Page:
-    """What a code costs and loses, as a page."""
+    """The page of a trade-off."""
     with speaking(lang) as say:
         about = found.about
         lead = say(

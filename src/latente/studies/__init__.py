@@ -1,1 +1,1 @@
-"""Studies: questions that take several fits on the same rows. How large should a code be, and which model should it be of?"""
+"""Studies that fit several models to the same rows: which model to use, and how many dimensions its code needs."""

@@ -1,4 +1,4 @@
-"""Several models of the same rows: their certificates side by side, and the same places and walks in their latent spaces."""
+"""Compare several models of the same rows: their certificates, and the same random codes and interpolations in each."""
 
 from __future__ import annotations
 
@@ -29,43 +29,43 @@ from latente.fitting.prepare import Prepared
 from latente.parameters import Parameters, text_columns
 from latente.rows import Rows, levels_of
 from latente.seeding import seed_of, seeded
-from latente.studies.ground import held_out_share, silent
 from latente.studies.places import Places, aligned, emptiness
+from latente.studies.setup import held_out_share, silent
 from latente.studies.words import as_html, as_text
 from latente.tasks.reconstruct import decode
 from latente.words import Message, key_of
 
 RECIPES = ("autoencoder", "vae")
 PLACES, SHOWN, ROWS = 2000, 40, 2000
-JUDGED = 200  # held-out rows, where there are enough: with fewer, the certificate's intervals are wide
+JUDGED = 200  # held-out rows, if there are enough: with fewer, the certificate's intervals are wide
 WALKS, STEPS, PAIRS = 3, 9, 10
 HOLES = "holes"
 SHOWN_FIGURES = (
     "completeness", "completeness_prior", "completeness_law", "completeness_ceiling", "continuity", "distortion", "rate",
     "loss", "nll", "mutual_information", "active_units", "information_kept", "prior_holes", "gap", "copying", "membership",
 )  # fmt: skip
-"""Of a certificate, those that stand in the table of a comparison."""
+"""Figures of a certificate in the table of a comparison."""
 PCA = "PCA"
 LABELS = {
     **LINES,
-    HOLES: (Message("compare.holes"), Message("compare.holes_say")),
+    HOLES: (Message("compare.holes"), Message("compare.holes_mean")),
 }
 
 Chosen = str | Recipe
 Rowful = Array | dict[str, Array]
-"""Pictures, [N, H, W] or [N, H, W, C], or the columns of a table by name: numbers, dates, or texts with None for a hole."""
+"""Pictures, [N, H, W] or [N, H, W, C], or columns of a table by name: numbers, dates, or texts with None if missing."""
 
 
 @dataclass(frozen=True)
 class View:
-    """The same places and walks as one model has them, in the user's units (see :data:`Rowful`).
+    """The same random codes and interpolations in one model, in the user's units (see :data:`Rowful`).
 
     Attributes:
-        places: of a code of each of some rows, drawn from q(z|x), [N, d].
-        empty: which random places lie where codes hardly ever are, bool [PLACES].
+        places: common coordinates of a code of each of some rows, sampled from q(z|x), [N, d].
+        empty: which random places are in holes, bool [PLACES].
         holes: their share.
-        decoded: means of p(x|z) at the first random places. emitted: rows drawn from p(x|z) at all of them; None for pictures.
-        walks: decoded rows on straight lines between codes, one after the other.
+        decoded: means of p(x|z) at the first random places. emitted: rows sampled from p(x|z) at all; None for pictures.
+        walks: decoded rows on straight lines between codes, one line after the other.
     """
 
     places: Tensor
@@ -78,12 +78,12 @@ class View:
 
 @dataclass(frozen=True)
 class Scene:
-    """What all models are asked for.
+    """The random codes, rows and interpolations that are the same for all models.
 
     Attributes:
         places: random, from N(0, I), [PLACES, d].
-        rows: real rows, those whose codes are on the maps. ends: the two rows of each walk.
-        views: of each model.
+        rows: real rows whose codes are on the maps. ends: the two rows of each interpolation.
+        views: one for each model.
     """
 
     places: Tensor
@@ -98,8 +98,8 @@ class Comparison:
 
     Attributes:
         about: numbers of rows, dimensions of the code, seed; plain values.
-        models: the fitted estimators, by name. certificates: of each.
-        scene: the same places and walks in each.
+        models: the fitted estimators, by name. certificates: one for each.
+        scene: the same random codes and interpolations in each.
     """
 
     about: Mapping[str, Any]
@@ -112,12 +112,12 @@ class Comparison:
         return entry(self.models, name, "model here")
 
     def figures(self, name: str) -> dict[str, Estimate]:
-        """What was measured of a model."""
+        """The certificate's figures of a model."""
         of = self.certificates[name].figures
         return {**{key: of[key] for key in SHOWN_FIGURES if key in of}, HOLES: self.scene.views[name].holes}
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values that JSON can hold."""
+        """Values for JSON."""
         return {
             "about": dict(self.about),
             "models": {
@@ -134,7 +134,7 @@ class Comparison:
         }
 
     def to_frame(self) -> Any:
-        """A row for each model, a column for each figure, in the kind of frame that the data came in (pyarrow for arrays)."""
+        """A row for each model, a column for each figure, as the kind of data frame that was passed (pyarrow for arrays)."""
         figures = [self.figures(name) for name in self.models]
         columns: dict[str, list[Any]] = {"model": list(self.models)}
         columns |= {key: [figure[key].value for figure in figures] for key in figures[0]}
@@ -144,7 +144,7 @@ class Comparison:
 
     @property
     def header(self) -> tuple[str, ...]:
-        """Over :meth:`lines`; as many principal components as the codes have dimensions stand beside the models."""
+        """Header of :meth:`lines`; the last column is PCA with the same number of dimensions."""
         return ("", *self.models, PCA)
 
     def lines(self) -> list[tuple[str, ...]]:
@@ -158,7 +158,7 @@ class Comparison:
         return [*lines, (Message("compare.seconds"), *seconds, ""), (Message("compare.found"), *verdicts, "")]
 
     def reading(self) -> list[str]:
-        """What the table comes to, in words."""
+        """The table in words."""
         both = ("completeness", "continuity")
         found = [_ranked(LABELS[key][0], {name: self.figures(name)[key] for name in self.models}) for key in both]
         holes = {name: self.scene.views[name].holes for name in self.models}
@@ -170,7 +170,7 @@ class Comparison:
 
     @property
     def title(self) -> str:
-        """Of what this is the comparison."""
+        """Title of the comparison."""
         about = self.about
         rows = f"{about['rows']:,} training and {about['held_out_rows']:,} held-out rows"
         return f"{len(self.models)} models of the same rows, {about['latent_dim']} dimensions: {rows}"
@@ -223,22 +223,22 @@ def compare(
     told: Callable[[str], None] = silent,
     **parameters: Any,
 ) -> Comparison:
-    """Fit several models to the same rows, and show what tells them apart.
+    """Fit several models to the same rows, and compare them.
 
-    All have the same dimensions of the code, the same rows to learn from, and are measured on the same held-out rows by the
-    same features. "The same place" in two latent spaces is explained in :mod:`latente.studies.places`.
+    All have the same number of dimensions and the same training rows, and are measured on the same held-out rows with the same
+    features. :mod:`latente.studies.places` explains what the same place in two latent spaces means.
 
     Args:
         data: rows, whatever :meth:`latente.VAE.fit` takes.
-        recipes: names of models, or recipes; a mapping gives them names of one's own.
+        recipes: names of models, or recipes; a mapping gives them other names.
         latent_dim: dimensions of all codes; "auto" estimates them from the data.
-        time_limit: seconds of training for all together, the same for each.
-        random_state: a seed. verbose: 1 shows a progress bar. told: called with the name of each model, before it is fitted.
-        parameters: more of what :class:`latente.VAE` takes, the same for all; ``validation_fraction`` is here by default as
-            large as it takes to hold out 200 rows, from a tenth to a third.
+        time_limit: seconds of training for all models together, divided equally.
+        random_state: a seed. verbose: 1 shows a progress bar. told: called with the name of each model before it is fitted.
+        parameters: further parameters of :class:`latente.VAE`, the same for all; by default ``validation_fraction`` holds out
+            200 rows, but at least a tenth and at most a third.
 
     Raises:
-        DataError: the rows can't be learnt from, or too few to hold some out.
+        DataError: a model can't be fitted to the rows, or there are too few to hold some out.
         ModelError: a recipe is unknown, or there is none; more dimensions than fields.
 
     >>> import numpy as np
@@ -271,14 +271,14 @@ def compare(
 
 
 def judged(certificate: Certificate, holes: Estimate, vae: VAE) -> Certificate:
-    """A certificate with verdicts that know of the share of random places in holes, too: they go by what the table shows."""
+    """A certificate whose verdicts also use the share of random places in holes, as shown in the table."""
     about = certificate.about
     kind = Kind(vae.model_.has_rate, bool(about["row_model"]), bool(about["related_columns"]))
     return replace(certificate, verdicts=verdicts({**certificate.figures, RANDOM_PLACES: holes}, kind))
 
 
 def named(recipes: Sequence[Chosen] | Mapping[str, Chosen]) -> dict[str, Recipe]:
-    """The recipes by name; of two with one name, the second gets a number.
+    """The recipes by name; a repeated name gets a number.
 
     >>> list(named(["vae", "vae"]))
     ['vae', 'vae-2']
@@ -298,13 +298,13 @@ def named(recipes: Sequence[Chosen] | Mapping[str, Chosen]) -> dict[str, Recipe]
 
 
 def free(name: str, taken: Collection[str]) -> str:
-    """The name, with a number where it is taken."""
+    """The name, with a number if it is taken."""
     tries = (name, *(f"{name}-{number}" for number in range(2, len(taken) + 2)))
     return next(free for free in tries if free not in taken)
 
 
 def _dimensions(rows: Any, latent_dim: int | str, common: Mapping[str, Any]) -> int:
-    """The size of all codes; checked, with what else is asked for, before anything is trained."""
+    """The number of dimensions; it is checked with the other parameters before training."""
     prepared = Prepared.of(rows, Parameters.of(VAE(latent_dim=latent_dim, **common)), common["random_state"])
     if prepared.split.held_out is None:
         raise DataError(f"models are compared on rows that are held out, and of {len(rows)} rows none can be: bring more")
@@ -312,7 +312,7 @@ def _dimensions(rows: Any, latent_dim: int | str, common: Mapping[str, Any]) -> 
 
 
 def _scene(models: Mapping[str, VAE], seed: int) -> Scene:
-    """The same places and walks in all models."""
+    """The same random codes and interpolations in all models."""
     first = next(iter(models.values()))
     at_hand = first.fitted_.at_hand
     assert at_hand is not None
@@ -335,7 +335,7 @@ def _scene(models: Mapping[str, VAE], seed: int) -> Scene:
 def _view(
     subject: Modelled, ways: Places, random: Tensor, real: tuple[Tensor, Rows], ends: Sequence[Rows], codec: Codec
 ) -> View:
-    """One model's."""
+    """The view of one model."""
     drawn, held_out = real
     of_rows = ways.of(drawn)
     empty, share = emptiness(random, of_rows, ways.of(subject.codes(held_out)))
@@ -349,7 +349,7 @@ def _view(
 
 
 def _apart(rows: Rows) -> Rows:
-    """Two rows that are far from each other: of some random pairs the farthest."""
+    """The two rows that are farthest apart among some random pairs."""
     pairs = [rows[torch.randperm(len(rows))[:2]] for _ in range(PAIRS)]
     return max(pairs, key=lambda pair: float((pair.x[0] - pair.x[1]).square().sum()))
 
@@ -366,5 +366,5 @@ def _decoded(codec: Codec, x: Tensor, **how: Any) -> Rowful:
 
 
 def _real(codec: Codec, rows: Rows) -> Rowful:
-    """Real rows in the user's units, with their holes where it is a table."""
+    """Real rows in the user's units, with the missing values of a table."""
     return _decoded(codec, rows.x, **({} if rows.mask is None or codec.kind == "image" else {"mask": rows.mask}))

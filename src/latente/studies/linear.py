@@ -1,7 +1,7 @@
-"""Probabilistic PCA as a code: its rate and its distortion in nats, so that a curve of models has a line beside it.
+"""Rate and distortion of probabilistic PCA in nats: the baseline of a rate-distortion curve.
 
-Its posterior is known exactly, so that rate + distortion is -log p(x) (Tipping and Bishop 1999): the least that a linear code
-with one noise level for all fields can cost.
+Its posterior is exact, so that rate + distortion is -log p(x) (Tipping and Bishop 1999), the minimum for a linear code with one
+noise variance for all fields.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ import torch
 from sklearn.decomposition import PCA
 from torch import Tensor
 
-from latente.certificate.information import Costs
+from latente.certificate.information import RateDistortion
 from latente.model.distributions import LOG_2PI
 from latente.rows import Rows
 
 MAX_ROWS = 4096
-TURNS = 30  # of expectation and maximisation, where values are missing
+EM_STEPS = 30  # if values are missing
 MIN_VARIANCE = 1e-8
 
 
@@ -27,7 +27,7 @@ class ProbabilisticPCA:
     """x = mean + weights z + noise, z ~ N(0, I); double precision.
 
     Attributes:
-        mean: [F]. weights: [F, d]. variance: of the noise, the same in each field.
+        mean: [F]. weights: [F, d]. variance: variance of the noise, the same for each field.
     """
 
     mean: Tensor
@@ -36,11 +36,11 @@ class ProbabilisticPCA:
 
     @classmethod
     def fit(cls, rows: Rows, d: int, least: float = MIN_VARIANCE) -> ProbabilisticPCA:
-        """By maximum likelihood, from at most 4,096 rows; of rows with holes, the likelihood of what was seen.
+        """Maximum likelihood of the observed values, from at most 4,096 rows.
 
         Args:
             rows: encoded. d: components, below the number of fields and of rows.
-            least: variance that the noise has at least, as that of a model's likelihood; values may be rounded.
+            least: minimum variance of the noise, as in a model's likelihood, because values may be rounded.
         """
         rows = rows.spread(MAX_ROWS)
         x, seen = _flat(rows)
@@ -49,12 +49,12 @@ class ProbabilisticPCA:
         noise = max(float(pca.noise_variance_), least)
         eigenvalues, axes = torch.from_numpy(pca.explained_variance_), torch.from_numpy(pca.components_)
         model = cls(mean, axes.T * (eigenvalues - noise).clamp_min(0).sqrt(), noise)
-        for _ in range(TURNS if rows.mask is not None else 0):
+        for _ in range(EM_STEPS if rows.mask is not None else 0):
             model = model._nearer(x, seen, least)
         return model
 
-    def costs(self, rows: Rows) -> Costs:
-        """Rate and distortion of each row, nats, both [N]; a value that was not seen costs nothing."""
+    def losses(self, rows: Rows) -> RateDistortion:
+        """Rate and distortion of each row over its observed values, nats, both [N]."""
         x, seen = _flat(rows)
         mean, covariance = self._posterior(x, seen)
         _, log_det = torch.linalg.slogdet(covariance)
@@ -62,10 +62,10 @@ class ProbabilisticPCA:
         rate = 0.5 * (trace + mean.square().sum(1) - mean.shape[1] - log_det)
         error = (seen * self._squared_error(x, mean, covariance)).sum(1) / self.variance
         distortion = 0.5 * (error + seen.sum(1) * (LOG_2PI + math.log(self.variance)))
-        return Costs(rate.numpy(), distortion.numpy())
+        return RateDistortion(rate.numpy(), distortion.numpy())
 
     def _posterior(self, x: Tensor, seen: Tensor) -> tuple[Tensor, Tensor]:
-        """Mean [N, d] and covariance [N, d, d] of z given what was seen of each row."""
+        """Mean [N, d] and covariance [N, d, d] of z given the observed values of each row."""
         d = self.weights.shape[1]
         products = (self.weights.unsqueeze(2) * self.weights.unsqueeze(1)).flatten(1)
         sums = (seen @ products if bool((seen == 0).any()) else products.sum(0, keepdim=True)).view(-1, d, d)
@@ -79,7 +79,7 @@ class ProbabilisticPCA:
         return (x - self.mean - mean @ self.weights.T).square() + spread
 
     def _nearer(self, x: Tensor, seen: Tensor, least: float) -> ProbabilisticPCA:
-        """One turn of expectation and maximisation; the mean is the weight of a component that is always 1."""
+        """One step of expectation and maximisation; the mean is the weight of a component that is always 1."""
         z, covariance = self._posterior(x, seen)
         d = z.shape[1]
         ones = torch.cat([z, torch.ones(len(z), 1, dtype=z.dtype)], 1)
@@ -94,6 +94,6 @@ class ProbabilisticPCA:
 
 
 def _flat(rows: Rows) -> tuple[Tensor, Tensor]:
-    """Values [N, F] in double precision, and which were seen, as 0 and 1."""
+    """Values [N, F] in double precision, and which are observed, as 0 and 1."""
     x = rows.x.flatten(1).double()
     return x, torch.ones_like(x) if rows.mask is None else rows.mask.flatten(1).double()

@@ -1,8 +1,8 @@
-"""The noise floor: the distortion below which a code records what only one field knows.
+"""The noise floor: the distortion below which a code stores the noise of single fields.
 
-A code says what fields have in common. What the other fields can't tell of a field is noise as far as a row's structure goes:
-a decoder that knew all of the structure would still be off by that much. It is measured here by predicting each field from all
-others, so that the floor is at most this; the fewer the fields, the more of what is taken for noise is structure.
+A code should represent what fields have in common. The part of a field that the other fields do not predict is noise in this
+sense: a decoder that knew all structure would still have this error. It is measured by predicting each field from all others,
+which gives an upper bound of the floor; with few fields, more structure counts as noise.
 """
 
 from __future__ import annotations
@@ -19,19 +19,19 @@ from latente.model.distributions import LOG_2PI
 from latente.rows import Rows
 from latente.words import Message
 
-MAX_FIELDS = 2000  # of which a matrix of covariances is inverted
-MAX_NEAR_FIELDS = 64  # of which neighbours are looked for, without each in turn
+MAX_FIELDS = 2000  # for inverting their covariance matrix
+MAX_NEAR_FIELDS = 64  # for nearest neighbours, which are searched once for each field
 MAX_ROWS, MAX_NEAR_ROWS, MAX_JUDGED = 4096, 1000, 500
 NEIGHBOURS = 8
 MIN_VARIANCE = 1e-8
 
 
 def noise_floor(train: Rows, held_out: Rows, resolution: Tensor) -> Estimate:
-    """Nats per held-out row of normal noise in each field, as large as what the other fields can't tell of it.
+    """Nats per held-out row of normal noise in each field, with the error of predicting it from the other fields.
 
     Args:
         train, held_out: encoded rows of numbers.
-        resolution: smallest recorded step of each field, [F]: noise is at least that of rounding.
+        resolution: smallest recorded step of each field, [F]; the noise includes rounding.
     """
     fields = train.x[:1].numel()
     if fields > MAX_FIELDS:
@@ -52,7 +52,7 @@ def noise_floor(train: Rows, held_out: Rows, resolution: Tensor) -> Estimate:
 
 
 def _linear(train: Tensor, held_out: Tensor) -> Tensor:
-    """What a linear prediction of each field from all others is off by, [N, F]: the inverse covariance holds them all."""
+    """Errors of a linear prediction of each field from all others, [N, F], from the inverse covariance."""
     fitted = LedoitWolf().fit(train.numpy())
     precision = torch.from_numpy(fitted.precision_)
     residuals: Tensor = (held_out - train.mean(0)) @ precision / precision.diagonal()
@@ -60,7 +60,7 @@ def _linear(train: Tensor, held_out: Tensor) -> Tensor:
 
 
 def _near(train: Tensor, held_out: Tensor) -> Tensor:
-    """What the mean of the nearest rows, by all other fields, is off by, [N, F]; less by what so few rows leave of noise."""
+    """Errors of the mean of the nearest rows in all other fields, [N, F], corrected for the variance of this mean."""
     scale = train.std(0).clamp_min(1e-12)
     a, b = held_out / scale, train / scale
     distance = torch.cdist(a, b).square()

@@ -1,9 +1,8 @@
 """The same places in the latent spaces of several models.
 
-A code has no scale and no direction of its own: two models that are as good as each other may have theirs turned and stretched.
-So a place is given in coordinates in which the codes of each model have mean 0 and covariance I, turned so that the codes of
-the same rows lie as near one another as they can (orthogonal Procrustes, Schönemann 1966), and so that the first two directions
-are those that say most of a row.
+Codes have no fixed scale or direction: equally good models may have scaled and rotated codes. A place is therefore given in
+coordinates in which the codes of each model have mean 0 and covariance I, rotated so that the codes of the same rows are as
+close as possible (orthogonal Procrustes, Schönemann 1966), with the most informative two directions first.
 """
 
 from __future__ import annotations
@@ -21,22 +20,22 @@ from latente.certificate.information import prior_holes
 from latente.model.spaces import Euclidean, LatentSpace, Moments
 
 NEIGHBOURS = 5
-USUAL = 0.99  # of held-out codes lie where codes are
+USUAL = 0.99  # share of held-out codes that are not in holes
 
 
 @dataclass(frozen=True)
 class Places:
-    """Between the codes of one model and places that are the same in all.
+    """Converts between the codes of one model and places that are the same in all.
 
     Attributes:
-        moments: of the model's codes. turn: orthogonal, [d, d].
+        moments: of the model's codes. turn: a rotation, [d, d].
     """
 
     moments: Moments
     turn: Tensor
 
     def of(self, z: Tensor) -> Tensor:
-        """Where codes [N, d] are, [N, d]."""
+        """The places of codes [N, d], [N, d]."""
         placed: Tensor = self.moments.whitened(z) @ self.turn
         return placed
 
@@ -46,13 +45,13 @@ class Places:
 
 
 def aligned(drawn: Sequence[Tensor], means: Sequence[Tensor], rows: Tensor, spaces: Sequence[LatentSpace] = ()) -> list[Places]:
-    """Places for several models; the first is the one that the others are turned to.
+    """Places for several models, rotated to the codes of the first.
 
     Args:
-        drawn: of each model, a code for each of some rows, drawn from q(z|x), [N, d]: their moments count.
-        means: of each model, posterior means of the same rows, [N, d]: by them, models are turned.
-        rows: these rows as values, [N, P].
-        spaces: of each model's codes; Euclidean by default.
+        drawn: for each model, a sample of q(z|x) for each of some rows, [N, d], which gives the moments.
+        means: for each model, posterior means of the same rows, [N, d], which give the rotation.
+        rows: the values of these rows, [N, P].
+        spaces: the latent space of each model; Euclidean by default.
     """
     spaces = spaces or [Euclidean(z.shape[1]) for z in drawn]
     moments = [space.moments(z) for space, z in zip(spaces, drawn, strict=True)]
@@ -63,28 +62,28 @@ def aligned(drawn: Sequence[Tensor], means: Sequence[Tensor], rows: Tensor, spac
 
 
 def _towards(own: Tensor, reference: Tensor) -> Tensor:
-    """The turn that brings rows' codes nearest to the reference's."""
+    """The rotation that brings the rows' codes closest to those of the reference."""
     left, _, right = torch.linalg.svd(own.T @ reference)
     turn: Tensor = left @ right
     return turn
 
 
 def _telling(white: Tensor, rows: Tensor) -> Tensor:
-    """The turn to directions that say most of the rows, the most telling first."""
+    """The rotation to the directions with the most information about the rows, in decreasing order."""
     values = (rows - rows.mean(0)).double()
     turn: Tensor = torch.linalg.svd(white.T @ values, full_matrices=True)[0]
     return turn
 
 
 def emptiness(places: Tensor, train: Tensor, held_out: Tensor) -> tuple[Tensor, Estimate]:
-    """Which places lie where codes hardly ever are, bool [n], and their share, with an interval by both (see
-    :func:`latente.certificate.information.prior_holes`).
+    """Which places are in holes, bool [n], and their share, with an interval as in
+    :func:`latente.certificate.information.prior_holes`.
 
-    A place is empty where its fifth neighbour among the codes of training rows is farther than that of 99 in 100 held-out
-    codes is from them: without holes, 1% of random places are.
+    A place is in a hole if the distance to its fifth neighbour among the codes of training rows is larger than for 99% of
+    held-out codes. Without holes, this holds for 1% of random places.
 
     Args:
-        places: [n, d]. train, held_out: places of rows' codes, drawn from q(z|x).
+        places: [n, d]. train, held_out: places of rows' codes, sampled from q(z|x).
     """
     k = min(NEIGHBOURS, len(train))
     known = NearestNeighbors(n_neighbors=k).fit(train.numpy())

@@ -1,4 +1,4 @@
-"""The priors that the codes of a trained model can be drawn from, side by side: what changes in the certificate with each."""
+"""Compare the priors from which the codes of a trained model can be sampled, by the certificate's figures."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ import torch
 
 from latente.certificate import Estimate
 from latente.certificate.certificate import shown
-from latente.certificate.certify import Stage
+from latente.certificate.certify import Setting
 from latente.certificate.estimates import NO_DENSITY, Array, mean_of, unknown
-from latente.certificate.information import Costs
+from latente.certificate.information import RateDistortion
 from latente.certificate.subjects import Modelled
 from latente.data import frame
 from latente.errors import ModelError, entry
@@ -31,15 +31,14 @@ HEADER = ("prior", "is", "C", "log density", "rate", "loss", "")
 
 @dataclass(frozen=True)
 class PriorFigures:
-    """A density of the codes.
+    """Figures of one prior.
 
     Attributes:
-        name: as it was asked for. prior: what was fitted.
-        completeness: C of rows decoded from its draws.
-        density: log-density of held-out rows' codes under it, nats.
-        rate, loss: of a held-out row if it were the model's prior, nats: E log q(z|x) - log prior(z), and that with the
-            distortion.
-        stores_codes: whether codes of training rows lie in the file of a model that has it.
+        name: the name that was passed. prior: the fitted prior.
+        completeness: C of rows decoded from its samples.
+        density: log-density of the codes of held-out rows, nats.
+        rate, loss: of a held-out row with this prior, nats: E log q(z|x) - log prior(z), and the sum with the distortion.
+        stores_codes: whether a model file with this prior contains codes of training rows.
     """
 
     name: str
@@ -58,10 +57,10 @@ class PriorFigures:
 
 @dataclass(frozen=True, repr=False)
 class PriorComparison:
-    """Densities of the codes of one model; prints as a table.
+    """Priors for the codes of one model; prints as a table.
 
     Attributes:
-        priors: each with what was measured. notes: those that could not be fitted, and why; and why a C is not known.
+        priors: the figures of each. notes: which could not be fitted and why, and why a C is unknown.
     """
 
     priors: tuple[PriorFigures, ...]
@@ -69,22 +68,22 @@ class PriorComparison:
     container: str = field(default="pyarrow", repr=False)
 
     def __getitem__(self, name: str) -> PriorFigures:
-        """A density by the name by which it was asked for."""
+        """The figures of a prior by its name."""
         return entry({each.name: each for each in self.priors}, name, "prior here")
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values that JSON can hold."""
+        """Values for JSON."""
         return {"priors": [each.to_dict() for each in self.priors], "notes": list(self.notes)}
 
     def to_frame(self) -> Any:
-        """A row for each density, in the kind of frame that the data came in (pyarrow for arrays)."""
+        """A row for each prior, as the kind of data frame that was passed (pyarrow for arrays)."""
         columns: dict[str, Any] = {"prior": [each.name for each in self.priors]}
         for name in ("completeness", "density", "rate", "loss"):
             columns[name] = [getattr(each, name).value for each in self.priors]
         return frame({**columns, "stores_codes": [each.stores_codes for each in self.priors]}, self.container)
 
     def lines(self) -> list[tuple[str, ...]]:
-        """The cells of the table, :data:`HEADER` above them."""
+        """The cells of the table, below :data:`HEADER`."""
         return [
             (each.name, each.prior.name, *map(_cell, (each.completeness, each.density, each.rate, each.loss)),
              "stores codes of rows" if each.stores_codes else "")
@@ -108,12 +107,12 @@ def _cell(figure: Estimate) -> str:
 def compare_priors(
     vae: VAE, priors: Sequence[str] | None = None, *, train: Any = None, held_out: Any = None
 ) -> PriorComparison:
-    """What each density makes of the codes of a trained model, which stays as it is.
+    """Fit several priors to the codes of a trained model, and measure each. The model is not changed.
 
     Args:
-        vae: fitted.
-        priors: names, as :meth:`latente.VAE.refit_prior` takes them; by default all that the space of the codes allows.
-        train, held_out: rows, as :meth:`latente.VAE.certificate` takes them; not needed directly after ``fit``.
+        vae: a fitted estimator.
+        priors: names as for :meth:`latente.VAE.refit_prior`; by default all that the latent space supports.
+        train, held_out: rows as for :meth:`latente.VAE.certificate`; not needed directly after ``fit``.
 
     Raises:
         DataError: rows are missing. ModelError: there is no such prior.
@@ -129,11 +128,11 @@ def compare_priors(
     if unknown_priors:
         raise ModelError(f"there is no prior of these codes called {unknown_priors[0]!r}; there are {', '.join(known)}")
     learnt, others = learnt_and_others(vae.fitted_, train, held_out, vae.unknown)
-    ground = _Ground.laid(vae, learnt, others)
+    setup = _Setup.prepare(vae, learnt, others)
     found, notes = [], []
     for name in known if priors is None else priors:
         try:
-            found.append(ground.measured(name, vae.fitted_.prior_of(learnt, name)))
+            found.append(setup.measured(name, vae.fitted_.prior_of(learnt, name)))
         except ModelError as error:
             notes.append(Message("study.prior_failed", name=name, error=str(error)))
     unknown_c = [each.completeness.reason for each in found if not each.completeness.known]
@@ -148,31 +147,31 @@ def compare_laws(vae: VAE, laws: Sequence[str] | None = None, **rows: Any) -> Pr
 
 
 @dataclass
-class _Ground:
-    """What all are measured on: the model, one stage, and draws of the held-out rows' codes."""
+class _Setup:
+    """Shared by all priors: the model, the setting, and sampled codes of held-out rows."""
 
     subject: Modelled
-    stage: Stage
+    setting: Setting
     codes: torch.Tensor
     own: Array | None
     distortion: Array
 
     @classmethod
-    def laid(cls, vae: VAE, learnt: Rows, others: Rows) -> _Ground:
-        """Draw what is the same for all."""
+    def prepare(cls, vae: VAE, learnt: Rows, others: Rows) -> _Setup:
+        """Sample the shared codes."""
         model = vae.model_
         with seeded(vae.seed_, "comparison of priors"), torch.no_grad():
-            stage = Stage(learnt, others, vae.codec_.fields, vae.seed_)
-            q = model.encode(stage.held_out)
+            setting = Setting(learnt, others, vae.codec_.fields, vae.seed_)
+            q = model.encode(setting.held_out)
             z = q.rsample()
             own = q.log_prob(z).double().numpy() if model.has_rate else None
-            costs = Costs.of(model, stage.held_out)
-            return cls(Modelled(model, vae.codec_.fields, stage.held_out), stage, z, own, costs.distortion)
+            losses = RateDistortion.of(model, setting.held_out)
+            return cls(Modelled(model, vae.codec_.fields, setting.held_out), setting, z, own, losses.distortion)
 
     def measured(self, name: str, prior: Prior) -> PriorFigures:
-        """One density; C is that which the certificate has of it, for the draws are the same."""
+        """The figures of one prior; C is equal to that of the certificate, because the random numbers are the same."""
         density = prior.log_prob(self.codes.double()).double().numpy()
-        completeness = self.stage.completeness(self.subject, lambda n: prior.sample(n).float(), "completeness_law")[1]
+        completeness = self.setting.completeness(self.subject, lambda n: prior.sample(n).float(), "completeness_law")[1]
         rate = unknown(NO_DENSITY) if self.own is None else mean_of(self.own - density)
         loss = unknown(NO_DENSITY) if self.own is None else mean_of(self.own - density + self.distortion)
         return PriorFigures(name, prior, completeness, mean_of(density), rate, loss, prior.stores_codes)

@@ -1,7 +1,8 @@
-"""The bottleneck: what a code costs and what it loses, by its size and by the price of its nats.
+"""The rate-distortion trade-off of a model, by the size of its code and by beta.
 
-For each size of the code one fit at beta = 1, and at the size that is chosen one for each beta (the rate-distortion curve of
-Alemi et al. 2018). All fits see the same rows, and are judged on rows that neither trained nor stopped any of them.
+One fit for each size of the code with beta = 1, and for the chosen size one fit for each beta (the rate-distortion curve of
+Alemi et al. 2018). All fits have the same training rows, and are evaluated on rows used neither for training nor for early
+stopping.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ import torch
 from latente.blueprint import Blueprint
 from latente.catalogue import Recipe
 from latente.certificate.estimates import Array, Estimate, standard_error, unknown
-from latente.certificate.information import Costs
+from latente.certificate.information import RateDistortion
 from latente.data import frame, read
 from latente.errors import DataError, ModelError, entry
 from latente.estimator import VAE
@@ -30,9 +31,9 @@ from latente.model.likelihoods import LOG_SIGMA_FLOOR, Likelihood
 from latente.parameters import Parameters, text_columns
 from latente.rows import Rows
 from latente.seeding import seed_of, seeded
-from latente.studies.ground import held_out_share, silent
 from latente.studies.linear import ProbabilisticPCA
 from latente.studies.noise import noise_floor
+from latente.studies.setup import held_out_share, silent
 from latente.studies.words import as_html, as_text, number, plain
 from latente.training.diagnosis import active_units
 from latente.training.fit import Fit
@@ -42,7 +43,7 @@ from latente.words import Message
 
 BETAS = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0)
 SIZES, MORE_SIZES = 5, 2
-WIDER = 1.5  # than the size that is estimated from the data, or than the widest tried, where that is the best
+WIDER = 1.5  # largest size, relative to the estimated one, or to the largest tried if that is the best
 MIN_ROWS = 20
 MAX_JUDGED = 5000
 JUDGED_AND_STOPPED = 400  # rows held out, where there are enough: half stop the fits, the others judge them
@@ -51,13 +52,13 @@ LINEAR, COLUMNS = Message("figure.pca"), Message("figure.columns_alone")
 
 @dataclass(frozen=True)
 class Point:
-    """What one code costs and loses, nats per held-out row.
+    """Rate and distortion of one code, nats per held-out row.
 
     Attributes:
         model: recipe, "probabilistic PCA" or "independent columns".
-        latent_dim: d. beta: price of a nat of the rate in training; NaN where there was none.
-        rate, distortion: their sum is ``loss``, the negative ELBO, whose standard error is ``error``.
-        active_units: dimensions that vary with the row; NaN where that is no question.
+        latent_dim: d. beta: weight of the KL in training; NaN if there was none.
+        rate, distortion: their sum is ``loss``, the negative ELBO, with standard error ``error``.
+        active_units: dimensions that vary with the row; NaN for the references.
         seconds: of training.
     """
 
@@ -85,15 +86,14 @@ class Point:
 
 @dataclass(frozen=True, repr=False)
 class Tradeoff:
-    """A rate-distortion curve, and the size of the code that it speaks for. Prints as a table.
+    """A rate-distortion curve and the recommended size of the code. Prints as a table.
 
     Attributes:
-        about: recipe, seed, numbers of rows: all that were divided, and how many of them trained, stopped and judged the fits;
-            plain values.
-        points: what was measured: sizes at beta = 1, betas at the size chosen, probabilistic PCA, independent columns.
-        chosen: the size. reasons: why, in sentences.
-        floor: distortion below which a code records what only one field knows; NaN with its reason where that is not defined.
-        notes: what is to be known besides.
+        about: recipe, seed and numbers of rows (all, and for training, early stopping and evaluation); plain values.
+        points: sizes with beta = 1, betas with the chosen size, probabilistic PCA, independent columns.
+        chosen: the recommended size. reasons: why, as sentences.
+        floor: the noise floor; NaN with its reason if it is not defined.
+        notes: further remarks.
     """
 
     about: dict[str, Any]
@@ -105,34 +105,34 @@ class Tradeoff:
     container: str = field(default="pyarrow", repr=False)
 
     def of(self, model: str) -> tuple[Point, ...]:
-        """The points of one model: the recipe's, "probabilistic PCA" (none where it is not defined), "independent columns"."""
+        """The points of a model: the recipe, "probabilistic PCA" (none if it is not defined) or "independent columns"."""
         entry(dict.fromkeys((self.about["recipe"], LINEAR, COLUMNS)), model, "model here")
         return tuple(point for point in self.points if point.model == model)
 
     @property
     def sizes(self) -> tuple[Point, ...]:
-        """The model's points at beta = 1, by size."""
+        """The model's points with beta = 1, by size."""
         return tuple(point for point in self.of(self.about["recipe"]) if point.beta == 1.0)
 
     @property
     def curve(self) -> tuple[Point, ...]:
-        """The model's points at the size that was chosen, by beta."""
+        """The model's points with the chosen size, by beta."""
         found = (point for point in self.of(self.about["recipe"]) if point.latent_dim == self.chosen)
         return tuple(sorted(found, key=lambda point: point.beta))
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values that JSON can hold."""
+        """Values for JSON."""
         points = [point.to_dict() for point in self.points]
         return {"about": self.about, "chosen": self.chosen, "reason": self.reason, "floor": self.floor.to_dict(),
                 "points": points, "notes": list(self.notes)}  # fmt: skip
 
     def to_frame(self) -> Any:
-        """A row for each point, in the kind of frame that the data came in (pyarrow for arrays)."""
+        """A row for each point, as the kind of data frame that was passed (pyarrow for arrays)."""
         records = [point.to_dict() for point in self.points]
         return frame({name: [record[name] for record in records] for name in records[0]}, self.container)
 
     def lines(self) -> list[tuple[str, ...]]:
-        """The cells of the table, :data:`HEADER` above them."""
+        """The cells of the table, below :data:`HEADER`."""
         return [_line(point, point.latent_dim == self.chosen and point.beta == 1.0) for point in self.points]
 
     def __str__(self) -> str:
@@ -147,21 +147,21 @@ class Tradeoff:
 
     @property
     def reason(self) -> str:
-        """Why this size, in words."""
+        """The reasons for this size as one text."""
         return (
             ". ".join(f"{sentence[0].upper()}{sentence[1:]}" if k else sentence for k, sentence in enumerate(self.reasons))
             + "."
         )
 
     def sentences(self) -> tuple[str, ...]:
-        """Why this size, the noise floor, and what is to be known besides."""
+        """The reasons for this size, the noise floor, and the notes."""
         floor = {"value": self.floor.value} if self.floor.known else {}
         key = "study.floor" if self.floor.known else "study.floor_unknown"
         return (self.reason, Message(key, reason=self.floor.reason, **floor), *self.notes)
 
     @property
     def title(self) -> str:
-        """Of what this is the trade-off."""
+        """Title of the trade-off."""
         about = self.about
         judged = f"{about['judged_rows']:,} of {about['rows']:,}"
         return f"Rate and distortion of {about['recipe']}, nats per held-out row ({judged})"
@@ -190,21 +190,21 @@ def tradeoff(
     told: Callable[[str], None] = silent,
     **parameters: Any,
 ) -> Tradeoff:
-    """How much a code costs and loses, by its size and by beta, beside probabilistic PCA; and which size to take.
+    """Measure rate and distortion by the size of the code and by beta, compare with probabilistic PCA, and recommend a size.
 
     Args:
         data: rows, whatever :meth:`latente.VAE.fit` takes.
-        recipe: a model whose objective is the ELBO, so that its rate has a price.
-        dims: sizes of the code; "auto" takes five, from 1 to half more than the data's intrinsic dimension asks for, and
-            up to two more where the widest is the best.
-        betas: prices of a nat of the rate, tried at the size that is chosen.
-        time_limit: seconds for all fits together; each has the same share of what is left.
+        recipe: a model whose objective is the ELBO, so that beta is defined.
+        dims: sizes of the code; "auto" takes five, from 1 to 1.5 times the estimated size, and up to two more if the largest
+            is the best.
+        betas: weights of the KL, tried with the chosen size.
+        time_limit: seconds for all fits together; the remaining time is divided equally.
         random_state: a seed. verbose: 1 shows a progress bar.
-        told: called with what each fit is, before it begins.
-        parameters: more of what :class:`latente.VAE` takes, such as ``hidden``, ``likelihood``, ``max_epochs``, ``kinds``.
+        told: called with a description of each fit before it begins.
+        parameters: further parameters of :class:`latente.VAE`, such as ``hidden``, ``likelihood``, ``max_epochs``, ``kinds``.
 
     Raises:
-        DataError: the rows can't be learnt from, or are fewer than 20.
+        DataError: a model can't be fitted to the rows, or there are fewer than 20.
         ModelError: a size above the number of fields, a beta that is not positive, an objective without a rate.
 
     >>> import numpy as np
@@ -214,46 +214,46 @@ def tradeoff(
     [(1, 1.0), (2, 1.0), (2, 4.0)]
     """
     begin = time.perf_counter()
-    ground = Ground.laid(data, recipe, told, random_state=random_state, verbose=verbose, **parameters)
+    setup = Setup.prepare(data, recipe, told, random_state=random_state, verbose=verbose, **parameters)
     if time_limit is not None and not (isinstance(time_limit, Real) and 0 < time_limit < math.inf):
         raise ModelError(f"time_limit is {time_limit!r}; it must be None or a positive number of seconds")
-    sizes, prices = ground.sizes(dims), _prices(betas)
-    clock = Clock(time_limit, len(sizes) + len(prices))
-    found = {d: ground.fitted(d, 1.0, clock) for d in sizes}
-    chosen, reasons = choose({d: fit.costs for d, fit in found.items()}, ground.alone, ground.fields)
-    while isinstance(dims, str) and (wider := ground.wider(chosen, sizes)) is not None:
-        sizes, found[wider] = (*sizes, wider), ground.fitted(wider, 1.0, clock)
-        chosen, reasons = choose({d: fit.costs for d, fit in found.items()}, ground.alone, ground.fields)
-    at_chosen = [ground.fitted(chosen, beta, clock) for beta in prices if beta != 1.0]
-    fits, linear = [*found.values(), *at_chosen], ground.linear(sizes)
+    sizes, tried = setup.sizes(dims), _betas(betas)
+    clock = Clock(time_limit, len(sizes) + len(tried))
+    found = {d: setup.fitted(d, 1.0, clock) for d in sizes}
+    chosen, reasons = choose({d: fit.losses for d, fit in found.items()}, setup.alone, setup.fields)
+    while isinstance(dims, str) and (wider := setup.wider(chosen, sizes)) is not None:
+        sizes, found[wider] = (*sizes, wider), setup.fitted(wider, 1.0, clock)
+        chosen, reasons = choose({d: fit.losses for d, fit in found.items()}, setup.alone, setup.fields)
+    at_chosen = [setup.fitted(chosen, beta, clock) for beta in tried if beta != 1.0]
+    fits, linear = [*found.values(), *at_chosen], setup.linear(sizes)
     about = {
-        "recipe": ground.recipe.name, "rows": ground.count, "training_rows": len(ground.train),
-        "stopping_rows": len(ground.stop), "judged_rows": len(ground.judged), "seed": ground.seed,
+        "recipe": setup.recipe.name, "rows": setup.count, "training_rows": len(setup.train),
+        "stopping_rows": len(setup.stop), "judged_rows": len(setup.judged), "seed": setup.seed,
         "seconds": time.perf_counter() - begin,
     }  # fmt: skip
-    points = (*(fit.point for fit in fits), *linear, ground.reference())
+    points = (*(fit.point for fit in fits), *linear, setup.reference())
     reasons = (*reasons, *_more(found[chosen].point, {point.latent_dim: point for point in linear}))
-    return Tradeoff(about, points, chosen, reasons, ground.floor(), ground.notes(sizes), ground.container)
+    return Tradeoff(about, points, chosen, reasons, setup.floor(), setup.notes(sizes), setup.container)
 
 
 @dataclass(frozen=True)
 class Fitted:
-    """A fit, and what it costs each judged row."""
+    """A fit, and its losses on the evaluation rows."""
 
     point: Point
-    costs: Costs
+    losses: RateDistortion
 
 
 @dataclass
 class Clock:
-    """Shares what is left of the time among the fits that are left."""
+    """Divides the remaining time among the remaining fits."""
 
     limit: float | None
     fits: int
     begin: float = field(default_factory=time.perf_counter)
 
     def share(self) -> float | None:
-        """Seconds for the next fit; at least a moment, for a fit ends with an epoch."""
+        """Seconds for the next fit; at least 0.01, because a fit runs at least one epoch."""
         self.fits -= 1
         if self.limit is None:
             return None
@@ -261,8 +261,8 @@ class Clock:
 
 
 @dataclass
-class Ground:
-    """What all fits of a trade-off have in common.
+class Setup:
+    """Shared by all fits of a trade-off.
 
     Attributes:
         seed: of all that is drawn. shows: whether progress is shown. blueprint, settings: of a fit with the estimated size.
@@ -285,8 +285,8 @@ class Ground:
     told: Callable[[str], None]
 
     @classmethod
-    def laid(cls, data: Any, recipe: str | Recipe, told: Callable[[str], None], **parameters: Any) -> Ground:
-        """Read, encode and divide the rows."""
+    def prepare(cls, data: Any, recipe: str | Recipe, told: Callable[[str], None], **parameters: Any) -> Setup:
+        """Read, encode and split the rows."""
         rows = read(data, texts=text_columns(parameters.get("kinds")))
         vae = VAE(recipe, **{"validation_fraction": held_out_share(len(rows), JUDGED_AND_STOPPED), **parameters})
         seed = seed_of(vae.random_state)
@@ -294,9 +294,9 @@ class Ground:
         blueprint, train, held_out = prepared.blueprint, prepared.split.train, prepared.split.held_out
         if held_out is None or len(train) + len(held_out) < MIN_ROWS:
             few = f"{len(rows)} rows are too few, it takes {MIN_ROWS}"
-            raise DataError(f"a trade-off is judged on rows that are held out, and {few}")
+            raise DataError(f"a trade-off needs held-out rows for its evaluation, and {few}")
         if blueprint.recipe.objective.name != "elbo":
-            raise ModelError(f"a trade-off varies beta, the price of the rate; {blueprint.recipe.name!r} has none: take 'vae'")
+            raise ModelError(f"a trade-off varies beta, the weight of the KL; {blueprint.recipe.name!r} has none: use 'vae'")
         half = len(held_out) // 2
         stop, judged = held_out[:half], held_out[half:].spread(MAX_JUDGED)
         parts, count = (train, stop, judged), len(train) + len(held_out)
@@ -305,19 +305,19 @@ class Ground:
 
     @property
     def recipe(self) -> Recipe:
-        """Of the model."""
+        """The recipe of the models."""
         return self.blueprint.recipe
 
     @property
     def fields(self) -> int:
-        """The dimensions that a code has at most."""
+        """Number of fields, the maximum size of a code."""
         return self.train.x[:1].numel()
 
     def sizes(self, dims: Sequence[int] | str) -> tuple[int, ...]:
-        """The sizes to try, in rising order.
+        """The sizes to try, in increasing order.
 
         Raises:
-            ModelError: one is no whole number, or above the number of fields.
+            ModelError: a size is not a whole number, or above the number of fields.
         """
         fields = self.fields
         if isinstance(dims, str):
@@ -332,14 +332,14 @@ class Ground:
         return tuple(sorted({int(d) for d in dims}))
 
     def wider(self, chosen: int, sizes: Sequence[int]) -> int | None:
-        """A size beyond those tried, where the largest of these was the best one; None where there is none to try."""
+        """A larger size to try, if the largest of ``sizes`` was chosen; else None."""
         most = min(self.fields, len(self.train) // 4)
         if chosen < sizes[-1] or len(sizes) >= SIZES + MORE_SIZES or sizes[-1] >= most:
             return None
         return min(most, math.ceil(WIDER * sizes[-1]))
 
     def fitted(self, d: int, beta: float, clock: Clock) -> Fitted:
-        """One fit: trained once, with nothing tried before or mended after, so that points differ in d and beta alone."""
+        """One fit without trials or corrections, so that points differ only in d and beta."""
         objective = replace(self.recipe.objective, arguments={**self.recipe.objective.arguments, "beta": beta})
         blueprint = replace(self.blueprint, recipe=replace(self.recipe, objective=objective), latent_dim=d)
         settings, what = replace(self.settings, time_limit=clock.share()), f"d = {d}, beta = {beta:g}"
@@ -352,8 +352,8 @@ class Ground:
         model = run.learner.model
         active = float(active_units(model, self.train).sum())
         with seeded(self.seed, "tradeoff"):
-            costs = Costs.of(model, self.judged)
-        return Fitted(_point(self.recipe.name, d, costs, beta, active_units=active, seconds=run.at.elapsed), costs)
+            losses = RateDistortion.of(model, self.judged)
+        return Fitted(_point(self.recipe.name, d, losses, beta, active_units=active, seconds=run.at.elapsed), losses)
 
     @cached_property
     def alone(self) -> Array:
@@ -362,7 +362,7 @@ class Ground:
 
     @cached_property
     def likelihood(self) -> Likelihood:
-        """That of every model here, as it is before training."""
+        """The likelihood of each model before training."""
         with seeded(self.seed):
             found = self.blueprint().model.likelihood
         assert isinstance(found, Likelihood)
@@ -370,21 +370,21 @@ class Ground:
 
     @property
     def is_density(self) -> bool:
-        """Whether all values have a density, as those of PCA have."""
+        """Whether all values have a density, as in PCA."""
         return bool(self.likelihood.densities(self.judged.x).all())
 
     def linear(self, sizes: Sequence[int]) -> list[Point]:
-        """Probabilistic PCA at the sizes at which it is defined: below the number of fields and of rows."""
+        """Probabilistic PCA with the sizes for which it is defined: below the number of fields and of rows."""
         if not self.is_density:
             return []
         most, rounding = min(self.train.x[:1].numel(), len(self.train)) - 1, float(self.resolution.square().mean()) / 12
         least = max(rounding, math.exp(2 * LOG_SIGMA_FLOOR))
         fits = {d: ProbabilisticPCA.fit(self.train, d, least) for d in sizes if d <= most}
-        return [_point(LINEAR, d, fit.costs(self.judged)) for d, fit in fits.items()]
+        return [_point(LINEAR, d, fit.losses(self.judged)) for d, fit in fits.items()]
 
     def reference(self) -> Point:
         """Independent columns: no code, rate 0."""
-        return _point(COLUMNS, 0, Costs(np.zeros(len(self.judged)), self.alone))
+        return _point(COLUMNS, 0, RateDistortion(np.zeros(len(self.judged)), self.alone))
 
     def floor(self) -> Estimate:
         """The noise floor."""
@@ -395,7 +395,7 @@ class Ground:
         )
 
     def notes(self, sizes: Sequence[int]) -> tuple[str, ...]:
-        """What is to be known besides."""
+        """Further remarks."""
         most = min(self.train.x[:1].numel(), len(self.train)) - 1
         found = [] if self.is_density else [Message("study.no_pca")]
         if self.is_density and sizes[-1] > most:
@@ -403,24 +403,23 @@ class Ground:
         return (*self.data_notes, *found)
 
 
-def _point(model: str, d: int, costs: Costs, beta: float = math.nan, **more: float) -> Point:
-    means = float(costs.rate.mean()), float(costs.distortion.mean())
-    return Point(model, d, beta, *means, standard_error(costs.loss), **more)
+def _point(model: str, d: int, losses: RateDistortion, beta: float = math.nan, **more: float) -> Point:
+    means = float(losses.rate.mean()), float(losses.distortion.mean())
+    return Point(model, d, beta, *means, standard_error(losses.loss), **more)
 
 
-def _prices(betas: Sequence[float]) -> tuple[float, ...]:
+def _betas(betas: Sequence[float]) -> tuple[float, ...]:
     wrong = [beta for beta in betas if isinstance(beta, (bool, str)) or not isinstance(beta, Real) or not 0 < beta < math.inf]
     if wrong:
-        raise ModelError(f"beta = {wrong[0]!r} was asked for; it is the price of a nat of the rate, a positive number")
+        raise ModelError(f"beta = {wrong[0]!r} was passed; it is the weight of the KL, a positive number")
     return tuple(sorted({float(beta) for beta in betas}))
 
 
-def choose(found: dict[int, Costs], alone: Array, most: float = math.inf) -> tuple[int, tuple[str, ...]]:
-    """The smallest size whose loss is within one standard error of the best, row against row, and why, in sentences.
+def choose(found: dict[int, RateDistortion], alone: Array, most: float = math.inf) -> tuple[int, tuple[str, ...]]:
+    """The smallest size whose loss is within one standard error of the best (of paired differences), and the reasons.
 
     Args:
-        found: what each size costs each of the same rows. alone: the loss of independent columns, [N]. most: the widest code
-            that there can be.
+        found: losses of the same rows by size. alone: the loss of independent columns, [N]. most: the largest possible size.
     """
     best = min(found, key=lambda d: float(found[d].loss.mean()))
     gain = float((alone - found[best].loss).mean())
@@ -432,7 +431,7 @@ def choose(found: dict[int, Costs], alone: Array, most: float = math.inf) -> tup
     return chosen, (_why(chosen, best, found, behind), *wider)
 
 
-def _why(chosen: int, best: int, found: dict[int, Costs], behind: dict[int, Array]) -> str:
+def _why(chosen: int, best: int, found: dict[int, RateDistortion], behind: dict[int, Array]) -> str:
     loss = float(found[best].loss.mean())
     if len(found) == 1:
         return Message("study.only", d=chosen)
@@ -443,7 +442,7 @@ def _why(chosen: int, best: int, found: dict[int, Costs], behind: dict[int, Arra
 
 
 def _more(point: Point, linear: dict[int, Point]) -> tuple[str, ...]:
-    """What else is to be seen at the size that was chosen."""
+    """Further remarks about the chosen size."""
     found = []
     if point.active_units < point.latent_dim:
         found.append(Message("study.active", n=point.active_units, d=point.latent_dim))

@@ -1,4 +1,4 @@
-"""Tables of what a study found, as text and as HTML."""
+"""Tables of a study as text and as HTML."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ Line = Sequence[str]
 
 
 def as_text(header: Line, lines: Sequence[Line]) -> str:
-    """Plain columns, each as wide as its widest cell; the first to the left, the others to the right.
+    """A table as text; the first column is left-aligned, the others right-aligned.
 
     >>> print(as_text(("d", "loss"), [("2", "10.5"), ("16", "9.0")]))
     d   loss
@@ -24,14 +24,14 @@ def as_text(header: Line, lines: Sequence[Line]) -> str:
 
 
 def as_html(header: Line, lines: Sequence[Line]) -> str:
-    """The same as a table of HTML; whatever the cells hold is text."""
+    """A table as HTML; the cells are escaped."""
     head = "".join(f"<th>{html.escape(cell)}</th>" for cell in header)
     body = "".join("<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in line) + "</tr>" for line in lines)
     return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
 
 
 def number(value: float) -> str:
-    """A figure in a table: as many decimals as can be told apart, and a dash where there is none.
+    """A figure in a table with three significant digits; a dash if it is not finite.
 
     >>> number(0.456), number(-12.34), number(1234.5), number(float("nan"))
     ('0.46', '-12.3', '1234', '–')
@@ -42,5 +42,5 @@ def number(value: float) -> str:
 
 
 def plain(value: float) -> float | None:
-    """A number that JSON can hold."""
+    """A number for JSON; None if it is not finite."""
     return value if math.isfinite(value) else None

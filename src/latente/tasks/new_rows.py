@@ -31,15 +31,15 @@ class Request:
     given: Mapping[str, Any] | None
     holes: bool
     identifiers: bool
-    law: str
+    prior: str
     noise: bool | None
     context: Any = None
 
     def __post_init__(self) -> None:
         if not is_whole(self.n, 1):
             raise ModelError(f"sample(n) takes a whole number from 1, not {self.n!r}")
-        if self.law not in ("auto", "fitted", "prior"):
-            raise ModelError(f"sample(law=…) is 'auto', 'fitted' or 'prior', not {self.law!r}")
+        if self.prior not in ("auto", "fitted", "prior"):
+            raise ModelError(f"sample(prior=…) is 'auto', 'fitted' or 'prior', not {self.prior!r}")
         if self.given is not None and not isinstance(self.given, Mapping):
             raise ModelError(f"given maps columns to what they are to hold, such as {{'age': (30, 40)}}; it is {self.given!r}")
         if self.given and self.holes:
@@ -47,8 +47,8 @@ class Request:
 
     def source(self, fitted: Fitted) -> tuple[RowModel, Prior | None]:
         """The model that rows are drawn from, and the density of its codes; None for its own prior."""
-        model: RowModel = fitted.row_model if self.law == "auto" else fitted.model
-        own = self.law == "prior" or (self.law == "auto" and fitted.context is not None and fitted.model.has_prior)
+        model: RowModel = fitted.row_model if self.prior == "auto" else fitted.model
+        own = self.prior == "prior" or (self.prior == "auto" and fitted.context is not None and fitted.model.has_prior)
         return model, None if own else fitted.fitted_prior
 
 

@@ -1,4 +1,4 @@
-"""What is said to people: a message is a key with values, and its sentence is in the catalogue of each language.
+"""Texts for users: a message is a key with values, and its sentence is in the catalogue of each language.
 
 >>> found = Message("fit.slowed", rate=0.001)
 >>> print(found)

@@ -1,8 +1,8 @@
-"""The catalogues: one file of texts for each language, by dotted keys, and how values are filled in.
+"""The catalogues: one file of texts for each language, by dotted keys, and the formatting of values.
 
-A text has ``{names}`` for its values, with what follows a colon as in :meth:`str.format`. Besides, ``{n:row|rows}`` is one
-word or the other by the number, lists are separated by commas (``{parts:;}``: by semicolons, ``{parts:+}``: by nothing), and a
-number without a format is written in full where it is whole. English and Mexican Spanish write numbers alike: 1,234.5.
+A text has ``{names}`` for its values, with formats as in :meth:`str.format`. In addition, ``{n:row|rows}`` chooses a word by
+the number, lists are separated by commas (``{parts:;}``: by semicolons, ``{parts:+}``: by nothing), and a whole number without
+a format is written in full. English and Mexican Spanish write numbers alike: 1,234.5.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class Texts(Formatter):
     """The texts of a language.
 
     Attributes:
-        lang: which.
+        lang: the language.
         entries: texts by their keys.
     """
 
@@ -98,7 +98,7 @@ def texts(lang: str = "en") -> Texts:
 
 
 def language(environment: Mapping[str, str] = os.environ) -> str:
-    """The language of the user, by the locale: Spanish or else English.
+    """The language of the locale: Spanish, or else English.
 
     >>> language({"LANG": "es_ES.UTF-8"}), language({"LC_ALL": "C", "LANG": "es_ES.UTF-8"}), language({})
     ('es', 'en', 'en')
@@ -118,7 +118,7 @@ _spoken: ContextVar[str] = ContextVar("language of figures", default="en")
 
 @contextmanager
 def speaking(lang: str) -> Iterator[Texts]:
-    """Inside, figures are drawn with words of this language."""
+    """A context in which figures use texts of this language."""
     before = _spoken.set(texts(lang).lang)
     try:
         yield texts(lang)
@@ -127,12 +127,12 @@ def speaking(lang: str) -> Iterator[Texts]:
 
 
 def label(name: str) -> str:
-    """What a figure of the certificate is called in the language that is spoken."""
+    """The label of a figure of the certificate in the current language."""
     return texts(_spoken.get())(f"certificate.{name}.label")
 
 
 def word(name: str, /, **values: Any) -> str:
-    """A text of the figures (``figure.name``) in the language that is spoken."""
+    """A text of the figures (``figure.name``) in the current language."""
     return texts(_spoken.get())(f"figure.{name}", **values)
 
 

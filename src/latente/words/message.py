@@ -1,4 +1,4 @@
-"""Messages: texts that know their key and values, so that they can be said in another language."""
+"""Messages: texts with their key and values, which can be translated."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any, Self
 
 from latente.words.catalogue import texts
 
-LISTED = 8  # names in a list; of the others only the number is said
+LISTED = 8  # names in a list; of the others, only the number is given
 PLAIN = (str, int, float, bool, type(None))
 
 
@@ -16,8 +16,8 @@ class Message(str):
     """A sentence by its key in the catalogues and its values; as a text it is English.
 
     Attributes:
-        key: in the catalogues; "" of a text that is the same in every language.
-        values: by their names in the text: numbers, texts, other messages, or lists of these.
+        key: in the catalogues; "" for a text that is the same in every language.
+        values: by name: numbers, texts, other messages, or lists of these.
 
     >>> Message("verdict.line", name=Message("verdict.holes.name"), evidence="C = 0.1", remedy="none").said("es")
     'huecos: C = 0.1; none'
@@ -48,7 +48,7 @@ class Message(str):
         return texts(lang)(self.key, **self.values) if self.key else str(self)
 
     def to_json(self) -> dict[str, Any] | str:
-        """Plain values: key, values, and the English text, which is what a reader without this key has."""
+        """Plain values: key, values, and the English text for versions without this key."""
         return {**_plain(self), "text": str(self)} if self.key else str(self)
 
     @classmethod

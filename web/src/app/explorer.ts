@@ -5,10 +5,10 @@ import type { LatentModel, Pack } from "../engine/types";
 import { transport } from "../space/moments";
 import { chartOf, type Chart, type PlaneChoice } from "../space/plane";
 
-export type Layer = "none" | "posterior" | "law" | "holes" | "stretch" | "decoded";
+export type Layer = "none" | "posterior" | "prior" | "holes" | "sensitivity" | "decoded";
 export type Gesture = "move" | "pan" | "lasso";
 
-/** What the pointer drew last: an event for the lesson, and for whoever says aloud what happened. */
+/** What the pointer drew last: an event for the lesson and for screen readers. */
 export type Cause = "drag" | "keys" | "slider" | "sample" | "row" | "walk" | "encode" | "lesson" | "start";
 
 export interface Walk {
@@ -20,7 +20,7 @@ export interface Walk {
 /** Marks that a tool or a lesson puts on the map of one model, besides the point itself. */
 export interface Marks {
   model: LatentModel;
-  /** q(z | x) of the row that is looked at. */
+  /** q(z | x) of the current row. */
   cloud?: { mean: Vector; sd: Vector };
   /** A place to go to. */
   target?: [number, number];
@@ -28,16 +28,16 @@ export interface Marks {
   arrow?: { from: Vector; to: Vector };
 }
 
-/** All that the page knows and that parts of it share. Nothing here draws. */
+/** The state that all parts of the page share. Nothing here draws. */
 export class Explorer {
   /** One model, or two beside each other. */
   readonly models: Signal<LatentModel[]>;
-  /** A code for each of the models that are shown. */
+  /** A code for each model shown. */
   readonly codes: Signal<Vector[]>;
   readonly plane = new Signal<PlaneChoice>({ kind: "given", index: 0 });
   readonly layer = new Signal<Layer>("posterior");
   readonly showPoints = new Signal(true);
-  /** The column that points have their colours by; -1 for none. */
+  /** The column by which points are coloured; -1 for none. */
   readonly colour = new Signal(0);
   /** The column of a table whose decoded value the map shows. */
   readonly field = new Signal(0);
@@ -45,9 +45,9 @@ export class Explorer {
   readonly selection = new Signal<Uint32Array | null>(null);
   readonly walk = new Signal<Walk | null>(null);
   readonly marks = new Signal<Marks | null>(null);
-  /** A part of one model's map that a lesson wants to be looked at. */
+  /** The part of one model's map that a lesson points to. */
   readonly frame = new Signal<{ model: LatentModel; middle: Vector; reach: number } | null>(null);
-  /** The row that the codes are, where somebody chose one. */
+  /** The row whose codes are shown, if one was chosen. */
   readonly row = new Signal<number | null>(null);
   readonly lessonOpen: Signal<boolean>;
   cause: Cause = "start";
@@ -58,7 +58,7 @@ export class Explorer {
     this.models = new Signal(pack.models.slice(0, 1));
     this.codes = new Signal([this.beginning(pack.models[0])]);
     this.lessonOpen = new Signal(pack.lesson !== null);
-    if (!chartOf(pack.models[0], this.plane.value).posterior) this.layer.value = "law";
+    if (!chartOf(pack.models[0], this.plane.value).posterior) this.layer.value = "prior";
     if (!pack.models[0].points?.columns.length) this.colour.value = -1;
   }
 
@@ -78,7 +78,7 @@ export class Explorer {
     return this.codes.value[this.models.value.indexOf(model)];
   }
 
-  /** Puts the point of one model at z; that of a model beside it goes where the same draw of its own law lies. */
+  /** Moves the point of one model to z; the point of a second model moves to the same sample of its own fitted prior. */
   moveTo(z: Vector, cause: Cause, model = this.main): void {
     this.cause = cause;
     this.row.value = null;

@@ -1,47 +1,47 @@
 import { s } from "../core/dom";
-import type { DecodedField, FieldLaw } from "../engine/types";
-import { rebinned, usualRange } from "./law";
+import type { DecodedField, ColumnDistribution } from "../engine/types";
+import { rebinned, usualRange } from "./distribution";
 
 const [WIDTH, HEIGHT] = [120, 26];
 const BINS = 30;
 /** More levels than these are drawn as the most frequent ones. */
 const LEVELS = 14;
 
-/** One column: grey, how it is spread over all rows; in colour, the decoder's law of it here. */
+/** One column: its distribution in all rows in grey, and the decoded distribution at the point in colour. */
 export class FieldChart {
   readonly element: SVGElement;
   private readonly behind = s("path", { class: "population" });
-  private readonly laws: SVGPathElement[];
-  private readonly shares: (law: FieldLaw) => Float64Array;
+  private readonly distributions: SVGPathElement[];
+  private readonly shares: (distribution: ColumnDistribution) => Float64Array;
 
-  constructor(population: FieldLaw, models: number) {
-    this.laws = Array.from({ length: models }, (_, k) => s("path", { class: `law-of-${k}` }));
+  constructor(population: ColumnDistribution, models: number) {
+    this.distributions = Array.from({ length: models }, (_, k) => s("path", { class: `distribution-of-${k}` }));
     this.element = s(
       "svg",
       { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, preserveAspectRatio: "none", class: "field-chart", "aria-hidden": "true" },
       this.behind,
-      ...this.laws,
+      ...this.distributions,
     );
     this.shares = population.labels ? levels(population) : bins(population);
     this.behind.setAttribute("d", bars(this.shares(population), 0));
   }
 
   show(fields: (DecodedField | undefined)[]): void {
-    fields.forEach((field, k) => field && this.laws[k].setAttribute("d", bars(this.shares(field.law), 1)));
+    fields.forEach((field, k) => field && this.distributions[k].setAttribute("d", bars(this.shares(field.distribution), 1)));
   }
 }
 
-function levels(population: FieldLaw): (law: FieldLaw) => Float64Array {
+function levels(population: ColumnDistribution): (distribution: ColumnDistribution) => Float64Array {
   const most = [...population.probability.keys()]
     .sort((a, b) => population.probability[b] - population.probability[a])
     .slice(0, LEVELS)
     .sort((a, b) => a - b);
-  return (law) => Float64Array.from(most, (level) => law.probability[level]);
+  return (distribution) => Float64Array.from(most, (level) => distribution.probability[level]);
 }
 
-function bins(population: FieldLaw): (law: FieldLaw) => Float64Array {
+function bins(population: ColumnDistribution): (distribution: ColumnDistribution) => Float64Array {
   const [low, high] = usualRange(population);
-  return (law) => rebinned(law, low, high, BINS);
+  return (distribution) => rebinned(distribution, low, high, BINS);
 }
 
 /** Filled bars (inset 0), or narrower ones in front of them (inset 1), the highest as high as the chart. */

@@ -3,9 +3,9 @@ import type { Decoded, LatentModel, Pack } from "../engine/types";
 import { t } from "../texts";
 import { modelTitle } from "../texts/words";
 import { FieldChart } from "./chart";
-import { said } from "./law";
+import { said } from "./distribution";
 
-/** A decoded row: each column's value and law, in front of how the column is spread over all rows. */
+/** A decoded row: each column's value and distribution, in front of the column's distribution in all rows. */
 export class RowView {
   readonly element: HTMLElement;
   private readonly lines: { values: HTMLElement[]; chart: FieldChart; last: string[] }[];
@@ -16,7 +16,7 @@ export class RowView {
     this.lines = fields.map((field, i) => {
       const chart = new FieldChart(pack.population[i], models.length);
       const values = models.map((_, k) => h("td", { class: `value of-model-${k}` }));
-      body.append(h("tr", {}, h("th", { scope: "row" }, field.name), ...values, h("td", { class: "law" }, chart.element)));
+      body.append(h("tr", {}, h("th", { scope: "row" }, field.name), ...values, h("td", { class: "distribution" }, chart.element)));
       return { values, chart, last: models.map(() => "") };
     });
     const heads = models.map((model, k) => h("th", { scope: "col", class: `of-model-${k}` }, models.length > 1 ? modelTitle(model) : t("decoded.value")));
@@ -26,7 +26,7 @@ export class RowView {
       h(
         "table",
         {},
-        h("thead", {}, h("tr", {}, h("th", { scope: "col" }, t("decoded.column")), ...heads, h("th", { scope: "col" }, t("decoded.law")))),
+        h("thead", {}, h("tr", {}, h("th", { scope: "col" }, t("decoded.column")), ...heads, h("th", { scope: "col" }, t("decoded.distribution")))),
         body,
       ),
     );

@@ -3,7 +3,7 @@ import type { Decoded } from "../engine/types";
 import { nearestRows } from "../space/nearest";
 import { percent, t } from "../texts";
 import { modelTitle, where } from "../texts/words";
-import { said } from "./law";
+import { said } from "./distribution";
 import { brightness } from "./pixels";
 
 const FIELDS = 4;

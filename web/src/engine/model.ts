@@ -2,7 +2,7 @@
 
 import type { Block } from "./block";
 import { type Graph, type GraphSpec, graph } from "./graph";
-import { type Draw, type LawSpec, Mixture, type MixtureSpec, draws } from "./law";
+import { type Draw, type FittedSpec, Mixture, type MixtureSpec, draws } from "./mixture";
 import { type PlaneSpec, type Space, pairOf, plane, planeThrough } from "./planes";
 import { type PointsSpec, points } from "./points";
 import type { Remote } from "./remote";
@@ -22,7 +22,7 @@ export interface ModelSpec {
   centre: number;
   spread: number;
   planes: PlaneSpec[];
-  law: LawSpec;
+  fitted: FittedSpec;
   /** Null for a model without one, and where the page does not know it. */
   prior: MixtureSpec | null;
   units: UnitsSpec;
@@ -79,10 +79,10 @@ export class Model implements LatentModel {
     this.decoder = computed.decoder && graph(computed.decoder, block);
     this.encoder = computed.encoder && graph(computed.encoder, block);
     this.inPage = this.decoder !== null;
-    this.drawn = draws(spec.law.draws, block);
+    this.drawn = draws(spec.fitted.draws, block);
     this.points = spec.points && points(spec.points, this.units, block);
     const prior = spec.prior && new Mixture(spec.prior, block);
-    this.space = { law: new Mixture(spec.law.density, block), prior, codes: this.points?.codes ?? null, d: spec.d };
+    this.space = { fitted: new Mixture(spec.fitted.density, block), prior, codes: this.points?.codes ?? null, d: spec.d };
     this.planes = spec.planes.map((each) => plane(each, this.space, block));
   }
 
@@ -116,8 +116,8 @@ export class Model implements LatentModel {
     return moments && this.moments(moments);
   }
 
-  sample(law: "law" | "prior", random: () => number): Float32Array {
-    if (law === "law") return this.drawn(random);
+  sample(from: "fitted" | "prior", random: () => number): Float32Array {
+    if (from === "fitted") return this.drawn(random);
     return this.space.prior?.draw(random) ?? Float32Array.from({ length: this.d }, () => normalDraw(random));
   }
 
@@ -148,7 +148,7 @@ export class Model implements LatentModel {
     const fields = this.units.map((column, f) => {
       const { name, kind, form } = column.spec;
       const value = form === "level" ? null : column.value(out[f]);
-      return { name, kind, text: column.text(out[f]), value, law: column.histogram(bins[f]) };
+      return { name, kind, text: column.text(out[f]), value, distribution: column.histogram(bins[f]) };
     });
     return { type: "row", fields };
   }

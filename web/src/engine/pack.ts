@@ -3,7 +3,7 @@
 import { Block, unpacked } from "./block";
 import { Model, type ModelSpec, isPicture } from "./model";
 import { Remote, type Socket } from "./remote";
-import { type FieldLaw, type LatentModel, type Pack, PackError } from "./types";
+import { type ColumnDistribution, type LatentModel, type Pack, PackError } from "./types";
 
 /** The pack in a page: the text of `<script type="application/x-latente-pack">`, gzip in base64. */
 export async function packInPage(): Promise<Pack> {
@@ -56,6 +56,6 @@ function input({ units }: Model): Pack["input"] {
   return { type: "image", channels, height, width };
 }
 
-function population({ units }: Model, places: number[], block: Block): FieldLaw[] {
+function population({ units }: Model, places: number[], block: Block): ColumnDistribution[] {
   return isPicture(units) ? [] : units.map((column, f) => column.histogram(block.doubles(places[f])));
 }

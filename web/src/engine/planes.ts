@@ -1,7 +1,7 @@
 /** Planes through the space of codes, and the densities in them. */
 
 import type { Block } from "./block";
-import { type Mixture, type Range, along, counted } from "./law";
+import { type Mixture, type Range, along, counted } from "./mixture";
 import type { Plane } from "./types";
 
 export interface PlaneSpec {
@@ -15,22 +15,22 @@ export interface PlaneSpec {
 }
 
 const SIDE = 64;
-const WIDE = 3.5; // standard deviations of the law that a plane of one's own shows
+const WIDE = 3.5; // standard deviations of the fitted prior that a plane through rows shows
 const UNIT = 3.2; // how far from 0 the prior is shown
 
 /** What planes of one model have in common. */
 export interface Space {
-  law: Mixture;
+  fitted: Mixture;
   prior: Mixture | null;
   /** Codes of real rows, [count, d], where there are any. */
   codes: Float32Array | null;
   d: number;
 }
 
-/** Densities of law and prior are made when they are first asked for. */
+/** The densities of both priors are computed when they are first needed. */
 class Mapped implements Plane {
   readonly side: number;
-  private ofLaw: Float32Array | undefined;
+  private ofFitted: Float32Array | undefined;
   private ofPrior: Float32Array | undefined;
   private ofCodes: Float32Array | null | undefined;
 
@@ -53,9 +53,9 @@ class Mapped implements Plane {
     return this.ofCodes;
   }
 
-  get law(): Float32Array {
-    this.ofLaw ??= this.space.law.grid(this.origin, this.across, this.up, this.range, this.side);
-    return this.ofLaw;
+  get fitted(): Float32Array {
+    this.ofFitted ??= this.space.fitted.grid(this.origin, this.across, this.up, this.range, this.side);
+    return this.ofFitted;
   }
 
   get prior(): Float32Array | null {
@@ -116,7 +116,7 @@ function unit(way: Float32Array): Float32Array | null {
 }
 
 function shown(origin: Float32Array, across: Float32Array, up: Float32Array, space: Space, least: number): Range {
-  const { mean, sd } = space.law.moments(origin, across, up);
+  const { mean, sd } = space.fitted.moments(origin, across, up);
   const [left, right] = [mean[0] - WIDE * sd[0], mean[0] + WIDE * sd[0]];
   const [bottom, top] = [mean[1] - WIDE * sd[1], mean[1] + WIDE * sd[1]];
   return [Math.min(left, -least || left), Math.max(right, least || right), Math.min(bottom, -least || bottom), Math.max(top, least || top)];

@@ -1,19 +1,19 @@
 /**
- * What the page and the forward pass agree on. A page is one JSON document ("pack") plus one block of tensors; `openPack` turns
- * both into models that decode and encode in the user's units, and into the layers of the map. Nothing here knows of the DOM, so
- * that the same code runs in Node for the tests against Python.
+ * Types shared by the page and the forward pass. A page is one JSON document ("pack") plus one block of tensors; `openPack`
+ * turns both into models that decode and encode in the user's units, and into the layers of the map. Nothing here uses the DOM,
+ * so that the tests against Python can run the same code in Node.
  */
 
 /** Kinds of field, as in latente.rows.Field. Times of day and durations are "real": seconds, whose text says it. */
 export type Kind = "real" | "positive" | "bounded" | "count" | "integer" | "ordinal" | "binary" | "categorical" | "date" | "image";
 
 /** A histogram of one column in the user's units. */
-export interface FieldLaw {
-  /** Ends of each bin, equal where it is one value; the places 0, 1, … of the levels where there are labels. */
+export interface ColumnDistribution {
+  /** Edges of each bin, equal for a single value; the indices 0, 1, … of the levels if there are labels. */
   low: Float64Array;
   high: Float64Array;
   labels: string[] | null;
-  /** They add up to 1; all 0 where nothing is known. */
+  /** They sum to 1; all are 0 if nothing is known. */
   probability: Float64Array;
 }
 
@@ -25,7 +25,7 @@ export interface DecodedField {
   /** The mean in the user's units, neither rounded nor cut; dates in seconds since 1970; null for a level. */
   value: number | null;
   /** Over the same bins as this column's in `Pack.population`. */
-  law: FieldLaw;
+  distribution: ColumnDistribution;
 }
 
 export interface DecodedRow {
@@ -58,13 +58,13 @@ export interface Plane {
   range: [number, number, number, number];
   /**
    * Densities in the plane's coordinates (of codes projected onto it), [side, side], row by row from vMin, at the middles of
-   * the cells. `posterior` is the aggregated posterior, null where no rows were there to measure it; `law` is what new codes are
-   * drawn from, fitted to the codes; `prior` is that of the model (mostly N(0, I)), null for one without (an autoencoder: draw
-   * N(0, I) yourself).
+   * the cells. `posterior` is the aggregated posterior, null if there were no rows to measure it; `fitted` is the
+   * prior fitted to the codes, from which new codes are sampled; `prior` is that of the model (mostly N(0, I)), null for an
+   * autoencoder (sample N(0, I) instead).
    */
   side: number;
   posterior: Float32Array | null;
-  law: Float32Array;
+  fitted: Float32Array;
   prior: Float32Array | null;
 }
 
@@ -92,12 +92,12 @@ export interface LatentModel {
   stochastic: boolean;
   d: number;
   dimensionNames: string[];
-  /** Most telling first; dimensions that tell nothing are not among them. */
+  /** The dimensions on which the decoded row depends most come first; inactive ones are left out. */
   active: number[];
   /** For each dimension: mean and standard deviation of the codes. */
   centre: Float32Array;
   spread: Float32Array;
-  /** The exported ones, the one to begin with first. */
+  /** The exported planes; the first one is shown at the start. */
   planes: Plane[];
   points: Points | null;
   /** Figures of the certificate: value, low, high (null where unknown) and the reason why it is unknown. */
@@ -111,21 +111,21 @@ export interface LatentModel {
   decode(z: Float32Array): Decoded;
   /** The same, by the server where the model is too large for the page. Null where a newer request has come in, or there is no server. */
   decodeSoon(z: Float32Array): Promise<Decoded | null>;
-  /** Means of p(x | z) in encoded units, [F] (of levels the probability of each: [F'] is longer then), for stretch and distances. */
+  /** Means of p(x | z) in encoded units, [F] (of levels the probability of each: [F'] is longer then), for sensitivity and distances. */
   means(z: Float32Array): Float64Array;
   /** q(z | x): mean and standard deviation (0 for a point mass) of a row or picture in the user's units. */
   encode(input: EncodeInput): { mean: Float32Array; sd: Float32Array };
   /** The same, by the server where the encoder is not in the page; null as in `decodeSoon`. */
   encodeSoon(input: EncodeInput): Promise<{ mean: Float32Array; sd: Float32Array } | null>;
-  /** A draw from the law fitted to the codes, or from the prior; of a model without one, from N(0, I). */
-  sample(law: "law" | "prior", random: () => number): Float32Array;
-  /** The exported plane of a pair, or one made now: its law is exact, its posterior is counted from points where there are any. */
+  /** A sample of the prior fitted to the codes, or of the model's own prior (N(0, I) if it has none). */
+  sample(from: "fitted" | "prior", random: () => number): Float32Array;
+  /** The exported plane of a pair, or one made now: its fitted prior is exact, its posterior is counted from points if there are any. */
   pair(i: number, j: number): Plane;
   /** The plane through three codes that are not on one line; null where they are. */
   through(a: Float32Array, b: Float32Array, c: Float32Array): Plane | null;
 }
 
-/** A picture [H, W, C] from 0 to 1, or values in the order of `Pack.input.fields`: numbers, texts of levels and dates; null is "not seen". */
+/** A picture [H, W, C] from 0 to 1, or values in the order of `Pack.input.fields`: numbers, texts of levels and dates; null is missing. */
 export type EncodeInput = { type: "image"; pixels: Float32Array } | { type: "row"; values: (number | string | null)[] };
 
 export interface InputField {
@@ -146,12 +146,12 @@ export interface Pack {
   served: boolean;
   /** Whether rows, and not only what was learnt from them, are in the page. */
   holdsRows: boolean;
-  /** What a person should know of this page: a law that was approximated, a model that is too large, … */
+  /** Notes for the reader of this page: a fitted prior that was approximated, a model that is too large, … */
   notes: Said[];
   /** What an input may be: fields with their range or levels, for the editor; the picture's shape. */
   input: { type: "image"; channels: number; height: number; width: number } | { type: "row"; fields: InputField[] };
   /** The distribution of each column over all rows, to stand behind a decoded row's; [] for pictures. */
-  population: FieldLaw[];
+  population: ColumnDistribution[];
   /** The main model first; a second one to compare with where there is. */
   models: LatentModel[];
   /** Small models for the lesson: autoencoders by d, and models of one d by beta (the first is an autoencoder, beta 0). */

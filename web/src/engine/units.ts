@@ -2,7 +2,7 @@
 
 import type { Block } from "./block";
 import { rint } from "./special";
-import { type FieldLaw, type InputField, type Kind, PackError } from "./types";
+import { type ColumnDistribution, type InputField, type Kind, PackError } from "./types";
 
 export interface ColumnSpec {
   name: string;
@@ -98,7 +98,7 @@ export class Column {
     return value;
   }
 
-  histogram(probability: Float64Array): FieldLaw {
+  histogram(probability: Float64Array): ColumnDistribution {
     return { low: this.low, high: this.high, labels: this.spec.labels, probability };
   }
 }

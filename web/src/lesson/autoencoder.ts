@@ -3,7 +3,7 @@ import { whiten } from "../space/moments";
 import { coordinates, t, whole } from "../texts";
 import { paragraphs, tasks, type Room, type Step } from "./parts";
 
-/** How far the point must go to have been moved, in standard deviations of the law. */
+/** How far the point must go to count as moved, in standard deviations of the fitted prior. */
 const FAR = 0.8;
 
 /** Step 1: what an autoencoder is. A code of a few numbers is all that the decoder gets. */

@@ -9,7 +9,7 @@ import { crowdAt } from "../texts/words";
 import { Restlessness } from "./lesson";
 import { modelThat, paragraphs, tasks, type Room, type Step } from "./parts";
 
-/** Places drawn from the law that say what is calm and what is wild in a model. */
+/** Number of random codes that define low and high sensitivity in a model. */
 const PLACES = 80;
 
 /** Step 5: continuity and completeness, measured where the pointer is. */
@@ -19,7 +19,7 @@ export const continuity: Step = {
     const { explorer, lesson, index, scope } = room;
     const model = modelThat(explorer, true) ?? explorer.pack.models[0];
     explorer.show([model]);
-    explorer.layer.value = "stretch";
+    explorer.layer.value = "sensitivity";
     const list = h("dl", { class: "measures" });
     let scale: Restlessness | null = null;
     scope.add(survey(model, (changes) => (scale = new Restlessness(changes))));
@@ -31,8 +31,8 @@ export const continuity: Step = {
       fill(list, ...lines([t("lesson.5.change"), percent(change)], [t("lesson.5.returns"), t("lesson.5.sd", { n: fixed(returns) })], [t("lesson.5.crowd"), t(crowd)]));
       const place = scale?.judge(change);
       if (explorer.cause === "start" || explorer.cause === "lesson") return;
-      if (place === "calm") lesson.finish(index, 0);
-      if (place === "wild") lesson.finish(index, 1);
+      if (place === "low") lesson.finish(index, 0);
+      if (place === "high") lesson.finish(index, 1);
       if (crowd === "here.none" || crowd === "here.hole" || crowd === "here.unknown") lesson.finish(index, 2);
     };
     scope.watch([explorer.codes, explorer.models], measure);
@@ -40,7 +40,7 @@ export const continuity: Step = {
     return [
       ...paragraphs("lesson.5.a", "lesson.5.b"),
       h("div", { class: "panel-box" }, h("h3", {}, t("lesson.5.here")), list),
-      tasks(room, [t("lesson.5.calm"), t("lesson.5.wild"), t("lesson.5.empty")], () =>
+      tasks(room, [t("lesson.5.low"), t("lesson.5.high"), t("lesson.5.empty")], () =>
         t("lesson.5.answer", { k: figureText(k), c: figureText(c) }),
       ),
     ];
@@ -56,7 +56,7 @@ function survey(model: LatentModel, ready: (changes: number[]) => void): () => v
   const random = seeded(13);
   const changes: number[] = [];
   return inSlices(() => {
-    changes.push(changeAround(model, model.sample("law", random)));
+    changes.push(changeAround(model, model.sample("fitted", random)));
     if (changes.length === PLACES) ready(changes);
     return changes.length < PLACES;
   });

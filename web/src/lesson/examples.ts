@@ -1,5 +1,5 @@
 import type { Explorer } from "../app/explorer";
-import { usualRange } from "../decoded/law";
+import { usualRange } from "../decoded/distribution";
 import type { Decoded, EncodeInput, LatentModel, Pack } from "../engine/types";
 import { seeded } from "../core/random";
 import { asInput } from "../space/local";
@@ -16,7 +16,7 @@ export function examples(explorer: Explorer): EncodeInput[] {
   const random = seeded(41);
   const model = [...pack.models, ...(pack.lesson?.squeeze ?? [])].find((one) => one.inPage);
   if (!model) return [];
-  return Array.from({ length: COUNT }, () => asInput(model.decode(model.sample("law", random))));
+  return Array.from({ length: COUNT }, () => asInput(model.decode(model.sample("fitted", random))));
 }
 
 /** Row numbers all over the table. */
@@ -46,7 +46,7 @@ function differences(pack: Pack, input: EncodeInput, decoded: Decoded): number[]
     const truth = input.values[i];
     if (truth === null) return [];
     // Of a level counts how sure the decoder is of it, so that learning has a slope to go down.
-    if (field.law.labels) return [1 - (field.law.probability[field.law.labels.indexOf(String(truth))] ?? 0)];
+    if (field.distribution.labels) return [1 - (field.distribution.probability[field.distribution.labels.indexOf(String(truth))] ?? 0)];
     if (field.value === null || typeof truth !== "number") return [];
     const [low, high] = usualRange(pack.population[i]);
     return [Math.min(1, Math.abs(field.value - truth) / (high - low || 1))];
@@ -82,7 +82,7 @@ export function asDecoded(pack: Pack, input: EncodeInput): Decoded {
       kind: field.kind,
       text: values[i] === null ? "–" : String(values[i]),
       value: typeof values[i] === "number" ? values[i] : null,
-      law: pack.population[i],
+      distribution: pack.population[i],
     })),
   };
 }

@@ -5,7 +5,7 @@ import { percent, t } from "../texts";
 import { crowdAt, modelTitle } from "../texts/words";
 import { modelThat, paragraphs, tasks, type Room, type Step } from "./parts";
 
-/** Step 3: why an autoencoder can't generate. Its law draws codes where no row ever was. */
+/** Step 3: why an autoencoder can't generate: random codes fall where no row has its code. */
 export const holes: Step = {
   missing: (explorer) => {
     const model = modelThat(explorer, false);

@@ -4,7 +4,7 @@ import { h } from "../core/dom";
 import { along, type Vector } from "../core/linear";
 import { normal } from "../core/random";
 import type { EncodeInput, LatentModel } from "../engine/types";
-import { descent } from "../space/stretch";
+import { descent } from "../space/sensitivity";
 import { coordinates, number, t, whole } from "../texts";
 import { asDecoded, examples, squaredError } from "./examples";
 import { Sequence } from "./lesson";
@@ -147,7 +147,7 @@ class LearningRun {
   }
 }
 
-/** KL(q(z|x) ‖ N(0, I)) of a diagonal normal law, in nats. */
+/** KL(q(z|x) ‖ N(0, I)) of a diagonal normal distribution, in nats. */
 export function divergence(mean: Vector, sd: Vector): number {
   return mean.reduce((sum, mu, i) => sum + (mu * mu + sd[i] * sd[i] - 1) / 2 - Math.log(Math.max(sd[i], 1e-12)), 0);
 }

@@ -53,9 +53,9 @@ export class Sequence {
   }
 }
 
-export type Place = "calm" | "wild" | null;
+export type Place = "low" | "high" | null;
 
-/** Calm and wild places of a space, by what a small step changes at places drawn from its law. */
+/** Positions of low and high sensitivity, relative to random codes of the same model. */
 export class Restlessness {
   private readonly low: number;
   private readonly high: number;
@@ -68,7 +68,7 @@ export class Restlessness {
   }
 
   judge(change: number): Place {
-    if (change <= this.low) return "calm";
-    return change >= this.high ? "wild" : null;
+    if (change <= this.low) return "low";
+    return change >= this.high ? "high" : null;
   }
 }

@@ -2,21 +2,21 @@ import { category, viridis, type Rgb } from "../colour/scales";
 import type { Ink } from "../colour/theme";
 import type { Vector } from "../core/linear";
 import type { Layer } from "../app/explorer";
-import { usualRange } from "../decoded/law";
-import type { FieldLaw } from "../engine/types";
+import { usualRange } from "../decoded/distribution";
+import type { ColumnDistribution } from "../engine/types";
 import type { Density } from "../space/density";
 import type { Chart } from "../space/plane";
 import { Progressive } from "../space/progressive";
-import { stretchAt } from "../space/stretch";
+import { sensitivityAt } from "../space/sensitivity";
 import type { Camera } from "./camera";
 import { Raster } from "./raster";
 import { Thumbnails } from "./thumbnails";
 
-/** What lies under the points. */
+/** The background of the map. */
 export interface Ground {
   draw(context: CanvasRenderingContext2D, camera: Camera): void;
   stop(): void;
-  /** The values themselves, where somebody else may read them. */
+  /** The values themselves, for other parts of the page. */
   values?: Progressive;
 }
 
@@ -28,7 +28,7 @@ export interface Circumstances {
   ink: Ink;
   /** The column of a table to show, and its distribution over all rows, which colours are spread over. */
   field: number;
-  population: FieldLaw[];
+  population: ColumnDistribution[];
   changed: () => void;
 }
 
@@ -36,10 +36,10 @@ export interface Circumstances {
 export function groundOf(layer: Layer, at: Circumstances): Ground | null {
   const { chart, ink } = at;
   if (layer === "posterior" && chart.posterior) return still(cloud(chart.posterior, ink.accent));
-  if (layer === "law") return still(cloud(chart.law, ink.warm));
+  if (layer === "prior") return still(cloud(chart.fitted, ink.warm));
   if (layer === "holes" && chart.holes) return holes(chart, ink);
   if (!chart.model.inPage) return null;
-  if (layer === "stretch") return stretch(at);
+  if (layer === "sensitivity") return sensitivity(at);
   if (layer === "decoded") return decoded(at);
   return null;
 }
@@ -54,10 +54,10 @@ function cloud(density: Density, [r, g, b]: Rgb): Raster {
   return new Raster(density, (cell) => [r, g, b, 165 * Math.sqrt(density.values[cell] / most)]);
 }
 
-/** Plain draws as a pale tint, and where no row backs them as hatching, which is told from colour without colours. */
+/** The sampling density as a pale tint; holes as hatching, which is visible without colours. */
 function holes(chart: Chart, ink: Ink): Ground {
   const found = chart.holes!;
-  const pale = cloud(found.law, ink.quiet);
+  const pale = cloud(found.sampling, ink.quiet);
   const mask = new Raster(found, (cell) => [...ink.warm, found.inside[cell] ? 255 : 0]);
   const sheet = document.createElement("canvas");
   return {
@@ -89,23 +89,23 @@ function hatch(sheet: HTMLCanvasElement, mask: Raster, camera: Camera, [r, g, b]
   mask.draw(context, camera);
 }
 
-/** Doublings of the usual stretch that the colours span, down and up. */
+/** Doublings of the median sensitivity that the colours span, down and up. */
 const DOUBLINGS = 2;
 
-function stretch({ chart, residual, changed }: Circumstances): Ground {
-  const values = new Progressive(SIDE, chart.plane.range, (u, v) => stretchAt(chart, u, v, residual), changed);
+function sensitivity({ chart, residual, changed }: Circumstances): Ground {
+  const values = new Progressive(SIDE, chart.plane.range, (u, v) => sensitivityAt(chart, u, v, residual), changed);
   return progressive(values, () => {
     const usual = median(values.values);
     return (value) => viridis((Math.log2(value / usual) / DOUBLINGS + 1) / 2);
   });
 }
 
-/** What the decoder makes of each place: pictures of it, or for a table one column's value. */
+/** The decoder's output at each position: pictures, or one column's value for a table. */
 function decoded(at: Circumstances): Ground {
   const { chart, residual, field, population, changed } = at;
   const first = chart.model.decode(chart.model.centre);
   if (first.type === "image") return new Thumbnails(chart, residual, changed);
-  const labels = first.fields[field]?.law.labels;
+  const labels = first.fields[field]?.distribution.labels;
   const fieldAt = (z: Vector) => {
     const row = chart.model.decode(z);
     const one = row.type === "row" ? row.fields[field] : undefined;

@@ -2,7 +2,7 @@ import type { Explorer, Layer } from "../app/explorer";
 import { category, css, spread } from "../colour/scales";
 import { fill, h } from "../core/dom";
 import type { Scope } from "../core/signal";
-import { usualRange, written } from "../decoded/law";
+import { usualRange, written } from "../decoded/distribution";
 import type { LatentModel } from "../engine/types";
 import { number, percent, t } from "../texts";
 
@@ -22,23 +22,23 @@ function groundParts(explorer: Explorer, model: LatentModel, layer: Layer): Part
   if (layer === "none") return [];
   const chart = explorer.chart(model);
   if (layer === "posterior") return chart.posterior ? ramp("accent", t("legend.few"), t("legend.posterior")) : [t("legend.noPosterior")];
-  if (layer === "law") return ramp("warm", t("legend.seldom"), t("legend.law"));
+  if (layer === "prior") return ramp("warm", t("legend.seldom"), t("legend.prior"));
   if (layer === "holes") {
     if (!chart.holes) return [t("legend.noPosterior")];
     return [h("i", { class: "ramp hatched" }), t("legend.holes", { share: percent(chart.holes.share) })];
   }
   if (!model.inPage) return [t("legend.far")];
-  if (layer === "stretch") return ramp("viridis", t("legend.calm"), t("legend.stretch"));
+  if (layer === "sensitivity") return ramp("viridis", t("legend.low"), t("legend.high"));
   if (explorer.pack.input.type === "image") return [t("legend.pictures")];
   return fieldParts(explorer);
 }
 
 function fieldParts({ pack, field }: Explorer): Part[] {
-  const law = pack.population[field.value];
+  const distribution = pack.population[field.value];
   const input = pack.input.type === "row" ? pack.input.fields[field.value] : null;
-  if (!law || !input) return [];
-  if (law.labels) return [t("legend.field", { name: input.name }), ...levels(law.labels)];
-  const [low, high] = usualRange(law);
+  if (!distribution || !input) return [];
+  if (distribution.labels) return [t("legend.field", { name: input.name }), ...levels(distribution.labels)];
+  const [low, high] = usualRange(distribution);
   return [t("legend.field", { name: input.name }), ...ramp("viridis", written(input.kind, low), written(input.kind, high))];
 }
 

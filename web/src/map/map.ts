@@ -104,13 +104,13 @@ export class MapView {
       const now = this.residual();
       if (now.some((value, i) => Math.abs(value - residual[i]) > 1e-4 * model.spread[i])) {
         residual = now;
-        if (layer.value === "stretch" || layer.value === "decoded") this.lay();
+        if (layer.value === "sensitivity" || layer.value === "decoded") this.lay();
       }
       if (explorer.cause === "keys" || explorer.cause === "lesson") this.followPoint();
       place.textContent = where(explorer, model);
     });
     scope.watch([showPoints, layer], () => {
-      this.canvases[1].classList.toggle("faint", (layer.value === "decoded" || layer.value === "stretch") && model.inPage);
+      this.canvases[1].classList.toggle("faint", (layer.value === "decoded" || layer.value === "sensitivity") && model.inPage);
       this.drawPoints();
     });
     scope.watch([selection], () => {

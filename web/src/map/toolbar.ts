@@ -36,9 +36,9 @@ function layerOptions({ pack }: Explorer): Option<Layer>[] {
   const option = (value: Exclude<Layer, "decoded">): Option<Layer> => ({ value, text: t(`layer.${value}`), hint: t(`layer.${value}.hint`) });
   return [
     ...(known ? [option("posterior")] : []),
-    option("law"),
+    option("prior"),
     ...(known ? [option("holes")] : []),
-    ...(main.inPage ? [option("stretch"), pictures(pack.input.type === "image")] : []),
+    ...(main.inPage ? [option("sensitivity"), pictures(pack.input.type === "image")] : []),
     option("none"),
   ];
 }

@@ -21,7 +21,7 @@ export function middleOf({ side, range }: Pick<Density, "side" | "range">, cell:
   return [uMin + ((column + 0.5) / side) * (uMax - uMin), vMin + ((row + 0.5) / side) * (vMax - vMin)];
 }
 
-/** The bell-shaped law with the moments of a density: the plain draw that is tried on every kind of model alike. */
+/** The normal density with the moments of a density: random codes that are the same for every kind of model. */
 export function bellOf({ side, range, values }: Density): Density {
   let [total, u, v, uu, uv, vv] = [0, 0, 0, 0, 0, 0];
   values.forEach((weight, cell) => {
@@ -56,7 +56,7 @@ export function levelHolding(values: Float32Array, share: number): number {
   return 0;
 }
 
-/** How usual (u, v) is: the share of all that lies where it is less dense, from 0 (outside) to 1 (the peak). */
+/** Share of the mass with a lower density than at (u, v), from 0 (outside) to 1 (the peak). */
 export function commonness(density: Density, u: number, v: number): number {
   const cell = cellAt(density, u, v);
   const here = cell < 0 ? 0 : density.values[cell];

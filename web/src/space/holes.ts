@@ -1,39 +1,39 @@
 import { cellAt, levelHolding, middleOf, type Density } from "./density";
 
-/** Where plain draws land and no row has its code. */
+/** Where random codes fall but no row has its code. */
 export interface Holes {
   side: number;
   range: Density["range"];
-  /** 1 where the cell is in a hole. */
+  /** 1 if the cell is in a hole. */
   inside: Uint8Array;
-  /** Share of the draws, on this plane, that land in holes. */
+  /** Share of the random codes, on this plane, that fall into holes. */
   share: number;
-  /** The law of the draws. */
-  law: Density;
-  /** The middle of the hole that the law likes best, as (u, v); null where there is no hole. */
+  /** The density of the random codes. */
+  sampling: Density;
+  /** The middle of the hole with the highest sampling density, as (u, v); null if there is no hole. */
   deepest: [number, number] | null;
 }
 
-/** The densest part of the law that counts as "expected", and the share of codes that count as "where rows are". */
+/** The densest part of the sampling density that is considered, and the share of codes that define where rows are. */
 const EXPECTED = 0.95;
 const OCCUPIED = 0.99;
 
-/** Holes as the certificate has them: less dense in codes than 99% of codes are; counted where the law holds 95% of its draws. */
-export function holesOf(posterior: Density, law: Density): Holes {
-  const { side, range } = law;
+/** Holes as in the certificate: fewer codes than around 99% of the codes; only where 95% of the random codes are. */
+export function holesOf(posterior: Density, sampling: Density): Holes {
+  const { side, range } = sampling;
   const empty = levelHolding(posterior.values, OCCUPIED);
-  const likely = levelHolding(law.values, EXPECTED);
+  const likely = levelHolding(sampling.values, EXPECTED);
   const inside = new Uint8Array(side * side);
   let total = 0;
   let lost = 0;
   for (let cell = 0; cell < inside.length; cell++) {
-    total += law.values[cell];
-    if (law.values[cell] < likely || posterior.values[cell] >= empty) continue;
+    total += sampling.values[cell];
+    if (sampling.values[cell] < likely || posterior.values[cell] >= empty) continue;
     inside[cell] = 1;
-    lost += law.values[cell];
+    lost += sampling.values[cell];
   }
-  const cell = deepest(inside, law);
-  return { side, range, inside, law, share: total > 0 ? lost / total : 0, deepest: cell < 0 ? null : middleOf(law, cell) };
+  const cell = deepest(inside, sampling);
+  return { side, range, inside, sampling, share: total > 0 ? lost / total : 0, deepest: cell < 0 ? null : middleOf(sampling, cell) };
 }
 
 export function isHole(holes: Holes, u: number, v: number): boolean {
@@ -41,13 +41,13 @@ export function isHole(holes: Holes, u: number, v: number): boolean {
   return cell >= 0 && holes.inside[cell] === 1;
 }
 
-/** The cell of the holes that is far from their borders and likely; -1 where there is no hole. */
-function deepest(inside: Uint8Array, law: Density): number {
-  const depth = depths(inside, law.side);
+/** The cell of a hole that is far from its border and has a high sampling density; -1 if there is no hole. */
+function deepest(inside: Uint8Array, sampling: Density): number {
+  const depth = depths(inside, sampling.side);
   let best = -1;
   let score = 0;
   for (let cell = 0; cell < inside.length; cell++) {
-    const value = depth[cell] * law.values[cell];
+    const value = depth[cell] * sampling.values[cell];
     if (value > score) [score, best] = [value, cell];
   }
   return best;

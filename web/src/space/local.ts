@@ -3,30 +3,30 @@ import { normal, seeded } from "../core/random";
 import type { Decoded, EncodeInput, LatentModel } from "../engine/types";
 import { colour, whiten } from "./moments";
 
-/** Continuity and completeness where the pointer is. */
+/** Continuity and completeness at the pointer. */
 export interface LocalFigures {
-  /** What a small step changes, as a share of what lies between two random draws. 0 is flat. */
+  /** Change for a small step, divided by the distance between two random samples. 0 is flat. */
   change: number;
-  /** How far from here (in standard deviations of the law) the encoder puts what is decoded here. 0 finds it back. */
+  /** Distance (in standard deviations of the fitted prior) after decoding and encoding again; 0 is the same code. */
   returns: number;
 }
 
 const PAIRS = 48;
 const NEIGHBOURS = 6;
 
-/** A step of this many standard deviations of the law, the same in every model. */
+/** A step of this many standard deviations of the fitted prior, the same in every model. */
 export const SMALL_STEP = 0.1;
 
 const scales = new WeakMap<LatentModel, number>();
 
-/** Root mean square distance between what two random draws of the law decode to. */
+/** Root mean square distance between two decoded samples of the fitted prior. */
 export function usualDistance(model: LatentModel): number {
   let scale = scales.get(model);
   if (scale === undefined) {
     const random = seeded(3);
     let sum = 0;
     for (let i = 0; i < PAIRS; i++) {
-      const [a, b] = [model.sample("law", random), model.sample("law", random)];
+      const [a, b] = [model.sample("fitted", random), model.sample("fitted", random)];
       sum += distance(model.means(a), model.means(b)) ** 2;
     }
     scales.set(model, (scale = Math.sqrt(sum / PAIRS)));
@@ -34,7 +34,7 @@ export function usualDistance(model: LatentModel): number {
   return scale;
 }
 
-/** What a small step from z changes, over several directions, as a share of what lies between two random draws. */
+/** Change for a small step from z, over several directions, divided by the distance between two random samples. */
 export function changeAround(model: LatentModel, z: Vector): number {
   const random = seeded(5);
   const here = model.means(z);
@@ -58,7 +58,7 @@ export function localFigures(model: LatentModel, z: Vector): LocalFigures {
   };
 }
 
-/** What was decoded, as something to encode. */
+/** A decoded row as input of the encoder. */
 export function asInput(decoded: Decoded): EncodeInput {
   if (decoded.type === "image") return { type: "image", pixels: decoded.pixels };
   return { type: "row", values: decoded.fields.map((field) => field.value ?? field.text) };

@@ -2,7 +2,7 @@ import { cholesky, multiplyLower, solveLower, type Vector } from "../core/linear
 import { seeded } from "../core/random";
 import type { LatentModel } from "../engine/types";
 
-/** Mean and covariance (its Cholesky factor) of the law of a model's codes, by draws from it. */
+/** Mean and covariance (as Cholesky factor) of a model's fitted prior, from samples. */
 interface Moments {
   mean: Vector;
   factor: Float64Array;
@@ -20,7 +20,7 @@ export function moments(model: LatentModel): Moments {
 function measure(model: LatentModel): Moments {
   const d = model.d;
   const random = seeded(7);
-  const draws = Array.from({ length: DRAWS }, () => model.sample("law", random));
+  const draws = Array.from({ length: DRAWS }, () => model.sample("fitted", random));
   const mean = new Float32Array(d);
   for (const z of draws) for (let i = 0; i < d; i++) mean[i] += z[i] / DRAWS;
   const covariance = new Float64Array(d * d);
@@ -30,21 +30,21 @@ function measure(model: LatentModel): Moments {
   return { mean, factor: cholesky(covariance, d) };
 }
 
-/** How far `z` is from the middle of the law in each direction, in standard deviations that know of correlations. */
+/** `z` whitened: the distance to the mean of the fitted prior in each direction. */
 export function whiten(model: LatentModel, z: Vector): Vector {
   const { mean, factor } = moments(model);
   return solveLower(factor, z.map((value, i) => value - mean[i]));
 }
 
-/** The code that is `white` standard deviations from the middle of the law. */
+/** The inverse: the code that is `white` standard deviations from the mean of the fitted prior. */
 export function colour(model: LatentModel, white: Vector): Vector {
   const { mean, factor } = moments(model);
   return multiplyLower(factor, white).map((value, i) => value + mean[i]);
 }
 
 /**
- * The code of another model that is the same draw of its law as `z` is of the first one's. Codes of two models share no axes,
- * but both laws are fitted to the codes of the same rows, so "one gesture" is one draw. Where d differs, what is missing is 0.
+ * The code of another model with the same whitened value as `z`. The codes of two models share no axes, but both priors are
+ * fitted to the codes of the same rows. If d differs, the additional dimensions are 0.
  */
 export function transport(from: LatentModel, to: LatentModel, z: Vector): Vector {
   if (from === to) return z;

@@ -3,11 +3,11 @@ import type { LatentModel } from "../engine/types";
 
 export interface Neighbour {
   row: number;
-  /** In standard deviations of the law, dimension by dimension. */
+  /** In standard deviations of the fitted prior, dimension by dimension. */
   distance: number;
 }
 
-/** The rows whose codes are nearest to z. A dimension counts by its own spread, so that an idle one doesn't decide. */
+/** The rows whose codes are nearest to z. Each dimension is divided by its standard deviation, so that inactive ones do not dominate. */
 export function nearestRows(model: LatentModel, z: Vector, count: number): Neighbour[] {
   const points = model.points;
   if (!points) return [];

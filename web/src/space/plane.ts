@@ -13,7 +13,7 @@ export type PlaneChoice =
 export class Chart {
   private readonly inverse: [number, number, number];
   readonly posterior: Density | null;
-  readonly law: Density;
+  readonly fitted: Density;
   private found: Holes | null | undefined;
 
   constructor(
@@ -26,12 +26,12 @@ export class Chart {
     // A code of one number has no second axis: everything lies at v = 0.
     this.inverse = determinant > 0 ? [bb / determinant, -ab / determinant, aa / determinant] : [1 / aa, 0, 0];
     this.posterior = plane.posterior && { side, range, values: plane.posterior };
-    this.law = { side, range, values: plane.law };
+    this.fitted = { side, range, values: plane.fitted };
   }
 
   /**
    * The holes of this plane; null where nothing says where rows are. As in the certificate's completeness, what is drawn from is
-   * the same for every model, the bell-shaped law with the moments of the codes: a fitted law would hide what the codes leave open.
+   * the same for every model, the normal density with the moments of the codes: a fitted prior would hide the holes.
    */
   get holes(): Holes | null {
     if (this.found === undefined) this.found = this.posterior && holesOf(this.posterior, bellOf(this.posterior));

@@ -8,7 +8,7 @@ export type Key = keyof typeof en;
 export type Language = "en" | "es";
 
 export const CATALOGUES: Record<Language, Record<Key, string>> = { en, es };
-const LOCALES: Record<Language, string> = { en: "en-GB", es: "es-ES" };
+const LOCALES: Record<Language, string> = { en: "en-GB", es: "es-MX" };
 
 export const language = new Signal<Language>(
   chosenLanguage(new URLSearchParams(location.search).get("lang"), navigator.languages ?? [navigator.language]),

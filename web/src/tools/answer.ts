@@ -1,5 +1,5 @@
 import { h } from "../core/dom";
-import { said } from "../decoded/law";
+import { said } from "../decoded/distribution";
 import { paint } from "../decoded/pixels";
 import type { Decoded } from "../engine/types";
 

@@ -9,23 +9,23 @@ import { card } from "./answer";
 
 const DRAWN = 12;
 
-/** Random codes, from the fitted law or from N(0, I), and what they decode to. */
+/** Random codes, from the fitted prior or from N(0, I), and the rows decoded from them. */
 export function samples(scope: Scope, explorer: Explorer): HTMLElement {
-  const law = new Signal<"law" | "prior">("law");
+  const fitted = new Signal<"fitted" | "prior">("fitted");
   const grids = h("div", { class: "stack grids" });
   const draw = () =>
     fill(
       grids,
       ...explorer.models.value.map((model) => {
-        const draws = Array.from({ length: DRAWN }, () => model.sample(law.value, explorer.random));
+        const draws = Array.from({ length: DRAWN }, () => model.sample(fitted.value, explorer.random));
         const cards = draws.map((z, i) => answer(explorer, model, z, i));
         const title = explorer.models.value.length > 1 ? h("h3", {}, modelTitle(model)) : null;
         return h("div", {}, title, h("div", { class: "cards" }, ...cards));
       }),
     );
-  scope.watch([explorer.models, law], draw);
-  const options = (["law", "prior"] as const).map((value) => ({ value, text: t(`samples.${value}`), hint: t(`samples.${value}.hint`) }));
-  return h("div", {}, chips(scope, t("samples.from"), options, law), grids, button(t("samples.again"), draw, { class: "primary" }));
+  scope.watch([explorer.models, fitted], draw);
+  const options = (["fitted", "prior"] as const).map((value) => ({ value, text: t(`samples.${value}`), hint: t(`samples.${value}.hint`) }));
+  return h("div", {}, chips(scope, t("samples.from"), options, fitted), grids, button(t("samples.again"), draw, { class: "primary" }));
 }
 
 function answer(explorer: Explorer, model: Explorer["main"], z: Vector, i: number): HTMLElement {

@@ -56,7 +56,7 @@ export function walkTool(scope: Scope, explorer: Explorer): HTMLElement {
 }
 
 function ends(explorer: Explorer): HTMLElement {
-  const other = () => explorer.models.value.map((model) => model.sample("law", explorer.random));
+  const other = () => explorer.models.value.map((model) => model.sample("fitted", explorer.random));
   const set = (end: "from" | "to") => {
     const walk = explorer.walk.value;
     const here = explorer.codes.value;

@@ -1,4 +1,4 @@
-"""Panels of how training went."""
+"""Panels of training curves."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from latente.words import word
 
 
 def series(history: Sequence[Mapping[str, float]], key: str) -> Array:
-    """One figure of each epoch; NaN where the entry lacks it."""
+    """One figure of each epoch; NaN if an entry lacks it."""
     return np.array([entry.get(key, math.nan) for entry in history], dtype=float)
 
 
 def curves(panel: Axes, history: Sequence[Mapping[str, float]], quantity: str) -> Axes:
-    """A quantity on training and on held-out rows, epoch by epoch; the first, far values run out of the panel."""
+    """A quantity of training and held-out rows by epoch; very large initial values are outside the panel."""
     values = [series(history, f"{part}_{quantity}") for part in ("train", "held_out")]
     if not np.isfinite(values).any():
         return say(panel, word("no_values"))

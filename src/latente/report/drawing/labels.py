@@ -1,4 +1,4 @@
-"""Where the names of points go, so that they hide neither points nor lines nor each other."""
+"""Places labels beside points, so that they do not overlap with points, lines or each other."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ def name_points(
     marks: Sequence[tuple[float, float, float]],
     lines: Sequence[Array],
 ) -> None:
-    """Names beside points, each on the side where it hides least of a panel whose frame is set.
+    """Draw labels beside points, each on the side with the least overlap. The limits of the panel must be set.
 
     Args:
-        named: place, text and colour of each name.
-        marks: place of whatever is drawn at a point, and how far it reaches, in points.
-        lines: corners ``[K, 2]`` of each line.
+        named: position, text and colour of each label.
+        marks: position and radius of each marker, in points.
+        lines: vertices ``[K, 2]`` of each line.
     """
     away = 72 / panel.figure.dpi
     to_points = panel.transData.transform
@@ -46,7 +46,7 @@ def name_points(
 
 
 def _along(corners: Array) -> Array:
-    """Places on a line, a few points apart."""
+    """Positions on a line, a few points apart."""
     lengths = np.linalg.norm(np.diff(corners, axis=0), axis=1)
     counts = np.clip(lengths / STEP, 1, 500).astype(int)
     parts = [np.linspace(a, b, n + 1) for a, b, n in zip(corners[:-1], corners[1:], counts, strict=True)]
@@ -62,7 +62,7 @@ def _box(centre: Array, text: str, side: tuple[int, int], gap: float) -> Array:
 
 
 def _hidden(box: Array, centres: Array, radii: Array, ways: Array, taken: list[Array], frame: Array) -> float:
-    """How much of the rest a text would hide: names and marks count more than lines, and the frame most of all."""
+    """Overlap of a text with the rest: labels and markers count more than lines, and the frame most."""
     (left, low), (right, high) = box
     outside = bool(left < frame[0, 0] or low < frame[0, 1] or right > frame[1, 0] or high > frame[1, 1])
     names = sum(bool((box[0] < other[1] + 1).all() and (box[1] > other[0] - 1).all()) for other in taken)

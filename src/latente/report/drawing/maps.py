@@ -34,14 +34,16 @@ from latente.report.drawing.style import (
 from latente.words import word
 
 
-def frame_map(panel: Axes, codes: Array, law: NormalMixture | None, axis_names: tuple[str, str], shape: float = 1.0) -> None:
-    """Axes of a latent map, ``shape`` times as high as wide, over the law: all codes but two in a thousand, and 95% of the law.
+def frame_map(
+    panel: Axes, codes: Array, mixture: NormalMixture | None, axis_names: tuple[str, str], shape: float = 1.0
+) -> None:
+    """Axes of a latent map, ``shape`` times as high as wide, that show 99.8% of the codes and 95% of the fitted prior.
 
-    Where the codes spread alike in both dimensions, a unit is as long on one axis as on the other.
+    If both dimensions have similar ranges, both axes have the same scale.
     """
     ends = np.array([limits(codes[:, k], 99.8) if len(codes) else (-3.0, 3.0) for k in (0, 1)])
-    if law is not None:
-        low, high = reach(law)
+    if mixture is not None:
+        low, high = reach(mixture)
         ends = np.stack([np.minimum(ends[:, 0], low), np.maximum(ends[:, 1], high)], axis=1)
     spans = ends[:, 1] - ends[:, 0]
     if spans.max() < 3 * spans.min():
@@ -49,22 +51,22 @@ def frame_map(panel: Axes, codes: Array, law: NormalMixture | None, axis_names: 
         ends = ends.mean(axis=1, keepdims=True) + np.array([[-0.5, 0.5]]) * np.array([[width], [width * shape]])
     panel.set(xlim=tuple(ends[0]), ylim=tuple(ends[1]), xlabel=axis_names[0], ylabel=axis_names[1], box_aspect=shape)
     panel.set_anchor("W")  # what tells its colours stands beside it
-    if law is not None:
-        contours(panel, law)
+    if mixture is not None:
+        contours(panel, mixture)
 
 
-def reach(law: NormalMixture) -> tuple[Array, Array]:
-    """Lowest and highest place in each dimension of the 95% regions of a mixture's parts, with a little room, both [2]."""
-    means, covariances, weights = law
-    large = weights >= min(0.02, float(weights.max()))  # what is smaller hardly counts among 95% of the whole
+def reach(mixture: NormalMixture) -> tuple[Array, Array]:
+    """Bounds of the 95% regions of a mixture's components in each dimension, with a margin, both [2]."""
+    means, covariances, weights = mixture
+    large = weights >= min(0.02, float(weights.max()))  # smaller components hardly affect the 95% region
     away = 1.04 * math.sqrt(5.991) * np.sqrt(np.diagonal(covariances, axis1=1, axis2=2))[large]
     return (means[large] - away).min(0), (means[large] + away).max(0)
 
 
-def contours(panel: Axes, law: NormalMixture) -> None:
-    """The regions that hold 50, 80 and 95% of a Gaussian mixture, faint, under the points; the edge of the last, over them."""
+def contours(panel: Axes, mixture: NormalMixture) -> None:
+    """The regions with 50, 80 and 95% of a Gaussian mixture below the points, and the border of the last above them."""
     x, y = np.linspace(*panel.get_xlim(), 150), np.linspace(*panel.get_ylim(), 150)
-    density = mixture_density(law, np.stack(np.meshgrid(x, y), axis=-1))
+    density = mixture_density(mixture, np.stack(np.meshgrid(x, y), axis=-1))
     highest_first = np.sort(density, axis=None)[::-1]
     held = np.cumsum(highest_first) / max(float(highest_first.sum()), np.finfo(float).tiny)
     levels = np.unique(highest_first[np.searchsorted(held, (0.95, 0.8, 0.5)).clip(max=held.size - 1)])
@@ -73,10 +75,10 @@ def contours(panel: Axes, law: NormalMixture) -> None:
         panel.contour(x, y, density, levels=levels[:1], colors=[INK], linewidths=0.9, linestyles=[(0, (4, 3))], zorder=3)
 
 
-def mixture_density(law: NormalMixture, points: Array) -> Array:
+def mixture_density(mixture: NormalMixture, points: Array) -> Array:
     """Density of a Gaussian mixture (means, covariances, weights) at ``points [..., 2]``."""
     density = np.zeros(points.shape[:-1])
-    for mean, covariance, weight in zip(*law, strict=True):
+    for mean, covariance, weight in zip(*mixture, strict=True):
         away = points - mean
         squared = np.einsum("...i,ij,...j->...", away, np.linalg.pinv(covariance), away)
         spread = math.sqrt(max(float(np.linalg.det(covariance)), np.finfo(float).tiny))
@@ -85,7 +87,7 @@ def mixture_density(law: NormalMixture, points: Array) -> Array:
 
 
 def as_classes(colours: Array, labels: Sequence[str] | None = None) -> tuple[list[str], Array] | None:
-    """Names and index of at most ten classes, the rarest under one name; ``None`` where the colours are a measure."""
+    """Names and indices of at most ten classes, with the rarest combined; ``None`` if the colours are numeric."""
     numbers = colours.dtype.kind in "iuf"
     kinds, index, counts = np.unique(colours if numbers else colours.astype(str), return_inverse=True, return_counts=True)
     if numbers and (len(kinds) > 10 or not np.isfinite(kinds).all() or (kinds % 1).any()):
@@ -100,7 +102,7 @@ def as_classes(colours: Array, labels: Sequence[str] | None = None) -> tuple[lis
 
 
 def points(panel: Axes, codes: Array, paint: str | Array) -> Axes:
-    """Codes as dots of one colour or of one each, in a random order, so that no class hides another."""
+    """Codes as dots of one or several colours, in random order, so that no class covers another."""
     shown = np.random.default_rng(0).permutation(sampled(np.arange(len(codes)), MAX_POINTS))
     if len(shown) < len(codes):
         note(panel, word("some_rows", shown=len(shown), all=len(codes)))
@@ -112,7 +114,7 @@ def points(panel: Axes, codes: Array, paint: str | Array) -> Axes:
 
 
 def within(panel: Axes, codes: Array) -> Array:
-    """Which codes lie within the frame of a panel: they are drawn whole, even at its edge."""
+    """Which codes are inside a panel; these are drawn without clipping."""
     (left, right), (bottom, top) = panel.get_xlim(), panel.get_ylim()
     x, y = codes.T
     return np.asarray((left <= x) & (x <= right) & (bottom <= y) & (y <= top))
@@ -124,22 +126,22 @@ def by_class(panel: Axes, codes: Array, index: Array) -> Axes:
 
 
 def by_measure(panel: Axes, codes: Array, measure: Array, name: str) -> Axes:
-    """Codes from dark to light over 98% of a measure, grey where it was not seen, with a bar beside the panel."""
+    """Codes coloured by a numeric value (98% of its range; grey if missing), with a colour bar."""
     scale = ScalarMappable(Normalize(*limits(measure, margin=0.0)), MEASURE.with_extremes(bad=LINE))
     bar(panel, scale, name)
     return points(panel, codes, scale.to_rgba(np.ma.masked_invalid(measure.astype(float))))
 
 
 def hexagons(panel: Axes, codes: Array) -> Axes:
-    """Very many codes as the number of them in each small cell."""
+    """Very many codes as counts in hexagonal bins."""
     ends = (*panel.get_xlim(), *panel.get_ylim())
     cells = panel.hexbin(*codes.T, gridsize=80, bins="log", cmap="Blues", mincnt=1, linewidths=0.1, extent=ends)
-    bar(panel, cells, word("rows_in_cell"))
+    bar(panel, cells, word("rows_in_bin"))
     return panel
 
 
 def bar(panel: Axes, scale: ScalarMappable, name: str) -> None:
-    """A slim colour bar beside the panel, wherever the layout puts that."""
+    """A slim colour bar beside the panel."""
     drawn = cast(FigureBase, panel.figure).colorbar(scale, cax=panel.inset_axes((1.04, 0.2, 0.022, 0.6)), label=short(name, 30))
     drawn.outline.set_visible(False)
 
@@ -161,7 +163,7 @@ def class_legend(panel: Axes, names: Sequence[str], title: str) -> None:
 
 
 def cloud(panel: Axes, means: Array, deviations: Array) -> Axes:
-    """The density of many normals ``[N, 2]`` together, as a shade over the panel."""
+    """The mean density of many normals ``[N, 2]`` as a shading of the panel."""
     x, y = (np.linspace(*ends, 120) for ends in (panel.get_xlim(), panel.get_ylim()))
     density = normals(y, means[:, 1], deviations[:, 1]).T @ normals(x, means[:, 0], deviations[:, 0])
     shade = np.empty((*density.shape, 4))
@@ -173,25 +175,25 @@ def cloud(panel: Axes, means: Array, deviations: Array) -> Axes:
 
 def normals(points: Array, means: Array, deviations: Array) -> Array:
     """Densities [N, P] of normals [N] at points [P]."""
-    width = np.maximum(deviations, 0.006 * np.ptp(points))[:, None]  # none is narrower than what can be seen
+    width = np.maximum(deviations, 0.006 * np.ptp(points))[:, None]  # at least the visible width
     density: Array = np.exp(-(((points - means[:, None]) / width) ** 2) / 2) / (width * math.sqrt(2 * math.pi))
     return density
 
 
-def density_line(panel: Axes, means: Array, deviations: Array, law: Array) -> Axes:
-    """The density of many normals ``[N]`` together as an area, and that of a law, of which ``law [M]`` are draws, as a line."""
-    ends = limits(np.concatenate([means - 2 * deviations, means + 2 * deviations, law]), 99.8)
+def density_line(panel: Axes, means: Array, deviations: Array, drawn: Array) -> Axes:
+    """The mean density of many normals ``[N]`` as an area, and a histogram of samples ``drawn [M]`` as a line."""
+    ends = limits(np.concatenate([means - 2 * deviations, means + 2 * deviations, drawn]), 99.8)
     x = np.linspace(*ends, 300)
     panel.fill_between(x, normals(x, means, deviations).mean(0), color=MADE, alpha=0.4, lw=0)
     edges = np.linspace(*ends, 41)
-    panel.stairs(np.histogram(law, edges)[0] / max(len(law), 1) / np.diff(edges), edges, color=INK, lw=1, ls=(0, (4, 3)))
+    panel.stairs(np.histogram(drawn, edges)[0] / max(len(drawn), 1) / np.diff(edges), edges, color=INK, lw=1, ls=(0, (4, 3)))
     panel.set(xlim=ends, yticks=[])
     panel.set_ylim(bottom=0)
     return panel
 
 
 def marked_holes(panel: Axes, drawn: Array, in_hole: Array) -> Axes:
-    """Codes drawn from a law, ``[M, 2]``: dots, and crosses where hardly any row has its code."""
+    """Sampled codes ``[M, 2]`` as dots, and those in holes as crosses."""
     inside = within(panel, drawn)
     (x, y), (lost_x, lost_y) = drawn[inside & ~in_hole].T, drawn[inside & in_hole].T
     panel.scatter(x, y, s=5, color=INK, alpha=0.35, linewidths=0, zorder=3, clip_on=False)

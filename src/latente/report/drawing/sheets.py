@@ -21,7 +21,7 @@ def channels_last(pictures: Array) -> Array:
 
 
 def value_range(pictures: Array) -> tuple[float, float]:
-    """The values that stand for black and white: the type's for bytes, 0 and 1 if all lie between, else the extremes."""
+    """The values of black and white: those of the type for bytes, 0 and 1 if all values are between them, else the extremes."""
     if pictures.dtype == np.uint8:
         return 0.0, 255.0
     seen = pictures[np.isfinite(pictures)]
@@ -30,7 +30,7 @@ def value_range(pictures: Array) -> tuple[float, float]:
 
 
 def painted(pictures: Array, black_to_white: tuple[float, float]) -> Array:
-    """Pictures as RGB ``[N, H, W, 3]``; what was not seen is pink, which no grey picture holds."""
+    """Pictures as RGB ``[N, H, W, 3]``; missing pixels are pink."""
     low, high = black_to_white
     values = (channels_last(pictures).astype(float) - low) / ((high - low) or 1.0)
     colours = values[..., :3] if values.shape[-1] >= 3 else values.mean(axis=-1, keepdims=True).repeat(3, axis=-1)
@@ -39,7 +39,7 @@ def painted(pictures: Array, black_to_white: tuple[float, float]) -> Array:
 
 
 def sheet(panel: Axes, tiles: Array, columns: int) -> Axes:
-    """Painted pictures side by side in ``columns`` columns, with a gap between them that shows what is behind."""
+    """Pictures in ``columns`` columns, with transparent gaps."""
     panel.set_axis_off()
     if not tiles.size:
         return say(panel, word("no_pictures"))

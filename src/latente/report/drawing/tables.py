@@ -14,17 +14,17 @@ from latente.report.drawing.style import GIVEN, LINE, MADE, MAX_POINTS, Array, d
 from latente.words import amount, word
 
 MAX_LEVELS = 8
-STEPS = [1, 2, 2.5, 5, 10]  # between marks, so that 1 and 100% have one
-ROOM = 21  # letters of the marks below a small panel
+STEPS = [1, 2, 2.5, 5, 10]  # between ticks, so that 1 and 100% have one
+ROOM = 21  # characters of the tick labels below a small panel
 
 
 def is_levels(values: Array) -> bool:
-    """Whether a column holds texts, and not numbers or dates."""
+    """Whether a column contains texts, and not numbers or dates."""
     return values.dtype.kind in "OUS"
 
 
 def numbers(values: Array) -> Array:
-    """A column as floats: dates are days since 1970, as matplotlib has them, times and durations hours."""
+    """A column as floats: dates in days since 1970, as in matplotlib, times and durations in hours."""
     if values.dtype.kind == "M":
         days = values.astype("datetime64[s]").astype(float) / 86400
         return np.where(np.isnat(values), np.nan, days)
@@ -34,8 +34,8 @@ def numbers(values: Array) -> Array:
 
 
 def ticks(axis: Axis, dates: bool, few_values: Array | None = None) -> None:
-    """At most four marks on an axis of numbers or of dates as it stands, fewer where they are long words; of few values, which
-    are all in sight, one at each where there is room for it.
+    """At most four ticks on an axis of numbers or dates, fewer if their labels are long; if there are few distinct values, one
+    tick at each if they fit.
     """
     if dates:
         locator = AutoDateLocator(minticks=2, maxticks=4)  # type: ignore[no-untyped-call]
@@ -45,7 +45,7 @@ def ticks(axis: Axis, dates: bool, few_values: Array | None = None) -> None:
     if few_values is not None and len(few_values) and _fit(axis, few_values):
         ends = axis.get_view_interval()
         axis.set_ticks(few_values)
-        axis.set_view_interval(*ends, ignore=True)  # which matplotlib widens for marks
+        axis.set_view_interval(*ends, ignore=True)  # matplotlib widens it for ticks
         return
     locators = [MaxNLocator(most, steps=STEPS) for most in (4, 3, 2)]
     low, high = axis.get_view_interval()
@@ -54,13 +54,13 @@ def ticks(axis: Axis, dates: bool, few_values: Array | None = None) -> None:
 
 
 def _fit(axis: Axis, places: Array) -> bool:
-    """Whether there is room for marks at these places along a small panel."""
+    """Whether tick labels at these positions fit below a small panel."""
     (low, high), letters = axis.get_view_interval(), max(map(len, axis.get_major_formatter().format_ticks(places.tolist())))
     return len(places) < 2 or bool(np.diff(places).min() / (high - low) * ROOM >= letters + 1)
 
 
 def r_squared(original: Array, reconstructed: Array) -> float:
-    """Share of the variance that the reconstruction explains; NaN where there is none, or fewer than two rows."""
+    """Share of the variance that the reconstruction explains; NaN if there is none, or fewer than two rows."""
     seen = np.isfinite(original) & np.isfinite(reconstructed)
     original, reconstructed = original[seen].astype(float), reconstructed[seen].astype(float)
     total = float(((original - original.mean()) ** 2).sum()) if seen.any() else 0.0
@@ -68,7 +68,7 @@ def r_squared(original: Array, reconstructed: Array) -> float:
 
 
 def ks_distance(real: Array, generated: Array) -> float:
-    """Kolmogorov-Smirnov: the largest gap between the two cumulative distributions; NaN where one has no values."""
+    """Kolmogorov-Smirnov: the largest gap between the two cumulative distributions; NaN if one has no values."""
     real, generated = np.sort(real[np.isfinite(real)]), np.sort(generated[np.isfinite(generated)])
     if not len(real) or not len(generated):
         return math.nan
@@ -78,7 +78,7 @@ def ks_distance(real: Array, generated: Array) -> float:
 
 
 def ranked(scores: Array, limit: int) -> list[int]:
-    """All columns in their order, or of too many, ``limit`` at even steps from the highest score to the lowest."""
+    """All columns in order; if they are too many, ``limit`` at equal steps from the highest to the lowest score."""
     if len(scores) <= limit:
         return list(range(len(scores)))
     best_first = np.argsort(-np.nan_to_num(scores, nan=-np.inf), kind="stable")
@@ -86,12 +86,12 @@ def ranked(scores: Array, limit: int) -> list[int]:
 
 
 def against(panel: Axes, original: Array, reconstructed: Array, fit: float, dates: bool = False) -> Axes:
-    """Reconstruction against original: on the diagonal where they agree, at the frame where they lie outside it."""
+    """Reconstruction against original; points outside the panel are drawn at its frame."""
     seen = np.flatnonzero(np.isfinite(original) & np.isfinite(reconstructed))
     if not len(seen):
         return say(panel, word("no_values"))
     shown = sampled(seen, 1500)
-    x, y = spread(original[shown].astype(float)), reconstructed[shown].astype(float)
+    x, y = jittered(original[shown].astype(float)), reconstructed[shown].astype(float)
     distinct = few(original[seen], 6)
     low, high = around(distinct) if len(distinct) else limits(x)
     panel.plot([low, high], [low, high], color=LINE, lw=1, zorder=1)
@@ -104,24 +104,24 @@ def against(panel: Axes, original: Array, reconstructed: Array, fit: float, date
 
 
 def few(values: Array, most: int = 12) -> Array:
-    """The distinct values of a column that has few of them, sorted; of any other, none."""
+    """The sorted distinct values of a column if they are few, else none."""
     distinct = np.unique(values[:MAX_POINTS])
     return distinct if 1 < len(distinct) <= most else distinct[:0]
 
 
 def around(distinct: Array) -> tuple[float, float]:
-    """Ends of an axis with all of few values in sight, and with room for :func:`spread`."""
+    """Limits of an axis that show all of few distinct values, with room for :func:`jittered`."""
     room = max(0.08 * float(np.ptp(distinct)), 0.25 * float(np.diff(distinct).min()))
     return float(distinct[0]) - room, float(distinct[-1]) + room
 
 
 def caption(panel: Axes, text: str) -> None:
-    """What a panel comes to, below it, where it hides nothing."""
+    """A text below a panel."""
     panel.set_xlabel(text, fontsize=8, loc="left")
 
 
-def spread(values: Array) -> Array:
-    """Values a little apart where a column has few of them, so that dots do not hide one another."""
+def jittered(values: Array) -> Array:
+    """Values with a small jitter if a column has few distinct ones, so that dots do not cover one another."""
     if not len(distinct := few(values)):
         return values
     away: Array = np.random.default_rng(0).uniform(-0.15, 0.15, len(values))
@@ -146,9 +146,9 @@ def distributions(panel: Axes, real: Array, generated: Array, gap: float, dates:
 
 
 def bins(real: Array, generated: Array) -> Array:
-    """Edges of a histogram: a bin for each value of the data where they are few, else 30 over most of what there is.
+    """Edges of a histogram: a bin for each distinct value if they are few, else 30 bins without outliers.
 
-    Values generated far outside the data widen it by half at most: beyond that they are off the panel.
+    Generated values far outside the data widen the range by at most half.
     """
     if len(distinct := few(real)):
         between = (distinct[1:] + distinct[:-1]) / 2
@@ -159,7 +159,7 @@ def bins(real: Array, generated: Array) -> Array:
 
 
 def counts(values: Array, names: list[str]) -> Array:
-    """How often each level occurs in a column; the last one stands for all that have no name."""
+    """Count of each level in a column; the last one is for all other levels."""
     place = {name: k for k, name in enumerate(names)}
     found = [place.get(str(value), len(names)) for value in values if value is not None]
     return np.bincount(np.array(found, dtype=np.intp), minlength=len(names) + 1).astype(float)
@@ -173,7 +173,7 @@ def common(values: Array, most: int = MAX_LEVELS) -> list[str]:
 
 
 def level_gap(real: Array, generated: Array) -> float:
-    """Total variation: the share of generated rows that would have to change their level; NaN where a column is empty."""
+    """Total variation: the share of generated rows that would have to change their level; NaN if a column is empty."""
     names = common(np.concatenate([real.astype(object), generated.astype(object)]), len(real) + len(generated))
     both = [counts(values, names) for values in (real, generated)]
     if not all(part.sum() for part in both):
@@ -196,7 +196,7 @@ def level_shares(panel: Axes, real: Array, generated: Array, gap: float) -> Axes
 
 
 def rebuilt_right(original: Array, reconstructed: Array) -> tuple[float, float]:
-    """Share of a column's levels that come back as they were, and that of its most common level; NaN without any."""
+    """Share of rows whose level is reconstructed, and share of the most common level; NaN without rows."""
     seen = np.array([value is not None for value in original], dtype=bool)
     if not seen.any():
         return math.nan, math.nan
@@ -205,7 +205,7 @@ def rebuilt_right(original: Array, reconstructed: Array) -> tuple[float, float]:
 
 
 def levels_rebuilt(panel: Axes, original: Array, reconstructed: Array) -> Axes:
-    """For each level the share of its rows that come back with it."""
+    """For each level, the share of its rows that are reconstructed."""
     names, (right, most) = common(original), rebuilt_right(original, reconstructed)
     if not names:
         return say(panel, word("no_values"))
@@ -219,7 +219,7 @@ def levels_rebuilt(panel: Axes, original: Array, reconstructed: Array) -> Axes:
 
 
 def _named(panel: Axes, names: list[str]) -> None:
-    """Rows of bars with their names, the first one on top, and shares below."""
+    """Horizontal bars with their names, the first one on top, and an axis of shares."""
     panel.set_yticks(np.arange(len(names)), [short(name, 14) for name in names])
     panel.set_ylim(len(names) - 0.4, -0.6)
     panel.xaxis.set_major_locator(MaxNLocator(3, steps=STEPS))

@@ -1,4 +1,4 @@
-"""What a figure is drawn on, and how it becomes a file."""
+"""Creates figures and writes them to files."""
 
 from __future__ import annotations
 
@@ -26,24 +26,24 @@ _METADATA: dict[str, dict[str, Any]] = {".png": {"Software": None}, ".svg": {"Da
 
 
 def new_figure(width: float, height: float) -> Figure:
-    """An empty figure, in inches, whose panels make room for their own words."""
+    """An empty figure of a size in inches, with automatic layout."""
     return Figure(figsize=(width, height), layout=ConstrainedLayoutEngine(w_pad=0.08, h_pad=0.08))
 
 
 @styled
 def save(figure: Axes | Sequence[Axes] | Figure, path: str | os.PathLike[str], *, dpi: int = 150) -> Path:
-    """Write a figure as PNG or SVG, by the suffix: whole or not at all, and the same bytes for the same figure.
+    """Write a figure as PNG or SVG, by the suffix, atomically and deterministically.
 
     Args:
         figure: a figure, its panels, or one of them.
-        path: ends in ``.png`` or ``.svg``; missing folders are made, and a file that is there already is replaced.
+        path: ends in ``.png`` or ``.svg``; missing folders are created, and an existing file is replaced.
         dpi: pixels per inch of a PNG.
 
     Returns:
         The path.
 
     Raises:
-        StorageError: the suffix is another, or the file can't be written.
+        StorageError: the suffix is not supported, or the file can't be written.
     """
     path = Path(path)
     kind = path.suffix.lower()
@@ -55,11 +55,11 @@ def save(figure: Axes | Sequence[Axes] | Figure, path: str | os.PathLike[str], *
 
 @matplotlib.style.context(["default", STYLE, {"svg.fonttype": "none"}])
 def vector(figure: Axes | Sequence[Axes] | Figure, dpi: int = 150) -> tuple[str, float]:
-    """A figure as the text of an SVG file without a background, its words as words; and its width in inches.
+    """A figure as the text of an SVG file without background, with text elements; and its width in inches.
 
     Args:
         figure: as in :func:`save`.
-        dpi: pixels per inch of what is drawn as pixels within it.
+        dpi: pixels per inch of rasterised parts.
     """
     file = io.StringIO()
     with _laid_out(figure) as whole:
@@ -68,7 +68,7 @@ def vector(figure: Axes | Sequence[Axes] | Figure, dpi: int = 150) -> tuple[str,
 
 
 class _Numbers(ScalarFormatter):
-    """Marks of an axis as the language that is spoken has numbers."""
+    """Formats tick labels in the current language."""
 
     def __call__(self, x: float, pos: int | None = None) -> str:
         return amount(super().__call__(x, pos))
@@ -76,8 +76,8 @@ class _Numbers(ScalarFormatter):
 
 @contextmanager
 def _laid_out(figure: Axes | Sequence[Axes] | Figure) -> Iterator[Figure]:
-    """The figure that panels are part of, its numbers in the language that is spoken, and its layout made: matplotlib would
-    draw all of it once more for that.
+    """The figure of some panels, with numbers in the current language and its layout computed, which saves matplotlib one
+    drawing.
     """
     first = figure if isinstance(figure, (Figure, Axes)) else figure[0]
     whole: Any = first.get_figure(root=True)

@@ -8,6 +8,7 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.figure import SubFigure
 
+from latente.errors import renamed
 from latente.report.drawing import maps, sheets
 from latente.report.drawing.style import MADE, WARM, Array, NormalMixture
 from latente.report.figures.canvas import new_figure, styled
@@ -23,7 +24,7 @@ class Side:
         reconstructed: pictures, one for each of the originals.
         drawn: decoded random codes, as pictures, of which the first sixteen are shown.
         codes: ``[N, 2]``.
-        captions: a short sentence over the reconstructions, one over the random draws, one over the map.
+        captions: a short sentence above the reconstructions, the samples and the map.
         axis_names: of the two dimensions of ``codes``.
     """
 
@@ -35,46 +36,47 @@ class Side:
 
 
 @styled
+@renamed(law="density")
 def ae_beside_vae(
     originals: Array,
     autoencoder: Side,
     vae: Side,
     classes: Array | None = None,
     *,
-    law: NormalMixture | None = None,
+    density: NormalMixture | None = None,
     titles: tuple[str, str] = ("Autoencoder", "Variational autoencoder"),
 ) -> list[Axes]:
     """Both models on the same pictures: reconstructions, decoded random codes, and the map of their codes.
 
-    Saved with :func:`save` as it stands, a PNG is 1600 × 1000 pixels.
+    Saved with :func:`save`, a PNG has 1600 × 1000 pixels.
 
     Args:
         originals: pictures, of which the first eight are shown.
-        autoencoder: what the plain autoencoder makes of them.
-        vae: what the VAE makes of them.
+        autoencoder: the half of the autoencoder.
+        vae: the half of the VAE.
         classes: ``[N]``, the class of each row of ``codes``: its colour, and its name on the map.
-        law: where the random codes of both were drawn from, as in :func:`latent_map`.
+        density: distribution of the random codes of both, as in :func:`latent_map`.
         titles: of the two halves.
 
     Returns:
-        Six panels: reconstructions, draws and map of the first model, then of the second.
+        Six panels: reconstructions, samples and map of the first model, then of the second.
     """
     figure = new_figure(32 / 3, 20 / 3)
     halves: Any = figure.subfigures(1, 2, wspace=0.05)
     for half, title, side, colour in zip(halves, titles, (autoencoder, vae), (WARM, MADE), strict=True):
         half.suptitle(title, x=0.03, ha="left", fontsize=17, weight="bold", color=colour)
-        _half(half, originals[:_STRIP], side, classes, law)
+        _half(half, originals[:_STRIP], side, classes, density)
     return figure.axes
 
 
-def _half(half: SubFigure, originals: Array, side: Side, classes: Array | None, law: NormalMixture | None) -> None:
-    """One model: two rows of reconstructions, two of random draws, and the map of its codes."""
+def _half(half: SubFigure, originals: Array, side: Side, classes: Array | None, density: NormalMixture | None) -> None:
+    """One model: two rows of reconstructions, two rows of samples, and the map of its codes."""
     height, width = sheets.channels_last(originals).shape[1:3]
     strip = 2 * height / (_STRIP * width)
     panels = half.subplots(3, 1, height_ratios=[strip, strip, _MAP_SHAPE])
     sheets.picture_pairs(panels[0], originals, side.reconstructed[: len(originals)])
     sheets.sheet(panels[1], sheets.painted(side.drawn[: 2 * _STRIP], sheets.value_range(originals)), _STRIP)
-    maps.frame_map(panels[2], side.codes, law, side.axis_names, _MAP_SHAPE)
+    maps.frame_map(panels[2], side.codes, density, side.axis_names, _MAP_SHAPE)
     kinds = None if classes is None else maps.as_classes(classes)
     if kinds is None:
         maps.points(panels[2], side.codes, MADE)

@@ -1,4 +1,4 @@
-"""Figures of rows: rebuilt ones, generated ones, and the way from one to another."""
+"""Figures of rows: reconstructions, generated rows and interpolations."""
 
 from __future__ import annotations
 
@@ -22,21 +22,21 @@ Columns = Array | Mapping[str, Array]
 def reconstructions(
     originals: Columns, reconstructed: Columns, *, names: Sequence[str] | None = None, limit: int | None = None
 ) -> list[Axes]:
-    """Originals beside what the model makes of them.
+    """Originals and their reconstructions.
 
-    Pictures are drawn as two rows, originals over reconstructions. A table is drawn as one small panel a column: of numbers
-    and dates reconstruction against original in the user's units, with R² below; of texts the share of each that
-    comes back as it was. Of a wide table, columns from the best to the worst reconstructed are shown.
+    Pictures are drawn as two rows, originals above reconstructions. A table is drawn as one small panel for each column: for
+    numbers and dates, reconstruction against original in the user's units, with R²; for texts, the share of each level that is
+    reconstructed. For a wide table, a selection from the best to the worst reconstructed column is shown.
 
     Args:
         originals: pictures ``[N, H, W]``, ``[N, H, W, C]`` or ``[N, C, H, W]``, a table of numbers ``[N, F]``, or its columns
-            by name: numbers, dates (datetime64), or texts with None where nothing was seen.
+            by name: numbers, dates (datetime64), or texts with None if missing.
         reconstructed: the same, of the same rows.
         names: of the columns of an array.
         limit: the most pictures (10) or columns (12) shown.
 
     Returns:
-        One panel for pictures, one a column for a table.
+        One panel for pictures, one for each column of a table.
 
     Example:
         >>> import numpy as np
@@ -62,10 +62,10 @@ def reconstructions(
 def samples(
     generated: Columns, real: Columns | None = None, *, names: Sequence[str] | None = None, limit: int | None = None
 ) -> list[Axes]:
-    """What the model makes up: a sheet of pictures, or the distribution of each column over the real one.
+    """Generated pictures, or the distribution of each generated column over the real one.
 
-    Each column of a table carries its distance to the real one, from 0 (alike) to 1 (apart): Kolmogorov-Smirnov of numbers
-    and dates, total variation of texts. Of a wide table, columns from the closest to the farthest are shown.
+    Each column of a table is shown with its distance to the real one, from 0 (equal) to 1 (disjoint): Kolmogorov-Smirnov for
+    numbers and dates, total variation for texts. For a wide table, a selection from the closest to the farthest is shown.
 
     Args:
         generated: pictures or a table, as in :func:`reconstructions`.
@@ -74,7 +74,7 @@ def samples(
         limit: the most pictures (64) or columns (12) shown.
 
     Returns:
-        One panel for pictures, one a column for a table.
+        One panel for pictures, one for each column of a table.
 
     Example:
         >>> import numpy as np
@@ -101,7 +101,7 @@ def samples(
 
 @styled
 def real_beside_generated(real: Array, generated: Array, limit: int = 48) -> list[Axes]:
-    """A sheet of real pictures beside one of generated ones, with one scale of brightness for both.
+    """Real pictures beside generated ones, with one scale of brightness for both.
 
     Args:
         real, generated: pictures as in :func:`reconstructions`.
@@ -121,11 +121,11 @@ def real_beside_generated(real: Array, generated: Array, limit: int = 48) -> lis
 
 @styled
 def walk(start: Array, way: Array, end: Array) -> Axes:
-    """The way from one picture to another through the latent space, between the two of them as they are.
+    """An interpolation between two pictures, with the originals at both ends.
 
     Args:
         start, end: the two pictures, ``[H, W]`` or ``[H, W, C]``.
-        way: what is decoded between their codes, ``[steps, H, W]`` or ``[steps, H, W, C]``.
+        way: pictures decoded between their codes, ``[steps, H, W]`` or ``[steps, H, W, C]``.
 
     Example:
         >>> import numpy as np
@@ -152,7 +152,7 @@ def _by_name(table: Columns, names: Sequence[str] | None) -> dict[str, Array]:
 
 
 def _empty(table: Columns) -> Columns:
-    """The same columns without a row."""
+    """The same columns without rows."""
     return {name: column[:0] for name, column in table.items()} if isinstance(table, Mapping) else table[:0]
 
 
@@ -165,7 +165,7 @@ def _paired(first: Columns, second: Columns, names: Sequence[str] | None) -> dic
 
 
 def _fit(original: Array, reconstructed: Array) -> float:
-    """R² of numbers; of texts the share of errors that is spared by not always saying the most common one."""
+    """R² for numbers; for texts, the reduction of errors relative to always predicting the most common level."""
     if not tables.is_levels(original):
         return tables.r_squared(tables.numbers(original), tables.numbers(reconstructed))
     right, most = tables.rebuilt_right(original, reconstructed)
@@ -194,25 +194,25 @@ def _generated_column(panel: Axes, real: Array, generated: Array, gap: float) ->
 
 
 def _square(count: int) -> int:
-    """Columns of the squarest sheet of ``count`` pictures."""
+    """Number of columns for a nearly square sheet of ``count`` pictures."""
     return max(1, math.ceil(math.sqrt(count)))
 
 
 def _picture_panel(across: Array, down: int, width: float = 10.0) -> Axes:
-    """A panel as tall as ``down`` rows of these pictures, side by side, are at that width."""
+    """A panel with the height of ``down`` rows of these pictures at that width."""
     height, breadth = sheets.channels_last(across).shape[1:3]
     tall = width * down * height / max(1, len(across) * breadth)
     return new_figure(width, float(np.clip(tall, 1.0, 12.0))).add_subplot()
 
 
 def _titles(columns: Mapping[str, tuple[Array, Array]]) -> list[str]:
-    """Names of columns that fit over their panels, which are slimmer where the names of levels stand beside some."""
+    """Names of columns that fit above their panels, which are narrower if some have the names of levels beside them."""
     slim = any(tables.is_levels(column) for column, _ in columns.values())
     return [short(name, 18 if slim else 26) for name in columns]
 
 
 def _column_panels(scores: Array, names: Sequence[str], limit: int, order: str) -> tuple[Figure, dict[int, Axes]]:
-    """A small panel for each column; of too many, for some from the highest score to the lowest."""
+    """A small panel for each column; if there are too many, for a selection from the highest to the lowest score."""
     columns = tables.ranked(scores, limit)
     count = max(1, len(columns))
     across = min(count, 4) if count < 5 else min((4, 3), key=lambda wide: -count % wide)

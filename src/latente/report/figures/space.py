@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from matplotlib.axes import Axes
 
+from latente.errors import renamed
 from latente.report.drawing import maps, style, tables
 from latente.report.drawing.style import FAINT, GIVEN, MADE, WARM, Array, NormalMixture
 from latente.report.figures.canvas import new_figure, short, styled
@@ -16,12 +17,13 @@ _KEY = 1.9  # inches for a legend or a bar beside a map
 
 
 @styled
+@renamed(law="density")
 def latent_map(
     codes: Array,
     colours: Array | None = None,
     labels: Sequence[str] | None = None,
     *,
-    law: NormalMixture | None = None,
+    density: NormalMixture | None = None,
     title: str = "",
     colour_name: str = "",
     axis_names: tuple[str, str] = ("z₁", "z₂"),
@@ -29,18 +31,18 @@ def latent_map(
 ) -> Axes:
     """The rows of a data set as points of a two-dimensional latent space.
 
-    Of more than 20,000 rows, a sample is drawn where they are coloured, and their number in small cells where they are not.
+    Of more than 20,000 rows, a subsample is drawn if they are coloured, else counts in hexagonal bins.
 
     Args:
         codes: ``[N, 2]``: two dimensions of the latent space, or a projection of it.
         colours: ``[N]``: text or at most ten whole numbers are classes, with a legend; other numbers get a colour bar.
         labels: names of classes that are whole numbers: that of class ``k`` is ``labels[k]``.
-        law: a Gaussian mixture ``(means [k, 2], covariances [k, 2, 2], weights [k])``, drawn as the regions that hold
-            50, 80 and 95% of it.
+        density: a Gaussian mixture ``(means [k, 2], covariances [k, 2, 2], weights [k])``, drawn as the regions with
+            50, 80 and 95% of its mass.
         title: above the map.
-        colour_name: what the colours are: title of the legend or the colour bar.
+        colour_name: title of the legend or the colour bar.
         axis_names: of the two dimensions.
-        ax: where to draw; a new figure where none is given.
+        ax: axes to draw on; by default those of a new figure.
 
     Example:
         >>> import numpy as np
@@ -49,11 +51,11 @@ def latent_map(
     """
     if ax is None:
         ax = _places(1, 4.9, has_key=colours is not None or len(codes) > style.MAX_POINTS)[0]
-        latent_map(codes, colours, labels, law=law, title=title, colour_name=colour_name, axis_names=axis_names, ax=ax)
+        latent_map(codes, colours, labels, density=density, title=title, colour_name=colour_name, axis_names=axis_names, ax=ax)
         return _beside(ax)
     seen = np.isfinite(codes).all(axis=1)
     codes, colours = codes[seen], None if colours is None else np.asarray(colours)[seen]
-    maps.frame_map(ax, codes, law, axis_names)
+    maps.frame_map(ax, codes, density, axis_names)
     ax.set_title(title)
     if not len(codes):
         return style.say(ax, word("no_codes"))
@@ -63,19 +65,20 @@ def latent_map(
 
 
 @styled
+@renamed(law="density")
 def latent_maps(
     codes: Array,
     colours: Mapping[str, Array],
     *,
-    law: NormalMixture | None = None,
+    density: NormalMixture | None = None,
     axis_names: tuple[str, str] = ("z₁", "z₂"),
 ) -> list[Axes]:
-    """The same map in several colourings, a small panel each.
+    """The same map in several colourings, one small panel each.
 
     Args:
         codes: as in :func:`latent_map`.
-        colours: what each panel is coloured by, and called; as in :func:`latent_map`.
-        law, axis_names: as in :func:`latent_map`.
+        colours: the colours of each panel by its title; as in :func:`latent_map`.
+        density, axis_names: as in :func:`latent_map`.
 
     Example:
         >>> import numpy as np
@@ -84,7 +87,7 @@ def latent_maps(
     """
     panels = _places(max(1, len(colours)), 3.0)
     for panel, (name, colour) in zip(panels, colours.items(), strict=False):
-        latent_map(codes, colour, law=law, title=short(name, 44), axis_names=axis_names, ax=panel)
+        latent_map(codes, colour, density=density, title=short(name, 44), axis_names=axis_names, ax=panel)
         _beside(panel)
     return panels
 
@@ -95,7 +98,7 @@ def code_line(codes: Array, column: Array, *, axis_names: tuple[str, str] = ("z�
 
     Args:
         codes: ``[N]``.
-        column: numbers, or texts, whose places are in the order of their mean codes, ``[N]``.
+        column: numbers, or texts, which are sorted by their mean code, ``[N]``.
         axis_names: of the code and of the column.
 
     Example:
@@ -110,7 +113,7 @@ def code_line(codes: Array, column: Array, *, axis_names: tuple[str, str] = ("z�
         order = np.argsort([codes[index == k].mean() for k in range(len(kinds))])
         column = np.argsort(order)[index].astype(float)
         panel.set_yticks(range(len(kinds)), [short(str(kinds[k]), 20) for k in order])
-    panel.scatter(codes, tables.spread(column.astype(float)), color=MADE, **style.dots(len(codes)))
+    panel.scatter(codes, tables.jittered(column.astype(float)), color=MADE, **style.dots(len(codes)))
     panel.margins(0.04)
     if not is_levels and len(distinct := tables.few(column, 6)):
         panel.set_yticks(distinct)
@@ -118,26 +121,25 @@ def code_line(codes: Array, column: Array, *, axis_names: tuple[str, str] = ("z�
 
 
 @styled
-def posterior_against_law(
+def posterior_against_samples(
     means: Array,
     deviations: Array,
     drawn: Mapping[str, tuple[Array, Array]],
     *,
     axis_names: tuple[str, str] = ("z₁", "z₂"),
 ) -> list[Axes]:
-    """Where the codes of all rows together are, and where codes drawn from a law fall: a panel a law.
+    """The density of the codes of all rows, with sampled codes; one panel for each prior.
 
     Args:
         means: of the posteriors of the rows, ``[N, 2]``, or ``[N, 1]`` for a code of one dimension.
         deviations: their standard deviations, of the same shape.
-        drawn: by the title of its panel, codes drawn from a law, ``[M, 2]`` or ``[M, 1]``, and which of them fell into a hole,
-            bool ``[M]``.
+        drawn: by the title of the panel, sampled codes, ``[M, 2]`` or ``[M, 1]``, and which of them are in holes, bool ``[M]``.
         axis_names: of the dimensions.
 
     Example:
         >>> import numpy as np
         >>> codes = np.random.default_rng(0).normal(size=(50, 2))
-        >>> len(posterior_against_law(codes, 0.1 + 0 * codes, {"N(0, I)": (codes, codes[:, 0] > 2)}))
+        >>> len(posterior_against_samples(codes, 0.1 + 0 * codes, {"N(0, I)": (codes, codes[:, 0] > 2)}))
         1
     """
     count = max(1, len(drawn))
@@ -147,7 +149,7 @@ def posterior_against_law(
     for panel, (name, (codes, in_hole)) in zip(panels, drawn.items(), strict=True):
         if means.shape[1] > 1:
             maps.frame_map(panel, everywhere, None, axis_names)
-        _against_law(panel, means, deviations, codes, in_hole, axis_names)
+        _against_samples(panel, means, deviations, codes, in_hole, axis_names)
         panel.set_title(short(name, 50))
     return panels
 
@@ -157,8 +159,8 @@ def space_measures(measures: Sequence[tuple[str, float, float, float]]) -> Axes:
     """Figures between 0 and 1 with their intervals, one below the other.
 
     Args:
-        measures: name, value, and both ends of the interval (NaN where there is none); a name that begins with a space stands
-            for something that the one above is compared with. Values that are NaN are left out.
+        measures: name, value, and both ends of the interval (NaN if there is none); a name that begins with a space is a
+            reference for the one above. Values that are NaN are left out.
 
     Example:
         >>> len(space_measures([("C", 0.6, 0.5, 0.7), (" PCA", 0.4, 0.3, 0.5)]).get_yticks())
@@ -182,9 +184,9 @@ def space_measures(measures: Sequence[tuple[str, float, float, float]]) -> Axes:
 
 
 def _places(count: int, side: float, has_key: bool = True) -> list[Axes]:
-    """Panels for maps, two in a row, of about so many inches a side, with a place beside each for what tells its colours.
+    """Panels for maps, two in a row, of about this size in inches, each with room for a legend or a colour bar.
 
-    The layout of matplotlib can't make that room: it does not know before it is done how wide a square panel will be.
+    The layout of matplotlib can't reserve this room, because it does not know the width of a square panel in advance.
     """
     across, down = min(2, count), -(-count // 2)
     figure = new_figure(across * (side + 0.5 + _KEY * has_key), down * (side + 0.7))
@@ -193,17 +195,17 @@ def _places(count: int, side: float, has_key: bool = True) -> list[Axes]:
 
 
 def _beside(panel: Axes) -> Axes:
-    """What tells the colours of a map stands in the place that :func:`_places` left for it, and asks for no other."""
+    """Put the legend or colour bar of a map into the room reserved by :func:`_places`."""
     for key in (panel.get_legend(), *panel.child_axes):
         if key is not None:
             key.set_in_layout(False)
     return panel
 
 
-def _against_law(
+def _against_samples(
     panel: Axes, means: Array, deviations: Array, drawn: Array, in_hole: Array, axis_names: tuple[str, str]
 ) -> None:
-    """One panel of :func:`posterior_against_law`."""
+    """One panel of :func:`posterior_against_samples`."""
     if means.shape[1] == 1:
         maps.density_line(panel, means[:, 0], deviations[:, 0], drawn[:, 0])
         panel.vlines(drawn[in_hole, 0], 0, 0.06, color=WARM, lw=1, transform=panel.get_xaxis_transform())
@@ -214,7 +216,7 @@ def _against_law(
 
 
 def _coloured(panel: Axes, codes: Array, colours: Array, labels: Sequence[str] | None, name: str) -> Axes:
-    """Codes in the colours of their classes, with a legend, or of a measure, with a bar."""
+    """Codes coloured by class, with a legend, or by a number, with a colour bar."""
     classes = maps.as_classes(colours, labels)
     if classes is None:
         return maps.by_measure(panel, codes, colours, name)

@@ -1,4 +1,4 @@
-"""The figure of how training went."""
+"""The training curve."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ from latente.words import word
 def training_curve(
     history: Sequence[Mapping[str, float]], best_epoch: int | None = None, *, loss_name: str = "−ELBO"
 ) -> list[Axes]:
-    """How training went: the loss on training and on held-out rows, and below it the rate, where the model has one.
+    """The loss of training and held-out rows by epoch, and below it the rate, if the model has one.
 
-    The first epochs, which are far above the rest, are let run out of the panel.
+    The first epochs, whose loss is much higher, are outside the panel.
 
     Args:
-        history: an entry an epoch: ``epoch``, ``train_loss``, ``held_out_loss``, ``train_rate``, ``held_out_rate``, in
-            nats per row. What an entry lacks is left out.
+        history: an entry for each epoch: ``epoch``, ``train_loss``, ``held_out_loss``, ``train_rate``, ``held_out_rate``, in
+            nats per row. Missing values are left out.
         best_epoch: the epoch whose weights were kept.
-        loss_name: what the loss is called.
+        loss_name: name of the loss.
 
     Returns:
         The panel of the loss, then that of the rate, if any.
@@ -49,7 +49,7 @@ def training_curve(
 
 
 def _mark_best(panels: Sequence[Axes], history: Sequence[Mapping[str, float]], epoch: int | None, loss_name: str) -> None:
-    """A line at the epoch whose weights were kept, and its figures over the first panel."""
+    """A line at the epoch whose weights were kept, and its figures above the first panel."""
     best = next((entry for entry in history if entry.get("epoch") == epoch), None)
     if best is None:
         return

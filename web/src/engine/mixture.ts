@@ -1,4 +1,4 @@
-/** Laws of the codes: draws, and densities in a plane. */
+/** Priors of the codes: samples, and densities in a plane. */
 
 import type { Block } from "./block";
 import { type GraphSpec, graph } from "./graph";
@@ -11,7 +11,7 @@ export interface MixtureSpec {
   cholesky: number;
 }
 
-export interface LawSpec {
+export interface FittedSpec {
   draws: MixtureSpec | ({ type: "graph" } & GraphSpec);
   density: MixtureSpec;
 }
@@ -20,7 +20,7 @@ export type Direction = ArrayLike<number>;
 export type Range = [number, number, number, number];
 export type Draw = (random: () => number) => Float32Array;
 
-export function draws(spec: LawSpec["draws"], block: Block): Draw {
+export function draws(spec: FittedSpec["draws"], block: Block): Draw {
   if (spec.type === "mixture") return new Mixture(spec, block).draw;
   const drawn = graph(spec, block);
   return (random) => Float32Array.from(drawn([], random));

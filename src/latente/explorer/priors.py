@@ -1,4 +1,4 @@
-"""What codes are drawn from, as the page has it: a mixture of normals, with a density in any plane, or a graph of draws."""
+"""Priors as the page reads them: a mixture of normals, with a density in any plane, or a graph that draws samples."""
 
 from __future__ import annotations
 
@@ -24,20 +24,20 @@ DRAWS, COMPONENTS = 10_000, 30
 
 
 class Mixture(NamedTuple):
-    """Of S normals over codes: weights [S], means [S, d] and Cholesky factors [S, d, d]."""
+    """A mixture of S normals over codes: weights [S], means [S, d] and Cholesky factors [S, d, d]."""
 
     weights: Any
     means: Any
     cholesky: Any
 
     def write(self, block: Block) -> dict[str, Any]:
-        """As the page reads it."""
+        """The mixture as the page reads it."""
         return {"type": "mixture", **{name: block.add(values, "f8") for name, values in self._asdict().items()}}
 
 
 @singledispatch
-def mixture_of(law: Part) -> Mixture | None:
-    """What a prior, or a law of codes, is exactly; None where that is no mixture of normals."""
+def mixture_of(prior: Part) -> Mixture | None:
+    """The prior as a mixture of normals, if it is exactly one; else None."""
     return None
 
 
@@ -59,34 +59,34 @@ def _(prior: OwnPrior) -> Mixture | None:
 
 
 @mixture_of.register
-def _(law: MixturePrior) -> Mixture:
-    return Mixture(law.weights, law.means, law.cholesky)
+def _(prior: MixturePrior) -> Mixture:
+    return Mixture(prior.weights, prior.means, prior.cholesky)
 
 
-def law_of(law: Prior, block: Block, notes: list[Message], seed: int) -> dict[str, Any]:
-    """What new codes are drawn from, and a mixture by which its density is drawn."""
-    if exact := mixture_of(law):
+def fitted_spec(prior: Prior, block: Block, notes: list[Message], seed: int) -> dict[str, Any]:
+    """The fitted prior: how to sample it, and a mixture that shows its density."""
+    if exact := mixture_of(prior):
         written = exact.write(block)
         return {"draws": written, "density": written}
-    density = _fitted(law, seed).write(block)
-    notes.append(Message("explorer.mixture", name=law.in_words, n=DRAWS))
-    double = copy.deepcopy(law).double()
+    density = _fitted(prior, seed).write(block)
+    notes.append(Message("explorer.mixture", name=prior.in_words, n=DRAWS))
+    double = copy.deepcopy(prior).double()
     try:
         return {"draws": {"type": "graph", **recorded(lambda: double.sample(1), (), ()).write(block)}, "density": density}
     except Unknown:
         return {"draws": density, "density": density}
 
 
-def _fitted(law: Prior, seed: int) -> Mixture:
+def _fitted(prior: Prior, seed: int) -> Mixture:
     with seeded(seed):
-        drawn = law.sample(DRAWS).double().numpy()
+        drawn = prior.sample(DRAWS).double().numpy()
     fitted = GaussianMixture(COMPONENTS, reg_covar=1e-6, random_state=seed % 2**32, max_iter=60, tol=1e-2).fit(drawn)
     factors: Tensor = torch.linalg.cholesky(torch.from_numpy(fitted.covariances_))
     return Mixture(fitted.weights_, fitted.means_, factors)
 
 
 def prior_of(model: LatentModel, block: Block, notes: list[Message]) -> dict[str, Any] | None:
-    """The prior as a mixture; None, and a note, where the page does not know it."""
+    """The model's own prior as a mixture; None, and a note, if it is not one."""
     exact = mixture_of(model.prior)
     if exact is None:
         notes.append(Message("explorer.no_prior", name=model.prior.in_words))

@@ -1,22 +1,22 @@
-import type { DecodedField, FieldLaw, Kind } from "../engine/types";
+import type { DecodedField, ColumnDistribution, Kind } from "../engine/types";
 import { day, fixed, number } from "../texts";
 
 /** The value below which `share` of a column lies. */
-export function quantile(law: FieldLaw, share: number): number {
+export function quantile(distribution: ColumnDistribution, share: number): number {
   let sum = 0;
-  for (let i = 0; i < law.probability.length; i++) {
-    const next = sum + law.probability[i];
+  for (let i = 0; i < distribution.probability.length; i++) {
+    const next = sum + distribution.probability[i];
     if (next >= share && next > sum)
-      return law.low[i] + ((share - sum) / (next - sum)) * (law.high[i] - law.low[i]);
+      return distribution.low[i] + ((share - sum) / (next - sum)) * (distribution.high[i] - distribution.low[i]);
     sum = next;
   }
-  return law.high[law.high.length - 1] ?? 0;
+  return distribution.high[distribution.high.length - 1] ?? 0;
 }
 
 /** Where nearly all of a column lies: what a chart or a scale of colours goes from and to. */
-export function usualRange(law: FieldLaw): [number, number] {
-  const [low, high] = [quantile(law, 0.01), quantile(law, 0.99)];
-  return high > low ? [low, high] : [law.low[0] ?? 0, law.high[law.high.length - 1] ?? 1];
+export function usualRange(distribution: ColumnDistribution): [number, number] {
+  const [low, high] = [quantile(distribution, 0.01), quantile(distribution, 0.99)];
+  return high > low ? [low, high] : [distribution.low[0] ?? 0, distribution.high[distribution.high.length - 1] ?? 1];
 }
 
 /** A number of a column as the reader's language writes it. */
@@ -37,15 +37,15 @@ export function said(field: DecodedField): string {
   return fixed(Number(field.text), Math.min(plain[1]?.length ?? 0, DECIMALS));
 }
 
-/** Shares of a law in `count` equal bins from low to high; what lies beyond falls into the outer ones. */
-export function rebinned(law: FieldLaw, low: number, high: number, count: number): Float64Array {
+/** Shares of a distribution in `count` equal bins from low to high; what lies beyond falls into the outer ones. */
+export function rebinned(distribution: ColumnDistribution, low: number, high: number, count: number): Float64Array {
   const bins = new Float64Array(count);
   const place = (value: number) => ((value - low) / (high - low || 1)) * count;
   const clamp = (index: number) => Math.max(0, Math.min(count - 1, index));
-  for (let i = 0; i < law.probability.length; i++) {
-    const share = law.probability[i];
+  for (let i = 0; i < distribution.probability.length; i++) {
+    const share = distribution.probability[i];
     if (!share) continue;
-    const [from, to] = [place(law.low[i]), place(law.high[i])];
+    const [from, to] = [place(distribution.low[i]), place(distribution.high[i])];
     if (to - from < 1e-9) {
       bins[clamp(Math.floor(from))] += share;
       continue;

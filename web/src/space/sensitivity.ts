@@ -5,10 +5,10 @@ import type { Chart } from "./plane";
 const STEP = 1 / 400;
 
 /**
- * How much the decoder stretches the plane at (u, v): the largest singular value of the Jacobian of its means along the plane,
+ * Sensitivity of the decoder at (u, v): the largest singular value of the Jacobian of its means along the plane,
  * by finite differences. For two directions that is the larger eigenvalue of a 2 × 2 matrix of products.
  */
-export function stretchAt(chart: Chart, u: number, v: number, residual: Vector | null): number {
+export function sensitivityAt(chart: Chart, u: number, v: number, residual: Vector | null): number {
   const { model, plane } = chart;
   const step = (plane.range[1] - plane.range[0]) * STEP;
   const z = chart.lift(u, v, residual);
@@ -29,7 +29,7 @@ function largest(here: Float64Array, across: Float64Array, up: Float64Array): nu
   return Math.sqrt((aa + bb) / 2 + Math.sqrt(((aa - bb) / 2) ** 2 + ab * ab));
 }
 
-/** Which way, and how steeply, an error falls at z: by central differences, with steps that fit each dimension's spread. */
+/** Negative gradient of an error at z, by central differences; steps are proportional to each dimension's standard deviation. */
 export function descent(error: (z: Vector) => number, z: Vector, spread: Vector): Vector {
   return Float32Array.from(z, (_, i) => {
     const step = Math.max(spread[i] * 1e-2, 1e-5);

@@ -1,4 +1,4 @@
-"""What is shown of a model: some rows of a data set, and what the model makes of them."""
+"""Data of a report: some rows, and their codes, reconstructions and generated rows."""
 
 from __future__ import annotations
 
@@ -35,22 +35,22 @@ Columns = dict[str, Array]
 
 DRAWN_ROWS = 2000
 SHOWN_PICTURES, DRAWN_PICTURES = 10, 64
-LAW_DRAWS = 2000
+PRIOR_DRAWS = 2000
 DRAWS = "figures"  # the name of what is drawn here
-MAX_OPERATIONS = 5e9  # multiply-adds for the stretch of the decoder: about a second
+MAX_OPERATIONS = 5e9  # multiply-adds for the sensitivity of the decoder: about a second
 
 
-class Shown:
-    """Some rows, drawn at random, and what a model makes of them; each thing is computed when it is first asked for.
+class ReportData:
+    """A random subsample of rows and what is computed from them, on first use.
 
     Args:
         vae: a fitted estimator.
-        data: what it was fitted on, or more of its kind: whatever ``fit`` takes.
-        colours: what is known of the rows beside the data, to colour maps by: a value for each row, by name.
+        data: the training data or similar rows, as for ``fit``.
+        colours: further values of the rows, to colour maps by: one for each row, by name.
 
     Attributes:
-        data: the rows shown, at most 2,000. numbers: which ones they are. total: how many there are in all.
-        given: ``colours`` of the rows shown. scenes: what was drawn of them already.
+        data: the rows shown, at most 2,000. numbers: their indices. total: number of all rows.
+        given: ``colours`` of the rows shown. scenes: figures that are already drawn.
     """
 
     def __init__(self, vae: VAE, data: Any, colours: Mapping[str, Sequence[Any] | Array] | None = None) -> None:
@@ -63,7 +63,7 @@ class Shown:
 
     @property
     def is_table(self) -> bool:
-        """Whether rows are those of a table, and no pictures."""
+        """Whether the data is a table, and not pictures."""
         return isinstance(self.data, Table)
 
     @cached_property
@@ -72,7 +72,7 @@ class Shown:
         return tuple(field.name for field in self.vae.codec_.fields)
 
     def of(self, result: Any) -> Array | Columns:
-        """What the estimator takes or gives back: a table's columns by name, or pictures ``[N, H, W]`` or ``[N, H, W, C]``."""
+        """Rows of the estimator as columns by name, or as pictures ``[N, H, W]`` or ``[N, H, W, C]``."""
         codec: Any = self.vae.codec_
         if codec.kind == "table":
             return columns_of(self.vae.fitted_.read(result), self.names)
@@ -82,27 +82,27 @@ class Shown:
 
     @cached_property
     def rows(self) -> Array | Columns:
-        """The rows as they are."""
+        """The rows themselves."""
         return self.of(self.data)
 
     @cached_property
     def rebuilt(self) -> Array | Columns:
-        """The same rows through the bottleneck and back; of pictures the first ten."""
+        """Reconstructions of the rows, or of the first ten pictures."""
         return self.of(self.vae.reconstruct(self.data if self.is_table else taken(self.data, range(self.few))))
 
     @property
     def few(self) -> int:
-        """How many pictures are shown one by one."""
+        """Number of pictures shown individually."""
         return min(SHOWN_PICTURES, len(self.data))
 
     @cached_property
     def generated(self) -> Array | Columns:
-        """New rows: as many of a table as there are of the data, 64 pictures."""
+        """Generated rows: as many as rows of a table are shown, or 64 pictures."""
         return self.of(self.vae.sample(len(self.data) if self.is_table else DRAWN_PICTURES))
 
     @cached_property
     def walk(self) -> tuple[int, int, Array | Columns]:
-        """Two rows whose codes are far apart, by their places, and what is decoded on the way between them."""
+        """Indices of two rows whose codes are far apart, and the rows decoded between them."""
         away = np.square(self.codes - self.codes[0]).sum(axis=1)
         end = int(np.argsort(away)[math.ceil(0.9 * (len(away) - 1))])
         way = self.vae.interpolate(taken(self.data, [0]), taken(self.data, [end]))
@@ -112,7 +112,7 @@ class Shown:
 
     @cached_property
     def encoded(self) -> Rows:
-        """The rows as the model sees them."""
+        """The encoded rows."""
         return self.vae.codec_.encode(self.data)
 
     @cached_property
@@ -122,49 +122,50 @@ class Shown:
 
     @cached_property
     def pair(self) -> list[int]:
-        """The two dimensions of the code that say most of a row, or the only one."""
+        """The two dimensions of the code with the most information about a row, or the only one."""
         if self.codes.shape[1] == 1:
             return [0]
-        return sorted(most_telling(self.codes, expanded(self.encoded.x.flatten(1), levels_of(self.vae.codec_.fields)).numpy()))
+        rows = expanded(self.encoded.x.flatten(1), levels_of(self.vae.codec_.fields)).numpy()
+        return sorted(most_informative(self.codes, rows))
 
     @cached_property
     def axis_names(self) -> tuple[str, str]:
-        """What the axes of a map are called."""
+        """Labels of the axes of a map."""
         names = [f"z{digits(k + 1)}" for k in self.pair]
         return names[0], names[1] if len(names) > 1 else ""
 
     @cached_property
-    def law(self) -> tuple[Array, Array, Array] | None:
-        """The law of the codes in the dimensions of the map, where it has two."""
-        return law_on(self.vae.fitted_prior_, self.pair) if len(self.pair) == 2 else None
+    def mixture(self) -> tuple[Array, Array, Array] | None:
+        """The fitted prior in the two dimensions of the map; None if there is only one."""
+        return mixture_on(self.vae.fitted_prior_, self.pair) if len(self.pair) == 2 else None
 
     @cached_property
     def explained(self) -> dict[str, float]:
-        """What a map can be coloured by, and how much of its variance the place on the map explains; most first."""
+        """Values that the map can be coloured by, with their variance explained by the position on it, in decreasing order."""
         shares = {name: explained(self.codes[:, self.pair], measure) for name, measure in self.measures.items()}
         return dict(sorted(shares.items(), key=lambda item: -item[1]))
 
     @cached_property
     def measures(self) -> Columns:
-        """What a map can be coloured by: each column of a table, of pictures their brightness and contrast."""
+        """Values that the map can be coloured by: the columns of a table, or brightness and contrast of pictures."""
         if isinstance(self.rows, dict):
             return {name: colour_of(column) for name, column in self.rows.items()}
         pixels = np.ma.masked_invalid(self.rows.reshape(len(self.rows), -1).astype(float))
         return {word("brightness"): pixels.mean(1).filled(np.nan), word("contrast"): pixels.std(1).filled(np.nan)}
 
     @cached_property
-    def stretch(self) -> Array:
-        """By how much a decoded row changes for one standard deviation of its code in the direction of most change, [N]; NaN
-        for rows for which it would take too long.
+    def sensitivity(self) -> Array:
+        """Change of the decoded row for one standard deviation of its code in the direction of largest change, [N]; NaN for
+        rows for which it would take too long.
 
         Raises:
-            DataError: nothing of the code decodes to a number.
+            DataError: no numeric field depends on the code.
         """
         model, fields = self.vae.model_, self.vae.codec_.fields
         numbers = torch.tensor([field.kind != CATEGORICAL for field in fields]).expand(self.encoded.x[:1].numel())
         active = active_units(model, self.encoded)
         if not bool(numbers.any()) or not bool(active.any()):
-            raise DataError("nothing of the code decodes to a number")
+            raise DataError("no numeric field depends on the code")
         z = torch.from_numpy(self.codes)
         count = int(MAX_OPERATIONS / (2 * information.operations(model) * int(active.sum())))
         found = np.full(len(z), np.nan)
@@ -178,7 +179,7 @@ class Shown:
 
     @cached_property
     def posterior(self) -> CodeDistribution:
-        """q(z|x) of rows that the model learnt from, at most 2,000, [N, d]; of the rows shown where those are not at hand.
+        """q(z|x) of at most 2,000 training rows, [N, d]; of the rows shown if those are not in memory.
 
         Raises:
             DataError: it is not a distribution.
@@ -187,7 +188,7 @@ class Shown:
 
     @cached_property
     def _posteriors(self) -> tuple[CodeDistribution, CodeDistribution]:
-        """q(z|x) of the rows whose codes make the density, and of others, by which it is told what a hole is."""
+        """q(z|x) of rows that give the density of the codes, and of other rows that define the limit of a hole."""
         at_hand = self.vae.fitted_.at_hand or Split(self.encoded, None)
         train, held_out = at_hand.train, at_hand.held_out
         if held_out is None:
@@ -203,8 +204,8 @@ class Shown:
         return q
 
     def holes(self, drawn: Tensor) -> Array | None:
-        """Which of some codes [M, d] fell where hardly any row has its code: where all posteriors together have less density
-        than at 99% of the codes of other rows, bool [M]. None where these are too few to tell, as in a certificate.
+        """Which codes [M, d] are in holes: the density of the aggregated posterior is below its 1% quantile over the codes of
+        other rows, bool [M]. None if there are too few rows, as in a certificate.
         """
         all_together, others = self._posteriors
         n = len(others.code)
@@ -217,24 +218,22 @@ class Shown:
         return information.aggregated_log_density(all_together, drawn) < limit
 
     @cached_property
-    def laws(self) -> dict[str, Tensor]:
-        """Codes drawn from the prior and from the fitted law, [M, d]."""
+    def priors(self) -> dict[str, Tensor]:
+        """Samples of the prior and of the fitted prior, [M, d]."""
         prior = OwnPrior().bind(self.vae.model_)
         with seeded(self.vae.seed_, DRAWS):
-            return {"prior": prior.sample(LAW_DRAWS), "fitted": self.vae.fitted_prior_.sample(LAW_DRAWS).float()}
+            return {"prior": prior.sample(PRIOR_DRAWS), "fitted": self.vae.fitted_prior_.sample(PRIOR_DRAWS).float()}
 
 
 def taken(data: Table | Images, rows: Array | Sequence[int]) -> Table | Images:
-    """Some rows, by their numbers."""
+    """Some rows, by their indices."""
     if isinstance(data, Table):
         return replace(data, values=data.values[np.asarray(rows)])
     return replace(data, pixels=data.pixels[np.asarray(rows)])
 
 
 def columns_of(table: Any, names: Sequence[str]) -> Columns:
-    """Columns by name: numbers, dates as datetime64, times and durations as timedelta64, texts with None where nothing was
-    seen.
-    """
+    """Columns by name: numbers, dates as datetime64, times and durations as timedelta64, texts with None if missing."""
     return {name: column_of(table, table.names.index(name)) for name in names}
 
 
@@ -252,12 +251,12 @@ def column_of(table: Table, place: int) -> Array:
 
 
 def channels_last(pixels: Array) -> Array:
-    """``[N, C, H, W]`` as ``[N, H, W]`` where there is one channel, else as ``[N, H, W, C]``."""
+    """``[N, C, H, W]`` as ``[N, H, W]`` if there is one channel, else as ``[N, H, W, C]``."""
     return pixels[:, 0] if pixels.shape[1] == 1 else np.moveaxis(pixels, 1, -1)
 
 
 def colour_of(column: Array) -> Array:
-    """A column as the colours of a map: dates as years, times and durations in hours, "" for a text that was not seen."""
+    """A column as colours of a map: dates as years, times and durations in hours, "" for a missing text."""
     if column.dtype.kind == "M":
         return np.where(np.isnat(column), np.nan, 1970 + column.astype("datetime64[s]").astype(float) / 31_556_952)
     if column.dtype.kind == "m":
@@ -265,30 +264,30 @@ def colour_of(column: Array) -> Array:
     return np.array(["" if text is None else text for text in column]) if column.dtype == object else column.astype(float)
 
 
-def most_telling(codes: Array, rows: Array) -> list[int]:
-    """The two dimensions of codes ``[N, d]`` that explain most of the variance of encoded rows ``[N, F]``, each by itself.
+def most_informative(codes: Array, rows: Array) -> list[int]:
+    """The two dimensions of codes ``[N, d]`` that individually explain most of the variance of encoded rows ``[N, F]``.
 
-    The variance of a code says nothing here: all dimensions that a VAE uses have about that of the prior.
+    The variance of a dimension is no criterion, because all active dimensions of a VAE have about that of the prior.
     """
     z = codes - codes.mean(axis=0)
     shared = z.T @ (rows - rows.mean(axis=0)) / np.maximum(np.linalg.norm(z, axis=0), 1e-12)[:, None]
     return [int(k) for k in np.argsort(-np.square(shared).sum(axis=1), kind="stable")[:2]]
 
 
-def law_on(law: Prior, dimensions: Sequence[int]) -> tuple[Array, Array, Array]:
-    """Means, covariances and weights of a law in some of its dimensions; of one that is no mixture, those of its draws."""
+def mixture_on(prior: Prior, dimensions: Sequence[int]) -> tuple[Array, Array, Array]:
+    """Means, covariances and weights of a prior in some dimensions; if it is no mixture, one is fitted to samples."""
     pair = list(dimensions)
-    if not isinstance(law, MixturePrior):
+    if not isinstance(prior, MixturePrior):
         with seeded(0, DRAWS):
-            law = MixturePrior(len(pair)).fit(law.sample(4000)[:, pair])
+            prior = MixturePrior(len(pair)).fit(prior.sample(4000)[:, pair])
         pair = [*range(len(pair))]
-    covariances = (law.cholesky @ law.cholesky.mT).numpy()
-    return law.means.numpy()[:, pair], covariances[:, pair][:, :, pair], law.weights.numpy()
+    covariances = (prior.cholesky @ prior.cholesky.mT).numpy()
+    return prior.means.numpy()[:, pair], covariances[:, pair][:, :, pair], prior.weights.numpy()
 
 
 def explained(codes: Array, measure: Array) -> float:
-    """The share of a measure's variance that a quadratic of the codes [N, d] explains; of texts, of all their indicators
-    together. -inf where there is none.
+    """Share of a measure's variance that a quadratic function of the codes [N, d] explains; for texts, of their indicators.
+    -inf if the measure does not vary.
     """
     if measure.dtype.kind in "US":
         seen, values = measure != "", (measure[:, None] == np.unique(measure)[None, :50]).astype(float)

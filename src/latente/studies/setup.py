@@ -1,4 +1,4 @@
-"""What studies have in common: how many rows are held out, and whom they tell how far they are."""
+"""Shared by the studies: the share of rows that is held out, and a callback for progress."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ MIN_SHARE, MAX_SHARE = 0.1, 1 / 3
 
 
 def held_out_share(rows: int, wanted: int) -> float:
-    """The share of the rows that makes so many held-out ones, from a tenth to a third: a study is worth what it is judged on.
+    """The share of rows that gives ``wanted`` held-out rows, from a tenth to a third.
 
     >>> held_out_share(10_000, 200), held_out_share(1000, 200), round(held_out_share(150, 200), 3)
     (0.1, 0.2, 0.333)
@@ -15,4 +15,4 @@ def held_out_share(rows: int, wanted: int) -> float:
 
 
 def silent(text: str) -> None:
-    """Tells nobody."""
+    """A callback that ignores progress."""
