@@ -104,7 +104,7 @@ def anomalies(name: str) -> Callable[[int], NDArray[Any]]:
 def manifolds(seeds: int) -> None:
     """What a code of two dimensions keeps of surfaces in space, as it is and with a noise level for each column."""
     surfaces = {"swiss roll": partial(make_swiss_roll, noise=0.5), "S": partial(make_s_curve, noise=0.05)}
-    elsewhere = {"roomy": property(lambda blueprint: False)}
+    elsewhere = {"overcomplete": property(lambda blueprint: False)}
     lines = []
     for recipe in ("autoencoder", "vae"):
         each = replace(lt.recipe(recipe), least_squares=False)

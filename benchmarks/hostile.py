@@ -187,7 +187,7 @@ def _checkpoint(path: Path, _: Path) -> dict[str, Any]:
     training = small_training()
     Checkpoints(path.parent, {"data": "x"}).restore(training)
     training.run()
-    return {"weights": training.flat.vector, "losses": [each.get("held_out_loss") for each in training.at.history]}
+    return {"weights": training.flat.vector, "losses": [each.get("held_out_loss") for each in training.status.history]}
 
 
 USES = {"model": _model, "survey": _survey, "certificate": _certificate, "checkpoint": _checkpoint}

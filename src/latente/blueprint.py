@@ -68,7 +68,7 @@ class Blueprint:
             "decoder": recipe.decoder or choose("conv-decoder" if kind == "conv" else "mlp-decoder"),
             "posterior": recipe.posterior,
             "prior": recipe.prior,
-            "likelihood": recipe.likelihood or likelihood_for(self.fields, recipe.least_squares or self.roomy),
+            "likelihood": recipe.likelihood or likelihood_for(self.fields, recipe.least_squares or self.overcomplete),
         }
         model = compose(choices, **self.sizes(remedy))
         sizes = self.sizes(remedy) | {"latent_dim": model.latent_dim}
@@ -84,7 +84,7 @@ class Blueprint:
         return LatentLearner(model, objective, schedule, parts, corruption, recipe.recorded)
 
     @property
-    def roomy(self) -> bool:
+    def overcomplete(self) -> bool:
         """Whether the code has more than half as many dimensions as a row has fields.
 
         With a noise level for each of them it would write d fields out and leave the others, and from the linear model it would
@@ -114,7 +114,7 @@ class Blueprint:
                     module.register_forward_hook(count)
             model.encode(row)
             model.decode(torch.zeros(1, 1, model.latent_dim), context)
-        return sum(counts) + model.likelihood.repeated
+        return sum(counts) + model.likelihood.extra_multiply_adds
 
     def sizes(self, remedy: Remedy = Remedy()) -> dict[str, Any]:
         """What the data decides, by the names that parts ask for."""
@@ -129,7 +129,7 @@ class Blueprint:
             "masked": self.masked,
             # Of nine small mixed tables, held-out loss is .2 nats lower without it.
             "dropout": 0.1 if few and self.hidden is None and not of_mixed else 0.0,
-            "linear": remedy.linear and self.hidden is None and not levels and not self.roomy,
+            "linear": remedy.linear and self.hidden is None and not levels and not self.overcomplete,
             "skip": remedy.skip,
             "columns": heterogeneous.columns_of(self.fields),
             "n_rows": self.n_rows,
@@ -169,7 +169,7 @@ class RowBlueprint:
         """Multiply-adds of one row's forward pass."""
         with torch.random.fork_rng([]):
             likelihood: Likelihood = self().model.likelihood
-        return sum(_weights(likelihood)) + likelihood.repeated
+        return sum(_weights(likelihood)) + likelihood.extra_multiply_adds
 
 
 def row_blueprint(blueprint: Blueprint, asked: str) -> RowBlueprint | None:

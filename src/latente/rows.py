@@ -162,7 +162,7 @@ class Rows:
         mask, context = (part if part is None else part.to(device) for part in (self.mask, self.context))
         return Rows(self.x.to(device, dtype), mask, context if context is None else context.to(dtype=dtype))
 
-    def spread(self, most: int) -> Rows:
+    def subsample(self, most: int) -> Rows:
         """At most so many rows, evenly from the first to the last: files are often sorted, so the first rows are no sample."""
         if len(self) <= most:
             return self

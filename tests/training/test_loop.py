@@ -132,7 +132,7 @@ KILLED = """
     from sklearn.datasets import load_breast_cancer
     vae = lt.VAE(max_epochs=40, random_state=3).fit(
         load_breast_cancer().data, checkpoint=sys.argv[1], resume=True, checkpoint_every=0.0,
-        observer=lambda training: print(training.at.epoch, flush=True))
+        observer=lambda training: print(training.status.epoch, flush=True))
     vae.save(sys.argv[2])
 """
 
@@ -156,7 +156,7 @@ def test_killed_at_any_moment_and_resumed_to_the_bit(table: NDArray[np.float64],
 
 def test_ctrl_c_keeps_the_best_so_far(table: NDArray[np.float64]) -> None:
     def interrupt(training: Training) -> None:
-        if training.at.epoch == 3:
+        if training.status.epoch == 3:
             raise KeyboardInterrupt
 
     vae = small(max_epochs=50).fit(table, observer=interrupt)
@@ -304,14 +304,14 @@ def test_the_better_of_two_starts_is_kept_and_taken_up_again(tmp_path: Path) -> 
     x, best = waves(400), dict[str, float]()
 
     def note(training: Training) -> None:
-        best[training.label] = training.at.best_value
+        best[training.label] = training.status.best_value
 
     whole = lt.VAE(latent_dim=4, random_state=0).fit(x, observer=note)
     assert min(record["held_out_objective"] for record in whole.history_) == min(best["training"], best["another start"])
     assert (whole.model_.decoder.linear is None) == (best["another start"] < best["training"])
 
     def stop(training: Training) -> None:
-        if training.label == "another start" and training.at.epoch == 3:
+        if training.label == "another start" and training.status.epoch == 3:
             raise RuntimeError
 
     with pytest.raises(RuntimeError):
@@ -329,7 +329,7 @@ def test_one_start_where_more_was_not_asked_for_or_none_can_choose(asked: dict[s
 
 def test_a_second_start_that_is_interrupted_leaves_the_first() -> None:
     def interrupt(training: Training) -> None:
-        if training.label == "another start" and training.at.epoch == 2:
+        if training.label == "another start" and training.status.epoch == 2:
             raise KeyboardInterrupt
 
     vae = lt.VAE(latent_dim=4, random_state=0).fit(waves(300), observer=interrupt)

@@ -102,7 +102,7 @@ def overfitting_of(model: LatentModel, train: Rows, held_out: Rows, seed: int) -
     collapse.
     """
     train = distinct(train)
-    held_out = distinct(held_out, train).spread(M)
+    held_out = distinct(held_out, train).subsample(M)
     terms = rate_distortion(model, held_out, seed)
     figures = memorised(model, train, terms, seed)
     figures["gain"] = gained(model, train, held_out, terms)
@@ -148,7 +148,7 @@ class Setting:
     def __post_init__(self) -> None:
         self.train = distinct(self.train)
         self.everyone = distinct(self.held_out, self.train)
-        self.held_out = self.everyone.spread(M)
+        self.held_out = self.everyone.subsample(M)
         self.phi = Features.fit(self.train, self.fields)
         self.m = min(len(self.train), len(self.held_out))
         self.repeats = min(MAX_REPEATS, math.ceil(M / max(1, self.m)))
@@ -306,7 +306,7 @@ def loss_figures(setting: Setting, model: LatentModel, held_out: information.Rat
         return figures | {name: unknown(NO_DENSITY) for name in names}
     count, draws = information.affordable(model)
     with setting.drawing("nll"):
-        bound, effective = information.importance_bound(model, setting.held_out.spread(count), draws)
+        bound, effective = information.importance_bound(model, setting.held_out.subsample(count), draws)
     figures["gain"] = gained(model, setting.train, setting.held_out, held_out)
     values = (held_out.rate, held_out.loss, bound, effective)
     return figures | dict(zip(names, map(mean_of, values), strict=False))
@@ -332,7 +332,7 @@ def aggregated(setting: Setting, model: LatentModel) -> Figures:
     if not model.has_rate:
         return {name: unknown(NO_DENSITY) for name in AGGREGATED}
     with setting.drawing("mutual_information"):
-        q = model.encode(setting.train.spread(M))
+        q = model.encode(setting.train.subsample(M))
         draw = q.draw()
         terms = information.information_terms(q, draw.z[0])
         kl = rate(q, model.p(), draw).double().numpy()
@@ -384,7 +384,7 @@ def sensitivity(setting: Setting, model: LatentModel, subject: Subject, active: 
     numbers = torch.tensor([f.kind != CATEGORICAL for f in setting.fields])
     numbers = torch.nonzero(numbers.expand(setting.train.x[:1].numel())).squeeze(1)
     with setting.drawing("stretch"):
-        z = subject.codes(setting.train.spread(M))
+        z = subject.codes(setting.train.subsample(M))
         points = z[torch.randperm(len(z))[:GEOMETRY_POINTS]]
 
     def decode(codes: Tensor) -> Tensor:
@@ -412,14 +412,14 @@ def copied(setting: Setting, fake: Array) -> Figures:
 def memorised(model: LatentModel, train: Rows, held_out: information.RateDistortion, seed: int) -> Figures:
     """Whether the loss separates training rows from others; for an autoencoder it is -log p(x|z)."""
     with drawing(seed, "gap"):
-        loss = information.RateDistortion.of(model, train.spread(M)).loss
+        loss = information.RateDistortion.of(model, train.subsample(M)).loss
     area, found = overfitting.membership(loss, held_out.loss)
     return {"gap": overfitting.gap(held_out.loss, loss), "membership": area, "membership_at_1": found}
 
 
 def attributed(setting: Setting, model: LatentModel, fitted: Prior) -> Figures:
     """Causes of the loss of held-out rows besides overfitting: the family of q, the encoder, the prior."""
-    rows = setting.held_out.spread(attribution.affordable(model))
+    rows = setting.held_out.subsample(attribution.affordable(model))
     with setting.drawing("approximation"):
         losses = attribution.refine(model, rows, attribution.JUDGED_BY)
     if not model.has_rate:

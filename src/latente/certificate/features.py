@@ -50,7 +50,7 @@ class Features:
     @classmethod
     def fit(cls, rows: Rows, fields: tuple[Field, ...]) -> Features:
         """Fit φ to encoded training rows."""
-        rows = rows.spread(MAX_ROWS)
+        rows = rows.subsample(MAX_ROWS)
         raw: Callable[[Rows], Array] = RAW[layout_of(fields)](rows, fields)
         values = raw(rows)
         with np.errstate(invalid="ignore"):  # if all rows are equal, 0 is divided by 0

@@ -38,7 +38,7 @@ def privacy(
     """
     with seeded(seed):
         phi = Features.fit(train, fields)
-        some = train.spread(min(M, len(held_out)))
+        some = train.subsample(min(M, len(held_out)))
         learnt, real, drawn, alike = phi(train), phi(held_out), phi(fake), phi(some)
     found = {
         "exact_copies": overfitting.exact_copies(learnt, drawn, phi.spread),

@@ -135,7 +135,7 @@ class Survey:
         active = tuple(_active(Forward(vae.model_, vae.codec_), mean))
         planes = tuple(_plane(*where, mean, sd, vae.model_, side if rows is not None else 0) for where in _planes(mean, active))
         population = tuple(view_of(vae.codec_).population(vae.codec_, vae.model_.likelihood, rows))
-        kept = None if rows is None else _kept(vae, rows.spread(MAX_ROWS), mean)
+        kept = None if rows is None else _kept(vae, rows.subsample(MAX_ROWS), mean)
         return cls(digest(vae.model_), active, mean.mean(0), mean.std(0), planes, population, kept, rows is not None)
 
     def save(self, folder: str | Path) -> Path:
@@ -209,7 +209,7 @@ def _codes(vae: VAE, rows: Rows | None) -> tuple[Array, Array]:
         with seeded(vae.seed_):
             z = vae.fitted_prior_.sample(MAX_ROWS // 2).double().numpy()
         return z, np.zeros_like(z)
-    return posterior_moments(vae.model_, rows.spread(MAX_ROWS))
+    return posterior_moments(vae.model_, rows.subsample(MAX_ROWS))
 
 
 @torch.no_grad()

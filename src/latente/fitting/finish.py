@@ -48,7 +48,7 @@ def finished(
     with stages(CALIBRATION):
         calibration, row_model_loss = _calibrated(prepared, outcome, row_model)
     parts = prepared.blueprint.recipe, prepared.codec, model, row_model, prior, calibration
-    history = outcome.training.at.history
+    history = outcome.training.status.history
     fitted = Fitted(*parts, Figures({}), history, settings, at_hand=split.at_hand(), context=prepared.context)
     with stages(OVERFITTING):
         outcome.warnings += _overfitting(fitted, outcome)
@@ -66,7 +66,7 @@ def complete(fitted: Fitted) -> None:
 
 def _calibrated(prepared: Prepared, outcome: Outcome, row_model: RowModel) -> tuple[Calibration, float | None]:
     """What usual scores are; the loss of the row model, where there is one."""
-    judged, seed = prepared.split.judged.spread(MAX_TO_CALIBRATE), prepared.plan.seed
+    judged, seed = prepared.split.judged.subsample(MAX_TO_CALIBRATE), prepared.plan.seed
     with seeded(seed):
         outcome.evaluated = evaluate(costs_of(outcome.model, outcome.training.learner.K), judged)
     encoded = log_likelihood(row_model, judged, seed)
@@ -98,10 +98,10 @@ def _privacy(fitted: Fitted) -> dict[str, float | None]:
 
 def _given_away(fitted: Fitted, train: Rows, held_out: Rows) -> dict[str, float | None]:
     row_model, seed = fitted.row_model, fitted.seed
-    held_out = held_out.spread(privacy.M_OF_CODES if row_model.noise_size else privacy.M)
+    held_out = held_out.subsample(privacy.M_OF_CODES if row_model.noise_size else privacy.M)
     drawn = generation.sample(row_model, fitted.fitted_prior, len(held_out), seed, True)
     as_given = fitted.values(fitted.decode(drawn, possible=True))
-    some = train.spread(len(held_out))
+    some = train.subsample(len(held_out))
     scores = [log_likelihood(row_model, rows, seed, privacy.CODES) for rows in (some, held_out)]
     return privacy.privacy(fitted.codec.fields, train, held_out, as_given, (scores[0], scores[1]), seed)
 
@@ -118,7 +118,7 @@ def _notes(fitted: Fitted, split: Split) -> list[str]:
 
 def _figures(outcome: Outcome, settings: Settings, latent_dim: int, split: Split) -> dict[str, Any]:
     """What was measured, plain values only; nats per row of encoded data."""
-    at, (rows, held_out) = outcome.training.at, split.counts
+    at, (rows, held_out) = outcome.training.status, split.counts
     return {
         "rows": rows,
         "held_out_rows": held_out,

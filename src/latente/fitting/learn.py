@@ -131,9 +131,9 @@ def _fit_row_model(prepared: Prepared, fit: Fit, own: RowBlueprint, outcome: Out
     settings = prepared.plan.of_row_model(fit.settings, prepared.work(own), fit.held_out is not None, any_order)
     run = replace(fit, make=own, settings=settings).plain(ROW_MODEL_STAGE, "row model")
     outcome.row_model = run.learner.model
-    outcome.training.at.elapsed += run.at.elapsed
-    if run.at.finished == "interrupted":
-        outcome.training.at.finished = run.at.finished
+    outcome.training.status.elapsed += run.status.elapsed
+    if run.status.finished == "interrupted":
+        outcome.training.status.finished = run.status.finished
 
 
 def _both(first: Observer, second: Observer | None) -> Observer:

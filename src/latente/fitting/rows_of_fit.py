@@ -77,6 +77,6 @@ def _has_known_scores(fitted: Fitted, held_out: Rows | None) -> bool:
     """Whether the scores of held-out rows are those that the fit found."""
     if held_out is None:
         return True
-    found = scores(fitted, held_out.spread(MAX_TO_CALIBRATE).spread(MAX_CHECKED))
+    found = scores(fitted, held_out.subsample(MAX_TO_CALIBRATE).subsample(MAX_CHECKED))
     distance = np.abs(found[:, None] - fitted.calibration.scores).min(1)
     return bool((distance <= SAME_SCORE * np.maximum(1.0, np.abs(found))).all())

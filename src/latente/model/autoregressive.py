@@ -233,7 +233,7 @@ class Autoregressive(HistogramLikelihood):
         return self.width
 
     @property
-    def repeated(self) -> int:  # type: ignore[override]
+    def extra_multiply_adds(self) -> int:  # type: ignore[override]
         """The blocks run once for each column."""
         return (self.size - 1) * len(self.blocks) * 2 * self.width**2
 

@@ -621,7 +621,7 @@ class Heterogeneous(Likelihood):
         for law, group in zip(self.each, groups, strict=True):
             values = [_some(x[:, f] if seen is None else x[seen[:, f], f]) for f in group.tolist()]
             law.start(values, residual[group])
-        self._balance(rows.spread(MAX_ROWS))
+        self._balance(rows.subsample(MAX_ROWS))
 
     def _balance(self, rows: Rows) -> None:
         with torch.enable_grad():

@@ -36,7 +36,7 @@ class Likelihood(Part):
     """Base: theta [K, B, P] to a distribution over F fields."""
 
     parameters_per_field = 1
-    repeated = 0  # multiply-adds of a row beyond those of its linear layers, each used once
+    extra_multiply_adds = 0  # multiply-adds of a row beyond those of its linear layers, each used once
     takes_levels = False
     support: ClassVar[tuple[float, float] | None] = None  # of values as they are recorded; None takes standardised ones
 

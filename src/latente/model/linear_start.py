@@ -45,7 +45,7 @@ class LinearModel:
 @torch.no_grad()
 def linear_model(rows: Rows, d: int) -> LinearModel:
     """PCA with ``d`` components of at most 4,096 rows; a value that was not seen counts as 0, a standardised column's mean."""
-    x = rows.spread(MAX_ROWS).x.flatten(1).double().cpu()
+    x = rows.subsample(MAX_ROWS).x.flatten(1).double().cpu()
     mean = x.mean(0)
     x = x - mean
     rank = max(1, min(d, (len(x) - 1) // 2, x.shape[1]))
@@ -73,7 +73,7 @@ def start(model: LatentModel, rows: Rows, resolution: Tensor) -> None:
     """
     linear = linear_model(rows, max(1, model.latent_dim))
     model.likelihood.start(rows, linear.residual.float(), resolution)
-    some = rows.spread(MAX_ROWS)
+    some = rows.subsample(MAX_ROWS)
     model.prior.start(some)  # type: ignore[operator]
     model.posterior.start_codes(lambda: model.features(some.x, some.mask, some.context))  # type: ignore[operator]
     if starts_linear(model):

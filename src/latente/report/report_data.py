@@ -198,7 +198,7 @@ class ReportData:
 
     def _posterior_of(self, rows: Rows) -> CodeDistribution:
         with torch.no_grad():
-            q = self.vae.model_.encode(rows.spread(DRAWN_ROWS))
+            q = self.vae.model_.encode(rows.subsample(DRAWN_ROWS))
         if not q.has_density:
             raise DataError("an autoencoder has no distribution over codes")
         return q

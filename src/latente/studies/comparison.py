@@ -317,7 +317,7 @@ def _scene(models: Mapping[str, VAE], seed: int) -> Scene:
     at_hand = first.fitted_.at_hand
     assert at_hand is not None
     assert at_hand.held_out is not None
-    train, held_out = at_hand.train.spread(ROWS), at_hand.held_out.spread(ROWS)
+    train, held_out = at_hand.train.subsample(ROWS), at_hand.held_out.subsample(ROWS)
     codec, values = first.codec_, indicators(train, levels_of(first.codec_.fields))
     with seeded(seed, "comparison"):
         subjects = {name: Modelled(vae.model_, codec.fields, held_out) for name, vae in models.items()}

@@ -42,7 +42,7 @@ class ProbabilisticPCA:
             rows: encoded. d: components, below the number of fields and of rows.
             least: minimum variance of the noise, as in a model's likelihood, because values may be rounded.
         """
-        rows = rows.spread(MAX_ROWS)
+        rows = rows.subsample(MAX_ROWS)
         x, seen = _flat(rows)
         mean = (x * seen).sum(0) / seen.sum(0).clamp_min(1)
         pca = PCA(d, random_state=0).fit(torch.where(seen > 0, x, mean).numpy())

@@ -39,8 +39,10 @@ def noise_floor(train: Rows, held_out: Rows, resolution: Tensor) -> Estimate:
     if fields < 2:
         return unknown(Message("study.floor_one"))
     middle = column_means(train, ())
-    values, others = (spread_out(rows, (), middle).double() for rows in (train.spread(MAX_ROWS), held_out.spread(MAX_JUDGED)))
-    seen = seen_values(held_out.spread(MAX_JUDGED), ()).double()
+    values, others = (
+        spread_out(rows, (), middle).double() for rows in (train.subsample(MAX_ROWS), held_out.subsample(MAX_JUDGED))
+    )
+    seen = seen_values(held_out.subsample(MAX_JUDGED), ()).double()
     errors = [_linear(values, others)]
     if fields <= MAX_NEAR_FIELDS:
         errors.append(_near(values[:: max(1, len(values) // MAX_NEAR_ROWS)], others))

@@ -298,7 +298,7 @@ class Setup:
         if blueprint.recipe.objective.name != "elbo":
             raise ModelError(f"a trade-off varies beta, the weight of the KL; {blueprint.recipe.name!r} has none: use 'vae'")
         half = len(held_out) // 2
-        stop, judged = held_out[:half], held_out[half:].spread(MAX_JUDGED)
+        stop, judged = held_out[:half], held_out[half:].subsample(MAX_JUDGED)
         parts, count = (train, stop, judged), len(train) + len(held_out)
         settings, notes = prepared.settings(), tuple(prepared.codec.notes)
         return cls(seed, vae.verbose > 0, blueprint, settings, *parts, count, prepared.resolution, rows.container, notes, told)
@@ -353,7 +353,7 @@ class Setup:
         active = float(active_units(model, self.train).sum())
         with seeded(self.seed, "tradeoff"):
             losses = RateDistortion.of(model, self.judged)
-        return Fitted(_point(self.recipe.name, d, losses, beta, active_units=active, seconds=run.at.elapsed), losses)
+        return Fitted(_point(self.recipe.name, d, losses, beta, active_units=active, seconds=run.status.elapsed), losses)
 
     @cached_property
     def alone(self) -> Array:

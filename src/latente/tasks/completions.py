@@ -45,7 +45,7 @@ def calibrate_intervals(fitted: Fitted) -> None:
     missing = fitted.at_hand is not None and fitted.at_hand.train.mask is not None
     if missing and not len(fitted.calibration.covered) and fitted.unlearnt is not None:
         with fitted.stages(INTERVALS):
-            within = _within(fitted, fitted.unlearnt.spread(MAX_TO_COVER))
+            within = _within(fitted, fitted.unlearnt.subsample(MAX_TO_COVER))
         fitted.calibration = fitted.calibration.with_covered(within)
 
 

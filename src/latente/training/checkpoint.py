@@ -81,7 +81,7 @@ class Checkpoints:
 
     def after_epoch(self, training: Training) -> None:
         """Write, if it is time or the run is over."""
-        if training.at.finished or time.monotonic() - self.written >= self.every:
+        if training.status.finished or time.monotonic() - self.written >= self.every:
             self.write(training)
 
     def write(self, training: Training) -> None:

@@ -61,7 +61,7 @@ def dependence(rows: Rows, levels: tuple[int, ...] = ()) -> Dependence:
         rows: of which 2,000 are looked at, and of wide ones 128 fields.
         levels: how many each column has, 0 for one of numbers; () where none has any.
     """
-    rows = rows.spread(MAX_ROWS)
+    rows = rows.subsample(MAX_ROWS)
     values, seen = rows.x.flatten(1), None if rows.mask is None else rows.mask.flatten(1)
     chosen = torch.linspace(0, values.shape[1] - 1, min(values.shape[1], MAX_FIELDS)).round().long()
     counts = [levels[int(f)] if levels else 0 for f in chosen]

@@ -77,14 +77,14 @@ def active_units(model: LatentModel, rows: Rows, most: int = 10_000) -> Tensor:
     """Which units vary with the row, bool [d]. Where codes pay no rate their scale is free, and variances are
     relative to the largest.
     """
-    variance = model.codes(rows.spread(most)).var(0, correction=0)
+    variance = model.codes(rows.subsample(most)).var(0, correction=0)
     return variance > (ACTIVE_VARIANCE if model.has_rate else ACTIVE_VARIANCE * variance.max())
 
 
 @torch.no_grad()
 def information(model: LatentModel, rows: Rows, most: int = 1000) -> float:
     """I(x; z) = E log q(z_i|x_i) - log (1/N) sum_j q(z_i|x_j) (Hoffman and Johnson 2016), nats."""
-    q = model.encode(rows.spread(most))
+    q = model.encode(rows.subsample(most))
     if not q.has_density:
         return math.nan
     z = q.rsample()

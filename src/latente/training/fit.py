@@ -131,8 +131,8 @@ class Fit:
         elif self._gained_by_chance(outcome) and self.dependence.excluded:
             outcome.without_code = True
             outcome.warnings.append(finding(NO_STRUCTURE, self._unrelated, ONE_BY_ONE))
-        if outcome.training.at.slowdowns:
-            rate = self.settings.learning_rate / 10**outcome.training.at.slowdowns
+        if outcome.training.status.slowdowns:
+            rate = self.settings.learning_rate / 10**outcome.training.status.slowdowns
             outcome.warnings.append(Message("fit.slowed", rate=rate))
         if len(self.train) < SMALL_DATA and outcome.linear >= -outcome.evaluated["held_out_loss"]:
             outcome.notes.append(Message("fit.pca", pca=outcome.linear, own=-outcome.evaluated["held_out_loss"]))
@@ -157,8 +157,8 @@ class Fit:
         values = {run: self._after_trial(run) for run in runs}
         best = min(runs, key=lambda run: values[run])
         best.label = "training"
-        if any(run.at.finished == "interrupted" for run in runs):
-            best.at.finished = "interrupted"
+        if any(run.status.finished == "interrupted" for run in runs):
+            best.status.finished = "interrupted"
         return self._run(best)
 
     def _best(self, run: Training) -> Training:
@@ -173,9 +173,9 @@ class Fit:
             if self.interrupted:
                 break
             self._run(other)
-            better = other if other.at.best_value < run.at.best_value else run
-            better.at.elapsed = run.at.elapsed + other.at.elapsed
-            better.at.finished = "interrupted" if self.interrupted else better.at.finished
+            better = other if other.status.best_value < run.status.best_value else run
+            better.status.elapsed = run.status.elapsed + other.status.elapsed
+            better.status.finished = "interrupted" if self.interrupted else better.status.finished
             run = better
         return run
 
@@ -208,9 +208,9 @@ class Fit:
     def _after_trial(self, run: Training) -> float:
         if not self.interrupted:
             self._run(run, TRIAL_SHARE)
-        if not run.at.history:  # Ctrl-C in its first epoch
+        if not run.status.history:  # Ctrl-C in its first epoch
             return math.inf
-        at_end = next((record for record in run.at.history if record["progress"] >= TRIAL_SHARE), run.at.history[-1])
+        at_end = next((record for record in run.status.history if record["progress"] >= TRIAL_SHARE), run.status.history[-1])
         return at_end["held_out_objective"]
 
     def _training(self, stage: int, settings: Settings, remedy: Remedy = Remedy()) -> Training:
@@ -229,33 +229,33 @@ class Fit:
             self.observer(training)
 
         training.run(until, after_epoch)
-        self.interrupted = self.interrupted or training.at.finished == "interrupted"
+        self.interrupted = self.interrupted or training.status.finished == "interrupted"
         return training
 
     def _examined(self, training: Training) -> Outcome:
         """Put the best weights in, and look at what they do."""
         model = training.use_best().cpu().eval()
-        held_out = self.held_out if self.held_out is not None else self.train.spread(SMALL_DATA)
+        held_out = self.held_out if self.held_out is not None else self.train.subsample(SMALL_DATA)
         with seeded(self.settings.seed):
             evaluated = evaluate(costs_of(model, training.learner.K), held_out)
             diagnosis = diagnose(model, self.train, held_out)
         # Where data is plenty and the code says much, nobody asks how well a linear model does; it would cost seconds.
         of_numbers = not model.likelihood.takes_levels
         asked = of_numbers and (diagnosis.collapsed or len(self.train) < SMALL_DATA)
-        linear = linear_baseline(self.train.spread(SMALL_DATA), held_out, model.latent_dim) if asked else math.nan
+        linear = linear_baseline(self.train.subsample(SMALL_DATA), held_out, model.latent_dim) if asked else math.nan
         return Outcome(model, training, evaluated, diagnosis, linear)
 
     def _mended(self, outcome: Outcome) -> Outcome:
         """Where there is structure that this model missed, or may be, train again with each remedy in turn."""
         reason = outcome.diagnosis.collapsed
-        interrupted = outcome.training.at.finished == "interrupted"
+        interrupted = outcome.training.status.finished == "interrupted"
         found, none = self._structure(outcome)
         for number, remedy in enumerate(REMEDIES if outcome.model.has_rate and not none and not interrupted else ()):
             if self._seconds_left(outcome) <= 0:
                 break
             settings = replace(self.settings, time_limit=self.settings.time_limit and self._seconds_left(outcome))
             mended = self._examined(self._run(self._training(TRIALS + number, settings, remedy)))
-            outcome.training.at.elapsed += mended.training.at.elapsed
+            outcome.training.status.elapsed += mended.training.status.elapsed
             if not mended.diagnosis.collapsed:
                 mended.warnings.append(Message("fit.mended", reason=reason, remedy=Message(remedy.words)))
                 return mended
@@ -299,4 +299,4 @@ class Fit:
 
     def _seconds_left(self, outcome: Outcome) -> float:
         limit = self.settings.time_limit
-        return math.inf if limit is None else limit - outcome.training.at.elapsed
+        return math.inf if limit is None else limit - outcome.training.status.elapsed

@@ -31,7 +31,7 @@ BLOCK = 250_000  # values gathered at once: few gathers for small batches, and a
 AVERAGE_EVERY = 4  # steps between updates of the moving average: the same average to 1e-5, at a quarter of the cost
 EVALUATION_BATCH = 2048
 MIN_PATIENCE = 5  # epochs, however short the run
-REMEDIES = 3  # how often a diverged run is taken back and goes on at a tenth of its learning rate
+MAX_RESTARTS = 3  # how often a diverged run is taken back and goes on at a tenth of its learning rate
 EXPLODED = 1e3  # times the lowest held-out objective so far: no run comes back from there
 
 
@@ -98,7 +98,7 @@ class Training:
         self.recordings: dict[tuple[torch.Size, bool], Callable[[Rows], Named] | None] = {}
         self.evaluation: Callable[[Rows], Named] | None = None
         self.pace: Pace | None = None
-        self.at = Progress()
+        self.status = Progress()
         self.steps_per_epoch = max(1, math.ceil(len(train) / settings.batch_size))
         self.norms: deque[float] = deque(maxlen=64)
         self.sitting: float | None = None
@@ -113,7 +113,7 @@ class Training:
         """0 at the start, 1 when the epochs or the seconds are used up."""
         limits = [0.0]
         if self.settings.epochs is not None:
-            limits.append(self.at.step / (self.settings.epochs * self.steps_per_epoch))
+            limits.append(self.status.step / (self.settings.epochs * self.steps_per_epoch))
         if self.settings.time_limit is not None:
             limits.append(self.seconds / self.settings.time_limit)
         return min(1.0, max(limits))
@@ -121,11 +121,11 @@ class Training:
     @property
     def seconds(self) -> float:
         """Training time so far, over all its sittings."""
-        return self.at.elapsed + (0.0 if self.sitting is None else time.perf_counter() - self.sitting)
+        return self.status.elapsed + (0.0 if self.sitting is None else time.perf_counter() - self.sitting)
 
-    def _sit(self, down: bool) -> None:
+    def _clock(self, down: bool) -> None:
         """Keep the time of the sitting that ends, and begin another."""
-        self.at.elapsed, self.sitting = self.seconds, time.perf_counter() if down else None
+        self.status.elapsed, self.sitting = self.seconds, time.perf_counter() if down else None
 
     @property
     def strength(self) -> Strength:
@@ -146,32 +146,32 @@ class Training:
 
     def run(self, until: float = 1.0, after_epoch: Callable[[Training], None] = lambda training: None) -> Training:
         """Train until this share of the run, or until it is finished; Ctrl-C finishes it where it is."""
-        self._sit(True)
+        self._clock(True)
         with seeded(self.settings.seed, device=self.settings.device), on_one_thread():
             try:
-                while not self.at.finished and self.progress < until:
+                while not self.status.finished and self.progress < until:
                     self.epoch()
                     after_epoch(self)
             except KeyboardInterrupt:
-                self.at.finished = "interrupted"
-        self._sit(False)
+                self.status.finished = "interrupted"
+        self._clock(False)
         return self
 
     def use_best(self) -> Any:
         """Give the model the weights that were best on the held-out rows (the last average where there are none)."""
-        self.flat.put(self.best if self.at.best_epoch else self.average)
+        self.flat.put(self.best if self.status.best_epoch else self.average)
         return self.learner.model
 
     def epoch(self) -> None:
         """Every training row (see :meth:`_batches`), then a look at the held-out rows."""
-        reseed(self.settings.seed, self.stage, self.at.epoch, device=self.settings.device)
+        reseed(self.settings.seed, self.stage, self.status.epoch, device=self.settings.device)
         traces = [trace for batch in self._batches() if (trace := self._step(batch)) is not None]
         self._learns(False)
-        self.at.epoch += 1
-        record = {"epoch": self.at.epoch, **_means("train", traces), **self._evaluated()}
+        self.status.epoch += 1
+        record = {"epoch": self.status.epoch, **_means("train", traces), **self._evaluated()}
         record |= {"progress": self.progress, "learning_rate": self._rate(), "seconds": self.seconds}
         record |= {f"{name}_weight": float(value) for name, value in self.strength.items()}
-        self.at.history.append(record)
+        self.status.history.append(record)
         self._judge(record, skipped=self.steps_per_epoch - len(traces))
 
     def _batches(self) -> Iterator[Rows]:
@@ -189,7 +189,7 @@ class Training:
     def _step(self, batch: Rows) -> Named | None:
         """One update, and its terms; None where the gradient was not finite and the step was left out."""
         terms = self._differentiated(batch)
-        self.at.step += 1
+        self.status.step += 1
         if not self._clipped():
             return None
         self._update()
@@ -199,7 +199,7 @@ class Training:
     def _differentiated(self, batch: Rows) -> Named:
         """The terms of a batch; the gradient of its loss is then where all gradients are."""
         if self.strength != self.heeded:
-            self._heed(self.strength)
+            self._update_strengths(self.strength)
         kind = (batch.x.shape, batch.mask is not None)
         if kind not in self.recordings:
             self.recordings[kind] = self._recording(batch)
@@ -235,7 +235,7 @@ class Training:
                 own.copy_(gradient)
         return named
 
-    def _heed(self, strength: Strength) -> None:
+    def _update_strengths(self, strength: Strength) -> None:
         """Tell the recordings, which read strengths as tensors."""
         self.heeded = strength
         for name, value in strength.items():
@@ -278,9 +278,9 @@ class Training:
 
     def _take_into_average(self) -> None:
         """Move the average towards the weights, less and less in the first steps; later only every few steps."""
-        since = 1 if self.at.step < 4 * AVERAGE_EVERY else AVERAGE_EVERY
-        if self.at.step % since == 0:
-            decay = min(self.settings.average, (1 + self.at.step) / (10 + self.at.step))
+        since = 1 if self.status.step < 4 * AVERAGE_EVERY else AVERAGE_EVERY
+        if self.status.step % since == 0:
+            decay = min(self.settings.average, (1 + self.status.step) / (10 + self.status.step))
             self.average.lerp_(self.flat.vector, 1 - decay**since)
 
     def _update(self) -> None:
@@ -294,7 +294,7 @@ class Training:
         norm = math.sqrt(torch.dot(gradient, gradient))
         if not math.isfinite(norm):
             return False
-        if self.at.step % 16 == 1 and len(self.norms) >= 16:
+        if self.status.step % 16 == 1 and len(self.norms) >= 16:
             self.limit = 4 * statistics.median(self.norms)
         self.norms.append(norm)
         if norm > self.limit:
@@ -304,7 +304,7 @@ class Training:
     limit = math.inf
 
     def _rate(self) -> float:
-        rate: float = self.settings.learning_rate * cosine(self.progress) / 10**self.at.slowdowns
+        rate: float = self.settings.learning_rate * cosine(self.progress) / 10**self.status.slowdowns
         return rate
 
     def _precision(self) -> AbstractContextManager[Any]:
@@ -344,16 +344,16 @@ class Training:
     def _judge(self, record: dict[str, float], skipped: int) -> None:
         """Note the best epoch; stop where nothing gets better; take the run back where it diverged."""
         value = record.get("held_out_objective", 0.0)
-        lowest = min(abs(earlier.get("held_out_objective", 0.0)) for earlier in self.at.history)
+        lowest = min(abs(earlier.get("held_out_objective", 0.0)) for earlier in self.status.history)
         if skipped > self.steps_per_epoch / 2 or not value <= EXPLODED * (1 + lowest):
-            self._take_back()
-        elif self.held_out is not None and self._at_full_strength() and value < self.at.best_value:
-            self.at.best_value, self.at.best_epoch, self.at.best_progress = value, self.at.epoch, self.progress
+            self._restart()
+        elif self.held_out is not None and self._at_full_strength() and value < self.status.best_value:
+            self.status.best_value, self.status.best_epoch, self.status.best_progress = value, self.status.epoch, self.progress
             self.best.copy_(self.average)
         if self.progress >= 1:
-            self.at.finished = "time limit" if self._out_of_time() else "all epochs"
+            self.status.finished = "time limit" if self._out_of_time() else "all epochs"
         elif self._out_of_patience():
-            self.at.finished = "no better on held-out rows"
+            self.status.finished = "no better on held-out rows"
 
     def _at_full_strength(self) -> bool:
         return all(value >= 1 for value in self.strength.values())
@@ -363,16 +363,16 @@ class Training:
 
     def _out_of_patience(self) -> bool:
         patience = self.settings.patience
-        waited = self.at.epoch - self.at.best_epoch >= MIN_PATIENCE and self.at.best_epoch > 0
-        return patience is not None and waited and self.progress - self.at.best_progress > patience
+        waited = self.status.epoch - self.status.best_epoch >= MIN_PATIENCE and self.status.best_epoch > 0
+        return patience is not None and waited and self.progress - self.status.best_progress > patience
 
-    def _take_back(self) -> None:
+    def _restart(self) -> None:
         """Go on from the best weights so far at a tenth of the learning rate."""
-        self.at.slowdowns += 1
-        if self.at.slowdowns > REMEDIES:
+        self.status.slowdowns += 1
+        if self.status.slowdowns > MAX_RESTARTS:
             raise TrainingError(
-                f"training diverged at epoch {self.at.epoch} and again after {REMEDIES} restarts at a tenth of the learning "
-                "rate each; look for extreme values in the data, or set a smaller learning_rate than "
+                f"training diverged at epoch {self.status.epoch} and again after {MAX_RESTARTS} restarts at a tenth of the "
+                "learning rate each; look for extreme values in the data, or set a smaller learning_rate than "
                 f"{self.settings.learning_rate:g}"
             )
         self.flat.put(self.best)
@@ -386,10 +386,10 @@ class Training:
 
     def state(self) -> tuple[dict[str, Any], dict[str, Tensor]]:
         """All of the run: plain values, and tensors by name."""
-        self._sit(self.sitting is not None)
-        self.at.norms = list(self.norms)
-        self.at.limit = self.limit
-        return {**vars(self.at)}, self._tensors()
+        self._clock(self.sitting is not None)
+        self.status.norms = list(self.norms)
+        self.status.limit = self.limit
+        return {**vars(self.status)}, self._tensors()
 
     def _tensors(self) -> dict[str, Tensor]:
         first, second = self.moments
@@ -407,12 +407,15 @@ class Training:
         at: Progress = checked(values, Progress, "the checkpoint")
         whole = at.epoch == len(at.history) and at.step == at.epoch * self.steps_per_epoch and at.best_epoch <= at.epoch
         known = (
-            all("epoch" in record for record in at.history) and at.slowdowns <= REMEDIES and at.elapsed >= 0 and at.limit > 0
+            all("epoch" in record for record in at.history)
+            and at.slowdowns <= MAX_RESTARTS
+            and at.elapsed >= 0
+            and at.limit > 0
         )
         held = fitting(tensors, self._tensors(), "the checkpoint")
         if not (whole and known and bool((held["second"] >= 0).all() & (held["updates"] >= 0).all())):
             raise StorageError("the checkpoint is damaged or was altered: where the run was does not fit its history")
-        self.at, self.limit = at, at.limit
+        self.status, self.limit = at, at.limit
         self.norms.extend(at.norms)
         for name, tensor in self._tensors().items():
             tensor.copy_(held[name])

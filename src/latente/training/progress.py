@@ -38,7 +38,7 @@ class Lines(Shown):
 
     def __call__(self, training: Training) -> None:
         tenth = int(10 * training.progress)
-        if tenth != self.told or training.at.finished:
+        if tenth != self.told or training.status.finished:
             self.told = tenth
             self.write(f"{100 * training.progress:3.0f}%  {describe(training)}")
 
@@ -120,12 +120,12 @@ def in_words(seconds: float) -> str:
 
 def describe(training: Training) -> str:
     """The last epoch in a few words."""
-    record, prefix = training.at.history[-1], "" if training.label == "training" else f"{training.label}, "
+    record, prefix = training.status.history[-1], "" if training.label == "training" else f"{training.label}, "
     which = "held_out" if "held_out_loss" in record else "train"
     if f"{which}_loss" not in record:
-        return f"{prefix}epoch {training.at.epoch}"
+        return f"{prefix}epoch {training.status.epoch}"
     shown = {name.removeprefix(f"{which}_"): value for name, value in record.items() if name.startswith(f"{which}_")}
     loss = shown.pop("loss")
     terms = ", ".join(f"{name.replace('_', ' ')} {value:.2f}" for name, value in shown.items() if name not in NOT_SHOWN)
     of_terms = f" ({terms})" if terms else ""
-    return f"{prefix}epoch {training.at.epoch}  {which.replace('_', '-')} {loss:.2f} nats{of_terms}"
+    return f"{prefix}epoch {training.status.epoch}  {which.replace('_', '-')} {loss:.2f} nats{of_terms}"

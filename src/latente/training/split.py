@@ -76,4 +76,4 @@ def _in_context(rows: Rows, context: torch.Tensor) -> Rows:
 
 
 def _few(rows: Rows) -> Rows:
-    return rows.spread(min(MAX_ROWS_AT_HAND, max(1, MAX_VALUES_AT_HAND // rows.x[:1].numel())))
+    return rows.subsample(min(MAX_ROWS_AT_HAND, max(1, MAX_VALUES_AT_HAND // rows.x[:1].numel())))
