@@ -223,7 +223,7 @@ def test_numbers_that_are_codes_are_levels_when_told_so() -> None:
     ward = generator.choice([3, 17, 204], N)
     frame = pd.DataFrame({"ward": ward, "age": ward % 7 + generator.normal(size=N), "visit": generator.permutation(N)})
     vae = lt.VAE(max_epochs=3, random_state=0, kinds={"ward": "categorical", "visit": "identifier"}).fit(frame)
-    assert vae.fields_[0] == {"name": "ward", "kind": "categorical", "reason": "asked for"}
+    assert vae.fields_[0] == {"name": "ward", "kind": "categorical", "reason": "set by the user"}
     drawn = vae.sample(50)
     assert drawn["ward"].dtype == frame["ward"].dtype and set(drawn["ward"]) <= {3, 17, 204}
     assert drawn["visit"].isna().all()

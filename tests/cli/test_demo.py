@@ -27,7 +27,7 @@ def test_demo_compares_both_models_in_words_and_on_a_picture(latente, tmp_path, 
         assert (tmp_path / "demo" / run / "certificate.json").exists()
     assert str(tmp_path / "demo/report.html") in ended.out
     page = (tmp_path / "demo/report.html").read_text(encoding="utf-8")
-    assert "Qué añade un VAE a un autoencoder" in page and "Cuánto vale el espacio latente" in page
+    assert "Qué agrega un VAE a un autoencoder" in page and "Calidad del espacio latente" in page
     explorer = (tmp_path / "demo/explorer.html").read_text(encoding="utf-8")
     assert "x-latente-pack" in explorer and str(tmp_path / "demo/explorer.html") in ended.out
     assert (tmp_path / "demo/demo.png").read_bytes().startswith(b"\x89PNG")

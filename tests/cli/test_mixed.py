@@ -45,7 +45,7 @@ def rows(path: Path) -> list[dict[str, str]]:
 def test_info_says_what_each_column_is_and_why(latente, run: Path) -> None:
     columns = {column["name"]: column for column in json.loads(latente("info", run, "--json").out)["columns"]}
     assert [columns[name]["kind"] for name in ("zip", "sex", "age", "seen")] == ["categorical", "binary", "count", "constant"]
-    assert columns["zip"]["because"] == "asked for" and columns["age"]["missing"]
+    assert columns["zip"]["because"] == "set by the user" and columns["age"]["missing"]
 
 
 def test_sample_holds_what_is_given_and_says_what_it_gives_away(latente, run: Path, tmp_path: Path) -> None:

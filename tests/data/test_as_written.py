@@ -283,7 +283,7 @@ def test_a_kind_that_the_values_are_not(kind: str, values: list[float], words: s
 def test_a_kind_that_is_asked_for_holds(kind: str) -> None:
     frame = pl.DataFrame({"x": [float(i % 30 * 10 + 10) for i in range(N)], "kind": ["a", "b"] * (N // 2)})
     codec = codec_of(frame, x=kind)
-    assert (codec.kinds[0], codec.reasons[0]) == (kind, "asked for")
+    assert (codec.kinds[0], codec.reasons[0]) == (kind, "set by the user")
     assert codec.grid[0] == (1.0 if kind in ("integer", "count", "ordinal") else 10.0)
 
 

@@ -81,7 +81,7 @@ def rows() -> dict[str, list[Any]]:
 def test_new_rows_have_names_on_request(kind: Any, tmp_path: Path) -> None:
     vae = lt.VAE(max_epochs=1, random_state=0).fit(kind(rows()))
     assert {f["name"]: f["kind"] for f in vae.fields_}["order"] == "identifier"
-    assert {f["name"]: f["reason"] for f in vae.fields_}["order"] == "each whole number from 0 to 299 once"
+    assert {f["name"]: f["reason"] for f in vae.fields_}["order"] == "each whole number from 0 to 299 exactly once"
     for each in (vae, lt.load(vae.save(tmp_path / "m.safetensors"))):
         drawn = pl.DataFrame(each.sample(5, identifiers=True)) if kind is not pa.table else pl.from_arrow(
             each.sample(5, identifiers=True))  # fmt: skip

@@ -33,7 +33,7 @@ def model_of(posterior: str, prior: str | None = None) -> LatentModel:
     with seeded(1):
         model = compose({role: choose(part) for role, part in parts.items()}, **SIZES)
         for parameter in model.posterior.parameters():
-            torch.nn.init.normal_(parameter, std=0.3)
+            torch.nn.init.normal_(parameter, std=0.2)
     return model.eval()
 
 

@@ -61,7 +61,7 @@ def certify(
     quiet: Quiet = False,
     reading: Reading | None = None,
 ) -> None:
-    """Measure the quality of a latent space, and list the problems found.
+    """Measure a latent space and list its problems.
 
     Continuity, completeness, information in the code, and copies of training rows. Each figure has its interval, or the
     reason why it is unknown.

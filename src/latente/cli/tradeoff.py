@@ -41,7 +41,7 @@ def tradeoff(
     quiet: Quiet = False,
     reading: Reading | None = None,
 ) -> None:
-    """Measure rate and distortion by the size of the code and by beta.
+    """Rate and distortion by size of the code and by beta.
 
     And say which size to take, and why; beside it probabilistic PCA, independent columns and the noise floor. OUT gets a page,
     tradeoff.html.

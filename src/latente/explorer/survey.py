@@ -104,7 +104,7 @@ class Survey:
         planes: the one to begin with first.
         population: for each column the shares of its bins (:func:`latente.explorer.views.View`).
         kept: share of the variance of the rows' numbers that decoding their codes gives back; None where unknown.
-        measured: whether rows were there; if not, codes are draws from the fitted law.
+        measured: whether rows were there; if not, codes are samples of the fitted prior.
     """
 
     model: str
