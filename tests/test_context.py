@@ -68,3 +68,8 @@ def test_digits_are_those_that_are_asked_for() -> None:
     asked = np.repeat(np.arange(10), 10)
     drawn = vae.sample(100, context={"context": asked}).reshape(100, 64)
     assert (LogisticRegression(max_iter=100).fit(x / 16, y).predict(drawn / 16) == asked).mean() > 0.8
+
+
+def test_what_needs_a_context_is_not_fitted_without() -> None:
+    with pytest.raises(lt.ModelError, match="context="):
+        lt.VAE("cvae", random_state=0).fit(clusters()[["u", "v", "w"]])
