@@ -92,19 +92,24 @@ DATA: dict[str, Callable[[], Any]] = {
     "mixed": mixed,
     "pictures": lambda: pictures(16),
     "small": lambda: pictures(5),
+    "conditioned": lambda: pd.DataFrame(numbers(), columns=list("abcde")).assign(town=mixed().town, age=mixed().age),
 }
+CONTEXT = {"conditioned": ["town", "age"]}
 
 
 def fitted(data: str, recipe: str = "vae", **parameters: Any) -> lt.VAE:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return lt.VAE(recipe, max_epochs=1, latent_dim=2, random_state=0, **parameters).fit(DATA[data]())
+        return lt.VAE(recipe, max_epochs=1, latent_dim=2, random_state=0, **parameters).fit(
+            DATA[data](), context=CONTEXT.get(data)
+        )
 
 
 def models(recipes: list[str], mixed: Sequence[str]) -> Iterator[tuple[str, lt.VAE]]:
     """Models of every recipe and of every kind of data, and with every law of the codes, by the names of their files."""
     for recipe in recipes:
-        yield f"numbers-{recipe}", fitted("numbers", recipe)
+        data = "conditioned" if lt.recipe(recipe).needs_context else "numbers"
+        yield f"{data}-{recipe}", fitted(data, recipe)
         if recipe in mixed:
             yield f"mixed-{recipe}", fitted("mixed", "auto" if recipe == "vae" else recipe)
     vae = fitted("numbers")
@@ -155,12 +160,13 @@ def used(path: Path, around: Path) -> dict[str, Any]:
 
 
 def _model(path: Path, _: Path) -> dict[str, Any]:
-    rows = DATA[path.name.split("-")[0]]()[:3]
-    vae = lt.load(path)
+    data = path.name.split("-")[0]
+    rows, vae = DATA[data]()[:3], lt.load(path)
+    context = rows[CONTEXT[data]][:1] if data in CONTEXT else None
     found = {
         "codes": vae.transform(rows),
         "scores": vae.score_samples(rows),
-        "drawn": vae.sample(1),
+        "drawn": vae.sample(1, context=context),
         "filled": vae.impute(rows),
     }
     if not (np.isfinite(found["codes"]).all() and np.isfinite(found["scores"]).all()):

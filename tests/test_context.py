@@ -68,3 +68,20 @@ def test_digits_are_those_that_are_asked_for() -> None:
     asked = np.repeat(np.arange(10), 10)
     drawn = vae.sample(100, context={"context": asked}).reshape(100, 64)
     assert (LogisticRegression(max_iter=100).fit(x / 16, y).predict(drawn / 16) == asked).mean() > 0.8
+
+
+def test_what_needs_a_context_is_not_fitted_without() -> None:
+    with pytest.raises(lt.ModelError, match="context="):
+        lt.VAE("cvae", random_state=0).fit(clusters()[["u", "v", "w"]])
+
+
+def test_an_autoencoder_draws_codes_of_one_context_only() -> None:
+    vae = lt.Autoencoder(latent_dim=2, max_epochs=20, random_state=0).fit(clusters(), context=["label"])
+    with pytest.raises(lt.ModelError, match="in_context"):
+        vae.sample(5, context={"label": "a"})
+    assert (vae.in_context({"label": "a"}).sample(50).mean() > 1).all()
+
+
+def test_what_the_context_explains_is_no_collapse() -> None:
+    vae = lt.VAE(latent_dim=2, max_epochs=10, random_state=0).fit(clusters(), context=["label"])
+    assert not [note for note in vae.notes_ if note.startswith("collapsed: ")]

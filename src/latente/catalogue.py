@@ -50,6 +50,11 @@ class Recipe:
             return None
         return getattr(self.likelihood.own or part_class(self.likelihood.name), "support", None)
 
+    @property
+    def needs_context(self) -> bool:
+        """Whether it is one of rows given a context only."""
+        return any((part.own or part_class(part.name)).needs_context for part in (self.posterior, self.prior))
+
     def to_json(self) -> dict[str, Any]:
         """Plain values only."""
         return {

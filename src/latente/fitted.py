@@ -192,6 +192,12 @@ class Fitted:
         assert self.context is not None
         return f"vae.in_context({{{', '.join(f'{name!r}: …' for name in self.context.names)}}})"
 
+    @property
+    def codes_of_all_contexts(self) -> bool:
+        """Whether new codes could be drawn only from a density of the codes of all contexts together."""
+        by_itself = self.context is None and self.at_hand is not None
+        return self.model.context is not None and not self.model.has_prior and not by_itself
+
     def in_context(self, context: Any) -> Fitted:
         """What a fit in one context would have left: the same weights, and of the rows at hand those of this context."""
         c = self.context_of(None, context, 1)
@@ -200,6 +206,8 @@ class Fitted:
         model = self.model.at(c)
         prior = OwnPrior().bind(model) if isinstance(self.fitted_prior, OwnPrior) else self.fitted_prior
         hand = self.at_hand and self.at_hand.where(c)
+        if hand and not model.has_prior:
+            prior = prior_of_codes(model, hand.train, self.seed)
         return replace(self, model=model, row_model=model, fitted_prior=prior, at_hand=hand, context=None)
 
     def decode(self, x: Tensor, container: str | None = None, **how: Any) -> Any:

@@ -66,21 +66,23 @@ def test_unknown_names_and_arguments_list_the_known() -> None:
 def test_every_recipe_serves_every_use(name: str, table: NDArray[np.float64], tmp_path) -> None:
     rows = table.copy()
     rows[::7, 3] = np.nan
-    vae = lt.VAE(recipe=name, max_epochs=3, latent_dim=4, random_state=0).fit(rows)
-    z = vae.transform(rows)
+    given, one = ({"context": np.arange(569) % 2}, {"context": {"context": 1}}) if lt.recipe(name).needs_context else ({}, {})
+    vae = lt.VAE(recipe=name, max_epochs=3, latent_dim=4, random_state=0).fit(rows, **given)
+    z = vae.transform(rows, **given)
     assert z.shape == (569, 4)
     assert np.isfinite(z).all()
-    for result in (vae.reconstruct(rows), vae.denoise(rows), vae.inverse_transform(z), vae.sample(569)):
+    rebuilt = vae.reconstruct(rows, **given), vae.denoise(rows, **given), vae.inverse_transform(z, **given)
+    for result in (*rebuilt, vae.sample(569, **given)):
         assert result.shape == rows.shape
         assert np.isfinite(result).all()
-    assert vae.interpolate(rows[0], rows[1], 5).shape == (5, 30)
-    scores = vae.score_samples(rows)
+    assert vae.interpolate(rows[0], rows[1], 5, **one).shape == (5, 30)
+    scores = vae.score_samples(rows, **given)
     assert np.isfinite(scores).all()
-    assert set(np.unique(vae.predict(rows))) <= {-1, 1}
+    assert set(np.unique(vae.predict(rows, **given))) <= {-1, 1}
     again = lt.load(vae.save(tmp_path / "model.safetensors"))
-    assert np.array_equal(again.transform(rows), z)
-    assert np.array_equal(again.score_samples(rows), scores)
-    assert np.array_equal(again.sample(10), vae.sample(10))
+    assert np.array_equal(again.transform(rows, **given), z)
+    assert np.array_equal(again.score_samples(rows, **given), scores)
+    assert np.array_equal(again.sample(10, **one), vae.sample(10, **one))
     assert again.recipe_ == vae.recipe_
 
 

@@ -13,7 +13,7 @@ from latente.words import Message
 
 M = 2000  # rows of each kind
 M_OF_CODES, CODES = 500, 8  # rows, and codes of each, if the score of a row is a mean over codes
-NOT_MEASURED = Message("privacy.not_measured")
+NOT_MEASURED, IN_CONTEXT = Message("privacy.not_measured"), Message("privacy.in_context")
 
 
 def privacy(

@@ -256,6 +256,10 @@ def run(
             shutil.rmtree(folder / CHECKPOINT, ignore_errors=True)  # not before: a kill until here can be resumed
     if vae.figures_["finished"] == "interrupted":
         console.remark("the best model so far is kept", "interrupted")
+    if context:
+        console.remark(
+            f"no figures, report or certificate: they are of one context; in Python, take {vae.fitted_.chosen_context}"
+        )
     console.say(summary(vae, folder, rows_seen=len(rows)))
     if certificate is not None:
         console.say(in_short(certificate, folder))

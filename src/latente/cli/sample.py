@@ -72,6 +72,7 @@ def sample(
         draws = f"{behind['effective_sample_size']:,.0f} different draws stand behind these rows"
         task.console.remark(f"given: {one_in(behind['probability'])} has it; {draws}")
     if not task.pictures:
-        from latente.certificate.privacy import NOT_MEASURED, told
+        from latente.certificate.privacy import IN_CONTEXT, NOT_MEASURED, told
 
-        task.console.remark(told(privacy) if privacy else NOT_MEASURED)
+        without = NOT_MEASURED if task.vae.fitted_.context is None else IN_CONTEXT
+        task.console.remark(told(privacy) if privacy else without)

@@ -18,7 +18,7 @@ from latente.model.context import Context
 from latente.model.distributions import FieldsDistribution, full_precision
 from latente.model.doubles import in_double
 from latente.model.likelihoods import Likelihood
-from latente.model.parts import Choice, Part, build, names_of
+from latente.model.parts import Choice, Part, build, names_of, part_class
 from latente.model.priors import Prior
 from latente.model.row_models import Explanations, RowModel
 from latente.model.spaces import LatentSpace
@@ -264,15 +264,26 @@ def compose(choices: Mapping[str, Choice], **sizes: Any) -> LatentModel:
     posterior = build(choices["posterior"], width=(context or encoder).width, **sizes)
     sizes["latent_dim"] = posterior.latent_dim
     decoder = build(choices["decoder"], outputs=likelihood.outputs, **{**sizes, "latent_dim": posterior.latent_dim + size})
+    _check_context(choices, size)
     prior = build(choices["prior"], **{**sizes, **posterior.space.sizes})
     if posterior.space.kind not in prior.spaces:
         raise ModelError(
             f"the codes of the posterior {posterior.name!r} lie in a space of the kind {posterior.space.kind!r}, and the prior "
             f"{prior.name!r} is one of the kind {' or '.join(map(repr, prior.spaces))}"
         )
-    for part in (posterior, prior) if size else ():
-        if part.no_context:
+    return LatentModel(encoder, posterior, prior, decoder, likelihood, context)
+
+
+def _check_context(choices: Mapping[str, Choice], size: int) -> None:
+    """Refuse parts that need a context and get none, and those that get one and can't take it."""
+    for role in ("posterior", "prior"):
+        part = choices[role].own or part_class(choices[role].name)
+        if part.needs_context and not size:
+            raise ModelError(
+                f"the {role} {part.name!r} needs a context: pass context=… to fit, such as fit(X, context=['column']) "
+                "(latente fit --context COLUMN), or take another recipe, such as 'vae'"
+            )
+        if part.no_context and size:
             raise ModelError(
                 f"{part.name!r} goes with no context: {part.no_context}; take another recipe, or fit without context"
             )
-    return LatentModel(encoder, posterior, prior, decoder, likelihood, context)

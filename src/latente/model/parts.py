@@ -61,6 +61,7 @@ class Part(nn.Module, metaclass=_RecordsArguments):
             says otherwise.
         strength: what they are at this moment, set before each pass.
         no_context: why it goes with no context; empty where it does.
+        needs_context: whether it is nothing without a context.
         own_rate: factor on the learning rate of its parameters, where these are a group with a loss of their own (a critic).
     """
 
@@ -68,6 +69,7 @@ class Part(nn.Module, metaclass=_RecordsArguments):
     follows: ClassVar[Mapping[str, float]] = {}
     own_rate: ClassVar[float | None] = None
     no_context: ClassVar[str] = ""
+    needs_context: ClassVar[bool] = False
     strength: Mapping[str, Any] = FULL
     arguments: dict[str, Any]
 

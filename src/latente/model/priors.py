@@ -114,22 +114,22 @@ class StandardNormalPrior(Prior):
 
 @register
 class ConditionalNormalPrior(Prior):
-    """``N(mu(c), diag(sigma(c)^2))``, learned: what codes are like depends on the context c (Sohn et al. 2015). Without context
-    it is one normal.
-    """
+    """``N(mu(c), diag(sigma(c)^2))``, learned: what codes are like depends on the context c (Sohn et al. 2015)."""
 
     name = "conditional-normal"
+    needs_context = True
 
-    def __init__(self, latent_dim: int, context_size: int = 0, units: int = 64) -> None:
+    def __init__(self, latent_dim: int, context_size: int, units: int = 64) -> None:
         super().__init__()
         self.latent_dim = latent_dim
-        self.first, self.head = nn.Linear(max(1, context_size), units), nn.Linear(units, 2 * latent_dim)
+        self.first, self.head = nn.Linear(context_size, units), nn.Linear(units, 2 * latent_dim)
         nn.init.zeros_(self.head.weight)
         nn.init.zeros_(self.head.bias)
 
     def forward(self, model: LatentModel, context: Tensor | None = None) -> Distribution:
-        c = self.head.weight.new_zeros(1, 1) if model.context is None else model.context.checked(context)
-        moved = self.head(torch.relu(self.first(c.to(self.head.weight.dtype))))
+        if model.context is None:
+            raise ModelError(f"the prior {self.name!r} is one of a model with a context, and this one has none")
+        moved = self.head(torch.relu(self.first(model.context.checked(context).to(self.head.weight.dtype))))
         moved = full_precision(moved if context is not None else moved[0])
         loc, log_variance = moved.chunk(2, -1)
         return DiagonalNormal(loc, log_variance.clamp(-12.0, 4.0))

@@ -47,6 +47,11 @@ class Request:
 
     def source(self, fitted: Fitted) -> tuple[RowModel, Prior | None]:
         """The model that rows are drawn from, and the density of its codes; None for its own prior."""
+        if fitted.codes_of_all_contexts and self.prior != "prior":
+            raise ModelError(
+                "an autoencoder has no prior, and a density of the codes of all contexts is not that of one: take the recipe "
+                "'vae' or 'cvae', or, directly after the fit, sample from the model in one context (vae.in_context)"
+            )
         model: RowModel = fitted.row_model if self.prior == "auto" else fitted.model
         own = self.prior == "prior" or (self.prior == "auto" and fitted.context is not None and fitted.model.has_prior)
         return model, None if own else fitted.fitted_prior

@@ -240,7 +240,7 @@ class Fit:
             evaluated = evaluate(costs_of(model, training.learner.K), held_out)
             diagnosis = diagnose(model, self.train, held_out)
         # Where data is plenty and the code says much, nobody asks how well a linear model does; it would cost seconds.
-        of_numbers = not model.likelihood.takes_levels
+        of_numbers = not model.likelihood.takes_levels and self.train.context is None  # a linear model knows no context
         asked = of_numbers and (diagnosis.collapsed or len(self.train) < SMALL_DATA)
         linear = linear_baseline(self.train.subsample(SMALL_DATA), held_out, model.latent_dim) if asked else math.nan
         return Outcome(model, training, evaluated, diagnosis, linear)
@@ -260,6 +260,9 @@ class Fit:
                 mended.warnings.append(Message("fit.mended", reason=reason, remedy=Message(remedy.words)))
                 return mended
         outcome.without_code = True
+        if self.train.context is not None:  # what columns say of one another may all follow from it
+            outcome.notes.append(Message("fit.context_suffices", reason=reason))
+            return outcome
         advice = FREE_THE_CODE if outcome.model.has_rate else TRAIN_THE_CODE
         name, advice = (NO_STRUCTURE, ONE_BY_ONE) if none else (COLLAPSED, advice)
         outcome.warnings.append(finding(name, Message("list.semicolons", parts=[reason, none or found]), advice))
