@@ -80,7 +80,7 @@ VAE = Recipe("vae", "variational autoencoder: a normal code for each row, regula
 # others (``benchmarks.defaults``).
 AUTOENCODER = Recipe(
     "autoencoder",
-    "a point for each row and no prior; new codes come from a law fitted afterwards",
+    "a point for each row and no prior; new codes come from a density fitted after training",
     "Hinton and Salakhutdinov 2006",
     posterior=choose("point-mass"),
     prior=choose("no-prior"),
@@ -162,7 +162,7 @@ def miwae(samples: int = 20) -> dict[str, Any]:
 
 @published(
     VAE,
-    "a VAE whose columns have each the law of its kind, with a mixture for its prior: mixed tables with holes",
+    "a VAE with a distribution for each kind of column and a mixture prior: mixed tables with missing values",
     "Nazábal et al. 2020",
 )
 def hi_vae(components: int = 10) -> dict[str, Any]:
