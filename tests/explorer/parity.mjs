@@ -16,9 +16,9 @@ for (const code of asked.codes) {
   if (decoded.type === "image") for (const pixel of decoded.pixels) found.pixels.push(pixel);
   else {
     texts.push(decoded.fields.map((field) => field.text));
-    for (const { value, law } of decoded.fields) {
+    for (const { value, distribution } of decoded.fields) {
       found.values.push(value ?? NaN);
-      for (const p of law.probability) found.laws.push(p);
+      for (const p of distribution.probability) found.laws.push(p);
     }
   }
 }
