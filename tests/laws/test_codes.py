@@ -22,7 +22,11 @@ from latente.training.ex_post import fit_prior, names_for
 D, B = 3, 12
 SIZES = {"shape": (5,), "latent_dim": D, "hidden": (16,), "masked": False}
 POSTERIORS = sorted(name for name, cls in PARTS.items() if issubclass(cls, Posterior) and name != "no-code")
-PRIORS = sorted(name for name, cls in PARTS.items() if issubclass(cls, Prior) and not issubclass(cls, (NoPrior, OwnPrior)))
+PRIORS = sorted(
+    name
+    for name, cls in PARTS.items()
+    if issubclass(cls, Prior) and not issubclass(cls, (NoPrior, OwnPrior)) and not cls.needs_context  # see test_context
+)
 
 
 def model_of(posterior: str, prior: str | None = None) -> LatentModel:

@@ -14,7 +14,11 @@ import latente as lt
 from latente.catalogue import Recipe
 
 NAMES = [recipe.name for recipe in lt.recipes()]
-RANDOM = [name for name in NAMES if lt.recipe(name).posterior.name in ("diagonal-normal", "iaf", "power-spherical")]
+RANDOM = [
+    name
+    for name in NAMES
+    if lt.recipe(name).posterior.name in ("diagonal-normal", "iaf", "power-spherical") and not lt.recipe(name).needs_context
+]
 
 DIGITS = NAMES[: NAMES.index("hi-vae")]
 

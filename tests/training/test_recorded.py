@@ -112,7 +112,8 @@ class Loops:
                 return made
 
             patch.setattr(Training, "_recording", counted)
-            vae = lt.VAE(recipe, hidden=(16,), latent_dim=2, max_epochs=3, batch_size=64, random_state=0).fit(rows)
+            vae = lt.VAE(recipe, hidden=(16,), latent_dim=2, max_epochs=3, batch_size=64, random_state=0)
+            vae.fit(rows, context=np.arange(len(rows)) % 2 if lt.recipe(recipe).needs_context else None)
         return torch.cat([parameter.detach().flatten() for parameter in vae.model_.parameters()])
 
 

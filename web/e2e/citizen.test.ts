@@ -110,7 +110,7 @@ describe("a page that can't be shown says so", () => {
   const whole = readFileSync(new URL("../fixtures/wine.pack", import.meta.url));
   const text = (bytes: Uint8Array) => gzipSync(bytes).toString("base64");
   test.each([
-    ["no pack", null, "There is no model in this file", "no hay ningún modelo"],
+    ["no pack", null, "There is no model in this file", "no contiene ningún modelo"],
     ["not base64", "¡hola!", "damaged", "dañado"],
     ["another file", text(Buffer.from("PNG or anything else")), "damaged", "dañado"],
     ["half a pack", text(whole.subarray(0, whole.length >> 1)), "damaged", "dañado"],

@@ -129,10 +129,10 @@ describe("the map", () => {
     const before = await guest.picture(".stage > canvas", 1);
     await page.getByText("A plane through three rows").click();
     await page.getByLabel("Row 2 of the plane").fill("0");
-    await page.getByRole("button", { name: "Show" }).click();
+    await page.getByRole("button", { name: "Show", exact: true }).click();
     expect(await page.locator(".rows-plane").textContent()).toContain("Enter three different row numbers");
     await page.getByLabel("Row 2 of the plane").fill("60");
-    await page.getByRole("button", { name: "Show" }).click();
+    await page.getByRole("button", { name: "Show", exact: true }).click();
     await page.waitForTimeout(300);
     expect(await guest.picture(".stage > canvas", 1)).not.toBe(before);
     await guest.close();

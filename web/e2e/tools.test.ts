@@ -107,7 +107,7 @@ describe("ways to move the point", () => {
     await page.mouse.up();
     await guest.settled();
     const drawn = await page.locator(".panel [role=status]").textContent();
-    expect(drawn).toMatch(/Code \(.*\), ±/);
+    expect(drawn).toMatch(/Code \(.*\) ±/);
     await board.focus();
     await page.keyboard.press("ArrowLeft");
     await page.keyboard.press("ArrowLeft");
