@@ -58,6 +58,6 @@ def picture_pairs(panel: Axes, originals: Array, reconstructed: Array) -> Axes:
     both = [painted(pictures, value_range(originals)) for pictures in (originals, reconstructed)]
     sheet(panel, np.concatenate(both), max(1, len(originals)))
     for name, height in zip((word("original"), word("rebuilt")), (0.75, 0.25), strict=True) if len(originals) else ():
-        look: dict[str, Any] = {"rotation": 90, "ha": "right", "va": "center", "fontsize": 8.5, "color": MUTED}
+        look: dict[str, Any] = {"rotation": 90, "ha": "right", "va": "center", "fontsize": 6.5, "color": MUTED}
         panel.text(-0.008, height, name, transform=panel.transAxes, **look)
     return panel
