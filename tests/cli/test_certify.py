@@ -154,4 +154,4 @@ def test_a_verdict_that_the_fit_warned_of_is_said_once(latente, tmp_path, table)
 
 def test_a_headline_that_is_not_known_has_its_reason(latente, tmp_path, table):
     ended = latente("fit", write_csv(tmp_path / "rows.csv", table[:60, :4]), "-o", tmp_path / "run", *QUICK)
-    assert "space: completeness NaN, continuity NaN; 6 validation rows are too few; at least 20 are needed" in ended.out
+    assert "space: completeness unknown, continuity unknown; 6 validation rows are too few; at least 20 are needed" in ended.out

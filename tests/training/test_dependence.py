@@ -99,7 +99,7 @@ def test_remedies_are_tried_where_there_is_no_linear_model_to_compare_with() -> 
     rows = rng.normal(size=(600, 1)) @ np.ones((1, 6)) + 0.05 * rng.normal(size=(600, 6))
     rows[rng.random(rows.shape) < 0.1] = np.nan
     vae = lt.VAE(hidden=(16,), latent_dim=1, likelihood=lt.choose("normal", sigma=3.0), max_epochs=10, random_state=0)
-    assert any("mended by" in said or said.startswith("collapsed: ") for said in heard(vae, rows))
+    assert any("corrected by" in said or said.startswith("collapsed: ") for said in heard(vae, rows))
 
 
 @pytest.mark.parametrize("model", [lt.VAE, lt.Autoencoder])

@@ -368,7 +368,7 @@ def in_short(certificate: Certificate, folder: Path) -> str:
     from latente.certificate.certificate import shown
 
     figures = {name: certificate[name] for name in ("completeness", "continuity")}
-    measured = ", ".join(f"{name} {shown(figure)}" for name, figure in figures.items())
+    measured = ", ".join(f"{name} {shown(figure) if figure.known else 'unknown'}" for name, figure in figures.items())
     why = dict.fromkeys(figure.reason for figure in figures.values() if not figure.known)
     return f"space: {'; '.join([measured, *why])} (next: latente certify {folder})"
 
@@ -431,10 +431,10 @@ def stem(data: str) -> str:
 
 def summary(vae: VAE, folder: Path, rows_seen: int) -> str:
     """What came of a fit, in a few lines."""
-    from latente.training.stages import Stages
+    from latente.training.stages import Stages, ended
 
-    f, where = vae.figures_, "held-out" if vae.figures_["held_out_rows"] else "training"
-    trained = f"{counted(rows_seen, 'row')}, {counted(f['epochs'], 'epoch')}, {f['seconds']:.1f} s ({f['finished']})"
+    f, where = vae.figures_, "validation" if vae.figures_["held_out_rows"] else "training"
+    trained = f"{counted(rows_seen, 'row')}, {counted(f['epochs'], 'epoch')}, {f['seconds']:.1f} s ({ended(f['finished'])})"
     measured = f"distortion {f['distortion']:.2f} + rate {f['rate']:.2f}" if vae.model_.has_rate else "−log p(x|z)"
     return "\n".join(
         (

@@ -13,17 +13,17 @@ if TYPE_CHECKING:
     from latente.estimator import VAE
 
 _MEASURED = {
-    "rows": "rows learnt from",
-    "held_out_rows": "rows held out",
+    "rows": "training rows",
+    "held_out_rows": "validation rows",
     "latent_dim": "dimensions of the code",
-    "active_units": "of which active",
+    "active_units": "active units",
     "distortion": "distortion (nats per row)",
     "rate": "rate (nats per row)",
     "loss": "loss: distortion + rate",
     "row_law_loss": "loss of the row model",
     "epochs": "epochs",
     "seconds": "seconds",
-    "finished": "ended by",
+    "finished": "training ended because",
 }
 
 
@@ -37,6 +37,7 @@ def info(run: Run, json: Json = False, quiet: Quiet = False) -> None:
     from latente.cli.tasks import open_model
     from latente.report.run import model_file
     from latente.report.run_folder import missing_parts
+    from latente.training.stages import ended
 
     console = Console(json, quiet)
     path, vae = model_file(run), open_model(run)
@@ -51,7 +52,8 @@ def info(run: Run, json: Json = False, quiet: Quiet = False) -> None:
     ]
     told = {"notes": vae.notes_, "verdicts": verdicts, "missing": missing}
     console.report({**about, "parts": parts, "law": prior, **vae.figures_, "columns": columns, **told})
-    measured = [[words, vae.figures_.get(key)] for key, words in _MEASURED.items()]
+    figures = {**vae.figures_, "finished": ended(vae.figures_["finished"])}
+    measured = [[words, figures.get(key)] for key, words in _MEASURED.items()]
     made_of = [[role, _part(part)] for role, part in vae.model_.config().items()]
     console.table(
         ("", ""),

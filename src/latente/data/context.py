@@ -71,9 +71,10 @@ class ContextCodec:
         """
         missing = self.names if table is None else [name for name in self.names if name not in getattr(table, "names", ())]
         if table is None or (self.codec.named and missing):
+            first = self.names[0]
             raise DataError(
                 f"the model was fitted with the context {quoted(self.names)}, and {quoted(missing)} is not given: pass rows "
-                f"that have it, or context=…, such as {{{self.names[0]!r}: …}} or a frame with a row for each row"
+                f"that have it, or context={{{first!r}: …}} (--context {first}=…), or a frame with a row for each row"
             )
         return self.vectors(self.codec.encode(table, unknown))
 

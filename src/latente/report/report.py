@@ -20,6 +20,7 @@ from latente.report import figures, scenes
 from latente.report.drawing.style import Array
 from latente.report.page import Block, Cards, Code, Grid, Listing, Page, Paragraph, guarded, picture, write_page
 from latente.report.report_data import Columns, ReportData
+from latente.training.stages import ended
 from latente.words import Texts, amount, capital, number, speaking
 
 if TYPE_CHECKING:
@@ -216,9 +217,8 @@ class _Report:
 
     def training(self) -> Iterator[Block]:
         vae, f = self.shown.vae, self.shown.vae.figures_
-        ended = self.say(f"finished.{f['finished'].replace(' ', '_').replace('-', '_')}")
         told = {name: f[name] for name in ("epochs", "seconds", "device")}
-        yield Paragraph(self.say("training.text", ended=ended, **told))
+        yield Paragraph(self.say("training.text", ended=ended(f["finished"]), **told))
         loss = {name: f[name] for name in ("loss", "distortion", "rate")}
         yield Paragraph(self.say("training.loss" if vae.model_.has_rate else "training.loss_autoencoder", **loss))
         if f.get("row_law_loss") is not None:

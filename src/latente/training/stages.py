@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
+from latente.words import Message
+
 SHARE_FOR_TRAINING = 0.75  # of what is left of a time limit when training begins; the rest is for the stages after it
 
 READING, PREPARING, TRAINING, ROW_MODEL = "reading", "preparing", "training", "row model"
@@ -96,3 +98,8 @@ class Figures(dict[str, Any]):
         """Compute all of it now."""
         for name in list(self.pending):
             self[name]
+
+
+def ended(finished: str) -> Message:
+    """Why a training ended, in words, by what ``figures_["finished"]`` says."""
+    return Message(f"finished.{finished.replace(' ', '_').replace('-', '_')}")
