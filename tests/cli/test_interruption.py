@@ -62,7 +62,7 @@ def test_ctrl_c_keeps_the_best_model_so_far_and_the_second_ends_at_once(process,
     out, err = once.communicate(timeout=100)
     assert once.returncode == 0, err
     assert err.startswith("interrupted: the best model so far is kept")
-    assert "(interrupted)" in out
+    assert "(it was interrupted, and the best model so far was kept)" in out
     vae = lt.load(tmp_path / "once/model.safetensors")
     assert vae.figures_["finished"] == "interrupted"
     assert len(vae.transform(data)) == 200
