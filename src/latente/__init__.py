@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 from latente.version import __version__
 
 if TYPE_CHECKING:
-    from latente.catalogue import Recipe, recipe, recipes
+    from latente.catalogue import recipe, recipes
+    from latente.composition import Recipe
     from latente.data import read
     from latente.errors import DataError, LatenteError, LatenteWarning, ModelError, StorageError, TrainingError
     from latente.estimator import VAE, Autoencoder, load
@@ -33,7 +34,8 @@ _ROOMS = {
     "explorer.notebook": ("explore",),
     "estimator": ("VAE", "Autoencoder", "load"),
     "model.parts": ("Part", "choose"),
-    "catalogue": ("Recipe", "recipe", "recipes"),
+    "catalogue": ("recipe", "recipes"),
+    "composition": ("Recipe",),
     "studies.comparison": ("compare",),
     "studies.prior_comparison": ("compare_laws", "compare_priors"),
     "studies.tradeoff": ("tradeoff",),

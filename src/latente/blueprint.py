@@ -10,24 +10,12 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from latente.catalogue import Recipe
+from latente.composition import Recipe
 from latente.errors import ModelError
-from latente.model import (  # noqa: F401  (most of them register)
-    autoregressive,
-    bins,
-    corruptions,
-    fitted_priors,
-    heterogeneous,
-    likelihoods,
-    objectives,
-    penalties,
-    posteriors,
-    priors,
-)
+from latente.model import heterogeneous
 from latente.model.latent_model import LatentModel, compose
 from latente.model.likelihoods import Likelihood
 from latente.model.linear_start import starts_linear
-from latente.model.networks import bins as _bins  # noqa: F401
 from latente.model.networks.conv import SMALLEST_SIDE
 from latente.model.parts import Choice, build, choose
 from latente.model.row_models import AutoregressiveModel
@@ -73,11 +61,6 @@ class Blueprint:
         model = compose(choices, **self.sizes(remedy))
         sizes = self.sizes(remedy) | {"latent_dim": model.latent_dim}
         objective = build(recipe.objective, **sizes)
-        if objective.needs_rate and not model.has_rate:
-            raise ModelError(
-                f"the objective {objective.name!r} weighs the rate of codes, and with the posterior {recipe.posterior.name!r} "
-                f"and the prior {recipe.prior.name!r} they have none: choose 'reconstruction', or another posterior"
-            )
         schedule = build(recipe.schedule or schedule_for(model, remedy))
         parts = tuple(build(penalty, **sizes) for penalty in recipe.penalties)
         corruption = build(recipe.corruption, **sizes) if recipe.corruption else None

@@ -7,73 +7,13 @@ other parts.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
+from latente.composition import Recipe
 from latente.errors import ModelError
-from latente.files import checked
-from latente.model.parts import Choice, choose, part_class
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """A model as a choice of parts. ``None`` chooses a part from the data.
-
-    Attributes:
-        name: its name, also in files.
-        summary: one sentence.
-        reference: the paper.
-        least_squares: all numeric fields have the same noise level.
-        recorded: whether a step may be recorded once and repeated; not where it does something else each time.
-    """
-
-    name: str
-    summary: str = ""
-    reference: str = ""
-    encoder: Choice | None = None
-    decoder: Choice | None = None
-    likelihood: Choice | None = None
-    posterior: Choice = Choice("diagonal-normal")
-    prior: Choice = Choice("standard-normal")
-    objective: Choice = Choice("elbo")
-    penalties: tuple[Choice, ...] = ()
-    corruption: Choice | None = None
-    schedule: Choice | None = None
-    least_squares: bool = False
-    recorded: bool = True
-
-    @property
-    def support(self) -> tuple[float, float] | None:
-        """Of the likelihood, where one is chosen that describes values as they are recorded; else None."""
-        if self.likelihood is None:
-            return None
-        return getattr(self.likelihood.own or part_class(self.likelihood.name), "support", None)
-
-    @property
-    def needs_context(self) -> bool:
-        """Whether it is one of rows given a context only."""
-        return any((part.own or part_class(part.name)).needs_context for part in (self.posterior, self.prior))
-
-    def to_json(self) -> dict[str, Any]:
-        """Plain values only."""
-        return {
-            key: [part.to_json() for part in value] if isinstance(value, tuple) else _plain(value)
-            for key, value in vars(self).items()
-        }
-
-    @classmethod
-    def from_json(cls, value: Mapping[str, Any]) -> Recipe:
-        """The inverse of :meth:`to_json`."""
-        recipe: Recipe = checked(value, cls, "the recipe")
-        return recipe
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, tuple):
-        return [part.to_json() for part in value]
-    return value.to_json() if isinstance(value, Choice) else value
-
+from latente.model.parts import choose
 
 VAE = Recipe("vae", "variational autoencoder: a normal code for each row, regularised by N(0, I)", "Kingma and Welling 2014")
 # Without a rate to pay, a noise level for each column would have an autoencoder write d columns out exactly and leave the

@@ -17,8 +17,8 @@ from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
 from latente import storage
-from latente.catalogue import Recipe
 from latente.certificate import Certificate, certify
+from latente.composition import Recipe
 from latente.data import Codec, Images, Table, frame, like
 from latente.errors import DataError, LatenteError, ModelError, StorageError, renamed, warn
 from latente.files import Count, checked

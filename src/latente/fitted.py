@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from latente.catalogue import Recipe
+from latente.composition import Recipe
 from latente.data import Codec, ContextCodec, Images, Table, TableCodec, read, read_context, refuse_outside
 from latente.errors import DataError, ModelError
 from latente.model.latent_model import LatentModel

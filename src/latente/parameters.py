@@ -10,8 +10,8 @@ from typing import Any, Self
 
 import numpy as np
 
-from latente.catalogue import Recipe
 from latente.catalogue import recipe as find_recipe
+from latente.composition import Recipe
 from latente.errors import ModelError
 from latente.model.parts import Choice, choose
 from latente.training import defaults

@@ -19,7 +19,7 @@ import torch
 from torch import Tensor, nn
 
 from latente.blueprint import decided_by
-from latente.catalogue import Recipe
+from latente.composition import Recipe
 from latente.data import Codec, ContextCodec, TableCodec, codec_from_state
 from latente.errors import LatenteError, StorageError
 from latente.files import Count, checked, digest, fitting, read_tensors, write_tensors

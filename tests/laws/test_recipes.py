@@ -11,45 +11,24 @@ import pytest
 from numpy.typing import NDArray
 
 import latente as lt
-from latente.catalogue import Recipe
+from latente.composition import Recipe
+from latente.model.parts import part_class
+from latente.model.posteriors import OneCode
 
 NAMES = [recipe.name for recipe in lt.recipes()]
-RANDOM = [
-    name
-    for name in NAMES
-    if lt.recipe(name).posterior.name in ("diagonal-normal", "iaf", "power-spherical") and not lt.recipe(name).needs_context
-]
 
+
+def is_random(name: str) -> bool:
+    posterior = part_class(lt.recipe(name).posterior.name)
+    return posterior.has_density and not issubclass(posterior, OneCode) and not lt.recipe(name).needs_context
+
+
+RANDOM = [name for name in NAMES if is_random(name)]
 DIGITS = NAMES[: NAMES.index("hi-vae")]
 
 
 def test_the_table_has_all_of_them() -> None:
-    expected = [
-        "autoencoder",
-        "denoising",
-        "sparse",
-        "contractive",
-        "vae",
-        "beta-vae",
-        "capacity-vae",
-        "sigma-vae",
-        "iwae",
-        "miwae",
-        "hi-vae",
-        "vamp-vae",
-        "flow-prior-vae",
-        "iaf-vae",
-        "hyperspherical-vae",
-        "cvae",
-        "beta-tcvae",
-        "factor-vae",
-        "wae",
-        "fsq",
-        "vq-vae",
-        "concrete-autoencoder",
-    ]
-    assert expected == NAMES
-    assert len(lt.recipes()) == 22
+    assert len(set(NAMES)) == len(NAMES) >= 40
     assert all(recipe.summary and recipe.reference and recipe.name in repr(lt.recipes()) for recipe in lt.recipes())
 
 
@@ -68,18 +47,18 @@ def test_unknown_names_and_arguments_list_the_known() -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_every_recipe_serves_every_use(name: str, table: NDArray[np.float64], tmp_path) -> None:
-    rows = table.copy()
+    rows = table[:160, :12].copy()
     rows[::7, 3] = np.nan
-    given, one = ({"context": np.arange(569) % 2}, {"context": {"context": 1}}) if lt.recipe(name).needs_context else ({}, {})
-    vae = lt.VAE(recipe=name, max_epochs=3, latent_dim=4, random_state=0).fit(rows, **given)
+    given, one = ({"context": np.arange(160) % 2}, {"context": {"context": 1}}) if lt.recipe(name).needs_context else ({}, {})
+    vae = lt.VAE(recipe=name, max_epochs=3, latent_dim=4, hidden=(16,), random_state=0).fit(rows, **given)
     z = vae.transform(rows, **given)
-    assert z.shape == (569, 4)
+    assert z.shape == (160, 4)
     assert np.isfinite(z).all()
     rebuilt = vae.reconstruct(rows, **given), vae.denoise(rows, **given), vae.inverse_transform(z, **given)
-    for result in (*rebuilt, vae.sample(569, **given)):
+    for result in (*rebuilt, vae.sample(160, **given)):
         assert result.shape == rows.shape
         assert np.isfinite(result).all()
-    assert vae.interpolate(rows[0], rows[1], 5, **one).shape == (5, 30)
+    assert vae.interpolate(rows[0], rows[1], 5, **one).shape == (5, 12)
     scores = vae.score_samples(rows, **given)
     assert np.isfinite(scores).all()
     assert set(np.unique(vae.predict(rows, **given))) <= {-1, 1}
@@ -92,8 +71,8 @@ def test_every_recipe_serves_every_use(name: str, table: NDArray[np.float64], tm
 
 @pytest.mark.parametrize("name", RANDOM)
 def test_score_rises_with_importance_samples(name: str, table: NDArray[np.float64]) -> None:
-    vae = lt.VAE(recipe=name, max_epochs=3, latent_dim=4, random_state=0).fit(table)
-    bounds = [vae.score_samples(table[:150], importance_samples=k).mean() for k in (1, 20, 1000)]
+    vae = lt.VAE(recipe=name, max_epochs=3, latent_dim=4, hidden=(16,), random_state=0).fit(table[:, :12])
+    bounds = [vae.score_samples(table[:150, :12], importance_samples=k).mean() for k in (1, 20, 1000)]
     assert bounds == sorted(bounds)
 
 

@@ -15,7 +15,7 @@ from latente.cli.output import refuse_own_input
 from latente.cli.reading import Reading, reads
 
 if TYPE_CHECKING:
-    from latente.catalogue import Recipe
+    from latente.composition import Recipe
 
 Recipes = Annotated[
     str,

@@ -13,6 +13,7 @@ from latente.certificate.certify import overfitting_of
 from latente.data import TableCodec
 from latente.fitted import Fitted, in_units, prior_of_codes
 from latente.fitting.prepare import Prepared
+from latente.model.parts import Choice
 from latente.model.row_models import RowModel
 from latente.rows import Rows
 from latente.seeding import seeded
@@ -44,7 +45,7 @@ def finished(
     if shrinks and bool(outcome.diagnosis.active.any()):
         model.drop_units(torch.nonzero(outcome.diagnosis.active).squeeze(1))
     with stages(PRIOR):
-        prior = prior_of_codes(model, split.train, seed)
+        prior = prior_of_codes(model, split.train, seed, _asked_prior(prepared))
     with stages(CALIBRATION):
         calibration, row_model_loss = _calibrated(prepared, outcome, row_model)
     parts = prepared.blueprint.recipe, prepared.codec, model, row_model, prior, calibration
@@ -56,6 +57,11 @@ def finished(
     fitted.figures |= {"row_law_loss": row_model_loss, "time": stages.seconds}
     fitted.notes = [*prepared.codec.notes, *outcome.notes, *outcome.warnings, *_notes(fitted, split)]
     return fitted
+
+
+def _asked_prior(prepared: Prepared) -> str | Choice:
+    """The recipe's fitted prior; codes of all contexts together say nothing of those in one."""
+    return "auto" if prepared.context is not None else prepared.blueprint.recipe.fitted_prior or "auto"
 
 
 def complete(fitted: Fitted) -> None:

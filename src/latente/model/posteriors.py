@@ -23,6 +23,7 @@ class Posterior(Part):
 
     Attributes:
         latent_dim: d.
+        space_type: the kind of space in which its codes lie.
         noise_size: how many standard normal numbers one draw takes; 0 where a row has one code.
         has_density: whether its distributions have one, without which there is no rate and no bound.
         starts_linear: whether ``head`` begins with a linear map to the code, at which training may start (PCA).
@@ -32,6 +33,7 @@ class Posterior(Part):
     latent_dim: int
     has_density = True
     starts_linear = False
+    space_type: ClassVar[type[LatentSpace]] = Euclidean
 
     @property
     def noise_size(self) -> int:
@@ -40,7 +42,7 @@ class Posterior(Part):
     @property
     def space(self) -> LatentSpace:
         """Where its codes lie."""
-        return Euclidean(self.latent_dim)
+        return self.space_type(self.latent_dim)
 
     def start(self, variance: Tensor) -> None:
         """Give every row these variances, [d]; nothing to do where there are none."""
@@ -159,6 +161,7 @@ class PowerSphericalPosterior(Posterior):
     """On the unit sphere, about a mean direction (Davidson et al. 2018, with the family of De Cao and Aziz 2020)."""
 
     name = "power-spherical"
+    space_type = Sphere
 
     def __init__(self, width: int, latent_dim: int) -> None:
         super().__init__()
@@ -166,10 +169,6 @@ class PowerSphericalPosterior(Posterior):
             raise ModelError("codes on a sphere have at least 2 dimensions: set latent_dim to 2 or more")
         self.latent_dim = latent_dim
         self.head = nn.Linear(width, latent_dim + 1)
-
-    @property
-    def space(self) -> LatentSpace:
-        return Sphere(self.latent_dim)
 
     def forward(self, h: Tensor) -> PowerSpherical:
         """[B, H] to q(z | x)."""
@@ -183,6 +182,7 @@ class Quantiser(OneCode):
     """
 
     points: Tensor
+    space_type = Grid
 
     @property
     def space(self) -> LatentSpace:

@@ -13,7 +13,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from latente.catalogue import Recipe
 from latente.catalogue import recipe as find_recipe
 from latente.certificate import Certificate, Estimate
 from latente.certificate.certificate import LINES, shown
@@ -21,6 +20,7 @@ from latente.certificate.estimates import Array
 from latente.certificate.information import AT_LEAST
 from latente.certificate.subjects import Modelled, indicators
 from latente.certificate.verdicts import RANDOM_PLACES, Kind, Verdict, verdicts
+from latente.composition import Recipe
 from latente.data import Codec, ImageCodec, frame, read
 from latente.data.sources import to_channels_first
 from latente.errors import DataError, ModelError, entry

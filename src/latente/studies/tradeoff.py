@@ -20,9 +20,9 @@ import numpy as np
 import torch
 
 from latente.blueprint import Blueprint
-from latente.catalogue import Recipe
 from latente.certificate.estimates import Array, Estimate, standard_error, unknown
 from latente.certificate.information import RateDistortion
+from latente.composition import Recipe
 from latente.data import frame, read
 from latente.errors import DataError, ModelError, entry
 from latente.estimator import VAE

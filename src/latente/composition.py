@@ -1,0 +1,156 @@
+"""A model as a choice of parts, and which parts can't go together."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from latente.errors import ModelError
+from latente.files import checked
+from latente.model import (  # noqa: F401  (most of them register)
+    autoregressive,
+    bins,
+    corruptions,
+    fitted_priors,
+    heterogeneous,
+    likelihoods,
+    objectives,
+    penalties,
+    posteriors,
+    priors,
+)
+from latente.model.corruptions import Corruption
+from latente.model.likelihoods import Likelihood
+from latente.model.networks import bins as _bins  # noqa: F401
+from latente.model.networks import conv, mlp  # noqa: F401
+from latente.model.objectives import Objective
+from latente.model.parts import PARTS, Choice, Part, choose, part_class
+from latente.model.penalties import Penalty
+from latente.model.posteriors import Posterior
+from latente.model.priors import Prior
+from latente.training.schedules import LinearSchedule
+
+KINDS: dict[str, type[Part]] = {
+    "posterior": Posterior,
+    "prior": Prior,
+    "likelihood": Likelihood,
+    "objective": Objective,
+    "penalties": Penalty,
+    "corruption": Corruption,
+    "schedule": LinearSchedule,
+    "fitted_prior": Prior,
+}
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A model as a choice of parts: names, classes of your own, or choices with arguments. ``None`` chooses from the data.
+
+    >>> Recipe(posterior="iaf", prior="flow").prior
+    Choice(name='flow', arguments={})
+
+    Attributes:
+        name: its name, also in files.
+        summary: one sentence.
+        reference: the paper.
+        fitted_prior: the density that is fitted to the codes after training; None for the one with the best evidence.
+        least_squares: all numeric fields have the same noise level.
+        recorded: whether a step may be recorded once and repeated; not where it does something else each time.
+
+    Raises:
+        ModelError: there is no such part, or some can't go together; the message says why.
+    """
+
+    name: str = "custom"
+    summary: str = ""
+    reference: str = ""
+    encoder: Choice | None = None
+    decoder: Choice | None = None
+    likelihood: Choice | None = None
+    posterior: Choice = Choice("diagonal-normal")
+    prior: Choice = Choice("standard-normal")
+    objective: Choice = Choice("elbo")
+    penalties: tuple[Choice, ...] = ()
+    corruption: Choice | None = None
+    schedule: Choice | None = None
+    fitted_prior: Choice | None = None
+    least_squares: bool = False
+    recorded: bool = True
+
+    def __post_init__(self) -> None:
+        for role in ("encoder", "decoder", *KINDS):
+            value = getattr(self, role)
+            chosen = tuple(map(_chosen, value)) if role == "penalties" else _chosen(value)
+            object.__setattr__(self, role, chosen)
+            for choice in chosen if isinstance(chosen, tuple) else (chosen,):
+                _check_kind(role, _class(choice))
+        _check_together(self)
+
+    @property
+    def support(self) -> tuple[float, float] | None:
+        """Of the likelihood, where one is chosen that describes values as they are recorded; else None."""
+        if self.likelihood is None:
+            return None
+        return getattr(self.likelihood.own or part_class(self.likelihood.name), "support", None)
+
+    @property
+    def needs_context(self) -> bool:
+        """Whether it is one of rows given a context only."""
+        return any((part.own or part_class(part.name)).needs_context for part in (self.posterior, self.prior))
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values only."""
+        return {key: _plain(value) for key, value in vars(self).items()}
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> Recipe:
+        """The inverse of :meth:`to_json`."""
+        recipe: Recipe = checked(value, cls, "the recipe")
+        return recipe
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return [part.to_json() for part in value]
+    return value.to_json() if isinstance(value, Choice) else value
+
+
+def _chosen(part: Any) -> Any:
+    """A part by its name or class as a choice; the name must exist."""
+    if isinstance(part, str):
+        part_class(part)
+    return choose(part) if isinstance(part, (str, type)) else part
+
+
+def _class(choice: Choice | None) -> type[Part] | None:
+    """The class of a choice; None where it is the user's and comes from a file."""
+    return choice and (choice.own or PARTS.get(choice.name))
+
+
+def _check_kind(role: str, cls: type[Part] | None) -> None:
+    kind = KINDS.get(role)
+    if cls is not None and kind is not None and PARTS.get(cls.name) is cls and not issubclass(cls, kind):
+        raise ModelError(f"{role}: the part {cls.name!r} is no {kind.__name__.lower()}")
+
+
+def _check_together(recipe: Recipe) -> None:
+    """Refuse parts that can't go together, as far as their classes tell; the rest is found when sizes are known."""
+    classes = {role: _class(choice) for role, choice in vars(recipe).items() if isinstance(choice, Choice)}
+    posterior, prior, objective = (classes[role] for role in ("posterior", "prior", "objective"))
+    if posterior is None or prior is None:
+        return
+    kind = posterior.space_type.kind if issubclass(posterior, Posterior) else ""
+    for role in ("prior", "fitted_prior"):
+        own = classes.get(role)
+        if own is not None and kind and issubclass(own, Prior) and kind not in own.spaces:
+            raise ModelError(
+                f"the codes of the posterior {posterior.name!r} lie in a space of the kind {kind!r}, and the prior "
+                f"{own.name!r} is one of the kind {' or '.join(map(repr, own.spaces))}"
+            )
+    has_rate = getattr(posterior, "has_density", True) and getattr(prior, "is_prior", True)
+    if objective is not None and getattr(objective, "needs_rate", False) and not has_rate:
+        raise ModelError(
+            f"the objective {objective.name!r} weighs the rate of codes, and with the posterior {posterior.name!r} and the "
+            f"prior {prior.name!r} they have none: choose 'reconstruction', or another posterior"
+        )
