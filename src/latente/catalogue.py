@@ -165,6 +165,127 @@ def concrete_autoencoder(warm: float = 10.0, cold: float = 0.1) -> dict[str, Any
     return {"encoder": identity, "posterior": choose("concrete-selector", warm=warm, cold=cold)}
 
 
+# An autoencoder with a regular space: what holds the codes, and what the decoder.
+@published(AUTOENCODER, "an autoencoder with small codes and weight decay of the decoder", "Ghosh et al. 2020")
+def rae_l2(weight: float = 0.01, smoothness: float = 1e-3) -> dict[str, Any]:
+    return {"penalties": (choose("regularised-decoder", weight=weight, smoothness=smoothness),)}
+
+
+@published(AUTOENCODER, "an autoencoder with small codes and small derivatives of the decoder", "Ghosh et al. 2020")
+def rae_gp(weight: float = 0.01, smoothness: float = 1e-2) -> dict[str, Any]:
+    return {"penalties": (choose("regularised-decoder", weight=weight, smoothness=smoothness, of="gradient"),)}
+
+
+@published(AUTOENCODER, "an autoencoder with small codes and small spectral norms of the decoder's layers", "Ghosh et al. 2020")
+def rae_sn(weight: float = 0.01, smoothness: float = 1e-2) -> dict[str, Any]:
+    return {"penalties": (choose("regularised-decoder", weight=weight, smoothness=smoothness, of="spectral"),)}
+
+
+@published(AUTOENCODER, "an autoencoder whose codes a critic can't tell from draws of N(0, I)", "Makhzani et al. 2015")
+def aae(gamma: float = 10.0) -> dict[str, Any]:
+    return {"prior": choose("standard-normal"), "penalties": (choose("adversary", gamma=gamma),)}
+
+
+@published(AUTOENCODER, "an autoencoder whose codes are N(0, I) along random directions", "Kolouri et al. 2019")
+def sliced_wae(weight: float = 10.0, directions: int = 50) -> dict[str, Any]:
+    penalty = choose("sliced-wasserstein", weight=weight, directions=directions)
+    return {"prior": choose("standard-normal"), "penalties": (penalty,)}
+
+
+@published(VAE, "a VAE whose aggregated codes are regularised towards N(0, I), and single codes less", "Zhao et al. 2019")
+def info_vae(alpha: float = 0.5, weight: float = 100.0) -> dict[str, Any]:
+    return {"objective": choose("elbo", beta=1 - alpha), "penalties": (choose("mmd", weight=alpha + weight - 1),)}
+
+
+@published(VAE, "a VAE whose codes have means with the covariance I", "Kumar et al. 2018")
+def dip_vae_i(off: float = 10.0, diagonal: float = 100.0) -> dict[str, Any]:
+    return {"penalties": (choose("decorrelation", off=off, diagonal=diagonal),)}
+
+
+@published(VAE, "a VAE whose codes have the covariance I", "Kumar et al. 2018")
+def dip_vae_ii(off: float = 10.0, diagonal: float = 10.0) -> dict[str, Any]:
+    return {"penalties": (choose("decorrelation", off=off, diagonal=diagonal, draws=True),)}
+
+
+@published(VAE, "an IWAE whose gradient leaves out the score of the posterior", "Roeder et al. 2017")
+def iwae_stl(samples: int = 5) -> dict[str, Any]:
+    return {"objective": choose("importance-weighted", samples=samples, gradient="stl")}
+
+
+@published(VAE, "an IWAE with doubly reparametrised gradients, which stay exact with many draws", "Tucker et al. 2019")
+def iwae_dreg(samples: int = 5) -> dict[str, Any]:
+    return {"objective": choose("importance-weighted", samples=samples, gradient="dreg")}
+
+
+@published(VAE, "the mean of several importance-weighted bounds", "Rainforth et al. 2018")
+def multiply_iwae(samples: int = 4, groups: int = 4) -> dict[str, Any]:
+    return {"objective": choose("importance-weighted", samples=samples, groups=groups)}
+
+
+@published(
+    VAE, "an importance-weighted bound for the decoder, and the mean of several for the encoder", "Rainforth et al. 2018"
+)
+def piwae(samples: int = 4, groups: int = 4) -> dict[str, Any]:
+    return {"objective": choose("importance-weighted", samples=samples, groups=groups, gradient="partial")}
+
+
+@published(VAE, "a weighted mean of the ELBO and an importance-weighted bound", "Rainforth et al. 2018")
+def ciwae(samples: int = 5, elbo: float = 0.5) -> dict[str, Any]:
+    return {"objective": choose("importance-weighted", samples=samples, elbo=elbo)}
+
+
+@published(VAE, "a VAE whose prior is a mixture of normals, learned with it", "Dilokthanakul et al. 2016")
+def gmm_vae(components: int = 10) -> dict[str, Any]:
+    return {"prior": choose("normal-mixture", components=components)}
+
+
+@published(VAE, "clusters: a mixture prior, which begins as one fitted to the codes, and a long warm-up", "Jiang et al. 2017")
+def vade(components: int = 10, warm_up: float = 0.4) -> dict[str, Any]:
+    prior = choose("normal-mixture", components=components, from_codes=True)
+    return {"prior": prior, "schedule": choose("linear", warm_up=warm_up)}
+
+
+@published(VAE, "a VAE whose prior is a mixture about the codes of training rows", "Norouzi et al. 2020")
+def exemplar_vae(components: int = 200) -> dict[str, Any]:
+    return {"prior": choose("exemplar", components=components)}
+
+
+@published(VAE, "a VAE whose posterior is a masked autoregressive flow", "Papamakarios et al. 2017")
+def maf_vae(transforms: int = 2) -> dict[str, Any]:
+    return {"posterior": choose("maf", transforms=transforms)}
+
+
+@published(VAE, "a VAE whose posterior is an autoregressive flow of splines", "Durkan et al. 2019")
+def nsf_vae(transforms: int = 2) -> dict[str, Any]:
+    return {"posterior": choose("nsf", transforms=transforms)}
+
+
+@published(VAE, "a VAE with Student-t noise, for values far out", "Takahashi et al. 2018")
+def student_t_vae() -> dict[str, Any]:
+    return {"likelihood": choose("student-t")}
+
+
+@published(VAE, "a VAE with a Student-t prior, for rows far out", "Abiri and Ohlsson 2020")
+def student_t_prior_vae(df: int = 5) -> dict[str, Any]:
+    return {"prior": choose("student-t-prior", df=df)}
+
+
+@published(VAE, "a VAE with Student-t noise, posterior and prior", "Kim et al. 2024")
+def t3_vae(df: int = 5) -> dict[str, Any]:
+    prior, posterior = choose("student-t-prior", df=df), choose("student-t-posterior", df=df)
+    return {"likelihood": choose("student-t"), "prior": prior, "posterior": posterior}
+
+
+@published(VAE, "a VAE that outliers in the training rows hardly change", "Akrami et al. 2022")
+def robust_vae(power: float = 0.2) -> dict[str, Any]:
+    return {"likelihood": choose("normal"), "objective": choose("robust-elbo", power=power)}
+
+
+@published(VAE, "a VAE whose noise level follows from the code", "Kingma and Welling 2014, appendix C.2")
+def heteroscedastic_vae() -> dict[str, Any]:
+    return {"likelihood": choose("heteroscedastic-normal")}
+
+
 class Recipes(Sequence[Recipe]):
     """The table of published models; prints as one."""
 

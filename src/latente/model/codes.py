@@ -21,6 +21,7 @@ from scipy.special import betaincinv
 from torch import Tensor
 from torch.distributions import Beta, Distribution, kl_divergence, register_kl
 
+from latente.errors import ModelError
 from latente.model.distributions import LOG_2PI
 from latente.model.spaces import Grid
 
@@ -110,9 +111,17 @@ class CodeDistribution(Distribution):
         """The distribution of rows of which an encoder saw only the share ``observed``, [B, 1]."""
         return self
 
+    def detached(self) -> Self:
+        """The same distributions; no gradient reaches their parameters."""
+        return self._made(*(parameter.detach() for parameter in self.parameters))
+
     def __getitem__(self, rows: Tensor | slice) -> Self:
         """The distributions of some rows."""
-        return type(self)(*(parameter[rows] for parameter in self.parameters))
+        return self._made(*(parameter[rows] for parameter in self.parameters))
+
+    def _made(self, *parameters: Tensor) -> Self:
+        """Distributions of the same family."""
+        return type(self)(*parameters)
 
 
 class DiagonalNormal(CodeDistribution):
@@ -160,6 +169,47 @@ class DiagonalNormal(CodeDistribution):
     def widened(self, observed: Tensor) -> DiagonalNormal:
         """Wider towards the prior by the share of the row that is missing."""
         return DiagonalNormal(self.loc, self.log_variance * observed)
+
+
+class StudentTCodes(CodeDistribution):
+    """Multivariate Student-t: a normal with independent dimensions, whose scale is random and common to them.
+
+    Args:
+        loc, log_scale: [..., d]. df: degrees of freedom, a whole number from 3.
+    """
+
+    def __init__(self, loc: Tensor, log_scale: Tensor, df: int) -> None:
+        self.loc, self.log_scale, self.df = loc, log_scale, df
+        super().__init__(loc, log_scale)
+
+    @property
+    def code(self) -> Tensor:
+        return self.loc
+
+    @property
+    def noise_size(self) -> int:
+        return self.event_shape[0] + self.df
+
+    @property
+    def deviation(self) -> Tensor:
+        return self.log_scale.exp() * math.sqrt(self.df / (self.df - 2))
+
+    def at(self, noise: Tensor) -> Tensor:
+        normal, others = torch.split(noise, [self.event_shape[0], self.df], -1)
+        return self.loc + self.log_scale.exp() * normal * (self.df / others.square().sum(-1, keepdim=True)).sqrt()
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        """Log-density in nats, [..., B, d] to [..., B]."""
+        d, df = self.event_shape[0], self.df
+        squared = ((value - self.loc) * torch.exp(-self.log_scale)).square().sum(-1)
+        constant = math.lgamma((df + d) / 2) - math.lgamma(df / 2) - d / 2 * math.log(math.pi * df)
+        return constant - self.log_scale.sum(-1) - (df + d) / 2 * torch.log1p(squared / df)
+
+    def widened(self, observed: Tensor) -> StudentTCodes:
+        return self._made(self.loc, self.log_scale * observed)
+
+    def _made(self, *parameters: Tensor) -> StudentTCodes:
+        return StudentTCodes(*parameters, self.df)
 
 
 class StandardNormal(CodeDistribution):
@@ -384,11 +434,14 @@ class Flowed(CodeDistribution):
 
     def log_prob(self, value: Tensor) -> Tensor:
         """Log-density in nats, [..., B, d] to [..., B]."""
-        log_q = value.new_zeros(())
+        log_q, value = value.new_zeros(()), value.expand(torch.broadcast_shapes(value.shape, self.base.loc.shape))
         for transform in reversed(self.transforms):
             value, log_scale = transform(self.context).inv.call_and_ladj(value)
             log_q = log_q + log_scale
         return log_q + self.base.log_prob(value)
+
+    def detached(self) -> Flowed:
+        raise ModelError("the density of a flow has parameters beside those of each row: choose gradient='standard'")
 
     def widened(self, observed: Tensor) -> Flowed:
         return Flowed(self.base.widened(observed), self.context, self.transforms)

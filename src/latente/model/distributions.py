@@ -15,6 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from latente.errors import ModelError
 from latente.model.special import bin_probabilities, student_cdf
 
 Intervals = Sequence[tuple[float, float]]
@@ -77,6 +78,10 @@ class FieldsDistribution:
         drawn = self.sample()
         return drawn, torch.rand_like(drawn) >= missing
 
+    def power_mass(self, beta: float) -> Tensor:
+        """The integral of the density of each field to the power 1 + beta, of a shape that broadcasts to [K, B, F]."""
+        raise ModelError("the beta-divergence is defined here for a normal and a Bernoulli likelihood: choose one of these")
+
     def average(self, weights: Tensor) -> Tensor:
         """What the mixture over K with these ``weights`` [K, B] expects of each field, [B, F]."""
         return (weights.unsqueeze(-1) * self.mean).sum(0)
@@ -127,12 +132,22 @@ class NormalFields(FieldsDistribution):
             return super().row_log_prob(x, mask)
         return _NormalLogProb.apply(x.flatten(1), self.mean, self.log_sigma)  # type: ignore[no-any-return, no-untyped-call]
 
+    def power_mass(self, beta: float) -> Tensor:
+        return torch.exp(-beta * (self.log_sigma + 0.5 * LOG_2PI)) / math.sqrt(1 + beta)
+
     def cdf(self, x: Tensor) -> Tensor:
         value: Tensor = torch.special.ndtr((x - self.mean) * torch.exp(-self.log_sigma))
         return value
 
     def sample(self) -> Tensor:
         return self.mean + torch.exp(self.log_sigma) * torch.randn_like(self.mean)
+
+
+class NormalPerRow(NormalFields):
+    """Independent normals; ``log_sigma`` is [K, B, F]."""
+
+    def row_log_prob(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
+        return self.log_prob(x, mask).sum(-1)
 
 
 class StudentTFields(FieldsDistribution):
@@ -172,6 +187,9 @@ class BernoulliFields(FieldsDistribution):
     def row_log_prob(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
         """As in the base class; with every field seen, in the fewest passes over the fields."""
         return super().row_log_prob(x, mask) if mask is not None else bernoulli_log_prob(x.flatten(1), self.logits)
+
+    def power_mass(self, beta: float) -> Tensor:
+        return self.mean ** (1 + beta) + (1 - self.mean) ** (1 + beta)
 
     def cdf(self, x: Tensor) -> Tensor:
         return torch.where(x < 0, 0.0, torch.where(x < 1, 1 - self.mean, 1.0))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -40,6 +40,7 @@ class Trace:
         p: prior p(z); None where the model has none.
         draw: K codes of each row.
         px: distribution p(x|z) over fields [K, B, F].
+        model: what made it.
     """
 
     rows: Rows
@@ -47,6 +48,12 @@ class Trace:
     p: Distribution | None
     draw: Draw
     px: FieldsDistribution
+    model: LatentModel
+
+    def with_codes(self, z: Tensor) -> Trace:
+        """The same rows and posterior, whose parameters are held fixed, with other codes [K, B, d]."""
+        q = self.q.detached()
+        return replace(self, q=q, draw=Draw(z, lambda: q.log_prob(z)), px=self.model.decode(z, self.rows.context))
 
     @property
     def z(self) -> Tensor:
@@ -192,9 +199,13 @@ class LatentModel(RowModel):
 
     def decode(self, z: Tensor, context: Tensor | None = None) -> FieldsDistribution:
         """p(x|z) for codes [K, B, d], in the context [B, C] where the model has one."""
-        z = z if self.context is None else self.context.beside(z, context)
-        result: FieldsDistribution = self.likelihood(full_precision(self.decoder(z)))
+        result: FieldsDistribution = self.likelihood(self.theta(z, context))
         return result
+
+    def theta(self, z: Tensor, context: Tensor | None = None) -> Tensor:
+        """The decoder's output for codes [K, B, d], [K, B, P]."""
+        z = z if self.context is None else self.context.beside(z, context)
+        return full_precision(self.decoder(z))
 
     def trace(self, rows: Rows, K: int = 1, *, seen_by_encoder: Rows | None = None, noise: Tensor | None = None) -> Trace:
         """Encode, draw K codes, decode.
@@ -207,7 +218,7 @@ class LatentModel(RowModel):
         """
         q = self.encode(seen_by_encoder or rows)
         draw = q.draw(K, noise)
-        return Trace(rows, q, self.p(rows.context), draw, self.decode(draw.z, rows.context))
+        return Trace(rows, q, self.prior.of_rows(self, rows), draw, self.decode(draw.z, rows.context), self)
 
     def explain(self, rows: Rows, noise: Tensor) -> Explanations:
         trace = self.trace(rows, len(noise), noise=noise)

@@ -21,6 +21,7 @@ from latente.model.distributions import (
     ContinuousBernoulliFields,
     FieldsDistribution,
     NormalFields,
+    NormalPerRow,
     StudentTFields,
 )
 from latente.model.parts import Part, register
@@ -153,6 +154,32 @@ class Normal(Scale):
         mean, variance = moments(train)
         log_sigma = 0.5 * torch.log(variance.mean()) if self.sigma == "shared" else self.log_sigma
         return NormalFields(mean, log_sigma).row_log_prob(held_out.x, held_out.mask)
+
+
+@register
+class HeteroscedasticNormal(Likelihood):
+    """Normal noise whose standard deviation follows from the code, field by field (Kingma and Welling 2014, appendix C.2). It
+    begins at the residual of a PCA, and stays above the values' resolution.
+    """
+
+    name = "heteroscedastic-normal"
+    parameters_per_field = 2
+    floor: Tensor
+    log_sigma: Tensor
+
+    def __init__(self, shape: tuple[int, ...]) -> None:
+        super().__init__(shape)
+        self.register_buffer("floor", torch.full((self.size,), LOG_SIGMA_FLOOR))
+        self.register_buffer("log_sigma", torch.zeros(self.size))
+
+    def start(self, rows: Rows, residual: Tensor, resolution: Tensor) -> None:
+        self.floor.copy_(0.5 * torch.log((resolution.square() / 12).clamp_min(math.exp(2 * LOG_SIGMA_FLOOR))))
+        self.log_sigma.copy_(torch.maximum(0.5 * torch.log(residual.clamp_min(1e-12)), self.floor + 0.1))
+
+    def forward(self, theta: Tensor) -> FieldsDistribution:
+        """theta [K, B, 2 F]: means, and logarithms of standard deviations relative to where they begin."""
+        mean, raw = theta.chunk(2, -1)
+        return NormalPerRow(mean, self.floor + F.softplus(inverse_softplus(self.log_sigma - self.floor) + raw))
 
 
 @register

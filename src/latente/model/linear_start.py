@@ -78,6 +78,7 @@ def start(model: LatentModel, rows: Rows, resolution: Tensor) -> None:
     model.posterior.start_codes(lambda: model.features(some.x, some.mask, some.context))  # type: ignore[operator]
     if starts_linear(model):
         _start_paths(model, linear)
+    model.prior.start_codes(lambda: model.encode(some).code)  # type: ignore[operator]
 
 
 def starts_linear(model: LatentModel) -> bool:

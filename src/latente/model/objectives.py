@@ -107,6 +107,29 @@ class ELBO(Objective):
 
 
 @register
+class RobustELBO(ELBO):
+    """The ELBO with the beta-divergence of each field in place of -log p(x|z), to which values that p hardly explains
+    contribute little (Akrami et al. 2022; density power divergence, Basu et al. 1998). With power 0 the ELBO.
+    """
+
+    name = "robust-elbo"
+
+    def __init__(self, power: float = 0.2, beta: float = 1.0) -> None:
+        super().__init__(beta)
+        if power <= 0:
+            raise ModelError(f"power must be above 0, not {power}")
+        self.power = power
+
+    def forward(self, trace: Trace, strength: Strength = FULL) -> Terms:
+        density = torch.exp(self.power * trace.px.log_prob(trace.rows.x))
+        each = (1 - density) * (1 + 1 / self.power) + trace.px.power_mass(self.power) - 1
+        mask = trace.rows.mask
+        robust = (each if mask is None else each * mask.flatten(1)).sum(-1).mean(0)
+        total = robust + trace.rate * (self.beta * strength["kl"])
+        return Terms({"distortion": trace.distortion, "rate": trace.rate, "robust_distortion": robust}, total)
+
+
+@register
 class Capacity(Objective):
     """Distortion + gamma |rate - C|, C growing to ``capacity`` nats (Burgess et al. 2018)."""
 
@@ -127,20 +150,56 @@ class Capacity(Objective):
 
 @register
 class ImportanceWeighted(Objective):
-    """-log (1/K) sum_k p(x, z_k) / q(z_k|x): the importance-weighted bound (Burda et al. 2016). No analytic KL in it."""
+    """-log (1/K) sum_k p(x, z_k) / q(z_k|x): the importance-weighted bound (Burda et al. 2016). No analytic KL in it.
+
+    Args:
+        samples: K.
+        groups: bounds of K draws each, whose mean is taken (multiply-IWAE, Rainforth et al. 2018).
+        elbo: weight of the ELBO in the bound (CIWAE, the same).
+        gradient: "standard"; "stl", without the score of q (Roeder et al. 2017); "dreg", doubly reparametrised, without its
+            bias (Tucker et al. 2019); "partial", the encoder's by groups and the decoder's by all draws as one (PIWAE).
+    """
 
     name = "importance-weighted"
 
-    def __init__(self, samples: int = 5) -> None:
+    def __init__(self, samples: int = 5, groups: int = 1, elbo: float = 0.0, gradient: str = "standard") -> None:
         super().__init__()
-        if not isinstance(samples, int) or samples < 1:
-            raise ModelError(f"an importance-weighted bound needs a whole number of samples from 1, not {samples}")
-        self.K = samples
+        if not (isinstance(samples, int) and isinstance(groups, int)) or min(samples, groups) < 1:
+            raise ModelError(f"samples and groups are whole numbers from 1, not {samples} and {groups}")
+        if gradient not in ("standard", "stl", "dreg", "partial") or not 0 <= elbo <= 1:
+            raise ModelError(f"gradient is 'standard', 'stl', 'dreg' or 'partial' (here {gradient!r}), elbo a share ({elbo})")
+        if (elbo and gradient in ("dreg", "partial")) or (groups > 1 and gradient in ("dreg", "stl")):
+            raise ModelError(f"the gradient {gradient!r} is that of another bound: groups=1, elbo=0 (groups with 'partial')")
+        self.K, self.groups, self.elbo, self.gradient = samples * groups, groups, elbo, gradient
 
     def forward(self, trace: Trace, strength: Strength = FULL) -> Terms:
-        log_weights = trace.log_likelihood + strength["kl"] * trace.log_prior_ratio
-        bound = torch.logsumexp(log_weights, 0) - math.log(len(log_weights))
+        kl = strength["kl"]
+        at_codes = trace.with_codes(trace.z) if self.gradient in ("stl", "dreg") else trace
+        log_weights = at_codes.log_likelihood + kl * at_codes.log_prior_ratio
+        bound = (1 - self.elbo) * self._bound(log_weights, self.groups) + self.elbo * log_weights.mean(0)
+        if self.gradient in ("dreg", "partial"):
+            fixed = trace.with_codes(trace.z.detach())
+            bound = self._with_gradient(log_weights, fixed.log_likelihood + kl * fixed.log_prior_ratio)
         return Terms({"distortion": trace.distortion, "rate": trace.rate}, -bound)
+
+    @staticmethod
+    def _bound(log_weights: Tensor, groups: int) -> Tensor:
+        """The mean over groups of the bound of each, [K, B] to [B]."""
+        each = log_weights.unflatten(0, (groups, -1))
+        return (torch.logsumexp(each, 1) - math.log(each.shape[1])).mean(0)
+
+    def _with_gradient(self, log_weights: Tensor, fixed: Tensor) -> Tensor:
+        """The bound, whose gradient goes to codes by other weights than to the decoder, [K, B] and [K, B] to [B].
+
+        Args:
+            log_weights, fixed: with codes, and the same with codes held fixed.
+        """
+        each = log_weights.detach().unflatten(0, (self.groups, -1))
+        decoder = torch.softmax(log_weights.detach(), 0)
+        encoder = torch.softmax(each, 1).flatten(0, 1) / self.groups if self.gradient == "partial" else decoder.square()
+        surrogate = (encoder * log_weights + (decoder - encoder) * fixed).sum(0)
+        bound = self._bound(log_weights.detach(), 1)
+        return bound + surrogate - surrogate.detach()
 
 
 @register

@@ -92,6 +92,74 @@ class Contraction(Penalty):
 
 
 @register
+class RegularisedDecoder(Penalty):
+    """weight x |z|^2 / 2 + smoothness x R, which keeps a decoder smooth in place of noise (RAE, Ghosh et al. 2020).
+
+    ``of``: R is the sum of squares of the decoder's weights ("weights"), of its derivatives by the code ("gradient"), or of the
+    largest singular value of each layer ("spectral", Yoshida and Miyato 2017).
+    """
+
+    name = "regularised-decoder"
+
+    def __init__(self, weight: float = 0.01, smoothness: float = 1e-3, of: str = "weights") -> None:
+        super().__init__()
+        not_negative(weight=weight, smoothness=smoothness)
+        if of not in ("weights", "gradient", "spectral"):
+            raise ModelError(f"of is 'weights', 'gradient' or 'spectral', not {of!r}")
+        self.weight, self.smoothness, self.of, self.needs_input_gradient = weight, smoothness, of, of == "gradient"
+
+    def penalty(self, trace: Trace) -> Tensor:
+        return 0.5 * self.weight * trace.z[0].square().sum(-1) + self.smoothness * self._roughness(trace)
+
+    def _roughness(self, trace: Trace) -> Tensor:
+        """R, [B] or []."""
+        if self.of == "gradient":
+            theta = trace.model.theta(trace.z, trace.rows.context)
+            (by_code,) = torch.autograd.grad((theta * torch.randn_like(theta)).sum(), trace.z, create_graph=True)
+            return by_code[0].square().sum(-1)
+        layers = [weight.flatten(1) for weight in trace.model.decoder.parameters() if weight.dim() > 1]
+        return torch.stack([_stretch(layer) if self.of == "spectral" else layer.square().sum() for layer in layers]).sum()
+
+
+def _stretch(layer: Tensor, turns: int = 5) -> Tensor:
+    """The square of the largest singular value, by power iteration from a random vector."""
+    with torch.no_grad():
+        vector = torch.randn(layer.shape[1], dtype=layer.dtype, device=layer.device)
+        for _ in range(turns):
+            vector = F.normalize(layer.T @ (layer @ vector), dim=0)
+    return (layer @ vector).square().sum()
+
+
+@register
+class Decorrelation(Penalty):
+    """off x sum_(i != j) C_ij^2 + diagonal x sum_i (C_ii - 1)^2, C being the covariance of the means of q(z|x) over rows
+    (DIP-VAE-I, Kumar et al. 2018), or with ``draws`` that of the codes themselves (DIP-VAE-II).
+    """
+
+    name = "decorrelation"
+
+    def __init__(self, off: float = 10.0, diagonal: float = 10.0, draws: bool = False) -> None:
+        super().__init__()
+        not_negative(off=off, diagonal=diagonal)
+        self.off, self.diagonal, self.draws = off, diagonal, draws
+
+    def penalty(self, trace: Trace) -> Tensor:
+        centered = trace.q.code - trace.q.code.mean(0)
+        covariance = centered.T @ centered / len(centered)
+        on = covariance.diagonal()
+        excess = on + trace.q.deviation.square().mean(0) - 1 if self.draws else on - 1
+        off = covariance.square().sum() - on.square().sum()
+        return (self.off * off + self.diagonal * excess.square().sum()).expand(len(centered))
+
+
+def _of_prior(trace: Trace, name: str) -> Tensor:
+    """As many draws of the prior as there are rows, [B, d]."""
+    if trace.p is None:
+        raise ModelError(f"the penalty {name!r} compares codes with draws of the prior, and the model has none")
+    return trace.p.sample((len(trace.rows),))
+
+
+@register
 class MeanDiscrepancy(Penalty):
     """weight x MMD^2 between the codes of a batch and as many draws of the prior, with inverse multiquadratic kernels of seven
     widths (Tolstikhin et al. 2018).
@@ -106,9 +174,7 @@ class MeanDiscrepancy(Penalty):
 
     def penalty(self, trace: Trace) -> Tensor:
         z = trace.z[0]
-        if trace.p is None:
-            raise ModelError("the penalty 'mmd' compares codes with draws of the prior, and the model has none")
-        drawn = trace.p.sample((len(z),))
+        drawn = _of_prior(trace, self.name)
         found = self._kernel(z, z) + self._kernel(drawn, drawn) - 2 * self._kernel(z, drawn)
         return (self.weight * found).expand(len(z))
 
@@ -121,16 +187,33 @@ class MeanDiscrepancy(Penalty):
 
 
 @register
-class CriticTotalCorrelation(Penalty):
-    """gamma x TC(z), estimated by a critic that separates codes from codes with shuffled dimensions (FactorVAE, Kim and Mnih
-    2018). The critic's loss trains only the critic, and is not part of the criterion for the best epoch.
+class SlicedWasserstein(Penalty):
+    """weight x the squared Wasserstein distance between the codes of a batch and as many draws of the prior, averaged over
+    random directions, times d (Kolouri et al. 2019).
+    """
+
+    name = "sliced-wasserstein"
+
+    def __init__(self, weight: float = 10.0, directions: int = 50) -> None:
+        super().__init__()
+        not_negative(weight=weight)
+        self.weight, self.directions = weight, directions
+
+    def penalty(self, trace: Trace) -> Tensor:
+        z = trace.z[0]
+        directions = F.normalize(torch.randn(z.shape[1], self.directions, dtype=z.dtype, device=z.device), dim=0)
+        along = [(points @ directions).sort(0).values for points in (z, _of_prior(trace, self.name))]
+        return (self.weight * z.shape[1] * (along[0] - along[1]).square().mean()).expand(len(z))
+
+
+class Critic(Penalty):
+    """Base: a critic of codes, whose loss trains only itself, and is not part of the criterion for the best epoch.
 
     Args:
         latent_dim: d.
         gamma: weight. units: of the critic's two hidden layers.
     """
 
-    name = "critic-total-correlation"
     own_rate = 0.25
 
     def __init__(self, latent_dim: int, gamma: float = 10.0, units: int = 128) -> None:
@@ -139,18 +222,42 @@ class CriticTotalCorrelation(Penalty):
         self.gamma = gamma
         self.critic = nn.ModuleList(nn.Linear(*pair) for pair in pairwise((latent_dim, units, units, 1)))
 
-    def forward(self, trace: Trace, strength: Strength = FULL) -> Terms:
-        z = trace.z[0]
-        correlation = self.gamma * self._logit(z, fixed=True)
-        order = torch.rand_like(z).argsort(0)
-        real, shuffled = self._logit(z.detach()), self._logit(z.detach().gather(0, order))
-        critic = 0.5 * (F.softplus(-real) + F.softplus(shuffled))
-        return Terms({"total_correlation": correlation, "critic": critic}, correlation + critic, correlation)
-
-    def _logit(self, z: Tensor, fixed: bool = False) -> Tensor:
-        """log D / (1 - D) of codes [B, d], [B]: an estimate of TC; ``fixed`` gives the critic no gradient."""
+    def logit(self, z: Tensor, fixed: bool = False) -> Tensor:
+        """log D / (1 - D) of codes [B, d], [B]; ``fixed`` gives the critic no gradient."""
         for index, layer in enumerate(self.critic):
             assert isinstance(layer, nn.Linear)
             weight, bias = (value.detach() if fixed else value for value in (layer.weight, layer.bias))
             z = F.linear(F.leaky_relu(z, 0.2) if index else z, weight, bias)
         return z.squeeze(-1)
+
+    def loss(self, real: Tensor, other: Tensor) -> Tensor:
+        """The critic's, of codes [B, d] that it is to tell from others, [B]."""
+        return 0.5 * (F.softplus(-self.logit(real)) + F.softplus(self.logit(other)))
+
+
+@register
+class CriticTotalCorrelation(Critic):
+    """gamma x TC(z), estimated by a critic that separates codes from codes with shuffled dimensions (FactorVAE, Kim and Mnih
+    2018).
+    """
+
+    name = "critic-total-correlation"
+
+    def forward(self, trace: Trace, strength: Strength = FULL) -> Terms:
+        z = trace.z[0]
+        correlation = self.gamma * self.logit(z, fixed=True)
+        critic = self.loss(z.detach(), z.detach().gather(0, torch.rand_like(z).argsort(0)))
+        return Terms({"total_correlation": correlation, "critic": critic}, correlation + critic, correlation)
+
+
+@register
+class Adversary(Critic):
+    """-gamma log D(z), D being a critic that tells draws of the prior from codes (Makhzani et al. 2015)."""
+
+    name = "adversary"
+
+    def forward(self, trace: Trace, strength: Strength = FULL) -> Terms:
+        z = trace.z[0]
+        unlike = self.gamma * F.softplus(-self.logit(z, fixed=True))
+        critic = self.loss(_of_prior(trace, self.name), z.detach())
+        return Terms({"adversary": unlike, "critic": critic}, unlike + critic, unlike)

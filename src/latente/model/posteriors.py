@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from latente.errors import ModelError
-from latente.model.codes import DiagonalNormal, Flowed, GridPoint, PointMass, PowerSpherical
+from latente.model.codes import DiagonalNormal, Flowed, GridPoint, PointMass, PowerSpherical, StudentTCodes
 from latente.model.distributions import full_precision
 from latente.model.parts import Part, register
 from latente.model.spaces import Euclidean, Grid, LatentSpace, Sphere
 
+BINS = 8  # of a spline
 SPEED = 10.0  # Adam moves a parameter by about the learning rate a step; logits must move by units
 
 
@@ -148,12 +149,69 @@ class IAFPosterior(Posterior):
         self.context = nn.Linear(width, context)
         orders = [torch.arange(latent_dim).flip(0) if i % 2 else torch.arange(latent_dim) for i in range(transforms)]
         self.transforms = nn.ModuleList(
-            MaskedAutoregressiveTransform(latent_dim, context, order=order, hidden_features=[units]) for order in orders
+            MaskedAutoregressiveTransform(latent_dim, context, order=order, hidden_features=[units], **self.univariate())
+            for order in orders
         )
 
     def forward(self, h: Tensor) -> Flowed:
         """[B, H] to q(z | x)."""
         return Flowed(self.normal(h), full_precision(self.context(h)), list(self.transforms))
+
+    def univariate(self) -> dict[str, Any]:
+        """The transform of each dimension, as zuko asks for it; affine if nothing is said."""
+        return {}
+
+
+@register
+class MAFPosterior(IAFPosterior):
+    """A normal followed by masked autoregressive transforms (Papamakarios et al. 2017): the density of any code in one pass, a
+    draw in d.
+    """
+
+    name = "maf"
+
+    def forward(self, h: Tensor) -> Flowed:
+        flowed = super().forward(h)
+        return Flowed(flowed.base, flowed.context, [transform.inv for transform in flowed.transforms])
+
+
+@register
+class NSFPosterior(IAFPosterior):
+    """A normal followed by autoregressive rational-quadratic splines (Durkan et al. 2019), which also bend one dimension."""
+
+    name = "nsf"
+
+    def univariate(self) -> dict[str, Any]:
+        from zuko.transforms import MonotonicRQSTransform  # type: ignore[import-untyped]
+
+        return {"univariate": MonotonicRQSTransform, "shapes": [(BINS,), (BINS,), (BINS - 1,)]}
+
+
+@register
+class StudentTPosterior(DiagonalNormalPosterior):
+    """Multivariate Student-t with independent scales, for codes of outliers (Kim et al. 2024); ``df`` degrees of freedom."""
+
+    name = "student-t-posterior"
+
+    def __init__(self, width: int, latent_dim: int, df: int = 5) -> None:
+        super().__init__(width, latent_dim)
+        self.df = at_least_3(df)
+
+    @property
+    def noise_size(self) -> int:
+        return self.latent_dim + self.df
+
+    def forward(self, h: Tensor) -> StudentTCodes:  # type: ignore[override]
+        """[B, H] to q(z | x)."""
+        q = super().forward(h)
+        return StudentTCodes(q.loc, 0.5 * q.log_variance, self.df)
+
+
+def at_least_3(df: int) -> int:
+    """Degrees of freedom, which must be enough for a variance."""
+    if df < 3:
+        raise ModelError(f"df must be a whole number from 3, so that codes have a variance; it is {df}")
+    return df
 
 
 @register

@@ -7,14 +7,24 @@ codes of a trained model (an ex-post density; :mod:`latente.model.fitted_priors`
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.distributions import Distribution
 
 from latente.errors import ModelError
-from latente.model.codes import DiagonalNormal, Mixture, NormalMixture, StandardNormal, UniformGrid, UniformSphere
+from latente.model.codes import (
+    DiagonalNormal,
+    Mixture,
+    NormalMixture,
+    StandardNormal,
+    StudentTCodes,
+    UniformGrid,
+    UniformSphere,
+)
 from latente.model.distributions import full_precision
 from latente.model.parts import Part, register
 from latente.model.spaces import Grid
@@ -44,8 +54,15 @@ class Prior(Part):
         """p(z | context). A prior may encode rows with the ``model`` whose prior it is."""
         return _Density(self)
 
+    def of_rows(self, model: LatentModel, rows: Rows) -> Distribution | None:
+        """p(z | context) of these rows."""
+        return self(model, rows.context)  # type: ignore[no-any-return]
+
     def start(self, rows: Rows) -> None:
         """Begin from the training rows."""
+
+    def start_codes(self, codes: Callable[[], Tensor]) -> None:
+        """Begin from the ``codes`` [N, d] that training rows have at the start."""
 
     def fit(self, z: Tensor, seed: int = 0) -> Self:
         """Fit to codes [N, d]; returns itself.
@@ -203,12 +220,14 @@ class NormalMixturePrior(Prior):
     Args:
         latent_dim: d.
         components: how many.
+        from_codes: begin with a mixture fitted to the first codes of training rows (as VaDE, Jiang et al. 2017).
     """
 
     name = "normal-mixture"
 
-    def __init__(self, latent_dim: int, components: int = 10) -> None:
+    def __init__(self, latent_dim: int, components: int = 10, from_codes: bool = False) -> None:
         super().__init__()
+        self.from_codes = from_codes
         if components < 1:
             raise ModelError(f"a mixture needs at least one component, not {components}")
         self.latent_dim = latent_dim
@@ -219,10 +238,40 @@ class NormalMixturePrior(Prior):
     def forward(self, model: LatentModel | None = None, context: Tensor | None = None) -> NormalMixture:
         return NormalMixture(self.logits, self.loc, self.log_variance.clamp(-12.0, 4.0))
 
+    @torch.no_grad()
+    def start_codes(self, codes: Callable[[], Tensor]) -> None:
+        if not self.from_codes or len(z := codes().double().cpu()) < 2 * len(self.logits):
+            return
+        from sklearn.mixture import GaussianMixture
+
+        seed = int(torch.randint(2**31, ()))
+        found = GaussianMixture(len(self.logits), covariance_type="diag", reg_covar=1e-4, random_state=seed).fit(z.numpy())
+        for parameter, value in (
+            (self.logits, np.log(found.weights_)),
+            (self.loc, found.means_),
+            (self.log_variance, np.log(found.covariances_)),
+        ):
+            parameter.copy_(torch.from_numpy(value))
+
     def select_units(self, units: Tensor) -> None:
         """The same density over fewer dimensions."""
         self.loc, self.log_variance = (nn.Parameter(part.detach()[:, units]) for part in (self.loc, self.log_variance))
         self.latent_dim = self.arguments["latent_dim"] = len(units)
+
+
+@register
+class StudentTPrior(StandardNormalPrior):
+    """Multivariate Student-t with ``df`` degrees of freedom: codes far out are not pulled in (Abiri and Ohlsson 2020)."""
+
+    name = "student-t-prior"
+
+    def __init__(self, latent_dim: int, df: int = 5) -> None:
+        super().__init__(latent_dim)
+        self.df = df
+
+    def forward(self, model: LatentModel, context: Tensor | None = None) -> Distribution:
+        origin = self.origin.expand(self.latent_dim)
+        return StudentTCodes(origin, origin, self.df)
 
 
 @register
@@ -279,3 +328,50 @@ class VampPrior(Prior):
 
     def select_units(self, units: Tensor) -> None:
         """The posteriors of fewer units make the mixture."""
+
+
+@register
+class ExemplarPrior(Prior):
+    """A mixture of normals about the codes of training rows, which are stored (Norouzi et al. 2020). In training a row is left
+    out of its own.
+
+    Args:
+        shape: of a row. masked: whether values are missing. components: how many rows, drawn at random.
+    """
+
+    name = "exemplar"
+    no_context = "the rows that it stores have none"
+    stores_codes = True
+    exemplars: Tensor
+    observed: Tensor | None
+
+    def __init__(self, shape: tuple[int, ...], masked: bool = False, components: int = 200) -> None:
+        super().__init__()
+        self.register_buffer("exemplars", torch.randn(components, *shape))
+        self.register_buffer("observed", torch.ones(components, *shape, dtype=torch.bool) if masked else None)
+        self.log_variance = nn.Parameter(torch.zeros(()))
+
+    def forward(self, model: LatentModel, context: Tensor | None = None) -> Mixture:
+        return self._weighted(model, self.log_variance.new_zeros(len(self.exemplars)))
+
+    def of_rows(self, model: LatentModel, rows: Rows) -> Mixture:
+        if not self.training:
+            return self(model)  # type: ignore[no-any-return]
+        same = (rows.x.flatten(1).unsqueeze(1) == self.exemplars.flatten(1)).all(-1)
+        return self._weighted(model, torch.zeros_like(same, dtype=rows.x.dtype).masked_fill(same, -1e4))
+
+    def _weighted(self, model: LatentModel, logits: Tensor) -> Mixture:
+        """By ``logits`` of each exemplar, [S] or [B, S]."""
+        loc = model.encode(Rows(self.exemplars, self.observed)).code
+        log_variance = self.log_variance.clamp(-12.0, 4.0).expand_as(loc)
+        return Mixture(torch.log_softmax(logits, -1), DiagonalNormal(loc, log_variance))
+
+    @torch.no_grad()
+    def start(self, rows: Rows) -> None:
+        some = rows[torch.randint(len(rows), (len(self.exemplars),))]
+        self.exemplars.copy_(some.x)
+        if self.observed is not None and some.mask is not None:
+            self.observed.copy_(some.mask)
+
+    def select_units(self, units: Tensor) -> None:
+        """The codes of the same rows make the mixture."""
