@@ -256,7 +256,7 @@ def maf_vae(transforms: int = 2) -> dict[str, Any]:
 
 
 @published(VAE, "a VAE whose posterior is an autoregressive flow of splines", "Durkan et al. 2019")
-def nsf_vae(transforms: int = 2) -> dict[str, Any]:
+def nsf_vae(transforms: int = 1) -> dict[str, Any]:
     return {"posterior": choose("nsf", transforms=transforms)}
 
 
@@ -284,6 +284,46 @@ def robust_vae(power: float = 0.2) -> dict[str, Any]:
 @published(VAE, "a VAE whose noise level follows from the code", "Kingma and Welling 2014, appendix C.2")
 def heteroscedastic_vae() -> dict[str, Any]:
     return {"likelihood": choose("heteroscedastic-normal")}
+
+
+@published(VAE, "an IWAE for values that are missing by what they are, as large incomes are", "Ipsen et al. 2021")
+def not_miwae(samples: int = 20) -> dict[str, Any]:
+    return {"likelihood": choose("self-masked-normal"), "objective": choose("importance-weighted", samples=samples)}
+
+
+@published(VAE, "a VAE whose code has levels, each given those above", "Sønderby et al. 2016; Child 2021")
+def ladder_vae(levels: int = 3) -> dict[str, Any]:
+    return {"posterior": choose("top-down", levels=levels)}
+
+
+@published(VAE, "a VAE whose codes are drawn by a second VAE", "Dai and Wipf 2019")
+def two_stage_vae() -> dict[str, Any]:
+    return {"fitted_prior": choose("second-vae")}
+
+
+@published(VAE, "each dimension rounded, and an autoregressive prior learned at the same time", "Mentzer et al. 2024")
+def autoregressive_fsq(levels: int = 8) -> dict[str, Any]:
+    prior = choose("symbols")
+    return {"posterior": choose("fsq", levels=levels), "prior": prior, "fitted_prior": prior}
+
+
+@published(VAE, "linear encoder and decoder: probabilistic PCA", "Tipping and Bishop 1999; Lucas et al. 2019")
+def linear_vae() -> dict[str, Any]:
+    return {
+        "encoder": choose("mlp-encoder", hidden=[], dropout=0.0, linear=False),
+        "decoder": choose("mlp-decoder", hidden=[]),
+        "likelihood": choose("normal", sigma="shared"),
+    }
+
+
+@published(VAE, "a VAE that reconstructs clean rows from corrupted ones", "Im et al. 2017")
+def denoising_vae(corruption: str = "gaussian-noise", **arguments: Any) -> dict[str, Any]:
+    return {"corruption": choose(corruption, **arguments)}
+
+
+@published(VAE, "a VAE whose units may each say some nats without loss, so that few collapse", "Kingma et al. 2016")
+def free_bits_vae(free_bits: float = 0.25) -> dict[str, Any]:
+    return {"objective": choose("elbo", free_bits=free_bits)}
 
 
 class Recipes(Sequence[Recipe]):

@@ -450,6 +450,47 @@ class Flowed(CodeDistribution):
         return Flowed(self.base[rows], self.context[rows], self.transforms)
 
 
+class TopDown(CodeDistribution):
+    """Groups of dimensions, each a normal given the row and the groups above it.
+
+    Args:
+        h: features, [B, H]. levels: networks from features and the codes above, one for each group of ``sizes`` dimensions.
+    """
+
+    def __init__(self, h: Tensor, levels: Sequence[Callable[[Tensor], DiagonalNormal]], sizes: Sequence[int]) -> None:
+        self.h, self.levels, self.sizes = h, levels, sizes
+        super().__init__(h, event=sum(sizes))
+
+    @property
+    def code(self) -> Tensor:
+        return self.at(torch.zeros_like(self.h[:, :1]).expand(-1, self.noise_size))
+
+    def _level(self, number: int, above: Tensor) -> DiagonalNormal:
+        """Given codes above it, [..., B, a]."""
+        return self.levels[number](torch.cat([self.h.expand(*above.shape[:-2], *self.h.shape), above], -1))
+
+    def at(self, noise: Tensor) -> Tensor:
+        z = noise[..., :0]
+        for number, own in enumerate(torch.split(noise, list(self.sizes), -1)):
+            z = torch.cat([z, self._level(number, z).at(own)], -1)
+        return z
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        """Log-density in nats, [..., B, d] to [..., B]."""
+        value = value.expand(torch.broadcast_shapes(value.shape, (*self.batch_shape, value.shape[-1])))
+        each, above = [], 0
+        for number, own in enumerate(torch.split(value, list(self.sizes), -1)):
+            each.append(self._level(number, value[..., :above]).log_prob(own))
+            above += own.shape[-1]
+        return torch.stack(each).sum(0)
+
+    def detached(self) -> TopDown:
+        raise ModelError("the levels of a posterior have parameters beside those of each row: choose gradient='standard'")
+
+    def _made(self, *parameters: Tensor) -> TopDown:
+        return TopDown(parameters[0], self.levels, self.sizes)
+
+
 def rate(q: CodeDistribution, p: Distribution | None, draw: Draw) -> Tensor:
     """KL(q || p) in nats, [B]: in closed form where torch's registry has one, otherwise the mean of log q - log p over a draw.
     0 where codes have no density or there is no prior: no rate is paid.

@@ -106,10 +106,15 @@ class FieldsDistribution:
             fits &= torch.stack([(value >= low) & (value <= high) for low, high in intervals]).any(0)
         return drawn, fits.to(drawn.dtype).log()
 
+    @property
+    def missing_log_prob(self) -> Tensor | float:
+        """Log-probability that a field is missing, which broadcasts to [K, B, F]; 0 where that is not modelled."""
+        return 0.0
+
     def log_prob(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
-        """Log-density of each field in nats, [K, B, F]; 0 where it was not seen."""
+        """Log-density of each field in nats, [K, B, F]; ``missing_log_prob`` where it was not seen."""
         value = self.field_log_prob(x.flatten(1))
-        return value if mask is None else value.masked_fill(~mask.flatten(1), 0.0)
+        return value if mask is None else torch.where(mask.flatten(1), value, self.missing_log_prob)
 
     def row_log_prob(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
         """Log-density of the seen fields of each row together, [K, B]. Summed over fields, never averaged."""
@@ -148,6 +153,49 @@ class NormalPerRow(NormalFields):
 
     def row_log_prob(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
         return self.log_prob(x, mask).sum(-1)
+
+
+class SelfMaskedNormalFields(NormalPerRow):
+    """Independent normals of which a value x is missing with probability Phi(offset + slope x), all [F] beside the mean.
+
+    That a value is missing is e = offset + slope x + N(0, 1) being above 0, so that all below follows from two normals.
+    """
+
+    def __init__(self, mean: Tensor, log_sigma: Tensor, offset: Tensor, slope: Tensor) -> None:
+        super().__init__(mean, log_sigma)
+        self.offset, self.slope = offset, slope
+
+    def field_log_prob(self, x: Tensor) -> Tensor:
+        return super().field_log_prob(x) + torch.special.log_ndtr(-self.offset - self.slope * x)
+
+    @property
+    def _signal(self) -> Tensor:
+        """Standard deviation of e."""
+        return (1 + (self.slope * self.log_sigma.exp()).square()).sqrt()
+
+    @property
+    def _threshold(self) -> Tensor:
+        """Mean of e in its standard deviations."""
+        return (self.offset + self.slope * self.mean) / self._signal
+
+    @property
+    def missing_log_prob(self) -> Tensor:
+        value: Tensor = torch.special.log_ndtr(self._threshold)
+        return value
+
+    def conditioned(self, x: Tensor, mask: Tensor | None, noise: Tensor | None = None) -> Conditioned:
+        """As in the base class; missing values are drawn as those that are missing."""
+        gain = self.slope * torch.exp(2 * self.log_sigma) / self._signal  # of x by standardised e
+        excess = torch.exp(-0.5 * self._threshold.square() - 0.5 * LOG_2PI - self.missing_log_prob)
+        mean = self.mean + gain * excess
+
+        def sample() -> Tensor:
+            upper = torch.exp(self.missing_log_prob) * torch.rand_like(self.mean)
+            e = -torch.special.ndtri(upper.clamp(1e-30, 1 - 1e-7))  # above -threshold
+            rest = torch.exp(self.log_sigma) / self._signal
+            return self.mean + gain * e + rest * torch.randn_like(self.mean)
+
+        return Conditioned(self.row_log_prob(x, mask), sample, lambda weights: (weights.unsqueeze(-1) * mean).sum(0))
 
 
 class StudentTFields(FieldsDistribution):

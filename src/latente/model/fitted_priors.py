@@ -23,7 +23,7 @@ from torch.distributions import Distribution
 
 from latente.errors import ModelError
 from latente.flat import FlatParameters, Group, adamw
-from latente.model.codes import Mixture, PowerSpherical
+from latente.model.codes import DiagonalNormal, Mixture, PowerSpherical, StandardNormal
 from latente.model.distributions import LOG_2PI
 from latente.model.parts import register
 from latente.model.priors import Prior
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 CANDIDATES = (1, 2, 5, 10, 20, 30)
 MAX_CODES = 10_000
 FLOW_STEPS, FLOW_BATCH, FLOW_RATE = 600, 512, 1e-2
+MOMENTS_OF, BOUNDED_AT_ONCE = 40_000, 1000
 STORED, JUDGED = 5000, 1000
 WIDTHS = (0.1, 0.2, 0.4, 0.6, 0.8, 1.0, 1.3)  # of kernels, in distances to the k-th neighbour
 WIDEST = 0.9  # variance of a kernel in whitened codes, whose own is 1
@@ -205,6 +206,74 @@ class FlowPrior(Prior):
             shift, log_scale = _shift_and_scale(net, u[:, kept])
             u = u.index_copy(1, moved, u[:, moved] * torch.exp(log_scale) + shift)
         return u @ self.cholesky.T + self.center
+
+
+@register
+class SecondVAEPrior(Prior):
+    """A second VAE, of the codes of the first and with as many dimensions (two-stage VAE, Dai and Wipf 2019). Its draws are
+    moved and stretched to the moments of the codes; its density is an importance-weighted bound with fixed noise.
+
+    Args:
+        latent_dim: d. width: of the two hidden layers of encoder and decoder. samples: of the bound.
+    """
+
+    name = "second-vae"
+    by_gradient = True
+    center: Tensor
+    cholesky: Tensor
+    noise: Tensor
+
+    def __init__(self, latent_dim: int, width: int = 64, samples: int = 64) -> None:
+        super().__init__()
+        self.register_buffer("center", torch.zeros(latent_dim))
+        self.register_buffer("cholesky", torch.eye(latent_dim))
+        noise = torch.randn(samples, 1, latent_dim, generator=torch.Generator().manual_seed(0))
+        self.register_buffer("noise", noise, persistent=False)
+        self.nets = nn.ModuleDict(
+            {"encoder": _coupling(latent_dim, 2 * latent_dim, width), "decoder": _coupling(latent_dim, 2 * latent_dim, width)}
+        )
+
+    def fit(self, z: Tensor, seed: int = 0, record: Recorder = as_it_is) -> SecondVAEPrior:
+        """By the ELBO."""
+        z = z.float()
+        center, cholesky = z.mean(0), factor(z.double()).float()
+        maximise(self.nets, self._elbo, whitened(z, center, cholesky), seed, record)
+        with seeded(seed), torch.no_grad():
+            drawn = self._drawn(MOMENTS_OF)
+        inverse = torch.linalg.inv(factor(drawn.double())).float()
+        self.cholesky.copy_(cholesky @ inverse)
+        self.center.copy_(center - self.cholesky @ drawn.mean(0))
+        return self.requires_grad_(False)
+
+    def _elbo(self, u: Tensor) -> Tensor:
+        return self._log_weights(u, torch.randn_like(u).unsqueeze(0))[0]
+
+    def _log_weights(self, u: Tensor, noise: Tensor) -> Tensor:
+        """log p(u, v) / q(v|u) of draws v, [K, N]."""
+        q = _normal(self.nets["encoder"], u)
+        v = q.at(noise)
+        prior = StandardNormal(v, v.shape[-1])
+        return _normal(self.nets["decoder"], v).log_prob(u) + prior.log_prob(v) - q.log_prob(v)
+
+    def log_prob(self, z: Tensor) -> Tensor:
+        u = whitened(z.reshape(-1, z.shape[-1]), self.center, self.cholesky)
+        parts = [torch.logsumexp(self._log_weights(part, self.noise), 0) for part in torch.split(u, BOUNDED_AT_ONCE)]
+        value = torch.cat(parts) - math.log(len(self.noise)) - self.cholesky.diagonal().log().sum()
+        return value.reshape(z.shape[:-1])
+
+    def _drawn(self, n: int) -> Tensor:
+        d = len(self.center)
+        return _normal(self.nets["decoder"], torch.randn(n, d, dtype=self.center.dtype)).rsample()
+
+    @torch.no_grad()
+    def sample(self, n: int) -> Tensor:
+        return self._drawn(n) @ self.cholesky.T + self.center
+
+
+def _normal(net: nn.Module, x: Tensor) -> DiagonalNormal:
+    """With means and log-variances by a network, [..., d]."""
+    loc, raw = net(x).chunk(2, -1)
+    return DiagonalNormal(loc, 6 * torch.tanh(raw / 6))
 
 
 @register

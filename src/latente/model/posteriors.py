@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from latente.errors import ModelError
-from latente.model.codes import DiagonalNormal, Flowed, GridPoint, PointMass, PowerSpherical, StudentTCodes
+from latente.model.codes import DiagonalNormal, Flowed, GridPoint, PointMass, PowerSpherical, StudentTCodes, TopDown
 from latente.model.distributions import full_precision
 from latente.model.parts import Part, register
 from latente.model.spaces import Euclidean, Grid, LatentSpace, Sphere
@@ -160,6 +160,36 @@ class IAFPosterior(Posterior):
     def univariate(self) -> dict[str, Any]:
         """The transform of each dimension, as zuko asks for it; affine if nothing is said."""
         return {}
+
+
+@register
+class TopDownPosterior(Posterior):
+    """Levels of a hierarchy: each part of the code is a normal given the row and all parts above it (ladder VAE, Sønderby et
+    al. 2016; very deep VAE, Child 2021).
+
+    A level is coded relative to its prior given the levels above: z = mu + sigma u, where the decoder learns mu and sigma with
+    all else, and u has the prior N(0, I). The bound is the same.
+
+    Args:
+        width, latent_dim: H and d. levels: how many, of about as many dimensions each. units: of the hidden layer of each.
+    """
+
+    name = "top-down"
+
+    def __init__(self, width: int, latent_dim: int, levels: int = 3, units: int = 64) -> None:
+        super().__init__()
+        if levels < 1:
+            raise ModelError(f"a hierarchy has at least one level, not {levels}")
+        self.latent_dim = latent_dim
+        self.groups = [len(part) for part in torch.arange(latent_dim).tensor_split(min(levels, latent_dim))]
+        self.levels = nn.ModuleList(
+            nn.Sequential(nn.Linear(width + sum(self.groups[:number]), units), nn.ReLU(), DiagonalNormalPosterior(units, size))
+            for number, size in enumerate(self.groups)
+        )
+
+    def forward(self, h: Tensor) -> TopDown:
+        """[B, H] to q(z | x)."""
+        return TopDown(full_precision(h), list(self.levels), self.groups)
 
 
 @register

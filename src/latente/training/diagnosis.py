@@ -15,6 +15,7 @@ from latente.model.latent_model import LatentModel
 from latente.rows import Rows
 from latente.words import Message
 
+POINTS_AT_ONCE = 64  # of which each is compared with all rows
 ACTIVE_VARIANCE = 0.01
 MIN_INFORMATION = 0.1
 MIN_ACTIVE_SHARE = 0.1
@@ -89,7 +90,7 @@ def information(model: LatentModel, rows: Rows, most: int = 1000) -> float:
         return math.nan
     z = q.rsample()
     own = q.log_prob(z)
-    every = torch.stack([q.log_prob(point) for point in z])
+    every = torch.cat([q.pairs_log_prob(points) for points in z.split(POINTS_AT_ONCE)])
     return float((own - (torch.logsumexp(every, 1) - math.log(len(z)))).mean())
 
 

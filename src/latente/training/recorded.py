@@ -12,7 +12,7 @@ A step whose calls depend on values, and not on shapes alone, can't be repeated;
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import cache, partial
 from typing import Any
@@ -212,7 +212,7 @@ class Recording:
         function: Function,
         inputs: Sequence[Tensor],
         targets: Sequence[Tensor] = (),
-        drawing: Callable[[], AbstractContextManager[Any]] = nullcontext,
+        drawing: Callable[[], AbstractContextManager[Any]] = partial(torch.random.fork_rng, ()),
     ) -> None:
         self.inputs = [tensor.detach().clone() for tensor in inputs]
         recorder = _Recorder()
