@@ -423,13 +423,16 @@ class SymbolsPrior(Prior):
 
     def fit(self, z: Tensor, seed: int = 0, record: Recorder = as_it_is) -> SymbolsPrior:
         """By maximum likelihood of the symbols."""
-        shown = F.one_hot(self._space.symbols(z.float()), self.codes).float()
-        maximise(self.net, self._log_prob_of_shown, shown, seed, record)
+        maximise(self.net, self._log_prob_of_shown, self._shown(z), seed, record)
         return self.requires_grad_(False)
 
     @property
     def _space(self) -> Grid:
         return Grid(self.d, self.points)
+
+    def _shown(self, z: Tensor) -> Tensor:
+        """One-hot symbols of codes, [..., symbols, codes]."""
+        return F.one_hot(self._space.symbols(z), self.codes).to(next(self.net.parameters()))
 
     def _logits(self, shown: Tensor) -> Tensor:
         """Log-probabilities of each symbol given those before it, [..., symbols, codes]."""
@@ -441,8 +444,7 @@ class SymbolsPrior(Prior):
         return (self._logits(shown) * shown).sum((-1, -2))
 
     def log_prob(self, z: Tensor) -> Tensor:
-        shown = F.one_hot(self._space.symbols(z.float()), self.codes).float()
-        return self._log_prob_of_shown(shown)
+        return self._log_prob_of_shown(self._shown(z))
 
     @torch.no_grad()
     def sample(self, n: int) -> Tensor:

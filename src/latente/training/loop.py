@@ -271,7 +271,7 @@ class Training:
             return [*made, *named.values()]
 
         try:
-            recording = Recording(step, _tensors_of(example), targets, partial(torch.random.fork_rng, []))
+            recording = Recording(step, _tensors_of(example), targets)
         except (NotRepeatable, RuntimeError, TypeError):  # what is really wrong with a step, the step itself will say
             return None
         return lambda rows: dict(zip(names, recording(*_tensors_of(rows))[len(targets) :], strict=True))

@@ -194,6 +194,10 @@ def _accepted(variant: OpOverload, kwargs: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in kwargs.items() if name in names}
 
 
+def _forked() -> AbstractContextManager[Any]:
+    return torch.random.fork_rng([])
+
+
 class Recording:
     """A function of tensors that repeats its kernel calls.
 
@@ -212,7 +216,7 @@ class Recording:
         function: Function,
         inputs: Sequence[Tensor],
         targets: Sequence[Tensor] = (),
-        drawing: Callable[[], AbstractContextManager[Any]] = partial(torch.random.fork_rng, ()),
+        drawing: Callable[[], AbstractContextManager[Any]] = _forked,
     ) -> None:
         self.inputs = [tensor.detach().clone() for tensor in inputs]
         recorder = _Recorder()
