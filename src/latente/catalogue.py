@@ -303,8 +303,7 @@ def two_stage_vae() -> dict[str, Any]:
 
 @published(VAE, "each dimension rounded, and an autoregressive prior learned at the same time", "Mentzer et al. 2024")
 def autoregressive_fsq(levels: int = 8) -> dict[str, Any]:
-    prior = choose("symbols")
-    return {"posterior": choose("fsq", levels=levels), "prior": prior, "fitted_prior": prior}
+    return {"posterior": choose("fsq", levels=levels), "prior": choose("symbols")}
 
 
 @published(VAE, "linear encoder and decoder: probabilistic PCA", "Tipping and Bishop 1999; Lucas et al. 2019")
@@ -324,6 +323,16 @@ def denoising_vae(corruption: str = "gaussian-noise", **arguments: Any) -> dict[
 @published(VAE, "a VAE whose units may each say some nats without loss, so that few collapse", "Kingma et al. 2016")
 def free_bits_vae(free_bits: float = 0.25) -> dict[str, Any]:
     return {"objective": choose("elbo", free_bits=free_bits)}
+
+
+@published(VAE, "a VAE whose codes lie on a sphere, by the von Mises-Fisher distribution", "Davidson et al. 2018")
+def vmf_vae() -> dict[str, Any]:
+    return {"posterior": choose("von-mises-fisher"), "prior": choose("uniform-sphere")}
+
+
+@published(VAE, "a VAE whose codes lie in hyperbolic space, which has room for trees", "Mathieu et al. 2019")
+def poincare_vae() -> dict[str, Any]:
+    return {"posterior": choose("wrapped-normal"), "prior": choose("wrapped-normal-prior")}
 
 
 class Recipes(Sequence[Recipe]):

@@ -23,9 +23,10 @@ from torch.distributions import Beta, Distribution, kl_divergence, register_kl
 
 from latente.errors import ModelError
 from latente.model.distributions import LOG_2PI
-from latente.model.spaces import Grid
+from latente.model.spaces import Ball, Grid, from_tangent, log_volume, moved, to_tangent
 
 SAME = 1e-4  # two codes of a grid differ by more
+ANGLES = 200  # steps of a tabulated angle
 MANY = 64  # draws by which a standard deviation without a closed form is estimated
 
 
@@ -341,7 +342,84 @@ class PowerSpherical(CodeDistribution):
         return self._log_normaliser + self.scale.squeeze(-1) * near
 
     def widened(self, observed: Tensor) -> PowerSpherical:
-        return PowerSpherical(self.loc, self.scale * observed)
+        return self._made(self.loc, self.scale * observed)
+
+
+class VonMisesFisher(PowerSpherical):
+    """Density on the unit sphere proportional to exp(scale loc'z) (Davidson et al. 2018); ``loc`` [B, d], ``scale`` [B, 1].
+
+    The angle a between z and loc has a density proportional to exp(scale cos a) sin^(d-2) a. It is tabulated, so that neither
+    Bessel functions nor rejections are needed, and draws have gradients.
+    """
+
+    @cached_property
+    def _table(self) -> tuple[Tensor, Tensor, Tensor]:
+        """Width of a step of the angle [B, 1], logarithm of the integral over all [B], and probability of each step [B, G]."""
+        d = self.loc.shape[-1]
+        reach = 0.5 * math.pi * ((d + 10 * math.sqrt(2 * d) + 40) / self.scale.detach()).sqrt()
+        step = reach.clamp_max(math.pi) / ANGLES
+        angle = step * self._middles
+        log_mass = self.scale * torch.cos(angle) + (d - 2) * torch.log(torch.sin(angle)) + step.log()
+        return step, torch.logsumexp(log_mass, 1), torch.softmax(log_mass, 1)
+
+    @property
+    def _middles(self) -> Tensor:
+        return torch.arange(ANGLES, dtype=self.loc.dtype, device=self.loc.device) + 0.5
+
+    def at(self, noise: Tensor) -> Tensor:
+        """The first number of the noise decides the angle to ``loc``, the others the direction."""
+        step, _, mass = self._table
+        u = torch.special.ndtr(noise[..., 0]).flatten(0, -2).T if noise.dim() > 2 else torch.special.ndtr(noise[..., :1])
+        below = mass.cumsum(1)
+        place = torch.searchsorted(below.detach(), u.contiguous()).clamp_max(ANGLES - 1)
+        own = mass.gather(1, place)
+        share = ((u - below.gather(1, place) + own) / own.clamp_min(1e-30)).clamp(0, 1)
+        angle = (step * (place + share)).T.reshape(*noise.shape[:-1], 1)
+        return self._placed(0.5 * (1 + torch.cos(angle)), noise[..., 1:])
+
+    def rsample(self, sample_shape: torch.Size | tuple[int, ...] = ()) -> Tensor:  # type: ignore[override]
+        """Reparametrised draws, [*sample_shape, B, d]."""
+        return CodeDistribution.rsample(self, sample_shape)
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        """Log-density on the sphere in nats, [..., B, d] to [..., B]."""
+        return self.scale.squeeze(-1) * (value * self.loc).sum(-1) + self._log_normaliser
+
+    @property
+    def _log_normaliser(self) -> Tensor:
+        half = (self.loc.shape[-1] - 1) / 2
+        return -self._table[1] - math.log(2.0) - half * math.log(math.pi) + math.lgamma(half)
+
+    @property
+    def negative_entropy(self) -> Tensor:
+        step, _, mass = self._table
+        return self.scale.squeeze(-1) * (mass * torch.cos(step * self._middles)).sum(1) + self._log_normaliser
+
+
+class WrappedNormal(CodeDistribution):
+    """A normal of the tangent space at the centre of a ball, wrapped onto it and moved to ``loc`` (Nagano et al. 2019; Mathieu
+    et al. 2019); ``loc`` and ``log_scale`` [..., d]. Densities are by hyperbolic volume.
+    """
+
+    def __init__(self, loc: Tensor, log_scale: Tensor) -> None:
+        self.loc, self.log_scale = loc, log_scale
+        super().__init__(loc, log_scale)
+
+    @property
+    def code(self) -> Tensor:
+        return self.loc
+
+    def at(self, noise: Tensor) -> Tensor:
+        return Ball(self.event_shape[0]).project(moved(self.loc, from_tangent(self.log_scale.exp() * noise)))
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        """Log-density in nats, [..., B, d] to [..., B]."""
+        v = to_tangent(moved(-self.loc, value))
+        normal = -0.5 * (v * torch.exp(-self.log_scale)).square() - self.log_scale - 0.5 * LOG_2PI
+        return normal.sum(-1) - log_volume(v)
+
+    def widened(self, observed: Tensor) -> WrappedNormal:
+        return WrappedNormal(self.loc, self.log_scale * observed)
 
 
 class UniformSphere(CodeDistribution):

@@ -27,7 +27,7 @@ from latente.model.codes import DiagonalNormal, Mixture, PowerSpherical, Standar
 from latente.model.distributions import LOG_2PI
 from latente.model.parts import register
 from latente.model.priors import Prior
-from latente.model.spaces import Grid, factor, whitened
+from latente.model.spaces import Grid, factor, from_tangent, log_volume, to_tangent, whitened
 from latente.seeding import seeded
 from latente.threads import on_threads
 from latente.words import Message
@@ -387,6 +387,29 @@ def _spherical_mixture(z: Tensor, components: int, seed: int) -> Mixture:
         mixture = Mixture((count / len(z)).log(), PowerSpherical(mean / length, scale))
         share = torch.softmax(mixture.log_weights + mixture.components.log_prob(z.unsqueeze(1)), 1)
     return mixture
+
+
+@register
+class TangentMixturePrior(Prior):
+    """A mixture of normals in the tangent space at the centre of a ball."""
+
+    name = "tangent-mixture"
+    spaces = ("ball",)
+
+    def __init__(self, latent_dim: int, components: int = 10) -> None:
+        super().__init__()
+        self.flat = MixturePrior(latent_dim, components)
+
+    def fit(self, z: Tensor, seed: int = 0) -> TangentMixturePrior:
+        self.flat.fit(to_tangent(z), seed)
+        return self
+
+    def sample(self, n: int) -> Tensor:
+        return from_tangent(self.flat.sample(n))
+
+    def log_prob(self, z: Tensor) -> Tensor:
+        v = to_tangent(z)
+        return self.flat.log_prob(v) - log_volume(v)
 
 
 @register

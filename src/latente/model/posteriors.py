@@ -10,10 +10,20 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from latente.errors import ModelError
-from latente.model.codes import DiagonalNormal, Flowed, GridPoint, PointMass, PowerSpherical, StudentTCodes, TopDown
+from latente.model.codes import (
+    DiagonalNormal,
+    Flowed,
+    GridPoint,
+    PointMass,
+    PowerSpherical,
+    StudentTCodes,
+    TopDown,
+    VonMisesFisher,
+    WrappedNormal,
+)
 from latente.model.distributions import full_precision
 from latente.model.parts import Part, register
-from latente.model.spaces import Euclidean, Grid, LatentSpace, Sphere
+from latente.model.spaces import Ball, Euclidean, Grid, LatentSpace, Sphere, from_tangent
 
 BINS = 8  # of a spline
 SPEED = 10.0  # Adam moves a parameter by about the learning rate a step; logits must move by units
@@ -250,6 +260,7 @@ class PowerSphericalPosterior(Posterior):
 
     name = "power-spherical"
     space_type = Sphere
+    family: ClassVar[type[PowerSpherical]] = PowerSpherical
 
     def __init__(self, width: int, latent_dim: int) -> None:
         super().__init__()
@@ -261,7 +272,29 @@ class PowerSphericalPosterior(Posterior):
     def forward(self, h: Tensor) -> PowerSpherical:
         """[B, H] to q(z | x)."""
         direction, raw = torch.split(full_precision(self.head(h)), [self.latent_dim, 1], -1)
-        return PowerSpherical(F.normalize(direction, dim=-1), self.latent_dim * (0.1 + F.softplus(raw + 2.0)))
+        return self.family(F.normalize(direction, dim=-1), self.latent_dim * (0.1 + F.softplus(raw + 2.0)))
+
+
+@register
+class VonMisesFisherPosterior(PowerSphericalPosterior):
+    """On the unit sphere, with the von Mises-Fisher distribution about a mean direction (Davidson et al. 2018)."""
+
+    name = "von-mises-fisher"
+    family = VonMisesFisher
+
+
+@register
+class WrappedNormalPosterior(DiagonalNormalPosterior):
+    """In hyperbolic space, a normal wrapped onto the Poincaré ball (Mathieu et al. 2019)."""
+
+    name = "wrapped-normal"
+    starts_linear = False
+    space_type = Ball
+
+    def forward(self, h: Tensor) -> WrappedNormal:  # type: ignore[override]
+        """[B, H] to q(z | x)."""
+        q = super().forward(h)
+        return WrappedNormal(from_tangent(q.loc), 0.5 * q.log_variance)
 
 
 class Quantiser(OneCode):

@@ -24,6 +24,7 @@ from latente.model.codes import (
     StudentTCodes,
     UniformGrid,
     UniformSphere,
+    WrappedNormal,
 )
 from latente.model.distributions import full_precision
 from latente.model.parts import Part, register
@@ -109,11 +110,9 @@ class _Density(Distribution):
         return self.part.log_prob(value)
 
 
-@register
-class StandardNormalPrior(Prior):
-    """``N(0, I)``."""
+class FixedPrior(Prior):
+    """Base: nothing is learned; it is the same for any number of dimensions."""
 
-    name = "standard-normal"
     origin: Tensor
 
     def __init__(self, latent_dim: int) -> None:
@@ -121,12 +120,19 @@ class StandardNormalPrior(Prior):
         self.latent_dim = latent_dim
         self.register_buffer("origin", torch.zeros(()), persistent=False)
 
-    def forward(self, model: LatentModel, context: Tensor | None = None) -> Distribution:
-        return StandardNormal(self.origin, self.latent_dim)
-
     def select_units(self, units: Tensor) -> None:
         """The same density over fewer dimensions."""
         self.latent_dim = self.arguments["latent_dim"] = len(units)
+
+
+@register
+class StandardNormalPrior(FixedPrior):
+    """``N(0, I)``."""
+
+    name = "standard-normal"
+
+    def forward(self, model: LatentModel, context: Tensor | None = None) -> Distribution:
+        return StandardNormal(self.origin, self.latent_dim)
 
 
 @register
@@ -260,7 +266,7 @@ class NormalMixturePrior(Prior):
 
 
 @register
-class StudentTPrior(StandardNormalPrior):
+class StudentTPrior(FixedPrior):
     """Multivariate Student-t with ``df`` degrees of freedom: codes far out are not pulled in (Abiri and Ohlsson 2020)."""
 
     name = "student-t-prior"
@@ -275,7 +281,7 @@ class StudentTPrior(StandardNormalPrior):
 
 
 @register
-class UniformSpherePrior(StandardNormalPrior):
+class UniformSpherePrior(FixedPrior):
     """The uniform distribution on the unit sphere."""
 
     name = "uniform-sphere"
@@ -283,6 +289,18 @@ class UniformSpherePrior(StandardNormalPrior):
 
     def forward(self, model: LatentModel, context: Tensor | None = None) -> Distribution:
         return UniformSphere(self.origin, self.latent_dim)
+
+
+@register
+class WrappedNormalPrior(FixedPrior):
+    """The standard normal of the tangent space at the centre of the Poincaré ball, wrapped onto it (Mathieu et al. 2019)."""
+
+    name = "wrapped-normal-prior"
+    spaces = ("ball",)
+
+    def forward(self, model: LatentModel, context: Tensor | None = None) -> Distribution:
+        origin = self.origin.expand(self.latent_dim)
+        return WrappedNormal(origin, origin)
 
 
 @register

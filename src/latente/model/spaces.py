@@ -111,6 +111,48 @@ class Sphere(LatentSpace):
         return self.project((torch.sin((1 - share) * angle) * a + torch.sin(share * angle) * b) / torch.sin(angle))
 
 
+class Ball(LatentSpace):
+    """The unit ball of R^d as a model of hyperbolic space (Poincaré ball of curvature -1)."""
+
+    kind = "ball"
+    not_explored = "the explorer draws planes of codes, and these lie in hyperbolic space"
+
+    def project(self, z: Tensor) -> Tensor:
+        return z * (INSIDE / z.norm(dim=-1, keepdim=True).clamp_min(INSIDE))
+
+    def path(self, a: Tensor, b: Tensor, steps: int) -> Tensor:
+        """Along the geodesic, at one speed."""
+        return moved(a, from_tangent(torch.linspace(0, 1, steps).unsqueeze(1) * to_tangent(moved(-a, b))))
+
+
+INSIDE = 1 - 1e-5  # the largest norm in a ball
+
+
+def moved(x: Tensor, y: Tensor) -> Tensor:
+    """Moebius addition, the translation of a ball by ``x`` (Ungar 2008), [..., d]."""
+    xy, xx, yy = ((a * b).sum(-1, keepdim=True) for a, b in ((x, y), (x, x), (y, y)))
+    return ((1 + 2 * xy + yy) * x + (1 - xx) * y) / (1 + 2 * xy + xx * yy).clamp_min(1e-12)
+
+
+def from_tangent(v: Tensor) -> Tensor:
+    """The exponential map at the centre, tanh(|v|) v / |v|, [..., d]."""
+    length = v.norm(dim=-1, keepdim=True).clamp_min(1e-7)
+    return torch.tanh(length).clamp_max(INSIDE) * v / length
+
+
+def to_tangent(z: Tensor) -> Tensor:
+    """The inverse of :func:`from_tangent`."""
+    length = z.norm(dim=-1, keepdim=True).clamp(1e-7, INSIDE)
+    return torch.atanh(length) * z / length
+
+
+def log_volume(v: Tensor) -> Tensor:
+    """Logarithm of the hyperbolic volume of a unit of tangent space at ``v`` [..., d], [...]."""
+    r, d = 2 * v.norm(dim=-1).clamp_min(1e-4), v.shape[-1]
+    log_sinh = r + torch.log(-torch.expm1(-2 * r)) - math.log(2.0)
+    return d * math.log(2.0) + (d - 1) * (log_sinh - r.log())
+
+
 @dataclass(frozen=True, eq=False)
 class Grid(LatentSpace):
     """Codes of d / s symbols, each of them one of some ``points`` [C, s]."""
