@@ -335,6 +335,12 @@ def poincare_vae() -> dict[str, Any]:
     return {"posterior": choose("wrapped-normal"), "prior": choose("wrapped-normal-prior")}
 
 
+@published(VAE, "HI-VAE with a posterior q(s|x) of the component and q(z|x, s) of the code given it", "Nazábal et al. 2020")
+def hi_vae_published(components: int = 10) -> dict[str, Any]:
+    prior, posterior = (choose(part, components=components) for part in ("normal-mixture", "chosen-normal"))
+    return {"likelihood": choose("heterogeneous"), "prior": prior, "posterior": posterior}
+
+
 class Recipes(Sequence[Recipe]):
     """The table of published models; prints as one."""
 

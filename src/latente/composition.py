@@ -136,18 +136,36 @@ def _check_kind(role: str, cls: type[Part] | None) -> None:
 
 def _check_together(recipe: Recipe) -> None:
     """Refuse parts that can't go together, as far as their classes tell; the rest is found when sizes are known."""
-    classes = {role: _class(choice) for role, choice in vars(recipe).items() if isinstance(choice, Choice)}
-    posterior, prior, objective = (classes[role] for role in ("posterior", "prior", "objective"))
+    posterior, prior = _class(recipe.posterior), _class(recipe.prior)
     if posterior is None or prior is None:
         return
-    kind = posterior.space_type.kind if issubclass(posterior, Posterior) else ""
-    for role in ("prior", "fitted_prior"):
-        own = classes.get(role)
-        if own is not None and kind and issubclass(own, Prior) and kind not in own.spaces:
-            raise ModelError(
-                f"the codes of the posterior {posterior.name!r} lie in a space of the kind {kind!r}, and the prior "
-                f"{own.name!r} is one of the kind {' or '.join(map(repr, own.spaces))}"
-            )
+    for own in (prior, _class(recipe.fitted_prior)):
+        _check_space(posterior, own)
+    for penalty in map(_class, recipe.penalties):
+        _check_penalty(penalty, prior)
+    _check_rate(_class(recipe.objective), posterior, prior)
+
+
+def _check_space(posterior: type[Part], prior: type[Part] | None) -> None:
+    if prior is None or not (issubclass(posterior, Posterior) and issubclass(prior, Prior)):
+        return
+    kind = posterior.space_type.kind
+    if kind not in prior.spaces:
+        raise ModelError(
+            f"the codes of the posterior {posterior.name!r} lie in a space of the kind {kind!r}, and the prior {prior.name!r} "
+            f"is one of the kind {' or '.join(map(repr, prior.spaces)) or 'that is fitted after training'}"
+        )
+
+
+def _check_penalty(penalty: type[Part] | None, prior: type[Part]) -> None:
+    if getattr(penalty, "needs_prior", False) and not getattr(prior, "is_prior", True):
+        raise ModelError(
+            f"the penalty {penalty and penalty.name!r} compares codes with draws of the prior, and with {prior.name!r} the "
+            "model has none: choose 'standard-normal'"
+        )
+
+
+def _check_rate(objective: type[Part] | None, posterior: type[Part], prior: type[Part]) -> None:
     has_rate = getattr(posterior, "has_density", True) and getattr(prior, "is_prior", True)
     if objective is not None and getattr(objective, "needs_rate", False) and not has_rate:
         raise ModelError(

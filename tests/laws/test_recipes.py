@@ -3,17 +3,26 @@
 from __future__ import annotations
 
 import json
+import tempfile
 import warnings
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from numpy.typing import NDArray
+from scipy.stats import multivariate_normal
 
 import latente as lt
 from latente.composition import Recipe
-from latente.model.parts import part_class
-from latente.model.posteriors import OneCode
+from latente.model.objectives import Objective
+from latente.model.parts import PARTS, names_of, part_class
+from latente.model.penalties import Penalty
+from latente.model.posteriors import OneCode, Posterior
+from latente.model.priors import Prior
 
 NAMES = [recipe.name for recipe in lt.recipes()]
 
@@ -76,6 +85,76 @@ def test_score_rises_with_importance_samples(name: str, table: NDArray[np.float6
     assert bounds == sorted(bounds)
 
 
+def is_linear_gaussian(name: str) -> bool:
+    """Whether p(x) is normal, once the decoder is linear and the noise one normal: its prior is N(0, I)."""
+    recipe = lt.recipe(name)
+    return recipe.prior.name == "standard-normal" and is_random(name) and recipe.likelihood in (None, SHARED)
+
+
+SHARED = lt.choose("normal", sigma="shared")
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if is_linear_gaussian(name)])
+def test_elbo_importance_weighted_bound_and_likelihood_are_in_this_order(name: str) -> None:
+    generator = np.random.default_rng(0)
+    rows = generator.normal(size=(200, 2)) @ generator.normal(size=(2, 4)) + 0.5 * generator.normal(size=(200, 4))
+    vae = fitted(name, rows, hidden=(), likelihood=SHARED, max_epochs=3, latent_dim=2)
+    weights = vae.model_.decoder.layers[0].weight.detach().double().numpy()
+    noise = np.exp(2 * float(vae.model_.likelihood.log_sigma.detach()))
+    scale = np.diag(vae.codec_.scale)
+    covariance = scale @ (weights @ weights.T + noise * np.eye(4)) @ scale
+    exact = multivariate_normal(vae.inverse_transform(np.zeros((1, 2)))[0], covariance).logpdf(rows)
+    elbo, bound, near = (vae.score_samples(rows, importance_samples=k) for k in (1, 20, 2000))
+    assert elbo.mean() <= bound.mean() <= exact.mean() + 0.01
+    assert near.mean() == pytest.approx(exact.mean(), abs=0.05)
+
+
+LIKELIHOODS = ["student-t", "heteroscedastic-normal", "self-masked-normal"]
+
+
+@settings(max_examples=20, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+@given(st.data())
+def test_parts_go_together_or_are_refused_with_the_reason(data: st.DataObject) -> None:
+    """Any parts, on rows with and without missing values: refused by name, or fitted, stored and loaded."""
+    draw = lambda kind: data.draw(st.sampled_from(names_of(kind)))  # noqa: E731
+    posterior, penalties = draw(Posterior), data.draw(st.lists(st.sampled_from(names_of(Penalty)), max_size=2, unique=True))
+    priors = [name for name in names_of(Prior) if not PARTS[name].needs_context]
+    rows = np.random.default_rng(0).normal(size=(60, 2)) @ np.ones((2, 4)) + np.random.default_rng(1).normal(size=(60, 4))
+    rows[::7, 2] = np.nan if data.draw(st.booleans()) else 0.0
+    try:
+        recipe = lt.Recipe(
+            posterior=posterior, prior=data.draw(st.sampled_from(priors)), objective=draw(Objective),
+            penalties=tuple(penalties), likelihood=data.draw(st.sampled_from([None, *LIKELIHOODS])),
+        )  # fmt: skip
+        vae = fitted(recipe, rows, latent_dim=2, max_epochs=1, hidden=(8,))
+    except lt.ModelError:  # of which the next test has examples; anything else is a fault
+        return
+    scores = vae.score_samples(rows)
+    assert np.isfinite(scores).all() and np.isfinite(vae.sample(5)).all()
+    with tempfile.TemporaryDirectory() as folder:
+        again = lt.load(vae.save(Path(folder) / "model.safetensors"))
+    assert np.array_equal(again.score_samples(rows), scores)
+
+
+@pytest.mark.parametrize(
+    ("parts", "reason"),
+    [
+        (
+            {"posterior": "fsq"},
+            "codes of the posterior 'fsq' lie in a space of the kind 'grid', and the prior 'standard",
+        ),
+        ({"posterior": "point-mass"}, "'elbo' weighs the rate of codes, and .* have none: choose 'reconstruction'"),
+        ({"posterior": "elbo"}, "posterior: the part 'elbo' is no posterior"),
+        ({"prior": "flow-prior"}, "no part called 'flow-prior'; there are"),
+        ({"fitted_prior": "symbols"}, "the prior 'symbols' is one of the kind 'grid'"),
+        ({"posterior": "point-mass", "prior": "no-prior", "objective": "reconstruction", "penalties": ("mmd",)}, "has none"),
+    ],
+)
+def test_what_can_not_go_together_is_refused_at_construction(parts: dict[str, Any], reason: str) -> None:
+    with pytest.raises(lt.ModelError, match=reason):
+        lt.Recipe(**parts)
+
+
 def test_a_recipe_of_columns_can_be_fitted_on_pictures(digits: NDArray[np.uint8]) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", lt.LatenteWarning)
@@ -83,7 +162,7 @@ def test_a_recipe_of_columns_can_be_fitted_on_pictures(digits: NDArray[np.uint8]
     assert np.isfinite(vae.score_samples(digits[:5])).all() and vae.sample(2).shape == (2, 8, 8)
 
 
-def fitted(name: str, rows: NDArray[np.float64], **changes: object) -> lt.VAE:
+def fitted(name: str | Recipe, rows: NDArray[np.float64], **changes: object) -> lt.VAE:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", lt.LatenteWarning)
         return lt.VAE(name, **{"max_epochs": 4, "latent_dim": 4, "random_state": 0, **changes}).fit(rows)

@@ -117,6 +117,8 @@ def _notes(fitted: Fitted, split: Split) -> list[str]:
     if hasattr(fitted.model.posterior, "chosen") and isinstance(fitted.codec, TableCodec):
         names = [fitted.codec.names[place] for place in np.flatnonzero(fitted.support())]
         notes.append(Message("fit.chosen_columns", names=names))
+    if fitted.model.prior.stores_codes:
+        notes.append(Message("fit.stores_rows"))
     if split.held_out is None:
         notes.append(Message("fit.no_held_out"))
     return notes

@@ -277,6 +277,42 @@ class Mixture(CodeDistribution):
         return torch.logsumexp(self.log_weights + self.components.log_prob(value.unsqueeze(-2)), -1)
 
 
+class ChosenNormal(CodeDistribution):
+    """For each row a component s by q(s|x), and a normal given it: ``logits`` [B, S], ``loc`` and ``log_variance`` [B, S, d].
+
+    The component of a draw is the largest of the log-probabilities with Gumbel noise; its gradient is that of a softmax of them
+    (Jang et al. 2017, straight through).
+    """
+
+    def __init__(self, logits: Tensor, loc: Tensor, log_variance: Tensor) -> None:
+        self.log_weights, self.normals = torch.log_softmax(logits, -1), DiagonalNormal(loc, log_variance)
+        super().__init__(logits, loc, log_variance, event=loc.shape[-1])
+
+    @property
+    def code(self) -> Tensor:
+        return self._of(F.one_hot(self.log_weights.argmax(-1), self.log_weights.shape[-1]).to(self.log_weights))
+
+    def _of(self, chosen: Tensor, noise: Tensor | None = None) -> Tensor:
+        """With the components that are ``chosen``, one-hot [..., B, S]."""
+        each = self.normals.loc if noise is None else self.normals.loc + self.normals.deviation * noise.unsqueeze(-2)
+        return (chosen.unsqueeze(-1) * each).sum(-2)
+
+    @property
+    def noise_size(self) -> int:
+        return self.log_weights.shape[-1] + self.event_shape[0]
+
+    def at(self, noise: Tensor) -> Tensor:
+        count = self.log_weights.shape[-1]
+        uniform = torch.special.ndtr(noise[..., :count]).clamp(1e-6, 1 - 1e-6)
+        soft = torch.softmax(self.log_weights - torch.log(-torch.log(uniform)), -1)
+        hard = F.one_hot(soft.argmax(-1), count).to(soft)
+        return self._of(hard + soft - soft.detach(), noise[..., count:])
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        """Log-density in nats, [..., B, d] to [..., B]."""
+        return torch.logsumexp(self.log_weights + self.normals.log_prob(value.unsqueeze(-2)), -1)
+
+
 class NormalMixture(Mixture):
     """A mixture of S normals with independent dimensions: ``logits`` [S], ``loc`` and ``log_variance`` [S, d]."""
 
@@ -598,6 +634,15 @@ def _kl_diagonal_mixture(q: DiagonalNormal, p: NormalMixture) -> Tensor:
     distance = (loc - p.components.loc).square() * torch.exp(-p.components.log_variance)
     each = 0.5 * (difference.exp() - difference - 1 + distance).sum(-1)
     return -torch.logsumexp(p.log_weights - each, 1)
+
+
+@register_kl(ChosenNormal, NormalMixture)  # type: ignore[no-untyped-call, untyped-decorator]
+def _kl_chosen_mixture(q: ChosenNormal, p: NormalMixture) -> Tensor:
+    """KL(q(s|x) || p(s)) + sum_s q(s|x) KL(q(z|x, s) || p(z|s)), [B] (Nazábal et al. 2020, eq. 8)."""
+    if q.log_weights.shape[-1] != len(p.log_weights):
+        raise NotImplementedError
+    each = q.log_weights - p.log_weights + kl_divergence(q.normals, p.components)
+    return (q.log_weights.exp() * each).sum(-1)
 
 
 @register_kl(PowerSpherical, UniformSphere)  # type: ignore[no-untyped-call, untyped-decorator]

@@ -39,6 +39,7 @@ CANDIDATES = (1, 2, 5, 10, 20, 30)
 MAX_CODES = 10_000
 FLOW_STEPS, FLOW_BATCH, FLOW_RATE = 600, 512, 1e-2
 MOMENTS_OF, BOUNDED_AT_ONCE = 40_000, 1000
+UNIT = math.log(math.e - 1)  # softplus makes 1 of it
 STORED, JUDGED = 5000, 1000
 WIDTHS = (0.1, 0.2, 0.4, 0.6, 0.8, 1.0, 1.3)  # of kernels, in distances to the k-th neighbour
 WIDEST = 0.9  # variance of a kernel in whitened codes, whose own is 1
@@ -273,7 +274,7 @@ class SecondVAEPrior(Prior):
 def _normal(net: nn.Module, x: Tensor) -> DiagonalNormal:
     """With means and log-variances by a network, [..., d]."""
     loc, raw = net(x).chunk(2, -1)
-    return DiagonalNormal(loc, 6 * torch.tanh(raw / 6))
+    return DiagonalNormal(loc, (1 - F.softplus(raw + UNIT)).clamp_min(-8.0))
 
 
 @register
@@ -401,14 +402,14 @@ class TangentMixturePrior(Prior):
         self.flat = MixturePrior(latent_dim, components)
 
     def fit(self, z: Tensor, seed: int = 0) -> TangentMixturePrior:
-        self.flat.fit(to_tangent(z), seed)
+        self.flat.fit(to_tangent(z.double()), seed)
         return self
 
     def sample(self, n: int) -> Tensor:
-        return from_tangent(self.flat.sample(n))
+        return from_tangent(self.flat.sample(n)).float()
 
     def log_prob(self, z: Tensor) -> Tensor:
-        v = to_tangent(z)
+        v = to_tangent(z.double())
         return self.flat.log_prob(v) - log_volume(v)
 
 

@@ -17,10 +17,12 @@ from latente.model.parts import FULL, Part, register
 class Penalty(Part):
     """Computes terms that are added to the loss and to the criterion for the best epoch.
 
-    ``needs_input_gradient``: whether it differentiates the code with respect to the row.
+    ``needs_input_gradient``: whether it differentiates the code with respect to the row. ``needs_prior``: whether it compares
+    codes with draws of the prior.
     """
 
     needs_input_gradient = False
+    needs_prior = False
 
     def forward(self, trace: Trace, strength: Strength = FULL) -> Terms:
         """By default the single term :meth:`penalty`, with the name of the part."""
@@ -152,10 +154,9 @@ class Decorrelation(Penalty):
         return (self.off * off + self.diagonal * excess.square().sum()).expand(len(centered))
 
 
-def _of_prior(trace: Trace, name: str) -> Tensor:
+def _of_prior(trace: Trace) -> Tensor:
     """As many draws of the prior as there are rows, [B, d]."""
-    if trace.p is None:
-        raise ModelError(f"the penalty {name!r} compares codes with draws of the prior, and the model has none")
+    assert trace.p is not None
     return trace.p.sample((len(trace.rows),))
 
 
@@ -166,6 +167,7 @@ class MeanDiscrepancy(Penalty):
     """
 
     name = "mmd"
+    needs_prior = True
 
     def __init__(self, weight: float = 100.0) -> None:
         super().__init__()
@@ -174,7 +176,7 @@ class MeanDiscrepancy(Penalty):
 
     def penalty(self, trace: Trace) -> Tensor:
         z = trace.z[0]
-        drawn = _of_prior(trace, self.name)
+        drawn = _of_prior(trace)
         found = self._kernel(z, z) + self._kernel(drawn, drawn) - 2 * self._kernel(z, drawn)
         return (self.weight * found).expand(len(z))
 
@@ -193,6 +195,7 @@ class SlicedWasserstein(Penalty):
     """
 
     name = "sliced-wasserstein"
+    needs_prior = True
 
     def __init__(self, weight: float = 10.0, directions: int = 50) -> None:
         super().__init__()
@@ -202,7 +205,7 @@ class SlicedWasserstein(Penalty):
     def penalty(self, trace: Trace) -> Tensor:
         z = trace.z[0]
         directions = F.normalize(torch.randn(z.shape[1], self.directions, dtype=z.dtype, device=z.device), dim=0)
-        along = [(points @ directions).sort(0).values for points in (z, _of_prior(trace, self.name))]
+        along = [(points @ directions).sort(0).values for points in (z, _of_prior(trace))]
         return (self.weight * z.shape[1] * (along[0] - along[1]).square().mean()).expand(len(z))
 
 
@@ -255,9 +258,10 @@ class Adversary(Critic):
     """-gamma log D(z), D being a critic that tells draws of the prior from codes (Makhzani et al. 2015)."""
 
     name = "adversary"
+    needs_prior = True
 
     def forward(self, trace: Trace, strength: Strength = FULL) -> Terms:
         z = trace.z[0]
         unlike = self.gamma * F.softplus(-self.logit(z, fixed=True))
-        critic = self.loss(_of_prior(trace, self.name), z.detach())
+        critic = self.loss(_of_prior(trace), z.detach())
         return Terms({"adversary": unlike, "critic": critic}, unlike + critic, unlike)

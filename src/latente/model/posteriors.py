@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from latente.errors import ModelError
 from latente.model.codes import (
+    ChosenNormal,
     DiagonalNormal,
     Flowed,
     GridPoint,
@@ -200,6 +201,30 @@ class TopDownPosterior(Posterior):
     def forward(self, h: Tensor) -> TopDown:
         """[B, H] to q(z | x)."""
         return TopDown(full_precision(h), list(self.levels), self.groups)
+
+
+@register
+class ChosenNormalPosterior(Posterior):
+    """A component by q(s|x), and a normal q(z|x, s) given it (HI-VAE, Nazábal et al. 2020)."""
+
+    name = "chosen-normal"
+
+    def __init__(self, width: int, latent_dim: int, components: int = 10) -> None:
+        super().__init__()
+        if components < 1:
+            raise ModelError(f"a mixture needs at least one component, not {components}")
+        self.latent_dim, self.components = latent_dim, components
+        self.choice_head = nn.Linear(width, components)
+        self.normals = DiagonalNormalPosterior(width, components * latent_dim)
+
+    @property
+    def noise_size(self) -> int:
+        return self.components + self.latent_dim
+
+    def forward(self, h: Tensor) -> ChosenNormal:
+        """[B, H] to q(z | x)."""
+        normals = (part.unflatten(-1, (self.components, self.latent_dim)) for part in self.normals(h).parameters)
+        return ChosenNormal(full_precision(self.choice_head(h)), *normals)
 
 
 @register
