@@ -225,12 +225,12 @@ def test_doubly_reparametrised_gradients_have_the_same_mean_and_vary_less() -> N
     def drawn(gradient: str) -> torch.Tensor:
         objective = build(choose("importance-weighted", samples=4, gradient=gradient))
         with seeded(5):
-            made = [torch.autograd.grad(objective(model.trace(rows, 4), FULL).total.mean(), head)[0] for _ in range(3000)]
+            made = [torch.autograd.grad(objective(model.trace(rows, 4), FULL).total.mean(), head)[0] for _ in range(400)]
         return torch.stack(made)
 
     standard, doubly = drawn("standard"), drawn("dreg")
     assert bool((doubly.std(0) < standard.std(0)).all())
-    assert bool(((doubly.mean(0) - standard.mean(0)).abs() < 5 * standard.std(0) / 3000**0.5).all())
+    assert bool(((doubly.mean(0) - standard.mean(0)).abs() < 5 * standard.std(0) / 400**0.5).all())
 
 
 def test_bounds_do_not_fall_with_k() -> None:

@@ -17,11 +17,22 @@ from latente.cli.reading import Reading, reads
 if TYPE_CHECKING:
     from latente.composition import Recipe
 
+ALL = "all"
 Recipes = Annotated[
     str,
     typer.Option(
-        "--recipes", "-r", metavar="NAME[:ARGUMENT=VALUE]…,…", help="Models of 'latente recipes', with commas between them."
+        "--recipes",
+        "-r",
+        metavar="NAME[:ARGUMENT=VALUE]…,…",
+        help="Models of 'latente recipes', with commas between them; 'all' for each that needs no context, as a table.",
     ),
+]
+Seeds = Annotated[
+    int | None,
+    typer.Option("--seeds", min=1, help="Fit each so often, and print which differences of the bound are real."),
+]
+Budget = Annotated[
+    Any, typer.Option("--budget", parser=options.duration, metavar="TIME", help="For all fits together, such as 90s or 10m.")
 ]
 Out = Annotated[
     str, typer.Option("--out", "-o", metavar="OUT", help="Folder.", show_default="./NAME-compare, NAME being that of DATA")
@@ -37,6 +48,8 @@ def compare(
     hidden: Hidden = AUTO,
     max_epochs: MaxEpochs = AUTO,
     time_limit: TimeLimit = None,
+    seeds: Seeds = None,
+    budget: Budget = None,
     device: Device = AUTO,
     kinds: KindsOfColumns = None,
     seed: Seed = 0,
@@ -54,7 +67,13 @@ def compare(
     Example:
       latente compare wine.csv
       latente compare wine.csv --recipes autoencoder,vae,beta-vae:beta=4 --latent-dim 2 -o wine-models
+      latente compare wine.csv --recipes all --budget 10m
     """
+    if recipes == ALL or seeds is not None or budget is not None:
+        fit = {"latent_dim": latent_dim, "hidden": hidden, "max_epochs": max_epochs, "device": device, "random_state": seed,
+               "kinds": options.kinds(kinds), "seeds": seeds or 3, "budget": budget or time_limit}  # fmt: skip
+        _rank(data, recipes, Console(json, quiet), fit, reading or {})
+        return
     chosen = asked(recipes)
     from latente.data import read
     from latente.parameters import text_columns
@@ -78,6 +97,21 @@ def compare(
         console.say(sentence)
     console.say(f"page: {paths['page']}")
     console.report({**found.to_dict(), "folder": folder, "paths": paths})
+
+
+def _rank(data: str, recipes: str, console: Console, fit: dict[str, Any], reading: Reading) -> None:
+    """Print the table of many fits."""
+    chosen = recipes if recipes == ALL else asked(recipes)
+    from latente.data import read
+    from latente.parameters import text_columns
+    from latente.studies.ranking import HEADER, rank
+
+    with console.hearing_warnings():
+        rows = read(data, texts=text_columns(fit["kinds"]), **reading)
+        told = console.told_of_fits()["told"]
+        found = rank(rows, chosen, told=told, **fit)
+    console.table(HEADER, found.lines(), title=found.title)
+    console.report(found.to_dict())
 
 
 def asked(recipes: str) -> dict[str, Recipe]:

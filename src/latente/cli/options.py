@@ -112,6 +112,16 @@ def limit(text: str) -> float | None:
     return None if text == AUTO else float(positive(text))
 
 
+def duration(text: str) -> float:
+    """Seconds.
+
+    >>> duration("10m"), duration("90"), duration("1.5h")
+    (600.0, 90.0, 5400.0)
+    """
+    unit = {"s": 1.0, "m": 60.0, "h": 3600.0}.get(text[-1:], 0.0)
+    return float(positive(text[:-1])) * unit if unit else float(positive(text))
+
+
 def widths(text: str) -> tuple[int, ...] | str:
     """``auto`` or widths of layers.
 
