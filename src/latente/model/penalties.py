@@ -157,7 +157,7 @@ class Decorrelation(Penalty):
 def _of_prior(trace: Trace) -> Tensor:
     """As many draws of the prior as there are rows, [B, d]."""
     assert trace.p is not None
-    return trace.p.sample((len(trace.rows),))
+    return trace.p.sample((len(trace.rows),)).to(trace.z)
 
 
 @register
