@@ -35,6 +35,12 @@ def table(n: int = 80) -> pd.DataFrame:
 
 
 @pytest.fixture(scope="session")
+def people() -> Callable[..., pd.DataFrame]:
+    """Rows of that table."""
+    return table
+
+
+@pytest.fixture(scope="session")
 def model_file(tmp_path_factory: pytest.TempPathFactory) -> Any:
     """A model of that table."""
     return lt.VAE(max_epochs=2, random_state=0).fit(table()).save(tmp_path_factory.mktemp("service") / "people.safetensors")

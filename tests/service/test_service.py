@@ -6,6 +6,7 @@ import io
 import json
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -18,8 +19,6 @@ from latente.service.formats import ARROW, joined, split
 from latente.service.models import Served, served
 from latente.service.schema import schema_of
 from latente.service.tasks import TASKS
-
-from .conftest import table
 
 ROW = {"height": 180.0, "weight": 79.5, "colour": "red", "when": "2024-03-01"}
 WITH_MISSING = {"weight": 79.5, "colour": None}
@@ -54,8 +53,8 @@ def test_every_task_answers(client, name):
     assert rows[0].keys() == {"height", "weight", "colour", "when"} if TASKS[name].gives_rows else rows[0]
 
 
-def test_answers_are_those_of_the_library(client, vae):
-    frame = table(20)
+def test_answers_are_those_of_the_library(client, vae, people):
+    frame = people(20)
     rows = json.loads(frame.to_json(orient="records", date_format="iso"))
     codes = rows_of(client.post("/encode", {"rows": rows}))
     assert np.array([list(row.values()) for row in codes]) == pytest.approx(vae.transform(frame), abs=1e-6)
@@ -66,8 +65,8 @@ def test_answers_are_those_of_the_library(client, vae):
     assert whole[0]["when"].startswith(str(frame["when"][0])[:10])
 
 
-def test_arrow_in_and_out(client, vae):
-    frame = pa.Table.from_pandas(table(20), preserve_index=False)
+def test_arrow_in_and_out(client, vae, people):
+    frame = pa.Table.from_pandas(people(20), preserve_index=False)
     sink = pa.BufferOutputStream()
     with pa.ipc.new_stream(sink, frame.schema) as writer:
         writer.write_table(frame)
@@ -143,8 +142,8 @@ def test_a_token_is_asked_for(model_file, running):
         assert rows_of(client.post("/score", {"rows": [ROW]}, Authorization="Bearer secret"))
 
 
-def test_requests_that_come_together_get_their_own_answers(client, vae):
-    frame = table(60)
+def test_requests_that_come_together_get_their_own_answers(client, vae, people):
+    frame = people(60)
     expected = vae.score_samples(frame)
     rows = json.loads(frame.to_json(orient="records", date_format="iso"))
     rows[7]["colour"] = "pink"
@@ -172,7 +171,7 @@ def test_the_schema_has_every_task_and_column(client, vae):
     assert row["when"]["type"] == ["string", "null"]
 
 
-def test_a_replaced_file_is_read_and_a_damaged_one_is_not(model_file, tmp_path):
+def test_a_replaced_file_is_read_and_a_damaged_one_is_not(model_file, tmp_path, people):
     path = tmp_path / "people.safetensors"
     path.write_bytes(model_file.read_bytes())
     model = Served("people", path)
@@ -182,7 +181,7 @@ def test_a_replaced_file_is_read_and_a_damaged_one_is_not(model_file, tmp_path):
     (tmp_path / "new").replace(path)
     assert not model.refresh()
     assert model.vae is before and model.failed == 1
-    lt.VAE(max_epochs=1, random_state=1).fit(table()).save(path)
+    lt.VAE(max_epochs=1, random_state=1).fit(people()).save(path)
     assert model.refresh()
     assert model.vae.seed_ == 1 and model.read == 2
     path.unlink()
@@ -271,3 +270,10 @@ class TestBatches:
         with pytest.raises(ZeroDivisionError):
             bad.result(10)
         batches.close()
+
+
+def test_the_container_is_built_of_files_that_exist():
+    root = Path(__file__).parents[2]
+    copied = [line.split()[1:-1] for line in (root / "Dockerfile").read_text().splitlines() if line.startswith("COPY")]
+    own = [name for names in copied for name in names if not name.startswith(("--from", "/"))]
+    assert own and all((root / name).exists() for name in own)
