@@ -143,9 +143,9 @@ def decided_by(fields: tuple[Field, ...]) -> dict[str, Any]:
     return {
         "shape": row_shape(fields),
         "levels": levels_of(fields),
-        "holes": tuple(field.missing > 0 for field in fields),
+        "missing": tuple(field.missing > 0 for field in fields),
         "bins": tuple(field.bins for field in fields),
-        "steps": tuple(field.record.step for field in fields),
+        "steps": tuple(field.grid.step for field in fields),
     }
 
 
@@ -206,7 +206,7 @@ def row_blueprint(blueprint: Blueprint, asked: str) -> RowBlueprint | None:
         width=64 if few else 128,
         dropout=0.3 if few else 0.2 if any_order > 0.1 else 0.0,
         any_order=any_order,
-        least_told=1 - max(0.4, min(1.0, 2 * missing)) if any_order > 0.1 else 0.0,
+        min_context=1 - max(0.4, min(1.0, 2 * missing)) if any_order > 0.1 else 0.0,
     )
     return RowBlueprint(fields, blueprint.n_rows, likelihood)
 

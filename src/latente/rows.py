@@ -40,14 +40,14 @@ class Bins(NamedTuple):
     rows: tuple[float, ...]
 
 
-class Record(NamedTuple):
+class ValueGrid(NamedTuple):
     """How a column's numbers are recorded, in encoded units.
 
     Attributes:
-        zero: what 0 is. unit: what a difference of 1 is.
-        step: of the grid on which all values are; 0 where there is none.
-        low, high: smallest and largest value; None where that is not known.
-        atom: a value that often repeats beside a rest of many; None where there is none.
+        zero: the encoded 0. unit: the encoded difference of 1.
+        step: distance of neighbouring values; 0 if values are continuous.
+        low, high: smallest and largest value; None if unknown.
+        atom: a value that often repeats among many others; None if there is none.
     """
 
     zero: float = 0.0
@@ -58,7 +58,7 @@ class Record(NamedTuple):
     atom: float | None = None
 
 
-PLAIN = Record()
+PLAIN = ValueGrid()
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,7 @@ class Field:
         levels: of a categorical field, how many there are.
         missing: share of the rows in which it was not seen.
         bins: how a column's values are cut into bins; None where they are not.
-        record: how its numbers are recorded.
+        grid: how its numbers are recorded.
         ordered: whether its levels have an order.
     """
 
@@ -86,7 +86,7 @@ class Field:
     levels: int = 0
     missing: float = 0.0
     bins: Bins | None = None
-    record: Record = PLAIN
+    grid: ValueGrid = PLAIN
     ordered: bool = False
 
     @property

@@ -322,8 +322,8 @@ def gained(model: LatentModel, train: Rows, held_out: Rows, terms: information.R
     """Log-likelihood per held-out row (ELBO) minus that of independent columns, nats."""
     if not model.has_rate:
         return unknown(NO_DENSITY)
-    independent = model.likelihood.independent(train, held_out).double().numpy()
-    return mean_of(-terms.loss - independent)
+    baseline = model.likelihood.baseline_log_prob(train, held_out).double().numpy()
+    return mean_of(-terms.loss - baseline)
 
 
 @torch.no_grad()

@@ -333,7 +333,7 @@ class TableCodec(_OfColumns):
         nothing = {self.names[column] for column in empty}
         return to_frame(named, tuple(dtypes.values()), nothing, container, self.integer_names, left)
 
-    def with_holes(self, seen: Tensor, seed: int) -> Tensor:
+    def with_missing(self, seen: Tensor, seed: int) -> Tensor:
         """Which values of new rows are observed, bool ``[N, n_features]``, by which of the model's are, ``[N, len(fields)]``.
 
         Columns of one value, which the model does not know, are observed as often as in the rows of the fit.

@@ -67,7 +67,7 @@ class Likelihood(Part):
             resolution: smallest step between recorded values of each field, [F]; 0 where they are continuous.
         """
 
-    def independent(self, train: Rows, held_out: Rows) -> Tensor:
+    def baseline_log_prob(self, train: Rows, held_out: Rows) -> Tensor:
         """Log-likelihood [B] of held-out rows under independent columns fitted to the training rows: what a collapsed
         model can reach. Normal columns here.
         """
@@ -146,10 +146,10 @@ class Normal(Scale):
         """theta [K, B, F] is the mean."""
         return NormalFields(theta, self.log_sigma)
 
-    def independent(self, train: Rows, held_out: Rows) -> Tensor:
+    def baseline_log_prob(self, train: Rows, held_out: Rows) -> Tensor:
         """Where the model has one sigma for all fields, learned or fixed, so have the independent columns."""
         if self.sigma == "field":
-            return super().independent(train, held_out)
+            return super().baseline_log_prob(train, held_out)
         mean, variance = moments(train)
         log_sigma = 0.5 * torch.log(variance.mean()) if self.sigma == "shared" else self.log_sigma
         return NormalFields(mean, log_sigma).row_log_prob(held_out.x, held_out.mask)
@@ -187,7 +187,7 @@ class Bernoulli(Likelihood):
         """theta [K, B, F] is the logit."""
         return BernoulliFields(theta)
 
-    def independent(self, train: Rows, held_out: Rows) -> Tensor:
+    def baseline_log_prob(self, train: Rows, held_out: Rows) -> Tensor:
         mean = moments(train)[0].clamp(1e-4, 1 - 1e-4)
         return BernoulliFields(torch.logit(mean).unsqueeze(0)).row_log_prob(held_out.x, held_out.mask).squeeze(0)
 

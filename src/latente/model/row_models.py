@@ -110,7 +110,7 @@ class RowModel(nn.Module):
         self, n: int, missing: Tensor, prior: Prior | None = None, context: Tensor | None = None
     ) -> tuple[Tensor, Tensor]:
         """New rows, and which of their values are observed, both [n, F]; ``missing`` is the share of each field, [F]."""
-        values, observed = self.new(n, prior, context).with_holes(missing)
+        values, observed = self.new(n, prior, context).with_missing(missing)
         return values[0], observed[0]
 
     def restrict(self, n: int, given: Mapping[int, Intervals], prior: Prior | None = None) -> tuple[Tensor, Tensor]:

@@ -358,7 +358,7 @@ class Setup:
     @cached_property
     def alone(self) -> Array:
         """-log p of each judged row under independent columns, nats, [N]."""
-        return np.asarray(-self.likelihood.independent(self.train, self.judged).double().numpy())
+        return np.asarray(-self.likelihood.baseline_log_prob(self.train, self.judged).double().numpy())
 
     @cached_property
     def likelihood(self) -> Likelihood:

@@ -77,7 +77,7 @@ def new_rows(fitted: Fitted, request: Request, seed: int) -> tuple[Any, dict[str
         raise ModelError("only rows of a table are drawn with holes, and these are pictures")
     missing = torch.tensor([field.missing for field in fitted.codec.fields])
     x, mask = generation.sample_incomplete(model, prior, n, seed, missing, context)
-    return fitted.decode(x, mask=fitted.codec.with_holes(mask, seed), **how), {}
+    return fitted.decode(x, mask=fitted.codec.with_missing(mask, seed), **how), {}
 
 
 def _same_for_all(context: Tensor) -> Tensor:

@@ -41,14 +41,14 @@ class Diagnosis:
         information: estimate of I(x; z) in nats; at most log of the number of rows it was estimated from. NaN
             where codes have no density.
         gain: held-out bound over that of independent columns, nats per row, and its standard error ``gain_error``.
-        independent: log-likelihood of the held-out rows under independent columns, nats per row.
+        baseline_log_prob: log-likelihood of the held-out rows under independent columns, nats per row.
     """
 
     active: Tensor
     information: float
     gain: float
     gain_error: float
-    independent: float
+    baseline_log_prob: float
 
     @property
     def collapsed(self) -> str:
@@ -65,12 +65,12 @@ class Diagnosis:
 @torch.no_grad()
 def diagnose(model: LatentModel, train: Rows, held_out: Rows) -> Diagnosis:
     """Look at a trained model."""
-    independent = model.likelihood.independent(train, held_out).double()
+    baseline = model.likelihood.baseline_log_prob(train, held_out).double()
     traces = (model.trace(batch) for batch in held_out.batches(BATCH))
-    gains = -torch.cat([trace.distortion + trace.rate for trace in traces]).double() - independent
+    gains = -torch.cat([trace.distortion + trace.rate for trace in traces]).double() - baseline
     error = float(gains.std() / math.sqrt(len(gains))) if len(gains) > 1 else 0.0
     found = active_units(model, train), information(model, train)
-    return Diagnosis(*found, float(gains.mean()), error, float(independent.mean()))
+    return Diagnosis(*found, float(gains.mean()), error, float(baseline.mean()))
 
 
 def active_units(model: LatentModel, rows: Rows, most: int = 10_000) -> Tensor:

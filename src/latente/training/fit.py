@@ -274,7 +274,7 @@ class Fit:
         A linear model sees what columns say of one another all together, and only what is linear of it; pairs of columns tell
         where it is not defined, and where their dependence bends.
         """
-        if outcome.linear > outcome.diagnosis.independent + MIN_STRUCTURE:
+        if outcome.linear > outcome.diagnosis.baseline_log_prob + MIN_STRUCTURE:
             return Message("fit.linear"), ""
         if self.dependence.found:
             return Message("fit.dependent"), ""

@@ -16,7 +16,7 @@ from latente.data.seen import exactly, kept
 from latente.data.sources import Table, is_number
 from latente.data.state import expect
 from latente.errors import DataError
-from latente.rows import BINARY, Bins, Field, Record
+from latente.rows import BINARY, Bins, Field, ValueGrid
 from latente.words import Message
 
 ATOM = 0.1  # share of a column's rows from which one value is worth a word
@@ -161,7 +161,7 @@ class Column:
     def field(self) -> Field:
         """What the model is told of it."""
         kind = BINARY if self.binary else self.kind
-        return Field(self.name, kind, (), self.resolution, 0, self.missing, self.encoded_bins, self.record)
+        return Field(self.name, kind, (), self.resolution, 0, self.missing, self.encoded_bins, self.value_grid)
 
     @property
     def encoded_bins(self) -> Bins | None:
@@ -175,10 +175,10 @@ class Column:
         return Bins(*(tuple(values.tolist()) for values in (low, high, size, rows)))
 
     @property
-    def record(self) -> Record:
+    def value_grid(self) -> ValueGrid:
         """How its numbers are recorded, in encoded units."""
         zero, low, high = (self.encoded(end) for end in (0.0, self.low, self.high))
-        return Record(zero, 1 / self.scale, self.grid / self.scale, low, high, self._atom)
+        return ValueGrid(zero, 1 / self.scale, self.grid / self.scale, low, high, self._atom)
 
     @property
     def _atom(self) -> float | None:
