@@ -368,11 +368,11 @@ def test_columns_are_told_of_those_before_them_or_in_training_of_any_that_were_s
 @torch.no_grad()
 def test_holes_are_learnt_of_the_columns_that_have_them() -> None:
     part, rows = grouped(Autoregressive, missing=(True, False, True, True, False, True, True)), grouped_rows(9)
-    assert isinstance(part, Autoregressive) and rows.mask is not None and part.seen is not None
+    assert isinstance(part, Autoregressive) and rows.mask is not None and part.observed is not None
     with seeded(0):
-        part.seen.weight.normal_()
+        part.observed.weight.normal_()
         features = torch.randn(2, 9, part.size, part.width)  # in the order of the groups
-    found = part._log_seen(features, rows.mask)
+    found = part._log_observed(features, rows.mask)
     for f in range(part.size):
         wanted = torch.zeros(2, 9)
         if f in part.incomplete:

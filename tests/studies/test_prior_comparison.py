@@ -157,7 +157,7 @@ def test_an_autoencoder_has_no_rate_and_one_dimension_no_flow(table: NDArray[np.
     plain = lt.Autoencoder(latent_dim=1, max_epochs=3, random_state=0).fit(table[:, :4])
     found = lt.compare_priors(plain, ["gaussian", "flow"])
     assert not found["gaussian"].rate.known and found["gaussian"].density.known
-    assert found.notes == ("flow: a flow is a density of codes of at least 2 dimensions, and these have 1",)
+    assert found.notes == ("flow: a flow needs codes of at least 2 dimensions, and these have 1",)
 
 
 def test_it_is_said_why_a_completeness_is_not_known() -> None:

@@ -109,7 +109,7 @@ class LatentLearner(Learner):
         if self.differentiates_input:
             rows = replace(rows, x=rows.x.detach().requires_grad_())
         seen = self.corruption(rows) if self.corruption is not None and self.training else None
-        trace: Trace = self.model.trace(rows, self.K, seen_by_encoder=seen)
+        trace: Trace = self.model.trace(rows, self.K, encoder_rows=seen)
         return trace
 
     def terms(self, rows: Rows, strength: Strength) -> Terms:
