@@ -286,7 +286,7 @@ def test_a_fitted_prior_of_ones_own_choice() -> None:
     assert fit_prior("prior", z, model).log_prob(torch.zeros(1, 2)).item() == pytest.approx(-np.log(2 * np.pi))
     assert fit_prior(choose("mixture", components=3), z, model).arguments["components"] == 3
     assert fit_prior("mixture", torch.cat([z, z * 0.2 + 5]), model).arguments["components"] == 2
-    with pytest.raises(ModelError, match="no prior of these codes called 'elbo'; there are auto, prior, "):
+    with pytest.raises(ModelError, match="no prior for these codes called 'elbo'; there are auto, prior, "):
         fit_prior("elbo", z, model)
     with pytest.raises(ModelError, match="a flow needs codes of at least 2 dimensions"):
         fit_prior("flow", z[:, :1], model_of((5,), posterior=choose("diagonal-normal", latent_dim=1)))

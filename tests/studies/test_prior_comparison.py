@@ -147,9 +147,9 @@ def test_after_loading_it_asks_for_the_rows(vae: lt.VAE, table: NDArray[np.float
 
 
 def test_what_is_no_law(vae: lt.VAE) -> None:
-    with pytest.raises(lt.ModelError, match="no prior of these codes called 'normal'"):
+    with pytest.raises(lt.ModelError, match="no prior for these codes called 'normal'"):
         vae.refit_prior("normal")
-    with pytest.raises(lt.ModelError, match="no prior of these codes called 'normal'"):
+    with pytest.raises(lt.ModelError, match="no prior for these codes called 'normal'"):
         lt.compare_priors(vae, ["gaussian", "normal"])
 
 

@@ -55,9 +55,9 @@ class Console:
             self._spoke = now
             on_stderr(text)
 
-    def told_of_fits(self) -> dict[str, Any]:
+    def progress_of_fits(self) -> dict[str, Any]:
         """How a study tells of its fits: a line before each, and a bar where there is a terminal."""
-        return {"verbose": int(self.shows_progress), "told": lambda fit: self.progress(f"fitting: {fit}")}
+        return {"verbose": int(self.shows_progress), "progress": lambda fit: self.progress(f"fitting: {fit}")}
 
     def say(self, text: str) -> None:
         """A result in words, on stdout."""

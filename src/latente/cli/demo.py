@@ -32,11 +32,11 @@ FITTED: dict[str, Any] = {
     "validation_fraction": 0.1,
 }
 """Two dimensions, so that the whole space can be drawn; the rest, so that it takes seconds."""
-UNSEEN = 297
+TEST_DIGITS = 297
 DRAWS = 1000
 CIRCLE = 5.991  # squared radius of the circle that holds 95% of a standard normal in two dimensions
 NAMES = {"autoencoder": "Autoencoder", "vae": "Variational autoencoder"}
-TOLD = {"error": ".2f", "reached": ".0%", "completeness": ".2f", "continuity": ".2f"}
+FIGURES = {"error": ".2f", "reached": ".0%", "completeness": ".2f", "continuity": ".2f"}
 """What the story is about, in this order, and how its values are written."""
 WIDTH = 120
 
@@ -45,10 +45,10 @@ WIDTH = 120
 class Digits:
     """Handwritten digits ``[N, 8, 8]`` and which ones they are: those to learn from, and those to judge by."""
 
-    seen: NDArray[Any]
-    seen_classes: NDArray[Any]
-    unseen: NDArray[Any]
-    unseen_classes: NDArray[Any]
+    train: NDArray[Any]
+    train_classes: NDArray[Any]
+    test: NDArray[Any]
+    test_classes: NDArray[Any]
 
     @classmethod
     def load(cls) -> Digits:
@@ -56,7 +56,7 @@ class Digits:
         from sklearn.datasets import load_digits
 
         d = load_digits()
-        return cls(d.images[:-UNSEEN], d.target[:-UNSEEN], d.images[-UNSEEN:], d.target[-UNSEEN:])
+        return cls(d.images[:-TEST_DIGITS], d.target[:-TEST_DIGITS], d.images[-TEST_DIGITS:], d.target[-TEST_DIGITS:])
 
 
 @dataclass(frozen=True)
@@ -90,9 +90,9 @@ class Compared:
         return {**self.vae.figures_, **own, "certificate": self.certificate.to_dict()}
 
     @property
-    def told(self) -> dict[str, Estimate]:
+    def compared(self) -> dict[str, Estimate]:
         """What the story is about."""
-        return {name: getattr(self, name) if hasattr(self, name) else self.certificate[name] for name in TOLD}
+        return {name: getattr(self, name) if hasattr(self, name) else self.certificate[name] for name in FIGURES}
 
     @property
     def verdicts(self) -> tuple[str, ...]:
@@ -118,7 +118,7 @@ def demo(out: Folder = "latente-demo", seed: Seed = 0, lang: Lang = None, json: 
     paths: dict[str, Any] = {"picture": folder / "demo.png", "report": folder / REPORT, "explorer": folder / "explorer.html"}
     with console.hearing_warnings(), speaking(lang or language()) as say:
         models = fitted(digits, seed, console)
-        paths |= {name: write_run(m.vae, digits.seen, folder / name, m.certificate) for name, m in models.items()}
+        paths |= {name: write_run(m.vae, digits.train, folder / name, m.certificate) for name, m in models.items()}
         panels = draw(models, digits, paths["picture"], say)
         write_demo_page(models, digits, panels, folder, say)
         console.say("fitting: small models for the explorer's lesson")
@@ -135,11 +135,11 @@ def fitted(digits: Digits, seed: int, console: Console) -> dict[str, Compared]:
 
     torch.set_num_threads(1)  # steps are so small that a second thread costs more in waiting than it gains
 
-    def told(recipe: str) -> None:
+    def progress(recipe: str) -> None:
         console.say(f"fitting: {NAMES[recipe].lower()}")
 
     shows = int(console.shows_progress)
-    found = compare(digits.seen, [*NAMES], random_state=seed, verbose=shows, told=told, **FITTED)
+    found = compare(digits.train, [*NAMES], random_state=seed, verbose=shows, progress=progress, **FITTED)
     return {name: judged(found[name], found.certificates[name], digits, seed) for name in NAMES}
 
 
@@ -151,12 +151,12 @@ def judged(vae: VAE, certificate: Certificate, digits: Digits, seed: int) -> Com
     from latente.certificate.estimates import mean_of
     from latente.seeding import seeded
 
-    codes, rebuilt = vae.transform(digits.unseen), vae.reconstruct(digits.unseen)
+    codes, rebuilt = vae.transform(digits.test), vae.reconstruct(digits.test)
     with seeded(seed):  # the same distribution for both, although an autoencoder has no prior
         drawn = vae.inverse_transform(torch.randn(DRAWS, vae.latent_dim_))
-    error = root(mean_of(np.square(rebuilt - digits.unseen).mean(axis=(1, 2))))
+    error = root(mean_of(np.square(rebuilt - digits.test).mean(axis=(1, 2))))
     reached = mean_of((np.square(codes).sum(axis=1) < CIRCLE).astype(float)).clipped()
-    found = error, vae.score(digits.unseen), reached, counted(drawn, digits)
+    found = error, vae.score(digits.test), reached, counted(drawn, digits)
     return Compared(vae, codes, rebuilt, drawn, *found, certificate)
 
 
@@ -171,7 +171,7 @@ def counted(drawn: NDArray[Any], digits: Digits) -> list[int]:
     import numpy as np
     from sklearn.neighbors import KNeighborsClassifier
 
-    nearest = KNeighborsClassifier(1).fit(digits.seen.reshape(len(digits.seen), -1), digits.seen_classes)
+    nearest = KNeighborsClassifier(1).fit(digits.train.reshape(len(digits.train), -1), digits.train_classes)
     found = np.bincount(nearest.predict(drawn.reshape(len(drawn), -1)), minlength=10)
     return [int(count) for count in found]
 
@@ -185,7 +185,7 @@ def draw(models: dict[str, Compared], digits: Digits, path: Path, say: Texts) ->
     standard = (np.zeros((1, 2)), np.eye(2)[None], np.ones(1))
     sides = [figures.Side(m.rebuilt, m.drawn, m.codes, captions(m, say)) for m in models.values()]
     titles = (say("demo.autoencoder"), say("demo.vae"))
-    panels = figures.ae_beside_vae(digits.unseen, sides[0], sides[1], digits.unseen_classes, density=standard, titles=titles)
+    panels = figures.ae_beside_vae(digits.test, sides[0], sides[1], digits.test_classes, density=standard, titles=titles)
     figures.save(panels, path)
     return panels
 
@@ -209,7 +209,7 @@ def write_demo_page(models: dict[str, Compared], digits: Digits, panels: list[Ax
     from latente.report.run_folder import REPORT
 
     vae = models["vae"]
-    shown = ReportData(vae.vae, digits.seen, colours={say("demo.digit"): digits.seen_classes})
+    shown = ReportData(vae.vae, digits.train, colours={say("demo.digit"): digits.train_classes})
     page = report(shown, lang=say.lang, certificate=vae.certificate, run=folder / "vae", source="DATA")
     sections = [beside(models, panels, say), *page.sections]
     return write_page(replace(page, title=say("demo.title"), lead=say("demo.lead"), top=(), sections=sections), folder / REPORT)
@@ -221,14 +221,14 @@ def write_explorer(models: dict[str, Compared], digits: Digits, seed: int, path:
 
     vae, autoencoder = models["vae"], models["autoencoder"]
     certificates = vae.certificate, autoencoder.certificate
-    return demo_page(path, vae.vae, autoencoder.vae, digits.seen, [*map(int, digits.seen_classes)], certificates, seed)
+    return demo_page(path, vae.vae, autoencoder.vae, digits.train, [*map(int, digits.train_classes)], certificates, seed)
 
 
 def beside(models: dict[str, Compared], panels: list[Axes], say: Texts) -> Section:
     """Both models, in a picture, in figures, and what these come to."""
     from latente.report.page import Grid, Listing, Paragraph, Section, picture
 
-    rows = {name: [written_out(name, m.told[name], say) for m in models.values()] for name in TOLD}
+    rows = {name: [written_out(name, m.compared[name], say) for m in models.values()] for name in FIGURES}
     rows["rarest"] = [str(min(m.counts)) for m in models.values()]
     rows["verdicts"] = [listed(m.verdicts, say) for m in models.values()]
     cells = [(say(f"demo.row_{name}"), *values) for name, values in rows.items()]
@@ -242,7 +242,7 @@ def written_out(name: str, figure: Estimate, say: Texts) -> str:
     """A figure with its interval, for a table."""
     from latente.words import number
 
-    form = TOLD[name]
+    form = FIGURES[name]
     if not figure.known:
         return "–"
     if not math.isfinite(figure.low + figure.high):
@@ -257,8 +257,8 @@ def listed(verdicts: tuple[str, ...], say: Texts) -> str:
 
 def story(models: dict[str, Compared], say: Texts) -> list[str]:
     """What the figures come to: a sentence for each, and one for what the certificates object to."""
-    first, second = (model.told for model in models.values())
-    found = [compared(name, first[name], second[name], say) for name in TOLD]
+    first, second = (model.compared for model in models.values())
+    found = [compared(name, first[name], second[name], say) for name in FIGURES]
     judged = {name: model.verdicts for name, model in models.items() if model.verdicts}
     if not judged:
         return [*found, say("demo.story.nothing")]
@@ -272,7 +272,7 @@ def compared(name: str, autoencoder: Estimate, vae: Estimate, say: Texts) -> str
     """What a figure of both comes to."""
     from latente.words import number
 
-    told = {"autoencoder": number(autoencoder.value, TOLD[name]), "vae": number(vae.value, TOLD[name])}
+    told = {"autoencoder": number(autoencoder.value, FIGURES[name]), "vae": number(vae.value, FIGURES[name])}
     return say(f"demo.story.{name}.{difference(autoencoder, vae)}", **told)
 
 
@@ -290,7 +290,7 @@ def tell(console: Console, models: dict[str, Compared], folder: Path) -> None:
     from latente.words import texts
 
     say = texts("en")
-    figures = {name: [written_out(name, m.told[name], say) for m in models.values()] for name in TOLD}
+    figures = {name: [written_out(name, m.compared[name], say) for m in models.values()] for name in FIGURES}
     rows = {
         "trained": [f"{m.vae.figures_['epochs']} epochs, {m.vae.figures_['seconds']:.1f} s" for m in models.values()],
         "kept of a digit": [f"{m.vae.figures_['active_units']} numbers in place of 64" for m in models.values()],

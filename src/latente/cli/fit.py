@@ -290,7 +290,7 @@ def written(
     from latente.training.stages import Stages
     from latente.words import language, speaking
 
-    stages = Stages(told=console.progress, seconds=vae.figures_["time"])
+    stages = Stages(on_start=console.progress, seconds=vae.figures_["time"])
     console.progress("intervals and privacy")
     vae.complete()
     shown = ReportData(vae, rows) if writes.figures else None

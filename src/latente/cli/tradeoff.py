@@ -68,7 +68,7 @@ def tradeoff(
         rows = read(data, texts=text_columns(options.kinds(kinds)), **(reading or {}))
         found = made(
             rows, model, dims=dims, betas=betas, time_limit=time_limit, random_state=seed, hidden=hidden,
-            max_epochs=max_epochs, device=device, kinds=options.kinds(kinds), **console.told_of_fits(),
+            max_epochs=max_epochs, device=device, kinds=options.kinds(kinds), **console.progress_of_fits(),
         )  # fmt: skip
         paths = write_tradeoff(found, folder, str(lang or language()), stem(data))
     console.table(HEADER, found.lines(), title=found.title)

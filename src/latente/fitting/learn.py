@@ -79,7 +79,7 @@ def learn(
         run_settings = prepared.settings(stages.for_training())
         checkpoints = checkpointing.of(prepared, parameters)
     with progress_bar(parameters.verbose > 0) as shown:
-        stages.told = shown.stage
+        stages.on_start = shown.stage
         if parameters.verbose > 0:
             shown.say(_announced(prepared, run_settings))
         fit = _fit(prepared, run_settings, checkpoints, _both(shown, observer))

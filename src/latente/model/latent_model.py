@@ -257,8 +257,8 @@ def compose(choices: Mapping[str, Choice], **sizes: Any) -> LatentModel:
         raise ModelError(f"{choices['likelihood'].name!r} is no likelihood; there are {', '.join(names_of(Likelihood))}")
     if sizes.get("levels") and not likelihood.takes_levels:
         raise ModelError(
-            f"the likelihood {likelihood.name!r} is for numbers, and some columns hold levels (text, codes): take a recipe with "
-            "a likelihood for levels (vae, hi-vae), choose 'histogram' or 'heterogeneous', or leave these columns out"
+            f"the likelihood {likelihood.name!r} is for numbers, and some columns hold levels (text, codes): take a recipe "
+            "with a likelihood for levels (vae, hi-vae), choose 'histogram' or 'heterogeneous', or leave these columns out"
         )
     encoder = build(choices["encoder"], **sizes)
     size = int(sizes.get("context_size", 0))
