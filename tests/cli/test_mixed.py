@@ -146,7 +146,7 @@ def test_levels_with_signs_of_the_syntax_and_unknown_ones_as_the_fit_was_told(la
         ended = latente("sample", tmp_path / "m.safetensors", "-n", 5, "--given", f"genre={level}", "-o", tmp_path / "new.csv")
         assert ended.code == 0, ended.err
         assert set(pd.read_csv(tmp_path / "new.csv")["genre"]) == {level}
-        assert "given: by the model one row in " in ended.err + ended.out and "privacy: " in ended.err + ended.out
+        assert "given: under the model one row in " in ended.err + ended.out and "privacy: " in ended.err + ended.out
     frame.assign(genre="Noir").to_csv(tmp_path / "other.csv", index=False)
     encode = "encode", tmp_path / "m.safetensors", tmp_path / "other.csv", "-o", tmp_path / "codes.csv"
     assert latente(*encode).code == 0

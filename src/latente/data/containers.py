@@ -181,7 +181,7 @@ def to_frame(
     empty: set[str],
     container: str,
     integer_names: bool,
-    holes: Mapping[str, Array] | None = None,
+    missing: Mapping[str, Array] | None = None,
 ) -> Any:
     """Decoded columns as a frame of pandas, polars or pyarrow.
 
@@ -191,7 +191,7 @@ def to_frame(
         empty: names of the columns that hold no value at all.
         container: ``"pandas"``, ``"polars"`` or ``"pyarrow"``.
         integer_names: whether pandas' columns are called 0, 1, … and not "0", "1", ….
-        holes: for some columns where no value is to stand, bool ``[N]``.
+        missing: for some columns where no value is to stand, bool ``[N]``.
 
     Raises:
         DataError: if the container is unknown, or its package is not installed.
@@ -203,7 +203,7 @@ def to_frame(
     _frame({}, container)  # says what is wrong with the container before a package is needed that may not be there
     ready = moments | {name for name, values in columns.items() if not isinstance(values, np.ndarray)}
     plain = {name: as_series(v, labels[name], container) if name in ready else v for name, v in columns.items()}
-    table = _with_holes(_frame(plain, container), holes or {}, container)
+    table = _with_missing(_frame(plain, container), missing or {}, container)
     if container == "pandas":
         return _as_pandas(table.to_native(), labels, ready, empty, integer_names)
     names = {
@@ -237,15 +237,15 @@ def _with_new(categories: tuple[str, ...], series: Any) -> tuple[str, ...]:
     return (*categories, *sorted(others))
 
 
-def _with_holes(table: Any, holes: Mapping[str, Array], container: Any) -> Any:
+def _with_missing(table: Any, missing: Mapping[str, Array], container: Any) -> Any:
     import narwhals as nw
 
     if container == "pandas":  # whose own whole numbers and booleans can't be missing: as decimals, large ones would be others
         native = table.to_native()
-        return nw.from_native(native.assign(**{name: _nullable(native[name]).mask(hole) for name, hole in holes.items()}))
+        return nw.from_native(native.assign(**{name: _nullable(native[name]).mask(places) for name, places in missing.items()}))
     hidden = [
-        table[name].zip_with(nw.new_series(name, ~hole, nw.Boolean, backend=container), _nothing_like(table[name]))
-        for name, hole in holes.items()
+        table[name].zip_with(nw.new_series(name, ~places, nw.Boolean, backend=container), _nothing_like(table[name]))
+        for name, places in missing.items()
     ]
     return table.with_columns(*hidden)
 

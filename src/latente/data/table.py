@@ -329,7 +329,7 @@ class TableCodec(_OfColumns):
             missing |= left_empty
             empty -= set(left_empty)
         named = {name: columns[column] for column, name in enumerate(self.names)}
-        left = {self.names[column]: hole for column, hole in missing.items() if hole.any()}
+        left = {self.names[column]: places for column, places in missing.items() if places.any()}
         nothing = {self.names[column] for column in empty}
         return to_frame(named, tuple(dtypes.values()), nothing, container, self.integer_names, left)
 
