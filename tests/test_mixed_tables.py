@@ -462,7 +462,7 @@ def test_what_is_given_is_understood_or_refused() -> None:
         vae.sample(9, given={"code": (1, 4)})
     with pytest.raises(lt.ModelError, match="given must map columns"):
         vae.sample(9, given="sex")
-    with pytest.raises(lt.ModelError, match="for given or for holes"):
+    with pytest.raises(lt.ModelError, match="either given or missing"):
         vae.sample(9, given={"sex": "F"}, missing=True)
     assert vae.interpolate(frame.iloc[0], frame.iloc[1], 3).shape == (3, 3)
     values = [1, 2, 4]
