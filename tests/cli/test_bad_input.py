@@ -182,7 +182,7 @@ def test_a_folder_that_is_read_only(latente, table_run, table_csv, tmp_path):
     for arguments in (["fit", table_csv, "-o", tmp_path / "run"], ["sample", table_run, "-o", tmp_path / "s.csv"]):
         ended = latente(*arguments)
         assert ended.code == 1
-        assert "nothing can be written in the folder" in ended.sentence
+        assert "is not writable" in ended.sentence
 
 
 def full_disc(*_):

@@ -61,7 +61,7 @@ def test_sample_holds_what_is_given_and_says_what_it_gives_away(latente, run: Pa
 
 def test_sample_leaves_holes_on_request(latente, run: Path, tmp_path: Path) -> None:
     out = tmp_path / "holes.csv"
-    assert latente("sample", run, "-n", "400", "--holes", "-o", out).code == 0
+    assert latente("sample", run, "-n", "400", "--with-missing", "-o", out).code == 0
     assert 5 < sum(not row["age"] for row in rows(out)) < 120
 
 

@@ -121,7 +121,7 @@ def example() -> Message:
 def test_a_message_is_its_english_text_and_says_itself_in_spanish(example: Message) -> None:
     assert example == "not known: a: 25% are training rows; 0, 1, 2, 3, 4, 5, 6, 7 and 4 more; b"
     assert example.said("es") == said(example, "es") == texts("es").said(example)
-    assert example.said("es") == "no se conoce: a: el 25% son datos de entrenamiento; 0, 1, 2, 3, 4, 5, 6, 7 y 4 más; b"
+    assert example.said("es") == "se desconoce: a: el 25% son datos de entrenamiento; 0, 1, 2, 3, 4, 5, 6, 7 y 4 más; b"
     assert said("a text of the user", "es") == "a text of the user"
 
 

@@ -1,4 +1,4 @@
-"""``latente demo``: what a VAE adds to an autoencoder, seen on handwritten digits."""
+"""``latente demo``: an autoencoder and a VAE, compared on handwritten digits."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from latente.report.page import Section
     from latente.words import Texts
 
-Folder = Annotated[str, typer.Option("--out", "-o", metavar="FOLDER", help="Where the two runs and the report go.")]
+Folder = Annotated[str, typer.Option("--out", "-o", metavar="FOLDER", help="Folder for the two runs and the report.")]
 
 FITTED: dict[str, Any] = {
     "latent_dim": 2,
@@ -34,7 +34,7 @@ FITTED: dict[str, Any] = {
 """Two dimensions, so that the whole space can be drawn; the rest, so that it takes seconds."""
 TEST_DIGITS = 297
 DRAWS = 1000
-CIRCLE = 5.991  # squared radius of the circle that holds 95% of a standard normal in two dimensions
+CIRCLE = 5.991  # squared radius of the circle with 95% of a standard normal in two dimensions
 NAMES = {"autoencoder": "Autoencoder", "vae": "Variational autoencoder"}
 FIGURES = {"error": ".2f", "reached": ".0%", "completeness": ".2f", "continuity": ".2f"}
 """What the story is about, in this order, and how its values are written."""
@@ -43,7 +43,7 @@ WIDTH = 120
 
 @dataclass(frozen=True)
 class Digits:
-    """Handwritten digits ``[N, 8, 8]`` and which ones they are: those to learn from, and those to judge by."""
+    """Handwritten digits ``[N, 8, 8]`` and their classes, for training and for testing."""
 
     train: NDArray[Any]
     train_classes: NDArray[Any]
@@ -52,7 +52,7 @@ class Digits:
 
     @classmethod
     def load(cls) -> Digits:
-        """Those that come with scikit-learn."""
+        """The digits of scikit-learn."""
         from sklearn.datasets import load_digits
 
         d = load_digits()
@@ -61,17 +61,17 @@ class Digits:
 
 @dataclass(frozen=True)
 class Compared:
-    """One of the two models, and how it does on digits that it was not trained on.
+    """One of the two models, and its figures on test digits.
 
     Attributes:
         vae: the fitted estimator.
-        codes, rebuilt: of the unseen digits.
-        drawn: pictures decoded from codes drawn from N(0, I).
-        error: root mean square error of the pixels, which go from 0 to 16.
-        nats: log-likelihood: of a VAE a bound of log p(x), of an autoencoder log p(x|z) given the digit's own code.
-        reached: share of the codes within the circle that holds 95% of N(0, I).
-        counts: how often each digit comes up in the draws, each being taken for the nearest one seen.
-        certificate: what its space of codes is worth.
+        codes, rebuilt: of the test digits.
+        drawn: images decoded from codes drawn from N(0, I).
+        error: root mean square error of the pixels, with values from 0 to 16.
+        nats: log-likelihood: for a VAE a bound of log p(x), for an autoencoder log p(x|z) at the digit's own code.
+        reached: share of the codes within the circle that contains 95% of N(0, I).
+        counts: frequency of each class among the drawn images, classified by the nearest training digit.
+        certificate: of the latent space.
     """
 
     vae: VAE
@@ -85,25 +85,25 @@ class Compared:
     certificate: Certificate
 
     def figures(self) -> dict[str, Any]:
-        """What was measured, plain values only."""
+        """The measured figures, plain values only."""
         own = {"error": self.error.value, "nats": self.nats, "reached": self.reached.value, "counts": self.counts}
         return {**self.vae.figures_, **own, "certificate": self.certificate.to_dict()}
 
     @property
     def compared(self) -> dict[str, Estimate]:
-        """What the story is about."""
+        """The figures that are compared."""
         return {name: getattr(self, name) if hasattr(self, name) else self.certificate[name] for name in FIGURES}
 
     @property
     def verdicts(self) -> tuple[str, ...]:
-        """Names of what its certificate objects to."""
+        """Names of the verdicts of its certificate."""
         return tuple(verdict.name for verdict in self.certificate.verdicts)
 
 
 def demo(out: Folder = "latente-demo", seed: Seed = 0, lang: Lang = None, json: Json = False, quiet: Quiet = False) -> None:
     """An autoencoder beside a VAE, on 1,797 handwritten digits.
 
-    Both are given two numbers a digit, so that the whole space of codes can be drawn. It ends in a report, one HTML file.
+    Both have a two-dimensional code, so that the latent space can be drawn. The result is a report in one HTML file.
 
     \b
     Example:
@@ -114,7 +114,7 @@ def demo(out: Folder = "latente-demo", seed: Seed = 0, lang: Lang = None, json: 
 
     console, folder, digits = Console(json, quiet), Path(out), Digits.load()
     for recipe in NAMES:
-        claim(folder / recipe)  # before anything is computed
+        claim(folder / recipe)  # before the fits
     paths: dict[str, Any] = {"picture": folder / "demo.png", "report": folder / REPORT, "explorer": folder / "explorer.html"}
     with console.hearing_warnings(), speaking(lang or language()) as say:
         models = fitted(digits, seed, console)
@@ -128,12 +128,12 @@ def demo(out: Folder = "latente-demo", seed: Seed = 0, lang: Lang = None, json: 
 
 
 def fitted(digits: Digits, seed: int, console: Console) -> dict[str, Compared]:
-    """Both models, compared by :func:`latente.compare`, and judged by digits that neither was trained on."""
+    """Both models, compared by :func:`latente.compare` and on test digits."""
     import torch
 
     from latente.studies.comparison import compare
 
-    torch.set_num_threads(1)  # steps are so small that a second thread costs more in waiting than it gains
+    torch.set_num_threads(1)  # steps are so small that a second thread makes them slower
 
     def progress(recipe: str) -> None:
         console.say(f"fitting: {NAMES[recipe].lower()}")
@@ -144,7 +144,7 @@ def fitted(digits: Digits, seed: int, console: Console) -> dict[str, Compared]:
 
 
 def judged(vae: VAE, certificate: Certificate, digits: Digits, seed: int) -> Compared:
-    """How a model does on the unseen digits, and on places at random."""
+    """The figures of a model on the test digits and on random codes."""
     import numpy as np
     import torch
 
@@ -161,13 +161,13 @@ def judged(vae: VAE, certificate: Certificate, digits: Digits, seed: int) -> Com
 
 
 def root(figure: Estimate) -> Estimate:
-    """The square root of a figure that is not negative."""
+    """The square root of a nonnegative figure."""
     value, low, high = (math.sqrt(max(0.0, number)) for number in (figure.value, figure.low, figure.high))
     return replace(figure, value=value, low=low, high=high)
 
 
 def counted(drawn: NDArray[Any], digits: Digits) -> list[int]:
-    """How often each digit comes up, by the nearest one seen."""
+    """Frequency of each class, by the nearest training digit."""
     import numpy as np
     from sklearn.neighbors import KNeighborsClassifier
 
@@ -177,7 +177,7 @@ def counted(drawn: NDArray[Any], digits: Digits) -> list[int]:
 
 
 def draw(models: dict[str, Compared], digits: Digits, path: Path, say: Texts) -> list[Axes]:
-    """Both models on one picture, which is saved."""
+    """Draw both models in one figure, and save it."""
     import numpy as np
 
     from latente.report import figures
@@ -191,7 +191,7 @@ def draw(models: dict[str, Compared], digits: Digits, path: Path, say: Texts) ->
 
 
 def captions(model: Compared, say: Texts) -> tuple[str, str, str]:
-    """What stands over the three panels of a model."""
+    """The titles of a model's three panels."""
     told = {
         "error": model.error.value,
         "rarest": min(model.counts),
@@ -202,7 +202,7 @@ def captions(model: Compared, say: Texts) -> tuple[str, str, str]:
 
 
 def write_demo_page(models: dict[str, Compared], digits: Digits, panels: list[Axes], folder: Path, say: Texts) -> Path:
-    """The report of the VAE, with the autoencoder beside it on top."""
+    """The report of the VAE, beginning with the comparison with the autoencoder."""
     from latente.report.page import write_page
     from latente.report.report import report
     from latente.report.report_data import ReportData
@@ -216,7 +216,7 @@ def write_demo_page(models: dict[str, Compared], digits: Digits, panels: list[Ax
 
 
 def write_explorer(models: dict[str, Compared], digits: Digits, seed: int, path: Path) -> Path:
-    """Both models and the lesson in one page that decodes by itself."""
+    """Both models and the lesson in one page that needs no server."""
     from latente.explorer.export import demo_page
 
     vae, autoencoder = models["vae"], models["autoencoder"]
@@ -225,7 +225,7 @@ def write_explorer(models: dict[str, Compared], digits: Digits, seed: int, path:
 
 
 def beside(models: dict[str, Compared], panels: list[Axes], say: Texts) -> Section:
-    """Both models, in a picture, in figures, and what these come to."""
+    """Section with both models: figure, table and conclusions."""
     from latente.report.page import Grid, Listing, Paragraph, Section, picture
 
     rows = {name: [written_out(name, m.compared[name], say) for m in models.values()] for name in FIGURES}
@@ -251,12 +251,12 @@ def written_out(name: str, figure: Estimate, say: Texts) -> str:
 
 
 def listed(verdicts: tuple[str, ...], say: Texts) -> str:
-    """Verdicts in the words of a language."""
+    """Names of verdicts in a language."""
     return ", ".join(map(say.said, verdicts)) or say("demo.none")
 
 
 def story(models: dict[str, Compared], say: Texts) -> list[str]:
-    """What the figures come to: a sentence for each, and one for what the certificates object to."""
+    """Conclusions: a sentence for each figure, and one for the verdicts."""
     first, second = (model.compared for model in models.values())
     found = [compared(name, first[name], second[name], say) for name in FIGURES]
     judged = {name: model.verdicts for name, model in models.items() if model.verdicts}
@@ -269,7 +269,7 @@ def story(models: dict[str, Compared], say: Texts) -> list[str]:
 
 
 def compared(name: str, autoencoder: Estimate, vae: Estimate, say: Texts) -> str:
-    """What a figure of both comes to."""
+    """The comparison of a figure of both models, as a sentence."""
     from latente.words import number
 
     told = {"autoencoder": number(autoencoder.value, FIGURES[name]), "vae": number(vae.value, FIGURES[name])}
@@ -277,8 +277,8 @@ def compared(name: str, autoencoder: Estimate, vae: Estimate, say: Texts) -> str
 
 
 def difference(autoencoder: Estimate, vae: Estimate) -> str:
-    """Whether the VAE's figure is clearly "above" or "below" the autoencoder's, for their intervals lie apart; "alike" where
-    they do not; or "unknown".
+    """The VAE's figure in comparison with the autoencoder's: "above" or "below" if the intervals do not overlap, "alike" if
+    they do, or "unknown".
     """
     if not (autoencoder.known and vae.known):
         return "unknown"
@@ -286,17 +286,17 @@ def difference(autoencoder: Estimate, vae: Estimate) -> str:
 
 
 def tell(console: Console, models: dict[str, Compared], folder: Path) -> None:
-    """The comparison in figures and in words, and what to do next."""
+    """Print the comparison and the next steps."""
     from latente.words import texts
 
     say = texts("en")
     figures = {name: [written_out(name, m.compared[name], say) for m in models.values()] for name in FIGURES}
     rows = {
         "trained": [f"{m.vae.figures_['epochs']} epochs, {m.vae.figures_['seconds']:.1f} s" for m in models.values()],
-        "kept of a digit": [f"{m.vae.figures_['active_units']} numbers in place of 64" for m in models.values()],
-        "unseen digits: error of 16 grey levels": figures["error"],
-        "unseen digits: log-likelihood": [_nats(m) for m in models.values()],
-        "unseen digits: within 95% of N(0, I)": figures["reached"],
+        "kept of a digit": [f"{m.vae.figures_['active_units']} numbers instead of 64" for m in models.values()],
+        "test digits: error of 16 grey levels": figures["error"],
+        "test digits: log-likelihood": [_nats(m) for m in models.values()],
+        "test digits: within 95% of N(0, I)": figures["reached"],
         f"rarest digit in {DRAWS:,} draws": [
             f"{m.counts.index(min(m.counts))}, {min(m.counts)} times" for m in models.values()
         ],
@@ -310,10 +310,10 @@ def tell(console: Console, models: dict[str, Compared], folder: Path) -> None:
     for sentence in story(models, say):
         console.say(textwrap.fill(sentence, WIDTH, initial_indent="- ", subsequent_indent="  "))
     console.say(
-        f"\nLook at {folder / 'report.html'} in a browser: both in pictures and figures, and all about the VAE.\n"
-        f"In {folder / 'explorer.html'} you walk through both, with a lesson of six steps.\n\n"
+        f"\nLook at {folder / 'report.html'} in a browser: it compares both models, and describes the VAE in detail.\n"
+        f"In {folder / 'explorer.html'} you can explore both, with a lesson of six steps.\n\n"
         f"models and figures  {', '.join(str(folder / name) for name in NAMES)}\n"
-        f"what a model is     latente info {folder / 'vae'}\n"
+        f"parts of a model    latente info {folder / 'vae'}\n"
         f"new digits          latente sample {folder / 'vae'} -n 100 -o new-digits\n"
         "your own data       latente fit DATA"
     )

@@ -16,15 +16,17 @@ from latente.cli.reading import Reading, reads
 Page = Annotated[str, typer.Argument(metavar="PAGE", help="The file to write, such as page.html.")]
 Compared = Annotated[
     str,
-    typer.Option("--compare", metavar="RUN2", help="A second model, of the same columns, to stand beside.", show_default=False),
+    typer.Option(
+        "--compare", metavar="RUN2", help="A second model of the same columns, shown beside the first.", show_default=False
+    ),
 ]
 Measured = Annotated[
     str,
     typer.Option(
         "--data",
         metavar="DATA",
-        help="Rows by which it is measured where codes lie; none of them is written.",
-        show_default="as 'latente fit' measured it",
+        help="Rows to measure the positions of codes with; they are not written.",
+        show_default="the measures of 'latente fit'",
     ),
 ]
 Written = Annotated[

@@ -43,7 +43,7 @@ def tradeoff(
 ) -> None:
     """Rate and distortion by size of the code and by beta.
 
-    And say which size to take, and why; beside it probabilistic PCA, independent columns and the noise floor. OUT gets a page,
+    Recommends a size. Also shows probabilistic PCA, independent columns and the noise floor. OUT gets a page,
     tradeoff.html.
 
     \b
