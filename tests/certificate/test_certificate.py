@@ -178,9 +178,7 @@ def test_rows_of_ones_own(fitted_table: lt.VAE, table: NDArray[np.float64]) -> N
 
 def test_rows_that_were_learnt_from_are_no_held_out_rows(fitted_table: lt.VAE, table: NDArray[np.float64]) -> None:
     for given in (table, table[:100], table[:1]):
-        with pytest.raises(
-            lt.DataError, match="the held-out rows contain training rows.*pass other rows"
-        ):
+        with pytest.raises(lt.DataError, match="the held-out rows contain training rows.*pass other rows"):
             fitted_table.certificate(given, train=table)
     with pytest.raises(lt.DataError, match="held-out rows contain training rows: 90% of the 569 rows are among"):
         fitted_table.certificate(table)

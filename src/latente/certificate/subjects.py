@@ -17,8 +17,8 @@ from latente.rows import BINARY, CATEGORICAL, Field, Rows, expanded, levels_of
 BATCH = 2048
 
 
-class Subject(Protocol):
-    """A model as the certificate sees it. All random numbers come from torch's generator."""
+class CertifiedModel(Protocol):
+    """The operations of a model that the certificate measures. All random numbers come from torch's generator."""
 
     def codes(self, rows: Rows) -> Tensor:
         """One code for each row, drawn from q(z|x), [N, d]."""

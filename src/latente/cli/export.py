@@ -87,9 +87,9 @@ def export(
 def subjects(runs: list[str], data: str, with_rows: bool, reading: Reading | None) -> list[Any]:
     """The models of some runs, with their surveys and certificates."""
     from latente.cli.tasks import open_model
-    from latente.explorer.export import subject
+    from latente.explorer.export import packed_model
 
-    return [subject(open_model(run, reading=reading), run, data or None, with_rows) for run in runs]
+    return [packed_model(open_model(run, reading=reading), run, data or None, with_rows) for run in runs]
 
 
 def name_of(run: str) -> str:

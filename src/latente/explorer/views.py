@@ -51,7 +51,7 @@ def _columns(codec: TableCodec) -> list[tuple[str, str, tuple[str, ...]]]:
 
 
 def _colours(codec: TableCodec, rows: Rows, block: Block, most: int) -> Iterable[dict[str, Any]]:
-    """A table's columns, in 255 steps between the ends of the most of them; the step 255 is "not seen"."""
+    """A table's columns, in 255 steps between the ends of the most of them; the step 255 is "missing"."""
     values = in_units(codec, rows)
     for column, seen in list(zip(kept(codec).tolist(), values.T, strict=True))[:most]:
         labels = list(codec.levels(column)) or None
