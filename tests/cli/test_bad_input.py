@@ -58,7 +58,7 @@ REFUSED = {
         "'name' (such as 'Ada')",
     ),
     "pickled objects": (lambda d, n: pickled_npz(d / "t.npz"), "pickled objects are never loaded"),
-    "another kind of file": (lambda d, n: text_file(d / "t.docx", "x"), "this kind of file is unknown"),
+    "another kind of file": (lambda d, n: text_file(d / "t.docx", "x"), "unknown type of file"),
     "a broken Parquet": (lambda d, n: text_file(d / "t.parquet", "PAR1 and so on"), "can't be read"),
     "a folder without pictures": (lambda d, n: (d / "empty").mkdir() or d / "empty", "there is no picture"),
     "SQL that is wrong": (lambda d, n: "select nothing from nowhere", "the SQL query"),

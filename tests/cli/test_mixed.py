@@ -122,7 +122,7 @@ def test_held_out_rows_with_levels_that_nobody_saw(latente, run: Path, people: P
     other.write_text("".join(people.read_text().splitlines(keepends=True)[:60]) + "10115,Other,40,2024-05-17\n")
     command = ("certify", run, people, "--held-out", other, *more, "--json")
     ended = latente(*command)
-    assert ended.code == 1 and "'Other'; leave them empty (= not seen), have them taken so by" in ended.sentence
+    assert ended.code == 1 and "'Other'; leave them empty (= missing), treat them as missing with" in ended.sentence
     assert "(--unknown missing)" in ended.sentence
     ended = latente(*command, "--unknown", "missing")
     assert ended.code == 0 and ended.json and "'sex': 'Other' (1)" in ended.err

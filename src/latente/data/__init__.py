@@ -1,4 +1,4 @@
-"""Data: from whatever holds it to encoded rows, and from decoded rows back to the user's columns, types and units."""
+"""Data: conversion of data sources to encoded rows, and of decoded rows to the user's columns, types and units."""
 
 from latente.data.codecs import CODECS, Codec, codec_from_state, fit_codec, refuse_outside
 from latente.data.containers import frame, like

@@ -71,7 +71,7 @@ class Number(Column):
         return self.kind not in (*WHOLE, "binary")
 
     def as_recorded(self, values: Array) -> Array:
-        """Off a grid, a value that is one that repeats, but for rounding, becomes it."""
+        """Without a grid, values near a repeated one are set to it."""
         low, high, _ = self.bins
         often = low[low == high]
         if not len(often) or self.grid:

@@ -119,11 +119,11 @@ class Constant(Column):
 
 
 class Unknown(Column):
-    """A column of which the model knows nothing: it is left out, and empty in new rows."""
+    """A column that is not modelled, and empty in new rows."""
 
     def condition(self, wanted: Any) -> Intervals:
-        """Nothing may be asked of it."""
-        raise DataError(f"given: {self.name!r} is left out of the model, which can't say anything of it")
+        """Conditions on it are refused."""
+        raise DataError(f"given: {self.name!r} is not part of the model")
 
     @classmethod
     def fitted(cls, facts: Facts, kind: Kind, unit: float | None) -> dict[str, Any]:
