@@ -307,7 +307,7 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         return [self._completed(X, data, x, possible=True) for x in found]
 
     def _completed(self, X: Any, data: Table | Images, x: Tensor, possible: bool) -> Any:
-        return like(X, self._fitted.decode(x, data.container, seen=data, possible=possible))
+        return like(X, self._fitted.decode(x, data.container, source=data, possible=possible))
 
     @renamed(law="prior", holes="missing")
     def sample(

@@ -36,7 +36,7 @@ def codec_of(source: Any, **kinds: str) -> TableCodec:
 def back(source: Any) -> Any:
     data = read(source)
     codec = codec_of(source)
-    return codec.decode(codec.encode(data).x, possible=True, seen=data)
+    return codec.decode(codec.encode(data).x, possible=True, source=data)
 
 
 def kinds_of(source: Any) -> dict[str, str]:

@@ -156,7 +156,7 @@ def test_numbers_that_a_type_does_not_hold_are_no_names() -> None:
 @pytest.mark.parametrize("dtype", ["int64", "uint16"])
 def test_running_numbers_that_were_seen_keep_their_type(dtype: str) -> None:
     codec, table = codec_and_rows({"id": np.arange(N, dtype=dtype)})
-    back = codec.decode(codec.encode(table).x, seen=table)
+    back = codec.decode(codec.encode(table).x, source=table)
     assert back["id"].dtype == dtype and back["id"].tolist() == list(range(N))
     far = replace(table, values=table.values - 5.5 * (np.arange(2) == 0), dtypes=("float64", *table.dtypes[1:]))
-    assert codec.decode(codec.encode(far).x, seen=far)["id"].tolist() == [k - 5.5 for k in range(N)]
+    assert codec.decode(codec.encode(far).x, source=far)["id"].tolist() == [k - 5.5 for k in range(N)]

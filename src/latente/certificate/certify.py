@@ -23,7 +23,7 @@ from latente.certificate.subjects import (
     Modelled,
     column_means,
     indicators,
-    seen_values,
+    observed_values,
     spread_out,
 )
 from latente.certificate.verdicts import Kind, Verdict, overfits, verdicts
@@ -362,9 +362,9 @@ def kept_beside_pca(setting: Setting, model: LatentModel, active: int) -> Figure
     """Explained variance of held-out rows, and that of PCA with as many dimensions as there are active units."""
     levels = levels_of(setting.fields)
     middle = column_means(setting.train, levels)
-    values, seen = spread_out(setting.held_out, levels, middle), seen_values(setting.held_out, levels)
+    values, observed = spread_out(setting.held_out, levels, middle), observed_values(setting.held_out, levels)
     rebuilt = indicators(Rows(reconstruct(model, setting.held_out)), levels)
-    kept = information.information_kept(values, rebuilt, middle, seen)
+    kept = information.information_kept(values, rebuilt, middle, observed)
     if not active:
         none = unknown(Message("reason.no_active"))
         return {"information_kept": kept, "information_kept_pca": none, "information_beyond_pca": none}
@@ -372,8 +372,8 @@ def kept_beside_pca(setting: Setting, model: LatentModel, active: int) -> Figure
     by_pca = indicators(Rows(linear.means(linear.codes(setting.held_out))), levels)
     return {
         "information_kept": kept,
-        "information_kept_pca": information.information_kept(values, by_pca, middle, seen),
-        "information_beyond_pca": information.kept_beyond(values, rebuilt, by_pca, middle, seen),
+        "information_kept_pca": information.information_kept(values, by_pca, middle, observed),
+        "information_beyond_pca": information.kept_beyond(values, rebuilt, by_pca, middle, observed),
     }
 
 

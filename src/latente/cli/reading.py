@@ -26,7 +26,7 @@ Reading = dict[str, Any]  # the given options by name, as for latente.read
 
 
 def reads(command: Callable[..., None]) -> Callable[..., None]:
-    """Add the options of reading to a command, in place of its parameter ``reading``, which receives those that are given."""
+    """Add the options of reading to a command, instead of its parameter ``reading``, which receives those that are given."""
     own, hints = inspect.signature(command), get_type_hints(command, include_extras=True)
     del hints["reading"], hints["return"]
 

@@ -215,6 +215,6 @@ def encoded(x: Array | Tensor, shape: tuple[int, ...]) -> Array:
     return values
 
 
-def seen_rows(rows: Rows) -> Tensor:
+def observed_rows(rows: Rows) -> Tensor:
     """bool ``[N]``: the rows with at least one observed value."""
     return torch.ones(len(rows), dtype=torch.bool) if rows.mask is None else rows.mask.flatten(1).any(1)

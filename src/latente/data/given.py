@@ -16,8 +16,8 @@ def intervals(codec: TableCodec, given: Mapping[str, Any]) -> dict[int, Interval
 
     Args:
         codec: of the table.
-        given: for some columns a value, a list of values, or a tuple (lowest, highest) of numbers, either of which may be
-            None; for a flag its value, or None for an empty one.
+        given: for some columns a value, a list of values, or a tuple (lowest, highest) of numbers (either may be
+            None); for a flag its value, or None for an empty one.
 
     Raises:
         DataError: there is no such column, or it never has such a value.

@@ -125,14 +125,14 @@ class ImageCodec(Stored):
         return standardise(data.pixels, self.low, self.high - self.low)
 
     def decode(
-        self, x: Array | Tensor, container: str | None = None, *, seen: Table | Images | None = None, possible: bool = False
+        self, x: Array | Tensor, container: str | None = None, *, source: Table | Images | None = None, possible: bool = False
     ) -> Any:
         """Pictures in the user's layout and type.
 
         Args:
             x: encoded rows ``[N, C, H, W]``.
             container: ``"numpy"`` or ``"torch"``; None for that of the input.
-            seen: the input pictures; their observed values stay, and ``x`` only replaces missing ones.
+            source: the input pictures; their observed values stay, and ``x`` only replaces missing ones.
             possible: limit values to the range from black to white.
 
         Raises:
@@ -141,8 +141,8 @@ class ImageCodec(Stored):
         pixels = restore(encoded(x, self.shape), self.low, self.high - self.low, numpy_dtype(self.dtype))
         if possible:
             pixels = np.clip(pixels, self.low, self.high).astype(pixels.dtype)
-        if isinstance(seen, Images):
-            pixels = np.where(np.isnan(seen.pixels), pixels, seen.pixels).astype(pixels.dtype)
+        if isinstance(source, Images):
+            pixels = np.where(np.isnan(source.pixels), pixels, source.pixels).astype(pixels.dtype)
         return to_array(from_channels_first(pixels, self.layout), container or self.container)
 
     def log_jacobian(self, rows: Rows, densities: Tensor | bool = True) -> Tensor:
@@ -187,14 +187,14 @@ def _ends(pixels: Array) -> tuple[float, float]:
 
 def _share_at_ends(pixels: Array, low: float, high: float) -> tuple[float, int]:
     """The share of the observed pixels that are ``low`` or ``high``, and the number of pictures without any pixel."""
-    ends = seen = empty = 0
+    ends = observed = empty = 0
     for rows in blocks(pixels):
         block = pixels[rows].reshape(len(pixels[rows]), -1)
         missing = np.isnan(block)
         ends += int(((block == low) | (block == high)).sum())
-        seen += block.size - int(missing.sum())
+        observed += block.size - int(missing.sum())
         empty += int(missing.all(1).sum())
-    return ends / seen, empty
+    return ends / observed, empty
 
 
 def _resolution(pixels: Array, low: float, high: float) -> float:

@@ -105,9 +105,9 @@ def in_seconds(series: Any) -> NDArray[np.float64]:
     column = series.to_arrow()
     column = column.cast(pa.timestamp("s")) if pa.types.is_date(column.type) else column
     narrow = column.cast(pa.int32()) if pa.types.is_time32(column.type) else column
-    units, seen = narrow.cast(pa.int64()).fill_null(0).to_numpy(zero_copy_only=False), column.is_valid()
+    units, observed = narrow.cast(pa.int64()).fill_null(0).to_numpy(zero_copy_only=False), column.is_valid()
     whole, rest = np.divmod(units, UNITS[column.type.unit])
-    return np.where(seen.to_numpy(zero_copy_only=False), whole + rest / UNITS[column.type.unit], np.nan)
+    return np.where(observed.to_numpy(zero_copy_only=False), whole + rest / UNITS[column.type.unit], np.nan)
 
 
 def as_series(values: Any, label: str, container: str) -> Any:

@@ -43,14 +43,14 @@ def _marks(values: Array, label: str) -> list[float]:
     if dates and not label.startswith("Date"):
         return []
     candidates = np.array([seconds(date, label) for date in DATES]) if dates else NUMBERS
-    seen = values[~np.isnan(values)]
-    there = np.isin(seen, candidates)
-    rest = seen[~there]
+    observed = values[~np.isnan(values)]
+    there = np.isin(observed, candidates)
+    rest = observed[~there]
     if not there.any() or len(rest) < 2 or rest.min() == rest.max():
         return []
     low, high = float(rest.min()), float(rest.max())
     beyond = FAR[dates] * (high - low)
-    marks, counts = np.unique(seen[there], return_counts=True)
+    marks, counts = np.unique(observed[there], return_counts=True)
     often = counts >= np.where(dates | (np.abs(marks) < SMALL), 2, 1)
     return [float(mark) for mark in marks[often & ((marks < low - beyond) | (marks > high + beyond))]]
 

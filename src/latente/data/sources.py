@@ -293,7 +293,7 @@ def _refuse_infinite(values: Array, names: tuple[str, ...] = ()) -> None:
         count, (start, places) = sum(len(places) for _, places in found), found[0]
         row, *place = places[0] + [start, *(0 for _ in values.shape[1:])]
         where = f"column {names[place[0]]!r}" if names else f"pixel {tuple(map(int, place))}"
-        remedy = "replace what is infinite by NaN (= not seen), or drop these rows"
+        remedy = "replace what is infinite by NaN (= missing), or drop these rows"
         raise DataError(f"infinite values: {count}, the first in row {row} (counted from 0), {where}; {remedy}")
 
 
@@ -390,8 +390,8 @@ def _refuse_other_kinds(series: list[Any], texts: Mapping[int, tuple[Array, tupl
         if index in texts:
             if str(column.name) not in codes and (example := _stray_text(*texts[index])) is not None:
                 mixed[column.name] = example
-        elif not _is_number(column) and len(seen := column.drop_nulls()):
-            others.append(f"{column.name!r} (such as {str(seen[0])[:40]!r})")
+        elif not _is_number(column) and len(observed := column.drop_nulls()):
+            others.append(f"{column.name!r} (such as {str(observed[0])[:40]!r})")
     if others:
         remedy = "turn them into numbers or text, or drop them"
         raise DataError(
@@ -431,8 +431,8 @@ def _levels(series: Any) -> tuple[Array, tuple[str, ...]]:
     order = np.argsort([int(text) for text in texts] if series.dtype.is_integer() else texts)
     rank = np.append(np.argsort(order), 0).astype(float)
     codes = encoded.indices.to_numpy(zero_copy_only=False).astype(float)
-    seen = ~np.isnan(codes)
-    return np.where(seen, rank[np.where(seen, codes, len(order)).astype(np.intp)], np.nan), tuple(texts[order])
+    observed = ~np.isnan(codes)
+    return np.where(observed, rank[np.where(observed, codes, len(order)).astype(np.intp)], np.nan), tuple(texts[order])
 
 
 def _is_number(series: Any) -> bool:

@@ -27,7 +27,7 @@ from latente.data.fields import (
 from latente.data.files import quoted
 from latente.data.identifiers import Shape
 from latente.data.notes import notes_of, tell_unknown
-from latente.data.seen import as_it_came, with_seen
+from latente.data.observed import as_it_came, with_observed
 from latente.data.sources import Images, Table
 from latente.data.state import State
 from latente.data.table_state import TableState
@@ -275,7 +275,7 @@ class TableCodec(_OfColumns):
         x: Array | Tensor,
         container: str | None = None,
         *,
-        seen: Table | Images | None = None,
+        source: Table | Images | None = None,
         possible: bool = False,
         mask: Tensor | None = None,
         names_from: int | None = None,
@@ -285,7 +285,7 @@ class TableCodec(_OfColumns):
         Args:
             x: encoded rows ``[N, len(fields)]``.
             container: ``"numpy"``, ``"torch"``, ``"pandas"``, ``"polars"`` or ``"pyarrow"``; None for that of the input.
-            seen: the input rows. Observed values stay unchanged (in a wider type if necessary), and ``x`` only replaces missing
+            source: the input rows. Observed values stay unchanged (in a wider type if necessary), ``x`` only replaces missing
                 values and unknown levels. Imputed dates, times, durations and decimals of columns with names are rounded to the
                 recorded step.
             possible: limit values to the range of the data and its grid.
@@ -299,7 +299,7 @@ class TableCodec(_OfColumns):
         Raises:
             DataError: if the rows have another shape, or the container is unknown or not installed.
         """
-        container, table = container or self.container, seen if isinstance(seen, Table) else None
+        container, table = container or self.container, source if isinstance(source, Table) else None
         x = self._with_left_out(encoded(x, self.shape))
         to_step = table is not None and self.named and not self.integer_names
         parts = list(self._decoded(x, possible, np.array([possible or (to_step and c.is_stepped) for c in self.columns])))
@@ -310,7 +310,7 @@ class TableCodec(_OfColumns):
             missing[column] = missing.get(column, False) | flag.absent(x[:, column], table, place)
         if container in ARRAYS:
             joined = _with_missing(_joined(parts, self.n_features), new, missing)
-            return to_array(joined if table is None else with_seen(joined, table), container)
+            return to_array(joined if table is None else with_observed(joined, table), container)
         columns = {int(c): values for group, part in parts for c, values in zip(self._every[group], part.T, strict=True)}
         return self._as_frame(columns | new, set(new), missing, table, container)
 
@@ -333,15 +333,15 @@ class TableCodec(_OfColumns):
         nothing = {self.names[column] for column in empty}
         return to_frame(named, tuple(dtypes.values()), nothing, container, self.integer_names, left)
 
-    def with_missing(self, seen: Tensor, seed: int) -> Tensor:
+    def with_missing(self, observed: Tensor, seed: int) -> Tensor:
         """Which values of new rows are observed, bool ``[N, n_features]``, from those of the model, ``[N, len(fields)]``.
 
         Columns with a single value, which are not modelled, are observed as often as in the rows of the fit.
         """
         alone = np.flatnonzero((self.scale == 0.0) & ~np.isnan(self.center))
-        whole = np.ones((len(seen), self.n_features), bool)
-        whole[:, self.places] = seen.numpy()
-        whole[:, alone] = np.random.default_rng(seed).random((len(seen), len(alone))) >= self.missing[alone]
+        whole = np.ones((len(observed), self.n_features), bool)
+        whole[:, self.places] = observed.numpy()
+        whole[:, alone] = np.random.default_rng(seed).random((len(observed), len(alone))) >= self.missing[alone]
         return torch.from_numpy(whole)
 
     def _keep(self, columns: dict[int, Any], table: Table, empty: set[int]) -> tuple[dict[int, str], dict[int, Array]]:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from latente.certificate.features import learnt_before
-from latente.data import seen_rows
+from latente.data import observed_rows
 from latente.errors import DataError
 from latente.fitted import Fitted
 from latente.fitting.finish import MAX_TO_CALIBRATE
@@ -31,7 +31,7 @@ def learnt_and_others(fitted: Fitted, train: Any, held_out: Any, unknown: str = 
         _check_held_out(fitted, others, split.train, at_hand=train is None)
     if others is None:
         raise DataError("the fit held out no rows: pass rows that the model was not trained on as held_out=…")
-    return split.train, others[seen_rows(others)]
+    return split.train, others[observed_rows(others)]
 
 
 def rows_of_fit(fitted: Fitted, train: Any = None, unknown: str = "error", whole: bool = True) -> Split:
@@ -46,13 +46,13 @@ def rows_of_fit(fitted: Fitted, train: Any = None, unknown: str = "error", whole
         split = _split_again(fitted, rows) if whole else Split(rows, None)
     if split is None:
         raise DataError("the rows of the fit are no longer in memory: pass the data of the fit as train=…")
-    return Split(split.train[seen_rows(split.train)], split.held_out)
+    return Split(split.train[observed_rows(split.train)], split.held_out)
 
 
 def _check_held_out(fitted: Fitted, held_out: Rows, learnt: Rows, at_hand: bool) -> None:
     """Refuse training rows as held-out rows: their figures would be too good."""
     share = len(learnt) / fitted.figures["rows"] if at_hand else 1.0
-    repeated = learnt_before(held_out[seen_rows(held_out)], learnt, min(1.0, share))
+    repeated = learnt_before(held_out[observed_rows(held_out)], learnt, min(1.0, share))
     if repeated:
         raise DataError(
             f"the held-out rows contain training rows: {repeated:.0%} of the {len(held_out):,} rows are among those that the "

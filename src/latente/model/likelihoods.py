@@ -82,10 +82,10 @@ def moments(rows: Rows) -> tuple[Tensor, Tensor]:
     x = rows.x.flatten(1)
     if rows.mask is None:
         return x.mean(0), x.var(0, correction=0)
-    seen = rows.mask.flatten(1)
-    count = seen.sum(0).clamp_min(1)
+    observed = rows.mask.flatten(1)
+    count = observed.sum(0).clamp_min(1)
     mean = x.sum(0) / count
-    return mean, ((x - mean).square() * seen).sum(0) / count
+    return mean, ((x - mean).square() * observed).sum(0) / count
 
 
 class Scale(Likelihood):

@@ -71,14 +71,14 @@ def some_hidden(rows: Rows, which: Tensor, seed: int, enough: int) -> tuple[Rows
 
     The rows are repeated, [M N, F], each time with another tenth hidden, until ``enough`` or all values were hidden.
     """
-    seen = torch.ones_like(rows.x, dtype=torch.bool) if rows.mask is None else rows.mask
+    observed = torch.ones_like(rows.x, dtype=torch.bool) if rows.mask is None else rows.mask
     with seeded(seed):
-        part = torch.randint(PARTS, seen.shape).masked_fill(~(seen & which), PARTS)
+        part = torch.randint(PARTS, observed.shape).masked_fill(~(observed & which), PARTS)
     counts = torch.bincount(part.flatten(), minlength=PARTS)[:PARTS].cumsum(0)
     times = int((counts < min(enough, int(counts[-1]))).sum()) + 1
     hidden = torch.cat([part == k for k in range(times)])
     context = None if rows.context is None else rows.context.repeat(times, 1)
-    return Rows(rows.x.repeat(times, 1).masked_fill(hidden, 0.0), seen.repeat(times, 1) & ~hidden, context), hidden
+    return Rows(rows.x.repeat(times, 1).masked_fill(hidden, 0.0), observed.repeat(times, 1) & ~hidden, context), hidden
 
 
 def narrowest(values: Tensor, weights: Tensor, share: float) -> Tensor:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from latente.data import TableCodec, seen_rows
+from latente.data import TableCodec, observed_rows
 from latente.errors import ModelError, warn
 from latente.fitted import Fitted
 from latente.rows import Rows
@@ -58,7 +58,7 @@ def unusual(margin: Scores, offset: float) -> NDArray[np.bool_]:
 
 def _scored(rows: Rows) -> NDArray[np.bool_]:
     """Which rows have a score, bool [N]: those with an observed value. A warning counts the others."""
-    observed: NDArray[np.bool_] = seen_rows(rows).numpy()
+    observed: NDArray[np.bool_] = observed_rows(rows).numpy()
     if not observed.all():
         told = f"rows without any observed value have no score: {int((~observed).sum()):,}, the first in row"
         warn(f"{told} {int(np.flatnonzero(~observed)[0])} (counted from 0)")

@@ -63,10 +63,10 @@ def dependence(rows: Rows, levels: tuple[int, ...] = ()) -> Dependence:
         levels: number of levels of each column, 0 for numbers; () if there are no levels.
     """
     rows = rows.subsample(MAX_ROWS)
-    values, seen = rows.x.flatten(1), None if rows.mask is None else rows.mask.flatten(1)
+    values, observed = rows.x.flatten(1), None if rows.mask is None else rows.mask.flatten(1)
     chosen = torch.linspace(0, values.shape[1] - 1, min(values.shape[1], MAX_FIELDS)).round().long()
     counts = [levels[int(f)] if levels else 0 for f in chosen]
-    features, weight, owner, usual = _features(values[:, chosen], None if seen is None else seen[:, chosen], counts)
+    features, weight, owner, usual = _features(values[:, chosen], None if observed is None else observed[:, chosen], counts)
     r, n = _correlations(features, weight)
     comparable = (owner[:, None] < owner[None]) & (n * usual[:, None] * usual[None] >= MIN_TOGETHER) & (n > 3)
     if not comparable.any():
@@ -78,12 +78,12 @@ def dependence(rows: Rows, levels: tuple[int, ...] = ()) -> Dependence:
     return Dependence(_on_best_tree(-0.5 * np.log1p(-np.square(np.minimum(strength, MOST)))), float(strength.max()), threshold)
 
 
-def _features(x: torch.Tensor, seen: torch.Tensor | None, counts: list[int]) -> tuple[Array, Array, Places, Array]:
+def _features(x: torch.Tensor, observed: torch.Tensor | None, counts: list[int]) -> tuple[Array, Array, Places, Array]:
     """Features of columns [N, P], where they are observed [N, P], their columns [P], and the share of rows that differ from the
     most frequent value [P], at most a half.
     """
     values = x.double().numpy()
-    known = np.ones(values.shape, bool) if seen is None else seen.numpy()
+    known = np.ones(values.shape, bool) if observed is None else observed.numpy()
     found, owner = [], []
     for f, count in enumerate(counts):
         own = _indicators(values[:, f], count) if count else _ranks(values[:, f], known[:, f])
@@ -109,9 +109,9 @@ def _ranks(values: Array, known: NDArray[np.bool_]) -> Array:
 def _unlike(features: Array, weight: Array) -> Array:
     """Share of the observed rows that differ from the most frequent value of a feature, at most a half, [P]."""
     shares = []
-    for values, seen in zip(features.T, weight.T > 0, strict=True):
-        most = np.unique(values[seen], return_counts=True)[1].max(initial=0)
-        shares.append(min(0.5, 1 - most / max(1, seen.sum())))
+    for values, observed in zip(features.T, weight.T > 0, strict=True):
+        most = np.unique(values[observed], return_counts=True)[1].max(initial=0)
+        shares.append(min(0.5, 1 - most / max(1, observed.sum())))
     return np.array(shares)
 
 

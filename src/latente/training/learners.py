@@ -108,8 +108,8 @@ class LatentLearner(Learner):
         """A pass over rows; in training the encoder reads corrupted ones."""
         if self.differentiates_input:
             rows = replace(rows, x=rows.x.detach().requires_grad_())
-        seen = self.corruption(rows) if self.corruption is not None and self.training else None
-        trace: Trace = self.model.trace(rows, self.K, encoder_rows=seen)
+        observed = self.corruption(rows) if self.corruption is not None and self.training else None
+        trace: Trace = self.model.trace(rows, self.K, encoder_rows=observed)
         return trace
 
     def terms(self, rows: Rows, strength: Strength) -> Terms:

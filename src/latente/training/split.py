@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 import torch
 
-from latente.data import seen_rows
+from latente.data import observed_rows
 from latente.errors import DataError
 from latente.rows import Rows
 from latente.seeding import seeded
@@ -37,16 +37,16 @@ class Split:
         Raises:
             DataError: there are too few rows.
         """
-        seen = torch.nonzero(seen_rows(rows)).squeeze(1)
-        if len(seen) < MIN_ROWS:
+        observed = torch.nonzero(observed_rows(rows)).squeeze(1)
+        if len(observed) < MIN_ROWS:
             raise DataError(
-                f"a model can't be fitted on n_samples={len(seen)} row(s) with values; it needs at least {MIN_ROWS}"
+                f"a model can't be fitted on n_samples={len(observed)} row(s) with values; it needs at least {MIN_ROWS}"
             )
         held = 0
-        if fraction and len(seen) >= MIN_TO_HOLD_OUT:
-            held = min(len(seen) - MIN_ROWS, max(1, round(fraction * len(seen))))
+        if fraction and len(observed) >= MIN_TO_HOLD_OUT:
+            held = min(len(observed) - MIN_ROWS, max(1, round(fraction * len(observed))))
         with seeded(seed, HELD_OUT):
-            order = seen[torch.randperm(len(seen))]
+            order = observed[torch.randperm(len(observed))]
         chosen = torch.sort(order[held:]).values
         return cls(rows if len(chosen) == len(rows) else rows[chosen], rows[order[:held]] if held else None)
 

@@ -12,7 +12,7 @@ import numpy as np
 from latente.data.containers import ARRAYS, Array, numpy_dtype
 from latente.data.identifiers import Shape, is_shape
 from latente.data.moments import is_moment, refuse_unlike, told
-from latente.data.seen import exactly, kept
+from latente.data.observed import exactly, kept
 from latente.data.sources import Table, is_number
 from latente.data.state import expect
 from latente.errors import DataError

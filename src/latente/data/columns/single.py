@@ -13,7 +13,7 @@ from latente.data.columns.levels import EMPTY, Levels, level_text
 from latente.data.columns.numbers import number_of
 from latente.data.containers import Array, numpy_dtype, snap
 from latente.data.moments import told
-from latente.data.seen import as_numbers, exactly, numbered
+from latente.data.observed import as_numbers, exactly, numbered
 from latente.data.sources import Table, is_number
 from latente.data.state import expect
 from latente.errors import DataError

@@ -45,7 +45,7 @@ def read_moments(words: Any, hints: tuple[str, ...]) -> Moments | None:
 
     Args:
         words: an Arrow array of texts without blanks around them and without marks.
-        hints: formats to prefer, of the other columns or of the fit: what is day and what is month may not be told by one.
+        hints: formats to prefer, of the other columns or of the fit: one column may be ambiguous.
 
     Returns:
         An Arrow array of dates, times or time stamps; the format of most; what stands behind as a time zone; and what a person

@@ -13,7 +13,7 @@ from latente.errors import DataError
 
 
 def kept(
-    name: str, filled: Array, label: str, seen: Table, column: int, there: Array, levels: tuple[str, ...]
+    name: str, filled: Array, label: str, source: Table, column: int, there: Array, levels: tuple[str, ...]
 ) -> tuple[Any, str]:
     """A decoded column with the observed values in their places, and the label of its type.
 
@@ -21,7 +21,7 @@ def kept(
         name: of the column.
         filled: its decoded values ``[N]``, in the type of ``label``; dates, times and durations in seconds.
         label: its type in the fit.
-        seen: the input rows; the column is its ``column``.
+        source: the input rows; the column is its ``column``.
         there: which rows keep their observed values, bool ``[N]``.
         levels: levels of the column in the fit; () for numbers.
 
@@ -31,14 +31,14 @@ def kept(
     Raises:
         DataError: no type holds both observed and imputed values.
     """
-    came, exact = seen.dtypes[column], seen.exact.get(column)
+    came, exact = source.dtypes[column], source.exact.get(column)
     if exact is not None:
         return _moments(name, filled, label, exact, came, there) if is_moment(label) else _decimals(filled, exact, there, came)
-    values, texts, dtype = seen.values[:, column], seen.levels.get(column), numpy_dtype(label)
+    values, texts, dtype = source.values[:, column], source.levels.get(column), numpy_dtype(label)
     if is_moment(label):  # days, which a double holds exactly
         return np.where(there, values, filled), label
     if dtype.kind == "O":
-        texts, codes = texts_of(seen, column, levels)
+        texts, codes = texts_of(source, column, levels)
         return np.where(there, leveled(np.array([*texts, None], object), codes), filled), label
     if texts is not None:
         as_numbers(name, values, texts)  # raises an error that names the text that is no number
@@ -53,15 +53,15 @@ def kept(
     )
 
 
-def with_seen(filled: Array, seen: Table) -> Array:
+def with_observed(filled: Array, source: Table) -> Array:
     """A decoded array ``[N, F]`` with the observed values in their places; of a wider type if its own does not hold these."""
-    if seen.exact:  # whole numbers without missing ones
-        return np.column_stack([seen.exact[column] for column in range(len(seen.names))])
-    there = ~np.isnan(seen.values)
-    if not holds(seen.values[there], filled.dtype):
-        came = numpy_dtype(seen.dtypes[0])
-        filled = filled.astype(np.result_type(filled.dtype, came if there.all() else np.result_type(came, seen.values.dtype)))
-    return np.where(there, seen.values, filled).astype(filled.dtype)
+    if source.exact:  # whole numbers without missing ones
+        return np.column_stack([source.exact[column] for column in range(len(source.names))])
+    there = ~np.isnan(source.values)
+    if not holds(source.values[there], filled.dtype):
+        came = numpy_dtype(source.dtypes[0])
+        filled = filled.astype(np.result_type(filled.dtype, came if there.all() else np.result_type(came, source.values.dtype)))
+    return np.where(there, source.values, filled).astype(filled.dtype)
 
 
 def as_it_came(table: Table, column: int) -> Any:
