@@ -60,7 +60,7 @@ def test_other_rows(latente, run, tmp_path):
     other = write_csv(tmp_path / "other.csv", np.random.default_rng(1).normal(size=(60, 4)))
     ended = latente("certify", copy, data, "--held-out", other, "--json")
     assert ended.json["about"]["held_out_rows"] == 60
-    assert "are not the 400 rows that the model was fitted on" in latente("certify", copy, other).sentence
+    assert "are not the 400 rows of the fit" in latente("certify", copy, other).sentence
     assert latente("certify", copy, "--held-out", other).code == 2
 
 

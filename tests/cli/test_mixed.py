@@ -84,7 +84,7 @@ def test_a_column_that_is_left_out_of_the_model_may_be_missing(latente, run: Pat
     [
         ("sex", 2, "not of the form COLUMN=VALUE"),
         ("sex=Other", 1, "'sex' is never 'Other'"),
-        ("height=3", 1, "'height', which is not there"),
+        ("height=3", 1, "no column 'height'"),
     ],
 )
 def test_what_can_not_be_given(latente, run: Path, given: str, code: int, words: str) -> None:
@@ -180,9 +180,9 @@ def test_imputation_says_how_sure_it_is(latente, of_people, tmp_path):
 @pytest.mark.parametrize(
     ("options", "told"),
     [
-        (("--draws", 2, "--intervals", ".5"), "ask for one of them"),
+        (("--draws", 2, "--intervals", ".5"), "use one of them"),
         (("--intervals", 90), "a share between 0 and 1"),
-        (("--draws", 2), "give them a file with -o"),
+        (("--draws", 2), "use -o with a file"),
     ],
 )
 def test_imputation_refuses_what_can_not_be(latente, of_people, options, told):

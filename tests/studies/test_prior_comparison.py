@@ -135,7 +135,7 @@ def test_what_stores_codes_says_so_until_it_is_replaced(vae: lt.VAE) -> None:
 
 def test_after_loading_it_asks_for_the_rows(vae: lt.VAE, table: NDArray[np.float64], tmp_path: Path) -> None:
     loaded = lt.load(vae.save(tmp_path / "m.safetensors"))
-    with pytest.raises(lt.DataError, match="pass what the model was fitted on as train="):
+    with pytest.raises(lt.DataError, match="pass the data of the fit as train="):
         loaded.refit_prior("mixture")
     with pytest.raises(lt.DataError, match="are not the 569 rows"):
         loaded.refit_prior("mixture", train=table[:500, :8])
