@@ -286,7 +286,7 @@ def test_rows_given_some_of_their_columns(vae: lt.VAE, law: str) -> None:
         ({"size": (5, 1)}, "can't be from 5 to 1"),
         ({"size": (100, 200)}, "was only ever from"),
         ({"size": "tall"}, "holds numbers, and 'tall' is none: ask for one"),
-        ({"name": "somebody 1"}, "is left out of the model"),
+        ({"name": "somebody 1"}, "is not part of the model"),
     ],
 )
 def test_what_can_not_be_given(vae: lt.VAE, given: dict[str, Any], match: str) -> None:

@@ -79,3 +79,5 @@ def test_samples_take_the_former_name_of_their_prior() -> None:
     vae = lt.VAE(latent_dim=1, max_epochs=1, random_state=0).fit(rows)
     with pytest.warns(FutureWarning, match="'law' is now 'prior'"):
         assert np.array_equal(vae.sample(3, law="prior"), vae.sample(3, prior="prior"))
+    with pytest.warns(FutureWarning, match="'holes' is now 'missing'"):
+        assert vae.sample(3, holes=False).shape == (3, 2)
