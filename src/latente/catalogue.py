@@ -16,8 +16,8 @@ from latente.errors import ModelError
 from latente.model.parts import choose
 
 VAE = Recipe("vae", "variational autoencoder: a normal code for each row, regularised by N(0, I)", "Kingma and Welling 2014")
-# Without a rate to pay, a noise level for each column would have an autoencoder write d columns out exactly and leave the
-# others (``benchmarks.defaults``).
+# Without a KL, an autoencoder with a noise level for each column would store d columns exactly and ignore the others
+# (``benchmarks.defaults``).
 AUTOENCODER = Recipe(
     "autoencoder",
     "a point for each row and no prior; new codes come from a density fitted after training",

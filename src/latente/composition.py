@@ -56,7 +56,7 @@ class Recipe:
         reference: the paper.
         fitted_prior: the density that is fitted to the codes after training; None for the one with the best evidence.
         least_squares: all numeric fields have the same noise level.
-        recorded: whether a step may be recorded once and repeated; not where it does something else each time.
+        recorded: whether a step may be recorded once and repeated; not if it varies.
 
     Raises:
         ModelError: there is no such part, or some can't go together; the message says why.
@@ -125,7 +125,7 @@ def _chosen(part: Any) -> Any:
 
 def _class(choice: Choice | None) -> type[Part] | None:
     """The class of a choice; None where it is the user's and comes from a file."""
-    return choice and (choice.own or PARTS.get(choice.name))
+    return None if choice is None else choice.own or PARTS.get(choice.name)
 
 
 def _check_kind(role: str, cls: type[Part] | None) -> None:

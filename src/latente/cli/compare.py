@@ -88,7 +88,7 @@ def compare(
         rows = read(data, texts=text_columns(options.kinds(kinds)), **(reading or {}))
         found = made(
             rows, chosen, latent_dim=latent_dim, time_limit=time_limit, random_state=seed, hidden=hidden,
-            max_epochs=max_epochs, device=device, kinds=options.kinds(kinds), **console.told_of_fits(),
+            max_epochs=max_epochs, device=device, kinds=options.kinds(kinds), **console.progress_of_fits(),
         )  # fmt: skip
         paths = write_comparison(found, folder, str(lang or language()), stem(data))
     console.table(found.header, found.lines(), title=found.title)
@@ -108,8 +108,7 @@ def _rank(data: str, recipes: str, console: Console, fit: dict[str, Any], readin
 
     with console.hearing_warnings():
         rows = read(data, texts=text_columns(fit["kinds"]), **reading)
-        told = console.told_of_fits()["told"]
-        found = rank(rows, chosen, told=told, **fit)
+        found = rank(rows, chosen, progress=console.progress_of_fits()["progress"], **fit)
     console.table(HEADER, found.lines(), title=found.title)
     console.report(found.to_dict())
 

@@ -185,7 +185,7 @@ class ImportanceWeighted(Objective):
     @staticmethod
     def _bound(log_weights: Tensor, groups: int) -> Tensor:
         """The mean over groups of the bound of each, [K, B] to [B]."""
-        each = log_weights.unflatten(0, (groups, -1))
+        each = log_weights.view(groups, -1, log_weights.shape[-1])
         return (torch.logsumexp(each, 1) - math.log(each.shape[1])).mean(0)
 
     def _with_gradient(self, log_weights: Tensor, fixed: Tensor) -> Tensor:
@@ -194,7 +194,7 @@ class ImportanceWeighted(Objective):
         Args:
             log_weights, fixed: with codes, and the same with codes held fixed.
         """
-        each = log_weights.detach().unflatten(0, (self.groups, -1))
+        each = log_weights.detach().view(self.groups, -1, log_weights.shape[-1])
         decoder = torch.softmax(log_weights.detach(), 0)
         encoder = torch.softmax(each, 1).flatten(0, 1) / self.groups if self.gradient == "partial" else decoder.square()
         surrogate = (encoder * log_weights + (decoder - encoder) * fixed).sum(0)
@@ -205,8 +205,9 @@ class ImportanceWeighted(Objective):
 @register
 class TotalCorrelation(Objective):
     """Distortion + alpha I(x;z) + beta TC(z) + gamma sum_d KL(q(z_d) || p(z_d)): the rate in three parts (beta-TCVAE, Chen et
-    al. 2018). The density of all ``n_rows`` rows' codes is estimated from a batch: the row itself weighs 1 / N and the others
-    the rest, so that the estimate has no bias (the paper's stratified sampling, averaged over which of the others stands in).
+    al. 2018). The aggregated posterior of all ``n_rows`` rows is estimated from a batch: the row itself has weight 1 / N, the
+    others share the rest, so that the estimate is unbiased (stratified sampling as in the paper, averaged over the choice of
+    the others).
     """
 
     name = "total-correlation"
@@ -235,7 +236,7 @@ class TotalCorrelation(Objective):
         return Terms({"distortion": trace.distortion, "rate": trace.rate, **parts}, total)
 
     def _log_weights(self, B: int) -> Tensor:
-        """Of each row of a batch in the estimate for each other, [B, B]."""
+        """Log-weight of each row of a batch in the estimate for each other, [B, B]."""
         others = math.log((1 - 1 / self.n_rows) / (B - 1)) if B > 1 and self.n_rows > 1 else 0.0
         own = torch.eye(B, dtype=torch.bool)
         return torch.full((B, B), others).masked_fill(own, -math.log(self.n_rows) if B > 1 else 0.0)

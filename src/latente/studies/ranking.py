@@ -157,7 +157,7 @@ def rank(
     seeds: int = 3,
     budget: float | None = None,
     random_state: Any = None,
-    told: Callable[[str], None] = silent,
+    progress: Callable[[str], None] = silent,
     **parameters: Any,
 ) -> Ranking:
     """Fit recipes to the same rows with several seeds, and say which differences are real.
@@ -169,7 +169,7 @@ def rank(
         recipes: names or recipes; "all" for those of :func:`latente.recipes` that need no context.
         seeds: how many fits of each.
         budget: seconds for all fits together, divided equally.
-        random_state: the first seed. told: called with the name of each recipe before it is fitted.
+        random_state: the first seed. progress: called with the name of each recipe before it is fitted.
         parameters: further parameters of :class:`latente.VAE`, the same for all.
 
     Raises:
@@ -190,7 +190,7 @@ def rank(
     common = {"validation_fraction": held_out_share(len(rows), JUDGED), **parameters, **share}
     found = {}
     for name, recipe in chosen.items():
-        told(name)
+        progress(name)
         models = [VAE(recipe, random_state=first + number, **common) for number in range(seeds)]
         found[name] = _measured(models, rows)
     entries = dict(sorted(found.items(), key=lambda pair: _order(pair[1])))
@@ -215,7 +215,7 @@ def _measured(models: Sequence[VAE], rows: Any) -> Entry:
     bounds = [_bounds(model) for model in models] if models[0].model_.has_rate else None
     certificate = models[0].certificate()
     figures = {key: certificate[key].value for key in MEASURES}
-    return Entry(bounds and np.stack(bounds), figures, seconds)
+    return Entry(None if bounds is None else np.stack(bounds), figures, seconds)
 
 
 def _bounds(model: VAE) -> Array:
