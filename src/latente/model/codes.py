@@ -516,7 +516,7 @@ class UniformGrid(CodeDistribution):
 
 def _for_each_row(value: Tensor, batch: torch.Size) -> Tensor:
     """Codes [..., B, d] of points that may stand for all B rows."""
-    return torch.broadcast_tensors(value, value.new_zeros(*batch, 1))[0]
+    return value + value.new_zeros(*batch, 1)
 
 
 class Flowed(CodeDistribution):

@@ -149,7 +149,8 @@ def build(choice: Choice, own: Iterable[type[Part]] = (), **sizes: Any) -> Any:
     arguments = checked_arguments(cls, choice.arguments, repr(choice.name))
     if PARTS.get(choice.name) is cls:
         _refuse_impossible(choice.name, arguments)
-    left = {key: value for key, value in sizes.items() if key in accepted}
+    known = annotations_of(cls)  # a number of the part's own may have the name of something else, as levels of a grid have
+    left = {key: value for key, value in sizes.items() if key in accepted and (known.get(key) is not int or is_count(value))}
     try:
         return cls(**{**left, **arguments})
     except (TypeError, ValueError, LookupError, ArithmeticError, AttributeError, RuntimeError, AssertionError) as error:
@@ -196,6 +197,11 @@ def _numbers(value: Any) -> Iterator[float]:
     elif isinstance(value, (list, tuple)):
         for each in value:
             yield from _numbers(each)
+
+
+def is_count(value: Any) -> bool:
+    """Whether this is a whole number."""
+    return isinstance(value, (int, np.integer))
 
 
 def _short(arguments: Mapping[str, Any]) -> str:

@@ -130,7 +130,8 @@ INSIDE = 1 - 1e-5  # the largest norm in a ball
 
 def length(v: Tensor) -> Tensor:
     """Euclidean norm of vectors [..., d], [..., 1]."""
-    return torch.linalg.vector_norm(v, dim=-1, keepdim=True)
+    r: Tensor = torch.linalg.vector_norm(v, dim=-1, keepdim=True)
+    return r
 
 
 def moved(x: Tensor, y: Tensor) -> Tensor:
