@@ -9,6 +9,7 @@ the covariance (Lucas et al. 2019). Therefore sigma starts at the residual of a 
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import ClassVar
 
 import torch
@@ -165,6 +166,7 @@ class SelfMaskedNormal(Normal):
     """
 
     name = "self-masked-normal"
+    follows: ClassVar[Mapping[str, float]] = {"missingness": 0.5}  # slopes grow once columns explain each other
 
     def __init__(self, shape: tuple[int, ...], sigma: str | float = "field") -> None:
         super().__init__(shape, sigma)
@@ -173,7 +175,9 @@ class SelfMaskedNormal(Normal):
 
     def forward(self, theta: Tensor) -> FieldsDistribution:
         """theta [K, B, F] is the mean."""
-        return SelfMaskedNormalFields(theta, self.log_sigma, SPEED * self.offset, SPEED * self.slope)
+        return SelfMaskedNormalFields(
+            theta, self.log_sigma, SPEED * self.offset, self.strength["missingness"] * SPEED * self.slope
+        )
 
     def start(self, rows: Rows, residual: Tensor, resolution: Tensor) -> None:
         super().start(rows, residual, resolution)

@@ -156,8 +156,9 @@ class Decorrelation(Penalty):
 
 def _of_prior(trace: Trace) -> Tensor:
     """As many draws of the prior as there are rows, [B, d]."""
-    assert trace.p is not None
-    return trace.p.sample((len(trace.rows),)).to(trace.z)
+    p = trace.model.p(trace.rows.context)
+    assert p is not None
+    return p.sample(() if p.batch_shape else (len(trace.rows),)).to(trace.z)
 
 
 @register

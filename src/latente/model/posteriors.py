@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
@@ -405,8 +406,13 @@ class ConcreteSelector(Posterior):
     has_density = False
     noise_size = 0
 
-    def __init__(self, width: int, latent_dim: int, warm: float = 10.0, cold: float = 0.1) -> None:
+    def __init__(self, width: int, latent_dim: int, warm: float = 10.0, cold: float = 0.1, shape: tuple[int, ...] = ()) -> None:
         super().__init__()
+        if shape and math.prod(shape) != width:
+            raise ModelError(
+                f"{self.name!r} chooses some of a row's {math.prod(shape)} values, and the encoder gives {width}: choose "
+                "'mlp-encoder' with hidden=[], masked=False and linear=False, as the recipe 'concrete-autoencoder' does"
+            )
         self.latent_dim, self.warm, self.cold = latent_dim, warm, cold
         self.logits = nn.Parameter(0.01 * torch.randn(latent_dim, width))
 
