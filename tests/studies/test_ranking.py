@@ -1,0 +1,44 @@
+"""Many recipes on the same rows."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import latente as lt
+from latente.studies.ranking import Entry, differences, mean_and_error, rank
+
+pytestmark = pytest.mark.filterwarnings("ignore::latente.LatenteWarning")
+
+
+def of(mean: float, seeds: int = 3) -> Entry:
+    noise = np.random.default_rng(int(10 * mean)).normal(size=(seeds, 40))
+    return Entry(mean + noise, {}, 1.0)
+
+
+def test_an_error_is_that_of_rows_or_of_seeds() -> None:
+    rows = np.random.default_rng(0).normal(size=(1, 400))
+    assert mean_and_error(rows)[1] == pytest.approx(1 / 20, rel=0.1)
+    apart = rows + np.array([[0.0], [3.0], [6.0]])
+    assert mean_and_error(apart)[1] == pytest.approx(3 / 3**0.5, rel=0.05)
+
+
+def test_a_difference_is_real_if_chance_is_excluded_for_all_of_them() -> None:
+    found = differences({"best": of(3.0), "alike": of(2.9), "worse": of(1.0), "none": Entry()})
+    assert list(found) == ["alike", "worse"]
+    assert found["worse"].real and not found["alike"].real
+    assert found["worse"].value == pytest.approx(-2.0, abs=0.4)
+
+
+def test_recipes_are_ranked_and_what_can_not_be_fitted_says_why() -> None:
+    rows = [{"a": float(i % 7), "b": "xyz"[i % 3]} for i in range(90)]
+    import pandas as pd
+
+    found = rank(pd.DataFrame(rows), ["vae", "sigma-vae"], seeds=2, latent_dim=1, hidden=(4,), max_epochs=1, random_state=0)
+    assert list(found.entries) == ["vae", "sigma-vae"]
+    assert "levels" in found.entries["sigma-vae"].reason and "levels" in str(found)
+    assert found.entries["vae"].bounds.shape[0] == 2
+    table = found.to_frame()
+    assert list(table["recipe"]) == ["vae", "sigma-vae"] and np.isfinite(table["bound"][0])
+    with pytest.raises(lt.ModelError, match="seeds must be a whole number from 1"):
+        rank(np.eye(3), seeds=0)
