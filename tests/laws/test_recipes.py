@@ -97,16 +97,15 @@ SHARED = lt.choose("normal", sigma="shared")
 @pytest.mark.parametrize("name", [name for name in NAMES if is_linear_gaussian(name)])
 def test_elbo_importance_weighted_bound_and_likelihood_are_in_this_order(name: str) -> None:
     generator = np.random.default_rng(0)
-    rows = generator.normal(size=(200, 2)) @ generator.normal(size=(2, 4)) + 0.5 * generator.normal(size=(200, 4))
+    rows = generator.normal(size=(100, 2)) @ generator.normal(size=(2, 4)) + 0.5 * generator.normal(size=(100, 4))
     vae = fitted(name, rows, hidden=(), likelihood=SHARED, max_epochs=3, latent_dim=2)
     weights = vae.model_.decoder.layers[0].weight.detach().double().numpy()
     noise = np.exp(2 * float(vae.model_.likelihood.log_sigma.detach()))
     scale = np.diag(vae.codec_.scale)
     covariance = scale @ (weights @ weights.T + noise * np.eye(4)) @ scale
     exact = multivariate_normal(vae.inverse_transform(np.zeros((1, 2)))[0], covariance).logpdf(rows)
-    elbo, bound, near = (vae.score_samples(rows, importance_samples=k) for k in (1, 20, 2000))
-    assert elbo.mean() <= bound.mean() <= exact.mean() + 0.01
-    assert near.mean() == pytest.approx(exact.mean(), abs=0.05)
+    elbo, bound = (vae.score_samples(rows, importance_samples=k).mean() for k in (1, 100))
+    assert elbo <= bound <= exact.mean() + 0.01
 
 
 LIKELIHOODS = ["student-t", "heteroscedastic-normal", "self-masked-normal"]

@@ -157,9 +157,9 @@ class NormalPerRow(NormalFields):
 
 
 class SelfMaskedNormalFields(NormalPerRow):
-    """Independent normals of which a value x is missing with probability Phi(offset + slope x), all [F] beside the mean.
+    """Independent normals whose value x is missing with probability Phi(offset + slope x), all [F] but the mean.
 
-    That a value is missing is e = offset + slope x + N(0, 1) being above 0, so that all below follows from two normals.
+    A value is missing if e = offset + slope x + N(0, 1) is above 0, so that everything follows from two normals.
     """
 
     def __init__(self, mean: Tensor, log_sigma: Tensor, offset: Tensor, slope: Tensor) -> None:

@@ -39,7 +39,7 @@ CANDIDATES = (1, 2, 5, 10, 20, 30)
 MAX_CODES = 10_000
 FLOW_STEPS, FLOW_BATCH, FLOW_RATE = 600, 512, 1e-2
 MOMENTS_OF, BOUNDED_AT_ONCE = 40_000, 1000
-UNIT = math.log(math.e - 1)  # softplus makes 1 of it
+AT_START = 2.95  # softplus of it is 3, so that networks begin at the identity with variance exp(-2): not collapsed
 STORED, JUDGED = 5000, 1000
 WIDTHS = (0.1, 0.2, 0.4, 0.6, 0.8, 1.0, 1.3)  # bandwidths of the kernels, relative to the distance to the k-th neighbour
 WIDEST = 0.9  # largest variance of a kernel, in whitened codes (whose variance is 1)
@@ -271,8 +271,8 @@ class SecondVAEPrior(Prior):
 
 def _normal(net: nn.Module, x: Tensor) -> DiagonalNormal:
     """With means and log-variances by a network, [..., d]."""
-    loc, raw = net(x).chunk(2, -1)
-    return DiagonalNormal(loc, (1 - F.softplus(raw + UNIT)).clamp_min(-8.0))
+    shift, raw = net(x).chunk(2, -1)
+    return DiagonalNormal(x + shift, (1 - F.softplus(raw + AT_START)).clamp_min(-8.0))
 
 
 @register

@@ -108,7 +108,7 @@ class ELBO(Objective):
 
 @register
 class RobustELBO(ELBO):
-    """The ELBO with the beta-divergence of each field in place of -log p(x|z), to which values that p hardly explains
+    """The ELBO with the beta-divergence of each field instead of -log p(x|z); values that p hardly explains
     contribute little (Akrami et al. 2022; density power divergence, Basu et al. 1998). With power 0 the ELBO.
     """
 

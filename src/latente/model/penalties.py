@@ -95,7 +95,7 @@ class Contraction(Penalty):
 
 @register
 class RegularisedDecoder(Penalty):
-    """weight x |z|^2 / 2 + smoothness x R, which keeps a decoder smooth in place of noise (RAE, Ghosh et al. 2020).
+    """weight x |z|^2 / 2 + smoothness x R, which keeps a decoder smooth without noise (RAE, Ghosh et al. 2020).
 
     ``of``: R is the sum of squares of the decoder's weights ("weights"), of its derivatives by the code ("gradient"), or of the
     largest singular value of each layer ("spectral", Yoshida and Miyato 2017).

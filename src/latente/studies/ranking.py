@@ -72,7 +72,7 @@ class Ranking:
     differences: Mapping[str, Difference]
 
     def lines(self) -> list[tuple[str, ...]]:
-        """A line for each recipe; :data:`HEADER` says of what."""
+        """A line for each recipe, with the columns of :data:`HEADER`."""
         return [self._line(name, entry) for name, entry in self.entries.items()]
 
     def _line(self, name: str, entry: Entry) -> tuple[str, ...]:

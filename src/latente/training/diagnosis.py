@@ -15,7 +15,7 @@ from latente.model.latent_model import LatentModel
 from latente.rows import Rows
 from latente.words import Message
 
-POINTS_AT_ONCE = 64  # of which each is compared with all rows
+POINTS_AT_ONCE = 64  # codes that are compared with all rows
 ACTIVE_VARIANCE = 0.01
 MIN_INFORMATION = 0.1
 MIN_ACTIVE_SHARE = 0.1
