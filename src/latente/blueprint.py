@@ -189,9 +189,8 @@ def row_blueprint(blueprint: Blueprint, asked: str) -> RowBlueprint | None:
         raise ModelError("row_model='autoregressive' can't be conditioned on a context: choose 'latent' or 'auto'")
     if asked == "autoregressive" and not possible:
         raise ModelError(
-            f"row_model='autoregressive' is for mixed tables of at most {MAX_COLUMNS} columns, and these rows are "
-            f"{'pictures' if fields[0].shape else f'of {len(fields)} columns, or of measures alone'}: "
-            "choose 'latent' or 'auto'"
+            f"row_model='autoregressive' is for mixed tables of at most {MAX_COLUMNS} columns, not for more columns, for "
+            "measures alone or for pictures: choose 'latent' or 'auto'"
         )
     wanted = is_mixed_table(fields) and blueprint.recipe.likelihood is None if asked == "auto" else asked == "autoregressive"
     if not (wanted and possible):

@@ -94,11 +94,7 @@ class Fitted:
     @property
     def columns(self) -> list[dict[str, str]]:
         """Name, kind and reason of each column that came in; of pictures, their one field."""
-        codec = self.codec
-        if isinstance(codec, TableCodec):
-            columns = zip(codec.names, codec.kinds, codec.reasons, strict=True)
-            return [{"name": name, "kind": kind, "reason": reason} for name, kind, reason in columns]
-        return [{"name": field.name, "kind": field.kind, "reason": "rows of three dimensions"} for field in codec.fields]
+        return [{"name": of["name"], "kind": of["kind"], "reason": of["because"]} for of in self.codec.described]
 
     @property
     def unlearnt(self) -> Rows | None:
@@ -119,11 +115,8 @@ class Fitted:
         chosen = getattr(self.model.posterior, "chosen", None)
         if chosen is None:
             raise ModelError(f"{self.recipe.name!r} chooses no columns; the recipe 'concrete-autoencoder' does")
-        support = np.zeros(self.codec.shape, bool).flatten()
-        support[chosen.numpy()] = True
-        if isinstance(self.codec, TableCodec):
-            fields = [field.name for field, used in zip(self.codec.fields, support, strict=True) if used]
-            return np.isin(self.codec.names, fields)
+        support = np.zeros(self.codec.n_features, bool)
+        support[self.codec.places[chosen.numpy()]] = True
         return support
 
     def read(self, X: Any, context: Any = None) -> Table | Images:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -60,9 +60,7 @@ def sample(
 
     conditions(given or [])  # before anything is opened
     task = Task(run, out, Console(json, quiet), force=force)
-    codec: Any = task.vae.codec_
-    levels = {} if task.pictures else {name: codec.levels(place) for place, name in enumerate(codec.names)}
-    asked = conditions(given or [], levels)
+    asked = conditions(given or [], task.vae.codec_.known_levels)
     within = pairs(context or [], "COLUMN=VALUE, such as sex=Female") or None
     drawn = task.vae.sample(number, given=asked, context=within, holes=holes, identifiers=identifiers, random_state=seed)
     privacy, behind = task.vae.figures_.get("privacy"), task.vae.given_ if asked else None
@@ -71,7 +69,7 @@ def sample(
     if behind:
         draws = f"{behind['effective_sample_size']:,.0f} different draws stand behind these rows"
         task.console.remark(f"given: {one_in(behind['probability'])} has it; {draws}")
-    if not task.pictures:
+    if task.form.private:
         from latente.certificate.privacy import IN_CONTEXT, NOT_MEASURED, told
 
         without = NOT_MEASURED if task.vae.fitted_.context is None else IN_CONTEXT
