@@ -241,15 +241,21 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
 
     # -- codes and rows ---------------------------------------------------------------------------------------------
 
-    def in_context(self, context: Any) -> Self:
+    def in_context(self, context: Any, data: Any = None) -> Self:
         """The model of rows in one context (``{"label": "a"}``), with the same weights: it takes rows without context, and its
-        certificate and explorer are of that context. It can't be saved by itself.
+        certificate, report and explorer are of that context. It can't be saved by itself.
+
+        Args:
+            context: one value for each column of the context.
+            data: all that the model was fitted on, with its context. Its rows in this context are at hand then, as they are
+                directly after :meth:`fit`: for the certificate, the explorer and priors fitted to codes.
 
         Raises:
-            ModelError: the model was fitted without context. DataError: that is no context of it.
+            ModelError: the model was fitted without context. DataError: that is no context of it, or not the data of the fit.
         """
-        estimator = copy.copy(self)
-        estimator.fitted_ = self._fitted.in_context(context)
+        estimator, fitted = copy.copy(self), self._fitted
+        hand = fitted.at_hand if data is None else rows_of_fit(fitted, data, self.unknown)
+        estimator.fitted_ = fitted.in_context(context, hand)
         return estimator
 
     def transform(self, X: Any, *, context: Any = None) -> NDArray[np.float32]:
@@ -434,8 +440,7 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
                 called held-out ones.
         """
         fitted = self._fitted
-        if fitted.context is not None:
-            raise DataError(f"a certificate is of one context: certify {fitted.chosen_context}")
+        fitted.refuse_all_contexts("a certificate")
         learnt, others = learnt_and_others(fitted, train, held_out, self.unknown)
         name, row_model = fitted.recipe.name, fitted.row_model
         return certify(fitted.model, fitted.fitted_prior, fitted.codec.fields, learnt, others, fitted.seed, name, row_model)

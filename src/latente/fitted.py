@@ -183,7 +183,28 @@ class Fitted:
     def chosen_context(self) -> str:
         """How a model in one context is written."""
         assert self.context is not None
-        return f"vae.in_context({{{', '.join(f'{name!r}: …' for name in self.context.names)}}})"
+        python = ", ".join(f"{name!r}: …" for name in self.context.names)
+        return f"vae.in_context({{{python}}}) ({' '.join(f'--context {name}=…' for name in self.context.names)})"
+
+    def refuse_all_contexts(self, what: str) -> None:
+        """Raise DataError if the model is one of several contexts, and ``what`` is of one."""
+        if self.context is not None:
+            raise DataError(f"{what} is of one context: take {self.chosen_context}")
+
+    def rows_in(self, X: Any, context: Any) -> Table | Images:
+        """Of rows with their context those that are in one context.
+
+        Raises:
+            DataError: there are none.
+        """
+        data = self.read(X)
+        every, one = self.context_of(data, None, len(data)), self.context_of(None, context, 1)
+        assert every is not None
+        assert one is not None
+        found = np.flatnonzero((every == one).all(1))
+        if not len(found):
+            raise DataError(f"no row is in the context {context}")
+        return data.take(found)
 
     @property
     def codes_of_all_contexts(self) -> bool:
@@ -191,14 +212,14 @@ class Fitted:
         by_itself = self.context is None and self.at_hand is not None
         return self.model.context is not None and not self.model.has_prior and not by_itself
 
-    def in_context(self, context: Any) -> Fitted:
-        """What a fit in one context would have left: the same weights, and of the rows at hand those of this context."""
+    def in_context(self, context: Any, at_hand: Split | None = None) -> Fitted:
+        """What a fit in one context would have left: the same weights, and of the rows ``at_hand`` those of this context."""
         c = self.context_of(None, context, 1)
         if c is None:
             raise ModelError("the model was fitted without context")
         model = self.model.at(c)
         prior = OwnPrior().bind(model) if isinstance(self.fitted_prior, OwnPrior) else self.fitted_prior
-        hand = self.at_hand and self.at_hand.where(c)
+        hand = at_hand and at_hand.where(c)
         if hand and not model.has_prior:
             prior = prior_of_codes(model, hand.train, self.seed)
         return replace(self, model=model, row_model=model, fitted_prior=prior, at_hand=hand, context=None)

@@ -39,7 +39,7 @@ from latente.tasks.generation import sample
 from latente.tasks.reconstruct import reconstruct
 from latente.threads import on_one_thread
 from latente.training.dependence import dependence
-from latente.training.diagnosis import active_units
+from latente.training.diagnosis import active_units, beyond_context
 from latente.words import Message
 
 FAR = 1e9  # encoded units; all encoded values are below this
@@ -322,7 +322,7 @@ def gained(model: LatentModel, train: Rows, held_out: Rows, terms: information.R
     """Log-likelihood per held-out row (ELBO) minus that of independent columns, nats."""
     if not model.has_rate:
         return unknown(NO_DENSITY)
-    independent = model.likelihood.independent(train, held_out).double().numpy()
+    independent = model.likelihood.independent(*beyond_context(model.likelihood, train, held_out)).double().numpy()
     return mean_of(-terms.loss - independent)
 
 

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from latente.cli.console import Console
-from latente.cli.options import Force, Json, OutRows, Quiet, Run, Seed, conditions, pairs
+from latente.cli.options import Force, InContext, Json, OutRows, Quiet, Run, Seed, conditions, in_context
 
 Count = Annotated[int, typer.Option("--number", "-n", min=1, help="How many rows.")]
 
@@ -21,12 +21,6 @@ Given = Annotated[
     ),
 ]
 
-InContext = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--context", metavar="COLUMN=VALUE", help="The context of the rows, of a model that has one. May be repeated."
-    ),
-]
 Holes = Annotated[bool, typer.Option("--holes", help="Leave values out as often as in the training data.")]
 
 Identifiers = Annotated[
@@ -61,7 +55,7 @@ def sample(
     conditions(given or [])  # before anything is opened
     task = Task(run, out, Console(json, quiet), force=force)
     asked = conditions(given or [], task.vae.codec_.known_levels)
-    within = pairs(context or [], "COLUMN=VALUE, such as sex=Female") or None
+    within = in_context(context)
     drawn = task.vae.sample(number, given=asked, context=within, holes=holes, identifiers=identifiers, random_state=seed)
     privacy, behind = task.vae.figures_.get("privacy"), task.vae.given_ if asked else None
     measured = {**privacy, "measured": "at the end of the fit, of rows of which nothing was asked"} if privacy else None

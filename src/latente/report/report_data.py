@@ -49,6 +49,7 @@ class ReportData:
     """
 
     def __init__(self, vae: VAE, data: Any, colours: Mapping[str, Sequence[Any] | Array] | None = None) -> None:
+        vae.fitted_.refuse_all_contexts("a report")
         every = vae.fitted_.read(data)
         rows = np.random.default_rng(vae.seed_).permutation(len(every))[:DRAWN_ROWS]
         self.vae, self.total, self.numbers = vae, len(every), rows

@@ -123,6 +123,7 @@ def compare_priors(
     >>> [prior.name for prior in compare_priors(vae, ["prior", "gaussian"]).priors]
     ['prior', 'gaussian']
     """
+    vae.fitted_.refuse_all_contexts("a comparison of priors")
     known = names_for(vae.model_.space.kind)
     unknown_priors = [name for name in priors or () if name not in known]
     if unknown_priors:

@@ -26,8 +26,10 @@ from latente.training.diagnosis import (
     SMALL_DATA,
     TRAIN_THE_CODE,
     Diagnosis,
+    beyond_context,
     diagnose,
     finding,
+    has_residuals,
     linear_baseline,
 )
 from latente.training.learners import Learner
@@ -240,9 +242,10 @@ class Fit:
             evaluated = evaluate(costs_of(model, training.learner.K), held_out)
             diagnosis = diagnose(model, self.train, held_out)
         # Where data is plenty and the code says much, nobody asks how well a linear model does; it would cost seconds.
-        of_numbers = not model.likelihood.takes_levels and self.train.context is None  # a linear model knows no context
-        asked = of_numbers and (diagnosis.collapsed or len(self.train) < SMALL_DATA)
-        linear = linear_baseline(self.train.subsample(SMALL_DATA), held_out, model.latent_dim) if asked else math.nan
+        some, likelihood = self.train.subsample(SMALL_DATA), model.likelihood
+        possible = has_residuals(likelihood, some) if some.context is not None else not likelihood.takes_levels
+        asked = possible and (diagnosis.collapsed or len(self.train) < SMALL_DATA)
+        linear = linear_baseline(*beyond_context(likelihood, some, held_out), model.latent_dim) if asked else math.nan
         return Outcome(model, training, evaluated, diagnosis, linear)
 
     def _mended(self, outcome: Outcome) -> Outcome:
@@ -260,7 +263,7 @@ class Fit:
                 mended.warnings.append(Message("fit.mended", reason=reason, remedy=Message(remedy.words)))
                 return mended
         outcome.without_code = True
-        if self.train.context is not None:  # what columns say of one another may all follow from it
+        if self.train.context is not None and not found:
             outcome.notes.append(Message("fit.context_suffices", reason=reason))
             return outcome
         advice = FREE_THE_CODE if outcome.model.has_rate else TRAIN_THE_CODE
@@ -272,10 +275,13 @@ class Fit:
         """What speaks for structure in the rows, and what against it: one of them is empty.
 
         A linear model sees what columns say of one another all together, and only what is linear of it; pairs of columns tell
-        where it is not defined, and where their dependence bends.
+        where it is not defined, and where their dependence bends. Of rows with a context only what is left of them without it
+        counts (:func:`latente.training.diagnosis.beyond_context`); both are empty where that is not defined.
         """
         if outcome.linear > outcome.diagnosis.independent + MIN_STRUCTURE:
             return Message("fit.linear"), ""
+        if self.train.context is not None:  # what pairs of columns tell of one another may all follow from it
+            return "", Message("fit.not_linear") if math.isfinite(outcome.linear) else ""
         if self.dependence.found:
             return Message("fit.dependent"), ""
         if math.isfinite(outcome.linear):
