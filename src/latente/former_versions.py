@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -46,5 +47,16 @@ def _row_model(content: Content) -> Content:
     return {**values, "row_model": generator.get("likelihood") if own else None}, tensors
 
 
-UPDATES: dict[int, Callable[[Content], Content]] = {4: lambda content: _row_model(_bins(content))}
+def _fitted_prior(content: Content) -> Content:
+    """Up to version 4 the fitted prior was called the law of the codes, and the row model that of the rows."""
+    values, tensors = content
+    if not isinstance(values, dict):
+        return content
+    if isinstance(figures := values.get("figures"), dict) and "row_law_loss" in figures:
+        figures["row_model_loss"] = figures.pop("row_law_loss")
+    values = {"fitted_prior" if key == "law" else key: value for key, value in values.items()}
+    return values, {re.sub(r"^law\.", "fitted_prior.", name): tensor for name, tensor in tensors.items()}
+
+
+UPDATES: dict[int, Callable[[Content], Content]] = {4: lambda content: _fitted_prior(_row_model(_bins(content)))}
 """From the content of a version to that of the next one."""

@@ -20,7 +20,7 @@ _MEASURED = {
     "distortion": "distortion (nats per row)",
     "rate": "rate (nats per row)",
     "loss": "loss: distortion + rate",
-    "row_law_loss": "loss of the row model",
+    "row_model_loss": "loss of the row model",
     "epochs": "epochs",
     "seconds": "seconds",
     "finished": "training ended because",
@@ -51,7 +51,7 @@ def info(run: Run, json: Json = False, quiet: Quiet = False) -> None:
         text for text in objections(run) if text.partition(":")[0] not in {note.partition(":")[0] for note in vae.notes_}
     ]
     told = {"notes": vae.notes_, "verdicts": verdicts, "missing": missing}
-    console.report({**about, "parts": parts, "law": prior, **vae.figures_, "columns": columns, **told})
+    console.report({**about, "parts": parts, "fitted_prior": prior, **vae.figures_, "columns": columns, **told})
     figures = {**vae.figures_, "finished": ended(vae.figures_["finished"])}
     measured = [[words, figures.get(key)] for key, words in _MEASURED.items()]
     made_of = [[role, _part(part)] for role, part in vae.model_.config().items()]

@@ -218,8 +218,8 @@ class _Report(ABC):
         yield Paragraph(self.say("training.text", ended=ended(f["finished"]), **told))
         loss = {name: f[name] for name in ("loss", "distortion", "rate")}
         yield Paragraph(self.say("training.loss" if vae.model_.has_rate else "training.loss_autoencoder", **loss))
-        if f.get("row_law_loss") is not None:
-            yield Paragraph(self.say("training.row_model", loss=f["row_law_loss"]))
+        if f.get("row_model_loss") is not None:
+            yield Paragraph(self.say("training.row_model", loss=f["row_model_loss"]))
         remarks = vae.notes_[len(vae.codec_.notes) :]
         if remarks:
             yield Listing([("", f"{capital(self.say.said(remark))}.") for remark in remarks], "note")
