@@ -16,15 +16,17 @@ from latente.cli.reading import Reading, reads
 Page = Annotated[str, typer.Argument(metavar="PAGE", help="The file to write, such as page.html.")]
 Compared = Annotated[
     str,
-    typer.Option("--compare", metavar="RUN2", help="A second model, of the same columns, to stand beside.", show_default=False),
+    typer.Option(
+        "--compare", metavar="RUN2", help="A second model of the same columns, shown beside the first.", show_default=False
+    ),
 ]
 Measured = Annotated[
     str,
     typer.Option(
         "--data",
         metavar="DATA",
-        help="Rows by which it is measured where codes lie; none of them is written.",
-        show_default="as 'latente fit' measured it",
+        help="Rows to measure the positions of codes with; they are not written.",
+        show_default="the measures of 'latente fit'",
     ),
 ]
 Written = Annotated[
@@ -90,13 +92,13 @@ def subjects(
 ) -> list[Any]:
     """The models of some runs (in one context), with their surveys and certificates."""
     from latente.cli.tasks import open_model
-    from latente.explorer.export import subject
+    from latente.explorer.export import packed_model
 
     def made(run: str) -> Any:
         vae, rows = open_model(run, reading=reading), data or None
         if not context:
-            return subject(vae, run, rows, with_rows)
-        return subject(vae.in_context(context), None, (data and vae.fitted_.rows_in(data, context)) or None, with_rows)
+            return packed_model(vae, run, rows, with_rows)
+        return packed_model(vae.in_context(context), None, (data and vae.fitted_.rows_in(data, context)) or None, with_rows)
 
     return [made(run) for run in runs]
 
