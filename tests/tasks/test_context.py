@@ -80,7 +80,9 @@ def test_what_is_of_one_context_says_how_to_choose_it(vae: Any, tmp_path: Path) 
         lambda: lt.write_report(vae, data, tmp_path / "report.html"),
         lambda: lt.compare_priors(vae),
     ):
-        with pytest.raises(lt.DataError, match=r"describes one context: use vae\.in_context\({'label': …}\) \(--context label=…\)"):
+        with pytest.raises(
+            lt.DataError, match=r"describes one context: use vae\.in_context\({'label': …}\) \(--context label=…\)"
+        ):
             call()
 
 
