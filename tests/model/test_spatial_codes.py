@@ -80,3 +80,8 @@ def test_a_model_of_maps_encodes_rows_with_missing_pixels() -> None:
     features = encoder(rows.x, rows.mask)
     assert features.shape == (2, encoder.width)
     assert not torch.equal(features[0], features[1])
+
+
+def test_a_map_has_whole_numbers_at_each_position() -> None:
+    with pytest.raises(lt.ModelError, match="a map of 20 positions"):
+        ConvMapDecoder(30, 320, SHAPE, CHANNELS)

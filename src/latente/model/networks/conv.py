@@ -8,6 +8,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
+from latente.errors import ModelError
 from latente.model.networks.mlp import linear_in, with_mask
 from latente.model.parts import Part, register
 
@@ -94,9 +95,12 @@ class ConvMapDecoder(Part):
 
     def __init__(self, latent_dim: int, outputs: int, shape: tuple[int, ...], channels: tuple[int, ...]) -> None:
         super().__init__()
+        positions = positions_of(shape, channels)
+        if latent_dim < positions or latent_dim % positions:
+            raise ModelError(f"a map of {positions} positions has a multiple of so many numbers, not {latent_dim}")
         self.sizes = stages(shape, channels)[::-1]
         depths = (*channels[::-1], outputs // (shape[1] * shape[2]))
-        self.first = nn.Conv2d(latent_dim // positions_of(shape, channels), channels[-1], 3, padding=1)
+        self.first = nn.Conv2d(latent_dim // positions, channels[-1], 3, padding=1)
         self.layers = nn.ModuleList(nn.ConvTranspose2d(i, o, 4, stride=2, padding=1) for i, o in pairwise(depths))
 
     def forward(self, z: Tensor) -> Tensor:
