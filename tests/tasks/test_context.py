@@ -95,7 +95,7 @@ def test_a_loaded_model_in_one_context_needs_the_data_for_what_is_measured_on_it
     path = lt.write_report(one, data[data.label == "a"][:50], tmp_path / "report.html", certificate=None)
     assert "could not be made" not in path.read_text(encoding="utf-8")
     assert "<iframe" in lt.explore(one)._repr_html_()
-    with pytest.raises(lt.DataError, match="no longer at hand"):
+    with pytest.raises(lt.DataError, match="no longer in memory"):
         loaded.in_context({"label": "a"}).certificate()
     with pytest.raises(lt.DataError, match="not the 300 rows"):
         loaded.in_context({"label": "a"}, data[:-1])
