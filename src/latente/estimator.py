@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from types import FunctionType
 from typing import Any, Generic, Self, TypeVar
@@ -32,7 +33,7 @@ from latente.model.priors import Prior
 from latente.model.row_models import RowModel
 from latente.parameters import Parameters, is_whole
 from latente.rows import Rows
-from latente.seeding import seed_of
+from latente.seeding import seed_of, seeded
 from latente.tasks import completions, imputation, interpolation, reconstruct, scores
 from latente.tasks.anomalies import IMPORTANCE_SAMPLES
 from latente.tasks.new_rows import Request, new_rows
@@ -256,17 +257,35 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         """The code of each row: posterior means [N, d]; never a random draw."""
         return self._fitted.model.codes(self._rows(X, context)).numpy()
 
-    def inverse_transform(self, Z: Any, *, context: Any = None) -> Any:
-        """Rows decoded from codes [N, d], in the columns and units of the training data."""
+    def inverse_transform(self, Z: Any, *, context: Any = None, noise: bool = False, random_state: Any = None) -> Any:
+        """Rows decoded from codes [N, d], in the columns and units of the training data.
+
+        Args:
+            Z: the codes.
+            context: as in :meth:`fit`.
+            noise: draw each field from its distribution given the code; otherwise take its mean (of levels the most likely
+                one). Where a separate row model decodes (a mixed table with ``recipe="auto"``), each field also follows from
+                the ones before it, so that relations between columns hold in both. Draws are like real rows; means are
+                nearer to the row that was encoded.
+            random_state: a seed of the draws; by default that of the fit.
+        """
         fitted = self._fitted
         z = torch.as_tensor(np.asarray(Z), dtype=torch.float32)
         if z.ndim != 2 or z.shape[1] != fitted.latent_dim:
             raise DataError(f"codes have shape [N, {fitted.latent_dim}]; these have {list(z.shape)}")
-        return fitted.decode(reconstruct.decode(fitted.model, z, fitted.context_of(None, context, len(z))))
+        with seeded(self._seed(random_state)):
+            x = reconstruct.decode(fitted.decoder, z, fitted.context_of(None, context, len(z)), noise)
+        return fitted.decode(x, possible=noise)
 
-    def reconstruct(self, X: Any, *, context: Any = None) -> Any:
-        """Each row through the bottleneck and back, in the container that came in. What was not seen is filled in."""
-        return self._mapped(X, lambda rows: reconstruct.reconstruct(self.model_, rows), context)
+    def reconstruct(self, X: Any, *, context: Any = None, noise: bool = False, random_state: Any = None) -> Any:
+        """Each row through the bottleneck and back, in the container that came in. What was not seen is filled in.
+
+        ``noise`` and ``random_state`` are those of :meth:`inverse_transform`.
+        """
+        fitted = self._fitted
+        decoded = partial(reconstruct.reconstruct, fitted.model, decoder=fitted.decoder, noise=noise)
+        with seeded(self._seed(random_state)):
+            return self._mapped(X, decoded, context, noise)
 
     def denoise(self, X: Any, *, context: Any = None) -> Any:
         """The clean row behind each noisy one: the mean of p(x|z) over the codes that explain the row."""
@@ -353,12 +372,20 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         rows, self.given_ = new_rows(fitted, request, self._seed(random_state))
         return rows
 
-    def interpolate(self, a: Any, b: Any, steps: int = 9, *, context: Any = None) -> Any:
-        """Rows on the way from one row to another, both ends included; ``a`` and ``b`` are one row each."""
+    def interpolate(
+        self, a: Any, b: Any, steps: int = 9, *, context: Any = None, noise: bool = False, random_state: Any = None
+    ) -> Any:
+        """Rows on the way from one row to another, both ends included; ``a`` and ``b`` are one row each.
+
+        ``noise`` and ``random_state`` are those of :meth:`inverse_transform`.
+        """
         if not is_whole(steps, 2):
             raise ModelError(f"steps is a whole number from 2, not {steps!r}")
         fitted = self._fitted
-        return fitted.decode(interpolation.interpolate(fitted.model, self._one(a, context), self._one(b, context), steps))
+        ends = self._one(a, context), self._one(b, context)
+        with seeded(self._seed(random_state)):
+            x = interpolation.interpolate(fitted.model, *ends, steps, fitted.decoder, noise)
+        return fitted.decode(x, possible=noise)
 
     # -- scores -----------------------------------------------------------------------------------------------------
 
@@ -519,10 +546,10 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
             raise DataError(f"interpolate goes from one row to another; it was given {len(rows)}")
         return rows
 
-    def _mapped(self, X: Any, task: Callable[[Rows], Tensor], context: Any = None) -> Any:
+    def _mapped(self, X: Any, task: Callable[[Rows], Tensor], context: Any = None, possible: bool = False) -> Any:
         fitted = self._fitted
         data, rows = fitted.read_rows(X, self.unknown, context)
-        return like(X, fitted.decode(task(rows), data.container))
+        return like(X, fitted.decode(task(rows), data.container, possible=possible))
 
     def __repr__(self, N_CHAR_MAX: int = 700) -> str:
         """The parameters; of a fitted estimator with a separate row model, what answers what."""

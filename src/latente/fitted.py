@@ -80,6 +80,11 @@ class Fitted:
         return self.model.latent_dim
 
     @property
+    def decoder(self) -> RowModel:
+        """What decodes codes: the row model, where it takes them; otherwise the model itself."""
+        return self.row_model if self.row_model.has_codes else self.model
+
+    @property
     def n_features_in(self) -> int:
         """Columns (of pictures, values) that came in."""
         return self.codec.n_features

@@ -135,6 +135,11 @@ def row_model_epochs(n: int, batch: int, stops: bool, any_order: float) -> int:
     return epochs if stops else math.ceil(epochs / 3)
 
 
+def decoding_epochs(epochs: int | None) -> int | None:
+    """How long a row model that was trained so many epochs learns to decode codes."""
+    return epochs and min(epochs, max(3, math.ceil(epochs / 5)))
+
+
 def device(wanted: str) -> str:
     """What is wanted, or CUDA, then Apple's MPS, then the processor."""
     if wanted != "auto":
