@@ -211,6 +211,7 @@ def test_who_decodes(auto: lt.VAE, named: lt.VAE) -> None:
     assert auto.fitted_.decoder is auto.row_model_ and named.fitted_.decoder is named.model_
     former = lt.load(Path(__file__).with_name("format-4.safetensors"))
     assert former.fitted_.decoder is former.model_
+    assert "decoded codes" in repr(auto) and "decoded codes" not in repr(former)
 
 
 def test_draws_follow_their_seed(vae: lt.VAE) -> None:

@@ -102,9 +102,10 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
             are trained and neither ``max_epochs`` nor ``time_limit`` is given; it trains once otherwise. "quick" trains once,
             in a quarter to half of the time. "best" adds longer runs from 1,000 rows on: it takes up to 12 times as long, and
             gains most where a few nonlinear degrees of freedom make all columns (``benchmarks.wall``).
-        row_model: what scores, samples and completes rows: "latent" is the model itself, "autoregressive" a separate model of
-            the columns, each given those before it (mixed tables only). "auto" is "autoregressive" for a mixed table with
-            ``recipe="auto"`` and ``likelihood="auto"``, and "latent" otherwise.
+        row_model: what scores, samples and completes rows, and decodes codes: "latent" is the model itself, "autoregressive" a
+            separate model of the columns, each given those before it and, to decode, the code (mixed tables only). The
+            certificate and the explorer are of the latent space, and decode with the model itself. "auto" is "autoregressive"
+            for a mixed table with ``recipe="auto"`` and ``likelihood="auto"``, and "latent" otherwise.
 
     Attributes:
         latent_dim_: dimensions of the code. history_: a record for each epoch, nats per row. figures_: what was measured;
@@ -264,9 +265,9 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
             Z: the codes.
             context: as in :meth:`fit`.
             noise: draw each field from its distribution given the code; otherwise take its mean (of levels the most likely
-                one). Where a separate row model decodes (a mixed table with ``recipe="auto"``), each field also follows from
-                the ones before it, so that relations between columns hold in both. Draws are like real rows; means are
-                nearer to the row that was encoded.
+                one). Draws resemble real rows; means are nearer to the row that was encoded. Where a separate row model
+                decodes (``row_model_``), each column is also given the ones before it, so that exact relations between
+                columns hold in both.
             random_state: a seed of the draws; by default that of the fit.
         """
         fitted = self._fitted
@@ -556,7 +557,8 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         parameters: str = super().__repr__(N_CHAR_MAX)
         if not hasattr(self, "fitted_") or self.row_model_ is self.model_:
             return parameters
-        return f"{parameters}  # codes: {self.recipe_.name}; scores, samples, completions: autoregressive row model"
+        decoded = ", decoded codes" if self._fitted.decoder is self.row_model_ else ""
+        return f"{parameters}  # codes: {self.recipe_.name}; scores, samples, completions{decoded}: autoregressive row model"
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
