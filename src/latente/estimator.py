@@ -101,9 +101,10 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
             than 16,384 rows of numbers without missing values, if neither ``max_epochs`` nor ``time_limit`` is set; otherwise
             it trains once. "best" adds longer runs from 1,000 rows: it takes up to 12 times as long, and improves most if all
             columns depend on a few nonlinear degrees of freedom (``benchmarks.wall``).
-        row_model: the model that scores, samples and completes rows: "latent" is the model itself, "autoregressive" a separate
-            model of each column given those before it (mixed tables only). "auto" is "autoregressive" for a mixed table with
-            ``recipe="auto"`` and ``likelihood="auto"``, and "latent" otherwise.
+        row_model: the model that scores, samples and completes rows, and decodes codes: "latent" is the model itself,
+            "autoregressive" a separate model of each column given those before it and, to decode, the code (mixed tables only).
+            "auto" is "autoregressive" for a mixed table with ``recipe="auto"`` and ``likelihood="auto"``, and "latent"
+            otherwise. The certificate and the explorer always decode with the model itself.
 
     Attributes:
         latent_dim_: dimensions of the code. history_: a record for each epoch, nats per row. figures_: measured figures;
@@ -262,11 +263,11 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         Args:
             Z: the codes.
             context: as in :meth:`fit`.
-            noise: draw each field from its distribution given the code; otherwise take its mean (of levels the most likely
-                one). Draws resemble real rows; means are nearer to the row that was encoded. Where a separate row model
-                decodes (``row_model_``), each column is also given the ones before it, so that exact relations between
-                columns hold in both.
-            random_state: a seed of the draws; by default that of the fit.
+            noise: True samples each field from its distribution given the code. False returns its mean, and the most likely
+                level of a categorical column. Samples resemble real rows; means are closer to the encoded row. A separate row
+                model (``row_model_``) decodes each column given the code and the columns before it, so that exact relations
+                between columns hold in both.
+            random_state: seed of the samples; by default that of the fit.
         """
         fitted = self._fitted
         z = torch.as_tensor(np.asarray(Z), dtype=torch.float32)
@@ -276,9 +277,15 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
             x = reconstruct.decode(fitted.decoder, z, fitted.context_of(None, context, len(z)), noise)
         return fitted.decode(x, possible=noise)
 
-    def reconstruct(self, X: Any, *, context: Any = None) -> Any:
-        """The reconstruction of each row, in the type of the input. Missing values are filled in."""
-        return self._mapped(X, lambda rows: reconstruct.reconstruct(self.model_, rows), context)
+    def reconstruct(self, X: Any, *, context: Any = None, noise: bool = False, random_state: Any = None) -> Any:
+        """The reconstruction of each row, in the type of the input. Missing values are filled in.
+
+        ``noise`` and ``random_state`` are those of :meth:`inverse_transform`.
+        """
+        fitted = self._fitted
+        decoded = partial(reconstruct.reconstruct, fitted.model, decoder=fitted.decoder, noise=noise)
+        with seeded(self._seed(random_state)):
+            return self._mapped(X, decoded, context, noise)
 
     def denoise(self, X: Any, *, context: Any = None) -> Any:
         """The expected clean row for each noisy row: the mean of p(x|z) over the posterior of the code."""
@@ -365,8 +372,13 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         rows, self.given_ = new_rows(fitted, request, self._seed(random_state))
         return rows
 
-    def interpolate(self, a: Any, b: Any, steps: int = 9, *, context: Any = None) -> Any:
-        """Rows between two rows, both included; ``a`` and ``b`` are one row each."""
+    def interpolate(
+        self, a: Any, b: Any, steps: int = 9, *, context: Any = None, noise: bool = False, random_state: Any = None
+    ) -> Any:
+        """Rows between two rows, both included; ``a`` and ``b`` are one row each.
+
+        ``noise`` and ``random_state`` are those of :meth:`inverse_transform`.
+        """
         if not is_whole(steps, 2):
             raise ModelError(f"steps is a whole number from 2, not {steps!r}")
         fitted = self._fitted

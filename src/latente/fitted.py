@@ -81,7 +81,7 @@ class Fitted:
 
     @property
     def decoder(self) -> RowModel:
-        """What decodes codes: the row model, where it takes them; otherwise the model itself."""
+        """The model that decodes codes: the row model if it has an input for codes, otherwise the model itself."""
         return self.row_model if self.row_model.has_codes else self.model
 
     @property

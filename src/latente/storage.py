@@ -203,8 +203,8 @@ def _model(
     return filled
 
 
-def _row_model(part: Choice, tensors: dict[str, Tensor], facts: dict[str, Any]) -> RowModel:
-    """A row model with its weights, checked against the columns of the codec."""
+def _row_model(part: Choice, tensors: dict[str, Tensor], facts: dict[str, Any], latent_dim: int) -> RowModel:
+    """A row model with its weights, checked against the columns of the codec; up to version 4 it has no input for codes."""
     _check_columns(part, facts)
     model = AutoregressiveModel(_of_kind(Autoregressive, build(part)))
     if _below("row_model.code", tensors):

@@ -28,7 +28,7 @@ from latente.training.loop import Settings, Training
 from latente.training.progress import plan, progress_bar
 from latente.training.stages import CALIBRATION, PREPARING, PRIOR, READING, ROW_MODEL, TRAINING, Stages
 
-ROW_MODEL_STAGE = 100  # of a fit, after all stages of its model
+ROW_MODEL_STAGE, DECODING_STAGE = 100, 101  # of a fit, after all stages of its model
 
 Observer = Callable[[Training], None]
 
@@ -118,9 +118,11 @@ def _fit(prepared: Prepared, settings: Settings, checkpoints: Checkpoints | None
     )
 
 
-def _trained(prepared: Prepared, fit: Fit, stages: Stages) -> Outcome:
-    """The model, and then a separate row model for a mixed table; each has half of the time."""
-    own = prepared.row_blueprint
+def _trained(prepared: Prepared, fit: Fit, stages: Stages, shrinks: bool) -> Outcome:
+    """The model, and then a separate row model for a mixed table; each has half of the time. ``shrinks``: whether unused
+    dimensions of the code are dropped.
+    """
+    own, limit = prepared.row_blueprint, fit.settings.time_limit
     if own is not None:
         fit.settings = replace(fit.settings, time_limit=limit and limit / 2)
     with stages(TRAINING):
@@ -134,7 +136,7 @@ def _trained(prepared: Prepared, fit: Fit, stages: Stages) -> Outcome:
 
 
 def _fit_row_model(prepared: Prepared, fit: Fit, own: RowBlueprint, outcome: Outcome) -> None:
-    """The row model by itself, and then what the codes of the model add to it, in a fifth of the time."""
+    """Train the row model without codes, and then, for a fifth of the time, to decode the codes of the model."""
     any_order, limit = own.likelihood.arguments["any_order"], fit.settings.time_limit
     settings = prepared.plan.of_row_model(fit.settings, prepared.work(own), fit.held_out is not None, any_order)
     row_model = _plain(fit, outcome, own, replace(settings, time_limit=limit and 0.8 * limit), ROW_MODEL_STAGE, "row model")
@@ -153,7 +155,7 @@ def _decoding(row_model: AutoregressiveModel, codes: LatentModel, recorded: bool
 
 
 def _plain(fit: Fit, outcome: Outcome, make: MakesLearners, settings: Settings, stage: int, label: str) -> Any:
-    """A model that is trained once; what its training took is noted in the outcome."""
+    """Train once, and add the seconds to the outcome."""
     run = replace(fit, make=make, settings=settings).plain(stage, label)
     outcome.training.status.elapsed += run.status.elapsed
     if run.status.finished == "interrupted":

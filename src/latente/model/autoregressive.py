@@ -21,6 +21,7 @@ from latente.rows import Bins, Rows
 
 Rule = Callable[[int, Tensor], Tensor]
 TOGETHER = 16_000_000  # up to this size the contexts of all columns are in memory at once
+CODE_WIDTH = 32  # hidden units between a code and its contribution
 
 
 class AutoregressiveFields(FieldsDistribution):
@@ -29,6 +30,7 @@ class AutoregressiveFields(FieldsDistribution):
     Args:
         part: the networks.
         theta: the initial context of each row, [K, B, W].
+        added: the contribution of a code to each column, [2, K, B, F, W]; see :class:`CodeInput`.
     """
 
     def __init__(self, part: Autoregressive, theta: Tensor, added: Tensor | None = None) -> None:
@@ -50,7 +52,8 @@ class AutoregressiveFields(FieldsDistribution):
         if not self.part.incomplete:
             return self.walk(self._drawn)
         values, observed = self.with_missing(self.theta.new_zeros(len(self.part.bins)))
-        rows = AutoregressiveFields(self.part, self.theta.reshape(1, -1, self.theta.shape[-1]))
+        added = None if self.added is None else self.added.flatten(1, 2).unsqueeze(1)
+        rows = AutoregressiveFields(self.part, self.theta.reshape(1, -1, self.theta.shape[-1]), added)
         return rows.completed(values.flatten(0, 1), observed.flatten(0, 1))[0].view(values.shape)
 
     def conditioned(self, x: Tensor, mask: Tensor | None, noise: Tensor | None = None) -> Conditioned:
@@ -123,6 +126,7 @@ class AutoregressiveFields(FieldsDistribution):
         for f in range(len(self.part.bins)):
             h = self.part.features(f, context, self.added)
             values.append(self._drawn(f, self.part.logits(f, h)))
+            h = h if self.added is None else self.part.features(f, context)  # missingness is not conditioned on the code
             share = torch.sigmoid(self.part.observed_logit(f, h)) if f in self.part.incomplete else torch.ones_like(values[-1])
             observed.append(torch.rand_like(share) < share)
             context = self.part.extended(f, context, values[-1], observed[-1])
@@ -135,7 +139,7 @@ class AutoregressiveFields(FieldsDistribution):
         """Generates rows: ``rule`` maps a column's logits to its value [K, B], which then enters the context."""
         context, values = self.theta, []
         for f in range(len(self.part.bins)):
-            values.append(rule(f, self.part.logits(f, self.part.features(f, context))))
+            values.append(rule(f, self.part.logits(f, self.part.features(f, context, self.added))))
             context = self.part.extended(f, context, values[-1])
         return torch.stack(values, -1)
 
@@ -159,10 +163,9 @@ class RowDropout(nn.Module):
 
 
 class CodeInput(nn.Module):
-    """What a code adds to the network of each column, at its input and at its output; at first nothing.
+    """The contribution of a code to the input and the output of each column's network, initially zero.
 
-    The network itself is trained without codes and stays as it is, so rows without a code are those of before (adapters,
-    Houlsby et al. 2019).
+    The network is trained without codes and then frozen, so that new rows do not change (adapters, Houlsby et al. 2019).
 
     Args:
         latent_dim: dimensions of the code. columns, width: of the network.
@@ -284,10 +287,11 @@ class Autoregressive(HistogramLikelihood):
         value = torch.stack(logs, -1)
         return value if mask is None else value.masked_fill(~mask, 0.0)
 
-    def _all_log_bins(self, theta: Tensor, index: Tensor, mask: Tensor | None) -> Tensor:
+    def _all_log_bins(self, theta: Tensor, index: Tensor, mask: Tensor | None, added: Tensor | None) -> Tensor:
         embedded = self.embedding.in_groups(index, mask)
         in_any = torch.rand(len(embedded), 1, device=embedded.device) < self.any_order if self._trains_any_order else None
-        features = self._all_features(theta, embedded, self.earlier if in_any is None else self._before(embedded, mask, in_any))
+        before = self.earlier if in_any is None else self._before(embedded, mask, in_any)
+        features = self._all_features(theta, embedded, before, added)
         by_column = features.flatten(0, 1).transpose(0, 1).contiguous()
         in_groups = torch.split(by_column, [len(group.columns) for group in self.bins.groups])
         logits = [self._group_logits(g, h).view(len(h), *features.shape[:2], -1) for g, h in enumerate(in_groups)]
@@ -302,10 +306,11 @@ class Autoregressive(HistogramLikelihood):
         observed = self._log_observed(features, mask)
         return value + (observed if in_any is None else observed.masked_fill(in_any, 0.0))
 
-    def _all_features(self, theta: Tensor, embedded: Tensor, before: Tensor) -> Tensor:
+    def _all_features(self, theta: Tensor, embedded: Tensor, before: Tensor, added: Tensor | None) -> Tensor:
         """Features to predict each column from, in the order of the groups, [K, B, F, W]."""
         context = theta.unsqueeze(-2).expand(*theta.shape[:-1], self.size, self.width)
-        return self._network(context + before @ embedded + self.place.index_select(0, self.bins.order))
+        context = context + before @ embedded + self.place.index_select(0, self.bins.order)
+        return self._network(context, None if added is None else added.index_select(-2, self.bins.order))
 
     @property
     def _trains_any_order(self) -> bool:
@@ -335,9 +340,9 @@ class Autoregressive(HistogramLikelihood):
             own = index[:, f] if mask is None else torch.where(mask[:, f], index[:, f], count)
             context = context + self.embedding.of(f, own)
 
-    def features(self, f: int, context: Tensor) -> Tensor:
+    def features(self, f: int, context: Tensor, added: Tensor | None = None) -> Tensor:
         """Features to predict column ``f`` from, [K, B, W] to [K, B, W]."""
-        return self._network(context + self.place[f])
+        return self._network(context + self.place[f], None if added is None else added[..., f, :])
 
     def logits(self, f: int, h: Tensor) -> Tensor:
         """Logits of one column's bins, [K, B, W] to [K, B, bins]."""
@@ -373,7 +378,7 @@ class Autoregressive(HistogramLikelihood):
         return context + self.embedding.of(f, index)
 
     def _network(self, h: Tensor, added: Tensor | None = None) -> Tensor:
-        """The blocks; of ``added``, [2, ...], the first half is added to their input, the second half to their output."""
+        """The blocks; ``added`` [2, ...] is added to their input and to their output."""
         h = h if added is None else h + added[0]
         for block in self.blocks:
             h = h + block(h)

@@ -49,6 +49,7 @@ class RowModel(nn.Module):
     Attributes:
         draws: number of completions for the mean of a missing value.
         noise_size: number of standard normal numbers per explanation; 0 if all explanations of a row are the same.
+        decoded_at_once: maximum number of codes per call of :meth:`decode`.
     """
 
     likelihood: Likelihood
@@ -75,11 +76,11 @@ class RowModel(nn.Module):
 
     @property
     def has_codes(self) -> bool:
-        """Whether :meth:`decode` is there."""
+        """Whether rows can be decoded from codes."""
         return True
 
     def decode(self, z: Tensor, context: Tensor | None = None) -> FieldsDistribution:
-        """The fields of rows with codes [K, B, d], [K, B, F]; in the context [B, C], where the model has one."""
+        """p(x|z) for codes [K, B, d], in the context [B, C] if the model has one."""
         raise NotImplementedError
 
     @property
@@ -136,11 +137,14 @@ class AutoregressiveModel(RowModel):
         new
     rows get worse (two-sample score .94 without a code, .77 to .86 with one).
 
-    Beside a model with codes it also decodes these: rows decoded column after column keep relations that columns which are
-    independent given the code lose (``benchmarks.decoding``).
+    It can also decode the codes of another model. Columns are then not independent given the code, so that decoded rows keep
+    exact relations between columns (``benchmarks.decoding``).
 
     Args:
         likelihood: the networks. Their initial context, ``start``, is learned.
+
+    Attributes:
+        code: the contribution of a code; None if there are no codes.
     """
 
     likelihood: Autoregressive
@@ -156,7 +160,7 @@ class AutoregressiveModel(RowModel):
         self.code = None
 
     def takes_codes(self, latent_dim: int) -> None:
-        """Let :meth:`decode` take codes, which at first change nothing."""
+        """Add an input for codes, whose contribution is initially zero."""
         self.code = CodeInput(latent_dim, self.likelihood.size, self.likelihood.width)
 
     @property

@@ -11,7 +11,9 @@ from latente.rows import Rows
 from latente.tasks.reconstruct import decode
 
 
-def interpolate(model: LatentModel, start: Rows, end: Rows, steps: int) -> Tensor:
+def interpolate(
+    model: LatentModel, start: Rows, end: Rows, steps: int, decoder: RowModel | None = None, noise: bool = False
+) -> Tensor:
     """Decoded means along the shortest path between the codes of two rows, both included, [steps, F]; context is linear."""
     context = None
     if start.context is not None and end.context is not None:

@@ -135,7 +135,7 @@ def row_model_epochs(n: int, batch: int, stops: bool, any_order: float) -> int:
 
 
 def decoding_epochs(epochs: int | None) -> int | None:
-    """How long a row model that was trained so many epochs learns to decode codes."""
+    """Epochs in which a row model learns to decode codes, if it was trained for so many."""
     return epochs and min(epochs, max(3, math.ceil(epochs / 5)))
 
 

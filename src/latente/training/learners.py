@@ -80,9 +80,9 @@ class Learner(nn.Module):
 
 
 class DecodingLearner(Learner):
-    """A row model beside a model with codes learns to decode these: the loss is -log p(row|z) at a draw of q(z|row).
+    """Trains a row model to decode the codes of another model: the loss is -log p(row|z) for a sample of q(z|row).
 
-    Only what a code adds to the row model is trained; all else stays as it is.
+    Only the input for codes is trained; all other weights are frozen.
     """
 
     def __init__(self, row_model: AutoregressiveModel, codes: LatentModel, recorded: bool = True) -> None:
@@ -93,15 +93,15 @@ class DecodingLearner(Learner):
         row_model.code.requires_grad_(True)  # type: ignore[union-attr]
 
     def start(self, rows: Rows, resolution: Tensor) -> None:
-        """The code adds nothing yet."""
+        """Nothing to do: the contribution of a code is initially zero."""
 
     @cached_property
     def followers(self) -> list[Part]:
-        """None: no part but the code's changes."""
+        """None: all parts are frozen."""
         return []
 
     def train(self, mode: bool = True) -> Self:
-        """Dropout of the row model stays off."""
+        """Dropout of the row model remains off."""
         super().train(False)
         self.training = mode
         return self
