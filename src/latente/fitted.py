@@ -80,6 +80,11 @@ class Fitted:
         return self.model.latent_dim
 
     @property
+    def decoder(self) -> RowModel:
+        """The model that decodes codes: the row model if it has an input for codes, otherwise the model itself."""
+        return self.row_model if self.row_model.has_codes else self.model
+
+    @property
     def n_features_in(self) -> int:
         """Number of columns (for pictures, of values) of the input."""
         return self.codec.n_features

@@ -158,7 +158,7 @@ def _fitted(content: Content, tensors: dict[str, Tensor], own: tuple[type[Part],
     model = _model("model", _present(content), tensors, facts, own)
     if content.row_model is None and _below("row_model", tensors):
         raise StorageError("there are weights of a row model, and none is described")
-    row_model = model if content.row_model is None else _row_model(content.row_model, tensors, facts)
+    row_model = model if content.row_model is None else _row_model(content.row_model, tensors, facts, model.latent_dim)
     prior: Prior = _filled("fitted_prior", _of_kind(Prior, build(content.fitted_prior, own)), tensors).bind(model)
     calibration = _calibration(_below("calibration", tensors), math.prod(codec.shape))
     plain = content.recipe, codec, model, row_model, prior, calibration
@@ -203,11 +203,13 @@ def _model(
     return filled
 
 
-def _row_model(part: Choice, tensors: dict[str, Tensor], facts: dict[str, Any]) -> RowModel:
-    """A row model with its weights, checked against the columns of the codec."""
+def _row_model(part: Choice, tensors: dict[str, Tensor], facts: dict[str, Any], latent_dim: int) -> RowModel:
+    """A row model with its weights, checked against the columns of the codec; up to version 4 it has no input for codes."""
     _check_columns(part, facts)
-    likelihood = _of_kind(Autoregressive, build(part))
-    filled: RowModel = _filled("row_model", AutoregressiveModel(likelihood), tensors)
+    model = AutoregressiveModel(_of_kind(Autoregressive, build(part)))
+    if _below("row_model.code", tensors):
+        model.takes_codes(latent_dim)
+    filled: RowModel = _filled("row_model", model, tensors)
     return filled
 
 
@@ -292,7 +294,8 @@ def _try_out(fitted: Fitted) -> None:
     own = fitted.context is not None and isinstance(fitted.fitted_prior, OwnPrior)
     try:
         drawn = [fitted.model.codes(rows), *([] if own else [fitted.fitted_prior.sample(1).float()])]
-        found += [fitted.model.decode(z.unsqueeze(0), context).mean for z in drawn]
+        decoders = (fitted.model, fitted.decoder)
+        found += [decoder.decode(z.unsqueeze(0), context).mean for z in drawn for decoder in decoders]
         trace, parts = fitted.model.trace(rows), fitted.model.config()
         wanted = {"prior": fitted.model.latent_dim, "decoder": fitted.model.latent_dim + size}
         if any(parts[role]["arguments"].get("latent_dim") not in (None, number) for role, number in wanted.items()):

@@ -193,7 +193,6 @@ class LatentModel(RowModel):
         return torch.cat([double.encode(part).code.float() for part in parts])
 
     def decode(self, z: Tensor, context: Tensor | None = None) -> FieldsDistribution:
-        """p(x|z) for codes [K, B, d], in the context [B, C] if the model has one."""
         z = z if self.context is None else self.context.beside(z, context)
         result: FieldsDistribution = self.likelihood(full_precision(self.decoder(z)))
         return result
