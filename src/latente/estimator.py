@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from types import FunctionType
 from typing import Any, Generic, Self, TypeVar
@@ -32,7 +33,7 @@ from latente.model.priors import Prior
 from latente.model.row_models import RowModel
 from latente.parameters import Parameters, is_whole
 from latente.rows import Rows
-from latente.seeding import seed_of
+from latente.seeding import seed_of, seeded
 from latente.tasks import completions, imputation, interpolation, reconstruct, scores
 from latente.tasks.anomalies import IMPORTANCE_SAMPLES
 from latente.tasks.new_rows import Request, new_rows
@@ -100,9 +101,10 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
             than 16,384 rows of numbers without missing values, if neither ``max_epochs`` nor ``time_limit`` is set; otherwise
             it trains once. "best" adds longer runs from 1,000 rows: it takes up to 12 times as long, and improves most if all
             columns depend on a few nonlinear degrees of freedom (``benchmarks.wall``).
-        row_model: the model that scores, samples and completes rows: "latent" is the model itself, "autoregressive" a separate
-            model of each column given those before it (mixed tables only). "auto" is "autoregressive" for a mixed table with
-            ``recipe="auto"`` and ``likelihood="auto"``, and "latent" otherwise.
+        row_model: the model that scores, samples and completes rows, and decodes codes: "latent" is the model itself,
+            "autoregressive" a separate model of each column given those before it and, to decode, the code (mixed tables only).
+            "auto" is "autoregressive" for a mixed table with ``recipe="auto"`` and ``likelihood="auto"``, and "latent"
+            otherwise. The certificate and the explorer always decode with the model itself.
 
     Attributes:
         latent_dim_: dimensions of the code. history_: a record for each epoch, nats per row. figures_: measured figures;
@@ -240,32 +242,57 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
 
     # -- codes and rows ---------------------------------------------------------------------------------------------
 
-    def in_context(self, context: Any) -> Self:
-        """The model in one context (``{"label": "a"}``), with the same weights: its rows have no context, and its certificate
-        and explorer describe that context only. It can't be saved.
+    def in_context(self, context: Any, data: Any = None) -> Self:
+        """The model in one context (``{"label": "a"}``), with the same weights: its rows have no context, and its certificate,
+        report and explorer describe that context only. It can't be saved.
+
+        Args:
+            context: one value for each column of the context.
+            data: the complete data of the fit, with its context. A loaded model needs it for what is measured on training
+                rows: the certificate, and priors fitted to codes. Directly after :meth:`fit` it is not needed.
 
         Raises:
-            ModelError: the model was fitted without context. DataError: it is not a context of this model.
+            ModelError: the model was fitted without context. DataError: it is not a context of this model, or ``data`` is not
+                the data of the fit.
         """
-        estimator = copy.copy(self)
-        estimator.fitted_ = self._fitted.in_context(context)
+        estimator, fitted = copy.copy(self), self._fitted
+        hand = fitted.at_hand if data is None else rows_of_fit(fitted, data, self.unknown)
+        estimator.fitted_ = fitted.in_context(context, hand)
         return estimator
 
     def transform(self, X: Any, *, context: Any = None) -> NDArray[np.float32]:
         """The code of each row: posterior means [N, d]; deterministic."""
         return self._fitted.model.codes(self._rows(X, context)).numpy()
 
-    def inverse_transform(self, Z: Any, *, context: Any = None) -> Any:
-        """Rows decoded from codes [N, d], in the columns and units of the training data."""
+    def inverse_transform(self, Z: Any, *, context: Any = None, noise: bool = False, random_state: Any = None) -> Any:
+        """Rows decoded from codes [N, d], in the columns and units of the training data.
+
+        Args:
+            Z: the codes.
+            context: as in :meth:`fit`.
+            noise: True samples each field from its distribution given the code. False returns its mean, and the most likely
+                level of a categorical column. Samples resemble real rows; means are closer to the encoded row. A separate row
+                model (``row_model_``) decodes each column given the code and the columns before it, so that exact relations
+                between columns hold in both.
+            random_state: seed of the samples; by default that of the fit.
+        """
         fitted = self._fitted
         z = torch.as_tensor(np.asarray(Z), dtype=torch.float32)
         if z.ndim != 2 or z.shape[1] != fitted.latent_dim:
             raise DataError(f"codes have shape [N, {fitted.latent_dim}]; these have {list(z.shape)}")
-        return fitted.decode(reconstruct.decode(fitted.model, z, fitted.context_of(None, context, len(z))))
+        with seeded(self._seed(random_state)):
+            x = reconstruct.decode(fitted.decoder, z, fitted.context_of(None, context, len(z)), noise)
+        return fitted.decode(x, possible=noise)
 
-    def reconstruct(self, X: Any, *, context: Any = None) -> Any:
-        """The reconstruction of each row, in the type of the input. Missing values are filled in."""
-        return self._mapped(X, lambda rows: reconstruct.reconstruct(self.model_, rows), context)
+    def reconstruct(self, X: Any, *, context: Any = None, noise: bool = False, random_state: Any = None) -> Any:
+        """The reconstruction of each row, in the type of the input. Missing values are filled in.
+
+        ``noise`` and ``random_state`` are those of :meth:`inverse_transform`.
+        """
+        fitted = self._fitted
+        decoded = partial(reconstruct.reconstruct, fitted.model, decoder=fitted.decoder, noise=noise)
+        with seeded(self._seed(random_state)):
+            return self._mapped(X, decoded, context, noise)
 
     def denoise(self, X: Any, *, context: Any = None) -> Any:
         """The expected clean row for each noisy row: the mean of p(x|z) over the posterior of the code."""
@@ -352,12 +379,20 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         rows, self.given_ = new_rows(fitted, request, self._seed(random_state))
         return rows
 
-    def interpolate(self, a: Any, b: Any, steps: int = 9, *, context: Any = None) -> Any:
-        """Rows between two rows, both included; ``a`` and ``b`` are one row each."""
+    def interpolate(
+        self, a: Any, b: Any, steps: int = 9, *, context: Any = None, noise: bool = False, random_state: Any = None
+    ) -> Any:
+        """Rows between two rows, both included; ``a`` and ``b`` are one row each.
+
+        ``noise`` and ``random_state`` are those of :meth:`inverse_transform`.
+        """
         if not is_whole(steps, 2):
             raise ModelError(f"steps is a whole number from 2, not {steps!r}")
         fitted = self._fitted
-        return fitted.decode(interpolation.interpolate(fitted.model, self._one(a, context), self._one(b, context), steps))
+        ends = self._one(a, context), self._one(b, context)
+        with seeded(self._seed(random_state)):
+            x = interpolation.interpolate(fitted.model, *ends, steps, fitted.decoder, noise)
+        return fitted.decode(x, possible=noise)
 
     # -- scores -----------------------------------------------------------------------------------------------------
 
@@ -432,8 +467,7 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
                 ``held_out``.
         """
         fitted = self._fitted
-        if fitted.context is not None:
-            raise DataError(f"a certificate describes one context: certify {fitted.chosen_context}")
+        fitted.refuse_all_contexts("a certificate")
         learnt, others = learnt_and_others(fitted, train, held_out, self.unknown)
         name, row_model = fitted.recipe.name, fitted.row_model
         return certify(fitted.model, fitted.fitted_prior, fitted.codec.fields, learnt, others, fitted.seed, name, row_model)
@@ -517,17 +551,18 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
             raise DataError(f"interpolate goes from one row to another; it was given {len(rows)}")
         return rows
 
-    def _mapped(self, X: Any, task: Callable[[Rows], Tensor], context: Any = None) -> Any:
+    def _mapped(self, X: Any, task: Callable[[Rows], Tensor], context: Any = None, possible: bool = False) -> Any:
         fitted = self._fitted
         data, rows = fitted.read_rows(X, self.unknown, context)
-        return like(X, fitted.decode(task(rows), data.container))
+        return like(X, fitted.decode(task(rows), data.container, possible=possible))
 
     def __repr__(self, N_CHAR_MAX: int = 700) -> str:
         """The parameters; for a fitted estimator with a separate row model, also which model is used for what."""
         parameters: str = super().__repr__(N_CHAR_MAX)
         if not hasattr(self, "fitted_") or self.row_model_ is self.model_:
             return parameters
-        return f"{parameters}  # codes: {self.recipe_.name}; scores, samples, completions: autoregressive row model"
+        decoded = ", decoded codes" if self._fitted.decoder is self.row_model_ else ""
+        return f"{parameters}  # codes: {self.recipe_.name}; scores, samples, completions{decoded}: autoregressive row model"
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

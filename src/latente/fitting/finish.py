@@ -6,7 +6,6 @@ import math
 from typing import Any
 
 import numpy as np
-import torch
 
 from latente.certificate import privacy
 from latente.certificate.certify import overfitting_of
@@ -30,20 +29,15 @@ from latente.words import Message
 MAX_TO_CALIBRATE = 5000  # gives p-values to 0.0002; scoring a million rows would take longer than training
 
 
-def finished(
-    prepared: Prepared, outcome: Outcome, run: Settings, stages: Stages, shrinks: bool, settings: dict[str, Any]
-) -> Fitted:
+def finished(prepared: Prepared, outcome: Outcome, run: Settings, stages: Stages, settings: dict[str, Any]) -> Fitted:
     """All results of the fit; problems are added to the warnings of the outcome.
 
     Args:
         prepared, outcome: rows and trained models. run: settings of the training.
-        stages: of the fit. shrinks: whether unused dimensions of the code are dropped.
-        settings: the stored settings of the estimator.
+        stages: of the fit. settings: the stored settings of the estimator.
     """
     model, row_model = outcome.model, outcome.row_model or outcome.model
     split, seed = prepared.split, prepared.plan.seed
-    if shrinks and bool(outcome.diagnosis.active.any()):
-        model.drop_units(torch.nonzero(outcome.diagnosis.active).squeeze(1))
     with stages(PRIOR):
         prior = prior_of_codes(model, split.train, seed, _asked_prior(prepared))
     with stages(CALIBRATION):
@@ -54,7 +48,7 @@ def finished(
     with stages(OVERFITTING):
         outcome.warnings += _overfitting(fitted, outcome)
     fitted.figures = Figures(_figures(outcome, run, model.latent_dim, split), _pending(fitted))
-    fitted.figures |= {"row_law_loss": row_model_loss, "time": stages.seconds}
+    fitted.figures |= {"row_model_loss": row_model_loss, "time": stages.seconds}
     fitted.notes = [*prepared.codec.notes, *outcome.notes, *outcome.warnings, *_notes(fitted, split)]
     return fitted
 

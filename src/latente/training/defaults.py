@@ -134,6 +134,11 @@ def row_model_epochs(n: int, batch: int, stops: bool, any_order: float) -> int:
     return epochs if stops else math.ceil(epochs / 3)
 
 
+def decoding_epochs(epochs: int | None) -> int | None:
+    """Epochs in which a row model learns to decode codes, if it was trained for so many."""
+    return epochs and min(epochs, max(3, math.ceil(epochs / 5)))
+
+
 def device(wanted: str) -> str:
     """The requested device; "auto": CUDA, then Apple's MPS, then the CPU."""
     if wanted != "auto":
