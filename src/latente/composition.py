@@ -139,11 +139,20 @@ def _check_together(recipe: Recipe) -> None:
     posterior, prior = _class(recipe.posterior), _class(recipe.prior)
     if posterior is None or prior is None:
         return
+    _check_encoder(posterior, recipe.encoder)
     for own in (prior, _class(recipe.fitted_prior)):
         _check_space(posterior, own)
     for penalty in map(_class, recipe.penalties):
         _check_penalty(penalty, prior)
     _check_rate(_class(recipe.objective), posterior, prior)
+
+
+def _check_encoder(posterior: type[Part], encoder: Choice | None) -> None:
+    if getattr(posterior, "of_values", False) and encoder is None:
+        raise ModelError(
+            f"the posterior {posterior.name!r} chooses values of the row itself: choose the encoder 'mlp-encoder' with "
+            "hidden=[], masked=False and linear=False, as the recipe 'concrete-autoencoder' does"
+        )
 
 
 def _check_space(posterior: type[Part], prior: type[Part] | None) -> None:

@@ -146,6 +146,7 @@ def test_parts_go_together_or_are_refused_with_the_reason(data: st.DataObject) -
         ({"posterior": "point-mass"}, "'elbo' weighs the rate of codes, and .* have none: choose 'reconstruction'"),
         ({"posterior": "elbo"}, "posterior: the part 'elbo' is no posterior"),
         ({"prior": "flow-prior"}, "no part called 'flow-prior'; there are"),
+        ({"posterior": "concrete-selector"}, "chooses values of the row itself: choose the encoder"),
         ({"fitted_prior": "symbols"}, "the prior 'symbols' is one of the kind 'grid'"),
         ({"posterior": "point-mass", "prior": "no-prior", "objective": "reconstruction", "penalties": ("mmd",)}, "has none"),
     ],

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
@@ -36,6 +35,7 @@ class Posterior(Part):
 
     Attributes:
         latent_dim: d.
+        of_values: whether its features must be the values of a row.
         space_type: kind of space of its codes.
         noise_size: number of standard normal numbers per draw; 0 for a deterministic code.
         has_density: whether its distributions have a density; without one there is no KL and no bound.
@@ -48,6 +48,7 @@ class Posterior(Part):
     has_density = True
     spatial = False
     starts_linear = False
+    of_values = False
     space_type: ClassVar[type[LatentSpace]] = Euclidean
 
     @property
@@ -422,14 +423,10 @@ class ConcreteSelector(Posterior):
     follows: ClassVar[Mapping[str, float]] = {"temperature": 0.8}
     has_density = False
     noise_size = 0
+    of_values = True
 
     def __init__(self, width: int, latent_dim: int, warm: float = 10.0, cold: float = 0.1, shape: tuple[int, ...] = ()) -> None:
         super().__init__()
-        if shape and math.prod(shape) != width:
-            raise ModelError(
-                f"{self.name!r} chooses some of a row's {math.prod(shape)} values, and the encoder gives {width}: choose "
-                "'mlp-encoder' with hidden=[], masked=False and linear=False, as the recipe 'concrete-autoencoder' does"
-            )
         self.latent_dim, self.warm, self.cold = latent_dim, warm, cold
         self.logits = nn.Parameter(0.01 * torch.randn(latent_dim, width))
 
