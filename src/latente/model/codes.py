@@ -24,6 +24,7 @@ from torch.distributions import Beta, Distribution, kl_divergence, register_kl
 from latente.errors import ModelError
 from latente.model.distributions import LOG_2PI
 from latente.model.spaces import Ball, Grid, from_tangent, log_volume, moved, to_tangent
+from latente.model.special import one_hot
 
 SAME = 1e-4  # two different codes of a grid differ by more
 ANGLES = 200  # steps of a tabulated angle
@@ -291,7 +292,7 @@ class ChosenNormal(CodeDistribution):
 
     @property
     def code(self) -> Tensor:
-        return self._of(F.one_hot(self.log_weights.argmax(-1), self.log_weights.shape[-1]).to(self.log_weights))
+        return self._of(one_hot(self.log_weights.argmax(-1), self.log_weights.shape[-1], self.log_weights))
 
     def _of(self, chosen: Tensor, noise: Tensor | None = None) -> Tensor:
         """With the components that are ``chosen``, one-hot [..., B, S]."""
@@ -306,7 +307,7 @@ class ChosenNormal(CodeDistribution):
         count = self.log_weights.shape[-1]
         uniform = torch.special.ndtr(noise[..., :count]).clamp(1e-6, 1 - 1e-6)
         soft = torch.softmax(self.log_weights - torch.log(-torch.log(uniform)), -1)
-        hard = F.one_hot(soft.argmax(-1), count).to(soft)
+        hard = one_hot(soft.argmax(-1), count, soft)
         return self._of(hard + soft - soft.detach(), noise[..., count:])
 
     def log_prob(self, value: Tensor) -> Tensor:

@@ -28,6 +28,7 @@ from latente.model.distributions import LOG_2PI
 from latente.model.parts import register
 from latente.model.priors import Prior
 from latente.model.spaces import Grid, factor, from_tangent, log_volume, to_tangent, whitened
+from latente.model.special import one_hot
 from latente.seeding import seeded
 from latente.threads import on_threads
 from latente.words import Message
@@ -455,7 +456,7 @@ class SymbolsPrior(Prior):
 
     def _shown(self, z: Tensor) -> Tensor:
         """One-hot symbols of codes, [..., symbols, codes]."""
-        return F.one_hot(self._space.symbols(z), self.codes).to(next(self.net.parameters()))
+        return one_hot(self._space.symbols(z), self.codes, next(self.net.parameters()))
 
     def _logits(self, shown: Tensor) -> Tensor:
         """Log-probabilities of each symbol given those before it, [..., symbols, codes]."""

@@ -52,3 +52,8 @@ def bin_probabilities(cdf: Callable[[Tensor], Tensor], ends: Sequence[Tensor]) -
     each = torch.cat([reached, last], 1) - torch.cat([first, reached], 1)
     there = torch.arange(len(x) + 1) <= torch.tensor([len(end) for end in ends]).unsqueeze(1)
     return each.mT.flatten(1)[:, there.flatten()].clamp_min(0.0)
+
+
+def one_hot(index: Tensor, count: int, like: Tensor) -> Tensor:
+    """1 at each index and 0 elsewhere, [...] to [..., count]. torch's own reads the values, and can't be in a recorded step."""
+    return (index.unsqueeze(-1) == torch.arange(count, device=index.device)).to(like)
