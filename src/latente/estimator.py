@@ -106,12 +106,19 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
             ``recipe="auto"`` and ``likelihood="auto"``, and "latent" otherwise.
 
     Attributes:
-        latent_dim_: dimensions of the code. history_: a record for each epoch, nats per row. figures_: what was measured;
-            its "time" has the seconds of each stage of the fit, and its "privacy" is measured when it is first asked for.
-        model_, fitted_prior_, codec_, recipe_: the fitted parts. row_model_: what scores, draws and completes rows:
-            ``model_`` itself, or a separate row model (see ``row_model``). notes_: sentences on data and fit.
+        latent_dim_: dimensions of the code.
+        history_: a record for each epoch, nats per row.
+        figures_: what was measured; its "time" has the seconds of each stage of the fit, and its "privacy" is measured when it
+            is first asked for.
+        model_: the fitted model.
+        fitted_prior_: the prior that was fitted to the codes after training.
+        codec_: maps rows to encoded rows and back.
+        recipe_: the recipe, with all its parts.
+        row_model_: what scores, draws and completes rows: the model itself, or a separate row model (see ``row_model``).
+        notes_: sentences on data and fit.
         given_: after ``sample(given=…)``, how probable that is by the model, and the effective sample size behind the rows.
-        fields_: what each column was taken for, and why. offset_: score below which :meth:`predict` says -1.
+        fields_: what each column was taken for, and why.
+        offset_: score below which :meth:`predict` says -1.
 
     >>> import numpy as np
     >>> rows = np.random.default_rng(0).normal(size=(200, 2)) @ np.array([[1, 2, 0.5], [0, 1, -1]])
@@ -213,6 +220,15 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
 
         Raises:
             DataError, ModelError, TrainingError: what is wrong, where, and what to do.
+
+        >>> from sklearn.datasets import load_iris
+        >>> X, y = load_iris(return_X_y=True, as_frame=True)
+        >>> VAE(latent_dim=2, max_epochs=2, random_state=0).fit(X).latent_dim_
+        2
+        >>> X["species"] = y.map(str)
+        >>> of_species = VAE("cvae", max_epochs=2, random_state=0).fit(X, context=["species"])  # p(row | species)
+        >>> of_species.sample(3, context={"species": "0"}).shape
+        (3, 4)
         """
         settings = self._settings(seed_of(self.random_state))
         checkpointing = Checkpointing(checkpoint, resume, checkpoint_every, keep_checkpoint)
@@ -226,15 +242,27 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
     def complete(self) -> Self:
         """Compute now what is otherwise computed when it is first asked for: the calibration of intervals, and the figures of
         privacy. :meth:`save` does so, for the rows of the fit are not stored with the model.
+
+        >>> from sklearn.datasets import load_iris
+        >>> X = load_iris(as_frame=True).data
+        >>> vae = VAE(latent_dim=2, max_epochs=2, random_state=0).fit(X)
+        >>> "privacy" in vae.complete().figures_
+        True
         """
         complete(self._fitted)
         return self
 
     def get_support(self, indices: bool = False) -> NDArray[Any]:
-        """Which columns (of pictures, which pixels) the code consists of, bool [n_features_in_], or their places.
+        """Which columns (of pictures, which pixels) the code consists of, bool ``[n_features_in_]``, or their places.
 
         Raises:
             ModelError: the recipe chooses none; "concrete-autoencoder" does.
+
+        >>> from sklearn.datasets import load_iris
+        >>> X = load_iris().data
+        >>> selector = VAE("concrete-autoencoder", latent_dim=2, max_epochs=2, random_state=0).fit(X)
+        >>> selector.get_support().shape
+        (4,)
         """
         support = self._fitted.support()
         return np.flatnonzero(support) if indices else support
@@ -247,17 +275,38 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
 
         Raises:
             ModelError: the model was fitted without context. DataError: that is no context of it.
+
+        >>> from sklearn.datasets import load_iris
+        >>> X, y = load_iris(return_X_y=True, as_frame=True)
+        >>> X["species"] = y.map(str)
+        >>> vae = VAE("cvae", max_epochs=2, random_state=0).fit(X, context=["species"])
+        >>> vae.in_context({"species": "0"}).sample(3).shape
+        (3, 4)
         """
         estimator = copy.copy(self)
         estimator.fitted_ = self._fitted.in_context(context)
         return estimator
 
     def transform(self, X: Any, *, context: Any = None) -> NDArray[np.float32]:
-        """The code of each row: posterior means [N, d]; never a random draw."""
+        """The code of each row: posterior means [N, d]; never a random draw.
+
+        >>> from sklearn.datasets import load_iris
+        >>> X = load_iris(as_frame=True).data
+        >>> vae = VAE(latent_dim=2, max_epochs=2, random_state=0).fit(X)
+        >>> vae.transform(X).shape
+        (150, 2)
+        """
         return self._fitted.model.codes(self._rows(X, context)).numpy()
 
     def inverse_transform(self, Z: Any, *, context: Any = None) -> Any:
-        """Rows decoded from codes [N, d], in the columns and units of the training data."""
+        """Rows decoded from codes [N, d], in the columns and units of the training data.
+
+        >>> from sklearn.datasets import load_iris
+        >>> X = load_iris(as_frame=True).data
+        >>> vae = VAE(latent_dim=2, max_epochs=2, random_state=0).fit(X)
+        >>> vae.inverse_transform([[0.0, 0.0], [1.0, -1.0]]).shape
+        (2, 4)
+        """
         fitted = self._fitted
         z = torch.as_tensor(np.asarray(Z), dtype=torch.float32)
         if z.ndim != 2 or z.shape[1] != fitted.latent_dim:
@@ -265,11 +314,25 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         return fitted.decode(reconstruct.decode(fitted.model, z, fitted.context_of(None, context, len(z))))
 
     def reconstruct(self, X: Any, *, context: Any = None) -> Any:
-        """Each row through the bottleneck and back, in the container that came in. What was not seen is filled in."""
+        """Each row through the bottleneck and back, in the container that came in. What was not seen is filled in.
+
+        >>> from sklearn.datasets import load_iris
+        >>> X = load_iris(as_frame=True).data
+        >>> vae = VAE(latent_dim=2, max_epochs=2, random_state=0).fit(X)
+        >>> list(vae.reconstruct(X.head(2)).columns) == list(X.columns)
+        True
+        """
         return self._mapped(X, lambda rows: reconstruct.reconstruct(self.model_, rows), context)
 
     def denoise(self, X: Any, *, context: Any = None) -> Any:
-        """The clean row behind each noisy one: the mean of p(x|z) over the codes that explain the row."""
+        """The clean row behind each noisy one: the mean of p(x|z) over the codes that explain the row.
+
+        >>> from sklearn.datasets import load_iris
+        >>> X = load_iris(as_frame=True).data
+        >>> vae = VAE(latent_dim=2, max_epochs=2, random_state=0).fit(X)
+        >>> vae.denoise(X.head(2) + 0.1).shape
+        (2, 4)
+        """
         return self._mapped(X, lambda rows: reconstruct.denoise(self.model_, rows, self.seed_), context)
 
     def impute(
@@ -298,6 +361,19 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
 
         The model takes holes to be there at random given what was seen; where a value is missing because of what it is, so
         that the other columns do not tell, no answer here is right.
+
+        >>> from sklearn.datasets import load_iris
+        >>> X = load_iris(as_frame=True).data
+        >>> vae = VAE(latent_dim=2, max_epochs=2, random_state=0).fit(X)
+        >>> gaps = X.head(3).copy()
+        >>> gaps.iloc[0, 1] = None
+        >>> bool(vae.impute(gaps).notna().all(axis=None))
+        True
+        >>> low, high = vae.impute(gaps, intervals=0.9)
+        >>> bool(low.iloc[0, 1] < high.iloc[0, 1]), bool(low.iloc[1, 1] == high.iloc[1, 1])
+        (True, True)
+        >>> len(vae.impute(gaps, draws=5))
+        5
         """
         completions.check_impute(draws, intervals)
         fitted, seed = self._fitted, self._seed(random_state)
@@ -346,6 +422,15 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
             random_state: a seed; by default that of the fit.
 
         What new rows give away of those that were learnt from: ``figures_["privacy"]``.
+
+        >>> from sklearn.datasets import load_iris
+        >>> X = load_iris(as_frame=True).data
+        >>> vae = VAE(latent_dim=2, max_epochs=2, random_state=0).fit(X)
+        >>> vae.sample(100).shape
+        (100, 4)
+        >>> wide = vae.sample(100, given={"petal width (cm)": (1.0, 2.0)})
+        >>> bool(wide["petal width (cm)"].between(1.0, 2.0).all()), sorted(vae.given_)
+        (True, ['effective_sample_size', 'probability'])
         """
         fitted = self._fitted
         request = Request(n, given, holes, identifiers, prior, noise, context)
@@ -354,7 +439,14 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         return rows
 
     def interpolate(self, a: Any, b: Any, steps: int = 9, *, context: Any = None) -> Any:
-        """Rows on the way from one row to another, both ends included; ``a`` and ``b`` are one row each."""
+        """Rows on the way from one row to another, both ends included; ``a`` and ``b`` are one row each.
+
+        >>> from sklearn.datasets import load_iris
+        >>> X = load_iris(as_frame=True).data
+        >>> vae = VAE(latent_dim=2, max_epochs=2, random_state=0).fit(X)
+        >>> vae.interpolate(X.iloc[0], X.iloc[149], steps=5).shape
+        (5, 4)
+        """
         if not is_whole(steps, 2):
             raise ModelError(f"steps is a whole number from 2, not {steps!r}")
         fitted = self._fitted
@@ -371,6 +463,15 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         NaN fields are marginalised out; a row without any observed value has the score NaN. The density is per unit of every
         observed column (a change of unit adds a constant). For an
         autoencoder it is log p(x|z), which is not a bound.
+
+        >>> from sklearn.datasets import load_iris
+        >>> X = load_iris(as_frame=True).data
+        >>> vae = VAE(latent_dim=2, max_epochs=2, random_state=0).fit(X)
+        >>> rows = X.head(2).copy()
+        >>> rows.iloc[1, 1] = 50.0
+        >>> usual, odd = vae.score_samples(rows)
+        >>> bool(usual > odd)
+        True
         """
         if not is_whole(importance_samples, 1):
             raise ModelError(f"importance_samples is a whole number from 1, not {importance_samples!r}")
@@ -382,6 +483,15 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         Of a mixed table a part is log p(column | columns before it), in the order of the columns; a column that was not seen
         has 0, and columns that are left out of the model are not there. Where the score is that of a code, each part is a mean
         over the codes that explain the row, and the last column, ``"(code)"``, is what the code takes (the rate, negative).
+
+        >>> from sklearn.datasets import load_iris
+        >>> X = load_iris(as_frame=True).data
+        >>> vae = VAE(latent_dim=2, max_epochs=2, random_state=0).fit(X)
+        >>> parts = vae.score_parts(X)
+        >>> list(parts.columns)[-2:]
+        ['petal width (cm)', '(code)']
+        >>> bool(np.allclose(parts.sum(axis=1), vae.score_samples(X), atol=1e-3))
+        True
         """
         fitted = self._fitted
         data, rows = fitted.read_rows(X, self.unknown, context)
@@ -389,11 +499,25 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         return like(X, frame(parts, data.container))
 
     def score(self, X: Any, y: Any = None, *, context: Any = None) -> float:
-        """Mean of :meth:`score_samples` over the rows that have a score; higher is better."""
+        """Mean of :meth:`score_samples` over the rows that have a score; higher is better.
+
+        >>> from sklearn.datasets import load_iris
+        >>> X = load_iris(as_frame=True).data
+        >>> vae = VAE(latent_dim=2, max_epochs=2, random_state=0).fit(X)
+        >>> bool(vae.score(X) > vae.score(X + 5))
+        True
+        """
         return float(np.nanmean(self.score_samples(X, context=context)))
 
     def decision_function(self, X: Any, *, context: Any = None) -> NDArray[np.float64]:
-        """:meth:`score_samples` minus ``offset_``: higher is more usual, negative where :meth:`predict` says -1."""
+        """:meth:`score_samples` minus ``offset_``: higher is more usual, negative where :meth:`predict` says -1.
+
+        >>> from sklearn.datasets import load_iris
+        >>> X = load_iris(as_frame=True).data
+        >>> vae = VAE(latent_dim=2, max_epochs=2, random_state=0).fit(X)
+        >>> bool((vae.decision_function(X + 50) < 0).all())
+        True
+        """
         return self.score_samples(X, context=context) - self._fitted.offset
 
     def predict(self, X: Any, *, context: Any = None) -> NDArray[np.int64]:
@@ -401,6 +525,14 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
 
         The threshold is a conformal p-value of 0.05 among the held-out rows. With fewer than 19 held-out rows the share is
         1 / (their number + 1), the least that can be told. A row without any observed value is +1: nothing speaks against it.
+
+        >>> from sklearn.datasets import load_iris
+        >>> X = load_iris(as_frame=True).data
+        >>> vae = VAE(latent_dim=2, max_epochs=2, random_state=0).fit(X)
+        >>> rows = X.head(2).copy()
+        >>> rows.iloc[1, 1] = 50.0
+        >>> vae.predict(rows)
+        array([ 1, -1])
         """
         return np.where(scores.unusual(self.decision_function(X, context=context), self.offset_), -1, 1)
 
@@ -412,6 +544,15 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
             the score, in nats; **higher** is stranger, and above 0 is what :meth:`predict` calls -1. ``p_value``: the conformal
             p-value among held-out rows; lower is stranger. ``fields`` (of tables): the columns that say most against the row.
             A row without any observed value has no score: NaN (null in frames of polars and pyarrow), and no fields.
+
+        >>> from sklearn.datasets import load_iris
+        >>> X = load_iris(as_frame=True).data
+        >>> vae = VAE(latent_dim=2, max_epochs=2, random_state=0).fit(X)
+        >>> rows = X.head(2).copy()
+        >>> rows.iloc[1, 1] = 50.0
+        >>> found = vae.anomalies(rows)
+        >>> list(found.columns), bool(found["anomaly"][1] > 0)
+        (['score', 'anomaly', 'p_value', 'fields'], True)
         """
         fitted = self._fitted
         data, rows = fitted.read_rows(X, self.unknown, context)
@@ -432,6 +573,15 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         Raises:
             DataError: rows are missing, ``train`` is not what the model was fitted on, or the model learnt from rows that are
                 called held-out ones.
+
+        >>> from sklearn.datasets import load_iris
+        >>> X = load_iris(as_frame=True).data
+        >>> vae = VAE(latent_dim=2, max_epochs=2, random_state=0).fit(X)
+        >>> certificate = vae.certificate()
+        >>> certificate["active_units"].value
+        2.0
+        >>> print(certificate["completeness"].reason)  # 15 validation rows
+        15 validation rows are too few; at least 20 are needed
         """
         fitted = self._fitted
         if fitted.context is not None:
@@ -452,6 +602,12 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         Raises:
             DataError: rows are missing, or ``train`` is not what the model was fitted on.
             ModelError: there is no such prior.
+
+        >>> from sklearn.datasets import load_iris
+        >>> X = load_iris(as_frame=True).data
+        >>> vae = VAE(latent_dim=2, max_epochs=2, random_state=0).fit(X)
+        >>> vae.refit_prior("gaussian").fitted_prior_.name
+        'gaussian'
         """
         fitted = self._fitted
         fitted.fitted_prior = fitted.prior_of(rows_of_fit(fitted, train, self.unknown).train, prior)
@@ -481,7 +637,17 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
     # -- storage ----------------------------------------------------------------------------------------------------
 
     def save(self, path: str | Path) -> Path:
-        """Write one .safetensors file that can run no code; whole or not at all."""
+        """Write one .safetensors file that can run no code; whole or not at all.
+
+        >>> import tempfile
+        >>> from sklearn.datasets import load_iris
+        >>> X = load_iris().data
+        >>> vae = VAE(latent_dim=2, max_epochs=2, random_state=0).fit(X)
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     again = load(vae.save(f"{folder}/iris.safetensors"))
+        >>> bool(np.array_equal(again.transform(X), vae.transform(X)))
+        True
+        """
         self.complete().fitted_.settings = self._settings(self.seed_)
         return storage.save(self.fitted_, path)
 
@@ -551,7 +717,13 @@ def _with_defaults(constructor: F, **defaults: Any) -> F:
 
 
 class Autoencoder(VAE):
-    """``VAE(recipe="autoencoder")``: a point for each row and no prior. See :class:`VAE` for everything else."""
+    """``VAE(recipe="autoencoder")``: a point for each row and no prior. See :class:`VAE` for everything else.
+
+    >>> from sklearn.datasets import load_iris
+    >>> X = load_iris().data
+    >>> Autoencoder(latent_dim=2, max_epochs=2, random_state=0).fit_transform(X).shape
+    (150, 2)
+    """
 
     __init__ = _with_defaults(VAE.__init__, recipe="autoencoder")
 
@@ -566,6 +738,15 @@ def load(path: str | Path, parts: Iterable[type[Part]] = ()) -> VAE:
 
     Raises:
         StorageError: missing, damaged, of a newer version, with an unknown part, or with values that no model has.
+
+    >>> import tempfile
+    >>> from sklearn.datasets import load_iris
+    >>> X = load_iris().data
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = VAE(latent_dim=2, max_epochs=2, random_state=0).fit(X).save(f"{folder}/iris.safetensors")
+    ...     vae = load(path)
+    >>> vae.transform(X).shape
+    (150, 2)
     """
     fitted = storage.load(path, parts)
     vae = _as_it_was(fitted, path)

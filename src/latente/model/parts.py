@@ -63,6 +63,14 @@ class Part(nn.Module, metaclass=_RecordsArguments):
         no_context: why it goes with no context; empty where it does.
         needs_context: whether it is nothing without a context.
         own_rate: factor on the learning rate of its parameters, where these are a group with a loss of their own (a critic).
+
+    >>> class Doubled(Part):
+    ...     name = "doubled"
+    ...     def __init__(self, factor: float = 2.0) -> None:
+    ...         super().__init__()
+    ...         self.factor = factor
+    >>> Doubled(factor=3.0).choice()
+    Choice(name='doubled', arguments={'factor': 3.0})
     """
 
     name: ClassVar[str] = ""
