@@ -45,6 +45,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.connect("build-finished", _write_demo)
     app.connect("html-page-context", _set_language)
     app.connect("autodoc-skip-member", _skip_requests)
+    app.connect("autodoc-process-docstring", _keep_underscores, priority=900)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
 
 
@@ -74,15 +75,15 @@ def _notes() -> dict[str, dict[str, str]]:
 
 def recipe_page(recipe: Recipe, notes: dict[str, str]) -> str:
     """What a recipe changes, when to use it, its formula and reference."""
-    arguments = inspect.signature(PUBLISHED[recipe.name]).parameters.values()
-    shown = ", ".join(str(each) for each in arguments if each.kind is not each.VAR_KEYWORD)
-    call = f'vae = lt.VAE(lt.recipe("{recipe.name}"{_first_argument(recipe.name)}))'
+    shown = ", ".join(f"`{name}={default!r}`" for name, default in _arguments(recipe.name).items())
+    first = "".join(f", {name}={default!r}" for name, default in [*_arguments(recipe.name).items()][:1])
+    call = f'vae = lt.VAE(lt.recipe("{recipe.name}"{first}))'
     base = _base(recipe)
     parts = [
         f"# {recipe.name}",
         f"{recipe.summary[0].upper()}{recipe.summary[1:]}.",
         f"```python\nimport latente as lt\n\n{call}\n```",
-        f"Arguments of the recipe: `{shown}`" if shown else "The recipe has no arguments.",
+        f"Arguments of the recipe: {shown}." if shown else "The recipe has no arguments.",
         f"## When to use it\n\n{notes['when']}",
         f"## Formula\n\n$$\n{notes['formula']}\n$$\n\nThe training minimises this loss. {notes.get('symbols', '')}",
         f"## What it changes\n\n{_changes(recipe, base)}",
@@ -91,10 +92,10 @@ def recipe_page(recipe: Recipe, notes: dict[str, str]) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def _first_argument(name: str) -> str:
-    """The first argument of a recipe with its default, for an example."""
-    found = next(iter(inspect.signature(PUBLISHED[name]).parameters.values()), None)
-    return f", {found.name}={found.default!r}" if found is not None and found.default is not found.empty else ""
+def _arguments(name: str) -> dict[str, Any]:
+    """The arguments of a recipe with their defaults."""
+    found = inspect.signature(PUBLISHED[name]).parameters.values()
+    return {each.name: each.default for each in found if each.default is not each.empty}
 
 
 def _base(recipe: Recipe) -> Recipe:
@@ -110,9 +111,7 @@ def _changes(recipe: Recipe, base: Recipe) -> str:
             ("part", "choice", "what it is"),
             [(KINDS[key], f"`{choice.name}`", _meaning(choice)) for key in KINDS for choice in _choices(recipe, key)],
         )
-    rows = [
-        (KINDS[key], _chosen(base, key), _chosen(recipe, key), " ".join(map(_meaning, _choices(recipe, key)))) for key in changed
-    ]
+    rows = [(KINDS[key], _chosen(base, key), _chosen(recipe, key), _meanings(recipe, key)) for key in changed]
     return f"Beside [{base.name}]({base.name}.md):\n\n" + _table(("part", base.name, recipe.name, "what it is"), rows)
 
 
@@ -130,6 +129,10 @@ def _written(choice: Choice) -> str:
     return ", ".join(f"{name}={value!r}" for name, value in choice.arguments.items())
 
 
+def _meanings(recipe: Recipe, key: str) -> str:
+    return " ".join(map(_meaning, _choices(recipe, key)))
+
+
 def _meaning(choice: Choice) -> str:
     """The first paragraph of a part's docstring."""
     first = inspect.cleandoc(part_class(choice.name).__doc__ or "").split("\n\n")[0]
@@ -142,7 +145,7 @@ def recipes_index() -> str:
     tree = "\n".join(f"recipes/{name}" for name in PUBLISHED)
     return (
         "# Recipes\n\nA recipe is a published model, stated as a choice of parts. `lt.VAE(NAME)` uses it with the arguments of "
-        'its paper, `lt.VAE(lt.recipe(NAME, ...))` with others. Networks, sizes and, unless a recipe sets it, the likelihood '
+        "its paper, `lt.VAE(lt.recipe(NAME, ...))` with others. Networks, sizes and, unless a recipe sets it, the likelihood "
         f"are chosen from the data.\n\n{_table(('recipe', 'what it is', 'reference'), rows)}\n\n"
         f"```{{toctree}}\n:hidden:\n\n{tree}\n```\n"
     )
@@ -227,6 +230,11 @@ def _skip_requests(app: Sphinx, what: str, name: str, obj: object, skip: bool, o
     return True if re.fullmatch(r"set_\w+_request", name) else None
 
 
+def _keep_underscores(app: Sphinx, what: str, name: str, obj: object, options: object, lines: list[str]) -> None:
+    """Names of attributes that end in an underscore keep it: it is no mark of a reference."""
+    lines[:] = [re.sub(r"^:ivar (\w+)_:", r":ivar \1\\_:", line) for line in lines]
+
+
 def _write_demo(app: Sphinx, error: Exception | None) -> None:
     """Put the explorer with its lesson, and the report, of `latente demo` into the site."""
     target = Path(app.outdir) / "live"
@@ -238,5 +246,3 @@ def _write_demo(app: Sphinx, error: Exception | None) -> None:
         target.mkdir()
         for name in ("explorer.html", "report.html"):
             shutil.copy(made / name, target / name)
-
-

@@ -67,10 +67,10 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
 
     Whatever says ``"auto"`` is chosen from the data. ``X`` may be an ndarray or tensor ``[N, F]``, pictures ``[N, H, W]``,
     ``[N, H, W, C]`` or ``[N, C, H, W]``, a pandas, polars or pyarrow frame, a path (.csv, .tsv, .parquet, .npy, .npz, a
-    folder of pictures) or a SQL text for DuckDB. NaN means "not seen". What comes in as a frame goes out as a frame. A column
-    of text is one of levels; what names rows (a running number, texts that hardly repeat) is left out of the model, and so is
-    a time stamp that runs on with the rows. A column that holds one value or nothing is a flag, whose absence is a value and is
-    not filled in.
+    folder of pictures) or a SQL query for DuckDB. NaN is a missing value. If a frame comes in, a frame comes out. A column of
+    text is categorical. Columns that identify rows (a running number, texts that hardly repeat) are left out of the model, and
+    so is a time that increases with the rows. A column that holds one value or nothing is a flag: its absence is a value, and
+    is not filled in.
 
     Args:
         recipe: name of a published model (see :func:`latente.recipes`) or a :class:`latente.Recipe`, which then answers
@@ -83,20 +83,22 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
             are. Other values are an error. For all other likelihoods numbers are standardised.
         max_epochs, batch_size, learning_rate: of the training.
         time_limit: seconds for the whole of :meth:`fit`, including what it does before and after the training.
-        early_stopping: stop where held-out rows get no better; the best weights are kept either way.
-        validation_fraction: share of the rows that is held out, for judging and for calibrating anomaly scores; 0 holds out
-        none.
-        device: "cuda", "mps" or "cpu". precision: "float32" or "bfloat16" (of the networks; densities never are).
+        early_stopping: stop when the loss of the validation rows no longer falls; the best weights are kept either way.
+        validation_fraction: share of the rows that is held out for validation and for the calibration of anomaly scores; 0
+            holds out none.
+        device: "cuda", "mps" or "cpu".
+        precision: "float32" or "bfloat16" (of the networks; densities are always computed in float32 or better).
         random_state: a seed; the same seed on the same machine gives the same result.
         verbose: 1 shows a progress bar.
-        kinds: what columns of a table are, by name, where their looks deceive, such as ``{"zip": "categorical"}``. There are
-            real, positive, bounded (shares from 0 to 1), count, integer, ordinal, binary, categorical, and calendar, time and
-            duration, of columns that were read as such; flag (one value, whose absence is a value, too) and constant (one
-            value, which is filled in where it is missing); and identifier, text and timestamp (a time that runs on with the
-            rows), which are left out.
-        unknown: what a level is that no row of the fit had: "error", or "missing" for "not seen", with a warning that names it.
-        missing: further marks of missing values, such as ``[-999]``. What people write for "missing" among numbers (empty, NA,
-            n.d., #N/A, -, ?) is read as such in files.
+        kinds: kinds of columns by name, to correct those that are found, such as ``{"zip": "categorical"}``. Kinds are real,
+            positive, bounded (shares from 0 to 1), count, integer, ordinal, binary, categorical; calendar, time and duration,
+            of columns that were read as such; flag (one value, whose absence is a value too) and constant (one value, which is
+            filled in where it is missing); and identifier, text and timestamp (a time that increases with the rows), which are
+            left out.
+        unknown: what to do with a category that no row of the fit had: "error", or "missing" to treat it as a missing value,
+            with a warning that names it.
+        missing: further marks of missing values, such as ``[-999]``. In files the usual marks among numbers (empty, NA, n.d.,
+            #N/A, -, ?) are recognised.
         effort: "balanced" compares short trials and two starts where fewer than 16,384 rows of numbers without missing values
             are trained and neither ``max_epochs`` nor ``time_limit`` is given; it trains once otherwise. "quick" trains once,
             in a quarter to half of the time. "best" adds longer runs from 1,000 rows on: it takes up to 12 times as long, and
@@ -314,7 +316,7 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         return fitted.decode(reconstruct.decode(fitted.model, z, fitted.context_of(None, context, len(z))))
 
     def reconstruct(self, X: Any, *, context: Any = None) -> Any:
-        """Each row through the bottleneck and back, in the container that came in. What was not seen is filled in.
+        """Each row encoded and decoded, in the container that came in. Missing values are filled in.
 
         >>> from sklearn.datasets import load_iris
         >>> X = load_iris(as_frame=True).data
@@ -344,23 +346,23 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         random_state: Any = None,
         context: Any = None,
     ) -> Any:
-        """Rows with what was not seen filled in, in the container that came in; what was seen stays as it is.
+        """Rows whose missing values are filled in, in the container that came in; observed values stay as they are.
 
         Args:
             X: the rows.
-            draws: None fills in what is expected given the rest of the row (of a column of text, its most likely value). A
-                number gives a list of so many completions, each drawn from what is plausible given the rest: use these
-                where the spread matters, as in multiple imputation.
+            draws: None fills in the expected value given the rest of the row (in a column of text, the most likely value). A
+                number n gives a list of n completed tables, each sampled given the rest of the row: use these where the
+                spread matters, as in multiple imputation.
             intervals: a share, such as .9: gives two tables, of the lower and of the upper ends of the narrowest intervals that
-                hold this share of the plausible values; what was seen is in both. Where the fit saw holes, and enough rows were
-                held out, they are made wider or narrower until they hold this share of numbers that were hidden there, over all
-                columns. Where nearly all is one value (0 of a gain), both ends are that value, though the mean is not. Of texts
-                they are ends in alphabetical order, or in that of an ordered category.
+                hold this share of the plausible values; observed values are in both. If the training rows have missing values
+                and enough rows were held out, the intervals are calibrated: they hold this share of numbers that were hidden in
+                validation rows, over all columns. If nearly all plausible values are one value (0 of a gain), both ends are
+                that value, though the mean is not. Ends of texts are in alphabetical order, or in that of an ordered category.
             random_state: a seed of the draws; by default that of the fit.
             context: as in :meth:`fit`.
 
-        The model takes holes to be there at random given what was seen; where a value is missing because of what it is, so
-        that the other columns do not tell, no answer here is right.
+        Values are assumed to be missing at random given the observed ones. If a value is missing because of what it is, and the
+        other columns do not tell, the result is biased.
 
         >>> from sklearn.datasets import load_iris
         >>> X = load_iris(as_frame=True).data
@@ -412,16 +414,16 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
                 frame, for all rows or one for each. It must be given: the contexts of the fit are not stored. Codes are then
                 drawn from the model's own prior given the context, unless ``prior`` says otherwise: the fitted one is of all
                 contexts together. With ``given``, one context is for all rows.
-            holes: leave values out as often, and in such rows, as in the training data; otherwise rows are whole.
-            identifiers: give each row a name that nobody had in the columns that name rows, where these have a shape: a running
-                number goes on, so does the number in a text ("A-0017"), UUIDs and hexadecimal digits are drawn. Otherwise such
-                columns are empty, as those of free text always are.
+            holes: generate missing values as often, and in such rows, as in the training data; otherwise rows are complete.
+            identifiers: generate new values in columns that identify rows, if these have a pattern: a running number is
+                continued, and so is the number in a text ("A-0017"); UUIDs and hexadecimal digits are drawn. Otherwise such
+                columns are empty, as columns of free text always are.
             prior: "fitted" draws codes from ``fitted_prior_``, "prior" from the model's own prior. "auto" is
                 "fitted", unless a separate row model draws rows (``row_model_``).
             noise: draw each field from its distribution (rows of a table: the default) or take its mean (pictures).
             random_state: a seed; by default that of the fit.
 
-        What new rows give away of those that were learnt from: ``figures_["privacy"]``.
+        ``figures_["privacy"]`` says what new rows reveal about training rows.
 
         >>> from sklearn.datasets import load_iris
         >>> X = load_iris(as_frame=True).data
