@@ -27,7 +27,7 @@ nb_execution_mode = "force"
 nb_execution_raise_on_error = True
 nb_execution_timeout = 300
 nb_output_stderr = "remove"  # warnings, which a kernel would show with paths of its own; notes_ has their sentences
-nb_execution_cache_path = "../build/docs-cache"  # of -D nb_execution_mode=cache
+nb_execution_cache_path = str(HERE.parent / "build" / "docs-cache")  # of -D nb_execution_mode=cache
 
 autodoc_default_options = {"members": True, "member-order": "bysource"}
 autodoc_typehints_format = "short"
