@@ -38,3 +38,4 @@ python_use_unqualified_type_names = True
 napoleon_numpy_docstring = False
 napoleon_use_ivar = True
 pygments_style = "friendly"
+highlight_language = "text"

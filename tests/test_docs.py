@@ -42,7 +42,7 @@ def test_every_method_of_the_estimator_has_an_example(name, method):
 
 def test_every_recipe_has_its_notes():
     notes = tomllib.loads(page("recipes.toml"))
-    assert notes.keys() == PUBLISHED.keys()
+    assert PUBLISHED.keys() - notes.keys() == set()
     assert all(each["when"] and each["formula"] for each in notes.values())
 
 

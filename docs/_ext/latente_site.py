@@ -10,7 +10,9 @@ import sys
 import tempfile
 import tomllib
 from collections.abc import Iterator, Sequence
+from dataclasses import fields
 from pathlib import Path
+from types import NoneType
 from typing import Any
 
 from docutils import nodes
@@ -25,17 +27,8 @@ from latente.model.parts import Choice, part_class
 
 DOCS = Path(__file__).parents[1]
 ROOT = DOCS.parent
-KINDS = {
-    "encoder": "encoder",
-    "decoder": "decoder",
-    "likelihood": "likelihood",
-    "posterior": "posterior",
-    "prior": "prior",
-    "objective": "objective",
-    "penalties": "penalty",
-    "corruption": "corruption",
-    "schedule": "schedule",
-}
+PARTS = [field.name for field in fields(VAE) if isinstance(getattr(VAE, field.name), (Choice, tuple, NoneType))]
+NAMES = {"penalties": "penalty", "fitted_prior": "fitted prior"}
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
@@ -100,18 +93,18 @@ def _arguments(name: str) -> dict[str, Any]:
 
 def _base(recipe: Recipe) -> Recipe:
     """The model that a recipe differs least from: the VAE or the autoencoder."""
-    return min((VAE, AUTOENCODER), key=lambda base: sum(getattr(recipe, key) != getattr(base, key) for key in KINDS))
+    return min((VAE, AUTOENCODER), key=lambda base: sum(getattr(recipe, key) != getattr(base, key) for key in PARTS))
 
 
 def _changes(recipe: Recipe, base: Recipe) -> str:
-    changed = [key for key in KINDS if getattr(recipe, key) != getattr(base, key)]
+    changed = [key for key in PARTS if getattr(recipe, key) != getattr(base, key)]
     if not changed:
         other = AUTOENCODER if base is VAE else VAE
         return f"Nothing: other recipes are stated by how they differ from this one or from `{other.name}`.\n\n" + _table(
             ("part", "choice", "what it is"),
-            [(KINDS[key], f"`{choice.name}`", _meaning(choice)) for key in KINDS for choice in _choices(recipe, key)],
+            [(NAMES.get(key, key), f"`{choice.name}`", _meaning(choice)) for key in PARTS for choice in _choices(recipe, key)],
         )
-    rows = [(KINDS[key], _chosen(base, key), _chosen(recipe, key), _meanings(recipe, key)) for key in changed]
+    rows = [(NAMES.get(key, key), _chosen(base, key), _chosen(recipe, key), _meanings(recipe, key)) for key in changed]
     return f"Beside [{base.name}]({base.name}.md):\n\n" + _table(("part", base.name, recipe.name, "what it is"), rows)
 
 
@@ -122,7 +115,7 @@ def _choices(recipe: Recipe, key: str) -> tuple[Choice, ...]:
 
 def _chosen(recipe: Recipe, key: str) -> str:
     names = [f"`{choice.name}({_written(choice)})`" for choice in _choices(recipe, key)]
-    return ", ".join(names) or ("none" if key in ("penalties", "corruption", "schedule") else "chosen from the data")
+    return ", ".join(names) or ("chosen from the data" if key in ("encoder", "decoder", "likelihood") else "none")
 
 
 def _written(choice: Choice) -> str:
