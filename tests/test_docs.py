@@ -10,6 +10,7 @@ import pytest
 import latente as lt
 from latente.catalogue import PUBLISHED
 from latente.data.columns.kinds import KINDS
+from latente.report import figures
 from latente.version import __version__
 from latente.words import texts
 
@@ -26,6 +27,11 @@ def page(name: str) -> str:
 def test_every_public_name_has_an_entry_with_an_example(name):
     assert re.search(rf"^\.\. auto\w+:: {name}$", REFERENCE, re.MULTILINE)
     assert name == "__version__" or ">>>" in getattr(lt, name).__doc__
+
+
+@pytest.mark.parametrize("name", sorted(set(figures.__all__) - {"Side"}))
+def test_every_figure_has_an_example(name):
+    assert ">>>" in getattr(figures, name).__doc__
 
 
 def own_members(cls):

@@ -44,6 +44,12 @@ def save(figure: Axes | Sequence[Axes] | Figure, path: str | os.PathLike[str], *
 
     Raises:
         StorageError: the suffix is not supported, or the file can't be written.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     save(new_figure(1, 1), f"{folder}/empty.png").name
+        'empty.png'
     """
     path = Path(path)
     kind = path.suffix.lower()
@@ -60,6 +66,11 @@ def vector(figure: Axes | Sequence[Axes] | Figure, dpi: int = 150) -> tuple[str,
     Args:
         figure: as in :func:`save`.
         dpi: pixels per inch of rasterised parts.
+
+    Example:
+        >>> text, width = vector(new_figure(2, 1))
+        >>> "<svg" in text, width
+        (True, 2.0)
     """
     file = io.StringIO()
     with _laid_out(figure) as whole:
