@@ -47,8 +47,9 @@ def save(figure: Axes | Sequence[Axes] | Figure, path: str | os.PathLike[str], *
 
     Example:
         >>> import tempfile
+        >>> panel = Figure().subplots()
         >>> with tempfile.TemporaryDirectory() as folder:
-        ...     save(new_figure(1, 1), f"{folder}/empty.png").name
+        ...     save(panel, f"{folder}/empty.png").name
         'empty.png'
     """
     path = Path(path)
@@ -68,7 +69,7 @@ def vector(figure: Axes | Sequence[Axes] | Figure, dpi: int = 150) -> tuple[str,
         dpi: pixels per inch of rasterised parts.
 
     Example:
-        >>> text, width = vector(new_figure(2, 1))
+        >>> text, width = vector(Figure(figsize=(2, 1)).subplots())
         >>> "<svg" in text, width
         (True, 2.0)
     """
