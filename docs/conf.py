@@ -25,7 +25,7 @@ myst_enable_extensions = ["colon_fence", "deflist", "dollarmath"]
 myst_heading_anchors = 3
 nb_execution_mode = "force"
 nb_execution_raise_on_error = True
-nb_execution_timeout = 300
+nb_execution_timeout = 600
 nb_merge_streams = True
 nb_output_stderr = "remove"  # warnings, which a kernel would show with paths of its own; notes_ has their sentences
 nb_execution_cache_path = str(HERE.parent / "build" / "docs-cache")  # of -D nb_execution_mode=cache

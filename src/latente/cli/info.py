@@ -63,6 +63,7 @@ def info(run: Run, json: Json = False, quiet: Quiet = False) -> None:
             *([["given the context", ", ".join(vae.fitted_.context.names)]] if vae.fitted_.context else []),
             ["fitted prior", prior],
             ["scores, samples, completions", "autoregressive row model" if separate else "the model itself"],
+            ["decoded codes", "autoregressive row model" if vae.fitted_.decoder is not vae.model_ else "the model itself"],
             *measured,
             ["written by", f"Latente {about['latente']}"],
         ],
