@@ -16,7 +16,7 @@ from latente.words import texts
 
 ROOT = Path(__file__).parents[1]
 REFERENCE = "\n".join(path.read_text(encoding="utf-8") for path in (ROOT / "docs" / "reference").glob("*.md"))
-OLD = "The old name of"
+OLD = "The former name of"
 
 
 def page(name: str) -> str:

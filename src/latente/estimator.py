@@ -110,7 +110,7 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
     Attributes:
         latent_dim_: dimensions of the code.
         history_: a record for each epoch, nats per row.
-        figures_: measured figures; "time" has the seconds of each stage of the fit; "privacy" is computed when it is first used.
+        figures_: measured figures; "time" has the seconds of each stage of the fit; "privacy" is computed on first use.
         model_: the fitted model.
         fitted_prior_: the prior that was fitted to the codes after training.
         codec_: maps rows to encoded rows and back.
