@@ -271,12 +271,18 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
 
     # -- codes and rows ---------------------------------------------------------------------------------------------
 
-    def in_context(self, context: Any) -> Self:
-        """The model in one context (``{"label": "a"}``), with the same weights: its rows have no context, and its certificate
-        and explorer describe that context only. It can't be saved.
+    def in_context(self, context: Any, data: Any = None) -> Self:
+        """The model in one context (``{"label": "a"}``), with the same weights: its rows have no context, and its certificate,
+        report and explorer describe that context only. It can't be saved.
+
+        Args:
+            context: one value for each column of the context.
+            data: the complete data of the fit, with its context. A loaded model needs it for what is measured on training
+                rows: the certificate, and priors fitted to codes. Directly after :meth:`fit` it is not needed.
 
         Raises:
-            ModelError: the model was fitted without context. DataError: it is not a context of this model.
+            ModelError: the model was fitted without context. DataError: it is not a context of this model, or ``data`` is not
+                the data of the fit.
 
         >>> from sklearn.datasets import load_iris
         >>> X, y = load_iris(return_X_y=True, as_frame=True)
@@ -285,8 +291,9 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         >>> vae.in_context({"species": "0"}).sample(3).shape
         (3, 4)
         """
-        estimator = copy.copy(self)
-        estimator.fitted_ = self._fitted.in_context(context)
+        estimator, fitted = copy.copy(self), self._fitted
+        hand = fitted.at_hand if data is None else rows_of_fit(fitted, data, self.unknown)
+        estimator.fitted_ = fitted.in_context(context, hand)
         return estimator
 
     def transform(self, X: Any, *, context: Any = None) -> NDArray[np.float32]:
@@ -608,8 +615,7 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         15 validation rows are too few; at least 20 are needed
         """
         fitted = self._fitted
-        if fitted.context is not None:
-            raise DataError(f"a certificate describes one context: certify {fitted.chosen_context}")
+        fitted.refuse_all_contexts("a certificate")
         learnt, others = learnt_and_others(fitted, train, held_out, self.unknown)
         name, row_model = fitted.recipe.name, fitted.row_model
         return certify(fitted.model, fitted.fitted_prior, fitted.codec.fields, learnt, others, fitted.seed, name, row_model)

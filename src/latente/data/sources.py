@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 import warnings
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from decimal import Decimal
 from types import MappingProxyType
@@ -75,6 +75,10 @@ class Table:
     def __len__(self) -> int:
         return len(self.values)
 
+    def take(self, rows: Sequence[int] | Array) -> Table:
+        """Some rows, by their indices."""
+        return replace(self, values=self.values[np.asarray(rows)])
+
 
 @dataclass(frozen=True, eq=False)
 class Images:
@@ -92,6 +96,10 @@ class Images:
 
     def __len__(self) -> int:
         return len(self.pixels)
+
+    def take(self, rows: Sequence[int] | Array) -> Images:
+        """Some pictures, by their indices."""
+        return replace(self, pixels=self.pixels[np.asarray(rows)])
 
     @property
     def dtype(self) -> str:

@@ -88,6 +88,7 @@ class TableCodec(_OfColumns):
     file_reading: Reading | None = None
 
     kind: ClassVar[str] = "table"
+    interchange: ClassVar[str] = "pyarrow"
 
     @classmethod
     def fit(cls, table: Table, kinds: Mapping[str, str] | None = None, as_recorded: bool = False) -> Self:
@@ -137,6 +138,20 @@ class TableCodec(_OfColumns):
     def levels(self, column: int) -> tuple[str, ...]:
         """The levels of a column in their order; () of numbers."""
         return self.columns[column].levels
+
+    @property
+    def known_levels(self) -> dict[str, tuple[str, ...]]:
+        """The levels of each column, by its name."""
+        return {column.name: column.levels for column in self.columns}
+
+    @property
+    def described(self) -> list[dict[str, Any]]:
+        """Kind, reason and format of each column."""
+        columns = zip(self.names, self.dtypes, self.kinds, self.reasons, self.missing.tolist(), strict=True)
+        return [
+            {"name": name, "dtype": dtype, "kind": kind, "because": reason, "missing": f"{missing:.1%}" if missing else None}
+            for name, dtype, kind, reason, missing in columns
+        ]
 
     @cached_property
     def places(self) -> Array:

@@ -47,7 +47,7 @@ def finished(prepared: Prepared, outcome: Outcome, run: Settings, stages: Stages
     with stages(OVERFITTING):
         outcome.warnings += _overfitting(fitted, outcome)
     fitted.figures = Figures(_figures(outcome, run, model.latent_dim, split), _pending(fitted))
-    fitted.figures |= {"row_law_loss": row_model_loss, "time": stages.seconds}
+    fitted.figures |= {"row_model_loss": row_model_loss, "time": stages.seconds}
     fitted.notes = [*prepared.codec.notes, *outcome.notes, *outcome.warnings, *_notes(fitted, split)]
     return fitted
 

@@ -262,6 +262,7 @@ def compose(choices: Mapping[str, Choice], **sizes: Any) -> LatentModel:
     encoder = build(choices["encoder"], **sizes)
     size = int(sizes.get("context_size", 0))
     context = Context(encoder.width, size) if size else None
+    sizes["positions"] = getattr(encoder, "positions", 1)
     posterior = build(choices["posterior"], width=(context or encoder).width, **sizes)
     sizes["latent_dim"] = posterior.latent_dim
     decoder = build(choices["decoder"], outputs=likelihood.outputs, **{**sizes, "latent_dim": posterior.latent_dim + size})

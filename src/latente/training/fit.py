@@ -26,8 +26,10 @@ from latente.training.diagnosis import (
     SMALL_DATA,
     TRAIN_THE_CODE,
     Diagnosis,
+    beyond_context,
     diagnose,
     finding,
+    has_residuals,
     linear_baseline,
 )
 from latente.training.learners import Learner
@@ -241,9 +243,10 @@ class Fit:
             evaluated = evaluate(costs_of(model, training.learner.K), held_out)
             diagnosis = diagnose(model, self.train, held_out)
         # With much data and an informative code, the linear baseline is not needed, and would take seconds.
-        of_numbers = not model.likelihood.takes_levels and self.train.context is None  # a linear model has no context
-        asked = of_numbers and (diagnosis.collapsed or len(self.train) < SMALL_DATA)
-        linear = linear_baseline(self.train.subsample(SMALL_DATA), held_out, model.latent_dim) if asked else math.nan
+        some, likelihood = self.train.subsample(SMALL_DATA), model.likelihood
+        possible = has_residuals(likelihood, some) if some.context is not None else not likelihood.takes_levels
+        asked = possible and (diagnosis.collapsed or len(self.train) < SMALL_DATA)
+        linear = linear_baseline(*beyond_context(likelihood, some, held_out), model.latent_dim) if asked else math.nan
         return Outcome(model, training, evaluated, diagnosis, linear)
 
     def _mended(self, outcome: Outcome) -> Outcome:
@@ -261,7 +264,7 @@ class Fit:
                 mended.warnings.append(Message("fit.mended", reason=reason, remedy=Message(remedy.words)))
                 return mended
         outcome.without_code = True
-        if self.train.context is not None:  # dependence between columns may be due to the context alone
+        if self.train.context is not None and not found:
             outcome.notes.append(Message("fit.context_suffices", reason=reason))
             return outcome
         advice = FREE_THE_CODE if outcome.model.has_rate else TRAIN_THE_CODE
@@ -273,10 +276,13 @@ class Fit:
         """Evidence for structure in the rows, and against it: one of the texts is empty.
 
         A linear model measures linear dependence between all columns; pairs of columns measure nonlinear dependence, and
-        dependence where the linear model is undefined.
+        dependence where the linear model is undefined. With a context, only dependence given the context counts
+        (:func:`latente.training.diagnosis.beyond_context`); both texts are empty where it can't be measured.
         """
         if outcome.linear > outcome.diagnosis.baseline_log_prob + MIN_STRUCTURE:
             return Message("fit.linear"), ""
+        if self.train.context is not None:  # what pairs of columns tell of one another may all follow from it
+            return "", Message("fit.not_linear") if math.isfinite(outcome.linear) else ""
         if self.dependence.found:
             return Message("fit.dependent"), ""
         if math.isfinite(outcome.linear):
