@@ -26,6 +26,11 @@ class Recipe:
         reference: the paper.
         least_squares: all numeric fields have the same noise level.
         recorded: whether a step may be recorded once and repeated; not if it varies.
+
+    >>> from dataclasses import replace
+    >>> own = replace(recipe("vae"), name="own", prior=choose("normal-mixture", components=3))
+    >>> own.prior
+    Choice(name='normal-mixture', arguments={'components': 3})
     """
 
     name: str
