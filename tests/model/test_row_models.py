@@ -209,7 +209,7 @@ def test_columns_at_once_and_one_by_one_are_the_same_given_a_code(auto: lt.VAE, 
 
 def test_who_decodes(auto: lt.VAE, named: lt.VAE) -> None:
     assert auto.fitted_.decoder is auto.row_model_ and named.fitted_.decoder is named.model_
-    former = lt.load(Path(__file__).with_name("format-4.safetensors"))
+    former = lt.load(Path(__file__).parents[1] / "format-4.safetensors")
     assert former.fitted_.decoder is former.model_
     assert "decoded codes" in repr(auto) and "decoded codes" not in repr(former)
 
