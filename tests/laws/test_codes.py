@@ -183,7 +183,7 @@ def test_fitted_priors_of_each_space_beat_none_at_all(name: str) -> None:
             drawn = fitted.sample(300).float()
         assert bool(fitted.log_prob(z).isfinite().all()) and drawn.shape == (300, model.latent_dim)
         torch.testing.assert_close(model.space.project(drawn), drawn, rtol=1e-4, atol=1e-5)
-        assert np.allclose(drawn.mean(0), z.mean(0), atol=0.5 * float(z.std()) + 0.05)
+        assert np.allclose(drawn.median(0).values, z.median(0).values, atol=0.5 * float(z.std()) + 0.05)
         again: Prior = build(Choice.from_json(json.loads(json.dumps(fitted.choice().to_json())))).bind(model)
         again.load_state_dict(fitted.state_dict())
         torch.testing.assert_close(again.log_prob(z), fitted.log_prob(z))
