@@ -76,7 +76,7 @@ def test_what_comes_in_goes_out(kind: str, table: NDArray[np.float64]) -> None:
         else:
             assert result.dtype == rows.dtype
     anomalies = nw.from_native(vae.anomalies(rows))
-    assert anomalies.columns == ["score", "anomaly", "p_value", "fields"]
+    assert anomalies.columns == ["score", "anomaly", "p_value", "rank", "anomalous", "fields", "expected"]
     assert type(vae.anomalies(rows)) is (type(rows) if kind in make else pa.Table)
 
 
@@ -119,10 +119,13 @@ def test_a_unit_of_measure_changes_scores_by_a_constant(table: NDArray[np.float6
 def test_the_higher_the_anomaly_the_stranger_the_row(fitted_table: lt.VAE, table: NDArray[np.float64]) -> None:
     rows = table[:40].copy()
     rows[:3] *= 4
-    found = fitted_table.anomalies(rows).to_pandas()
-    assert (found["anomaly"] == fitted_table.offset_ - found["score"]).all()
-    assert set(found["anomaly"].nlargest(3).index) == {0, 1, 2} == set(found["score"].nsmallest(3).index)
-    assert ((found["anomaly"] > 0) == (fitted_table.predict(rows) == -1)).all()
+    for score in ("auto", "log-prob"):
+        found = fitted_table.anomalies(rows, score=score).to_pandas()
+        assert set(found["anomaly"].nlargest(3).index) == {0, 1, 2} == set(found["score"].nsmallest(3).index)
+        assert set(found["rank"].nsmallest(3).index) == {0, 1, 2} and found["rank"].min() == 1
+        assert ((found["anomaly"] >= 0) == found["anomalous"]).all()
+    np.testing.assert_allclose(found["score"], fitted_table.score_samples(rows))
+    np.testing.assert_allclose(found["anomaly"], fitted_table.offset_ - found["score"])
 
 
 @pytest.mark.parametrize("kind", [pd.DataFrame, pa.table, np.asarray])
@@ -166,7 +169,7 @@ def test_p_values_of_like_rows_are_uniform_at_most(digits: NDArray[np.uint8]) ->
     shuffled = np.random.default_rng(0).permutation(digits)
     learnt, fresh = shuffled[:1200], shuffled[1200:]
     vae = lt.VAE(max_epochs=8, validation_fraction=0.25, random_state=0).fit(learnt)
-    p = vae.anomalies(fresh)["p_value"].to_numpy()
+    p = vae.anomalies(fresh, score="log-prob")["p_value"].to_numpy()
     assert 0 < p.min() <= p.max() <= 1
     for level in (0.05, 0.2, 0.5):
         assert (p <= level).mean() < level + 0.08

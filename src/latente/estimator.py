@@ -404,18 +404,37 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         """
         return np.where(scores.unusual(self.decision_function(X, context=context), self.offset_), -1, 1)
 
-    def anomalies(self, X: Any, *, context: Any = None) -> Any:
+    def anomalies(
+        self,
+        X: Any,
+        *,
+        score: str | Sequence[str] = "auto",
+        fdr: float | None = None,
+        false_alarm_rate: float | None = None,
+        context: Any = None,
+    ) -> Any:
         """How unusual each row is: a frame, with a row for each.
 
+        Args:
+            X: the rows.
+            score: "auto", the name of a score (see :func:`latente.detectors`), or a list of them, which are combined by their tail
+                probabilities and of which each has a column of its own (higher is stranger). "log-prob" is
+                :meth:`score_samples`, by which :meth:`predict` decides.
+            fdr: select rows so that on average at most this share of the selected ones are usual (Benjamini and Hochberg).
+            false_alarm_rate: select rows so that at most this share of usual rows are selected; 0.05 without ``fdr``.
+            context: of a model that was fitted with one.
+
         Returns:
-            ``score``: log p(x) as :meth:`score_samples` has it, in nats; **lower** is stranger. ``anomaly``: ``offset_`` minus
-            the score, in nats; **higher** is stranger, and above 0 is what :meth:`predict` calls -1. ``p_value``: the conformal
-            p-value among held-out rows; lower is stranger. ``fields`` (of tables): the columns that say most against the row.
+            ``score``: **lower** is stranger, as in scikit-learn. ``anomaly``: the threshold minus the score; **higher** is
+            stranger, and above or at 0 is a p-value of at most ``false_alarm_rate`` (0.05). ``p_value``: the conformal p-value
+            among held-out rows; lower is stranger. ``rank``: 1 is the strangest row. ``anomalous``: whether it is selected.
+            ``fields`` (of tables): the columns that say most against the row. ``expected`` (of rows that are selected): the
+            values of these columns, and between which values 90% lie by the model, given the other columns.
             A row without any observed value has no score: NaN (null in frames of polars and pyarrow), and no fields.
         """
-        fitted = self._fitted
+        fitted, asked = self._fitted, scores.Asked(score, fdr, false_alarm_rate)
         data, rows = fitted.read_rows(X, self.unknown, context)
-        return like(X, frame(scores.anomalies(fitted, rows), data.container))
+        return like(X, frame(scores.anomalies(fitted, rows, asked), data.container))
 
     # -- the certificate --------------------------------------------------------------------------------------------
 

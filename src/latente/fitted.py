@@ -24,6 +24,8 @@ from latente.training.calibration import Calibration
 from latente.training.ex_post import fit_prior
 from latente.training.split import Split
 from latente.training.stages import Figures, Stages
+from latente.training.surroundings import Surroundings
+from latente.training.usual import Usual
 
 MAX_CODED = 10_000  # rows whose codes a prior is fitted to
 
@@ -45,6 +47,8 @@ class Fitted:
         at_hand: some of the rows of the fit; in memory only, and not copied.
         reading: how data is read, where not as in the fit; in memory only.
         context: codec of what the model is conditioned on; None where it is on nothing.
+        surroundings: where training rows lie; None in files of earlier versions.
+        usual: what detectors say of training rows and of held-out ones.
         offset: score below which a row is called unusual.
     """
 
@@ -61,9 +65,12 @@ class Fitted:
     at_hand: Split | None = None
     reading: Mapping[str, Any] = field(default_factory=dict)
     context: ContextCodec | None = None
+    surroundings: Surroundings | None = None
+    usual: Usual = field(init=False)
 
     def __post_init__(self) -> None:
         self.offset = self.calibration.offset
+        self.usual = Usual.of_log_prob(self.calibration.scores)
 
     def __getstate__(self) -> dict[str, Any]:
         """What a copy or a pickle holds: not the rows of the fit."""
@@ -208,7 +215,9 @@ class Fitted:
         hand = self.at_hand and self.at_hand.where(c)
         if hand and not model.has_prior:
             prior = prior_of_codes(model, hand.train, self.seed)
-        return replace(self, model=model, row_model=model, fitted_prior=prior, at_hand=hand, context=None)
+        found = replace(self, model=model, row_model=model, fitted_prior=prior, at_hand=hand, context=None)
+        found.usual = self.usual
+        return found
 
     def decode(self, x: Tensor, container: str | None = None, **how: Any) -> Any:
         """Encoded rows in the user's units."""

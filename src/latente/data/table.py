@@ -220,8 +220,12 @@ class TableCodec(_OfColumns):
 
     def value_at(self, row: Tensor, place: int) -> str:
         """One value of an encoded row [len(fields)] in words: its column, and its value in the user's units."""
-        column = self.columns[self.places[place]]
-        return f"column {column.name!r} holds {column.told(float(row[place]))}"
+        return f"column {self.columns[self.places[place]].name!r} holds {self.told(float(row[place]), place)}"
+
+    def told(self, value: float, place: int) -> str:
+        """An encoded value of a column of the model in the user's units, in words."""
+        words: str = self.columns[self.places[place]].told(value)
+        return words
 
     def encode(self, data: Table | Images, unknown: str = "error") -> Rows:
         """Rows ``[N, len(fields)]`` of a table; columns are matched by name where both tables have names.

@@ -19,6 +19,7 @@ from latente.seeding import seeded
 from latente.tasks import generation
 from latente.tasks.anomalies import field_surprise, log_likelihood
 from latente.tasks.completions import calibrate_intervals
+from latente.tasks.detectors import summarise
 from latente.training.calibration import Calibration
 from latente.training.fit import Outcome
 from latente.training.loop import Settings, costs_of, evaluate
@@ -50,6 +51,8 @@ def finished(
     parts = prepared.blueprint.recipe, prepared.codec, model, row_model, prior, calibration
     history = outcome.training.status.history
     fitted = Fitted(*parts, Figures({}), history, settings, at_hand=split.at_hand(), context=prepared.context)
+    with stages(CALIBRATION):
+        summarise(fitted, split.train, split.judged)
     with stages(OVERFITTING):
         outcome.warnings += _overfitting(fitted, outcome)
     fitted.figures = Figures(_figures(outcome, run, model.latent_dim, split), _pending(fitted))

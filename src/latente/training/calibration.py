@@ -48,15 +48,6 @@ class Calibration:
         reached = np.maximum.accumulate([0.0, *self.covered, 1.0])
         return float(np.interp(wanted, reached, [0.0, *SHARES, 1.0]))
 
-    def p_values(self, scores: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Conformal p-values: the share of calibration rows that are as unlikely, the row itself counted (Vovk et al. 2005;
-        Bates et
-        al. 2023). A row from the same law has a p-value below alpha with probability at most alpha, whatever the model.
-        NaN where there is no score.
-        """
-        below = np.searchsorted(self.scores, scores, side="right")
-        return np.where(np.isnan(scores), np.nan, (1 + below) / (len(self.scores) + 1))
-
     @property
     def offset(self) -> float:
         """The score below which the p-value is at most 0.05, or the least there is where that takes more rows than there are
