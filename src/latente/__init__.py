@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from latente.studies.comparison import compare
     from latente.studies.prior_comparison import compare_laws, compare_priors
     from latente.studies.tradeoff import tradeoff
+    from latente.tasks.detectors import detectors
 
 _ROOMS = {
     "data": ("read",),
@@ -34,6 +35,7 @@ _ROOMS = {
     "estimator": ("VAE", "Autoencoder", "load"),
     "model.parts": ("Part", "choose"),
     "catalogue": ("Recipe", "recipe", "recipes"),
+    "tasks.detectors": ("detectors",),
     "studies.comparison": ("compare",),
     "studies.prior_comparison": ("compare_laws", "compare_priors"),
     "studies.tradeoff": ("tradeoff",),
@@ -58,6 +60,7 @@ __all__ = [
     "compare",
     "compare_laws",
     "compare_priors",
+    "detectors",
     "explore",
     "load",
     "open_run",

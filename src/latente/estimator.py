@@ -417,8 +417,8 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
 
         Args:
             X: the rows.
-            score: "auto", the name of a score (see :func:`latente.detectors`), or a list of them, which are combined by their tail
-                probabilities and of which each has a column of its own (higher is stranger). "log-prob" is
+            score: "auto", the name of a score (see :func:`latente.detectors`), or a list of them: they are combined by their
+                tail probabilities, and each has a column of its own (higher is stranger). "log-prob" is
                 :meth:`score_samples`, by which :meth:`predict` decides.
             fdr: select rows so that on average at most this share of the selected ones are usual (Benjamini and Hochberg).
             false_alarm_rate: select rows so that at most this share of usual rows are selected; 0.05 without ``fdr``.

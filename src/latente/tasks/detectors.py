@@ -36,6 +36,15 @@ DETECTORS: dict[str, Callable[[Seen], Tensor]] = {}
 Measure = Callable[["Seen"], Tensor]
 
 
+def detectors() -> dict[str, str]:
+    """The scores of :meth:`latente.VAE.anomalies`, each with what it measures.
+
+    >>> detectors()["rate"]
+    'KL(q(z|row) || p(z)); 0 of a model without a prior.'
+    """
+    return {name: (measure.__doc__ or "").partition("\n")[0] for name, measure in DETECTORS.items()}
+
+
 def detector(measure: Measure) -> Measure:
     """Enter a detector into the table, by the name of its function; a name can be taken once."""
     name = measure.__name__.replace("_", "-")
@@ -51,7 +60,8 @@ class Seen:
     def __init__(self, fitted: Fitted, rows: Rows) -> None:
         self.fitted, self.given = fitted, rows
         self.rows = rows.to("cpu", torch.float64)
-        self.model, self.row_model = in_double(fitted.model), in_double(fitted.row_model)
+        self.model = in_double(fitted.model)
+        self.row_model = self.model if fitted.row_model is fitted.model else in_double(fitted.row_model)
 
     @cached_property
     def posterior(self) -> CodeDistribution:
@@ -156,9 +166,7 @@ def near(seen: Seen) -> Tensor:
 
 @detector
 def covariance(seen: Seen) -> Tensor:
-    """Squared Mahalanobis distance of values, code and residuals together, by the covariance of the training rows without
-    the strangest.
-    """
+    """Squared Mahalanobis distance of values, code and residuals together, the strangest training rows left out."""
     return seen.surroundings.distance(seen.place)
 
 

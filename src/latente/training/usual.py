@@ -34,11 +34,13 @@ class Usual:
 
     def tail(self, name: str) -> Values:
         """Of one detector."""
-        return self.tails[self.names.index(name)]
+        tail: Values = self.tails[self.names.index(name)]
+        return tail
 
     def of(self, name: str) -> Values:
         """What a detector says of the held-out rows, [n]."""
-        return self.held_out[self.names.index(name)]
+        strange: Values = self.held_out[self.names.index(name)]
+        return strange
 
 
 def p_values(strange: Values, held_out: Values) -> Values:

@@ -1,0 +1,115 @@
+"""Laws of every score of anomalies: found in the table of detectors, so that a new one is tested by being entered."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+import latente as lt
+from latente.tasks.detectors import DETECTORS, ENSEMBLE, detector
+
+SCORES = ["auto", *DETECTORS]
+TESTED_BY_OTHERS = {"rate", "typicality"}  # strange in other ways than by extreme values
+
+
+@pytest.fixture(scope="module")
+def dirty() -> NDArray[np.float64]:
+    """Rows of two degrees of freedom; the last 40 of 440 do not hang together."""
+    rng = np.random.default_rng(0)
+    usual = rng.normal(size=(400, 2)) @ rng.normal(size=(2, 6)) + 0.1 * rng.normal(size=(400, 6))
+    strange = np.stack([rng.permutation(column) for column in usual.T], 1)[:40]
+    return np.concatenate([usual, 1.5 * strange])
+
+
+@pytest.fixture(scope="module")
+def vae(dirty: NDArray[np.float64]) -> lt.VAE:
+    return lt.VAE(max_epochs=40, latent_dim=2, hidden=(16,), random_state=0).fit(dirty[:200])
+
+
+def score(vae: lt.VAE, rows: NDArray[np.float64], name: str = "auto") -> NDArray[np.float64]:
+    return np.asarray(vae.anomalies(rows, score=name)["score"])
+
+
+@pytest.mark.parametrize("name", SCORES)
+def test_a_score_depends_neither_on_neighbours_nor_on_place(name: str, vae: lt.VAE, dirty: NDArray[np.float64]) -> None:
+    whole = score(vae, dirty, name)
+    assert whole.shape == (440,) and np.isfinite(whole).all()
+    parts = np.concatenate([score(vae, dirty[start : start + 37], name) for start in range(0, 440, 37)])
+    np.testing.assert_allclose(parts, whole, rtol=1e-9, atol=1e-9)
+    np.testing.assert_allclose(score(vae, dirty[::-1].copy(), name)[::-1], whole, rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize("name", SCORES)
+def test_a_model_that_was_stored_gives_the_same(name: str, vae: lt.VAE, dirty: NDArray[np.float64], tmp_path: Path) -> None:
+    again = lt.load(vae.save(tmp_path / "model.safetensors"))
+    for one, other in zip(*(model.anomalies(dirty, score=name).itercolumns() for model in (vae, again)), strict=True):
+        assert one.equals(other)
+
+
+@pytest.mark.parametrize("name", sorted(set(SCORES) - TESTED_BY_OTHERS))
+def test_a_row_far_away_is_stranger_than_all_others(name: str, vae: lt.VAE, dirty: NDArray[np.float64]) -> None:
+    rows = np.concatenate([dirty[200:400], 20 * dirty[200:201]])
+    assert score(vae, rows, name).argmin() == 200
+    assert vae.anomalies(rows, score=name)["anomalous"][200].as_py()
+
+
+@pytest.mark.parametrize("name", SCORES)
+def test_usual_rows_have_uniform_p_values_and_missing_values_a_score(name: str, dirty: NDArray[np.float64]) -> None:
+    rng = np.random.default_rng(1)
+    rows = np.where(rng.random(dirty.shape) < 0.15, np.nan, dirty)
+    vae = lt.VAE(max_epochs=3, latent_dim=2, hidden=(8,), validation_fraction=0.4, random_state=0).fit(rows[:200])
+    p = np.asarray(vae.anomalies(rows[200:400], score=name)["p_value"])
+    for level in (0.05, 0.2, 0.5):
+        error = 2.5 * np.sqrt(level * (1 - level) * (1 / 80 + 1 / 200))
+        assert abs((p <= level).mean() - level) < error + 1 / 80
+
+
+def test_an_ensemble_has_a_column_for_each_score(vae: lt.VAE, dirty: NDArray[np.float64]) -> None:
+    found = vae.anomalies(dirty, score=["near", "log-prob"])
+    assert {"near", "log-prob"} <= set(found.column_names)
+    np.testing.assert_allclose(np.asarray(found["log-prob"]), -vae.score_samples(dirty))
+    same = vae.anomalies(dirty, score=["near", "near"])
+    assert np.array_equal(np.asarray(same["rank"]), np.asarray(vae.anomalies(dirty, score="near")["rank"]))
+
+
+def test_strange_training_rows_are_not_learnt_as_usual(dirty: NDArray[np.float64]) -> None:
+    rows = np.random.default_rng(0).permutation(np.concatenate([dirty[:160], dirty[400:]]))  # a fifth of them is strange
+    vae = lt.VAE(max_epochs=40, latent_dim=2, hidden=(16,), random_state=0).fit(rows)
+    fresh = np.concatenate([dirty[200:400], dirty[400:]])
+    strange = -score(vae, fresh)
+    assert (strange[200:, None] > strange[:200]).mean() > 0.95  # AUROC
+    assert (np.asarray(vae.anomalies(fresh)["p_value"])[:200] <= 0.05).mean() <= 0.05
+
+
+def test_selected_rows_are_mostly_strange(vae: lt.VAE, dirty: NDArray[np.float64]) -> None:
+    usual = lt.VAE(max_epochs=20, latent_dim=2, hidden=(16,), validation_fraction=0.5, random_state=0).fit(dirty[:300])
+    with_fdr = np.asarray(usual.anomalies(dirty[300:], fdr=0.2)["anomalous"])
+    assert with_fdr[100:].mean() > 0.5 and with_fdr[:100].sum() <= 0.4 * with_fdr.sum()
+    alarms = [np.asarray(usual.anomalies(dirty[300:], false_alarm_rate=rate)["anomalous"]) for rate in (0.02, 0.2)]
+    assert alarms[0][:100].mean() < 0.1 and (alarms[1] >= alarms[0]).all()
+
+
+def test_what_can_not_be_asked_is_refused(vae: lt.VAE, dirty: NDArray[np.float64]) -> None:
+    for wrong in ({"score": "nobody"}, {"score": []}, {"fdr": 0.0}, {"false_alarm_rate": 1.5}, {"fdr": 0.1, "false_alarm_rate": 0.1}):
+        with pytest.raises(lt.ModelError):
+            vae.anomalies(dirty, **wrong)
+    with pytest.warns(lt.LatenteWarning, match="20 held-out rows are too few: no p-value is below 1/21; 0.01 needs 99"):
+        assert not any(vae.anomalies(dirty, false_alarm_rate=0.01)["anomalous"].to_pylist())
+
+
+def test_a_name_is_taken_once() -> None:
+    with pytest.raises(lt.ModelError, match="taken"):
+        detector(DETECTORS["near"])
+    assert set(ENSEMBLE) <= set(DETECTORS) == set(lt.detectors())
+
+
+@pytest.mark.parametrize("name", SCORES)
+def test_pictures_have_scores(name: str, fitted_digits: lt.VAE, digits: NDArray[np.uint8]) -> None:
+    noise = np.random.default_rng(0).integers(0, 256, size=(5, *digits.shape[1:])).astype(np.uint8)
+    found = score(fitted_digits, np.concatenate([digits[:50], noise]).astype(digits.dtype), name)
+    assert np.isfinite(found).all()
+    if name in ("auto", "near", "covariance", "log-prob"):
+        assert found[50:].max() < np.median(found[:50])
