@@ -36,6 +36,7 @@ from latente.seeding import seed_of
 from latente.tasks import completions, imputation, interpolation, reconstruct, scores
 from latente.tasks.anomalies import IMPORTANCE_SAMPLES
 from latente.tasks.new_rows import Request, new_rows
+from latente.tasks.rivals import DetectorComparison, compare_detectors
 from latente.training.calibration import Calibration
 from latente.training.stages import Figures
 from latente.words import Message
@@ -104,6 +105,9 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         row_model: what scores, samples and completes rows: "latent" is the model itself, "autoregressive" a separate model of
             the columns, each given those before it (mixed tables only). "auto" is "autoregressive" for a mixed table with
             ``recipe="auto"`` and ``likelihood="auto"``, and "latent" otherwise.
+        contamination: share of the training rows that are anomalies and are not learned: the rows that are farthest from all
+            others. "auto" leaves out those that are too far to be usual, at most a fifth. None learns all rows; scores of
+            :meth:`anomalies` leave out a fifth either way. ``notes_`` says how many rows were left out.
 
     Attributes:
         latent_dim_: dimensions of the code. history_: a record for each epoch, nats per row. figures_: what was measured;
@@ -159,6 +163,7 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         missing: Sequence[Any] | None = None,
         effort: str = "balanced",
         row_model: str = "auto",
+        contamination: float | str | None = None,
     ) -> None:
         self.recipe = recipe
         self.latent_dim = latent_dim
@@ -179,6 +184,7 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         self.missing = missing
         self.effort = effort
         self.row_model = row_model
+        self.contamination = contamination
 
     # -- fitting ----------------------------------------------------------------------------------------------------
 
@@ -435,6 +441,17 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         fitted, asked = self._fitted, scores.Asked(score, fdr, false_alarm_rate)
         data, rows = fitted.read_rows(X, self.unknown, context)
         return like(X, frame(scores.anomalies(fitted, rows, asked), data.container))
+
+    def compare_detectors(self, X: Any) -> DetectorComparison:
+        """Simple detectors (sum of squares, nearest neighbours, isolation forest, PCA) beside the score of :meth:`anomalies`.
+
+        They are fitted to the training rows while these are in memory, and to ``X`` itself otherwise.
+
+        Returns:
+            Agreement, the rows on which they differ, and a verdict, which says so where nothing suggests that the model sees
+            more than a simple detector. No label is used: it does not tell which of them is right.
+        """
+        return compare_detectors(self._fitted, X, self.unknown)
 
     # -- the certificate --------------------------------------------------------------------------------------------
 

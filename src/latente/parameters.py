@@ -16,6 +16,7 @@ from latente.errors import ModelError
 from latente.model.parts import Choice, choose
 from latente.training import defaults
 from latente.training.plan import Plan
+from latente.training.trimming import AUTO
 
 ROW_MODELS = ("auto", "latent", "autoregressive")
 
@@ -47,6 +48,7 @@ class Parameters:
     missing: Sequence[Any] | None
     effort: str
     row_model: str
+    contamination: float | str | None = None
 
     @classmethod
     def of(cls, estimator: Any) -> Self:
@@ -71,6 +73,10 @@ class Parameters:
             "missing": (self.missing is None or _marks(self.missing), "None or a list of texts and numbers"),
             "effort": (self.effort in defaults.EFFORTS, "'quick', 'balanced' or 'best'"),
             "row_model": (self.row_model in ROW_MODELS, "'auto', 'latent' or 'autoregressive'"),
+            "contamination": (
+                self.contamination in (None, AUTO) or (is_share(self.contamination) and float(self.contamination) <= 0.5),
+                "None, 'auto' or a share from 0 to 0.5",
+            ),
             "precision": (self.precision in ("auto", "float32", "bfloat16"), "'auto', 'float32' or 'bfloat16'"),
         }
         for name, (good, wanted) in checks.items():

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from numpy.typing import NDArray
 
 import latente as lt
 from latente.tasks.detectors import DETECTORS, ENSEMBLE, detector
+from latente.tasks.rivals import RIVALS
 
 SCORES = ["auto", *DETECTORS]
 TESTED_BY_OTHERS = {"rate", "typicality"}  # strange in other ways than by extreme values
@@ -56,12 +59,20 @@ def test_a_row_far_away_is_stranger_than_all_others(name: str, vae: lt.VAE, dirt
     assert vae.anomalies(rows, score=name)["anomalous"][200].as_py()
 
 
-@pytest.mark.parametrize("name", SCORES)
-def test_usual_rows_have_uniform_p_values_and_missing_values_a_score(name: str, dirty: NDArray[np.float64]) -> None:
-    rng = np.random.default_rng(1)
-    rows = np.where(rng.random(dirty.shape) < 0.15, np.nan, dirty)
+@pytest.fixture(scope="module")
+def with_missing(dirty: NDArray[np.float64]) -> tuple[lt.VAE, NDArray[np.float64]]:
+    """A model of rows with missing values, and others like them."""
+    rows = np.where(np.random.default_rng(1).random(dirty.shape) < 0.15, np.nan, dirty)
     vae = lt.VAE(max_epochs=3, latent_dim=2, hidden=(8,), validation_fraction=0.4, random_state=0).fit(rows[:200])
-    p = np.asarray(vae.anomalies(rows[200:400], score=name)["p_value"])
+    return vae, rows[200:400]
+
+
+@pytest.mark.parametrize("name", SCORES)
+def test_usual_rows_have_uniform_p_values_with_missing_values_too(
+    name: str, with_missing: tuple[lt.VAE, NDArray[np.float64]]
+) -> None:
+    vae, rows = with_missing
+    p = np.asarray(vae.anomalies(rows, score=name)["p_value"])
     for level in (0.05, 0.2, 0.5):
         error = 2.5 * np.sqrt(level * (1 - level) * (1 / 80 + 1 / 200))
         assert abs((p <= level).mean() - level) < error + 1 / 80
@@ -92,11 +103,73 @@ def test_selected_rows_are_mostly_strange(vae: lt.VAE, dirty: NDArray[np.float64
     assert alarms[0][:100].mean() < 0.1 and (alarms[1] >= alarms[0]).all()
 
 
+def test_few_held_out_rows_call_no_usual_row_strange_more_often(dirty: NDArray[np.float64]) -> None:
+    alarms = []
+    for seed in range(12):
+        rows = np.random.default_rng(seed).permutation(dirty[:400])
+        vae = lt.VAE(max_epochs=1, latent_dim=1, hidden=(4,), effort="quick", random_state=seed).fit(rows[:90])
+        alarms.append((np.asarray(vae.anomalies(rows[90:])["p_value"]) <= 0.1).mean())
+    assert np.mean(alarms) < 0.1 + 2.5 * np.std(alarms) / np.sqrt(len(alarms))  # nine held-out rows: exactly 0.1 on average
+
+
+def test_strange_rows_say_what_they_hold_and_what_is_expected(dirty: NDArray[np.float64]) -> None:
+    frame = pd.DataFrame(
+        {"torque": dirty[:400, 0] * 10 + 50, "speed": dirty[:400, 0] * 5 + dirty[:400, 1], "load": dirty[:400, 2]}
+    )
+    vae = lt.VAE(max_epochs=40, random_state=0).fit(frame)
+    row = frame.head(1).assign(torque=120.0)
+    words = vae.anomalies(row)["expected"].iloc[0]
+    found = re.search(r"torque 120, expected (\S+) to (\S+)", words)
+    assert found and frame["torque"].min() - 20 < float(found[1]) < float(found[2]) < 120
+    assert vae.anomalies(frame)["expected"].ne("").mean() < 0.1
+
+
+def test_trimmed_rows_are_not_learned_and_said() -> None:
+    rng = np.random.default_rng(0)
+    usual = rng.normal(size=(300, 2)) @ rng.normal(size=(2, 5)) + 0.1 * rng.normal(size=(300, 5))
+    clean = lt.VAE(max_epochs=2, contamination="auto", random_state=0).fit(usual)
+    assert not any("not learned" in note for note in clean.notes_)
+    rows = rng.permutation(np.concatenate([usual, 8 + rng.normal(size=(30, 5)) * 3]))
+    for contamination in ("auto", 0.1):
+        vae = lt.VAE(max_epochs=2, contamination=contamination, random_state=0).fit(rows)
+        (note,) = [note for note in vae.notes_ if "not learned" in note]
+        assert 15 <= note.values["n"] <= 45
+        assert vae.certificate(train=rows)["rate"].known  # the rows of the fit are still told by their number
+    with pytest.raises(lt.ModelError, match="contamination"):
+        lt.VAE(contamination=0.9).fit(rows)
+
+
+def test_simple_detectors_beside_the_model(vae: lt.VAE, dirty: NDArray[np.float64]) -> None:
+    found = vae.compare_detectors(dirty)
+    assert found.agreement["detector"].to_pylist() == list(RIVALS)
+    assert all(-1 <= value <= 1 for value in found.agreement["rank_correlation"].to_pylist())
+    assert "nothing suggests" in found.verdict or "differ" in found.verdict
+    ranks = found.scores.to_pandas()
+    assert len(ranks) == 440 and (ranks.min() == 1).all()
+    for row in found.differing["row"].to_pylist():
+        assert ranks.loc[row, "model"] <= 22 or ranks.loc[row].drop("model").max() <= 22
+    with pytest.raises(lt.DataError, match="at least 10 rows"):
+        vae.compare_detectors(dirty[:3])
+
+
+def test_a_linear_structure_shows_nothing_that_others_do_not_see(vae: lt.VAE, dirty: NDArray[np.float64]) -> None:
+    far = np.concatenate([dirty[:100], 30 * dirty[100:110]])
+    assert "nothing suggests" in vae.compare_detectors(far).verdict
+
+
 def test_what_can_not_be_asked_is_refused(vae: lt.VAE, dirty: NDArray[np.float64]) -> None:
-    for wrong in ({"score": "nobody"}, {"score": []}, {"fdr": 0.0}, {"false_alarm_rate": 1.5}, {"fdr": 0.1, "false_alarm_rate": 0.1}):
+    for wrong in (
+        {"score": "nobody"},
+        {"score": []},
+        {"fdr": 0.0},
+        {"false_alarm_rate": 1.5},
+        {"fdr": 0.1, "false_alarm_rate": 0.1},
+    ):
         with pytest.raises(lt.ModelError):
             vae.anomalies(dirty, **wrong)
-    with pytest.warns(lt.LatenteWarning, match="20 held-out rows are too few: no p-value is below 1/21; 0.01 needs 99"):
+    with pytest.warns(
+        lt.LatenteWarning, match="20 held-out rows are few: no p-value is below 1/21, and one anomaly by itself would need 99"
+    ):
         assert not any(vae.anomalies(dirty, false_alarm_rate=0.01)["anomalous"].to_pylist())
 
 

@@ -57,7 +57,7 @@ def finished(
         outcome.warnings += _overfitting(fitted, outcome)
     fitted.figures = Figures(_figures(outcome, run, model.latent_dim, split), _pending(fitted))
     fitted.figures |= {"row_law_loss": row_model_loss, "time": stages.seconds}
-    fitted.notes = [*prepared.codec.notes, *outcome.notes, *outcome.warnings, *_notes(fitted, split)]
+    fitted.notes = [*prepared.codec.notes, *outcome.notes, *outcome.warnings, *_notes(fitted, split, len(prepared.to_learn))]
     return fitted
 
 
@@ -109,8 +109,11 @@ def _given_away(fitted: Fitted, train: Rows, held_out: Rows) -> dict[str, float 
     return privacy.privacy(fitted.codec.fields, train, held_out, as_given, (scores[0], scores[1]), seed)
 
 
-def _notes(fitted: Fitted, split: Split) -> list[str]:
+def _notes(fitted: Fitted, split: Split, learned: int) -> list[str]:
     notes: list[str] = []
+    if learned < len(split.train):
+        trimmed = len(split.train) - learned
+        notes.append(Message("fit.trimmed", n=trimmed, share=trimmed / len(split.train)))
     if hasattr(fitted.model.posterior, "chosen") and isinstance(fitted.codec, TableCodec):
         names = [fitted.codec.names[place] for place in np.flatnonzero(fitted.support())]
         notes.append(Message("fit.chosen_columns", names=names))

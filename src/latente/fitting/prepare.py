@@ -17,6 +17,7 @@ from latente.training.dimension import latent_dimension
 from latente.training.loop import Settings
 from latente.training.plan import Plan, Work
 from latente.training.split import Split
+from latente.training.trimming import kept
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,7 @@ class Prepared:
         blueprint: of the model; row_blueprint: of a row model beside it, where there is one.
         plan: what was asked of the training.
         context: codec of what the model is conditioned on; None where it is on nothing.
+        learned: which of the training rows are learned, bool [N].
     """
 
     codec: Codec
@@ -37,6 +39,7 @@ class Prepared:
     plan: Plan
     row_blueprint: RowBlueprint | None
     context: ContextCodec | None = None
+    learned: Tensor | None = None
 
     @classmethod
     def of(cls, data: Table | Images, parameters: Parameters, seed: int, context: Any = None) -> Prepared:
@@ -60,7 +63,13 @@ class Prepared:
             split = Split.of(replace(codec.encode(data), context=rows.context), parameters.validation_fraction, seed)
         blueprint = _blueprint(parameters, codec, split.train, seed)
         beside = row_blueprint(blueprint, parameters.row_model_asked)
-        return cls(codec, split, blueprint, parameters.plan(seed), beside, of_context)
+        learned = kept(split.train, levels_of(codec.fields), parameters.contamination or 0.0)
+        return cls(codec, split, blueprint, parameters.plan(seed), beside, of_context, learned)
+
+    @property
+    def to_learn(self) -> Rows:
+        """The training rows, without those that were left out as anomalies."""
+        return self.split.train if self.learned is None or bool(self.learned.all()) else self.split.train[self.learned]
 
     def work(self, blueprint: Blueprint | RowBlueprint | None = None) -> Work:
         """What the model (or another one of the same rows) has to do."""

@@ -74,11 +74,11 @@ class Asked:
     def selected(self, p: Scores, held_out: int) -> NDArray[np.bool_]:
         """Which rows are anomalies, by their p-values; a warning where held-out rows are too few for any to be one."""
         found = p <= self.rate if self.fdr is None else discoveries(p, self.fdr)
-        least = self.rate if self.fdr is None else self.fdr
-        if 1 / (held_out + 1) > least:
+        least = self.false_alarm_rate if self.fdr is None else self.fdr / max(1, len(p))
+        if least and not found.any() and 1 / (held_out + 1) > least:
             needed = math.ceil(1 / least) - 1
-            few = f"{held_out} held-out rows are too few: no p-value is below 1/{held_out + 1}"
-            warn(f"{few}; {least:g} needs {needed:,} (see validation_fraction)")
+            few = f"{held_out:,} held-out rows are few: no p-value is below 1/{held_out + 1}"
+            warn(f"{few}, and one anomaly by itself would need {needed:,} (see validation_fraction)")
         return found
 
 
