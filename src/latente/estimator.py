@@ -442,6 +442,17 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         data, rows = fitted.read_rows(X, self.unknown, context)
         return like(X, frame(scores.anomalies(fitted, rows, asked), data.container))
 
+    def surprise(self, X: Any, *, context: Any = None) -> Any:
+        """Where a row is strange: by how many nats -log p of each value exceeds what is usual there among held-out rows.
+
+        Returns:
+            Of pictures a heat map of each, [N, H, W], summed over channels; of tables a frame with the columns of the model.
+            0 where a value is missing.
+        """
+        fitted = self._fitted
+        data, rows = fitted.read_rows(X, self.unknown, context)
+        return scores.surprise(fitted, rows, lambda columns: like(X, frame(columns, data.container)))
+
     def compare_detectors(self, X: Any) -> DetectorComparison:
         """Simple detectors (sum of squares, nearest neighbours, isolation forest, PCA) beside the score of :meth:`anomalies`.
 
@@ -517,7 +528,9 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
     # -- storage ----------------------------------------------------------------------------------------------------
 
     def save(self, path: str | Path) -> Path:
-        """Write one .safetensors file that can run no code; whole or not at all."""
+        """Write one .safetensors file that can run no code; whole or not at all. It holds no row of the fit: beside the weights
+        and the codec, means of groups of at least five training rows, with which :meth:`anomalies` compares others.
+        """
         self.complete().fitted_.settings = self._settings(self.seed_)
         return storage.save(self.fitted_, path)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +16,7 @@ from latente.errors import ModelError, warn
 from latente.fitted import Fitted
 from latente.parameters import is_share
 from latente.rows import Rows
-from latente.tasks.anomalies import IMPORTANCE_SAMPLES, log_likelihood, log_likelihood_parts
+from latente.tasks.anomalies import IMPORTANCE_SAMPLES, field_surprise, log_likelihood, log_likelihood_parts
 from latente.tasks.detectors import chosen, combined, strangeness
 from latente.tasks.reasons import reasons
 from latente.training.calibration import LEVEL
@@ -98,6 +98,18 @@ def anomalies(fitted: Fitted, rows: Rows, asked: Asked = Asked()) -> dict[str, A
     if not fitted.codec.fields[0].shape:
         columns |= reasons(fitted, rows, strange, selected)
     return columns
+
+
+def surprise(fitted: Fitted, rows: Rows, framed: Callable[[dict[str, Any]], Any]) -> Any:
+    """What :meth:`latente.VAE.surprise` returns; ``framed`` makes a frame of columns."""
+    found = field_surprise(fitted.row_model, rows).double().numpy()
+    excess = found - fitted.calibration.surprise
+    if rows.mask is not None:
+        excess[~rows.mask.flatten(1).numpy()] = 0.0
+    fields = fitted.codec.fields
+    if fields[0].shape:
+        return excess.reshape(len(rows), *fields[0].shape).sum(1)
+    return framed({field.name: column for field, column in zip(fields, excess.T, strict=True)})
 
 
 def _rank(strange: Scores) -> NDArray[Any]:
