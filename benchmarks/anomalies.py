@@ -109,9 +109,11 @@ def run(protocol: str, asked: Any) -> tuple[list[dict[str, Any]], float]:
             of = task(name, protocol, seed, asked.rows)
             found, p, took = ours(of, seed, asked.effort, tuple(asked.scores))
             values = judged(of, {**found, **baselines(of.train, of.test, seed)})
-            records.append({"set": name, "seed": seed, "seconds": took, **false_alarms(of, p), "values": values})
+            alarms = false_alarms(of, p)
+            records.append({"set": name, "seed": seed, "seconds": took, **alarms, "values": values})
             seconds += took / len(asked.seeds)
-            print(protocol, name, seed, f"{took:.1f} s", {k: round(v[0], 1) for k, v in values.items()}, flush=True)
+            told = ", ".join(f"{key} {roc:.1f} / {pr:.1f}" for key, (roc, pr) in values.items())
+            print(f"{protocol} {name} {seed}: {took:.1f} s; {told}; {alarms}", flush=True)
     return records, seconds
 
 
