@@ -52,7 +52,7 @@ def finished(
     history = outcome.training.status.history
     fitted = Fitted(*parts, Figures({}), history, settings, at_hand=split.at_hand(), context=prepared.context)
     with stages(CALIBRATION):
-        summarise(fitted, split.train, split.judged)
+        summarise(fitted, split)
     with stages(OVERFITTING):
         outcome.warnings += _overfitting(fitted, outcome)
     fitted.figures = Figures(_figures(outcome, run, model.latent_dim, split), _pending(fitted))

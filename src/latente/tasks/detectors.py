@@ -22,10 +22,11 @@ from latente.model.doubles import in_double
 from latente.rows import Rows, expanded, levels_of
 from latente.tasks.anomalies import log_likelihood
 from latente.threads import USUAL, on_threads
+from latente.training.split import Split
 from latente.training.surroundings import Surroundings, surprise, tail
 from latente.training.usual import Usual
 
-ENSEMBLE = {"near": 2.0, "covariance": 1.0}
+ENSEMBLE = {"near": 3.0, "covariance": 1.0}
 """What ``score="auto"`` combines, and what each counts: chosen once by the means over sets of ``benchmarks.anomalies``."""
 LOG_PROB = {"log-prob": 1.0}
 MAX_TO_SUMMARISE = 3000  # training rows
@@ -178,16 +179,29 @@ def strangeness(fitted: Fitted, rows: Rows, names: Sequence[str]) -> dict[str, T
     return {name: torch.cat([DETECTORS[name](each) for each in seen]) for name in names}
 
 
-def summarise(fitted: Fitted, train: Rows, judged: Rows) -> None:
-    """Learn where training rows lie, and what each detector says of them and of ``judged`` rows."""
-    some = train.subsample(MAX_TO_SUMMARISE)
-    with torch.no_grad():
-        places = [Seen(fitted, batch).parts for batch in some.batches(BATCH)]
-        fitted.surroundings = Surroundings.of([torch.cat(part) for part in zip(*places, strict=True)])
-    names = tuple(DETECTORS)
-    of_train, of_judged = (strangeness(fitted, rows, names) for rows in (some, judged.subsample(MAX_USUAL)))
-    tails = torch.stack([tail(of_train[name]) for name in names])
-    fitted.usual = Usual(names, tails.numpy(), torch.stack([of_judged[name] for name in names]).numpy())
+def summarise(fitted: Fitted, split: Split) -> None:
+    """Learn where usual rows lie, and what each detector says of them.
+
+    Held-out rows are compared with training rows alone; then they join the summary, for there may be few rows. Others are then a
+    little less strange than they were, so p-values are right or a little too high.
+    """
+    fitted.surroundings = _surroundings(fitted, split.train)
+    of_judged = strangeness(fitted, split.judged.subsample(MAX_USUAL), tuple(DETECTORS))
+    if split.held_out is not None:
+        fitted.surroundings = _surroundings(fitted, split.train, split.held_out)
+    of_train = strangeness(fitted, split.train.subsample(MAX_TO_SUMMARISE), tuple(DETECTORS))
+    tails = torch.stack([tail(values) for values in of_train.values()])
+    fitted.usual = Usual(tuple(DETECTORS), tails.numpy(), torch.stack([*of_judged.values()]).numpy())
+
+
+@torch.no_grad()
+@on_threads(USUAL)
+def _surroundings(fitted: Fitted, *parts: Rows) -> Surroundings:
+    """Where some rows lie, as many of each part as its share."""
+    n = sum(map(len, parts))
+    some = [part.subsample(max(1, MAX_TO_SUMMARISE * len(part) // max(n, MAX_TO_SUMMARISE))) for part in parts]
+    places = [Seen(fitted, batch).parts for rows in some for batch in rows.batches(BATCH)]
+    return Surroundings.of([torch.cat(each) for each in zip(*places, strict=True)])
 
 
 def chosen(fitted: Fitted, score: str | Sequence[str]) -> dict[str, float]:
