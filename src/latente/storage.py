@@ -357,7 +357,7 @@ def _try_out(fitted: Fitted) -> None:
 def _size_of_place(fitted: Fitted, code: Tensor) -> int:
     """How many values, codes and residuals a row has together."""
     levels, size = levels_of(fitted.codec.fields), math.prod(fitted.codec.shape)
-    return (sum(max(1, count) for count in levels) or size) + code.shape[1] + size
+    return (sum(max(1, count) for count in levels) or size) + code.shape[1] + size - sum(count > 0 for count in levels)
 
 
 def identity(model: LatentModel, prior: Prior, row_model: RowModel) -> str:

@@ -28,6 +28,8 @@ from latente.training.usual import Usual
 
 ENSEMBLE = {"near": 3.0, "covariance": 1.0}
 """What ``score="auto"`` combines, and what each counts: chosen once by the means over sets of ``benchmarks.anomalies``."""
+WITH_ROW_MODEL = {"near": 1.0, "covariance": 1.0, "log-prob": 1.0}
+"""The same of mixed tables, of which a row model sees what the code does not."""
 LOG_PROB = {"log-prob": 1.0}
 MAX_TO_SUMMARISE = 3000  # training rows
 MAX_USUAL = 5000  # rows of each kind that scores are compared with
@@ -81,16 +83,15 @@ class Seen:
 
     @cached_property
     def parts(self) -> tuple[Tensor, Tensor, Tensor]:
-        """Values, code and residuals, [B, ·] each. A missing value is what the model expects, and has no residual.
-
-        Where columns have levels, values are indicators and residuals are surprises.
+        """Values, code and residuals, [B, ·] each. A missing value is what the model expects, and has no residual; a column with
+        levels is one indicator for each level, and has no residual either.
         """
         levels = levels_of(self.fitted.codec.fields)
         expected = self.model.decode(self.code.unsqueeze(0), self.rows.context).mean[0]
         x = self.rows.x.flatten(1)
         if self.rows.mask is not None:
             x = torch.where(self.rows.mask.flatten(1), x, expected)
-        residual = self.surprise if self.row_model is not self.model or levels else x - expected
+        residual = (x - expected)[:, [not count for count in levels]] if levels else x - expected
         return expanded(x, levels), self.code.flatten(1), residual
 
     @cached_property
@@ -182,8 +183,8 @@ def strangeness(fitted: Fitted, rows: Rows, names: Sequence[str]) -> dict[str, T
 def summarise(fitted: Fitted, split: Split) -> None:
     """Learn where usual rows lie, and what each detector says of them.
 
-    Held-out rows are compared with training rows alone; then they join the summary, for there may be few rows. Others are then a
-    little less strange than they were, so p-values are right or a little too high.
+    Held-out rows are compared with training rows alone; then they join the summary, for there may be few rows. Other rows are
+    then a little less strange than held-out ones were, so p-values are right or a little too high.
     """
     fitted.surroundings = _surroundings(fitted, split.train)
     of_judged = strangeness(fitted, split.judged.subsample(MAX_USUAL), tuple(DETECTORS))
@@ -211,7 +212,8 @@ def chosen(fitted: Fitted, score: str | Sequence[str]) -> dict[str, float]:
         ModelError: there is none of this name, or the model has no figures for it.
     """
     if score == "auto":
-        return ENSEMBLE if fitted.surroundings is not None else LOG_PROB
+        own = fitted.row_model is not fitted.model
+        return LOG_PROB if fitted.surroundings is None else WITH_ROW_MODEL if own else ENSEMBLE
     names = (score,) if isinstance(score, str) else tuple(score)
     unknown = [name for name in names if name not in DETECTORS] if names else ["no name"]
     if unknown:
