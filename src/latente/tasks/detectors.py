@@ -83,8 +83,8 @@ class Seen:
 
     @cached_property
     def parts(self) -> tuple[Tensor, Tensor, Tensor]:
-        """Values, code and residuals, [B, ·] each. A missing value is what the model expects, and has no residual; a column with
-        levels is one indicator for each level, and has no residual either.
+        """Values, code and residuals, [B, ·] each. A missing value is what the model expects, and has no residual; nor has a
+        column with levels, which is an indicator for each.
         """
         levels = levels_of(self.fitted.codec.fields)
         expected = self.model.decode(self.code.unsqueeze(0), self.rows.context).mean[0]
