@@ -104,6 +104,10 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         row_model: what scores, samples and completes rows: "latent" is the model itself, "autoregressive" a separate model of
             the columns, each given those before it (mixed tables only). "auto" is "autoregressive" for a mixed table with
             ``recipe="auto"`` and ``likelihood="auto"``, and "latent" otherwise.
+        keep: share of the variance of the rows that the code has to keep, such as .9, by a constraint on the squared error of
+            reconstructions (GECO, Rezende and Viola 2018). 0 asks for none. "auto" is as much as PCA of as many dimensions keeps
+            where a row model of its own scores rows, and 0 otherwise. If ``latent_dim`` dimensions can't keep the share, the
+            code keeps as much as training reaches: see ``information_kept`` in the certificate.
 
     Attributes:
         latent_dim_: dimensions of the code. history_: a record for each epoch, nats per row. figures_: what was measured;
@@ -159,6 +163,7 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         missing: Sequence[Any] | None = None,
         effort: str = "balanced",
         row_model: str = "auto",
+        keep: float | str = "auto",
     ) -> None:
         self.recipe = recipe
         self.latent_dim = latent_dim
@@ -179,6 +184,7 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         self.missing = missing
         self.effort = effort
         self.row_model = row_model
+        self.keep = keep
 
     # -- fitting ----------------------------------------------------------------------------------------------------
 

@@ -47,6 +47,7 @@ class Parameters:
     missing: Sequence[Any] | None
     effort: str
     row_model: str
+    keep: float | str
 
     @classmethod
     def of(cls, estimator: Any) -> Self:
@@ -71,6 +72,7 @@ class Parameters:
             "missing": (self.missing is None or _marks(self.missing), "None or a list of texts and numbers"),
             "effort": (self.effort in defaults.EFFORTS, "'quick', 'balanced' or 'best'"),
             "row_model": (self.row_model in ROW_MODELS, "'auto', 'latent' or 'autoregressive'"),
+            "keep": (self.keep == "auto" or is_share(self.keep), "'auto' or a share from 0 to below 1"),
             "precision": (self.precision in ("auto", "float32", "bfloat16"), "'auto', 'float32' or 'bfloat16'"),
         }
         for name, (good, wanted) in checks.items():
@@ -89,6 +91,12 @@ class Parameters:
     def row_model_asked(self) -> str:
         """A recipe that was named answers everything itself, unless a row model is asked for."""
         return "latent" if self.row_model == "auto" and self.recipe != "auto" else self.row_model
+
+    def keep_asked(self, scored_apart: bool) -> float | str:
+        """What share of the variance the code has to keep. Where a row model scores rows, the code serves nothing else."""
+        if self.keep != "auto":
+            return float(self.keep)
+        return "pca" if scored_apart and self.recipe == "auto" else 0.0
 
     def plan(self, seed: int) -> Plan:
         """What is asked of the training."""

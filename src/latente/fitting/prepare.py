@@ -60,6 +60,7 @@ class Prepared:
             split = Split.of(replace(codec.encode(data), context=rows.context), parameters.validation_fraction, seed)
         blueprint = _blueprint(parameters, codec, split.train, seed)
         beside = row_blueprint(blueprint, parameters.row_model_asked)
+        blueprint = replace(blueprint, keep=parameters.keep_asked(beside is not None))
         return cls(codec, split, blueprint, parameters.plan(seed), beside, of_context)
 
     def work(self, blueprint: Blueprint | RowBlueprint | None = None) -> Work:

@@ -7,16 +7,16 @@ bound, and what the layers learn comes on top.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
 
 from latente.model.latent_model import LatentModel
-from latente.model.likelihoods import Scale
+from latente.model.networks.bins import BinsEncoder
 from latente.model.networks.mlp import MLPDecoder, MLPEncoder
 from latente.model.posteriors import Posterior
-from latente.rows import Rows
+from latente.rows import Rows, indicators
 
 MAX_ROWS = 4096
 MIN_SHARE_OF_VARIANCE = 1e-4
@@ -44,8 +44,8 @@ class LinearModel:
 
 @torch.no_grad()
 def linear_model(rows: Rows, d: int) -> LinearModel:
-    """PCA with ``d`` components of at most 4,096 rows; a value that was not seen counts as 0, a standardised column's mean."""
-    x = rows.subsample(MAX_ROWS).x.flatten(1).double().cpu()
+    """PCA with ``d`` components; a value that was not seen counts as 0, a standardised column's mean."""
+    x = rows.x.flatten(1).double().cpu()
     mean = x.mean(0)
     x = x - mean
     rank = max(1, min(d, (len(x) - 1) // 2, x.shape[1]))
@@ -71,12 +71,15 @@ def start(model: LatentModel, rows: Rows, resolution: Tensor) -> None:
         rows: the training rows.
         resolution: smallest step between recorded values of each field, [F].
     """
-    linear = linear_model(rows, max(1, model.latent_dim))
-    model.likelihood.start(rows, linear.residual.float(), resolution)
     some = rows.subsample(MAX_ROWS)
+    linear = linear_model(some, max(1, model.latent_dim))
+    model.likelihood.start(rows, linear.residual.float(), resolution)
     model.prior.start(some)  # type: ignore[operator]
     model.posterior.start_codes(lambda: model.features(some.x, some.mask, some.context))  # type: ignore[operator]
     if starts_linear(model):
+        levels = model.encoder.arguments.get("levels", ())
+        if levels:
+            linear = linear_model(replace(some, x=indicators(some.x, levels)), model.latent_dim)
         _start_paths(model, linear)
 
 
@@ -87,12 +90,12 @@ def starts_linear(model: LatentModel) -> bool:
     encoder, decoder = model.encoder, model.decoder
     paths = (
         bool(model.posterior.starts_linear)
-        and isinstance(encoder, MLPEncoder)
+        and isinstance(encoder, (MLPEncoder, BinsEncoder))
         and isinstance(decoder, MLPDecoder)
         and encoder.linear
         and decoder.linear is not None
     )
-    return paths and isinstance(model.likelihood, Scale)
+    return paths and model.likelihood.starts_linear
 
 
 def _start_paths(model: LatentModel, linear: LinearModel) -> None:
@@ -107,8 +110,9 @@ def _start_paths(model: LatentModel, linear: LinearModel) -> None:
     posterior.head.bias[:d] = b.float()
     posterior.start(variance.float())
     assert decoder.linear is not None
-    decoder.linear.weight.zero_()[:, :d] = linear.weights.float()
-    decoder.linear.bias.copy_(linear.mean)
+    weights, bias = model.likelihood.linear_theta(linear.weights, linear.mean, linear.residual)
+    decoder.linear.weight.zero_()[:, :d] = weights.float()
+    decoder.linear.bias.copy_(bias)
     last = decoder.layers[-1]
     assert isinstance(last, nn.Linear)
     last.weight.mul_(0.1)

@@ -238,7 +238,7 @@ class Fit:
         held_out = self.held_out if self.held_out is not None else self.train.subsample(SMALL_DATA)
         with seeded(self.settings.seed):
             evaluated = evaluate(costs_of(model, training.learner.K), held_out)
-            diagnosis = diagnose(model, self.train, held_out)
+            diagnosis = diagnose(model, self.train, held_out, training.learner.of_bound)
         # Where data is plenty and the code says much, nobody asks how well a linear model does; it would cost seconds.
         of_numbers = not model.likelihood.takes_levels and self.train.context is None  # a linear model knows no context
         asked = of_numbers and (diagnosis.collapsed or len(self.train) < SMALL_DATA)

@@ -90,7 +90,7 @@ class Plan:
         batch = self.batch(work)
         return Search(
             defaults.trials(work.mixed),
-            defaults.starts(work.n, chosen, work.missing),
+            1 if work.mixed else defaults.starts(work.n, chosen, work.missing),
             defaults.times_as_long(work.n, batch, batch * work.multiply_adds) if longer else 1.0,
         )
 
