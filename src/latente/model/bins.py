@@ -22,6 +22,7 @@ MIN_HATS, MAX_HATS = 6, 24
 NEVER = -1e4  # a logit so low that its probability is 0, and so high that sums with it are numbers
 SLACK = 1e-4  # of a mean bin's width, for rounding
 RARE = 0.05  # a lower frequency of a level is taken for this where the linear model begins
+BLUNT = 0.3  # of a column's variance at least is left where the linear model begins
 OFTEN = 200.0  # rows of a bin that is by itself, however many there are
 
 
@@ -600,7 +601,7 @@ class IndependentHistograms(HistogramLikelihood):
         x, p = self.bins.middle(f).double(), torch.softmax(self.base_of(f), 0).double()
         x = x - mean
         variance = (p * x.square()).sum().clamp_min(1e-6)
-        r = residual.clamp(1e-2 * variance, variance)
+        r = torch.minimum(residual.clamp_min(BLUNT * variance), variance)
         tilt = torch.stack([x / r, -x.square() / 2 * (1 / r - 1 / variance)], 1)
         basis = self.bins.basis(f)
         tilt = tilt if basis is None else torch.linalg.pinv(basis.double()) @ tilt
