@@ -72,7 +72,7 @@ class Parameters:
             "missing": (self.missing is None or _marks(self.missing), "None or a list of texts and numbers"),
             "effort": (self.effort in defaults.EFFORTS, "'quick', 'balanced' or 'best'"),
             "row_model": (self.row_model in ROW_MODELS, "'auto', 'latent' or 'autoregressive'"),
-            "keep": (self.keep == "auto" or is_share(self.keep), "'auto' or a share from 0 to below 1"),
+            "keep": (self.keep == "auto" or (is_share(self.keep) and not isinstance(self.keep, bool)), "'auto' or a share from 0 to below 1"),
             "precision": (self.precision in ("auto", "float32", "bfloat16"), "'auto', 'float32' or 'bfloat16'"),
         }
         for name, (good, wanted) in checks.items():
