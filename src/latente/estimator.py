@@ -33,7 +33,7 @@ from latente.model.row_models import RowModel
 from latente.parameters import Parameters, is_whole
 from latente.rows import Rows
 from latente.seeding import seed_of
-from latente.tasks import completions, imputation, interpolation, reconstruct, scores
+from latente.tasks import completions, denoising, imputation, interpolation, reconstruct, repairs, scores
 from latente.tasks.anomalies import IMPORTANCE_SAMPLES
 from latente.tasks.new_rows import Request, new_rows
 from latente.training.calibration import Calibration
@@ -274,9 +274,49 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         """Each row through the bottleneck and back, in the container that came in. What was not seen is filled in."""
         return self._mapped(X, lambda rows: reconstruct.reconstruct(self.model_, rows), context)
 
-    def denoise(self, X: Any, *, context: Any = None) -> Any:
-        """The clean row behind each noisy one: the mean of p(x|z) over the codes that explain the row."""
-        return self._mapped(X, lambda rows: reconstruct.denoise(self.model_, rows, self.seed_), context)
+    def denoise(self, X: Any, *, noise: Any = None, return_noise: bool = False, context: Any = None) -> Any:
+        """The posterior mean of the clean row behind each noisy one, in the container that came in.
+
+        A clean row is like those of the fit. Missing values are filled in; levels stay as they are. Without noise, rows stay as
+        they are.
+
+        Args:
+            X: the rows.
+            noise: the standard deviation of Gaussian noise in the units of the data, or a mapping from columns to it; or the
+                kind alone, whose level is estimated from all rows of X: "gaussian", "salt-and-pepper" (values replaced by the
+                lowest or the highest of the fit) or "shot" (counts). None estimates kind and level: Gaussian noise by how much
+                further rows are from their reconstructions than those that the fit held out, salt and pepper by improbable
+                values at the ends of the scale.
+            return_noise: also return the noise that was assumed, a dict with its "kind" ("none" where there is none) and its
+                "sigma" in the units of the data (of a table, by column), "share", or "variance_of_a_unit".
+            context: as in :meth:`fit`.
+
+        With ``recipe="denoising"`` and no noise told to it, rows of the fit are noisy themselves, and all that reconstructions
+        leave is noise.
+        """
+        fitted = self._fitted
+        data, rows = fitted.read_rows(X, self.unknown, context)
+        assumed = denoising.noise_of(fitted, rows, noise)
+        cleaned = like(X, fitted.decode(denoising.Denoiser.of(fitted).denoise(rows, assumed), data.container))
+        return (cleaned, denoising.described(fitted, assumed)) if return_noise else cleaned
+
+    def repair(self, X: Any, *, context: Any = None) -> tuple[Any, NDArray[np.bool_]]:
+        """Rows of a table with wrong values replaced by what the other columns let expect, and missing values filled in.
+
+        A value is wrong where it is far more probable by itself than given the others: by as much as outweighs that, before any
+        value is looked at, 1% are wrong. Of several in a row the most improbable one goes first, and the others are judged
+        without it.
+
+        Returns:
+            The rows, in the container that came in, and which values were changed, bool [N, columns that came in].
+
+        Raises:
+            ModelError: these are pictures: :meth:`denoise` is for them.
+        """
+        fitted = self._fitted
+        data, rows = fitted.read_rows(X, self.unknown, context)
+        repaired, changed = repairs.repair(fitted, data, rows)
+        return like(X, repaired), changed
 
     def impute(
         self,

@@ -22,6 +22,7 @@ from latente.rows import Rows
 from latente.seeding import seeded
 from latente.training.calibration import Calibration
 from latente.training.ex_post import fit_prior
+from latente.training.residuals import Residuals
 from latente.training.split import Split
 from latente.training.stages import Figures, Stages
 
@@ -45,6 +46,7 @@ class Fitted:
         at_hand: some of the rows of the fit; in memory only, and not copied.
         reading: how data is read, where not as in the fit; in memory only.
         context: codec of what the model is conditioned on; None where it is on nothing.
+        residuals: what decoded codes leave of clean rows; None where that was not looked at.
         offset: score below which a row is called unusual.
     """
 
@@ -61,6 +63,7 @@ class Fitted:
     at_hand: Split | None = None
     reading: Mapping[str, Any] = field(default_factory=dict)
     context: ContextCodec | None = None
+    residuals: Residuals | None = None
 
     def __post_init__(self) -> None:
         self.offset = self.calibration.offset

@@ -19,6 +19,7 @@ from latente.seeding import seeded
 from latente.tasks import generation
 from latente.tasks.anomalies import field_surprise, log_likelihood
 from latente.tasks.completions import calibrate_intervals
+from latente.tasks.denoising import know_residuals
 from latente.training.calibration import Calibration
 from latente.training.fit import Outcome
 from latente.training.loop import Settings, costs_of, evaluate
@@ -61,6 +62,7 @@ def finished(
 def complete(fitted: Fitted) -> None:
     """Compute now what is otherwise computed when it is first asked for."""
     calibrate_intervals(fitted)
+    know_residuals(fitted)
     fitted.figures.complete()
 
 

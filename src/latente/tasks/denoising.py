@@ -7,17 +7,22 @@ prior together are most probable. In a linear Gaussian model that is the exact p
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from numbers import Real
+from typing import Any, Self
 
 import torch
 from torch import Tensor
 
+from latente.data import TableCodec
 from latente.errors import ModelError
+from latente.fitted import Fitted
 from latente.model.latent_model import LatentModel
-from latente.rows import Rows
-from latente.training.residuals import Residuals
+from latente.rows import CATEGORICAL, Rows
+from latente.tasks.reconstruct import reconstruct
+from latente.training.residuals import MAX_ROWS, Residuals
 
 BATCH = 256
 STEPS, RATE = 60, 0.05
@@ -49,6 +54,83 @@ class Noise:
         return not (self.replaced or self.shot or bool(self.variance.any()))
 
 
+def noise_of(fitted: Fitted, rows: Rows, noise: Any) -> Noise:
+    """What was told of the noise of rows in the user's units, or is estimated; see :meth:`latente.VAE.denoise`.
+
+    Raises:
+        ModelError: it is none of what can be told.
+    """
+    denoiser = Denoiser.of(fitted)
+    if noise is None or noise in KINDS:
+        return denoiser.estimate(rows, noise)
+    unit, names = _units(fitted), [field.name for field in fitted.codec.fields]
+    told = noise if isinstance(noise, Mapping) else dict.fromkeys(names, noise)
+    strange = [name for name in told if name not in names]
+    if strange or not all(isinstance(sigma, Real) and 0 <= float(sigma) < math.inf for sigma in told.values()):
+        raise ModelError(
+            f"noise is None, a standard deviation in the units of the data, one for each of some columns, or one of "
+            f"{', '.join(map(repr, KINDS))}, not {noise!r:.60}"
+        )
+    sigma = torch.tensor([float(told.get(name, 0.0)) for name in names]).expand(len(unit))
+    return Noise((sigma * unit).square())
+
+
+def described(fitted: Fitted, noise: Noise) -> dict[str, Any]:
+    """Noise in the user's units: its kind, and its standard deviation or share."""
+    unit = _units(fitted)
+    if noise.none:
+        return {"kind": "none"}
+    if noise.replaced:
+        return {"kind": "salt-and-pepper", "share": noise.replaced}
+    if noise.shot:
+        return {"kind": "shot", "variance_of_a_unit": noise.shot / float(unit[0])}
+    sigma = (noise.variance.sqrt() / unit).tolist()
+    fields = fitted.codec.fields
+    by_name = {field.name: value for field, value in zip(fields, sigma, strict=False) if field.kind != CATEGORICAL}
+    return {"kind": "gaussian", "sigma": sigma[0] if fields[0].shape else by_name}
+
+
+def know_residuals(fitted: Fitted) -> None:
+    """Look at what decoded codes leave of the rows of the fit, if they are at hand."""
+    if fitted.residuals is None and fitted.at_hand is not None and not fitted.recipe.noisy:
+        numbers = _numbers(fitted)
+        left = [_left(fitted, rows) * numbers for rows in (fitted.at_hand.train, fitted.at_hand.held_out) if rows is not None]
+        fitted.residuals = Residuals.of(*left)
+
+
+def _left(fitted: Fitted, rows: Rows) -> Tensor:
+    """What decoded codes leave of rows, [n, F]; 0 where nothing was seen."""
+    rows = rows.subsample(MAX_ROWS)
+    left = rows.x.flatten(1) - reconstruct(fitted.model, rows)
+    return left if rows.mask is None else left * rows.mask.flatten(1)
+
+
+def _numbers(fitted: Fitted) -> Tensor:
+    """Which values of a row are numbers, bool [F]."""
+    kinds = torch.tensor([field.kind != CATEGORICAL for field in fitted.codec.fields])
+    return kinds.expand(math.prod(fitted.codec.shape))
+
+
+def _units(fitted: Fitted) -> Tensor:
+    """What 1 of the user's is in encoded units, of each value of a row, [F]."""
+    codec = fitted.codec
+    if isinstance(codec, TableCodec):
+        return torch.tensor([field.record.unit for field in codec.fields])
+    return torch.full((math.prod(codec.shape),), 1 / (codec.high - codec.low))
+
+
+def _ends(fitted: Fitted) -> tuple[Tensor, Tensor, Tensor]:
+    """What 0, the lowest and the highest value of the user's are in encoded units, [F] each."""
+    codec = fitted.codec
+    if isinstance(codec, TableCodec):
+        records = [field.record for field in codec.fields]
+        ends = [(r.zero, -math.inf if r.low is None else r.low, math.inf if r.high is None else r.high) for r in records]
+        zero, low, high = torch.tensor(ends).unbind(1)
+        return zero, low, high
+    F = math.prod(codec.shape)
+    return torch.full((F,), -codec.low / (codec.high - codec.low)), torch.zeros(F), torch.ones(F)
+
+
 @dataclass(frozen=True)
 class Denoiser:
     """A model of clean rows.
@@ -64,6 +146,13 @@ class Denoiser:
     zero: Tensor
     low: Tensor
     high: Tensor
+
+    @classmethod
+    def of(cls, fitted: Fitted) -> Self:
+        """Of what a fit left. Where nothing is known of residuals, all of them are noise."""
+        know_residuals(fitted)
+        residuals = fitted.residuals or Residuals.none(math.prod(fitted.codec.shape))
+        return cls(fitted.model, residuals, _numbers(fitted), *_ends(fitted))
 
     def denoise(self, rows: Rows, noise: Noise) -> Tensor:
         """E[clean row | noisy row], [N, F]; what was not seen is filled in."""

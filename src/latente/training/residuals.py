@@ -10,6 +10,7 @@ from torch import Tensor
 
 MAX_DIRECTIONS = 128
 MAX_ROWS = 4096
+NOTHING = 1e-9  # a variance
 
 
 @dataclass(frozen=True)
@@ -37,8 +38,13 @@ class Residuals:
         variance = (x @ axes).square().mean(0)
         rest = (x - (x @ axes) @ axes.T).square().mean(0)
         # A picture's edge may be one colour in all training rows: a little is left everywhere.
-        least = 1e-3 * rest.mean() + 1e-9
-        return cls(mean, axes, factor * variance.clamp_min(1e-9), factor * rest.clamp_min(least))
+        least = 1e-3 * rest.mean() + NOTHING
+        return cls(mean, axes, factor * variance.clamp_min(NOTHING), factor * rest.clamp_min(least))
+
+    @classmethod
+    def none(cls, size: int) -> Self:
+        """None: whatever is left of a row is noise."""
+        return cls(torch.zeros(size), torch.zeros(size, 1), torch.full((1,), NOTHING), torch.full((size,), NOTHING))
 
     @property
     def total(self) -> Tensor:
