@@ -26,6 +26,7 @@ from latente.cli import (
     interpolate,
     recipes,
     reconstruct,
+    repair,
     sample,
     tradeoff,
 )
@@ -41,6 +42,7 @@ for command in (
     reconstruct.reconstruct,
     denoise.denoise,
     impute.impute,
+    repair.repair,
     anomalies.anomalies,
     sample.sample,
     interpolate.interpolate,

@@ -21,11 +21,13 @@ from latente.errors import ModelError
 from latente.fitted import Fitted
 from latente.model.latent_model import LatentModel
 from latente.rows import CATEGORICAL, Rows
+from latente.tasks.draws import own_noise, shared_noise
 from latente.tasks.reconstruct import reconstruct
-from latente.training.residuals import MAX_ROWS, Residuals
+from latente.training.residuals import MAX_ROWS, Observed, Residuals
 
 BATCH = 256
 STEPS, RATE = 60, 0.05
+PAIRS = 2  # of draws of a row's code
 TURNS = 3  # of telling which values were replaced, and estimating the level of noise
 IMPROBABLE, DOUBTFUL = 5.0, 2.0  # standard deviations from which a value at an end of the scale tells of noise, or is not used
 MIN_REPLACED = 0.005  # a share below is none
@@ -220,7 +222,10 @@ class Denoiser:
         z = self._codes(rows, noise, seen, z)
         decoded = self._decoded(z, rows)
         variance = self._variance(noise, decoded)
-        cleaned = decoded + self.residuals.observed(variance, seen).expected(x - decoded)
+        observed = self.residuals.observed(variance, seen)
+        draws = [z] if noise.none or not self._refines else self._draws(rows, z, observed, variance)
+        each = [self._decoded(draw, rows) for draw in draws]
+        cleaned = torch.stack([mean + observed.expected(x - mean) for mean in each]).mean(0)
         untouched = ~self.numbers & (torch.ones_like(x).bool() if rows.mask is None else rows.mask.flatten(1))
         exact = seen & (variance.expand_as(x) == 0)
         return torch.where(untouched | exact, x, cleaned)
@@ -233,20 +238,41 @@ class Denoiser:
         Euclidean points.
         """
         z = self.model.codes(rows) if z is None else z
-        if self.model.space.kind != "euclidean":
-            return z
-        return torch.cat([self._refined(*each, noise) for each in zip(rows.batches(BATCH), seen.split(BATCH), z.split(BATCH), strict=True)])
+        parts = zip(rows.batches(BATCH), seen.split(BATCH), z.split(BATCH), strict=True)
+        return torch.cat([self._most_probable(*each, noise) for each in parts]) if self._refines else z
 
-    def _refined(self, rows: Rows, seen: Tensor, z: Tensor, noise: Noise) -> Tensor:
-        x, prior = rows.x.flatten(1), self.model.p(rows.context)
+    @property
+    def _refines(self) -> bool:
+        """Whether codes can be moved: where they are Euclidean points."""
+        return self.model.space.kind == "euclidean"
+
+    def _most_probable(self, rows: Rows, seen: Tensor, z: Tensor, noise: Noise) -> Tensor:
         observed = self.residuals.observed(self._variance(noise, self._decoded(z, rows)), seen)
+        return self._refined(rows, z, observed, rows.x.flatten(1), torch.zeros(()), STEPS)
+
+    def _draws(self, rows: Rows, z: Tensor, observed: Observed, variance: Tensor) -> list[Tensor]:
+        """Codes drawn from the posterior, in pairs whose mean is that of the posterior where the decoder is linear: the most
+        probable codes of rows and of a prior that are both moved at random (randomise, then optimise; Bardsley et al. 2014).
+        """
+        x, known = rows.x.flatten(1), self.residuals
+        r, F, d = len(known.variance), x.shape[1], z.shape[1]
+        found = []
+        for draw in shared_noise(0, PAIRS, r + F + d, torch.float32)[:, own_noise(rows)]:
+            common, own, of_prior = draw.split([r, F, d], 1)
+            moved = (common * known.variance.sqrt()) @ known.axes.T + own * (known.rest + variance).sqrt()
+            found += [self._refined(rows, z, observed, x + sign * moved, sign * of_prior, STEPS // 2) for sign in (1, -1)]
+        return found
+
+    def _refined(self, rows: Rows, z: Tensor, observed: Observed, x: Tensor, shift: Tensor, steps: int) -> Tensor:
+        """The codes at which values [B, F] and a prior that is moved by ``shift`` are most probable, by gradient ascent."""
+        prior = self.model.p(rows.context)
         with torch.enable_grad():
             z = z.clone().requires_grad_()
             optimiser = torch.optim.Adam([z], RATE)
-            for step in range(STEPS):
-                optimiser.param_groups[0]["lr"] = RATE * (1 - step / STEPS) + 1e-3
+            for step in range(steps):
+                optimiser.param_groups[0]["lr"] = RATE * (1 - step / steps) + 1e-3
                 log_prob = observed.log_prob(x - self.model.decode(z.unsqueeze(0), rows.context).mean[0])
-                log_prob = log_prob if prior is None else log_prob + prior.log_prob(z)
+                log_prob = log_prob if prior is None else log_prob + prior.log_prob(z - shift)
                 (z.grad,) = torch.autograd.grad(-log_prob.sum(), z)
                 optimiser.step()
         return z.detach()
