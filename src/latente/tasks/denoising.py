@@ -26,7 +26,7 @@ from latente.tasks.reconstruct import reconstruct
 from latente.training.residuals import MAX_ROWS, Observed, Residuals
 
 BATCH = 256
-STEPS, RATE = 60, 0.05
+STEPS, RATE = 60, 0.4  # far enough for codes of rows that are all noise to come back
 PAIRS = 2  # of draws of a row's code
 TURNS = 3  # of telling which values were replaced, and estimating the level of noise
 IMPROBABLE, DOUBTFUL = 5.0, 2.0  # standard deviations from which a value at an end of the scale tells of noise, or is not used
@@ -164,7 +164,8 @@ class Denoiser:
         """The noise of rows: how much further they are from their reconstructions than clean rows are."""
         rows = rows.subsample(8 * BATCH)
         x, seen = rows.x.flatten(1), self._seen(rows)
-        left, noise = x - self._decoded(self.model.codes(rows), rows), Noise(torch.zeros(x.shape[1]))
+        z, noise = self.model.codes(rows), Noise(torch.zeros(x.shape[1]))
+        left = x - self._decoded(z, rows)
         if kind in (None, "salt-and-pepper"):
             share = self._replaced(x, left, seen)
             if share >= MIN_REPLACED:
@@ -172,10 +173,11 @@ class Denoiser:
         if kind == "salt-and-pepper":
             return noise
         for _ in range(TURNS):
-            found = self._level(x, left, seen, kind)
+            found = self._level(x, left, seen, kind, z)
             if found.none:
                 return found
-            left, noise = x - self._decoded(self._codes(rows, found, seen), rows), found
+            z, noise = self._codes(rows, found, seen, z), found
+            left = x - self._decoded(z, rows)
         return noise
 
     def _replaced(self, x: Tensor, left: Tensor, seen: Tensor) -> float:
@@ -184,10 +186,13 @@ class Denoiser:
         at_ends = int((improbable & self._at_ends(x)).sum())
         return at_ends / max(1, int(seen.sum())) if 2 * at_ends > int(improbable.sum()) else 0.0
 
-    def _level(self, x: Tensor, left: Tensor, seen: Tensor, kind: str | None) -> Noise:
+    def _level(self, x: Tensor, left: Tensor, seen: Tensor, kind: str | None, z: Tensor) -> Noise:
         """By squares of residuals beyond those of clean rows; of a picture one level for all pixels."""
+        # Of F values a code fits as many as it has dimensions, less those that the prior holds back: where the decoder is linear,
+        # the mean square of the most probable code is what is left of them.
         F, d = x.shape[1], self.model.latent_dim
-        freedom = 1 - d / F if 2 * d < F else 1.0
+        fitted = min(d, float(z.square().sum(1).mean())) if self.model.has_rate and self._refines else d
+        freedom = 1 - min(fitted / F, 0.5)
         excess = torch.where(seen, left.square() / freedom - self.residuals.total - self.residuals.mean.square(), 0.0)
         each = excess.sum(1) / seen.sum(1).clamp_min(1)
         error = each.std() / len(each) ** 0.5 if len(each) > 1 else each.abs().mean() / F**0.5
