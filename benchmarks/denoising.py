@@ -63,7 +63,12 @@ def ecg(rows: int, test: int) -> tuple[Array, Array]:
         return _split(file["normal_train"].astype(np.float32), rows, test)
 
 
-SETS: dict[str, Callable[[int, int], tuple[Array, Array]]] = {"digits": digits, "MNIST": mnist, "Frey faces": frey, "ECG5000": ecg}
+SETS: dict[str, Callable[[int, int], tuple[Array, Array]]] = {
+    "digits": digits,
+    "MNIST": mnist,
+    "Frey faces": frey,
+    "ECG5000": ecg,
+}
 
 
 def gaussian(x: Array, sigma: float, rng: np.random.Generator) -> Array:
@@ -168,7 +173,9 @@ def gross(table: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
     found = swapped(table, rng)
     for name in table.select_dtypes("number"):
         off = rng.uniform(3, 6, len(table)) * rng.choice([-1, 1], len(table)) * table[name].std()
-        found[name] = (table[name] + off).round(0 if pd.api.types.is_integer_dtype(table[name]) else 6).astype(table[name].dtype)
+        found[name] = (
+            (table[name] + off).round(0 if pd.api.types.is_integer_dtype(table[name]) else 6).astype(table[name].dtype)
+        )
     return found
 
 

@@ -1,9 +1,9 @@
 """Save and load a fitted model: one safetensors file, no code in it.
 
-The JSON in its metadata names parts by their registered names; the tensors are the weights and what was fitted. Loading checks
-every value and every tensor, builds the parts from the closed table, never more than the file has weights for, and refuses what
-it does not know. A file that was damaged does not load. There is no key in it, though: whoever writes other weights of the same
-shapes, and a new digest, has made another model, which loads.
+The JSON in its metadata names parts by their registered names; the tensors are weights and fitted values. Loading checks all
+values and tensors, builds parts from the registry only, never more than the file has weights for, and refuses unknown entries
+and damaged files. Files are not signed: anyone who replaces the weights by others of the same shapes, with a new digest, has
+made another model, which loads.
 """
 
 from __future__ import annotations
@@ -43,17 +43,17 @@ from latente.words import Message, stored
 
 KIND = "model"
 VERSION = 5
-WEIGHTS = ("model.", "row_model.", "law.")  # what the names of tensors of trained parts begin with
+WEIGHTS = ("model.", "row_model.", "law.")  # prefixes of the tensors of trained parts
 PREFIXES = ("model", "row_model", "law", "codec", "context", "calibration", "residuals")
-FACE_COLUMNS = ("encoder", "likelihood")  # parts that know of each column what it is
-BUDGET = 2**24  # numbers that the smallest file may make, beside eight for each of its bytes
+FACE_COLUMNS = ("encoder", "likelihood")  # parts with arguments about columns
+BUDGET = 2**24  # values that may be created for the smallest file, in addition to eight per byte
 
 
 Plain = float | int | None
 
 
 class Measured(TypedDict, total=False):
-    """What was measured of a fit, as far as it is read again."""
+    """Measured figures of a fit, as far as they are used after loading."""
 
     rows: Required[Annotated[int, msgspec.Meta(ge=1)]]
     held_out_rows: Required[Count]
@@ -79,7 +79,7 @@ class Measured(TypedDict, total=False):
 
 
 class Content(msgspec.Struct, forbid_unknown_fields=True):
-    """The values of a file; each has its own schema or constructor, which checks what is in it."""
+    """The values of a file; each is checked by its own schema or constructor."""
 
     latente: str
     recipe: Recipe
@@ -94,13 +94,13 @@ class Content(msgspec.Struct, forbid_unknown_fields=True):
 
 
 def save(fitted: Fitted, path: str | Path) -> Path:
-    """Write a model, whole or not at all.
+    """Write a model; a failure leaves no partial file.
 
     Raises:
-        StorageError: it can't be written there.
+        StorageError: it is not writable.
     """
     if fitted.context is None and fitted.model.context is not None:
-        raise StorageError("this is a model in one context: save the model that it was taken from")
+        raise StorageError("this is a model in one context: save the original model")
     codec, arrays = fitted.codec.to_state()
     context, of_context = fitted.context.codec.to_state() if fitted.context else (None, {})
     values = {
@@ -132,7 +132,7 @@ def load(path: str | Path, parts: Iterable[type[Part]] = ()) -> Fitted:
 
     Args:
         path: the file.
-        parts: classes of one's own that the model is made of.
+        parts: the user's own part classes in the model.
 
     Raises:
         StorageError: missing, damaged, of a newer version, with an unknown part or with weights that are not finite.
@@ -150,7 +150,7 @@ def load(path: str | Path, parts: Iterable[type[Part]] = ()) -> Fitted:
 
 
 def _fitted(content: Content, tensors: dict[str, Tensor], own: tuple[type[Part], ...]) -> Fitted:
-    """What a file holds, of which every value and tensor is checked before it is used."""
+    """The content of a file; all values and tensors are checked before they are used."""
     checked(content.figures, Measured, "the record of what was measured")
     strange = [name for name in tensors if name.partition(".")[0] not in PREFIXES]
     if strange:
@@ -168,7 +168,8 @@ def _fitted(content: Content, tensors: dict[str, Tensor], own: tuple[type[Part],
     notes: list[str] = [*map(Message.from_json, content.figures.pop("notes", []))]
     if model.context_size != (context.size if context else 0) or (context and row_model is not model):
         raise StorageError("its parts read another context than it describes")
-    return Fitted(*plain, Figures(content.figures), content.history, content.settings, notes, context=context, residuals=residuals)
+    told = Figures(content.figures), content.history, content.settings, notes
+    return Fitted(*plain, *told, context=context, residuals=residuals)
 
 
 def _codec(prefix: str, described: dict[str, Any], tensors: dict[str, Tensor]) -> Codec:
@@ -180,7 +181,7 @@ def _codec(prefix: str, described: dict[str, Any], tensors: dict[str, Tensor]) -
 
 
 def _context(content: Content, tensors: dict[str, Tensor]) -> ContextCodec | None:
-    """The codec of what the model is conditioned on, where it is on something."""
+    """The codec of the context, if the model has one."""
     if content.context is None and not _below("context", tensors):
         return None
     codec = _codec("context", content.context or {}, tensors)
@@ -213,7 +214,7 @@ def _arrays(prefix: str, arrays: Mapping[str, Any]) -> dict[str, Tensor]:
 def _model(
     prefix: str, parts: dict[str, Choice], tensors: dict[str, Tensor], facts: dict[str, Any], own: tuple[type[Part], ...]
 ) -> LatentModel:
-    """A model whose parts are of the same columns as the codec, with its weights."""
+    """A model with its weights, checked against the columns of the codec."""
     for role, part in parts.items():
         _check_columns(part, facts if role in FACE_COLUMNS else {"shape": facts["shape"]})
     model = LatentModel.from_config(parts, own)
@@ -224,7 +225,7 @@ def _model(
 
 
 def _row_model(part: Choice, tensors: dict[str, Tensor], facts: dict[str, Any]) -> RowModel:
-    """A row model of the same columns as the codec, with its weights."""
+    """A row model with its weights, checked against the columns of the codec."""
     _check_columns(part, facts)
     likelihood = _of_kind(Autoregressive, build(part))
     filled: RowModel = _filled("row_model", AutoregressiveModel(likelihood), tensors)
@@ -238,14 +239,14 @@ def _check_columns(part: Choice, facts: dict[str, Any]) -> None:
 
 
 def _of_kind(kind: type[Part], part: Any) -> Any:
-    """A part, which must be of one kind to stand where it does."""
+    """A part, which must be of one kind."""
     if not isinstance(part, kind):
         raise StorageError(f"the part {part.name!r} is no {kind.__name__.lower()}")
     return part
 
 
 def _same(found: Any, known: Any) -> bool:
-    """Whether a part's argument is what the fields say, or nothing; but for rounding."""
+    """Whether a part's argument agrees with the fields, up to rounding, or is absent."""
     if isinstance(found, (list, tuple)):
         return not found or (isinstance(known, tuple) and len(found) == len(known) and all(map(_same_value, found, known)))
     return bool(found == known)
@@ -258,7 +259,7 @@ def _same_value(found: Any, known: Any) -> bool:
 
 
 def _filled(prefix: str, part: Any, tensors: dict[str, Tensor]) -> Any:
-    """A module with its weights, in which values that must be positive, or add up to 1, do so."""
+    """A module with its weights; values that must be positive, or add up to 1, are checked."""
     held = fitting(_below(prefix, tensors), part.state_dict(), prefix)
     for name, value in held.items():
         rule = RULES.get(name.rpartition(".")[2])
@@ -281,7 +282,7 @@ def _is_positive(value: Tensor) -> bool:
     return bool((value > 0).all())
 
 
-# What is asked of fitted values beside their shape, by the last part of their names.
+# Conditions on fitted values besides their shape, by the last part of their names.
 RULES: dict[str, Callable[[Tensor], bool]] = {
     "weights": _adds_up,
     "cholesky": _is_factor,
@@ -291,7 +292,7 @@ RULES: dict[str, Callable[[Tensor], bool]] = {
 
 
 def _calibration(tensors: dict[str, Tensor], size: int) -> Calibration:
-    """Scores in rising order, and of each value of a row its surprise."""
+    """Scores in rising order, and the surprise of each value of a row."""
     n, shares = (tensors[name].numel() if name in tensors else 0 for name in ("scores", "covered"))
     sizes = {"scores": max(1, n), "surprise": size, "covered": shares and len(SHARES)}
     wanted = {name: torch.empty(length, dtype=torch.float64, device="meta") for name, length in sizes.items()}
@@ -302,8 +303,8 @@ def _calibration(tensors: dict[str, Tensor], size: int) -> Calibration:
 
 
 def _try_out(fitted: Fitted) -> None:
-    """A row of means goes through a model and back: parts that do not fit each other, or give what is not finite, are found
-    here and not by a user.
+    """Encode and decode a row of means, so that parts that do not fit each other, or give values that are not finite, are found
+    when loading.
     """
     codec, found = fitted.codec, []
     size = fitted.model.context_size
@@ -329,7 +330,7 @@ def _try_out(fitted: Fitted) -> None:
 
 
 def identity(model: LatentModel, prior: Prior, row_model: RowModel) -> str:
-    """By what it is told whether something was measured of a model: a digest of its weights and of those of its priors."""
+    """A digest of the weights of a model and its priors, by which measured figures are assigned to it."""
     return digest("", {name: value.detach().cpu().contiguous() for name, value in _weights(model, prior, row_model).items()})
 
 
@@ -344,8 +345,8 @@ def identity_in(path: str | Path) -> str:
 
 
 def _present(content: Content) -> dict[str, Choice]:
-    """Parts as this version names them: up to version 3, which did not store the kind of estimator, an autoencoder had a prior
-    that nothing drew its codes to.
+    """Parts with the names of this version: up to version 3, which did not store the class of the estimator, an autoencoder had
+    an unused prior.
     """
     if "estimator" in content.settings or content.parts["posterior"].name != "point-mass":
         return content.parts

@@ -143,5 +143,5 @@ def test_an_autoencoder_is_not_told_to_change_its_beta(changed: dict[str, Estima
 def test_a_share_below_nothing_is_said_in_words() -> None:
     changed = {"information_kept": Estimate(-0.07, -0.1, -0.04), "information_beyond_pca": Estimate(-0.87, -0.9, -0.8)}
     (verdict,) = verdicts({**GOOD, **changed})
-    assert "explains none of the variance (the mean row is closer" in verdict.evidence
+    assert "explains none of the variance: the mean row is closer" in verdict.evidence
     assert "7%" not in verdict.evidence

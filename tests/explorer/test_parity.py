@@ -21,7 +21,7 @@ import torch
 from scipy import stats
 
 from latente.data import TableCodec
-from latente.explorer.export import subject
+from latente.explorer.export import packed_model
 from latente.explorer.pack import pack
 from latente.explorer.units import ShownBins, bins_of, kept
 from latente.model.autoregressive import AutoregressiveFields
@@ -53,7 +53,7 @@ class Answers(NamedTuple):
 def answers(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Answers:
     vae, data = CHOICES[request.param]()
     folder = tmp_path_factory.mktemp(request.param)
-    (folder / "pack").write_bytes(pack("parity", [subject(vae)]))
+    (folder / "pack").write_bytes(pack("parity", [packed_model(vae)]))
     codes = 1.5 * torch.randn(CODES, vae.latent_dim_, generator=torch.Generator().manual_seed(2))
     data = data[:ROWS]
     (folder / "asked").write_text(json.dumps({"codes": codes.tolist(), "rows": as_given(vae.codec_, data)}))

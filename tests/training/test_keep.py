@@ -18,9 +18,11 @@ from latente.model.penalties import KeptVariance
 from latente.rows import Rows, levels_of
 from latente.seeding import seeded
 
-WAVES: NDArray[np.float64] = np.random.default_rng(0).normal(size=(600, 6)) * [3, 2, 1, 1, 1, 1] @ np.linalg.qr(
-    np.random.default_rng(1).normal(size=(6, 6))
-)[0]
+WAVES: NDArray[np.float64] = (
+    np.random.default_rng(0).normal(size=(600, 6))
+    * [3, 2, 1, 1, 1, 1]
+    @ np.linalg.qr(np.random.default_rng(1).normal(size=(6, 6)))[0]
+)
 
 
 def tolerated(rows: Rows, **arguments: object) -> float:

@@ -28,6 +28,7 @@ from latente.cli import (
     reconstruct,
     repair,
     sample,
+    serve,
     tradeoff,
 )
 from latente.cli.console import OPEN
@@ -51,6 +52,7 @@ for command in (
     tradeoff.tradeoff,
     explore.explore,
     export.export,
+    serve.serve,
     info.info,
     recipes.recipes,
 ):

@@ -36,8 +36,8 @@ def denoise(
 ) -> None:
     """Denoise rows.
 
-    The result is the posterior mean of the clean row, given the row, the model and the noise; missing values are filled in. Rows
-    without noise stay as they are.
+    The result is the posterior mean of the clean row given the noisy one. Missing values are filled in. Rows without noise are
+    not changed.
 
     \b
     Example:

@@ -14,7 +14,7 @@ from latente.errors import LatenteError
 
 Shown = Annotated[str, typer.Option("--data", metavar="DATA", help="Rows to show on the map.", show_default="no rows")]
 Port = Annotated[int, typer.Option("--port", min=0, max=65535, help="Port of the server.", show_default="any that is free")]
-NoBrowser = Annotated[bool, typer.Option("--no-browser", help="Print the address, and open no browser.")]
+NoBrowser = Annotated[bool, typer.Option("--no-browser", help="Only print the address.")]
 
 
 @reads

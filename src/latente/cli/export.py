@@ -16,15 +16,17 @@ from latente.cli.reading import Reading, reads
 Page = Annotated[str, typer.Argument(metavar="PAGE", help="The file to write, such as page.html.")]
 Compared = Annotated[
     str,
-    typer.Option("--compare", metavar="RUN2", help="A second model, of the same columns, to stand beside.", show_default=False),
+    typer.Option(
+        "--compare", metavar="RUN2", help="A second model of the same columns, shown beside the first.", show_default=False
+    ),
 ]
 Measured = Annotated[
     str,
     typer.Option(
         "--data",
         metavar="DATA",
-        help="Rows by which it is measured where codes lie; none of them is written.",
-        show_default="as 'latente fit' measured it",
+        help="Rows to measure the positions of codes with; they are not written.",
+        show_default="the measures of 'latente fit'",
     ),
 ]
 Written = Annotated[
@@ -85,9 +87,9 @@ def export(
 def subjects(runs: list[str], data: str, with_rows: bool, reading: Reading | None) -> list[Any]:
     """The models of some runs, with their surveys and certificates."""
     from latente.cli.tasks import open_model
-    from latente.explorer.export import subject
+    from latente.explorer.export import packed_model
 
-    return [subject(open_model(run, reading=reading), run, data or None, with_rows) for run in runs]
+    return [packed_model(open_model(run, reading=reading), run, data or None, with_rows) for run in runs]
 
 
 def name_of(run: str) -> str:

@@ -1,4 +1,4 @@
-"""What all commands that use a trained model have in common."""
+"""Common parts of all commands that use a trained model."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def open_model(run: str, unknown: str | None = None, reading: Reading | None = N
 
     Args:
         run: the folder, or the file.
-        unknown: what texts are that it was not fitted on, if not as it says. reading: how data is read, if not as in its fit.
+        unknown: how to treat unknown texts, if not as in the fit. reading: how to read data, if not as in the fit.
 
     Raises:
         StorageError: there is none, or it can't be read.
@@ -30,7 +30,7 @@ def open_model(run: str, unknown: str | None = None, reading: Reading | None = N
 
     vae = open_run(run).model
     vae.unknown, vae.fitted_.reading = str(unknown or vae.unknown), reading or {}
-    if vae.codec_.kind == "table":  # what comes out goes to a file: no frame of a package that may not be installed here
+    if vae.codec_.kind == "table":  # the result goes to a file, and the package of the frame may not be installed
         vae.codec_ = replace(vae.codec_, container="pyarrow")
     else:
         vae.codec_ = replace(vae.codec_, container="numpy")
@@ -49,15 +49,15 @@ def holds_text(vae: VAE) -> bool:
 
 
 class Task:
-    """One use of a trained model: from its options to what is written and said.
+    """One use of a trained model: from options to output.
 
     Args:
         run: run folder or model file.
-        out: what ``-o`` says.
-        console: how to speak.
-        data: what is read beside the run; it is not written over, but by ``force``.
-        unknown: what texts are that the model was not fitted on. reading: how data is to be read.
-        numbers: whether a table comes out whatever the rows of the model are; ``text``: whether it holds text.
+        out: the value of ``-o``.
+        console: for output.
+        data: a further input; it is not overwritten without ``force``.
+        unknown: how to treat unknown texts. reading: how to read data.
+        numbers: whether the result is always a table; ``text``: whether that has text columns.
     """
 
     def __init__(
@@ -88,29 +88,29 @@ class Task:
         )
 
     def others(self, marks: Sequence[str]) -> list[Destination]:
-        """Places beside OUT, one for each mark.
+        """Destinations beside OUT, one for each mark.
 
         Raises:
-            Misused: they would replace what is read.
+            Misused: they would replace an input.
         """
         found = self.destination.beside(marks) if marks else []
         refuse_own_input([place.path for place in found], self._inputs, self._force)
         return found
 
     def beside(self, others: list[Destination], results: Iterable[Any], source: Any = None) -> list[Path | None]:
-        """Write several results to places of their own, and say where they are."""
+        """Write several results to their destinations, and print these."""
         for place, result in zip(others, results, strict=True):
             place.write(result if self.pictures else as_table(result, self.vae.codec_.feature_names), self.vae, source)
             self.console.say(f"{counted(len(result), 'row')} in {place.path}")
         return [place.path for place in others]
 
     def finish(self, result: Any, names: tuple[str, ...] | None = None, source: Any = None, **figures: Any) -> None:
-        """Write what came out, and say where it is.
+        """Write the result, and print its path.
 
         Args:
             result: pictures, a frame, or an array with the ``names`` of its columns (by default those of the model).
-            source: the same rows as they came, if what was observed is to be written as it stands there.
-            figures: more to tell a program.
+            source: the input rows, if observed values should be written as they are there.
+            figures: additional values for --json.
         """
         result = result if self.pictures else as_table(result, names or self.vae.codec_.feature_names)
         self.destination.write(result, self.vae if self.of_rows else None, source)

@@ -1,4 +1,4 @@
-"""What a fit leaves behind: the fitted prior, the calibration of scores, and what was measured."""
+"""The results of a fit: the fitted prior, the calibration of scores, and figures."""
 
 from __future__ import annotations
 
@@ -27,18 +27,18 @@ from latente.training.split import Split
 from latente.training.stages import CALIBRATION, OVERFITTING, PRIOR, PRIVACY, Figures, Stages
 from latente.words import Message
 
-MAX_TO_CALIBRATE = 5000  # a p-value to 0.0002 is enough, and scoring a million rows would take longer than training
+MAX_TO_CALIBRATE = 5000  # gives p-values to 0.0002; scoring a million rows would take longer than training
 
 
 def finished(
     prepared: Prepared, outcome: Outcome, run: Settings, stages: Stages, shrinks: bool, settings: dict[str, Any]
 ) -> Fitted:
-    """Everything that the fit leaves; what is found wrong is added to the outcome's warnings.
+    """All results of the fit; problems are added to the warnings of the outcome.
 
     Args:
         prepared, outcome: rows and trained models. run: settings of the training.
         stages: of the fit. shrinks: whether unused dimensions of the code are dropped.
-        settings: what is stored of the estimator.
+        settings: the stored settings of the estimator.
     """
     model, row_model = outcome.model, outcome.row_model or outcome.model
     split, seed = prepared.split, prepared.plan.seed
@@ -60,14 +60,14 @@ def finished(
 
 
 def complete(fitted: Fitted) -> None:
-    """Compute now what is otherwise computed when it is first asked for."""
+    """Compute what is otherwise computed when it is first used."""
     calibrate_intervals(fitted)
     know_residuals(fitted)
     fitted.figures.complete()
 
 
 def _calibrated(prepared: Prepared, outcome: Outcome, row_model: RowModel) -> tuple[Calibration, float | None]:
-    """What usual scores are; the loss of the row model, where there is one."""
+    """Usual scores, and the loss of the row model, if there is one."""
     judged, seed = prepared.split.judged.subsample(MAX_TO_CALIBRATE), prepared.plan.seed
     with seeded(seed):
         outcome.evaluated = evaluate(costs_of(outcome.model, outcome.training.learner.K), judged)
@@ -77,7 +77,7 @@ def _calibrated(prepared: Prepared, outcome: Outcome, row_model: RowModel) -> tu
 
 
 def _overfitting(fitted: Fitted, outcome: Outcome) -> list[str]:
-    """What the certificate would say of that, of the same rows: two passes, which is next to nothing beside a fit."""
+    """The verdict of the certificate about overfitting, for the same rows: two passes, much faster than a fit."""
     assert fitted.at_hand is not None
     train, held_out = fitted.at_hand.train, fitted.at_hand.held_out
     if held_out is None or outcome.without_code:
@@ -91,7 +91,7 @@ def _pending(fitted: Fitted) -> dict[str, Any]:
 
 
 def _privacy(fitted: Fitted) -> dict[str, float | None]:
-    """What new rows give away of those that were learnt from, of the rows at hand."""
+    """How much new rows reveal about training rows, measured on the rows in memory."""
     assert fitted.at_hand is not None
     assert fitted.unlearnt is not None
     with fitted.stages(PRIVACY):
@@ -119,7 +119,7 @@ def _notes(fitted: Fitted, split: Split) -> list[str]:
 
 
 def _figures(outcome: Outcome, settings: Settings, latent_dim: int, split: Split) -> dict[str, Any]:
-    """What was measured, plain values only; nats per row of encoded data."""
+    """The measured figures, plain values only; nats per row of encoded data."""
     at, (rows, held_out) = outcome.training.status, split.counts
     return {
         "rows": rows,

@@ -1,4 +1,4 @@
-"""A fit: its stages one after the other."""
+"""The stages of a fit, in order."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ from latente.training.loop import Settings, Training
 from latente.training.progress import plan, progress_bar
 from latente.training.stages import CALIBRATION, PREPARING, PRIOR, READING, ROW_MODEL, TRAINING, Stages
 
-ROW_MODEL_STAGE = 100  # of a fit, behind all stages of its model
+ROW_MODEL_STAGE = 100  # of a fit, after all stages of its model
 
 Observer = Callable[[Training], None]
 
 
 class Checkpointing(NamedTuple):
-    """Where and how often a fit is written down; arguments of :meth:`latente.VAE.fit`."""
+    """Where and how often checkpoints are written; arguments of :meth:`latente.VAE.fit`."""
 
     folder: str | Path | None
     resume: bool
@@ -35,7 +35,7 @@ class Checkpointing(NamedTuple):
     keep: bool
 
     def of(self, prepared: Prepared, parameters: Parameters) -> Checkpoints | None:
-        """Of a fit, begun or taken up again; None where there is no folder."""
+        """The checkpoints of a fit, new or resumed; None without a folder."""
         if self.folder is None:
             return None
         identity = parameters.identity(prepared.blueprint.recipe, prepared.plan.seed)
@@ -47,7 +47,7 @@ class Checkpointing(NamedTuple):
 
 
 class Learnt(NamedTuple):
-    """What a fit left, what a person must know of it, and how its checkpoints are removed."""
+    """The result of a fit, its messages, and a function to remove its checkpoints."""
 
     fitted: Fitted
     warnings: list[str]
@@ -63,11 +63,11 @@ def learn(
     observer: Observer | None,
     context: Any = None,
 ) -> Learnt:
-    """Read rows, train a model of them (and a row model beside it, where there is one), and measure what it does.
+    """Read rows, train a model (and a separate row model, if there is one), and measure figures.
 
     Args:
-        X: the rows. parameters: of the estimator; settings: the same, as they are stored, with the seed.
-        checkpointing: where the fit is written down. observer: called after each epoch.
+        X: the rows. parameters: of the estimator; settings: the same in stored form, with the seed.
+        checkpointing: where checkpoints are written. observer: called after each epoch.
         context: what the model is conditioned on.
     """
     seed, stages = settings["seed"], Stages(parameters.time_limit)
@@ -79,7 +79,7 @@ def learn(
         run_settings = prepared.settings(stages.for_training())
         checkpoints = checkpointing.of(prepared, parameters)
     with progress_bar(parameters.verbose > 0) as shown:
-        stages.told = shown.stage
+        stages.on_start = shown.stage
         if parameters.verbose > 0:
             shown.say(_announced(prepared, run_settings))
         fit = _fit(prepared, run_settings, checkpoints, _both(shown, observer))
@@ -113,7 +113,7 @@ def _fit(prepared: Prepared, settings: Settings, checkpoints: Checkpoints | None
 
 
 def _trained(prepared: Prepared, fit: Fit, stages: Stages) -> Outcome:
-    """The model, and then a row model of its own for a mixed table; each has half of the time."""
+    """The model, and then a separate row model for a mixed table; each has half of the time."""
     own = prepared.row_blueprint
     if own is not None:
         limit = fit.settings.time_limit

@@ -11,11 +11,10 @@ from torch import Tensor, nn
 
 from latente.errors import ModelError
 from latente.model.latent_model import Trace
-from latente.model.objectives import Strength, Terms, not_negative
 from latente.model.likelihoods import SPEED
+from latente.model.objectives import Strength, Terms, not_negative
 from latente.model.parts import FULL, Part, register
 from latente.rows import Rows, indicators, of_indicators
-
 
 MAX_ROWS = 4096  # by which a penalty is set
 OUTSIDE = 100.0  # nats that an error of twice what is tolerated counts in the choice of the best epoch

@@ -23,7 +23,7 @@ from latente.certificate.subjects import Modelled, indicators
 from latente.certificate.verdicts import RANDOM_PLACES, Kind, Verdict, verdicts
 from latente.data import Codec, ImageCodec, frame, read
 from latente.data.sources import to_channels_first
-from latente.errors import DataError, ModelError, entry
+from latente.errors import DataError, ModelError, entry, renamed
 from latente.estimator import VAE
 from latente.fitting.prepare import Prepared
 from latente.parameters import Parameters, text_columns
@@ -212,6 +212,7 @@ def _ranked(words: str, figures: Mapping[str, Estimate]) -> str:
     return Message(f"study.{key}", name=words, values=values)
 
 
+@renamed(told="progress")
 def compare(
     data: Any,
     recipes: Sequence[Chosen] | Mapping[str, Chosen] = RECIPES,
@@ -220,7 +221,7 @@ def compare(
     time_limit: float | None = None,
     random_state: Any = None,
     verbose: int = 0,
-    told: Callable[[str], None] = silent,
+    progress: Callable[[str], None] = silent,
     **parameters: Any,
 ) -> Comparison:
     """Fit several models to the same rows, and compare them.
@@ -233,7 +234,7 @@ def compare(
         recipes: names of models, or recipes; a mapping gives them other names.
         latent_dim: dimensions of all codes; "auto" estimates them from the data.
         time_limit: seconds of training for all models together, divided equally.
-        random_state: a seed. verbose: 1 shows a progress bar. told: called with the name of each model before it is fitted.
+        random_state: a seed. verbose: 1 shows a progress bar. progress: called with the name of each model before it is fitted.
         parameters: further parameters of :class:`latente.VAE`, the same for all; by default ``validation_fraction`` holds out
             200 rows, but at least a tenth and at most a third.
 
@@ -257,7 +258,7 @@ def compare(
     d = _dimensions(rows, latent_dim, common)
     models = {}
     for name, recipe in chosen.items():
-        told(name)
+        progress(name)
         models[name] = VAE(recipe, latent_dim=d, **common).fit(rows)
         if models[name].figures_["finished"] == "interrupted":
             raise KeyboardInterrupt

@@ -126,7 +126,7 @@ def compare_priors(
     known = names_for(vae.model_.space.kind)
     unknown_priors = [name for name in priors or () if name not in known]
     if unknown_priors:
-        raise ModelError(f"there is no prior of these codes called {unknown_priors[0]!r}; there are {', '.join(known)}")
+        raise ModelError(f"there is no prior for these codes called {unknown_priors[0]!r}; there are {', '.join(known)}")
     learnt, others = learnt_and_others(vae.fitted_, train, held_out, vae.unknown)
     setup = _Setup.prepare(vae, learnt, others)
     found, notes = [], []

@@ -117,7 +117,7 @@ def _units(fitted: Fitted) -> Tensor:
     """What 1 of the user's is in encoded units, of each value of a row, [F]."""
     codec = fitted.codec
     if isinstance(codec, TableCodec):
-        return torch.tensor([field.record.unit for field in codec.fields])
+        return torch.tensor([field.grid.unit for field in codec.fields])
     return torch.full((math.prod(codec.shape),), 1 / (codec.high - codec.low))
 
 
@@ -125,7 +125,7 @@ def _ends(fitted: Fitted) -> tuple[Tensor, Tensor, Tensor]:
     """What 0, the lowest and the highest value of the user's are in encoded units, [F] each."""
     codec = fitted.codec
     if isinstance(codec, TableCodec):
-        records = [field.record for field in codec.fields]
+        records = [field.grid for field in codec.fields]
         ends = [(r.zero, -math.inf if r.low is None else r.low, math.inf if r.high is None else r.high) for r in records]
         zero, low, high = torch.tensor(ends).unbind(1)
         return zero, low, high
@@ -188,8 +188,8 @@ class Denoiser:
 
     def _level(self, x: Tensor, left: Tensor, seen: Tensor, kind: str | None, z: Tensor) -> Noise:
         """By squares of residuals beyond those of clean rows; of a picture one level for all pixels."""
-        # Of F values a code fits as many as it has dimensions, less those that the prior holds back: where the decoder is linear,
-        # the mean square of the most probable code is what is left of them.
+        # Of F values a code fits as many as it has dimensions, less what the prior holds back: the mean square of the most
+        # probable code, if the decoder is linear.
         F, d = x.shape[1], self.model.latent_dim
         fitted = min(d, float(z.square().sum(1).mean())) if self.model.has_rate and self._refines else d
         freedom = 1 - min(fitted / F, 0.5)
@@ -263,7 +263,7 @@ class Denoiser:
         r, F, d = len(known.variance), x.shape[1], z.shape[1]
         found = []
         for draw in shared_noise(0, PAIRS, r + F + d, torch.float32)[:, own_noise(rows)]:
-            common, own, of_prior = draw.split([r, F, d], 1)
+            common, own, of_prior = torch.split(draw, [r, F, d], 1)  # type: ignore[no-untyped-call]
             moved = (common * known.variance.sqrt()) @ known.axes.T + own * (known.rest + variance).sqrt()
             found += [self._refined(rows, z, observed, x + sign * moved, sign * of_prior, STEPS // 2) for sign in (1, -1)]
         return found

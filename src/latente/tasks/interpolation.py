@@ -1,4 +1,4 @@
-"""The way from one row to another through the latent space."""
+"""The path between two rows in the latent space."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from latente.tasks.reconstruct import decode
 
 
 def interpolate(model: LatentModel, start: Rows, end: Rows, steps: int) -> Tensor:
-    """Decoded means along the shortest way between two rows' codes, both ends included, [steps, F]; context goes straight."""
+    """Decoded means along the shortest path between the codes of two rows, both included, [steps, F]; context is linear."""
     context = None
     if start.context is not None and end.context is not None:
         context = torch.lerp(start.context, end.context, torch.linspace(0, 1, steps).unsqueeze(1))

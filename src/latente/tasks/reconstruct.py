@@ -1,4 +1,4 @@
-"""Rows through the bottleneck and back."""
+"""Reconstructions of rows."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ def reconstruct(model: LatentModel, rows: Rows) -> Tensor:
 
 @torch.no_grad()
 def denoise(model: LatentModel, rows: Rows, seed: int, draws: int = DRAWS) -> Tensor:
-    """E[clean row | row]: decoded means, averaged over codes in proportion to how well they explain the row, [N, F].
+    """E[clean row | row]: decoded means, averaged over the posterior of the code, [N, F].
 
-    The average is over ``draws`` codes of q(z|x) with the weights p(x, z) / q(z|x), normalised for each row, so that it is the
-    mean under the model's true posterior as draws grow (self-normalised importance sampling). Of a
-    model with one code for each row it is what that decodes to.
+    The average is over ``draws`` codes of q(z|x) with the weights p(x, z) / q(z|x), normalised for each row, which converges to
+    the mean under the model's true posterior (self-normalised importance sampling). With deterministic codes it is the decoded
+    mean.
     """
     if not model.noise_size:
         return reconstruct(model, rows)
@@ -41,7 +41,7 @@ def denoise(model: LatentModel, rows: Rows, seed: int, draws: int = DRAWS) -> Te
 
 
 def expected(model: LatentModel, batch: Rows, noise: Tensor) -> tuple[Tensor, Tensor]:
-    """E[clean row | what was seen], [B, F], over the codes that ``noise`` [K, B, d] gives, and the effective sample size of
+    """E[clean row | observed values], [B, F], over the codes for ``noise`` [K, B, d], and the effective sample size of
     each row, [B] (Kong 1992).
     """
     trace = model.trace(batch, len(noise), noise=noise)

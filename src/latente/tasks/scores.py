@@ -1,4 +1,4 @@
-"""Scores of rows in the user's units: of whole rows, of their columns, and beside those of rows that were held out."""
+"""Scores of rows in the user's units: of whole rows, of their columns, and in comparison with held-out rows."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from latente.data import TableCodec, seen_rows
+from latente.data import TableCodec, observed_rows
 from latente.errors import ModelError, warn
 from latente.fitted import Fitted
 from latente.rows import Rows
 from latente.tasks.anomalies import IMPORTANCE_SAMPLES, blame, field_surprise, log_likelihood, log_likelihood_parts
 
-SAME_SCORE = 1e-6  # two computations of one row's score differ by less
+SAME_SCORE = 1e-6  # two computations of the same score differ by less
 
 Scores = NDArray[np.float64]
 
@@ -25,7 +25,7 @@ def scores(fitted: Fitted, rows: Rows, importance_samples: int = IMPORTANCE_SAMP
 
 
 def parts(fitted: Fitted, rows: Rows, importance_samples: int = IMPORTANCE_SAMPLES) -> dict[str, Scores]:
-    """What each column, and the code, has of a row's score, by name."""
+    """Contribution of each column, and of the code, to a row's score, by name."""
     if not isinstance(fitted.codec, TableCodec):
         raise ModelError("score_parts is for columns of a table, and these are pictures")
     model = fitted.row_model
@@ -51,14 +51,14 @@ def anomalies(fitted: Fitted, rows: Rows) -> dict[str, Any]:
 
 def unusual(margin: Scores, offset: float) -> NDArray[np.bool_]:
     """Which rows are below the threshold, by their scores minus the offset."""
-    least = -SAME_SCORE * max(1.0, abs(offset))  # the offset is a row's score, which is rounded otherwise elsewhere
+    least = -SAME_SCORE * max(1.0, abs(offset))  # the offset is the score of a row, rounded differently
     below: NDArray[np.bool_] = margin < least
     return below
 
 
 def _scored(rows: Rows) -> NDArray[np.bool_]:
-    """Which rows have a score, bool [N]: those with an observed value. Others are counted in a warning."""
-    observed: NDArray[np.bool_] = seen_rows(rows).numpy()
+    """Which rows have a score, bool [N]: those with an observed value. A warning counts the others."""
+    observed: NDArray[np.bool_] = observed_rows(rows).numpy()
     if not observed.all():
         told = f"rows without any observed value have no score: {int((~observed).sum()):,}, the first in row"
         warn(f"{told} {int(np.flatnonzero(~observed)[0])} (counted from 0)")

@@ -34,7 +34,11 @@ class Residuals:
         r = max(1, min(MAX_DIRECTIONS, x.shape[1] // 2, len(x) // 4))
         _, _, axes = torch.svd_lowrank(x, q=min(r + 8, *x.shape), niter=2)
         axes = axes[:, :r]
-        factor = 1.0 if held_out is None else float(((held_out - mean).square().mean() / x.square().mean().clamp_min(1e-12)).clamp_min(1))
+        factor = (
+            1.0
+            if held_out is None
+            else float(((held_out - mean).square().mean() / x.square().mean().clamp_min(1e-12)).clamp_min(1))
+        )
         variance = (x @ axes).square().mean(0)
         rest = (x - (x @ axes) @ axes.T).square().mean(0)
         # A picture's edge may be one colour in all training rows: a little is left everywhere.

@@ -37,7 +37,7 @@ class ConvEncoder(Part):
         self.last = nn.Linear(channels[-1] * height * side, width)
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
-        """[B, C, H, W] to [B, width]; a pixel that was not seen is 0 in ``x``."""
+        """[B, C, H, W] to [B, width]; a missing pixel is 0 in ``x``."""
         h = with_mask(x, mask) if self.masked else x
         for layer in self.layers:
             h = torch.relu(layer(h))
