@@ -274,43 +274,42 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         return self._mapped(X, lambda rows: reconstruct.reconstruct(self.model_, rows), context)
 
     def denoise(self, X: Any, *, noise: Any = None, return_noise: bool = False, context: Any = None) -> Any:
-        """The posterior mean of the clean row behind each noisy one, in the container that came in.
+        """The posterior mean of the clean row for each noisy row, in the type of the input.
 
-        A clean row is like those of the fit. Missing values are filled in; levels stay as they are. Without noise, rows stay as
-        they are.
+        The model is taken as one of clean rows. Missing values are filled in; levels and rows without noise are not changed.
 
         Args:
             X: the rows.
-            noise: the standard deviation of Gaussian noise in the units of the data, or a mapping from columns to it; or the
-                kind alone, whose level is estimated from all rows of X: "gaussian", "salt-and-pepper" (values replaced by the
-                lowest or the highest of the fit) or "shot" (counts). None estimates kind and level: Gaussian noise by how much
-                further rows are from their reconstructions than those that the fit held out, salt and pepper by improbable
-                values at the ends of the scale.
-            return_noise: also return the noise that was assumed, a dict with its "kind" ("none" where there is none) and its
-                "sigma" in the units of the data (of a table, by column), "share", or "variance_of_a_unit".
+            noise: the standard deviation of Gaussian noise in the units of the data, or a mapping from columns to it; or its
+                kind, with a level that is estimated from all rows of X: "gaussian", "salt-and-pepper" (values replaced by the lowest
+                or highest possible ones) or "shot" (Poisson). None estimates the kind, too. Gaussian noise is the squared error
+                of reconstructions beyond that of held-out rows.
+            return_noise: also return the assumed noise, a dict with its "kind" ("none" without noise) and its "sigma" in the
+                units of the data (for a table, by column), "share", or "variance_of_a_unit".
             context: as in :meth:`fit`.
 
-        With ``recipe="denoising"`` and no noise told to it, rows of the fit are noisy themselves, and all that reconstructions
-        leave is noise.
+        Noise that the rows of the fit also have can't be estimated: pass its standard deviation, or fit with
+        ``recipe="denoising"``, which takes all that reconstructions leave for noise.
         """
         fitted = self._fitted
         data, rows = fitted.read_rows(X, self.unknown, context)
-        assumed = denoising.noise_of(fitted, rows, noise)
-        cleaned = like(X, fitted.decode(denoising.Denoiser.of(fitted).denoise(rows, assumed), data.container))
+        x, assumed = denoising.denoised(fitted, rows, noise)
+        cleaned = like(X, fitted.decode(x, data.container))
         return (cleaned, denoising.described(fitted, assumed)) if return_noise else cleaned
 
     def repair(self, X: Any, *, context: Any = None) -> tuple[Any, NDArray[np.bool_]]:
-        """Rows of a table with wrong values replaced by what the other columns let expect, and missing values filled in.
+        """Rows of a table with wrong values replaced by their expected values given the other columns. Missing values are
+        filled in, too.
 
-        A value is wrong where it is far more probable by itself than given the others: by as much as outweighs that, before any
-        value is looked at, 1% are wrong. Of several in a row the most improbable one goes first, and the others are judged
-        without it.
+        A value is wrong if it is 99 times as probable in its column as given the other columns, which are the prior odds for an
+        error in 1% of the values. In a row with several errors, the least probable value is removed first, and the others are
+        evaluated without it.
 
         Returns:
-            The rows, in the container that came in, and which values were changed, bool [N, columns that came in].
+            The rows, in the type of the input, and which values were changed, bool [N, columns of the input].
 
         Raises:
-            ModelError: these are pictures: :meth:`denoise` is for them.
+            ModelError: for pictures; use :meth:`denoise`.
         """
         fitted = self._fitted
         data, rows = fitted.read_rows(X, self.unknown, context)

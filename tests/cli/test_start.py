@@ -14,6 +14,7 @@ COMMANDS = [
     "reconstruct",
     "denoise",
     "impute",
+    "repair",
     "anomalies",
     "sample",
     "interpolate",

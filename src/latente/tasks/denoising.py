@@ -56,8 +56,21 @@ class Noise:
         return not (self.replaced or self.shot or bool(self.variance.any()))
 
 
+def denoised(fitted: Fitted, rows: Rows, noise: Any) -> tuple[Tensor, Noise]:
+    """Clean rows [N, F], and the noise that was assumed; see :meth:`latente.VAE.denoise`.
+
+    If the user says that the rows have noise, but they differ from their reconstructions no more than the rows of the fit do, then
+    those have the same noise.
+    """
+    assumed, denoiser = noise_of(fitted, rows, noise), Denoiser.of(fitted)
+    told = noise is not None and noise not in KINDS
+    if told and not assumed.none and denoiser.estimate(rows, "gaussian").none:
+        denoiser = replace(denoiser, residuals=denoiser.residuals.without(assumed.variance))
+    return denoiser.denoise(rows, assumed), assumed
+
+
 def noise_of(fitted: Fitted, rows: Rows, noise: Any) -> Noise:
-    """What was told of the noise of rows in the user's units, or is estimated; see :meth:`latente.VAE.denoise`.
+    """The noise of rows, as the user says or estimated; see :meth:`latente.VAE.denoise`.
 
     Raises:
         ModelError: it is none of what can be told.
@@ -243,7 +256,7 @@ class Denoiser:
         Euclidean points.
         """
         z = self.model.codes(rows) if z is None else z
-        parts = zip(rows.batches(BATCH), seen.split(BATCH), z.split(BATCH), strict=True)
+        parts = zip(rows.batches(BATCH), torch.split(seen, BATCH), torch.split(z, BATCH), strict=True)
         return torch.cat([self._most_probable(*each, noise) for each in parts]) if self._refines else z
 
     @property
@@ -263,7 +276,7 @@ class Denoiser:
         r, F, d = len(known.variance), x.shape[1], z.shape[1]
         found = []
         for draw in shared_noise(0, PAIRS, r + F + d, torch.float32)[:, own_noise(rows)]:
-            common, own, of_prior = torch.split(draw, [r, F, d], 1)  # type: ignore[no-untyped-call]
+            common, own, of_prior = torch.split(draw, [r, F, d], 1)
             moved = (common * known.variance.sqrt()) @ known.axes.T + own * (known.rest + variance).sqrt()
             found += [self._refined(rows, z, observed, x + sign * moved, sign * of_prior, STEPS // 2) for sign in (1, -1)]
         return found

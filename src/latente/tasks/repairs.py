@@ -75,7 +75,7 @@ def repair(fitted: Fitted, data: Table | Images, rows: Rows) -> tuple[Any, NDArr
     changed = np.zeros(data.values.shape, bool)
     changed[:, places] = wrong.numpy()
     expected = imputation.expected(fitted.row_model, replace(rows, x=rows.x * seen, mask=seen), fitted.seed)
-    repaired = fitted.decode(expected, data.container, seen=_without(data, changed), possible=True)
+    repaired = fitted.decode(expected, data.container, source=_without(data, changed), possible=True)
     changed[:, places] |= ~seen.numpy()
     return repaired, changed
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 
 import torch
@@ -49,6 +49,11 @@ class Residuals:
     def none(cls, size: int) -> Self:
         """None: whatever is left of a row is noise."""
         return cls(torch.zeros(size), torch.zeros(size, 1), torch.full((1,), NOTHING), torch.full((size,), NOTHING))
+
+    def without(self, noise: Tensor) -> Self:
+        """Those of clean rows, if the rows they are of have independent noise of this variance [F]."""
+        variance = (self.variance - self.axes.square().T @ noise).clamp_min(NOTHING)
+        return replace(self, variance=variance, rest=(self.rest - noise).clamp_min(NOTHING))
 
     @property
     def total(self) -> Tensor:
