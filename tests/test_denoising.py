@@ -28,7 +28,9 @@ def gaussian(n: int, seed: int) -> NDArray[np.float64]:
 @pytest.fixture(scope="module")
 def linear() -> lt.VAE:
     likelihood = lt.choose("normal", sigma="shared")
-    return lt.VAE("vae", 2, (), likelihood, 60, batch_size=200, learning_rate=0.01, random_state=0).fit(gaussian(3000, 1))
+    return lt.VAE("vae", 2, (), likelihood, 40, batch_size=100, learning_rate=0.01, effort="quick", random_state=0).fit(
+        gaussian(2000, 1)
+    )
 
 
 def test_residuals_given_noise_are_those_of_the_joint_normal() -> None:

@@ -281,9 +281,9 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         Args:
             X: the rows.
             noise: the standard deviation of Gaussian noise in the units of the data, or a mapping from columns to it; or its
-                kind, with a level that is estimated from all rows of X: "gaussian", "salt-and-pepper" (values replaced by the lowest or
-                highest possible ones) or "shot" (Poisson). None estimates the kind, too. Gaussian noise is the squared error
-                of reconstructions beyond that of held-out rows.
+                kind, whose level is estimated from all rows of X: "gaussian", "salt-and-pepper" (values replaced by the lowest
+                or highest possible ones) or "shot" (Poisson). None estimates the kind, too. The variance of Gaussian noise is
+                the squared error of reconstructions beyond that of held-out rows.
             return_noise: also return the assumed noise, a dict with its "kind" ("none" without noise) and its "sigma" in the
                 units of the data (for a table, by column), "share", or "variance_of_a_unit".
             context: as in :meth:`fit`.

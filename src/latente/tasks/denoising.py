@@ -59,8 +59,8 @@ class Noise:
 def denoised(fitted: Fitted, rows: Rows, noise: Any) -> tuple[Tensor, Noise]:
     """Clean rows [N, F], and the noise that was assumed; see :meth:`latente.VAE.denoise`.
 
-    If the rows have noise according to the user, but differ from their reconstructions no more than the rows of the fit do, then
-    those have the same noise.
+    If the user gives the noise, but rows differ from their reconstructions no more than the rows of the fit do, then those have
+    the same noise.
     """
     assumed, denoiser = noise_of(fitted, rows, noise), Denoiser.of(fitted)
     told = noise is not None and noise not in KINDS
