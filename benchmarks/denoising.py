@@ -194,7 +194,7 @@ def of_table(name: str, kind: str, rows: int, seed: int) -> dict[str, float]:
     wrong = (dirty != clean).to_numpy()
     vae = _fitted(train, seed)
     encoded = vae.fitted_.rows(dirty, "missing")
-    odds = repairs.find(vae.row_model_, encoded, 0).odds.numpy()
+    odds = repairs.find(vae.row_model_, encoded, vae.codec_.fields, 0).odds.numpy()
     places = [list(table.columns).index(field.name) for field in vae.codec_.fields]
     numbers = [k for k, place in enumerate(places) if pd.api.types.is_numeric_dtype(table.dtypes.iloc[place])]
     repaired, changed = vae.repair(dirty)

@@ -11,12 +11,18 @@ from torch import Tensor
 from latente.blueprint import Blueprint, RowBlueprint, is_mixed_table, row_blueprint
 from latente.data import Codec, ContextCodec, Images, Table, TableCodec, fit_codec, read, refuse_outside, split_context
 from latente.errors import DataError, ModelError
+from latente.model.parts import choose
 from latente.parameters import Parameters, text_columns
-from latente.rows import Rows, levels_of
+from latente.rows import SCALAR, Rows, layout_of, levels_of
 from latente.training.dimension import latent_dimension
 from latente.training.loop import Settings
 from latente.training.plan import Plan, Work
 from latente.training.split import Split
+
+
+# Draws of the bound of measures with missing values: breast cancer with half of the values missing is imputed with a mean squared
+# error of .284 in place of .306, and with 20 draws of .288 (``benchmarks.imputation``).
+SAMPLES = 5
 
 
 @dataclass(frozen=True)
@@ -103,4 +109,7 @@ def _blueprint(parameters: Parameters, codec: Codec, train: Rows, seed: int) -> 
     d = latent_dimension(train, seed, levels_of(codec.fields)) if asked == "auto" else int(asked)
     hidden = None if isinstance(parameters.hidden, str) else tuple(int(width) for width in parameters.hidden)
     context_size = 0 if train.context is None else train.context.shape[1]
+    table = layout_of(codec.fields) == SCALAR and not is_mixed_table(codec.fields)
+    if parameters.recipe == "auto" and train.mask is not None and table:
+        recipe = replace(recipe, objective=choose("importance-weighted", samples=SAMPLES))
     return Blueprint(recipe, codec.fields, len(train), d, hidden, train.mask is not None, context_size)

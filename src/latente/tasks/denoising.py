@@ -206,8 +206,8 @@ class Denoiser:
         F, d = x.shape[1], self.model.latent_dim
         fitted = min(d, float(z.square().sum(1).mean())) if self.model.has_rate and self._refines else d
         freedom = 1 - min(fitted / F, 0.5)
-        excess = torch.where(seen, left.square() / freedom - self.residuals.total - self.residuals.mean.square(), 0.0)
-        each = excess.sum(1) / seen.sum(1).clamp_min(1)
+        excess = torch.where(seen, left.square() - self.residuals.total - self.residuals.mean.square(), 0.0)
+        each = excess.sum(1) / seen.sum(1).clamp_min(1) / freedom
         error = each.std() / len(each) ** 0.5 if len(each) > 1 else each.abs().mean() / F**0.5
         level = float(each.mean())
         if level <= ERRORS * float(error):
