@@ -19,9 +19,8 @@ from latente.training.loop import Settings
 from latente.training.plan import Plan, Work
 from latente.training.split import Split
 
-
-# Draws of the bound of measures with missing values: breast cancer with half of the values missing is imputed with a mean squared
-# error of .284 in place of .306, and with 20 draws of .288 (``benchmarks.imputation``).
+# Draws of the bound of measures with missing values: breast cancer with half of the values missing is imputed with a mean
+# squared error of .284, with one draw of .306, and with 20 of .288 (``benchmarks.imputation``).
 SAMPLES = 5
 
 

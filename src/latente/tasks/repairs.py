@@ -56,7 +56,7 @@ def _anywhere(model: RowModel, rows: Rows, fields: tuple[Field, ...]) -> Tensor:
     low, high = torch.tensor(ends).unbind(1)
     size = torch.where(steps > 0, steps, 1.0).log() - (RANGES * (high - low)).clamp_min(1e-6).log()
     possible = torch.tensor(known) & ((steps > 0) | model.likelihood.densities(rows.x))
-    return torch.where(possible, size, -math.inf)
+    return torch.where(possible, size, -math.inf).expand_as(rows.x)
 
 
 def _found(model: RowModel, rows: Rows, noise: Tensor, anywhere: Tensor) -> Found:
