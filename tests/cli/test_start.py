@@ -23,6 +23,7 @@ COMMANDS = [
     "tradeoff",
     "explore",
     "export",
+    "serve",
     "info",
     "recipes",
 ]
