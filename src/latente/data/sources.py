@@ -311,7 +311,7 @@ def _as_frame(source: Any) -> Any:
 
 
 def _from_frame(frame: Any, columns: Collection[str] | None, codes: Collection[str]) -> Table:
-    chosen = [column for column in frame.iter_columns() if columns is None or str(column.name) in columns]
+    chosen = [_Series(column) for column in frame.iter_columns() if columns is None or str(column.name) in columns]
     series = [_of_one_kind(column) for column in chosen]
     names = tuple(str(column.name) for column in series)
     files.refuse_repeated(names)
@@ -339,7 +339,20 @@ def _from_frame(frame: Any, columns: Collection[str] | None, codes: Collection[s
     return Table(names, values, dtypes, container, integer_names=integer_names, levels=levels, exact=exact)
 
 
-def _of_one_kind(series: Any) -> Any:
+class _Series:
+    """A narwhals series whose name and type are looked up once: of one row, looking these up takes longer than reading it."""
+
+    def __init__(self, series: Any) -> None:
+        self.series, self.name, self.dtype = series, series.name, series.dtype
+
+    def __len__(self) -> int:
+        return len(self.series)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.series, name)
+
+
+def _of_one_kind(series: _Series) -> _Series:
     """A column of Python objects as one of what they are (booleans, whole numbers, dates, times, …), if all are the same; of
     numbers beside texts, and of numbers too large for any type, as text.
     """
@@ -357,7 +370,7 @@ def _of_one_kind(series: Any) -> Any:
         if not all(value is None or isinstance(value, (str, int, float, Decimal)) for value in values):
             return series
         column = pa.array([None if value is None else str(value) for value in values], pa.string())  # numbers among texts
-    return nw.from_native(pa.chunked_array([column]), series_only=True).alias(series.name)
+    return _Series(nw.from_native(pa.chunked_array([column]), series_only=True).alias(series.name))
 
 
 def in_order(codes: Array, texts: tuple[str, ...], categories: tuple[str, ...]) -> tuple[Array, tuple[str, ...]]:
@@ -376,8 +389,8 @@ def _is_finer(series: Any) -> bool:
 
 def _is_large(series: Any) -> bool:
     """Whether a column holds whole numbers beyond what a double can: each is a level, so that it is kept exactly."""
-    whole = series.dtype.is_integer() and len(series.drop_nulls()) > 0
-    return whole and max(abs(int(series.min())), abs(int(series.max()))) > 2**53
+    ends = (series.min(), series.max()) if series.dtype.is_integer() else ()
+    return any(end is not None and abs(int(end)) > 2**53 for end in ends)
 
 
 def _refuse_other_kinds(series: list[Any], texts: Mapping[int, tuple[Array, tuple[str, ...]]], codes: Collection[str]) -> None:
