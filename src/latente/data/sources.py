@@ -389,8 +389,8 @@ def _is_finer(series: Any) -> bool:
 
 def _is_large(series: Any) -> bool:
     """Whether a column holds whole numbers beyond what a double can: each is a level, so that it is kept exactly."""
-    ends = (series.min(), series.max()) if series.dtype.is_integer() else ()
-    return any(end is not None and abs(int(end)) > 2**53 for end in ends)
+    whole = series.dtype.is_integer() and len(series.drop_nulls()) > 0
+    return whole and max(abs(int(series.min())), abs(int(series.max()))) > 2**53
 
 
 def _refuse_other_kinds(series: list[Any], texts: Mapping[int, tuple[Array, tuple[str, ...]]], codes: Collection[str]) -> None:
