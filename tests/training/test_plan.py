@@ -8,6 +8,7 @@ import pytest
 
 from latente.training import defaults
 from latente.training.calibration import MAX_TO_CALIBRATE, MIN_TO_CALIBRATE, rows_to_score
+from latente.training.fit import hopeless
 from latente.training.plan import Plan, Work
 
 SIZES = [50, 500, 3000, 10_000, 60_000, 10**6]
@@ -54,3 +55,19 @@ def test_scores_for_the_calibration_cost_a_share_of_the_training() -> None:
         assert counts == sorted(counts)
         assert all(MIN_TO_CALIBRATE <= count <= MAX_TO_CALIBRATE for count in counts)
     assert rows_to_score(10**9, 10**12) * 10**9 <= 10**12 / 3
+
+
+def record(progress: float, objective: float) -> dict[str, float]:
+    return {"progress": progress, "held_out_objective": objective}
+
+
+@pytest.mark.parametrize("ends_at", [-1.0, 0.0, 1.0])
+def test_a_start_that_can_still_win_goes_on(ends_at: float) -> None:
+    """Of losses that fall along a parabola to ``ends_at``, only one that ends above what is to be beaten is given up."""
+    history, given_up = [], []
+    for step in range(1, 51):
+        history.append(record(step / 50, ends_at + 10 * (1 - step / 50) ** 2))
+        given_up.append(hopeless(history, 0.5))
+    assert any(given_up) == (ends_at > 0.5)
+    assert not any(given_up[:12])
+    assert not hopeless(history, math.inf)
