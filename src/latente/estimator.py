@@ -98,10 +98,11 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         missing: further marks of missing values, such as ``[-999]``. What people write for "missing" among numbers (empty, NA,
             n.d., #N/A, -, ?) is read as such in files.
         effort: "balanced" compares short trials and two starts where fewer than 16,384 rows of numbers without missing values
-            are trained and neither ``max_epochs`` nor ``time_limit`` is given; it trains once otherwise. "quick" trains once,
-            in a quarter to half of the time. A second start ends as soon as it can no longer win. Convolutions take a seventh of
-            the steps, from one start. "best" trains them as long as other networks, and adds longer runs from 1,000 rows on: it takes up to 12 times as long, and
-            gains most where a few nonlinear degrees of freedom make all columns (``benchmarks.wall``).
+            are trained and neither ``max_epochs`` nor ``time_limit`` is given; it trains once otherwise. The second start ends
+            as soon as it can no longer win. "quick" trains once, in a quarter to half of the time. "best" adds longer runs from
+            1,000 rows on: it takes up to 12 times as long, and gains most where a few nonlinear degrees of freedom make all
+            columns (``benchmarks.wall``). With convolutions the first two take a seventh of the steps that "best" takes, from
+            one start.
         row_model: what scores, samples and completes rows: "latent" is the model itself, "autoregressive" a separate model of
             the columns, each given those before it (mixed tables only). "auto" is "autoregressive" for a mixed table with
             ``recipe="auto"`` and ``likelihood="auto"``, and "latent" otherwise.
