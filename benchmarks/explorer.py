@@ -21,7 +21,7 @@ import torch
 from sklearn.datasets import load_digits, load_wine
 
 import latente as lt
-from latente.explorer.export import demo_page, page, subject
+from latente.explorer.export import demo_page, packed_model, page
 from latente.explorer.pack import pack
 
 QUICK: dict[str, Any] = {"max_epochs": 60, "batch_size": 128, "learning_rate": 5e-3, "random_state": 0}
@@ -76,7 +76,7 @@ def table() -> pd.DataFrame:
 def wine(folder: Path) -> Path:
     """A VAE of a mixed table, d found from the data; no rows in the page."""
     vae = lt.VAE(**QUICK | {"max_epochs": 200}).fit(table())
-    return written(folder / "wine.html", "wine", [subject(vae, certificate=vae.certificate())])
+    return written(folder / "wine.html", "wine", [packed_model(vae, certificate=vae.certificate())])
 
 
 def wine_with_rows(folder: Path) -> Path:
@@ -84,7 +84,7 @@ def wine_with_rows(folder: Path) -> Path:
     rows = table()
     rows.loc[::7, "alcohol"] = np.nan
     models = [kind(latent_dim=4, **QUICK | {"max_epochs": 200}).fit(rows) for kind in (lt.VAE, lt.Autoencoder)]
-    return written(folder / "wine-with-rows.html", "wine", [subject(model, data=rows, with_rows=True) for model in models])
+    return written(folder / "wine-with-rows.html", "wine", [packed_model(model, data=rows, with_rows=True) for model in models])
 
 
 def mnist_like(folder: Path) -> Path:
@@ -92,7 +92,7 @@ def mnist_like(folder: Path) -> Path:
     pictures = torch.from_numpy(load_digits().images[:400] / 16).unsqueeze(1)
     large = torch.nn.functional.interpolate(pictures, size=(28, 28), mode="bilinear")[:, 0].numpy()
     vae = lt.VAE(latent_dim=8, max_epochs=8, batch_size=64, learning_rate=2e-3, random_state=0).fit(large)
-    return written(folder / "mnist-like.html", "28 x 28 pictures", [subject(vae)])
+    return written(folder / "mnist-like.html", "28 x 28 pictures", [packed_model(vae)])
 
 
 def colours(folder: Path) -> Path:
@@ -103,7 +103,7 @@ def colours(folder: Path) -> Path:
     disc = np.square(y - centre[:, :1]) + np.square(x - centre[:, 1:]) < 12
     vae = lt.VAE(latent_dim=3, max_epochs=30, batch_size=32, learning_rate=2e-3, random_state=0)
     pictures = (255 * disc[:, 0, ..., None] * colour).astype(np.uint8)
-    return written(folder / "colours.html", "discs", [subject(vae.fit(pictures), data=pictures, with_rows=True)])
+    return written(folder / "colours.html", "discs", [packed_model(vae.fit(pictures), data=pictures, with_rows=True)])
 
 
 def million(folder: Path) -> Path:
@@ -112,7 +112,7 @@ def million(folder: Path) -> Path:
     hidden = random.normal(size=(1_000_000, 2))
     rows = pd.DataFrame(hidden @ random.normal(size=(2, 4)) + 0.1 * random.normal(size=(1_000_000, 4)), columns=[*"abcd"])
     vae = lt.VAE(latent_dim=2, max_epochs=1, batch_size=4096, random_state=0).fit(rows)
-    return written(folder / "million.html", "a million rows", [subject(vae, data=rows, with_rows=True)])
+    return written(folder / "million.html", "a million rows", [packed_model(vae, data=rows, with_rows=True)])
 
 
 def written(path: Path, title: str, models: list[Any]) -> Path:

@@ -94,7 +94,7 @@ class Scores:
 def by_latente(case: Case, time_limit: float = 0) -> Drawn:
     """With every choice left to the library; holes as often as there are in the training rows."""
     vae = lt.VAE(random_state=case.seed, time_limit=time_limit or None)
-    return _timed(lambda: vae.fit(case.train), lambda: vae.sample(len(case.train), holes=True))
+    return _timed(lambda: vae.fit(case.train), lambda: vae.sample(len(case.train), missing=True))
 
 
 def by_tvae(case: Case, epochs: int = 300) -> Drawn:

@@ -382,7 +382,7 @@ def test_the_index_of_a_pandas_frame_comes_back(table: NDArray[np.float64]) -> N
 def test_values_that_a_likelihood_does_not_describe_are_refused(digits: NDArray[np.uint8]) -> None:
     pictures = digits.astype(np.float32) / 255
     vae = lt.VAE(likelihood="continuous-bernoulli", max_epochs=2, random_state=0).fit(pictures)
-    with pytest.raises(lt.DataError, match="values from 0 to 1; these, once encoded, go from"):
+    with pytest.raises(lt.DataError, match="values from 0 to 1; the encoded values go from"):
         vae.score_samples(pictures * 255)
 
 

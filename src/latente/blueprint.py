@@ -1,4 +1,4 @@
-"""From a recipe and what the data decides to something to train: networks and their sizes, the likelihood, the schedule."""
+"""A recipe with the sizes of the data: networks, likelihood and schedule, from which learners are made."""
 
 from __future__ import annotations
 
@@ -28,23 +28,23 @@ from latente.model.latent_model import LatentModel, compose
 from latente.model.likelihoods import Likelihood
 from latente.model.linear_start import starts_linear
 from latente.model.networks import bins as _bins  # noqa: F401
-from latente.model.networks.conv import SMALLEST_SIDE
-from latente.model.parts import Choice, build, choose
+from latente.model.networks.conv import SMALLEST_SIDE, positions_of
+from latente.model.parts import Choice, build, choose, part_class
 from latente.model.row_models import AutoregressiveModel
 from latente.rows import BINARY, IMAGE, MEASURES, SCALAR, Field, Rows, layout_of, levels_of, row_shape
 from latente.training.fit import Remedy
 from latente.training.learners import LatentLearner, Learner
 
 SMALL_DATA = 2000
-MAX_COLUMNS = 256  # that are said one after the other
-FEW_VALUES = 20  # of a column, as many as are steps of a scale
-FAVOURITE, MIN_FAVOURED = 0.25, 20  # share of a column's rows, and rows, from where on no bell holds one value so often
+MAX_COLUMNS = 256  # larger tables have no autoregressive row model
+FEW_VALUES = 20  # columns with up to this many values are scales
+FAVOURITE, MIN_FAVOURED = 0.25, 20  # share and number of rows with one value; then no normal distribution fits
 SMALLEST_CONV_PICTURE = 16
 
 
 @dataclass(frozen=True)
 class Blueprint:
-    """A recipe and what the data decides; makes learners for :class:`latente.training.fit.Fit`.
+    """A recipe with the sizes of the data; makes learners for :class:`latente.training.fit.Fit`.
 
     Attributes:
         hidden: widths of the encoder's layers; None for widths (or convolutions) by the size of the data.
@@ -60,12 +60,12 @@ class Blueprint:
     context_size: int = 0
 
     def __call__(self, remedy: Remedy = Remedy()) -> Learner:
-        """A fresh learner; weights are drawn from torch's generator."""
+        """A new learner; weights are drawn from torch's generator."""
         recipe = self.recipe
-        kind = network_for(self.fields, self.hidden)
+        kind = "conv-map" if self.spatial else network_for(self.fields, self.hidden)
         choices = {
             "encoder": recipe.encoder or choose(f"{kind}-encoder"),
-            "decoder": recipe.decoder or choose("conv-decoder" if kind == "conv" else "mlp-decoder"),
+            "decoder": recipe.decoder or choose("mlp-decoder" if kind == "bins" else f"{kind}-decoder"),
             "posterior": recipe.posterior,
             "prior": recipe.prior,
             "likelihood": recipe.likelihood or likelihood_for(self.fields, recipe.least_squares or self.overcomplete),
@@ -90,20 +90,31 @@ class Blueprint:
             return network_for(self.fields, self.hidden) == "conv" and starts_linear(self().model)
 
     @property
+    def spatial(self) -> bool:
+        """Whether the code is a map: a quantised code of pictures with a number or more for each position of the last one."""
+        recipe, shape = self.recipe, row_shape(self.fields)
+        possible = network_for(self.fields, self.hidden) == "conv" and not (
+            recipe.encoder or recipe.decoder or self.context_size
+        )
+        posterior = recipe.posterior.own or part_class(recipe.posterior.name)
+        return possible and getattr(posterior, "spatial", False) and self.latent_dim >= positions_of(shape, channels(shape))
+
+    @property
     def overcomplete(self) -> bool:
         """Whether the code has more than half as many dimensions as a row has fields.
 
-        With a noise level for each of them it would write d fields out and leave the others, and from the linear model it would
-        not get away: of an S in space a VAE of two dimensions keeps .26 of the variance so, and .9 to .97 with one noise level
-        and a start of its own (``benchmarks.defaults``).
+        With a noise level for each field, such a model would store d fields exactly and ignore the others, and it would not
+        leave the
+        linear model: on an S-shaped surface, a VAE with two dimensions then keeps .26 of the variance, and .9 to .97 with one
+            noise level
+        and its own initialisation (``benchmarks.defaults``).
         """
         return 2 * self.latent_dim > math.prod(row_shape(self.fields))
 
     def multiply_adds(self) -> int:
         """Multiply-adds of one row's forward pass.
 
-        A row goes through a model that is made for this alone: torch's "meta" device, which would only keep account, takes a
-        second to be imported.
+        Measured with a separate model: torch's "meta" device would suffice, but takes a second to import.
         """
         with torch.random.fork_rng([]), torch.no_grad():
             model: LatentModel = self().model.eval()
@@ -112,7 +123,7 @@ class Blueprint:
             counts = _weights(model)
 
             def count(layer: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
-                turned = isinstance(layer, nn.ConvTranspose2d)  # it visits each pixel that comes in, not each that goes out
+                turned = isinstance(layer, nn.ConvTranspose2d)  # weights are used per input pixel
                 counts.append(layer.weight.numel() * (inputs[0] if turned else output)[0, 0].numel())  # type: ignore[operator]
 
             for module in model.modules():
@@ -123,7 +134,7 @@ class Blueprint:
         return sum(counts) + model.likelihood.extra_multiply_adds
 
     def sizes(self, remedy: Remedy = Remedy()) -> dict[str, Any]:
-        """What the data decides, by the names that parts ask for."""
+        """Arguments for parts that follow from the data, by name."""
         shape, levels = row_shape(self.fields), levels_of(self.fields)
         of_mixed, few = is_mixed_table(self.fields), self.n_rows < SMALL_DATA
         hidden = widths(math.prod(shape), self.n_rows, of_mixed) if self.hidden is None else self.hidden
@@ -133,7 +144,7 @@ class Blueprint:
             "hidden": hidden,
             "channels": NETWORKS[layout_of(self.fields)].channels(shape),
             "masked": self.masked,
-            # Of nine small mixed tables, held-out loss is .2 nats lower without it.
+            # On nine small mixed tables, held-out loss is .2 nats lower without it.
             "dropout": 0.1 if few and self.hidden is None and not of_mixed else 0.0,
             "linear": remedy.linear and self.hidden is None and not levels and not self.overcomplete,
             "skip": remedy.skip,
@@ -145,19 +156,19 @@ class Blueprint:
 
 
 def decided_by(fields: tuple[Field, ...]) -> dict[str, Any]:
-    """Arguments of parts that are nothing but what the fields are."""
+    """Arguments for parts that follow from the fields alone."""
     return {
         "shape": row_shape(fields),
         "levels": levels_of(fields),
-        "holes": tuple(field.missing > 0 for field in fields),
+        "missing": tuple(field.missing > 0 for field in fields),
         "bins": tuple(field.bins for field in fields),
-        "steps": tuple(field.record.step for field in fields),
+        "steps": tuple(field.grid.step for field in fields),
     }
 
 
 @dataclass(frozen=True)
 class RowBlueprint:
-    """A row model of its own, and what the data decides; makes learners as :class:`Blueprint` does.
+    """A separate row model with the sizes of the data; makes learners as :class:`Blueprint` does.
 
     Attributes:
         likelihood: of the columns, each given those before it.
@@ -169,7 +180,7 @@ class RowBlueprint:
     convolves: ClassVar[bool] = False
 
     def __call__(self, remedy: Remedy = Remedy()) -> Learner:
-        """A fresh learner; weights are drawn from torch's generator."""
+        """A new learner; weights are drawn from torch's generator."""
         return Learner(AutoregressiveModel(build(self.likelihood, **decided_by(self.fields))))
 
     def multiply_adds(self) -> int:
@@ -180,15 +191,15 @@ class RowBlueprint:
 
 
 def row_blueprint(blueprint: Blueprint, asked: str) -> RowBlueprint | None:
-    """A row model beside the model itself; None where the model itself is to be that.
+    """A separate row model; None if the model itself is the row model.
 
     Args:
         blueprint: of the model.
-        asked: "latent" for the model itself, "autoregressive" for a row model of its own, "auto" for that of a mixed table,
+        asked: "latent" for the model itself, "autoregressive" for a separate row model, "auto" for the latter on a mixed table,
             unless a likelihood is chosen.
 
     Raises:
-        ModelError: "autoregressive" is asked for where it can't be.
+        ModelError: "autoregressive" is not possible.
     """
     fields = blueprint.fields
     possible = all(field.bins for field in fields) and len(fields) <= MAX_COLUMNS and not blueprint.context_size
@@ -196,16 +207,14 @@ def row_blueprint(blueprint: Blueprint, asked: str) -> RowBlueprint | None:
         raise ModelError("row_model='autoregressive' can't be conditioned on a context: choose 'latent' or 'auto'")
     if asked == "autoregressive" and not possible:
         raise ModelError(
-            f"row_model='autoregressive' is for mixed tables of at most {MAX_COLUMNS} columns, and these rows are "
-            f"{'pictures' if fields[0].shape else f'of {len(fields)} columns, or of measures alone'}: "
-            "choose 'latent' or 'auto'"
+            f"row_model='autoregressive' is for mixed tables of at most {MAX_COLUMNS} columns, not for more columns, for "
+            "measures alone or for pictures: choose 'latent' or 'auto'"
         )
     wanted = is_mixed_table(fields) and blueprint.recipe.likelihood is None if asked == "auto" else asked == "autoregressive"
     if not (wanted and possible):
         return None
-    # On few rows dropout changes held-out loss by less than its error, and how much is learnt by heart. The more is missing,
-    # the more is there to fill in, which takes columns told of any others; whole rows come out best where all are in one order.
-    # In so many orders a table is learnt by heart the less with dropout.
+    # On few rows, dropout changes held-out loss by less than its error. With more missing values, imputation matters more,
+    # which needs columns in any order; complete rows are best with one order. With many orders, dropout increases the loss.
     missing = sum(field.missing for field in fields) / len(fields)
     few, any_order = blueprint.n_rows < SMALL_DATA, min(0.8, max(0.1, 4 * missing))
     likelihood = choose(
@@ -213,32 +222,34 @@ def row_blueprint(blueprint: Blueprint, asked: str) -> RowBlueprint | None:
         width=64 if few else 128,
         dropout=0.3 if few else 0.2 if any_order > 0.1 else 0.0,
         any_order=any_order,
-        least_told=1 - max(0.4, min(1.0, 2 * missing)) if any_order > 0.1 else 0.0,
+        min_context=1 - max(0.4, min(1.0, 2 * missing)) if any_order > 0.1 else 0.0,
     )
     return RowBlueprint(fields, blueprint.n_rows, likelihood)
 
 
 def _weights(model: nn.Module) -> list[int]:
-    """How many weights each linear layer has: its multiply-adds."""
+    """Number of weights of each linear layer: its multiply-adds."""
     return [module.weight.numel() for module in model.modules() if isinstance(module, nn.Linear)]
 
 
 def network_for(fields: tuple[Field, ...], hidden: tuple[int, ...] | None) -> str:
-    """Convolutions for pictures of 16 pixels a side and more, unless widths of layers are given; bins for mixed columns."""
+    """Convolutions for pictures of at least 16 pixels a side, unless ``hidden`` is set; bins for mixed columns."""
     if is_mixed_table(fields):
         return "bins"
     return NETWORKS[layout_of(fields)].network(row_shape(fields), hidden)
 
 
 def is_mixed_table(fields: tuple[Field, ...]) -> bool:
-    """Whether some columns hold something else than measures, or than 0 and 1."""
+    """Whether some columns are neither measures nor binary."""
     kinds = {field.kind for field in fields}
     of_measures = kinds <= MEASURES and not any(map(has_favourites, fields))
     return all(field.bins for field in fields) and not (of_measures or kinds == {BINARY})
 
 
 def has_favourites(field: Field) -> bool:
-    """Whether no bell is like a column of measures, for it holds but a few values, or one in a quarter of its rows."""
+    """Whether a normal distribution is unsuitable for a column of measures: it has few values, or one in a
+    quarter of its rows.
+    """
     if field.bins is None:
         return False
     low, high, _, rows = field.bins
@@ -248,8 +259,8 @@ def has_favourites(field: Field) -> bool:
 
 
 def widths(fields: int, n_rows: int, mixed: bool = False) -> tuple[int, ...]:
-    """Two layers, four times as wide as a row, between 64 and 512; at most 128 for fewer than 2,000 rows, and at least that for
-    more where columns are mixed, each of which takes many numbers to describe.
+    """Two layers, four times as wide as a row, between 64 and 512; at most 128 for fewer than 2,000 rows, and at least 128 for
+    more rows of mixed columns, which need many values to describe.
     """
     least, widest = (64, 128) if n_rows < SMALL_DATA else (128 if mixed else 64, 512)
     width = min(widest, max(least, 2 ** math.ceil(math.log2(4 * fields))))
@@ -257,7 +268,7 @@ def widths(fields: int, n_rows: int, mixed: bool = False) -> tuple[int, ...]:
 
 
 def channels(shape: tuple[int, ...]) -> tuple[int, ...]:
-    """Halve until the shorter side is 4; 32 channels, doubled each time up to 128."""
+    """Convolutions until the shorter side is 4; 32 channels, doubled each time up to 128."""
     halvings = max(1, math.ceil(math.log2(min(shape[1:]) / SMALLEST_SIDE)))
     return tuple(min(128, 32 * 2**stage) for stage in range(halvings))
 
@@ -267,7 +278,7 @@ def _network_of_pictures(shape: tuple[int, ...], hidden: tuple[int, ...] | None)
 
 
 class Networks(NamedTuple):
-    """What a layout decides of the networks.
+    """Properties of the networks that depend on the layout.
 
     Attributes:
         network: the name of encoder and decoder, by the shape of a row and the widths that are given.
@@ -287,18 +298,17 @@ NETWORKS = {
 
 
 def schedule_for(model: LatentModel, remedy: Remedy) -> Choice:
-    """A KL warm-up over a fifth of the run, so that a code that says nothing yet is not given up before it does.
+    """A KL warm-up over a fifth of the run, so that a code without information is not given up too early.
 
-    None where training starts at the linear model, whose code says much from the first step: there it only delays (held-out
-    loss
-    after as many epochs, 0.2 of warm-up against none: breast cancer 40.8 and 34.5 nats, digits -35.5 and -36.1).
+    None if training starts at the linear model, whose code is informative from the first step: there it only delays (held-out
+    loss after as many epochs, 0.2 of warm-up against none: breast cancer 40.8 and 34.5 nats, digits -35.5 and -36.1).
     """
     return choose("linear", warm_up=0.0 if starts_linear(model) and not remedy.words else 0.2 * remedy.warm_up)
 
 
 def likelihood_for(fields: tuple[Field, ...], least_squares: bool = False) -> Choice:
-    """Bernoulli where every field holds 0 and 1, a histogram of each column where they are mixed; a normal otherwise, with one
-    sigma for a picture, or where least squares are wanted, and one per column of a table.
+    """Bernoulli if all fields are binary, histograms for mixed columns; otherwise normal, with one sigma for a picture or for
+    least squares, and one per column of a table.
     """
     if is_mixed_table(fields):
         return choose("histogram")

@@ -25,7 +25,7 @@ class Recipe:
         summary: one sentence.
         reference: the paper.
         least_squares: all numeric fields have the same noise level.
-        recorded: whether a step may be recorded once and repeated; not where it does something else each time.
+        recorded: whether a step may be recorded once and repeated; not if it varies.
     """
 
     name: str
@@ -76,8 +76,8 @@ def _plain(value: Any) -> Any:
 
 
 VAE = Recipe("vae", "variational autoencoder: a normal code for each row, regularised by N(0, I)", "Kingma and Welling 2014")
-# Without a rate to pay, a noise level for each column would have an autoencoder write d columns out exactly and leave the
-# others (``benchmarks.defaults``).
+# Without a KL, an autoencoder with a noise level for each column would store d columns exactly and ignore the others
+# (``benchmarks.defaults``).
 AUTOENCODER = Recipe(
     "autoencoder",
     "a point for each row and no prior; new codes come from a density fitted after training",

@@ -1,10 +1,11 @@
-"""``VAE`` and ``Autoencoder``: the scikit-learn estimators. Thin: each method is a few calls into the rooms below."""
+"""``VAE`` and ``Autoencoder``: the scikit-learn estimators. Each method is a few calls of functions of other packages."""
 
 from __future__ import annotations
 
 import copy
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from types import FunctionType
 from typing import Any, Generic, Self, TypeVar
@@ -32,7 +33,7 @@ from latente.model.priors import Prior
 from latente.model.row_models import RowModel
 from latente.parameters import Parameters, is_whole
 from latente.rows import Rows
-from latente.seeding import seed_of
+from latente.seeding import seed_of, seeded
 from latente.tasks import completions, imputation, interpolation, reconstruct, scores
 from latente.tasks.anomalies import IMPORTANCE_SAMPLES
 from latente.tasks.new_rows import Request, new_rows
@@ -47,7 +48,7 @@ STORES_CODES = Message("fit.stores_codes")
 
 
 class _Left(Generic[T]):
-    """An attribute that a fit leaves: the one of this name in ``fitted_``; before a fit it is not there."""
+    """An attribute of a fitted estimator: the one with this name in ``fitted_``."""
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -63,57 +64,56 @@ class _Left(Generic[T]):
 
 
 class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseEstimator):  # type: ignore[misc]
-    """A variational autoencoder of a table or a stack of pictures.
+    """A variational autoencoder for tables or pictures.
 
-    Whatever says ``"auto"`` is chosen from the data. ``X`` may be an ndarray or tensor ``[N, F]``, pictures ``[N, H, W]``,
-    ``[N, H, W, C]`` or ``[N, C, H, W]``, a pandas, polars or pyarrow frame, a path (.csv, .tsv, .parquet, .npy, .npz, a
-    folder of pictures) or a SQL text for DuckDB. NaN means "not seen". What comes in as a frame goes out as a frame. A column
-    of text is one of levels; what names rows (a running number, texts that hardly repeat) is left out of the model, and so is
-    a time stamp that runs on with the rows. A column that holds one value or nothing is a flag, whose absence is a value and is
-    not filled in.
+    Parameters with the value ``"auto"`` are chosen from the data. ``X`` may be an ndarray or tensor ``[N, F]``, pictures
+    ``[N, H, W]``, ``[N, H, W, C]`` or ``[N, C, H, W]``, a pandas, polars or pyarrow frame, a path (.csv, .tsv, .parquet, .npy,
+    .npz, a folder of pictures) or a SQL query for DuckDB. NaN is a missing value. Results have the type of the input: a frame
+    for a frame. Columns of text are categorical. Columns that identify rows (a running number, texts that hardly repeat) and
+    time stamps that increase with the rows are not modelled. A column with a single value and missing values is a flag: there,
+    missing is a value, which is not imputed.
 
     Args:
-        recipe: name of a published model (see :func:`latente.recipes`) or a :class:`latente.Recipe`, which then answers
-            everything itself. "auto" is "vae", for a mixed table with a row model beside it.
-        latent_dim: dimensions of the code; "auto" estimates them from the data and drops what stays unused.
+        recipe: name of a published model (see :func:`latente.recipes`) or a :class:`latente.Recipe`, which then computes
+            all results. "auto" is "vae", for a mixed table with a separate row model.
+        latent_dim: dimensions of the code; "auto" estimates them from the data and drops unused ones.
         hidden: widths of the encoder's layers, mirrored in the decoder.
         likelihood: "normal", "student-t", "bernoulli", "continuous-bernoulli", or a part with arguments
             (``latente.choose("normal", sigma=1.0)``). "bernoulli" and "continuous-bernoulli" describe values from 0 to 1 and
-            take numbers as they are; a table of 8-bit whole numbers (uint8) that go beyond 1 is divided by 255, as pictures
-            are. Other values are an error. For all other likelihoods numbers are standardised.
+            use numbers as they are; a table of 8-bit whole numbers (uint8) with values above 1 is divided by 255, as for
+            pictures. Other values are an error. For all other likelihoods numbers are standardised.
         max_epochs, batch_size, learning_rate: of the training.
-        time_limit: seconds for the whole of :meth:`fit`, including what it does before and after the training.
-        early_stopping: stop where held-out rows get no better; the best weights are kept either way.
-        validation_fraction: share of the rows that is held out, for judging and for calibrating anomaly scores; 0 holds out
-        none.
-        device: "cuda", "mps" or "cpu". precision: "float32" or "bfloat16" (of the networks; densities never are).
+        time_limit: seconds for :meth:`fit` as a whole, including what it does before and after training.
+        early_stopping: stop if the loss of held-out rows no longer improves; in either case the best weights are used.
+        validation_fraction: share of rows that are held out, for evaluation and to calibrate anomaly scores; 0 holds out none.
+        device: "cuda", "mps" or "cpu". precision: "float32" or "bfloat16" (for the networks; densities are always float32).
         random_state: a seed; the same seed on the same machine gives the same result.
         verbose: 1 shows a progress bar.
-        kinds: what columns of a table are, by name, where their looks deceive, such as ``{"zip": "categorical"}``. There are
-            real, positive, bounded (shares from 0 to 1), count, integer, ordinal, binary, categorical, and calendar, time and
-            duration, of columns that were read as such; flag (one value, whose absence is a value, too) and constant (one
-            value, which is filled in where it is missing); and identifier, text and timestamp (a time that runs on with the
-            rows), which are left out.
-        unknown: what a level is that no row of the fit had: "error", or "missing" for "not seen", with a warning that names it.
-        missing: further marks of missing values, such as ``[-999]``. What people write for "missing" among numbers (empty, NA,
-            n.d., #N/A, -, ?) is read as such in files.
-        effort: "balanced" compares short trials and two starts where fewer than 16,384 rows of numbers without missing values
-            are trained and neither ``max_epochs`` nor ``time_limit`` is given; it trains once otherwise. The second start ends
-            as soon as it can no longer win. "quick" trains once, in a quarter to half of the time. "best" adds longer runs from
-            1,000 rows on: it takes up to 12 times as long, and gains most where a few nonlinear degrees of freedom make all
-            columns (``benchmarks.wall``). With convolutions the first two take a seventh of the steps that "best" takes, from
-            one start.
-        row_model: what scores, samples and completes rows: "latent" is the model itself, "autoregressive" a separate model of
-            the columns, each given those before it (mixed tables only). "auto" is "autoregressive" for a mixed table with
-            ``recipe="auto"`` and ``likelihood="auto"``, and "latent" otherwise.
+        kinds: kinds of columns by name, to correct the detected ones, such as ``{"zip": "categorical"}``. Possible are
+            real, positive, bounded (shares from 0 to 1), count, integer, ordinal, binary, categorical; calendar, time and
+            duration, for columns that were read as such; flag (one value, or missing as a second value) and constant (one
+            value, which replaces missing ones); and identifier, text and timestamp (a time that increases with the rows),
+            which are not modelled.
+        unknown: how to treat a level that did not occur in the fit: "error", or "missing", with a warning that names it.
+        missing: additional marks of missing values, such as ``[-999]``. Usual marks among numbers (empty, NA, n.d., #N/A, -,
+            ?) are recognised in files.
+        effort: "quick" trains once, in a quarter to half of the time. "balanced" compares short trials and two starts on fewer
+            than 16,384 rows of numbers without missing values, if neither ``max_epochs`` nor ``time_limit`` is set; otherwise
+            it trains once. The second start ends as soon as it can no longer win. "best" adds longer runs from 1,000 rows: it
+            takes up to 12 times as long, and improves most if all columns depend on a few nonlinear degrees of freedom
+            (``benchmarks.wall``). For convolutions, "quick" and "balanced" use a seventh of the steps and one start.
+        row_model: the model that scores, samples and completes rows, and decodes codes: "latent" is the model itself,
+            "autoregressive" a separate model of each column given those before it and, to decode, the code (mixed tables only).
+            "auto" is "autoregressive" for a mixed table with ``recipe="auto"`` and ``likelihood="auto"``, and "latent"
+            otherwise. The certificate and the explorer always decode with the model itself.
 
     Attributes:
-        latent_dim_: dimensions of the code. history_: a record for each epoch, nats per row. figures_: what was measured;
-            its "time" has the seconds of each stage of the fit, and its "privacy" is measured when it is first asked for.
-        model_, fitted_prior_, codec_, recipe_: the fitted parts. row_model_: what scores, draws and completes rows:
-            ``model_`` itself, or a separate row model (see ``row_model``). notes_: sentences on data and fit.
-        given_: after ``sample(given=…)``, how probable that is by the model, and the effective sample size behind the rows.
-        fields_: what each column was taken for, and why. offset_: score below which :meth:`predict` says -1.
+        latent_dim_: dimensions of the code. history_: a record for each epoch, nats per row. figures_: measured figures;
+            "time" has the seconds of each stage of the fit; "privacy" is computed when it is first used.
+        model_, fitted_prior_, codec_, recipe_: the fitted parts. row_model_: the model that scores, generates and completes
+            rows: ``model_`` itself, or a separate row model (see ``row_model``). notes_: remarks on data and fit.
+        given_: after ``sample(given=…)``, the probability of the conditions under the model, and the effective sample size.
+        fields_: the kind of each column, and the reason. offset_: score below which :meth:`predict` returns -1.
 
     >>> import numpy as np
     >>> rows = np.random.default_rng(0).normal(size=(200, 2)) @ np.array([[1, 2, 0.5], [0, 1, -1]])
@@ -196,21 +196,21 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         keep_checkpoint: bool = False,
         observer: Observer | None = None,
     ) -> Self:
-        """Learn from rows; ``y`` is ignored. What is soon found wrong is a warning, in the words of the certificate's verdicts:
-        "collapsed", "no structure found", "overfits".
+        """Fit the model to rows; ``y`` is ignored. Problems that are found are warnings, named like the verdicts of the
+        certificate: "collapsed", "no structure found", "overfits".
 
         Args:
             X: the rows.
             y: not used.
-            context: what the model is conditioned on, numbers, levels or dates: names of columns of X, which then describe
-                rows and are no longer modelled, or data of its own with a row for each row of X (labels, an array, a frame).
-                The model is p(x|context). Other methods take the context from the rows, where these have its columns, or as
-                their own ``context=``: one for all rows (``{"label": "a"}``), or one for each. A value may be missing where
-                values of its column were in the fit. A mixed table has no row model of its own then.
-            checkpoint: a folder in which to keep what a run needs to go on after a kill.
-            keep_checkpoint: leave it there when the fit ends; otherwise it is removed.
-            checkpoint_every: seconds between two writes there.
-            resume: go on from what is there; the result is that of a run which was never interrupted, to the bit.
+            context: what the model is conditioned on, numbers, levels or dates: names of columns of X, which are then not
+                modelled, or separate data with one row for each row of X (labels, an array, a frame). The model is
+                p(x|context). Other methods take the context from the rows, if these have its columns, or as ``context=``: one
+                for all rows (``{"label": "a"}``), or one for each. Its values may be missing if values of that column were
+                missing in the fit. A mixed table then has no separate row model.
+            checkpoint: folder for checkpoints, from which an interrupted fit can continue.
+            keep_checkpoint: whether to keep them after the fit.
+            checkpoint_every: seconds between two checkpoints.
+            resume: continue from the checkpoint; the result is identical to that of an uninterrupted fit.
             observer: called after each epoch with the :class:`latente.training.loop.Training`.
 
         Raises:
@@ -226,52 +226,77 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         return self
 
     def complete(self) -> Self:
-        """Compute now what is otherwise computed when it is first asked for: the calibration of intervals, and the figures of
-        privacy. :meth:`save` does so, for the rows of the fit are not stored with the model.
+        """Compute what is otherwise computed when it is first used: the calibration of intervals, and the figures of privacy.
+        :meth:`save` calls it, because the rows of the fit are not stored with the model.
         """
         complete(self._fitted)
         return self
 
     def get_support(self, indices: bool = False) -> NDArray[Any]:
-        """Which columns (of pictures, which pixels) the code consists of, bool [n_features_in_], or their places.
+        """Which columns (for pictures, pixels) the code consists of, bool [n_features_in_], or their indices.
 
         Raises:
-            ModelError: the recipe chooses none; "concrete-autoencoder" does.
+            ModelError: the recipe selects no columns; "concrete-autoencoder" does.
         """
         support = self._fitted.support()
         return np.flatnonzero(support) if indices else support
 
     # -- codes and rows ---------------------------------------------------------------------------------------------
 
-    def in_context(self, context: Any) -> Self:
-        """The model of rows in one context (``{"label": "a"}``), with the same weights: it takes rows without context, and its
-        certificate and explorer are of that context. It can't be saved by itself.
+    def in_context(self, context: Any, data: Any = None) -> Self:
+        """The model in one context (``{"label": "a"}``), with the same weights: its rows have no context, and its certificate,
+        report and explorer describe that context only. It can't be saved.
+
+        Args:
+            context: one value for each column of the context.
+            data: the complete data of the fit, with its context. A loaded model needs it for what is measured on training
+                rows: the certificate, and priors fitted to codes. Directly after :meth:`fit` it is not needed.
 
         Raises:
-            ModelError: the model was fitted without context. DataError: that is no context of it.
+            ModelError: the model was fitted without context. DataError: it is not a context of this model, or ``data`` is not
+                the data of the fit.
         """
-        estimator = copy.copy(self)
-        estimator.fitted_ = self._fitted.in_context(context)
+        estimator, fitted = copy.copy(self), self._fitted
+        hand = fitted.at_hand if data is None else rows_of_fit(fitted, data, self.unknown)
+        estimator.fitted_ = fitted.in_context(context, hand)
         return estimator
 
     def transform(self, X: Any, *, context: Any = None) -> NDArray[np.float32]:
-        """The code of each row: posterior means [N, d]; never a random draw."""
+        """The code of each row: posterior means [N, d]; deterministic."""
         return self._fitted.model.codes(self._rows(X, context)).numpy()
 
-    def inverse_transform(self, Z: Any, *, context: Any = None) -> Any:
-        """Rows decoded from codes [N, d], in the columns and units of the training data."""
+    def inverse_transform(self, Z: Any, *, context: Any = None, noise: bool = False, random_state: Any = None) -> Any:
+        """Rows decoded from codes [N, d], in the columns and units of the training data.
+
+        Args:
+            Z: the codes.
+            context: as in :meth:`fit`.
+            noise: True samples each field from its distribution given the code. False returns its mean, and the most likely
+                level of a categorical column. Samples resemble real rows; means are closer to the encoded row. A separate row
+                model (``row_model_``) decodes each column given the code and the columns before it, so that exact relations
+                between columns hold in both.
+            random_state: seed of the samples; by default that of the fit.
+        """
         fitted = self._fitted
         z = torch.as_tensor(np.asarray(Z), dtype=torch.float32)
         if z.ndim != 2 or z.shape[1] != fitted.latent_dim:
             raise DataError(f"codes have shape [N, {fitted.latent_dim}]; these have {list(z.shape)}")
-        return fitted.decode(reconstruct.decode(fitted.model, z, fitted.context_of(None, context, len(z))))
+        with seeded(self._seed(random_state)):
+            x = reconstruct.decode(fitted.decoder, z, fitted.context_of(None, context, len(z)), noise)
+        return fitted.decode(x, possible=noise)
 
-    def reconstruct(self, X: Any, *, context: Any = None) -> Any:
-        """Each row through the bottleneck and back, in the container that came in. What was not seen is filled in."""
-        return self._mapped(X, lambda rows: reconstruct.reconstruct(self.model_, rows), context)
+    def reconstruct(self, X: Any, *, context: Any = None, noise: bool = False, random_state: Any = None) -> Any:
+        """The reconstruction of each row, in the type of the input. Missing values are filled in.
+
+        ``noise`` and ``random_state`` are those of :meth:`inverse_transform`.
+        """
+        fitted = self._fitted
+        decoded = partial(reconstruct.reconstruct, fitted.model, decoder=fitted.decoder, noise=noise)
+        with seeded(self._seed(random_state)):
+            return self._mapped(X, decoded, context, noise)
 
     def denoise(self, X: Any, *, context: Any = None) -> Any:
-        """The clean row behind each noisy one: the mean of p(x|z) over the codes that explain the row."""
+        """The expected clean row for each noisy row: the mean of p(x|z) over the posterior of the code."""
         return self._mapped(X, lambda rows: reconstruct.denoise(self.model_, rows, self.seed_), context)
 
     def impute(
@@ -283,23 +308,23 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         random_state: Any = None,
         context: Any = None,
     ) -> Any:
-        """Rows with what was not seen filled in, in the container that came in; what was seen stays as it is.
+        """Rows with missing values imputed, in the type of the input; observed values are not changed.
 
         Args:
             X: the rows.
-            draws: None fills in what is expected given the rest of the row (of a column of text, its most likely value). A
-                number gives a list of so many completions, each drawn from what is plausible given the rest: use these
-                where the spread matters, as in multiple imputation.
-            intervals: a share, such as .9: gives two tables, of the lower and of the upper ends of the narrowest intervals that
-                hold this share of the plausible values; what was seen is in both. Where the fit saw holes, and enough rows were
-                held out, they are made wider or narrower until they hold this share of numbers that were hidden there, over all
-                columns. Where nearly all is one value (0 of a gain), both ends are that value, though the mean is not. Of texts
-                they are ends in alphabetical order, or in that of an ordered category.
-            random_state: a seed of the draws; by default that of the fit.
+            draws: None imputes the expected value given the rest of the row (for a column of text, the most likely value). A
+                number returns a list of this many completions, drawn from the conditional distribution, for multiple
+                imputation.
+            intervals: a share, such as .9: returns two tables with the lower and upper ends of the narrowest intervals of that
+                probability; both have the observed values. If the fit had missing values and enough held-out rows, the width is
+                calibrated so that the intervals contain this share of hidden numbers, over all columns. If almost all of the
+                probability is at one value (0 of a gain), both ends are that value, although the mean is not. For texts they
+                are ends in alphabetical order, or in that of an ordered category.
+            random_state: a seed; by default that of the fit.
             context: as in :meth:`fit`.
 
-        The model takes holes to be there at random given what was seen; where a value is missing because of what it is, so
-        that the other columns do not tell, no answer here is right.
+        The model assumes that values are missing at random given the observed ones. If whether a value is missing depends on
+        the value itself, beyond what the other columns explain, imputed values are biased.
         """
         completions.check_impute(draws, intervals)
         fitted, seed = self._fitted, self._seed(random_state)
@@ -310,16 +335,16 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         return [self._completed(X, data, x, possible=True) for x in found]
 
     def _completed(self, X: Any, data: Table | Images, x: Tensor, possible: bool) -> Any:
-        return like(X, self._fitted.decode(x, data.container, seen=data, possible=possible))
+        return like(X, self._fitted.decode(x, data.container, source=data, possible=possible))
 
-    @renamed(law="prior")
+    @renamed(law="prior", holes="missing")
     def sample(
         self,
         n: int = 1,
         *,
         given: Mapping[str, Any] | None = None,
         context: Any = None,
-        holes: bool = False,
+        missing: bool = False,
         identifiers: bool = False,
         prior: str = "auto",
         noise: bool | None = None,
@@ -329,61 +354,68 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
 
         Args:
             n: how many.
-            given: what the rows of a table are to hold: for some columns a value, a list of values, or a tuple
+            given: conditions on the rows of a table: for some columns a value, a list of values, or a tuple
                 ``(lowest, highest)`` of numbers, dates or ordered categories (either may be None), or a list of such tuples,
-                as in ``{"sex": "Female", "age": (30, 40)}``. Of dates a year or a month is all of it. ``given_`` then holds
-                how probable that is by the model, and the effective sample size of the draws behind the rows. Values that by
-                the model do not go together are an error; those that hardly do, a warning.
-            context: of a model that was fitted with one, what the rows are conditioned on: a mapping (``{"label": "a"}``) or a
-                frame, for all rows or one for each. It must be given: the contexts of the fit are not stored. Codes are then
-                drawn from the model's own prior given the context, unless ``prior`` says otherwise: the fitted one is of all
-                contexts together. With ``given``, one context is for all rows.
-            holes: leave values out as often, and in such rows, as in the training data; otherwise rows are whole.
-            identifiers: give each row a name that nobody had in the columns that name rows, where these have a shape: a running
-                number goes on, so does the number in a text ("A-0017"), UUIDs and hexadecimal digits are drawn. Otherwise such
-                columns are empty, as those of free text always are.
+                as in ``{"sex": "Female", "age": (30, 40)}``. A year or a month of a date column means all of it. ``given_``
+                then has the probability of the conditions under the model, and the effective sample size of the draws.
+                Conditions that exclude one another under the model are an error; if they almost do, there is a warning.
+            context: for a model that was fitted with one: a mapping (``{"label": "a"}``) or a frame, for all rows or one for
+                each. It is required, because the contexts of the fit are not stored. Codes are then drawn from the model's own
+                prior given the context, unless ``prior`` says otherwise: the fitted prior is that of all contexts together.
+                With ``given``, there must be one context for all rows.
+            missing: generate missing values, as often and in similar rows as in the training data; otherwise rows are complete.
+            identifiers: generate new values for columns that identify rows, if they have a pattern: running numbers continue,
+                also within a text ("A-0017"); UUIDs and hexadecimal digits are random. Otherwise such columns are empty, as
+                free text always is.
             prior: "fitted" draws codes from ``fitted_prior_``, "prior" from the model's own prior. "auto" is
-                "fitted", unless a separate row model draws rows (``row_model_``).
+                "fitted", unless there is a separate row model (``row_model_``).
             noise: draw each field from its distribution (rows of a table: the default) or take its mean (pictures).
             random_state: a seed; by default that of the fit.
 
-        What new rows give away of those that were learnt from: ``figures_["privacy"]``.
+        How much new rows reveal about training rows: ``figures_["privacy"]``.
         """
         fitted = self._fitted
-        request = Request(n, given, holes, identifiers, prior, noise, context)
+        request = Request(n, given, missing, identifiers, prior, noise, context)
         self.given_: dict[str, float] = {}
         rows, self.given_ = new_rows(fitted, request, self._seed(random_state))
         return rows
 
-    def interpolate(self, a: Any, b: Any, steps: int = 9, *, context: Any = None) -> Any:
-        """Rows on the way from one row to another, both ends included; ``a`` and ``b`` are one row each."""
+    def interpolate(
+        self, a: Any, b: Any, steps: int = 9, *, context: Any = None, noise: bool = False, random_state: Any = None
+    ) -> Any:
+        """Rows between two rows, both included; ``a`` and ``b`` are one row each.
+
+        ``noise`` and ``random_state`` are those of :meth:`inverse_transform`.
+        """
         if not is_whole(steps, 2):
             raise ModelError(f"steps is a whole number from 2, not {steps!r}")
         fitted = self._fitted
-        return fitted.decode(interpolation.interpolate(fitted.model, self._one(a, context), self._one(b, context), steps))
+        ends = self._one(a, context), self._one(b, context)
+        with seeded(self._seed(random_state)):
+            x = interpolation.interpolate(fitted.model, *ends, steps, fitted.decoder, noise)
+        return fitted.decode(x, possible=noise)
 
     # -- scores -----------------------------------------------------------------------------------------------------
 
     def score_samples(
         self, X: Any, *, importance_samples: int = IMPORTANCE_SAMPLES, context: Any = None
     ) -> NDArray[np.float64]:
-        """Importance-weighted lower bound of log p(x) with K = 100 draws, nats per row, in the user's units, [N]; of a mixed
-        table log p(x) itself, given which of its values were seen.
+        """Importance-weighted lower bound of log p(x) with K = 100 draws, nats per row, in the user's units, [N]; for a mixed
+        table log p(x) itself, given which of its values are observed.
 
         NaN fields are marginalised out; a row without any observed value has the score NaN. The density is per unit of every
-        observed column (a change of unit adds a constant). For an
-        autoencoder it is log p(x|z), which is not a bound.
+        observed column (a change of unit adds a constant). For an autoencoder it is log p(x|z), which is not a bound.
         """
         if not is_whole(importance_samples, 1):
             raise ModelError(f"importance_samples is a whole number from 1, not {importance_samples!r}")
         return scores.scores(self._fitted, self._rows(X, context), importance_samples)
 
     def score_parts(self, X: Any, *, importance_samples: int = IMPORTANCE_SAMPLES, context: Any = None) -> Any:
-        """What each column has of a row's score: a frame of nats whose columns add up to :meth:`score_samples`.
+        """Contribution of each column to a row's score: a frame of nats whose columns add up to :meth:`score_samples`.
 
-        Of a mixed table a part is log p(column | columns before it), in the order of the columns; a column that was not seen
-        has 0, and columns that are left out of the model are not there. Where the score is that of a code, each part is a mean
-        over the codes that explain the row, and the last column, ``"(code)"``, is what the code takes (the rate, negative).
+        For a mixed table, the parts are log p(column | columns before it), in the order of the columns; a missing value has 0,
+        and columns that are not modelled are left out. For a model with a code, each part is a mean over the posterior of the
+        code, and the last column, ``"(code)"``, is minus its KL.
         """
         fitted = self._fitted
         data, rows = fitted.read_rows(X, self.unknown, context)
@@ -395,14 +427,14 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         return float(np.nanmean(self.score_samples(X, context=context)))
 
     def decision_function(self, X: Any, *, context: Any = None) -> NDArray[np.float64]:
-        """:meth:`score_samples` minus ``offset_``: higher is more usual, negative where :meth:`predict` says -1."""
+        """:meth:`score_samples` minus ``offset_``: higher is more usual, negative where :meth:`predict` returns -1."""
         return self.score_samples(X, context=context) - self._fitted.offset
 
     def predict(self, X: Any, *, context: Any = None) -> NDArray[np.int64]:
-        """+1 for rows that fit, -1 for those that do not: about 5% of rows like the held-out ones are called -1.
+        """+1 for usual rows, -1 for unusual ones: about 5% of rows like the held-out ones are -1.
 
         The threshold is a conformal p-value of 0.05 among the held-out rows. With fewer than 19 held-out rows the share is
-        1 / (their number + 1), the least that can be told. A row without any observed value is +1: nothing speaks against it.
+        1 / (their number + 1), the smallest possible. A row without any observed value is +1.
         """
         return np.where(scores.unusual(self.decision_function(X, context=context), self.offset_), -1, 1)
 
@@ -410,9 +442,9 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         """How unusual each row is: a frame, with a row for each.
 
         Returns:
-            ``score``: log p(x) as :meth:`score_samples` has it, in nats; **lower** is stranger. ``anomaly``: ``offset_`` minus
-            the score, in nats; **higher** is stranger, and above 0 is what :meth:`predict` calls -1. ``p_value``: the conformal
-            p-value among held-out rows; lower is stranger. ``fields`` (of tables): the columns that say most against the row.
+            ``score``: log p(x) of :meth:`score_samples`, in nats; **lower** is more unusual. ``anomaly``: ``offset_`` minus
+            the score, in nats; **higher** is more unusual, and :meth:`predict` returns -1 above 0. ``p_value``: the conformal
+            p-value among held-out rows; lower is more unusual. ``fields`` (for tables): the columns that contribute most.
             A row without any observed value has no score: NaN (null in frames of polars and pyarrow), and no fields.
         """
         fitted = self._fitted
@@ -422,37 +454,36 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
     # -- the certificate --------------------------------------------------------------------------------------------
 
     def certificate(self, held_out: Any = None, *, train: Any = None) -> Certificate:
-        """Measure the latent space: is it continuous and complete, what does the code keep, does the model repeat its rows?
+        """Measure the latent space: continuity, completeness, information in the code, and copies of training rows.
 
-        Directly after :meth:`fit` no argument is needed: of its rows, at most 10,000 of each kind are still in memory. They are
-        never stored, so a model that was loaded or copied asks for ``train``.
+        Directly after :meth:`fit` no argument is needed: at most 10,000 training rows and 10,000 held-out rows are still in
+        memory. They are never stored, so a loaded or copied model needs ``train``.
 
         Args:
-            held_out: rows that the model did not learn from; by default those that ``fit`` held out.
-            train: what it was fitted on. Without ``held_out`` it must be all of it, and is divided as ``fit`` did.
+            held_out: rows that the model was not trained on; by default those that ``fit`` held out.
+            train: the data of the fit. Without ``held_out`` it must be complete, and is split as in ``fit``.
 
         Raises:
-            DataError: rows are missing, ``train`` is not what the model was fitted on, or the model learnt from rows that are
-                called held-out ones.
+            DataError: rows are missing, ``train`` is not the data of the fit, or the model was trained on rows passed as
+                ``held_out``.
         """
         fitted = self._fitted
-        if fitted.context is not None:
-            raise DataError(f"a certificate is of one context: certify {fitted.chosen_context}")
+        fitted.refuse_all_contexts("a certificate")
         learnt, others = learnt_and_others(fitted, train, held_out, self.unknown)
         name, row_model = fitted.recipe.name, fitted.row_model
         return certify(fitted.model, fitted.fitted_prior, fitted.codec.fields, learnt, others, fitted.seed, name, row_model)
 
     def refit_prior(self, prior: str | Choice = "auto", *, train: Any = None) -> Self:
-        """Fit another density to the codes of the training rows: ``sample`` and the certificate's C of the fitted prior use it.
-        The model stays as it is.
+        """Fit another density to the codes of the training rows, for ``sample`` and the completeness of the fitted prior. The
+        model does not change.
 
         Args:
             prior: "gaussian", "mixture", "flow", "nearest", "prior" (the model's own), "auto" for the one with the best
                 evidence, or a part with arguments (``latente.choose("mixture", components=5)``).
-            train: what the model was fitted on; not needed directly after :meth:`fit`.
+            train: the data of the fit; not needed directly after :meth:`fit`.
 
         Raises:
-            DataError: rows are missing, or ``train`` is not what the model was fitted on.
+            DataError: rows are missing, or ``train`` is not the data of the fit.
             ModelError: there is no such prior.
         """
         fitted = self._fitted
@@ -464,52 +495,52 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         return self
 
     def refit_law(self, law: str | Choice = "auto", *, train: Any = None) -> Self:
-        """The old name of :meth:`refit_prior`."""
+        """The former name of :meth:`refit_prior`."""
         warnings.warn("refit_law is now refit_prior", FutureWarning, stacklevel=2)
         return self.refit_prior(law, train=train)
 
     @property
     def generator_(self) -> RowModel:
-        """The old name of ``row_model_``."""
+        """The former name of ``row_model_``."""
         warnings.warn("generator_ is now row_model_", FutureWarning, stacklevel=2)
         return self.row_model_
 
     @property
     def law_(self) -> Prior:
-        """The old name of ``fitted_prior_``."""
+        """The former name of ``fitted_prior_``."""
         warnings.warn("law_ is now fitted_prior_", FutureWarning, stacklevel=2)
         return self.fitted_prior_
 
     # -- storage ----------------------------------------------------------------------------------------------------
 
     def save(self, path: str | Path) -> Path:
-        """Write one .safetensors file that can run no code; whole or not at all."""
+        """Write one .safetensors file, which contains no code; a failure leaves no partial file."""
         self.complete().fitted_.settings = self._settings(self.seed_)
         return storage.save(self.fitted_, path)
 
     def __getstate__(self) -> Any:
-        """What a copy or a pickle holds: not the rows of the fit, but all that they are needed for."""
+        """The state of a copy or a pickle: without the rows of the fit, but with all results that need them."""
         state: dict[str, Any] = super().__getstate__()
         return {**state, "fitted_": copy.copy(self.complete().fitted_)} if hasattr(self, "fitted_") else state
 
-    # -- the way in and out -----------------------------------------------------------------------------------------
+    # -- internals --------------------------------------------------------------------------------------------------
 
     @property
     def _fitted(self) -> Fitted:
-        """What the fit left.
+        """The result of the fit.
 
         Raises:
-            NotFittedError: there was none.
+            NotFittedError: there is none.
         """
         check_is_fitted(self, "fitted_")
         return self.fitted_
 
     def _settings(self, seed: int) -> dict[str, Any]:
-        """What a file stores of the estimator."""
+        """The settings of the estimator in a file."""
         return Parameters.of(self).to_json("Autoencoder" if isinstance(self, Autoencoder) else "VAE", seed)
 
     def _seed(self, random_state: Any) -> int:
-        """The seed of draws; by default that of the fit."""
+        """The seed of random draws; by default that of the fit."""
         return self.seed_ if random_state is None else seed_of(random_state)
 
     def _rows(self, X: Any, context: Any = None) -> Rows:
@@ -521,17 +552,18 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
             raise DataError(f"interpolate goes from one row to another; it was given {len(rows)}")
         return rows
 
-    def _mapped(self, X: Any, task: Callable[[Rows], Tensor], context: Any = None) -> Any:
+    def _mapped(self, X: Any, task: Callable[[Rows], Tensor], context: Any = None, possible: bool = False) -> Any:
         fitted = self._fitted
         data, rows = fitted.read_rows(X, self.unknown, context)
-        return like(X, fitted.decode(task(rows), data.container))
+        return like(X, fitted.decode(task(rows), data.container, possible=possible))
 
     def __repr__(self, N_CHAR_MAX: int = 700) -> str:
-        """The parameters; of a fitted estimator with a separate row model, what answers what."""
+        """The parameters; for a fitted estimator with a separate row model, also which model is used for what."""
         parameters: str = super().__repr__(N_CHAR_MAX)
         if not hasattr(self, "fitted_") or self.row_model_ is self.model_:
             return parameters
-        return f"{parameters}  # codes: {self.recipe_.name}; scores, samples, completions: autoregressive row model"
+        decoded = ", decoded codes" if self._fitted.decoder is self.row_model_ else ""
+        return f"{parameters}  # codes: {self.recipe_.name}; scores, samples, completions{decoded}: autoregressive row model"
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -542,7 +574,7 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
 
 
 def _with_defaults(constructor: F, **defaults: Any) -> F:
-    """A copy of a constructor in which some arguments have other defaults; its signature is explicit, as scikit-learn asks."""
+    """A copy of a constructor with other defaults; its signature is explicit, as scikit-learn requires."""
     assert isinstance(constructor, FunctionType)
     code = constructor.__code__
     names = code.co_varnames[1 : code.co_argcount]
@@ -553,21 +585,21 @@ def _with_defaults(constructor: F, **defaults: Any) -> F:
 
 
 class Autoencoder(VAE):
-    """``VAE(recipe="autoencoder")``: a point for each row and no prior. See :class:`VAE` for everything else."""
+    """``VAE(recipe="autoencoder")``: one code per row and no prior. See :class:`VAE` for everything else."""
 
     __init__ = _with_defaults(VAE.__init__, recipe="autoencoder")
 
 
 def load(path: str | Path, parts: Iterable[type[Part]] = ()) -> VAE:
-    """Read a model that :meth:`VAE.save` wrote. No file can run code, and one that is damaged is refused; but whoever may write
-    to a file can put another model there.
+    """Read a model that :meth:`VAE.save` wrote. Files can't run code, and damaged ones are refused; but anyone with write
+    access to a file can replace the model.
 
     Args:
         path: the file.
-        parts: classes of one's own that the model is made of.
+        parts: the user's own part classes in the model.
 
     Raises:
-        StorageError: missing, damaged, of a newer version, with an unknown part, or with values that no model has.
+        StorageError: missing, damaged, of a newer version, with an unknown part, or with impossible values.
     """
     fitted = storage.load(path, parts)
     vae = _as_it_was(fitted, path)
@@ -577,9 +609,9 @@ def load(path: str | Path, parts: Iterable[type[Part]] = ()) -> VAE:
 
 
 def _as_it_was(fitted: Fitted, path: str | Path) -> VAE:
-    """An estimator with the parameters of the one that was saved."""
+    """An estimator with the parameters of the saved one."""
     settings = dict(fitted.settings)
-    by_model = "VAE" if fitted.model.has_rate else "Autoencoder"  # of files that do not say
+    by_model = "VAE" if fitted.model.has_rate else "Autoencoder"  # for files without the name of the estimator
     cls = Autoencoder if settings.pop("estimator", by_model) == "Autoencoder" else VAE
     recipe = "auto" if settings.pop("recipe", None) == "auto" else fitted.recipe
     settings = {key: value for key, value in settings.items() if key not in ("likelihood", "random_state", "seed")}

@@ -1,4 +1,4 @@
-"""What a fit leaves behind: the trained parts, and the way from the user's units to encoded rows and back."""
+"""The result of a fit: the trained parts, and the conversion between the user's units and encoded rows."""
 
 from __future__ import annotations
 
@@ -25,27 +25,27 @@ from latente.training.ex_post import fit_prior
 from latente.training.split import Split
 from latente.training.stages import Figures, Stages
 
-MAX_CODED = 10_000  # rows whose codes a prior is fitted to
+MAX_CODED = 10_000  # largest number of codes to fit a prior to
 
 
 @dataclass(eq=False)
 class Fitted:
-    """Everything that a fit leaves behind.
+    """The result of a fit.
 
     Attributes:
-        recipe: what was asked for.
-        codec: between the user's units and encoded rows.
+        recipe: the recipe.
+        codec: converts between the user's units and encoded rows.
         model, fitted_prior: the trained parts, and the density fitted to the codes.
-        row_model: what scores, draws and completes rows; ``model`` itself, where that is it.
-        calibration: what held-out rows say of it.
-        figures: what was measured, plain values only.
+        row_model: the model that scores, generates and completes rows; may be ``model`` itself.
+        calibration: usual scores of held-out rows.
+        figures: measured figures, plain values only.
         history: a record for each epoch.
-        settings: the estimator's parameters and the seed that was used, plain values only.
-        notes: sentences on data and fit.
+        settings: the estimator's parameters and the seed, plain values only.
+        notes: remarks on data and fit.
         at_hand: some of the rows of the fit; in memory only, and not copied.
-        reading: how data is read, where not as in the fit; in memory only.
-        context: codec of what the model is conditioned on; None where it is on nothing.
-        offset: score below which a row is called unusual.
+        reading: how to read data, if not as in the fit; in memory only.
+        context: codec of the context; None without a context.
+        offset: score below which a row is unusual.
     """
 
     recipe: Recipe
@@ -66,12 +66,12 @@ class Fitted:
         self.offset = self.calibration.offset
 
     def __getstate__(self) -> dict[str, Any]:
-        """What a copy or a pickle holds: not the rows of the fit."""
+        """The state of a copy or a pickle: without the rows of the fit."""
         return {**self.__dict__, "at_hand": None, "figures": Figures(self.figures)}
 
     @property
     def seed(self) -> int:
-        """Of the fit."""
+        """The seed of the fit."""
         return int(self.settings["seed"])
 
     @property
@@ -80,54 +80,52 @@ class Fitted:
         return self.model.latent_dim
 
     @property
+    def decoder(self) -> RowModel:
+        """The model that decodes codes: the row model if it has an input for codes, otherwise the model itself."""
+        return self.row_model if self.row_model.has_codes else self.model
+
+    @property
     def n_features_in(self) -> int:
-        """Columns (of pictures, values) that came in."""
+        """Number of columns (for pictures, of values) of the input."""
         return self.codec.n_features
 
     @property
     def feature_names_in(self) -> NDArray[Any]:
-        """Their names, where they have any."""
+        """Names of the columns of the input, if they have names."""
         if not self.codec.named:
             raise AttributeError("the rows of the fit had no names of columns")
         return np.asarray(self.codec.feature_names, dtype=object)
 
     @property
     def columns(self) -> list[dict[str, str]]:
-        """Name, kind and reason of each column that came in; of pictures, their one field."""
-        codec = self.codec
-        if isinstance(codec, TableCodec):
-            columns = zip(codec.names, codec.kinds, codec.reasons, strict=True)
-            return [{"name": name, "kind": kind, "reason": reason} for name, kind, reason in columns]
-        return [{"name": field.name, "kind": field.kind, "reason": "rows of three dimensions"} for field in codec.fields]
+        """Name, kind and reason of each column of the input; for pictures, of their one field."""
+        return [{"name": of["name"], "kind": of["kind"], "reason": of["because"]} for of in self.codec.described]
 
     @property
     def unlearnt(self) -> Rows | None:
-        """Rows at hand of a table that the model did not learn from."""
+        """Rows of a table in memory that the model was not trained on."""
         return self.at_hand.held_out if self.at_hand is not None and isinstance(self.codec, TableCodec) else None
 
     @property
     def stages(self) -> Stages:
-        """A stopwatch for what is done after the fit, which adds to ``figures["time"]``."""
+        """A stopwatch for computations after the fit, which adds to ``figures["time"]``."""
         return Stages(seconds=self.figures.setdefault("time", {}))
 
     def support(self) -> NDArray[np.bool_]:
-        """Which columns (of pictures, which pixels) the code consists of.
+        """Which columns (for pictures, pixels) the code consists of.
 
         Raises:
-            ModelError: the recipe chooses none.
+            ModelError: the recipe selects none.
         """
         chosen = getattr(self.model.posterior, "chosen", None)
         if chosen is None:
             raise ModelError(f"{self.recipe.name!r} chooses no columns; the recipe 'concrete-autoencoder' does")
-        support = np.zeros(self.codec.shape, bool).flatten()
-        support[chosen.numpy()] = True
-        if isinstance(self.codec, TableCodec):
-            fields = [field.name for field, used in zip(self.codec.fields, support, strict=True) if used]
-            return np.isin(self.codec.names, fields)
+        support = np.zeros(self.codec.n_features, bool)
+        support[self.codec.places[chosen.numpy()]] = True
         return support
 
     def read(self, X: Any, context: Any = None) -> Table | Images:
-        """What comes in, only the columns that the model knows; with those of its context, if that is not given apart."""
+        """Read the input, with only the columns of the model, and those of the context if that is not passed separately."""
         codec = self.codec
         of_context = self.context.codec if self.context is not None and codec.named and context is None else None
         how = {"missing": self.settings.get("missing") or (), **codec.reading_of_fit, **self.reading}
@@ -144,7 +142,7 @@ class Fitted:
             raise DataError(f"{error}; {lost[0]} is context, which may be given as context={{{lost[0]}: …}}, too") from error
 
     def encode(self, data: Table | Images, unknown: str = "error") -> Rows:
-        """Encoded rows of what was read; ``unknown`` as for :class:`latente.VAE`."""
+        """Encode data; ``unknown`` as in :class:`latente.VAE`."""
         rows = self.codec.encode(data, unknown)
         likelihood: Any = self.model.likelihood
         if likelihood.support:
@@ -152,25 +150,24 @@ class Fitted:
         return rows
 
     def values(self, X: Any, unknown: str = "error") -> Rows:
-        """Encoded rows of what comes in, without context."""
+        """Encoded rows of an input, without context."""
         return self.encode(self.read(X), unknown)
 
     def rows(self, X: Any, unknown: str = "error", context: Any = None) -> Rows:
-        """Encoded rows of what comes in, with their context."""
+        """Encoded rows of an input, with their context."""
         return self.read_rows(X, unknown, context)[1]
 
     def read_rows(self, X: Any, unknown: str = "error", context: Any = None) -> tuple[Table | Images, Rows]:
-        """What comes in, and its encoded rows with their context."""
+        """An input, and its encoded rows with their context."""
         data = self.read(X, context)
         rows = self.encode(data, unknown)
         return data, replace(rows, context=self.context_of(data, context, len(rows), unknown))
 
     def context_of(self, data: Table | Images | None, context: Any, n: int, unknown: str = "error") -> Tensor | None:
-        """The context of n rows, [n, C]: what is given as ``context``, or stands in the columns of the rows; None of a model
-        without.
+        """The context of n rows, [n, C]: from ``context``, or from the columns of the rows; None for a model without context.
 
         Raises:
-            DataError: it is missing, or is not that of n rows. ModelError: the model has none.
+            DataError: it is missing, or has another number of rows. ModelError: the model has none.
         """
         if self.context is None:
             if context is not None:
@@ -183,14 +180,35 @@ class Fitted:
             data = None
         found = self.context.encode(data and codec.like_fitted(data), unknown)
         if len(found) not in (1, n):
-            raise DataError(f"context has {len(found):,} rows, and it is that of {n:,}: give one, or one for each row")
+            raise DataError(f"context has {len(found):,} rows, but there are {n:,} rows: pass one, or one for each row")
         return found.expand(n, -1)
 
     @property
     def chosen_context(self) -> str:
-        """How a model in one context is written."""
+        """The expression for a model in one context."""
         assert self.context is not None
-        return f"vae.in_context({{{', '.join(f'{name!r}: …' for name in self.context.names)}}})"
+        python = ", ".join(f"{name!r}: …" for name in self.context.names)
+        return f"vae.in_context({{{python}}}) ({' '.join(f'--context {name}=…' for name in self.context.names)})"
+
+    def refuse_all_contexts(self, what: str) -> None:
+        """Raise DataError if the model has several contexts; ``what`` describes one."""
+        if self.context is not None:
+            raise DataError(f"{what} describes one context: use {self.chosen_context}")
+
+    def rows_in(self, X: Any, context: Any) -> Table | Images:
+        """Of rows with their context those that are in one context.
+
+        Raises:
+            DataError: there are none.
+        """
+        data = self.read(X)
+        every, one = self.context_of(data, None, len(data)), self.context_of(None, context, 1)
+        assert every is not None
+        assert one is not None
+        found = np.flatnonzero((every == one).all(1))
+        if not len(found):
+            raise DataError(f"no row is in the context {context}")
+        return data.take(found)
 
     @property
     def codes_of_all_contexts(self) -> bool:
@@ -198,14 +216,14 @@ class Fitted:
         by_itself = self.context is None and self.at_hand is not None
         return self.model.context is not None and not self.model.has_prior and not by_itself
 
-    def in_context(self, context: Any) -> Fitted:
-        """What a fit in one context would have left: the same weights, and of the rows at hand those of this context."""
+    def in_context(self, context: Any, at_hand: Split | None = None) -> Fitted:
+        """The result of the fit in one context: the same weights, and those of the rows ``at_hand`` that have this context."""
         c = self.context_of(None, context, 1)
         if c is None:
             raise ModelError("the model was fitted without context")
         model = self.model.at(c)
         prior = OwnPrior().bind(model) if isinstance(self.fitted_prior, OwnPrior) else self.fitted_prior
-        hand = self.at_hand and self.at_hand.where(c)
+        hand = at_hand and at_hand.where(c)
         if hand and not model.has_prior:
             prior = prior_of_codes(model, hand.train, self.seed)
         return replace(self, model=model, row_model=model, fitted_prior=prior, at_hand=hand, context=None)
@@ -219,12 +237,12 @@ class Fitted:
         return in_units(self.codec, self.row_model, encoded, rows)
 
     def prior_of(self, train: Rows, prior: str | Choice = "auto") -> Prior:
-        """A density fitted to the codes of rows that were learnt from."""
+        """A density fitted to the codes of training rows."""
         return prior_of_codes(self.model, train, self.seed, prior)
 
 
 def in_units(codec: Codec, model: RowModel, encoded: NDArray[np.float64], rows: Rows) -> NDArray[np.float64]:
-    """Scores that a model gives encoded rows, in the user's units."""
+    """Scores of encoded rows, in the user's units."""
     densities = model.likelihood.densities(rows.x)
     scores: NDArray[np.float64] = encoded + codec.log_jacobian(rows, densities).numpy()
     return scores
@@ -233,7 +251,7 @@ def in_units(codec: Codec, model: RowModel, encoded: NDArray[np.float64], rows: 
 def prior_of_codes(model: LatentModel, train: Rows, seed: int, prior: str | Choice = "auto") -> Prior:
     """A density fitted to the codes of some rows; see :func:`latente.training.ex_post.fit_prior`."""
     with seeded(seed), torch.no_grad():
-        if prior == "auto" and model.context is not None and model.has_prior:  # codes of other contexts say nothing of one
+        if prior == "auto" and model.context is not None and model.has_prior:  # contexts differ in their codes
             return OwnPrior().bind(model)
         some = train[torch.randperm(len(train))[:MAX_CODED]]
         return fit_prior(prior, model.encode(some).rsample(), model, seed % 2**32)

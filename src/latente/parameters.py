@@ -1,4 +1,4 @@
-"""The parameters of an estimator: their checks, and what follows from them before any data is seen."""
+"""The parameters of an estimator: checks, and values that follow from them without data."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Parameters:
     """The parameters of :class:`latente.VAE`, checked.
 
     Raises:
-        ModelError: one has a value that it can't have.
+        ModelError: a value is impossible.
     """
 
     recipe: str | Recipe
@@ -50,7 +50,7 @@ class Parameters:
 
     @classmethod
     def of(cls, estimator: Any) -> Self:
-        """Those of an estimator."""
+        """The parameters of an estimator."""
         return cls(**{field.name: getattr(estimator, field.name) for field in fields(cls)})
 
     def __post_init__(self) -> None:
@@ -78,7 +78,7 @@ class Parameters:
                 raise ModelError(f"{name} is {getattr(self, name)!r}; it must be {wanted}")
 
     def chosen_recipe(self) -> Recipe:
-        """The recipe, with the likelihood that was asked for."""
+        """The recipe, with the chosen likelihood."""
         name = "vae" if self.recipe == "auto" else self.recipe
         recipe = find_recipe(name) if isinstance(name, str) else name
         if self.likelihood == "auto":
@@ -87,20 +87,20 @@ class Parameters:
 
     @property
     def row_model_asked(self) -> str:
-        """A recipe that was named answers everything itself, unless a row model is asked for."""
+        """The row model; a recipe chosen by name computes all results itself, unless a row model is chosen as well."""
         return "latent" if self.row_model == "auto" and self.recipe != "auto" else self.row_model
 
     def plan(self, seed: int) -> Plan:
-        """What is asked of the training."""
+        """The training parameters."""
         return Plan(seed=seed, **{field.name: getattr(self, field.name) for field in fields(Plan) if field.name != "seed"})
 
     def identity(self, recipe: Recipe, seed: int) -> dict[str, Any]:
-        """By what a checkpoint is told to be of this fit: parameters that change the result."""
+        """Parameters that change the result, by which a checkpoint is identified."""
         told = {"recipe": recipe.to_json(), "likelihood": None, "verbose": None, "unknown": None, "random_state": seed}
         return {**self._values(), **told, "row_model": self.row_model_asked}
 
     def to_json(self, estimator: str, seed: int) -> dict[str, Any]:
-        """What a file stores: plain values only."""
+        """The parameters as stored in a file: plain values only."""
         return {
             **self._values(),
             "recipe": "auto" if self.recipe == self.likelihood == "auto" else None,
@@ -118,17 +118,17 @@ class Parameters:
 
 
 def text_columns(kinds: Mapping[str, str] | None) -> list[str]:
-    """The columns that hold text by what is said of their kinds, even where most of it looks like numbers."""
+    """The columns that hold text according to their kinds, even if most of it looks like numbers."""
     return [name for name, kind in (kinds or {}).items() if kind in ("categorical", "identifier", "text")]
 
 
 def is_whole(value: Any, least: int) -> bool:
-    """Whether this is a whole number, and not below ``least``."""
+    """Whether a value is a whole number, at least ``least``."""
     return isinstance(value, (int, np.integer)) and not isinstance(value, bool) and int(value) >= least
 
 
 def is_share(value: Any) -> bool:
-    """Whether this is a number from 0 to below 1."""
+    """Whether a value is a number from 0 to below 1."""
     return isinstance(value, Real) and 0 <= float(value) < 1
 
 

@@ -1,7 +1,7 @@
-"""Rows and fields: the one thing that the data room and the model room share.
+"""Rows and fields, which the packages ``data`` and ``model`` share.
 
-A *row* is one example: a line of a table, or one picture. A *field* is a part of it that has a name and a kind: a column, or
-the picture as a whole. The codec of a data set turns the user's rows into :class:`Rows`, and the model knows nothing else.
+A *row* is one example: a line of a table, or one picture. A *field* is a named part of a row with a kind: a column, or the
+picture as a whole. The codec of a data set converts the user's rows to :class:`Rows`, the only input of a model.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ CATEGORICAL = "categorical"
 MEASURES = {REAL, "positive", "bounded"}
 SCALAR = "scalar"
 LAYOUTS = (SCALAR, IMAGE)
-"""How the values of a field lie. Each room has one table from a layout to what it does with it: add an entry to each."""
+"""The layouts of a field. Each package has one table with an entry for each layout."""
 _AXES = {0: SCALAR, 3: IMAGE}
 
 
@@ -29,9 +29,9 @@ class Bins(NamedTuple):
     """The values of a column cut into bins, in rising order, in encoded units.
 
     Attributes:
-        low, high: ends of each bin; equal where it is one value.
-        size: how many values there can be in it; 0 where it is a stretch of a continuous column.
-        rows: how many rows it was made from.
+        low, high: ends of each bin; equal if it is a single value.
+        size: number of possible values in it; 0 for an interval of a continuous column.
+        rows: number of rows in it when the bins were made.
     """
 
     low: tuple[float, ...]
@@ -40,14 +40,14 @@ class Bins(NamedTuple):
     rows: tuple[float, ...]
 
 
-class Record(NamedTuple):
+class ValueGrid(NamedTuple):
     """How a column's numbers are recorded, in encoded units.
 
     Attributes:
-        zero: what 0 is. unit: what a difference of 1 is.
-        step: of the grid on which all values are; 0 where there is none.
-        low, high: smallest and largest value; None where that is not known.
-        atom: a value that often repeats beside a rest of many; None where there is none.
+        zero: the encoded 0. unit: the encoded difference of 1.
+        step: distance of neighbouring values; 0 if values are continuous.
+        low, high: smallest and largest value; None if unknown.
+        atom: a value that often repeats among many others; None if there is none.
     """
 
     zero: float = 0.0
@@ -58,7 +58,7 @@ class Record(NamedTuple):
     atom: float | None = None
 
 
-PLAIN = Record()
+PLAIN = ValueGrid()
 
 
 @dataclass(frozen=True)
@@ -70,12 +70,12 @@ class Field:
         kind: ``"real"``, ``"positive"``, ``"bounded"`` (shares from 0 to 1), ``"count"``, ``"integer"``, ``"ordinal"``,
             ``"binary"`` (only 0 and 1 occur), ``"categorical"`` (the number of a level) or ``"image"``.
         shape: ``()`` for a column, ``(C, H, W)`` for a picture.
-        resolution: the smallest step between recorded values, in encoded units; 0 where values are continuous.
-            A density may not be narrower than that (SCIENCE: floors at the recorded resolution).
-        levels: of a categorical field, how many there are.
-        missing: share of the rows in which it was not seen.
-        bins: how a column's values are cut into bins; None where they are not.
-        record: how its numbers are recorded.
+        resolution: the smallest step between recorded values, in encoded units; 0 for continuous values. No density is
+            narrower than that.
+        levels: number of levels of a categorical field.
+        missing: share of the rows in which it is missing.
+        bins: how a column's values are cut into bins; None if they are not.
+        grid: how its numbers are recorded.
         ordered: whether its levels have an order.
     """
 
@@ -86,7 +86,7 @@ class Field:
     levels: int = 0
     missing: float = 0.0
     bins: Bins | None = None
-    record: Record = PLAIN
+    grid: ValueGrid = PLAIN
     ordered: bool = False
 
     @property
@@ -96,12 +96,12 @@ class Field:
 
     @property
     def size(self) -> int:
-        """How many values the field has."""
+        """Number of values of the field."""
         return math.prod(self.shape)
 
 
 def layout_of(fields: tuple[Field, ...]) -> str:
-    """Layout of a row: that of its fields, which are all of one."""
+    """Layout of a row: that of its fields, which all have the same."""
     return fields[0].layout
 
 
@@ -113,7 +113,7 @@ def row_shape(fields: tuple[Field, ...]) -> tuple[int, ...]:
 
 
 def levels_of(fields: tuple[Field, ...]) -> tuple[int, ...]:
-    """For each column its number of levels, and 0 for one of numbers; () where there is no categorical column."""
+    """For each column its number of levels, 0 for numbers; () if no column is categorical."""
     levels = tuple(field.levels for field in fields)
     return levels if any(levels) else ()
 
@@ -134,9 +134,9 @@ class Rows:
     """A batch of encoded rows.
 
     Attributes:
-        x: float32 ``[N, *shape]``; 0 where a value was not seen.
-        mask: bool of the same shape, True where a value was seen; ``None`` when everything was.
-        context: float32 ``[N, C]``, what the model is conditioned on; ``None`` for a model without context.
+        x: float32 ``[N, *shape]``; 0 where a value is missing.
+        mask: bool of the same shape, True where a value is observed; ``None`` if all are.
+        context: float32 ``[N, C]``, the context; ``None`` for a model without context.
     """
 
     x: Tensor
@@ -158,12 +158,12 @@ class Rows:
         return self.x, self.mask, self.context
 
     def to(self, device: torch.device | str, dtype: torch.dtype | None = None) -> Rows:
-        """The same rows on another device, and in another precision."""
+        """The same rows on another device, or in another precision."""
         mask, context = (part if part is None else part.to(device) for part in (self.mask, self.context))
         return Rows(self.x.to(device, dtype), mask, context if context is None else context.to(dtype=dtype))
 
     def subsample(self, most: int) -> Rows:
-        """At most so many rows, evenly from the first to the last: files are often sorted, so the first rows are no sample."""
+        """At most ``most`` rows, evenly spaced: files are often sorted, so the first rows are no random sample."""
         if len(self) <= most:
             return self
         return self[torch.linspace(0, len(self) - 1, most, dtype=torch.float64).round().long()]

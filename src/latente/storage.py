@@ -1,9 +1,9 @@
 """Save and load a fitted model: one safetensors file, no code in it.
 
-The JSON in its metadata names parts by their registered names; the tensors are the weights and what was fitted. Loading checks
-every value and every tensor, builds the parts from the closed table, never more than the file has weights for, and refuses what
-it does not know. A file that was damaged does not load. There is no key in it, though: whoever writes other weights of the same
-shapes, and a new digest, has made another model, which loads.
+The JSON in its metadata names parts by their registered names; the tensors are weights and fitted values. Loading checks all
+values and tensors, builds parts from the registry only, never more than the file has weights for, and refuses unknown entries
+and damaged files. Files are not signed: anyone who replaces the weights by others of the same shapes, with a new digest, has
+made another model, which loads.
 """
 
 from __future__ import annotations
@@ -42,17 +42,17 @@ from latente.words import Message, stored
 
 KIND = "model"
 VERSION = 5
-WEIGHTS = ("model.", "row_model.", "law.")  # what the names of tensors of trained parts begin with
-PREFIXES = ("model", "row_model", "law", "codec", "context", "calibration")
-FACE_COLUMNS = ("encoder", "likelihood")  # parts that know of each column what it is
-BUDGET = 2**24  # numbers that the smallest file may make, beside eight for each of its bytes
+WEIGHTS = ("model.", "row_model.", "fitted_prior.")  # prefixes of the tensors of trained parts
+PREFIXES = ("model", "row_model", "fitted_prior", "codec", "context", "calibration")
+FACE_COLUMNS = ("encoder", "likelihood")  # parts with arguments about columns
+BUDGET = 2**24  # values that may be created for the smallest file, in addition to eight per byte
 
 
 Plain = float | int | None
 
 
 class Measured(TypedDict, total=False):
-    """What was measured of a fit, as far as it is read again."""
+    """Measured figures of a fit, as far as they are used after loading."""
 
     rows: Required[Annotated[int, msgspec.Meta(ge=1)]]
     held_out_rows: Required[Count]
@@ -61,7 +61,7 @@ class Measured(TypedDict, total=False):
     distortion: Plain
     rate: Plain
     loss: Plain
-    row_law_loss: Plain
+    row_model_loss: Plain
     mutual_information: Plain
     gain_over_independent_columns: Plain
     probabilistic_pca: Plain
@@ -78,13 +78,13 @@ class Measured(TypedDict, total=False):
 
 
 class Content(msgspec.Struct, forbid_unknown_fields=True):
-    """The values of a file; each has its own schema or constructor, which checks what is in it."""
+    """The values of a file; each is checked by its own schema or constructor."""
 
     latente: str
     recipe: Recipe
     parts: dict[str, Choice]
     row_model: Choice | None
-    law: Choice
+    fitted_prior: Choice
     codec: dict[str, Any]
     figures: dict[str, Any]
     history: list[dict[str, float | int]]
@@ -93,13 +93,13 @@ class Content(msgspec.Struct, forbid_unknown_fields=True):
 
 
 def save(fitted: Fitted, path: str | Path) -> Path:
-    """Write a model, whole or not at all.
+    """Write a model; a failure leaves no partial file.
 
     Raises:
-        StorageError: it can't be written there.
+        StorageError: it is not writable.
     """
     if fitted.context is None and fitted.model.context is not None:
-        raise StorageError("this is a model in one context: save the model that it was taken from")
+        raise StorageError("this is a model in one context: save the original model")
     codec, arrays = fitted.codec.to_state()
     context, of_context = fitted.context.codec.to_state() if fitted.context else (None, {})
     values = {
@@ -107,7 +107,7 @@ def save(fitted: Fitted, path: str | Path) -> Path:
         "recipe": fitted.recipe.to_json(),
         "parts": fitted.model.config(),
         "row_model": None if fitted.row_model is fitted.model else fitted.row_model.likelihood.choice().to_json(),
-        "law": fitted.fitted_prior.choice().to_json(),
+        "fitted_prior": fitted.fitted_prior.choice().to_json(),
         "codec": codec,
         "figures": {**fitted.figures, "notes": [*map(stored, fitted.notes)]},
         "history": fitted.history,
@@ -130,7 +130,7 @@ def load(path: str | Path, parts: Iterable[type[Part]] = ()) -> Fitted:
 
     Args:
         path: the file.
-        parts: classes of one's own that the model is made of.
+        parts: the user's own part classes in the model.
 
     Raises:
         StorageError: missing, damaged, of a newer version, with an unknown part or with weights that are not finite.
@@ -148,7 +148,7 @@ def load(path: str | Path, parts: Iterable[type[Part]] = ()) -> Fitted:
 
 
 def _fitted(content: Content, tensors: dict[str, Tensor], own: tuple[type[Part], ...]) -> Fitted:
-    """What a file holds, of which every value and tensor is checked before it is used."""
+    """The content of a file; all values and tensors are checked before they are used."""
     checked(content.figures, Measured, "the record of what was measured")
     strange = [name for name in tensors if name.partition(".")[0] not in PREFIXES]
     if strange:
@@ -158,8 +158,8 @@ def _fitted(content: Content, tensors: dict[str, Tensor], own: tuple[type[Part],
     model = _model("model", _present(content), tensors, facts, own)
     if content.row_model is None and _below("row_model", tensors):
         raise StorageError("there are weights of a row model, and none is described")
-    row_model = model if content.row_model is None else _row_model(content.row_model, tensors, facts)
-    prior: Prior = _filled("law", _of_kind(Prior, build(content.law, own)), tensors).bind(model)
+    row_model = model if content.row_model is None else _row_model(content.row_model, tensors, facts, model.latent_dim)
+    prior: Prior = _filled("fitted_prior", _of_kind(Prior, build(content.fitted_prior, own)), tensors).bind(model)
     calibration = _calibration(_below("calibration", tensors), math.prod(codec.shape))
     plain = content.recipe, codec, model, row_model, prior, calibration
     notes: list[str] = [*map(Message.from_json, content.figures.pop("notes", []))]
@@ -177,7 +177,7 @@ def _codec(prefix: str, described: dict[str, Any], tensors: dict[str, Tensor]) -
 
 
 def _context(content: Content, tensors: dict[str, Tensor]) -> ContextCodec | None:
-    """The codec of what the model is conditioned on, where it is on something."""
+    """The codec of the context, if the model has one."""
     if content.context is None and not _below("context", tensors):
         return None
     codec = _codec("context", content.context or {}, tensors)
@@ -193,7 +193,7 @@ def _arrays(prefix: str, arrays: Mapping[str, Any]) -> dict[str, Tensor]:
 def _model(
     prefix: str, parts: dict[str, Choice], tensors: dict[str, Tensor], facts: dict[str, Any], own: tuple[type[Part], ...]
 ) -> LatentModel:
-    """A model whose parts are of the same columns as the codec, with its weights."""
+    """A model with its weights, checked against the columns of the codec."""
     for role, part in parts.items():
         _check_columns(part, facts if role in FACE_COLUMNS else {"shape": facts["shape"]})
     model = LatentModel.from_config(parts, own)
@@ -203,11 +203,13 @@ def _model(
     return filled
 
 
-def _row_model(part: Choice, tensors: dict[str, Tensor], facts: dict[str, Any]) -> RowModel:
-    """A row model of the same columns as the codec, with its weights."""
+def _row_model(part: Choice, tensors: dict[str, Tensor], facts: dict[str, Any], latent_dim: int) -> RowModel:
+    """A row model with its weights, checked against the columns of the codec; up to version 4 it has no input for codes."""
     _check_columns(part, facts)
-    likelihood = _of_kind(Autoregressive, build(part))
-    filled: RowModel = _filled("row_model", AutoregressiveModel(likelihood), tensors)
+    model = AutoregressiveModel(_of_kind(Autoregressive, build(part)))
+    if _below("row_model.code", tensors):
+        model.takes_codes(latent_dim)
+    filled: RowModel = _filled("row_model", model, tensors)
     return filled
 
 
@@ -218,14 +220,14 @@ def _check_columns(part: Choice, facts: dict[str, Any]) -> None:
 
 
 def _of_kind(kind: type[Part], part: Any) -> Any:
-    """A part, which must be of one kind to stand where it does."""
+    """A part, which must be of one kind."""
     if not isinstance(part, kind):
         raise StorageError(f"the part {part.name!r} is no {kind.__name__.lower()}")
     return part
 
 
 def _same(found: Any, known: Any) -> bool:
-    """Whether a part's argument is what the fields say, or nothing; but for rounding."""
+    """Whether a part's argument agrees with the fields, up to rounding, or is absent."""
     if isinstance(found, (list, tuple)):
         return not found or (isinstance(known, tuple) and len(found) == len(known) and all(map(_same_value, found, known)))
     return bool(found == known)
@@ -238,7 +240,7 @@ def _same_value(found: Any, known: Any) -> bool:
 
 
 def _filled(prefix: str, part: Any, tensors: dict[str, Tensor]) -> Any:
-    """A module with its weights, in which values that must be positive, or add up to 1, do so."""
+    """A module with its weights; values that must be positive, or add up to 1, are checked."""
     held = fitting(_below(prefix, tensors), part.state_dict(), prefix)
     for name, value in held.items():
         rule = RULES.get(name.rpartition(".")[2])
@@ -261,7 +263,7 @@ def _is_positive(value: Tensor) -> bool:
     return bool((value > 0).all())
 
 
-# What is asked of fitted values beside their shape, by the last part of their names.
+# Conditions on fitted values besides their shape, by the last part of their names.
 RULES: dict[str, Callable[[Tensor], bool]] = {
     "weights": _adds_up,
     "cholesky": _is_factor,
@@ -271,7 +273,7 @@ RULES: dict[str, Callable[[Tensor], bool]] = {
 
 
 def _calibration(tensors: dict[str, Tensor], size: int) -> Calibration:
-    """Scores in rising order, and of each value of a row its surprise."""
+    """Scores in rising order, and the surprise of each value of a row."""
     n, shares = (tensors[name].numel() if name in tensors else 0 for name in ("scores", "covered"))
     sizes = {"scores": max(1, n), "surprise": size, "covered": shares and len(SHARES)}
     wanted = {name: torch.empty(length, dtype=torch.float64, device="meta") for name, length in sizes.items()}
@@ -282,8 +284,8 @@ def _calibration(tensors: dict[str, Tensor], size: int) -> Calibration:
 
 
 def _try_out(fitted: Fitted) -> None:
-    """A row of means goes through a model and back: parts that do not fit each other, or give what is not finite, are found
-    here and not by a user.
+    """Encode and decode a row of means, so that parts that do not fit each other, or give values that are not finite, are found
+    when loading.
     """
     codec, found = fitted.codec, []
     size = fitted.model.context_size
@@ -292,7 +294,8 @@ def _try_out(fitted: Fitted) -> None:
     own = fitted.context is not None and isinstance(fitted.fitted_prior, OwnPrior)
     try:
         drawn = [fitted.model.codes(rows), *([] if own else [fitted.fitted_prior.sample(1).float()])]
-        found += [fitted.model.decode(z.unsqueeze(0), context).mean for z in drawn]
+        decoders = (fitted.model, fitted.decoder)
+        found += [decoder.decode(z.unsqueeze(0), context).mean for z in drawn for decoder in decoders]
         trace, parts = fitted.model.trace(rows), fitted.model.config()
         wanted = {"prior": fitted.model.latent_dim, "decoder": fitted.model.latent_dim + size}
         if any(parts[role]["arguments"].get("latent_dim") not in (None, number) for role, number in wanted.items()):
@@ -309,8 +312,8 @@ def _try_out(fitted: Fitted) -> None:
 
 
 def identity(model: LatentModel, prior: Prior, row_model: RowModel) -> str:
-    """By what it is told whether something was measured of a model: a digest of its weights and of those of its priors."""
-    return digest("", {name: value.detach().cpu().contiguous() for name, value in _weights(model, prior, row_model).items()})
+    """A digest of the weights of a model and its priors, by which measured figures are assigned to it."""
+    return _digest({name: value.detach().cpu().contiguous() for name, value in _weights(model, prior, row_model).items()})
 
 
 def identity_in(path: str | Path) -> str:
@@ -320,12 +323,17 @@ def identity_in(path: str | Path) -> str:
         StorageError: there is none, or it is damaged.
     """
     _, tensors = read_tensors(path, KIND, VERSION, UPDATES)
-    return digest("", {name: value for name, value in tensors.items() if name.startswith(WEIGHTS)})
+    return _digest({name: value for name, value in tensors.items() if name.startswith(WEIGHTS)})
+
+
+def _digest(weights: dict[str, Tensor]) -> str:
+    """By the name that the fitted prior had when the first certificates were written, which name their models so."""
+    return digest("", {name.replace("fitted_prior.", "law.", 1): value for name, value in weights.items()})
 
 
 def _present(content: Content) -> dict[str, Choice]:
-    """Parts as this version names them: up to version 3, which did not store the kind of estimator, an autoencoder had a prior
-    that nothing drew its codes to.
+    """Parts with the names of this version: up to version 3, which did not store the class of the estimator, an autoencoder had
+    an unused prior.
     """
     if "estimator" in content.settings or content.parts["posterior"].name != "point-mass":
         return content.parts
@@ -334,7 +342,7 @@ def _present(content: Content) -> dict[str, Choice]:
 
 def _weights(model: LatentModel, prior: Prior, row_model: RowModel) -> dict[str, Tensor]:
     own = {} if row_model is model else _named("row_model", row_model)
-    return {**_named("model", model), **own, **_named("law", prior)}
+    return {**_named("model", model), **own, **_named("fitted_prior", prior)}
 
 
 def _named(prefix: str, module: nn.Module) -> dict[str, Tensor]:

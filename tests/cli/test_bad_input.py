@@ -58,7 +58,7 @@ REFUSED = {
         "'name' (such as 'Ada')",
     ),
     "pickled objects": (lambda d, n: pickled_npz(d / "t.npz"), "pickled objects are never loaded"),
-    "another kind of file": (lambda d, n: text_file(d / "t.docx", "x"), "this kind of file is unknown"),
+    "another kind of file": (lambda d, n: text_file(d / "t.docx", "x"), "unknown type of file"),
     "a broken Parquet": (lambda d, n: text_file(d / "t.parquet", "PAR1 and so on"), "can't be read"),
     "a folder without pictures": (lambda d, n: (d / "empty").mkdir() or d / "empty", "there is no picture"),
     "SQL that is wrong": (lambda d, n: "select nothing from nowhere", "the SQL query"),
@@ -182,7 +182,7 @@ def test_a_folder_that_is_read_only(latente, table_run, table_csv, tmp_path):
     for arguments in (["fit", table_csv, "-o", tmp_path / "run"], ["sample", table_run, "-o", tmp_path / "s.csv"]):
         ended = latente(*arguments)
         assert ended.code == 1
-        assert "nothing can be written in the folder" in ended.sentence
+        assert "is not writable" in ended.sentence
 
 
 def full_disc(*_):

@@ -28,7 +28,7 @@ def test_fit_leaves_the_certificate_in_the_run(latente, run):
     assert "space: completeness " in ended.out
     kept = json.loads((folder / "certificate.json").read_text())
     sizes = {"rows": 360, "held_out_rows": 40, "repeated_rows_left_out": 0}
-    law = {"law": "gaussian", "row_model": False, "related_columns": True}
+    law = {"fitted_prior": "gaussian", "row_model": False, "related_columns": True}
     assert kept["about"] == {
         "recipe": "vae",
         "latent_dim": 2,
@@ -60,7 +60,7 @@ def test_other_rows(latente, run, tmp_path):
     other = write_csv(tmp_path / "other.csv", np.random.default_rng(1).normal(size=(60, 4)))
     ended = latente("certify", copy, data, "--held-out", other, "--json")
     assert ended.json["about"]["held_out_rows"] == 60
-    assert "are not the 400 rows that the model was fitted on" in latente("certify", copy, other).sentence
+    assert "are not the 400 rows of the fit" in latente("certify", copy, other).sentence
     assert latente("certify", copy, "--held-out", other).code == 2
 
 
@@ -68,7 +68,7 @@ def test_rows_that_were_learnt_from_leave_the_certificate_as_it_is(latente, run,
     data, folder, _ = run
     copy = shutil.copytree(folder, tmp_path / "run")
     refused = latente("certify", copy, data, "--held-out", data)
-    assert refused.code == 1 and "the model learnt from the rows that are given as held-out ones" in refused.sentence
+    assert refused.code == 1 and "the held-out rows contain training rows" in refused.sentence
     assert (copy / "certificate.json").read_bytes() == (folder / "certificate.json").read_bytes()
 
 
@@ -90,8 +90,8 @@ def test_another_law_shows_what_it_changes(latente, run, tmp_path):
     assert "continuity" not in change and "prior holes" not in change
     assert f"{copy} now has the fitted prior: nearest (before: gaussian)" in ended.out
     assert "fitted prior" in latente("info", copy).out and "nearest" in latente("info", copy).out
-    assert latente("info", copy, "--json").json["law"] == "nearest"
-    assert latente("info", folder, "--json").json["law"] == "gaussian"
+    assert latente("info", copy, "--json").json["fitted_prior"] == "nearest"
+    assert latente("info", folder, "--json").json["fitted_prior"] == "gaussian"
     vae = lt.load(copy / "model.safetensors")
     vae.refit_prior(lt.choose("mixture", components=3), train=str(data))
     assert vae.fitted_prior_.in_words == "mixture of 3 components"

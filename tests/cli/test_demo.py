@@ -44,8 +44,8 @@ def test_demo_computes_nothing_where_it_can_not_write(latente, tmp_path):
 
 def test_the_digits_are_counted_by_the_nearest_one():
     digits = demo.Digits.load()
-    assert len(digits.seen) + len(digits.unseen) == 1797
-    assert demo.counted(digits.seen[:10], digits) == [1] * 10
+    assert len(digits.train) + len(digits.test) == 1797
+    assert demo.counted(digits.train[:10], digits) == [1] * 10
 
 
 def test_the_story_goes_by_the_intervals():
@@ -67,6 +67,6 @@ def test_no_advantage_of_the_vae_is_claimed_that_its_figures_do_not_show():
 @pytest.mark.parametrize("lang", ["en", "es"])
 def test_each_way_that_a_figure_may_turn_out_has_words_of_its_own(lang):
     pairs = [(LOW, HIGH), (HIGH, LOW), (HIGH, MIDDLE), (Estimate(float("nan")), LOW)]
-    told = {demo.compared(name, *pair, texts(lang)) for name, pair in itertools.product(demo.TOLD, pairs)}
-    assert len(told) == len(demo.TOLD) * len(pairs)
+    told = {demo.compared(name, *pair, texts(lang)) for name, pair in itertools.product(demo.FIGURES, pairs)}
+    assert len(told) == len(demo.FIGURES) * len(pairs)
     assert not any(re.search(r"\d,\d", sentence) for sentence in told)

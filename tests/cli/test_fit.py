@@ -186,4 +186,4 @@ def test_resume_without_a_checkpoint(latente, table_csv, tmp_path):
     assert "there is no checkpoint" in ended.err
     ended = latente("fit", table_csv, "-o", tmp_path / "run", *QUICK, "--resume")
     assert ended.code == 1
-    assert "is finished, there is nothing to resume" in ended.sentence
+    assert "is finished, so there is nothing to resume" in ended.sentence

@@ -61,7 +61,7 @@ def test_sample_holds_what_is_given_and_says_what_it_gives_away(latente, run: Pa
 
 def test_sample_leaves_holes_on_request(latente, run: Path, tmp_path: Path) -> None:
     out = tmp_path / "holes.csv"
-    assert latente("sample", run, "-n", "400", "--holes", "-o", out).code == 0
+    assert latente("sample", run, "-n", "400", "--with-missing", "-o", out).code == 0
     assert 5 < sum(not row["age"] for row in rows(out)) < 120
 
 
@@ -84,7 +84,7 @@ def test_a_column_that_is_left_out_of_the_model_may_be_missing(latente, run: Pat
     [
         ("sex", 2, "not of the form COLUMN=VALUE"),
         ("sex=Other", 1, "'sex' is never 'Other'"),
-        ("height=3", 1, "'height', which is not there"),
+        ("height=3", 1, "no column 'height'"),
     ],
 )
 def test_what_can_not_be_given(latente, run: Path, given: str, code: int, words: str) -> None:
@@ -122,7 +122,7 @@ def test_held_out_rows_with_levels_that_nobody_saw(latente, run: Path, people: P
     other.write_text("".join(people.read_text().splitlines(keepends=True)[:60]) + "10115,Other,40,2024-05-17\n")
     command = ("certify", run, people, "--held-out", other, *more, "--json")
     ended = latente(*command)
-    assert ended.code == 1 and "'Other'; leave them empty (= not seen), have them taken so by" in ended.sentence
+    assert ended.code == 1 and "'Other'; leave them empty (= missing), treat them as missing with" in ended.sentence
     assert "(--unknown missing)" in ended.sentence
     ended = latente(*command, "--unknown", "missing")
     assert ended.code == 0 and ended.json and "'sex': 'Other' (1)" in ended.err
@@ -146,7 +146,7 @@ def test_levels_with_signs_of_the_syntax_and_unknown_ones_as_the_fit_was_told(la
         ended = latente("sample", tmp_path / "m.safetensors", "-n", 5, "--given", f"genre={level}", "-o", tmp_path / "new.csv")
         assert ended.code == 0, ended.err
         assert set(pd.read_csv(tmp_path / "new.csv")["genre"]) == {level}
-        assert "given: by the model one row in " in ended.err + ended.out and "privacy: " in ended.err + ended.out
+        assert "given: under the model one row in " in ended.err + ended.out and "privacy: " in ended.err + ended.out
     frame.assign(genre="Noir").to_csv(tmp_path / "other.csv", index=False)
     encode = "encode", tmp_path / "m.safetensors", tmp_path / "other.csv", "-o", tmp_path / "codes.csv"
     assert latente(*encode).code == 0
@@ -180,9 +180,9 @@ def test_imputation_says_how_sure_it_is(latente, of_people, tmp_path):
 @pytest.mark.parametrize(
     ("options", "told"),
     [
-        (("--draws", 2, "--intervals", ".5"), "ask for one of them"),
+        (("--draws", 2, "--intervals", ".5"), "use one of them"),
         (("--intervals", 90), "a share between 0 and 1"),
-        (("--draws", 2), "give them a file with -o"),
+        (("--draws", 2), "use -o with a file"),
     ],
 )
 def test_imputation_refuses_what_can_not_be(latente, of_people, options, told):

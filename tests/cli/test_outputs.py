@@ -127,7 +127,7 @@ def test_no_command_writes_over_what_it_reads(latente, table_run, tmp_path, numb
     for out in links(tmp_path, data):
         for source in (data, f"select * from '{data}'", f"from '{tmp_path}/d*.csv'"):
             ended = latente(command, table_run, source, *COMMANDS[command], "-o", out)
-            assert ended.code == 2 and f"{out} is also what is read" in ended.sentence and "--force" in ended.sentence
+            assert ended.code == 2 and f"{out} is also an input" in ended.sentence and "--force" in ended.sentence
     assert data.read_text() == before
     assert latente(command, table_run, data, *COMMANDS[command], "-o", data, "--force").code == 0
     assert data.read_text() != before
@@ -138,7 +138,7 @@ def test_nor_beside_it_nor_the_run_nor_by_stdout(latente, run, table_csv, tmp_pa
     before = content(tmp_path)
     with open(data, "a") as same:
         stdout = process("impute", run, data, stdout=same)
-        assert "stdout is also what is read" in stdout.communicate(timeout=100)[1] and stdout.returncode == 2
+        assert "stdout is also an input" in stdout.communicate(timeout=100)[1] and stdout.returncode == 2
     for command in (
         ("impute", run, data, "-o", tmp_path / "d.csv", "--draws", "2"),
         ("sample", run, "-o", run / "history.csv"),
@@ -150,7 +150,7 @@ def test_nor_beside_it_nor_the_run_nor_by_stdout(latente, run, table_csv, tmp_pa
         (tmp_path / "t").mkdir(exist_ok=True)
         (tmp_path / "t/tradeoff.json").write_text("[]")
         ended = latente(*command)
-        assert ended.code == 2 and "is also what is read" in ended.sentence, command
+        assert ended.code == 2 and "is also an input" in ended.sentence, command
     shutil.rmtree(tmp_path / "t")
     assert content(tmp_path) == before
 

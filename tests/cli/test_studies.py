@@ -87,7 +87,7 @@ def test_another_law(latente, table_csv, table_run, tmp_path):
         and vae.codec_.container == lt.load(table_run / "model.safetensors").codec_.container
     )
     assert latente("certify", run, "--prior", "flow").code == 2
-    assert "no prior of these codes called 'folw'" in latente("certify", run, table_csv, "--prior", "folw").sentence
+    assert "no prior for these codes called 'folw'" in latente("certify", run, table_csv, "--prior", "folw").sentence
 
 
 def test_the_report_is_written_anew_with_another_law(latente, table_csv, table_run, tmp_path):

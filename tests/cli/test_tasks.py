@@ -154,13 +154,13 @@ def test_pictures_are_no_table(latente, picture_run, tmp_path, out, monkeypatch)
     monkeypatch.chdir(tmp_path)
     ended = latente("sample", picture_run, "-o", out)
     assert ended.code == 2
-    assert "what comes out are pictures; give a folder of PNG" in ended.sentence
+    assert "the result is pictures; use a folder of PNG" in ended.sentence
 
 
 def test_a_table_is_no_folder_of_pictures(latente, table_run, tmp_path):
     ended = latente("sample", table_run, "-o", tmp_path / "folder")
     assert ended.code == 2
-    assert "what comes out is a table" in ended.sentence
+    assert "the result is a table" in ended.sentence
     assert latente("anomalies", table_run, "no such data", "-o", tmp_path / "a.npy").code == 2
 
 
@@ -174,7 +174,7 @@ def test_a_folder_with_something_in_it_is_not_written_to(latente, picture_run, t
 def test_an_unknown_suffix_is_refused_before_anything_is_read(latente, tmp_path):
     ended = latente("encode", "no such run", "no such data", "-o", tmp_path / "codes.xlsx")
     assert ended.code == 2
-    assert "this kind of file is unknown" in ended.sentence
+    assert "unknown type of file" in ended.sentence
 
 
 def test_json_needs_a_file(latente, table_run):

@@ -36,7 +36,7 @@ def codec_of(source: Any, **kinds: str) -> TableCodec:
 def back(source: Any) -> Any:
     data = read(source)
     codec = codec_of(source)
-    return codec.decode(codec.encode(data).x, possible=True, seen=data)
+    return codec.decode(codec.encode(data).x, possible=True, source=data)
 
 
 def kinds_of(source: Any) -> dict[str, str]:
@@ -104,7 +104,7 @@ def test_what_is_missing_among_them_is_seen_so() -> None:
 
 
 def test_new_rows_have_them_too() -> None:
-    drawn = lt.VAE(max_epochs=1, random_state=0).fit(pl.DataFrame(moments())).sample(50, holes=True)
+    drawn = lt.VAE(max_epochs=1, random_state=0).fit(pl.DataFrame(moments())).sample(50, missing=True)
     assert drawn.schema == pl.DataFrame(moments()).schema
     assert all(value.second == 0 for value in drawn["time"]) and all(w.seconds % 60 == 30 for w in drawn["wait"])
 
@@ -366,7 +366,7 @@ def test_large_whole_numbers_with_holes_stay_what_they_are(container: str, diffe
     big = [None if i % 11 == 0 else 2**60 + 3 * (i % different) for i in range(N)]
     source = CONTAINERS[container]({"big": big, "x": [i % 5 + 0.5 for i in range(N)]})
     vae = lt.VAE(max_epochs=1, random_state=0).fit(source)
-    whole, drawn = (nw.from_native(rows, eager_only=True)["big"] for rows in (vae.impute(source), vae.sample(99, holes=True)))
+    whole, drawn = (nw.from_native(rows, eager_only=True)["big"] for rows in (vae.impute(source), vae.sample(99, missing=True)))
     kept = [found for found, seen in zip(whole.to_list(), big, strict=True) if seen is not None]
     assert kept == [seen for seen in big if seen is not None] and str(whole.dtype) == str(drawn.dtype) == "Int64"
     assert whole.null_count() == (0 if different == 7 else big.count(None))

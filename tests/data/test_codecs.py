@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
 import latente as lt
-from latente.data import ImageCodec, Images, Table, TableCodec, codec_from_state, fit_codec, frame, read, seen_rows
+from latente.data import ImageCodec, Images, Table, TableCodec, codec_from_state, fit_codec, frame, observed_rows, read
 from latente.errors import DataError, StorageError
 from latente.rows import Rows
 
@@ -321,8 +321,8 @@ def test_columns_without_names_are_matched_by_place() -> None:
 def test_new_rows_may_hold_anything() -> None:
     codec, _ = fitted(np.random.default_rng(0).normal(size=(6, 2)))
     rows = codec.encode(read(np.array([[NAN, NAN], [1e300, 0.0]])))
-    assert rows.mask is not None and torch.isfinite(rows.x).all() and seen_rows(rows).tolist() == [False, True]
-    assert seen_rows(Rows(torch.zeros(2, 1, 2, 2))).tolist() == [True, True]
+    assert rows.mask is not None and torch.isfinite(rows.x).all() and observed_rows(rows).tolist() == [False, True]
+    assert observed_rows(Rows(torch.zeros(2, 1, 2, 2))).tolist() == [True, True]
 
 
 def test_one_row_can_be_encoded() -> None:
@@ -425,7 +425,7 @@ def test_pixels_that_are_missing() -> None:
     values[0, 1, 2], values[3] = NAN, NAN
     codec, rows = fitted(values)
     assert rows.mask is not None and rows.mask.sum() == 3 * 30 - 1 and rows.x[0, 0, 1, 2] == 0
-    assert "1 image without any pixel:" in codec.notes[0] and seen_rows(rows).tolist() == [True, True, True, False]
+    assert "1 image without any pixel:" in codec.notes[0] and observed_rows(rows).tolist() == [True, True, True, False]
 
 
 def test_other_pictures_are_refused() -> None:

@@ -61,7 +61,7 @@ def test_few_hexadecimal_digits_never_repeat_one_that_was_seen(numbers: set[int]
     new = fresh(shape, shape["room"] if shape["room"] < 500 else 500, 0)
     assert len(set(new)) == len(new) and not set(new) & set(seen)
     assert all(len(name) == 7 and name.startswith("id:") for name in new)
-    with pytest.raises(lt.DataError, match="are left in the shape"):
+    with pytest.raises(lt.DataError, match="new names of rows"):
         fresh(shape, shape["room"] + 1, 0)
 
 
@@ -117,10 +117,10 @@ def test_what_has_no_shape_is_said() -> None:
     names = ["".join(generator.choice(list("aeioumnrst"), generator.integers(4, 9))) + str(i) * (i % 2) for i in range(N)]
     frame = pd.DataFrame({"name": names, "kind": rows()["kind"], "size": rows()["size"]})
     vae = lt.VAE(max_epochs=1, random_state=0).fit(frame)
-    with pytest.raises(lt.DataError, match="left empty, .* without a shape to go by: 'name'"):
+    with pytest.raises(lt.DataError, match="stay empty, .* without a pattern: 'name'"):
         vae.sample(3, identifiers=True)
     vae = lt.VAE(max_epochs=1, random_state=0).fit(frame.assign(id=range(N)))
-    with pytest.warns(lt.LatenteWarning, match="without a shape to go by: 'name'"):
+    with pytest.warns(lt.LatenteWarning, match="without a pattern: 'name'"):
         drawn = vae.sample(3, identifiers=True)
     assert drawn["name"].isna().all() and list(drawn["id"]) == [300, 301, 302]
 
@@ -156,7 +156,7 @@ def test_numbers_that_a_type_does_not_hold_are_no_names() -> None:
 @pytest.mark.parametrize("dtype", ["int64", "uint16"])
 def test_running_numbers_that_were_seen_keep_their_type(dtype: str) -> None:
     codec, table = codec_and_rows({"id": np.arange(N, dtype=dtype)})
-    back = codec.decode(codec.encode(table).x, seen=table)
+    back = codec.decode(codec.encode(table).x, source=table)
     assert back["id"].dtype == dtype and back["id"].tolist() == list(range(N))
     far = replace(table, values=table.values - 5.5 * (np.arange(2) == 0), dtypes=("float64", *table.dtypes[1:]))
-    assert codec.decode(codec.encode(far).x, seen=far)["id"].tolist() == [k - 5.5 for k in range(N)]
+    assert codec.decode(codec.encode(far).x, source=far)["id"].tolist() == [k - 5.5 for k in range(N)]

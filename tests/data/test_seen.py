@@ -31,7 +31,7 @@ def completed(fitted_on: Any, used: Any, **kinds: str) -> Any:
     codec = fit_codec(read(fitted_on), kinds)
     assert isinstance(codec, TableCodec)
     data = read(used, codec.names if codec.named else None, codec.text_names)
-    return codec.decode(torch.zeros(len(data), len(codec.fields)), data.container, seen=data)
+    return codec.decode(torch.zeros(len(data), len(codec.fields)), data.container, source=data)
 
 
 def whole(values: Any) -> Any:

@@ -396,7 +396,7 @@ def test_missing_and_unknown_files(tmp_path: Path) -> None:
         read("values from a survey.csv")
     with pytest.raises(DataError, match="nor a folder"):
         read(tmp_path / "nowhere" / "adult.csv")
-    with pytest.raises(DataError, match=r"data\.docx: this kind of file is unknown; known are \.csv"):
+    with pytest.raises(DataError, match=r"data\.docx: unknown type of file; known are \.csv"):
         read(written(tmp_path, "x", "data.docx"))
     with pytest.raises(DataError, match="no picture directly in this folder"):
         read(tmp_path)

@@ -19,7 +19,7 @@ from scipy import stats
 import latente as lt
 from latente.errors import DataError, StorageError
 from latente.explorer.block import Block
-from latente.explorer.export import Subject, demo_page, export, page, subject
+from latente.explorer.export import PackedModel, demo_page, export, packed_model, page
 from latente.explorer.pack import header_of, pack, rows_of
 from latente.explorer.server import Networks
 from latente.explorer.survey import Survey
@@ -55,7 +55,7 @@ def in_page(text: str) -> bytes:
 
 def test_no_row_is_in_a_page(mixed: tuple[lt.VAE, pd.DataFrame]) -> None:
     vae, rows = mixed
-    content = in_page(page(pack("private", [subject(vae), subject(vae, data=rows)])))
+    content = in_page(page(pack("private", [packed_model(vae), packed_model(vae, data=rows)])))
     assert not any(model["points"] for model in header_of(content)["models"])
     assert "row 17" not in str(header_of(content))  # what names rows
     known = {end for column in vae.codec_.columns for end in (*column.bins[:2].flat, column.low, column.high)}
@@ -69,14 +69,14 @@ def test_no_row_is_in_a_page(mixed: tuple[lt.VAE, pd.DataFrame]) -> None:
 def test_no_code_is_in_a_page(plain: tuple[lt.VAE, np.ndarray]) -> None:
     vae, rows = plain
     codes = vae.transform(rows)
-    for array in arrays_of(pack("private", [subject(vae, data=rows)])):
+    for array in arrays_of(pack("private", [packed_model(vae, data=rows)])):
         assert not np.isin(codes.ravel(), np.float32(array)).any()
         assert len(array) != len(rows)
 
 
 def test_rows_are_in_a_page_where_they_were_asked_for(mixed: tuple[lt.VAE, pd.DataFrame]) -> None:
     vae, rows = mixed
-    content = pack("open", [subject(vae, data=rows, with_rows=True)])
+    content = pack("open", [packed_model(vae, data=rows, with_rows=True)])
     points = header_of(content)["models"][0]["points"]
     arrays = arrays_of(content)
     assert points["count"] == len(rows) == len(arrays[points["rows"]["values"]])
@@ -89,22 +89,22 @@ def test_few_rows_are_not_measured_for_a_page_without_rows(plain: tuple[lt.VAE, 
     vae, rows = plain
     for count in (1, 19):  # the mean of one row's code is its code, and the histogram of one row is the row
         with pytest.raises(DataError, match="at least 20"):
-            pack("few", [subject(vae, data=rows[:count])])
-    assert header_of(pack("enough", [subject(vae, data=rows[:20])]))["models"][0]["points"] is None
+            pack("few", [packed_model(vae, data=rows[:count])])
+    assert header_of(pack("enough", [packed_model(vae, data=rows[:20])]))["models"][0]["points"] is None
 
 
 def test_of_a_model_of_few_rows_a_page_says_that_it_tells_them() -> None:
     few, rows = fitted(numbers()[:19])
-    (note,) = header_of(pack("few", [subject(few), subject(fitted(numbers())[0])]))["notes"]
+    (note,) = header_of(pack("few", [packed_model(few), packed_model(fitted(numbers())[0])]))["notes"]
     assert note["en"] == "vae: fitted on only 19 rows, so the page reveals nearly what each of them contains"
     assert "solo 19 filas" in note["es"]
-    assert header_of(pack("shown", [subject(few, data=rows, with_rows=True)]))["notes"] == []  # that is said of the rows
-    assert header_of(pack("enough", [subject(fitted(numbers()[:20])[0])]))["notes"] == []
+    assert header_of(pack("shown", [packed_model(few, data=rows, with_rows=True)]))["notes"] == []  # that is said of the rows
+    assert header_of(pack("enough", [packed_model(fitted(numbers()[:20])[0])]))["notes"] == []
 
 
 def test_one_row_can_be_shown(plain: tuple[lt.VAE, np.ndarray]) -> None:
     vae, rows = plain  # of more dimensions than a plane has
-    header = header_of(pack("one", [subject(vae, data=rows[:1], with_rows=True)]))
+    header = header_of(pack("one", [packed_model(vae, data=rows[:1], with_rows=True)]))
     assert header["models"][0]["points"]["count"] == 1
 
 
@@ -122,11 +122,11 @@ def test_arrays_are_stored_once_and_aligned() -> None:
 
 def test_the_same_model_gives_the_same_page(plain: tuple[lt.VAE, np.ndarray]) -> None:
     vae, rows = plain
-    assert page(pack("same", [subject(vae, data=rows)])) == page(pack("same", [subject(vae, data=rows)]))
+    assert page(pack("same", [packed_model(vae, data=rows)])) == page(pack("same", [packed_model(vae, data=rows)]))
 
 
 def test_a_page_allows_no_request_and_no_other_script(plain: tuple[lt.VAE, np.ndarray]) -> None:
-    text = page(pack("alone", [subject(plain[0])]))
+    text = page(pack("alone", [packed_model(plain[0])]))
     policy = re.search('Content-Security-Policy" content="([^"]*)"', text)
     assert policy is not None and "default-src 'none'" in policy[1] and "connect-src 'none'" in policy[1]
     assert "unsafe" not in policy[1]
@@ -136,10 +136,10 @@ def test_a_page_allows_no_request_and_no_other_script(plain: tuple[lt.VAE, np.nd
 def test_models_of_other_columns_do_not_stand_beside_each_other(plain: tuple[lt.VAE, np.ndarray]) -> None:
     other, _ = fitted(numbers()[:, :4])
     with pytest.raises(DataError, match="not of the same columns"):
-        pack("two", [subject(plain[0]), subject(other)])
+        pack("two", [packed_model(plain[0]), packed_model(other)])
     grey, _ = fitted(pictures(8, 8))
     with pytest.raises(DataError, match="not of the same columns"):
-        pack("two", [subject(plain[0]), subject(grey)])
+        pack("two", [packed_model(plain[0]), packed_model(grey)])
 
 
 class Doubling(Part):
@@ -169,13 +169,13 @@ class Sorting(Doubling):
 
 def test_a_part_of_ones_own_is_in_the_page() -> None:
     vae, _ = fitted(numbers(), lt.Recipe("own", decoder=lt.choose(Doubling)))
-    header = header_of(pack("own", [subject(vae)]))
+    header = header_of(pack("own", [packed_model(vae)]))
     assert header["models"][0]["computed"]["decoder"] is not None and not header["notes"]
 
 
 def test_what_is_no_graph_is_left_to_the_server_and_the_page_says_so() -> None:
     vae, _ = fitted(numbers(), lt.Recipe("own", decoder=lt.choose(Sorting)))
-    header = header_of(pack("own", [subject(vae)], served=True))
+    header = header_of(pack("own", [packed_model(vae)], served=True))
     assert header["models"][0]["computed"] == {"decoder": None, "encoder": None}
     assert header["notes"][0]["en"] == "own: the page can't compute the operation 'sort'; the server computes it"
     assert header["notes"][0]["es"] == "own: la página no puede calcular la operación 'sort'; lo calcula el servidor"
@@ -188,7 +188,7 @@ def test_what_is_no_graph_is_left_to_the_server_and_the_page_says_so() -> None:
 def test_what_is_too_large_for_a_page_is_left_to_the_server(monkeypatch: pytest.MonkeyPatch) -> None:
     vae, _ = fitted(pictures(16, 16))
     monkeypatch.setattr("latente.explorer.pack.TOO_LARGE", 1000)
-    header = header_of(pack("large", [subject(vae)], served=True))
+    header = header_of(pack("large", [packed_model(vae)], served=True))
     computed = header["models"][0]["computed"]
     assert computed["decoder"] is None
     assert "too large" in header["notes"][0]["en"] and header["models"][0]["multiply_adds"] > 1000
@@ -197,7 +197,7 @@ def test_what_is_too_large_for_a_page_is_left_to_the_server(monkeypatch: pytest.
 def test_a_flow_is_drawn_from_and_its_density_is_said_to_be_approximate(plain: tuple[lt.VAE, np.ndarray]) -> None:
     vae, _ = fitted(numbers())
     vae.fitted_prior_ = FlowPrior(3)
-    header = header_of(pack("flow", [subject(vae)]))
+    header = header_of(pack("flow", [packed_model(vae)]))
     law = header["models"][0]["fitted"]
     assert law["draws"]["type"] == "graph" and law["density"]["type"] == "mixture"
     assert [step["op"] for step in law["draws"]["steps"]].count("randn") == 1
@@ -245,7 +245,7 @@ def test_a_survey_comes_back_from_its_folder(mixed: tuple[lt.VAE, pd.DataFrame],
         assert a.posterior is not None and b.posterior is not None and np.allclose(a.posterior, b.posterior, atol=1e-6)
     for shares, others in zip(found.population, survey.population, strict=True):
         assert np.allclose(shares, others) and shares.sum() == pytest.approx(1)
-    assert pack("same", [Subject(vae, found)]) is not None
+    assert pack("same", [PackedModel(vae, found)]) is not None
 
 
 def test_rows_with_categories_that_are_unknown_are_read_as_the_model_reads_them(mixed: tuple[lt.VAE, pd.DataFrame]) -> None:
@@ -275,7 +275,7 @@ def test_a_damaged_survey_is_refused(plain: tuple[lt.VAE, np.ndarray], tmp_path:
 
 def test_without_rows_it_is_said_that_nothing_was_measured(plain: tuple[lt.VAE, np.ndarray], tmp_path: Path) -> None:
     loaded = lt.load(plain[0].save(tmp_path / "model.safetensors"))
-    header = header_of(pack("loaded", [subject(loaded)]))
+    header = header_of(pack("loaded", [packed_model(loaded)]))
     assert "not measured" in header["notes"][0]["en"]
     assert all(plane["posterior"] is None for plane in header["models"][0]["planes"])
 
@@ -302,7 +302,7 @@ def test_lt_explore_shows_a_frame_that_touches_nothing(plain: tuple[lt.VAE, np.n
 def test_a_page_is_written_whole_or_not_at_all(plain: tuple[lt.VAE, np.ndarray], tmp_path: Path) -> None:
     (tmp_path / "page.html").mkdir()
     with pytest.raises(StorageError):
-        export(tmp_path / "page.html", pack("no", [subject(plain[0])]))
+        export(tmp_path / "page.html", pack("no", [packed_model(plain[0])]))
     assert [path.name for path in tmp_path.iterdir()] == ["page.html"]
 
 

@@ -182,7 +182,7 @@ def test_rows_within_intervals_and_their_weights(kind: type[HistogramLikelihood]
 
 
 def test_holes_are_learnt_and_drawn_in_the_same_rows() -> None:
-    part = Autoregressive((3,), BINS, (0, 3, 0), holes=(True, False, True), dropout=0.0)
+    part = Autoregressive((3,), BINS, (0, 3, 0), missing=(True, False, True), dropout=0.0)
     x = rows_of(256).x
     mask = torch.ones(256, 3, dtype=torch.bool)
     mask[:64, 0] = mask[:64, 2] = False  # a quarter of the rows lacks both
@@ -193,7 +193,7 @@ def test_holes_are_learnt_and_drawn_in_the_same_rows() -> None:
             (-part.train()(theta).row_log_prob(x * mask, mask).mean()).backward()
             optimiser.step()
         with torch.no_grad():
-            seen = part.eval()(torch.zeros(1, 4000, part.outputs)).with_holes(torch.zeros(3))[1][0]
+            seen = part.eval()(torch.zeros(1, 4000, part.outputs)).with_missing(torch.zeros(3))[1][0]
     assert bool(seen[:, 1].all())
     assert float((~seen[:, 0]).float().mean()) == pytest.approx(0.25, abs=0.08)
     assert float((seen[:, 0] == seen[:, 2]).float().mean()) > 0.9
@@ -291,7 +291,7 @@ def test_a_group_is_computed_as_each_of_its_columns_by_itself() -> None:
     index = part.bins.index(rows.x)
     for f, count in enumerate(part.bins.counts):
         own = theta[..., part.place(f) : part.place(f) + part.bins.ranks[f]]
-        logs = torch.log_softmax(part.bins.spread(f, own) + part.base_of(f), -1)
+        logs = torch.log_softmax(part.bins.expand(f, own) + part.base_of(f), -1)
         assert logs.shape[-1] == count
         wanted = (
             logs.gather(-1, index[:, f].expand(2, 6).unsqueeze(-1)).squeeze(-1) - part.bins.log_size_of(rows.x, index)[:, f]
@@ -367,16 +367,16 @@ def test_columns_are_told_of_those_before_them_or_in_training_of_any_that_were_s
 
 @torch.no_grad()
 def test_holes_are_learnt_of_the_columns_that_have_them() -> None:
-    part, rows = grouped(Autoregressive, holes=(True, False, True, True, False, True, True)), grouped_rows(9)
-    assert isinstance(part, Autoregressive) and rows.mask is not None and part.seen is not None
+    part, rows = grouped(Autoregressive, missing=(True, False, True, True, False, True, True)), grouped_rows(9)
+    assert isinstance(part, Autoregressive) and rows.mask is not None and part.observed is not None
     with seeded(0):
-        part.seen.weight.normal_()
+        part.observed.weight.normal_()
         features = torch.randn(2, 9, part.size, part.width)  # in the order of the groups
-    found = part._log_seen(features, rows.mask)
+    found = part._log_observed(features, rows.mask)
     for f in range(part.size):
         wanted = torch.zeros(2, 9)
-        if f in part.holed:
-            logit = part.seen_logit(f, features[:, :, part.bins.back[f]])
+        if f in part.incomplete:
+            logit = part.observed_logit(f, features[:, :, part.bins.back[f]])
             wanted = torch.nn.functional.logsigmoid(torch.where(rows.mask[:, f], logit, -logit))
         torch.testing.assert_close(found[..., f], wanted)
 

@@ -25,37 +25,37 @@ from latente.model.heterogeneous import (
     log_between,
 )
 from latente.model.priors import NormalMixturePrior
-from latente.rows import Field, Record, Rows
+from latente.rows import Field, Rows, ValueGrid
 from latente.seeding import seeded
 
 # Values from 0 to 3 of a column with mean 2 and deviation 0.5: encoded, 0 is at -4, and a step of 1 is 2 wide.
-GRID = Record(zero=-4.0, unit=2.0, step=2.0, low=-4.0, high=20.0)
-POSITIVE = Record(zero=-4.0, unit=2.0, step=0.0, low=-3.0, high=40.0)
+GRID = ValueGrid(zero=-4.0, unit=2.0, step=2.0, low=-4.0, high=20.0)
+POSITIVE = ValueGrid(zero=-4.0, unit=2.0, step=0.0, low=-3.0, high=40.0)
 LEVELS = (0.0, 1.0, 2.0, 3.0)
 COLUMNS = {
     "normal": Column("normal"),
-    "log-normal": Column("log-normal", record=POSITIVE),
-    "rounded-normal": Column("rounded-normal", record=GRID),
-    "rounded-log-normal": Column("rounded-log-normal", record=GRID._replace(low=-2.0)),
-    "count": Column("count", record=GRID),
+    "log-normal": Column("log-normal", grid=POSITIVE),
+    "rounded-normal": Column("rounded-normal", grid=GRID),
+    "rounded-log-normal": Column("rounded-log-normal", grid=GRID._replace(low=-2.0)),
+    "count": Column("count", grid=GRID),
     "levels": Column("levels", LEVELS),
     "ordered-levels": Column("ordered-levels", LEVELS),
     "ordered": Column("ordered", LEVELS),
     "binary": Column("binary", (0.0, 1.0)),
 }
 ATOM = {
-    "count at 0": Column("count", record=GRID._replace(atom=-4.0)),
-    "count at 3": Column("count", record=GRID._replace(atom=2.0)),
-    "rounded": Column("rounded-normal", record=GRID._replace(atom=0.0)),
-    "log-normal": Column("log-normal", record=POSITIVE._replace(atom=-3.0)),
-    "normal": Column("normal", record=Record(atom=0.25)),
+    "count at 0": Column("count", grid=GRID._replace(atom=-4.0)),
+    "count at 3": Column("count", grid=GRID._replace(atom=2.0)),
+    "rounded": Column("rounded-normal", grid=GRID._replace(atom=0.0)),
+    "log-normal": Column("log-normal", grid=POSITIVE._replace(atom=-3.0)),
+    "normal": Column("normal", grid=ValueGrid(atom=0.25)),
 }
 
 
 def law_of(column: Column) -> ColumnDistribution:
     """A law with something learned in it."""
     with seeded(1):
-        law = (Hurdle if column.record[-1] is not None else DISTRIBUTIONS[column.law])([column]).double()
+        law = (Hurdle if column.grid[-1] is not None else DISTRIBUTIONS[column.family])([column]).double()
         rest = law.rest if isinstance(law, Hurdle) else law
         values = torch.tensor(column.values or [-2.0, 0.0, 0.0, 2.0, 4.0, 6.0]).double()
         law.start([values[torch.randint(len(values), (200,))]], torch.full((1,), 0.3).double())
@@ -73,9 +73,9 @@ def every_value(column: Column) -> Tensor | None:
     """All values that have a probability; None where there is a density."""
     if column.values:
         return torch.tensor(column.values).double()
-    step = column.record[2]
-    first = -4.0 if "log" not in column.law else -2.0
-    reach = torch.arange(-400 if column.law == "rounded-normal" else 0, 4000)
+    step = column.grid[2]
+    first = -4.0 if "log" not in column.family else -2.0
+    reach = torch.arange(-400 if column.family == "rounded-normal" else 0, 4000)
     return first + step * reach.double() if step else None
 
 
@@ -106,12 +106,12 @@ def test_draws_have_the_probabilities_that_are_said(column: Column) -> None:
         density = law.log_prob(theta_of(law, len(x)), x.unsqueeze(1)).exp()[0, :, 0] * (x[1] - x[0])
         for level in (0.1, 0.5, 0.9):
             place = x[torch.searchsorted(density.cumsum(0), level * density.sum())]
-            low, high = column.record[3:5]
+            low, high = column.grid[3:5]
             if (low is None or low < place) and (high is None or place < high):
                 assert float((rest <= place).double().mean()) == pytest.approx(level, abs=0.02)
         return
     said = law.log_prob(theta_of(law, len(values)), values.unsqueeze(1)).exp()[0, :, 0]
-    inside = (values > -1e9) if column.values else (values > column.record[3]) & (values < column.record[4])
+    inside = (values > -1e9) if column.values else (values > column.grid[3]) & (values < column.grid[4])
     found = torch.stack([(drawn - value).abs().lt(1e-3).double().mean() for value in values[inside]])
     assert float((found - said[inside]).abs().max()) < 5 * math.sqrt(0.25 / n)
 
@@ -122,7 +122,7 @@ def test_draws_can_be_and_have_the_mean(column: Column) -> None:
     with seeded(0):
         drawn = law.sample(theta_of(law, n))
     mean = float(law.mean(theta_of(law))[0, 0, 0])
-    low, high, step = column.record[3], column.record[4], column.record[2]
+    low, high, step = column.grid[3], column.grid[4], column.grid[2]
     if column.values:
         assert set(drawn.flatten().tolist()) <= set(column.values)
         if law.nominal:
@@ -223,23 +223,23 @@ def test_a_theta_of_nothing_is_the_independent_column_and_all_weigh_the_same() -
     (gradient,) = torch.autograd.grad(part(theta).row_log_prob(rows.x, rows.mask).sum(), theta)
     each = torch.zeros(part.size).index_add(0, part.owner, gradient[0].square().mean(0)).sqrt()
     torch.testing.assert_close(each, torch.ones(part.size), atol=1e-3, rtol=1e-3)
-    alone = part.independent(rows, rows)
+    alone = part.baseline_log_prob(rows, rows)
     full = Heterogeneous((part.size,), part.arguments["columns"])
     full.start(rows, torch.ones(part.size), torch.zeros(part.size))
     torch.testing.assert_close(alone, full(theta.detach()).row_log_prob(rows.x, rows.mask)[0].detach())
 
 
 def test_kinds_have_their_laws() -> None:
-    record = Record(zero=-1.0, unit=0.1, step=0.1, low=-1.0, high=3.0)
-    fine, rest = record._replace(step=0.001), record._replace(atom=-1.0, step=0.0)
+    recorded = ValueGrid(zero=-1.0, unit=0.1, step=0.1, low=-1.0, high=3.0)
+    fine, rest = recorded._replace(step=0.001), recorded._replace(atom=-1.0, step=0.0)
     fields = (
-        Field("a", "real", record=record._replace(step=0.0)), Field("b", "real", record=record),
-        Field("c", "positive", record=fine), Field("d", "count", record=record), Field("e", "binary"),
+        Field("a", "real", grid=recorded._replace(step=0.0)), Field("b", "real", grid=recorded),
+        Field("c", "positive", grid=fine), Field("d", "count", grid=recorded), Field("e", "binary"),
         Field("f", "categorical", levels=3), Field("g", "categorical", levels=3, ordered=True),
-        Field("h", "ordinal", record=record), Field("i", "ordinal", record=fine), Field("j", "real", record=rest),
+        Field("h", "ordinal", grid=recorded), Field("i", "ordinal", grid=fine), Field("j", "real", grid=rest),
         Field("image", "image", (1, 2, 2)),
     )  # fmt: skip
-    laws = [column.law for column in columns_of(fields)]
+    laws = [column.family for column in columns_of(fields)]
     assert laws[:10] == [
         "normal", "rounded-normal", "log-normal", "count", "binary", "levels", "ordered-levels", "ordered", "normal",
         "log-normal",

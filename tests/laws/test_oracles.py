@@ -58,7 +58,7 @@ def test_elbo_is_the_exact_likelihood_of_probabilistic_pca(fitted: lt.VAE, rows:
     noise = EIGENVALUES[D:].mean()
     log_determinant = np.log(EIGENVALUES[:D]).sum() + (F - D) * np.log(noise)
     exact = -0.5 * (F * np.log(2 * np.pi) + log_determinant + F)
-    encoded = fitted._rows(rows)
+    encoded = fitted.fitted_.rows(rows)
     with seeded(0), torch.no_grad():
         trace = fitted.model_.trace(encoded, 16)
         elbo = float((fitted.codec_.log_jacobian(encoded) - trace.distortion - trace.rate).mean())

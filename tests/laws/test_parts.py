@@ -77,7 +77,7 @@ def test_arguments_are_the_whole_configuration(name: str) -> None:
         if of_bins
         else {"shape": (3, 17, 19)}
     )
-    part = build(choose(name), **{**SIZES, "context_size": 2, "outputs": 3 * 17 * 19, **sizes})
+    part = build(choose(name), **{**SIZES, "context_size": 2, "latent_dim": 50, "outputs": 3 * 17 * 19, **sizes})
     again = build(Choice.from_json(json.loads(json.dumps(part.choice().to_json()))))
     assert {k: v.shape for k, v in again.state_dict().items()} == {k: v.shape for k, v in part.state_dict().items()}
     again.load_state_dict(part.state_dict())
@@ -286,11 +286,11 @@ def test_a_fitted_prior_of_ones_own_choice() -> None:
     assert fit_prior("prior", z, model).log_prob(torch.zeros(1, 2)).item() == pytest.approx(-np.log(2 * np.pi))
     assert fit_prior(choose("mixture", components=3), z, model).arguments["components"] == 3
     assert fit_prior("mixture", torch.cat([z, z * 0.2 + 5]), model).arguments["components"] == 2
-    with pytest.raises(ModelError, match="no prior of these codes called 'elbo'; there are auto, prior, "):
+    with pytest.raises(ModelError, match="no prior for these codes called 'elbo'; there are auto, prior, "):
         fit_prior("elbo", z, model)
-    with pytest.raises(ModelError, match="a flow is a density of codes of at least 2 dimensions"):
+    with pytest.raises(ModelError, match="a flow needs codes of at least 2 dimensions"):
         fit_prior("flow", z[:, :1], model_of((5,), posterior=choose("diagonal-normal", latent_dim=1)))
-    with pytest.raises(ModelError, match="can't be fitted to codes alone"):
+    with pytest.raises(ModelError, match="can only be learned together with a model"):
         build(choose("standard-normal"), latent_dim=2).fit(z)
 
 
@@ -345,7 +345,7 @@ def test_student_t_and_normal_agree_with_torch() -> None:
 
 
 def test_numbers_take_no_levels() -> None:
-    with pytest.raises(ModelError, match="'normal' is one of numbers"):
+    with pytest.raises(ModelError, match="'normal' is for numbers"):
         compose({"likelihood": choose("normal")}, shape=(2,), levels=(0, 3))
 
 

@@ -118,7 +118,7 @@ def test_the_code_of_a_quantiser_costs_the_logarithm_of_their_number(table: NDAr
         assert not certificate["continuity"].known and "discrete" in certificate["continuity"].reason
         assert 0 < certificate["mutual_information"].value <= certificate["rate"].value
         assert vae.fitted_prior_.name == "symbols"
-        with pytest.raises(lt.DataError, match="explorer draws planes of codes, and these are symbols"):
+        with pytest.raises(lt.DataError, match="explorer shows planes of codes, and these codes are symbols"):
             lt.explore(vae)
 
 

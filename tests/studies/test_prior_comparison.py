@@ -99,7 +99,7 @@ def test_the_certificate_goes_by_it(vae: lt.VAE) -> None:
     other = copy.deepcopy(vae)
     other.fitted_.at_hand = vae.fitted_.at_hand
     far = other.refit_prior("prior").certificate()
-    assert far["completeness_law"].value == pytest.approx(far["completeness_prior"].value, abs=0.1)
+    assert far["completeness_fitted_prior"].value == pytest.approx(far["completeness_prior"].value, abs=0.1)
     assert far["prior_mismatch"].value == pytest.approx(0, abs=1e-6)
     assert vae.certificate()["prior_mismatch"].value != 0
 
@@ -108,7 +108,7 @@ def test_its_completeness_is_that_of_the_certificate(vae: lt.VAE, found: PriorCo
     other = copy.deepcopy(vae)
     other.fitted_.at_hand = vae.fitted_.at_hand
     for law in ("gaussian", "mixture"):
-        assert other.refit_prior(law).certificate()["completeness_law"] == found[law].completeness
+        assert other.refit_prior(law).certificate()["completeness_fitted_prior"] == found[law].completeness
 
 
 def test_whether_it_is_known_is_told_alike(table: NDArray[np.float64]) -> None:
@@ -135,7 +135,7 @@ def test_what_stores_codes_says_so_until_it_is_replaced(vae: lt.VAE) -> None:
 
 def test_after_loading_it_asks_for_the_rows(vae: lt.VAE, table: NDArray[np.float64], tmp_path: Path) -> None:
     loaded = lt.load(vae.save(tmp_path / "m.safetensors"))
-    with pytest.raises(lt.DataError, match="pass what the model was fitted on as train="):
+    with pytest.raises(lt.DataError, match="pass the data of the fit as train="):
         loaded.refit_prior("mixture")
     with pytest.raises(lt.DataError, match="are not the 569 rows"):
         loaded.refit_prior("mixture", train=table[:500, :8])
@@ -147,9 +147,9 @@ def test_after_loading_it_asks_for_the_rows(vae: lt.VAE, table: NDArray[np.float
 
 
 def test_what_is_no_law(vae: lt.VAE) -> None:
-    with pytest.raises(lt.ModelError, match="no prior of these codes called 'normal'"):
+    with pytest.raises(lt.ModelError, match="no prior for these codes called 'normal'"):
         vae.refit_prior("normal")
-    with pytest.raises(lt.ModelError, match="no prior of these codes called 'normal'"):
+    with pytest.raises(lt.ModelError, match="no prior for these codes called 'normal'"):
         lt.compare_priors(vae, ["gaussian", "normal"])
 
 
@@ -157,7 +157,7 @@ def test_an_autoencoder_has_no_rate_and_one_dimension_no_flow(table: NDArray[np.
     plain = lt.Autoencoder(latent_dim=1, max_epochs=3, random_state=0).fit(table[:, :4])
     found = lt.compare_priors(plain, ["gaussian", "flow"])
     assert not found["gaussian"].rate.known and found["gaussian"].density.known
-    assert found.notes == ("flow: a flow is a density of codes of at least 2 dimensions, and these have 1",)
+    assert found.notes == ("flow: a flow needs codes of at least 2 dimensions, and these have 1",)
 
 
 def test_it_is_said_why_a_completeness_is_not_known() -> None:

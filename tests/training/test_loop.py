@@ -237,7 +237,7 @@ def test_defaults() -> None:
     assert defaults.threads(10**9) == threads.ALL
     assert [defaults.trials(mixed) for mixed in (False, True)] == [3, 1]
     assert [defaults.starts(n, chosen, False) for n, chosen in ((5000, False), (20_000, False), (5000, True))] == [2, 1, 1]
-    assert defaults.starts(5000, False, holes=True) == 1
+    assert defaults.starts(5000, False, missing=True) == 1
     assert defaults.mixed_pace(500).share == 1 > defaults.mixed_pace(5000).share
     assert defaults.row_model_epochs(10_000, 100, True, 0.1) == 12 and defaults.row_model_epochs(10_000, 100, False, 0.1) == 4
 
@@ -256,7 +256,7 @@ def test_bfloat16_networks_learn_the_same(digits: NDArray[np.uint8]) -> None:
     ]
     losses = [vae.figures_["loss"] for vae in both]
     assert losses[0] == pytest.approx(losses[1], abs=1.5)
-    assert both[1].model_.codes(both[1]._rows(digits)).dtype == torch.float32
+    assert both[1].model_.codes(both[1].fitted_.rows(digits)).dtype == torch.float32
 
 
 def test_few_steps_are_steps(table: NDArray[np.float64]) -> None:

@@ -18,12 +18,12 @@ from latente.certificate.certificate import Certificate
 from latente.certificate.estimates import NO_DENSITY, NOT_REFINED, Array, Estimate, mean_of, measured, unknown
 from latente.certificate.features import Features, distinct, shuffled
 from latente.certificate.subjects import (
+    CertifiedModel,
     Linear,
     Modelled,
-    Subject,
     column_means,
     indicators,
-    seen_values,
+    observed_values,
     spread_out,
 )
 from latente.certificate.verdicts import Kind, Verdict, overfits, verdicts
@@ -39,7 +39,7 @@ from latente.tasks.generation import sample
 from latente.tasks.reconstruct import reconstruct
 from latente.threads import on_one_thread
 from latente.training.dependence import dependence
-from latente.training.diagnosis import active_units
+from latente.training.diagnosis import active_units, beyond_context
 from latente.words import Message
 
 FAR = 1e9  # encoded units; all encoded values are below this
@@ -74,7 +74,7 @@ def certify(
     """
     setting = Setting(train, held_out, fields, seed)
     subject = Modelled(model, fields, setting.held_out)
-    priors = {"prior": _prior(model), "law": lambda n: fitted.sample(n).float()}
+    priors = {"prior": _prior(model), "fitted_prior": lambda n: fitted.sample(n).float()}
     terms = rate_distortion(model, setting.held_out, seed)
     figures = measured(SPACE, lambda: space(setting, subject, priors))
     figures |= informed(setting, model, subject, terms)
@@ -86,7 +86,7 @@ def certify(
     about = {
         "recipe": recipe,
         "latent_dim": model.latent_dim,
-        "law": fitted.name,
+        "fitted_prior": fitted.name,
         "row_model": kind.row_model,
         "related_columns": related,
         "rows": len(train),
@@ -196,13 +196,13 @@ class Setting:
             mask = self.train.mask[torch.randint(len(self.train), (len(x),))]
         return self.phi(Rows(x.view(len(x), *self.train.x.shape[1:]), mask))
 
-    def completeness(self, subject: Subject, draw: Draws, name: str) -> tuple[complete.Affinity, Estimate]:
+    def completeness(self, subject: CertifiedModel, draw: Draws, name: str) -> tuple[complete.Affinity, Estimate]:
         """S and C of rows that a subject decodes from codes of ``draw``; ``name`` is the name of the figure."""
         with self.drawing(name):
             affinity = self.against(lambda: self.features_of(subject.draws(draw(self.m))))
         return affinity, complete.completeness(affinity, self.scale)
 
-    def ceiling(self, subject: Subject) -> Estimate:
+    def ceiling(self, subject: CertifiedModel) -> Estimate:
         """C with the codes of held-out rows: an upper bound for this decoder with any prior. A row's reconstruction does not
         count as its neighbour.
         """
@@ -211,10 +211,10 @@ class Setting:
         affinity = complete.Affinity.together([complete.Affinity.between(part, self.real, paired=True) for part in parts])
         return complete.completeness(affinity, self.scale)
 
-    def _rebuilt(self, subject: Subject) -> Array:
+    def _rebuilt(self, subject: CertifiedModel) -> Array:
         return self.features_of(subject.draws(subject.codes(self.held_out)), self.held_out.mask)
 
-    def continuity(self, subject: Subject, moments: Moments, name: str, rho: float = continuous.RHO) -> Estimate:
+    def continuity(self, subject: CertifiedModel, moments: Moments, name: str, rho: float = continuous.RHO) -> Estimate:
         """K of a subject; ``name`` is the name of the figure. It is unknown if the columns are independent, because then a
         continuous code encodes only noise.
         """
@@ -225,7 +225,7 @@ class Setting:
         near, far = (sum(parts) / len(parts) for parts in zip(*pairs, strict=True))
         return continuous.continuity(near, far, self.closeness)
 
-    def _distances(self, subject: Subject, moments: Moments, rho: float) -> tuple[Array, Array]:
+    def _distances(self, subject: CertifiedModel, moments: Moments, rho: float) -> tuple[Array, Array]:
         z = subject.codes(self.held_out)
         others = z.roll(1 + int(torch.randint(max(1, len(z) - 1), ())), 0)
         decoded = (subject.means(codes) for codes in (moments.neighbours(z, rho), others))
@@ -236,7 +236,7 @@ class Setting:
 # Names of the figures that each of the functions below returns.
 SPACE = (
     "completeness", "completeness_ceiling", "affinity", "affinity_null", "affinity_real", "completeness_prior",
-    "completeness_law", "continuity", *(f"continuity_rho_{rho}" for rho in continuous.CURVE), "density", "coverage",
+    "completeness_fitted_prior", "continuity", *(f"continuity_rho_{rho}" for rho in continuous.CURVE), "density", "coverage",
     "completeness_pca", "completeness_beyond_pca", "continuity_pca",
 )  # fmt: skip
 LOSS = ("distortion", "rate", "loss", "nll", "effective_samples", "gain")
@@ -288,7 +288,7 @@ def linear_space(setting: Setting, latent_dim: int, affinity: complete.Affinity)
     }
 
 
-def informed(setting: Setting, model: LatentModel, subject: Subject, terms: information.RateDistortion) -> Figures:
+def informed(setting: Setting, model: LatentModel, subject: CertifiedModel, terms: information.RateDistortion) -> Figures:
     """Rate and distortion, information in the code, the aggregated posterior, and the sensitivity of the decoder."""
     active = active_units(model, setting.train)
     figures = {"active_units": Estimate(float(active.sum()))}
@@ -322,8 +322,8 @@ def gained(model: LatentModel, train: Rows, held_out: Rows, terms: information.R
     """Log-likelihood per held-out row (ELBO) minus that of independent columns, nats."""
     if not model.has_rate:
         return unknown(NO_DENSITY)
-    independent = model.likelihood.independent(train, held_out).double().numpy()
-    return mean_of(-terms.loss - independent)
+    baseline = model.likelihood.baseline_log_prob(*beyond_context(model.likelihood, train, held_out)).double().numpy()
+    return mean_of(-terms.loss - baseline)
 
 
 @torch.no_grad()
@@ -362,9 +362,9 @@ def kept_beside_pca(setting: Setting, model: LatentModel, active: int) -> Figure
     """Explained variance of held-out rows, and that of PCA with as many dimensions as there are active units."""
     levels = levels_of(setting.fields)
     middle = column_means(setting.train, levels)
-    values, seen = spread_out(setting.held_out, levels, middle), seen_values(setting.held_out, levels)
+    values, observed = spread_out(setting.held_out, levels, middle), observed_values(setting.held_out, levels)
     rebuilt = indicators(Rows(reconstruct(model, setting.held_out)), levels)
-    kept = information.information_kept(values, rebuilt, middle, seen)
+    kept = information.information_kept(values, rebuilt, middle, observed)
     if not active:
         none = unknown(Message("reason.no_active"))
         return {"information_kept": kept, "information_kept_pca": none, "information_beyond_pca": none}
@@ -372,12 +372,12 @@ def kept_beside_pca(setting: Setting, model: LatentModel, active: int) -> Figure
     by_pca = indicators(Rows(linear.means(linear.codes(setting.held_out))), levels)
     return {
         "information_kept": kept,
-        "information_kept_pca": information.information_kept(values, by_pca, middle, seen),
-        "information_beyond_pca": information.kept_beyond(values, rebuilt, by_pca, middle, seen),
+        "information_kept_pca": information.information_kept(values, by_pca, middle, observed),
+        "information_beyond_pca": information.kept_beyond(values, rebuilt, by_pca, middle, observed),
     }
 
 
-def sensitivity(setting: Setting, model: LatentModel, subject: Subject, active: Tensor) -> Figures:
+def sensitivity(setting: Setting, model: LatentModel, subject: CertifiedModel, active: Tensor) -> Figures:
     """Spectral norm and condition number of the decoder's Jacobian, over the numeric fields."""
     if model.space.not_continuous:
         return {name: unknown(model.space.not_continuous) for name in ("stretch", "condition")}

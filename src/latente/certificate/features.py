@@ -112,33 +112,33 @@ class Columns:
     def fit(cls, rows: Rows, fields: tuple[Field, ...]) -> Columns:
         """From the observed values of each column."""
         x = rows.x.double().numpy()
-        seen = np.ones(x.shape, bool) if rows.mask is None else rows.mask.numpy()
-        parts = (_part(field, x[seen[:, f], f]) for f, field in enumerate(fields))
+        observed = np.ones(x.shape, bool) if rows.mask is None else rows.mask.numpy()
+        parts = (_part(field, x[observed[:, f], f]) for f, field in enumerate(fields))
         return cls(fields, tuple(parts))
 
     def __call__(self, rows: Rows) -> Array:
         x = rows.x.double().numpy()
-        seen = np.ones(x.shape, bool) if rows.mask is None else rows.mask.numpy()
-        return np.concatenate([self._column(f, x[:, f], seen[:, f]) for f in range(len(self.fields))], 1)
+        observed = np.ones(x.shape, bool) if rows.mask is None else rows.mask.numpy()
+        return np.concatenate([self._column(f, x[:, f], observed[:, f]) for f in range(len(self.fields))], 1)
 
-    def _column(self, f: int, values: Array, seen: NDArrayBool) -> Array:
+    def _column(self, f: int, values: Array, observed: NDArrayBool) -> Array:
         part = self.parts[f]
         if not isinstance(part, np.ndarray):
-            return np.where(seen, part(values), 0.0)[:, None]
+            return np.where(observed, part(values), 0.0)[:, None]
         indicators = values[:, None] == np.arange(len(part))
-        return np.where(seen[:, None], indicators, part) / math.sqrt(2)
+        return np.where(observed[:, None], indicators, part) / math.sqrt(2)
 
 
 NDArrayBool = np.ndarray[tuple[int, ...], np.dtype[np.bool_]]
 
 
-def _part(field: Field, seen: Array) -> Scores | Centred | Array:
+def _part(field: Field, observed: Array) -> Scores | Centred | Array:
     """Ranks of a numeric column, the mean of a binary one, or the frequencies of levels."""
     if field.kind == BINARY:
-        return Centred(float(seen.mean()) if len(seen) else 0.0)
+        return Centred(float(observed.mean()) if len(observed) else 0.0)
     if field.kind != CATEGORICAL:
-        return Scores.fit(seen)
-    counts = np.bincount(seen.round().astype(int), minlength=field.levels)
+        return Scores.fit(observed)
+    counts = np.bincount(observed.round().astype(int), minlength=field.levels)
     return np.asarray(counts / max(1, counts.sum()), float)
 
 
@@ -154,8 +154,8 @@ class Pictures:
     @classmethod
     def fit(cls, rows: Rows, fields: tuple[Field, ...]) -> Pictures:
         """From training pictures [N, C, H, W]."""
-        seen = torch.ones_like(rows.x) if rows.mask is None else rows.mask.to(rows.x.dtype)
-        mean = (rows.x * seen).sum(0) / seen.sum(0).clamp_min(1)
+        observed = torch.ones_like(rows.x) if rows.mask is None else rows.mask.to(rows.x.dtype)
+        mean = (rows.x * observed).sum(0) / observed.sum(0).clamp_min(1)
         return cls(mean, math.ceil(max(rows.x.shape[-2:]) / SIDE))
 
     def __call__(self, rows: Rows) -> Array:
@@ -199,13 +199,13 @@ def learnt_before(rows: Rows, train: Rows, share: float = 1.0) -> float:
         share: share of all training rows that ``train`` contains.
     """
     counts = Counter(_bytes(train))
-    seen = sum(content in counts for content in _bytes(rows))
+    copies = sum(content in counts for content in _bytes(rows))
     alike = sum(count for count in counts.values() if count > 1)
     by_nature = (alike + 0.5) / (len(train) + 1)
     half_way = by_nature + 0.5 * share * (1 - by_nature)
-    if not seen or seen < half_way * len(rows) or _chance(seen / len(rows), by_nature, len(rows)) > CHANCE:
+    if not copies or copies < half_way * len(rows) or _chance(copies / len(rows), by_nature, len(rows)) > CHANCE:
         return 0.0
-    return seen / len(rows)
+    return copies / len(rows)
 
 
 def _chance(share: float, expected: float, n: int) -> float:

@@ -163,39 +163,39 @@ def prior_holes(prior: Array, held_out: Array, seed: int = 0) -> Estimate:
     generator, order = np.random.default_rng(seed), np.argsort(held_out, axis=None)
     shares = np.searchsorted(prior, held_out.flat[order]) / len(prior)  # share of prior samples below each code
     weights = generator.dirichlet(np.ones(n + 1), REPEATS)
-    unseen, seen = weights[:, -1:], weights[:, order // held_out.shape[1]] / held_out.shape[1]
-    place = (unseen + seen.cumsum(1) < HOLE_QUANTILE).sum(1)
-    values = shares[np.minimum(place, len(shares) - 1)] * np.minimum(1.0, HOLE_QUANTILE / unseen[:, 0])
+    rest, shares_of_rows = weights[:, -1:], weights[:, order // held_out.shape[1]] / held_out.shape[1]
+    place = (rest + shares_of_rows.cumsum(1) < HOLE_QUANTILE).sum(1)
+    values = shares[np.minimum(place, len(shares) - 1)] * np.minimum(1.0, HOLE_QUANTILE / rest[:, 0])
     low, high = np.percentile(generator.binomial(len(prior), values) / len(prior), INTERVAL)
     value = np.searchsorted(prior, np.quantile(held_out, HOLE_QUANTILE)) / len(prior)
     return Estimate(float(value), min(float(low), float(value)), max(float(high), float(value)))
 
 
-def information_kept(values: Tensor, rebuilt: Tensor, mean: Tensor, seen: Tensor | None = None) -> Estimate:
+def information_kept(values: Tensor, rebuilt: Tensor, mean: Tensor, observed: Tensor | None = None) -> Estimate:
     """Explained variance, 1 - sum (x - x̂)² / sum (x - mean of the training rows)², with a bootstrap over rows.
 
     Args:
         values, rebuilt: held-out rows and their reconstructions, [N, P].
         mean: of the training rows, [P].
-        seen: which values are observed, [N, P].
+        observed: which values are observed, [N, P].
     """
-    kept = bootstrapped(lambda means: 1 - means[0] / means[1], _squared(values, (rebuilt, mean), seen))
+    kept = bootstrapped(lambda means: 1 - means[0] / means[1], _squared(values, (rebuilt, mean), observed))
     kept = kept if len(values) >= MIN_ROWS else Estimate(kept.value)
     return replace(kept, reason=WORSE_THAN_MEAN) if kept.value < 0 else kept
 
 
-def kept_beyond(values: Tensor, rebuilt: Tensor, other: Tensor, mean: Tensor, seen: Tensor | None = None) -> Estimate:
+def kept_beyond(values: Tensor, rebuilt: Tensor, other: Tensor, mean: Tensor, observed: Tensor | None = None) -> Estimate:
     """Explained variance minus that of ``other`` reconstructions [N, P] of the same rows; the other arguments are as for
     :func:`information_kept`. The bootstrap uses the same rows for both, which gives an interval of the difference.
     """
     if len(values) < MIN_ROWS:
         return too_few(len(values))
-    return bootstrapped(lambda means: (means[1] - means[0]) / means[2], _squared(values, (rebuilt, other, mean), seen))
+    return bootstrapped(lambda means: (means[1] - means[0]) / means[2], _squared(values, (rebuilt, other, mean), observed))
 
 
-def _squared(values: Tensor, others: Sequence[Tensor], seen: Tensor | None) -> Array:
+def _squared(values: Tensor, others: Sequence[Tensor], observed: Tensor | None) -> Array:
     """Squared distances of rows [N, P] to each of the others, over observed values, [others, N]."""
-    weight = torch.ones_like(values) if seen is None else seen.to(values.dtype)
+    weight = torch.ones_like(values) if observed is None else observed.to(values.dtype)
     differences = (values.double() - other.double() for other in others)  # squares of large values overflow in single precision
     return np.stack([(difference.square() * weight).sum(1).numpy() for difference in differences])
 

@@ -17,8 +17,8 @@ from latente.rows import BINARY, CATEGORICAL, Field, Rows, expanded, levels_of
 BATCH = 2048
 
 
-class Subject(Protocol):
-    """A model as the certificate sees it. All random numbers come from torch's generator."""
+class CertifiedModel(Protocol):
+    """The operations of a model that the certificate measures. All random numbers come from torch's generator."""
 
     def codes(self, rows: Rows) -> Tensor:
         """One code for each row, drawn from q(z|x), [N, d]."""
@@ -124,13 +124,13 @@ class Linear:
 def spread_out(rows: Rows, levels: tuple[int, ...], middle: Tensor) -> Tensor:
     """Rows with levels as indicators divided by √2, [N, P], and ``middle`` [P] for missing values."""
     values = indicators(rows, levels)
-    return values if rows.mask is None else torch.where(seen_values(rows, levels), values, middle)
+    return values if rows.mask is None else torch.where(observed_values(rows, levels), values, middle)
 
 
 def column_means(rows: Rows, levels: tuple[int, ...]) -> Tensor:
     """Means of the observed values of :func:`spread_out`, [P]."""
-    seen = seen_values(rows, levels).double()
-    return ((indicators(rows, levels) * seen).sum(0) / seen.sum(0).clamp_min(1)).float()
+    observed = observed_values(rows, levels).double()
+    return ((indicators(rows, levels) * observed).sum(0) / observed.sum(0).clamp_min(1)).float()
 
 
 def indicators(rows: Rows, levels: tuple[int, ...]) -> Tensor:
@@ -143,7 +143,7 @@ def indicators(rows: Rows, levels: tuple[int, ...]) -> Tensor:
     return expanded(x, levels) * scale
 
 
-def seen_values(rows: Rows, levels: tuple[int, ...]) -> Tensor:
+def observed_values(rows: Rows, levels: tuple[int, ...]) -> Tensor:
     """Which values of :func:`spread_out` are observed, bool [N, P]."""
     mask = torch.ones_like(rows.x, dtype=torch.bool).flatten(1) if rows.mask is None else rows.mask.flatten(1)
     return mask.repeat_interleave(torch.tensor([max(1, count) for count in levels]), 1) if levels else mask

@@ -27,6 +27,7 @@ from latente.cli import (
     recipes,
     reconstruct,
     sample,
+    serve,
     tradeoff,
 )
 from latente.cli.console import OPEN
@@ -49,6 +50,7 @@ for command in (
     tradeoff.tradeoff,
     explore.explore,
     export.export,
+    serve.serve,
     info.info,
     recipes.recipes,
 ):

@@ -69,7 +69,7 @@ def compare(
         rows = read(data, texts=text_columns(options.kinds(kinds)), **(reading or {}))
         found = made(
             rows, chosen, latent_dim=latent_dim, time_limit=time_limit, random_state=seed, hidden=hidden,
-            max_epochs=max_epochs, device=device, kinds=options.kinds(kinds), **console.told_of_fits(),
+            max_epochs=max_epochs, device=device, kinds=options.kinds(kinds), **console.progress_of_fits(),
         )  # fmt: skip
         paths = write_comparison(found, folder, str(lang or language()), stem(data))
     console.table(found.header, found.lines(), title=found.title)

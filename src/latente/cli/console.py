@@ -1,4 +1,4 @@
-"""What commands say: results on stdout, remarks on stderr, one JSON object where a program listens, nothing where asked."""
+"""Output of commands: results on stdout, remarks on stderr, one JSON object with --json, only errors with --quiet."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from latente.errors import LatenteWarning
 
 WIDE = 160
 MAX_REMARKS = 3
-RANKS = {"incomplete": 0, "interrupted": 0, "warning": 1}  # of kinds of remarks, the most important first; others come last
-SILENCE = 30.0  # seconds between two lines of progress where no terminal is
+RANKS = {"incomplete": 0, "interrupted": 0, "warning": 1}  # of kinds of remarks, the most important first; others follow
+SILENCE = 30.0  # seconds between two lines of progress without a terminal
 
 OPEN: list[Console] = []
 """Those of the command that runs, which have their last word when it has ended."""
@@ -25,12 +25,12 @@ OPEN: list[Console] = []
 
 @dataclass
 class Console:
-    """How a command speaks: what it has to remark is collected, and the most important of it is said at the end.
+    """Output of a command: remarks are collected, and printed at the end by importance.
 
     Attributes:
-        json: to a program: one JSON object on stdout.
-        quiet: not at all, but for errors.
-        rest: where the remarks are for which there is no line.
+        json: one JSON object on stdout, for programs.
+        quiet: print only errors.
+        rest: where to find the remarks that are not printed.
     """
 
     json: bool = False
@@ -45,35 +45,35 @@ class Console:
 
     @property
     def shows_progress(self) -> bool:
-        """Whether a bar should tell how far things are."""
+        """Whether to show a progress bar."""
         return not (self.json or self.quiet) and sys.stderr.isatty()
 
     def progress(self, text: str) -> None:
-        """How far things are, on stderr: on a terminal each time, elsewhere now and then."""
+        """Progress, on stderr: each time on a terminal, otherwise once in a while."""
         now = time.monotonic()
         if not (self.json or self.quiet) and (sys.stderr.isatty() or now - self._spoke > SILENCE):
             self._spoke = now
             on_stderr(text)
 
-    def told_of_fits(self) -> dict[str, Any]:
-        """How a study tells of its fits: a line before each, and a bar where there is a terminal."""
-        return {"verbose": int(self.shows_progress), "told": lambda fit: self.progress(f"fitting: {fit}")}
+    def progress_of_fits(self) -> dict[str, Any]:
+        """Arguments for the progress of a study: a line before each fit, and a bar on a terminal."""
+        return {"verbose": int(self.shows_progress), "progress": lambda fit: self.progress(f"fitting: {fit}")}
 
     def say(self, text: str) -> None:
-        """A result in words, on stdout."""
+        """Print a result on stdout."""
         if not (self.json or self.quiet):
             print(text)
 
     def remark(self, text: str, kind: str = "note") -> None:
-        """Something that a person should know of."""
+        """Collect a remark for the user."""
         self._remarks.setdefault(" ".join(text.split()), kind)
 
     def report(self, values: Mapping[str, Any]) -> None:
-        """The result, where a program listens: JSON at the end of the command, with what there was to remark."""
+        """With --json, the result: it is printed at the end of the command, with all remarks."""
         self._result.update(values)
 
     def end(self) -> None:
-        """Say what was collected, remarks after what is on stdout: where that can't be written, there is another word."""
+        """Print what was collected: results on stdout, then remarks."""
         self.end_result()
         sys.stdout.flush()
         if not self.quiet:
@@ -82,13 +82,13 @@ class Console:
         self._remarks = {}
 
     def end_result(self) -> None:
-        """The result as JSON, where a program listens and there is one."""
+        """Print the result as JSON, with --json."""
         if self.json and self._result:
             print(json.dumps(plain({**self._result, "warnings": self.ranked()}), allow_nan=False))
         self._result = {}
 
     def ranked(self) -> list[str]:
-        """What was remarked, the most important first."""
+        """Remarks, the most important first."""
         return sorted(self._remarks, key=lambda text: RANKS.get(self._remarks[text], len(RANKS)))
 
     def _lines(self) -> list[str]:
@@ -99,7 +99,7 @@ class Console:
         return lines[:MAX_REMARKS]
 
     def table(self, names: Sequence[str], rows: Sequence[Sequence[object]], title: str = "") -> None:
-        """A table in plain columns, as wide as the terminal; on stdout."""
+        """Print a table in plain columns, as wide as the terminal, on stdout."""
         if self.json or self.quiet:
             return
         from rich.console import Console as RichConsole
@@ -113,12 +113,12 @@ class Console:
 
     @contextmanager
     def hearing_warnings(self) -> Iterator[list[str]]:
-        """Inside, a warning is remarked, and is kept in the list."""
+        """Context in which warnings become remarks, and are added to the list."""
         with warnings.catch_warnings():
             yield self.hear_warnings()
 
     def hear_warnings(self) -> list[str]:
-        """From now on, to the end of the command, a warning is remarked, and is kept in the list."""
+        """Until the end of the command, warnings become remarks, and are added to the list."""
         heard: list[str] = []
 
         def hear(message: Warning | str, category: type[Warning], *_: Any, **__: Any) -> None:
@@ -132,13 +132,13 @@ class Console:
 
 
 def on_stderr(text: str) -> None:
-    """A line on stderr, or none where it is full or closed: the result counts."""
+    """Print a line on stderr; ignores errors, because only the result matters."""
     with suppress(OSError, ValueError):
         print(text, file=sys.stderr, flush=True)
 
 
 def counted(number: int, what: str) -> str:
-    """How many there are of something.
+    """A number with its noun.
 
     >>> counted(1, "row"), counted(1200, "column")
     ('1 row', '1,200 columns')

@@ -1,4 +1,4 @@
-"""``latente demo``: what a VAE adds to an autoencoder, seen on handwritten digits."""
+"""``latente demo``: an autoencoder and a VAE, compared on handwritten digits."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from latente.report.page import Section
     from latente.words import Texts
 
-Folder = Annotated[str, typer.Option("--out", "-o", metavar="FOLDER", help="Where the two runs and the report go.")]
+Folder = Annotated[str, typer.Option("--out", "-o", metavar="FOLDER", help="Folder for the two runs and the report.")]
 
 FITTED: dict[str, Any] = {
     "latent_dim": 2,
@@ -32,46 +32,46 @@ FITTED: dict[str, Any] = {
     "validation_fraction": 0.1,
 }
 """Two dimensions, so that the whole space can be drawn; the rest, so that it takes seconds."""
-UNSEEN = 297
+TEST_DIGITS = 297
 DRAWS = 1000
-CIRCLE = 5.991  # squared radius of the circle that holds 95% of a standard normal in two dimensions
+CIRCLE = 5.991  # squared radius of the circle with 95% of a standard normal in two dimensions
 NAMES = {"autoencoder": "Autoencoder", "vae": "Variational autoencoder"}
-TOLD = {"error": ".2f", "reached": ".0%", "completeness": ".2f", "continuity": ".2f"}
+FIGURES = {"error": ".2f", "reached": ".0%", "completeness": ".2f", "continuity": ".2f"}
 """What the story is about, in this order, and how its values are written."""
 WIDTH = 120
 
 
 @dataclass(frozen=True)
 class Digits:
-    """Handwritten digits ``[N, 8, 8]`` and which ones they are: those to learn from, and those to judge by."""
+    """Handwritten digits ``[N, 8, 8]`` and their classes, for training and for testing."""
 
-    seen: NDArray[Any]
-    seen_classes: NDArray[Any]
-    unseen: NDArray[Any]
-    unseen_classes: NDArray[Any]
+    train: NDArray[Any]
+    train_classes: NDArray[Any]
+    test: NDArray[Any]
+    test_classes: NDArray[Any]
 
     @classmethod
     def load(cls) -> Digits:
-        """Those that come with scikit-learn."""
+        """The digits of scikit-learn."""
         from sklearn.datasets import load_digits
 
         d = load_digits()
-        return cls(d.images[:-UNSEEN], d.target[:-UNSEEN], d.images[-UNSEEN:], d.target[-UNSEEN:])
+        return cls(d.images[:-TEST_DIGITS], d.target[:-TEST_DIGITS], d.images[-TEST_DIGITS:], d.target[-TEST_DIGITS:])
 
 
 @dataclass(frozen=True)
 class Compared:
-    """One of the two models, and how it does on digits that it was not trained on.
+    """One of the two models, and its figures on test digits.
 
     Attributes:
         vae: the fitted estimator.
-        codes, rebuilt: of the unseen digits.
-        drawn: pictures decoded from codes drawn from N(0, I).
-        error: root mean square error of the pixels, which go from 0 to 16.
-        nats: log-likelihood: of a VAE a bound of log p(x), of an autoencoder log p(x|z) given the digit's own code.
-        reached: share of the codes within the circle that holds 95% of N(0, I).
-        counts: how often each digit comes up in the draws, each being taken for the nearest one seen.
-        certificate: what its space of codes is worth.
+        codes, rebuilt: of the test digits.
+        drawn: images decoded from codes drawn from N(0, I).
+        error: root mean square error of the pixels, with values from 0 to 16.
+        nats: log-likelihood: for a VAE a bound of log p(x), for an autoencoder log p(x|z) at the digit's own code.
+        reached: share of the codes within the circle that contains 95% of N(0, I).
+        counts: frequency of each class among the drawn images, classified by the nearest training digit.
+        certificate: of the latent space.
     """
 
     vae: VAE
@@ -85,25 +85,25 @@ class Compared:
     certificate: Certificate
 
     def figures(self) -> dict[str, Any]:
-        """What was measured, plain values only."""
+        """The measured figures, plain values only."""
         own = {"error": self.error.value, "nats": self.nats, "reached": self.reached.value, "counts": self.counts}
         return {**self.vae.figures_, **own, "certificate": self.certificate.to_dict()}
 
     @property
-    def told(self) -> dict[str, Estimate]:
-        """What the story is about."""
-        return {name: getattr(self, name) if hasattr(self, name) else self.certificate[name] for name in TOLD}
+    def compared(self) -> dict[str, Estimate]:
+        """The figures that are compared."""
+        return {name: getattr(self, name) if hasattr(self, name) else self.certificate[name] for name in FIGURES}
 
     @property
     def verdicts(self) -> tuple[str, ...]:
-        """Names of what its certificate objects to."""
+        """Names of the verdicts of its certificate."""
         return tuple(verdict.name for verdict in self.certificate.verdicts)
 
 
 def demo(out: Folder = "latente-demo", seed: Seed = 0, lang: Lang = None, json: Json = False, quiet: Quiet = False) -> None:
     """An autoencoder beside a VAE, on 1,797 handwritten digits.
 
-    Both are given two numbers a digit, so that the whole space of codes can be drawn. It ends in a report, one HTML file.
+    Both have a two-dimensional code, so that the latent space can be drawn. The result is a report in one HTML file.
 
     \b
     Example:
@@ -114,11 +114,11 @@ def demo(out: Folder = "latente-demo", seed: Seed = 0, lang: Lang = None, json: 
 
     console, folder, digits = Console(json, quiet), Path(out), Digits.load()
     for recipe in NAMES:
-        claim(folder / recipe)  # before anything is computed
+        claim(folder / recipe)  # before the fits
     paths: dict[str, Any] = {"picture": folder / "demo.png", "report": folder / REPORT, "explorer": folder / "explorer.html"}
     with console.hearing_warnings(), speaking(lang or language()) as say:
         models = fitted(digits, seed, console)
-        paths |= {name: write_run(m.vae, digits.seen, folder / name, m.certificate) for name, m in models.items()}
+        paths |= {name: write_run(m.vae, digits.train, folder / name, m.certificate) for name, m in models.items()}
         panels = draw(models, digits, paths["picture"], say)
         write_demo_page(models, digits, panels, folder, say)
         console.say("fitting: small models for the explorer's lesson")
@@ -128,56 +128,56 @@ def demo(out: Folder = "latente-demo", seed: Seed = 0, lang: Lang = None, json: 
 
 
 def fitted(digits: Digits, seed: int, console: Console) -> dict[str, Compared]:
-    """Both models, compared by :func:`latente.compare`, and judged by digits that neither was trained on."""
+    """Both models, compared by :func:`latente.compare` and on test digits."""
     import torch
 
     from latente.studies.comparison import compare
 
-    torch.set_num_threads(1)  # steps are so small that a second thread costs more in waiting than it gains
+    torch.set_num_threads(1)  # steps are so small that a second thread makes them slower
 
-    def told(recipe: str) -> None:
+    def progress(recipe: str) -> None:
         console.say(f"fitting: {NAMES[recipe].lower()}")
 
     shows = int(console.shows_progress)
-    found = compare(digits.seen, [*NAMES], random_state=seed, verbose=shows, told=told, **FITTED)
+    found = compare(digits.train, [*NAMES], random_state=seed, verbose=shows, progress=progress, **FITTED)
     return {name: judged(found[name], found.certificates[name], digits, seed) for name in NAMES}
 
 
 def judged(vae: VAE, certificate: Certificate, digits: Digits, seed: int) -> Compared:
-    """How a model does on the unseen digits, and on places at random."""
+    """The figures of a model on the test digits and on random codes."""
     import numpy as np
     import torch
 
     from latente.certificate.estimates import mean_of
     from latente.seeding import seeded
 
-    codes, rebuilt = vae.transform(digits.unseen), vae.reconstruct(digits.unseen)
+    codes, rebuilt = vae.transform(digits.test), vae.reconstruct(digits.test)
     with seeded(seed):  # the same distribution for both, although an autoencoder has no prior
         drawn = vae.inverse_transform(torch.randn(DRAWS, vae.latent_dim_))
-    error = root(mean_of(np.square(rebuilt - digits.unseen).mean(axis=(1, 2))))
+    error = root(mean_of(np.square(rebuilt - digits.test).mean(axis=(1, 2))))
     reached = mean_of((np.square(codes).sum(axis=1) < CIRCLE).astype(float)).clipped()
-    found = error, vae.score(digits.unseen), reached, counted(drawn, digits)
+    found = error, vae.score(digits.test), reached, counted(drawn, digits)
     return Compared(vae, codes, rebuilt, drawn, *found, certificate)
 
 
 def root(figure: Estimate) -> Estimate:
-    """The square root of a figure that is not negative."""
+    """The square root of a nonnegative figure."""
     value, low, high = (math.sqrt(max(0.0, number)) for number in (figure.value, figure.low, figure.high))
     return replace(figure, value=value, low=low, high=high)
 
 
 def counted(drawn: NDArray[Any], digits: Digits) -> list[int]:
-    """How often each digit comes up, by the nearest one seen."""
+    """Frequency of each class, by the nearest training digit."""
     import numpy as np
     from sklearn.neighbors import KNeighborsClassifier
 
-    nearest = KNeighborsClassifier(1).fit(digits.seen.reshape(len(digits.seen), -1), digits.seen_classes)
+    nearest = KNeighborsClassifier(1).fit(digits.train.reshape(len(digits.train), -1), digits.train_classes)
     found = np.bincount(nearest.predict(drawn.reshape(len(drawn), -1)), minlength=10)
     return [int(count) for count in found]
 
 
 def draw(models: dict[str, Compared], digits: Digits, path: Path, say: Texts) -> list[Axes]:
-    """Both models on one picture, which is saved."""
+    """Draw both models in one figure, and save it."""
     import numpy as np
 
     from latente.report import figures
@@ -185,13 +185,13 @@ def draw(models: dict[str, Compared], digits: Digits, path: Path, say: Texts) ->
     standard = (np.zeros((1, 2)), np.eye(2)[None], np.ones(1))
     sides = [figures.Side(m.rebuilt, m.drawn, m.codes, captions(m, say)) for m in models.values()]
     titles = (say("demo.autoencoder"), say("demo.vae"))
-    panels = figures.ae_beside_vae(digits.unseen, sides[0], sides[1], digits.unseen_classes, density=standard, titles=titles)
+    panels = figures.ae_beside_vae(digits.test, sides[0], sides[1], digits.test_classes, density=standard, titles=titles)
     figures.save(panels, path)
     return panels
 
 
 def captions(model: Compared, say: Texts) -> tuple[str, str, str]:
-    """What stands over the three panels of a model."""
+    """The titles of a model's three panels."""
     told = {
         "error": model.error.value,
         "rarest": min(model.counts),
@@ -202,33 +202,33 @@ def captions(model: Compared, say: Texts) -> tuple[str, str, str]:
 
 
 def write_demo_page(models: dict[str, Compared], digits: Digits, panels: list[Axes], folder: Path, say: Texts) -> Path:
-    """The report of the VAE, with the autoencoder beside it on top."""
+    """The report of the VAE, beginning with the comparison with the autoencoder."""
     from latente.report.page import write_page
     from latente.report.report import report
     from latente.report.report_data import ReportData
     from latente.report.run_folder import REPORT
 
     vae = models["vae"]
-    shown = ReportData(vae.vae, digits.seen, colours={say("demo.digit"): digits.seen_classes})
+    shown = ReportData(vae.vae, digits.train, colours={say("demo.digit"): digits.train_classes})
     page = report(shown, lang=say.lang, certificate=vae.certificate, run=folder / "vae", source="DATA")
     sections = [beside(models, panels, say), *page.sections]
     return write_page(replace(page, title=say("demo.title"), lead=say("demo.lead"), top=(), sections=sections), folder / REPORT)
 
 
 def write_explorer(models: dict[str, Compared], digits: Digits, seed: int, path: Path) -> Path:
-    """Both models and the lesson in one page that decodes by itself."""
+    """Both models and the lesson in one page that needs no server."""
     from latente.explorer.export import demo_page
 
     vae, autoencoder = models["vae"], models["autoencoder"]
     certificates = vae.certificate, autoencoder.certificate
-    return demo_page(path, vae.vae, autoencoder.vae, digits.seen, [*map(int, digits.seen_classes)], certificates, seed)
+    return demo_page(path, vae.vae, autoencoder.vae, digits.train, [*map(int, digits.train_classes)], certificates, seed)
 
 
 def beside(models: dict[str, Compared], panels: list[Axes], say: Texts) -> Section:
-    """Both models, in a picture, in figures, and what these come to."""
+    """Section with both models: figure, table and conclusions."""
     from latente.report.page import Grid, Listing, Paragraph, Section, picture
 
-    rows = {name: [written_out(name, m.told[name], say) for m in models.values()] for name in TOLD}
+    rows = {name: [written_out(name, m.compared[name], say) for m in models.values()] for name in FIGURES}
     rows["rarest"] = [str(min(m.counts)) for m in models.values()]
     rows["verdicts"] = [listed(m.verdicts, say) for m in models.values()]
     cells = [(say(f"demo.row_{name}"), *values) for name, values in rows.items()]
@@ -242,7 +242,7 @@ def written_out(name: str, figure: Estimate, say: Texts) -> str:
     """A figure with its interval, for a table."""
     from latente.words import number
 
-    form = TOLD[name]
+    form = FIGURES[name]
     if not figure.known:
         return "–"
     if not math.isfinite(figure.low + figure.high):
@@ -251,14 +251,14 @@ def written_out(name: str, figure: Estimate, say: Texts) -> str:
 
 
 def listed(verdicts: tuple[str, ...], say: Texts) -> str:
-    """Verdicts in the words of a language."""
+    """Names of verdicts in a language."""
     return ", ".join(map(say.said, verdicts)) or say("demo.none")
 
 
 def story(models: dict[str, Compared], say: Texts) -> list[str]:
-    """What the figures come to: a sentence for each, and one for what the certificates object to."""
-    first, second = (model.told for model in models.values())
-    found = [compared(name, first[name], second[name], say) for name in TOLD]
+    """Conclusions: a sentence for each figure, and one for the verdicts."""
+    first, second = (model.compared for model in models.values())
+    found = [compared(name, first[name], second[name], say) for name in FIGURES]
     judged = {name: model.verdicts for name, model in models.items() if model.verdicts}
     if not judged:
         return [*found, say("demo.story.nothing")]
@@ -269,16 +269,16 @@ def story(models: dict[str, Compared], say: Texts) -> list[str]:
 
 
 def compared(name: str, autoencoder: Estimate, vae: Estimate, say: Texts) -> str:
-    """What a figure of both comes to."""
+    """The comparison of a figure of both models, as a sentence."""
     from latente.words import number
 
-    told = {"autoencoder": number(autoencoder.value, TOLD[name]), "vae": number(vae.value, TOLD[name])}
+    told = {"autoencoder": number(autoencoder.value, FIGURES[name]), "vae": number(vae.value, FIGURES[name])}
     return say(f"demo.story.{name}.{difference(autoencoder, vae)}", **told)
 
 
 def difference(autoencoder: Estimate, vae: Estimate) -> str:
-    """Whether the VAE's figure is clearly "above" or "below" the autoencoder's, for their intervals lie apart; "alike" where
-    they do not; or "unknown".
+    """The VAE's figure in comparison with the autoencoder's: "above" or "below" if the intervals do not overlap, "alike" if
+    they do, or "unknown".
     """
     if not (autoencoder.known and vae.known):
         return "unknown"
@@ -286,17 +286,17 @@ def difference(autoencoder: Estimate, vae: Estimate) -> str:
 
 
 def tell(console: Console, models: dict[str, Compared], folder: Path) -> None:
-    """The comparison in figures and in words, and what to do next."""
+    """Print the comparison and the next steps."""
     from latente.words import texts
 
     say = texts("en")
-    figures = {name: [written_out(name, m.told[name], say) for m in models.values()] for name in TOLD}
+    figures = {name: [written_out(name, m.compared[name], say) for m in models.values()] for name in FIGURES}
     rows = {
         "trained": [f"{m.vae.figures_['epochs']} epochs, {m.vae.figures_['seconds']:.1f} s" for m in models.values()],
-        "kept of a digit": [f"{m.vae.figures_['active_units']} numbers in place of 64" for m in models.values()],
-        "unseen digits: error of 16 grey levels": figures["error"],
-        "unseen digits: log-likelihood": [_nats(m) for m in models.values()],
-        "unseen digits: within 95% of N(0, I)": figures["reached"],
+        "kept of a digit": [f"{m.vae.figures_['active_units']} numbers instead of 64" for m in models.values()],
+        "test digits: error of 16 grey levels": figures["error"],
+        "test digits: log-likelihood": [_nats(m) for m in models.values()],
+        "test digits: within 95% of N(0, I)": figures["reached"],
         f"rarest digit in {DRAWS:,} draws": [
             f"{m.counts.index(min(m.counts))}, {min(m.counts)} times" for m in models.values()
         ],
@@ -310,10 +310,10 @@ def tell(console: Console, models: dict[str, Compared], folder: Path) -> None:
     for sentence in story(models, say):
         console.say(textwrap.fill(sentence, WIDTH, initial_indent="- ", subsequent_indent="  "))
     console.say(
-        f"\nLook at {folder / 'report.html'} in a browser: both in pictures and figures, and all about the VAE.\n"
-        f"In {folder / 'explorer.html'} you walk through both, with a lesson of six steps.\n\n"
+        f"\nLook at {folder / 'report.html'} in a browser: it compares both models, and describes the VAE in detail.\n"
+        f"In {folder / 'explorer.html'} you can explore both, with a lesson of six steps.\n\n"
         f"models and figures  {', '.join(str(folder / name) for name in NAMES)}\n"
-        f"what a model is     latente info {folder / 'vae'}\n"
+        f"parts of a model    latente info {folder / 'vae'}\n"
         f"new digits          latente sample {folder / 'vae'} -n 100 -o new-digits\n"
         "your own data       latente fit DATA"
     )

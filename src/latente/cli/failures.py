@@ -1,4 +1,4 @@
-"""What a person reads when something goes wrong, and the exit code that a program reads."""
+"""Messages and exit codes of failed commands."""
 
 from __future__ import annotations
 
@@ -12,26 +12,26 @@ from latente.cli.console import on_stderr
 from latente.errors import LatenteError, ModelError
 
 FAILED, MISUSED, UNREAD = 1, 2, 128 + 13
-"""Exit codes; the last is what a shell says of a program that SIGPIPE ended, for the reader of its output had gone."""
+"""Exit codes; the last is that of a program ended by SIGPIPE, when the reader of its output has gone."""
 
 
 class Misused(LatenteError):
-    """What was asked for can't be meant: exit code 2."""
+    """Options that can't be used like this: exit code 2."""
 
 
 def failed(error: Exception, debug: bool = False) -> int:
-    """Say in one sentence on stderr what went wrong.
+    """Print an error on stderr in one sentence.
 
     Args:
-        error: what was raised.
-        debug: show where it was raised, too.
+        error: the error.
+        debug: whether to print the traceback.
 
     Returns:
-        The exit code: 2 where options can't go together, 141 (and no word) where nobody reads what goes to stdout, else 1.
+        The exit code: 2 for wrong options, 141 (without a message) if nobody reads stdout, else 1.
     """
     if debug:
         traceback.print_exception(error)
-    if isinstance(error, OSError):  # files are read and written by rooms that have their own words: this is stdout
+    if isinstance(error, OSError):  # other files are handled elsewhere: this is stdout
         _forget_stdout()
     if isinstance(error, BrokenPipeError):
         return UNREAD
@@ -40,7 +40,7 @@ def failed(error: Exception, debug: bool = False) -> int:
 
 
 def sentence(error: Exception) -> str:
-    """What happened, on one line."""
+    """The error on one line."""
     words = " ".join(str(error).split())
     if isinstance(error, LatenteError):
         return words
@@ -54,14 +54,14 @@ def sentence(error: Exception) -> str:
 
 
 def _forget_stdout() -> None:
-    """What could not be written is not tried again at exit."""
+    """Discard the buffer of stdout, so that it is not written again at exit."""
     with suppress(OSError, ValueError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def open_streams() -> None:
-    """Give closed standard streams a descriptor, lest a file gets theirs: writing to stdout then fails, and what goes to
-    stderr is lost. Give stdout a buffer where PYTHONUNBUFFERED took it: without one, what a pipe does not take is dropped.
+    """Open closed standard streams, so that no other file gets their descriptor: writing to stdout then fails, and stderr is
+    discarded. Give stdout a buffer despite PYTHONUNBUFFERED: otherwise partial writes to a pipe are lost.
     """
     while (descriptor := os.open(os.devnull, os.O_RDONLY)) <= 2:
         if descriptor == 1:

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 
 class Precision(StrEnum):
-    """What the networks compute in."""
+    """Precision of the networks."""
 
     auto = "auto"
     float32 = "float32"
@@ -38,7 +38,7 @@ class Precision(StrEnum):
 
 
 class Effort(StrEnum):
-    """How long a good model is searched for."""
+    """How much to search for a better model."""
 
     quick = "quick"
     balanced = "balanced"
@@ -46,7 +46,7 @@ class Effort(StrEnum):
 
 
 class RowModelKind(StrEnum):
-    """What scores, samples and completes rows."""
+    """The model that scores, samples and completes rows."""
 
     auto = "auto"
     latent = "latent"
@@ -78,12 +78,12 @@ LikelihoodText = Annotated[
     ),
 ]
 MaxEpochs = Annotated[
-    Any, typer.Option("--max-epochs", parser=options.whole, metavar="N", help="Times that every row is seen.")
+    Any, typer.Option("--max-epochs", parser=options.whole, metavar="N", help="Passes over the training rows.")
 ]
 TimeLimit = Annotated[
     Any,
     typer.Option(
-        "--time-limit", parser=options.limit, metavar="SECONDS", help="Fit no longer than this.", show_default="no limit"
+        "--time-limit", parser=options.limit, metavar="SECONDS", help="Longest duration of the fit.", show_default="no limit"
     ),
 ]
 EffortName = Annotated[
@@ -94,8 +94,8 @@ RowModelName = Annotated[
     RowModelKind,
     typer.Option(
         "--row-model",
-        help="What scores, samples and completes rows: latent is the model itself, autoregressive a separate model of the "
-        "columns; auto is the latter for a mixed table with --recipe auto.",
+        help="The model that scores, samples and completes rows: latent is the model itself, autoregressive a separate model "
+        "of the columns; auto is the latter for a mixed table with --recipe auto.",
     ),
 ]
 BatchSize = Annotated[Any, typer.Option("--batch-size", parser=options.whole, metavar="N", help="Rows in a step.")]
@@ -103,7 +103,7 @@ LearningRate = Annotated[Any, typer.Option("--learning-rate", parser=options.pos
 Device = Annotated[Any, typer.Option("--device", parser=options.device, metavar="NAME", help="auto, cpu, cuda, cuda:1 or mps.")]
 PrecisionName = Annotated[Precision, typer.Option("--precision", help="Of the networks; densities are always float32.")]
 Resume = Annotated[
-    bool, typer.Option("--resume", help="Go on where this command was killed; the result is the same to the bit.")
+    bool, typer.Option("--resume", help="Continue an interrupted run; the result is identical to that of an uninterrupted one.")
 ]
 CheckpointEvery = Annotated[
     Any,
@@ -114,9 +114,9 @@ KindsOfColumns = Annotated[
     typer.Option(
         "--kinds",
         metavar="COLUMN=KIND",
-        help="What a column is, where its looks deceive: real, positive, bounded, count, integer, ordinal, binary, "
-        "categorical, calendar, time, duration, flag (one value, or its absence), constant (one value, filled in where it is "
-        "missing), or identifier, text and timestamp, which are left out. May be repeated.",
+        help="Kind of a column, to correct the detected one: real, positive, bounded, count, integer, ordinal, binary, "
+        "categorical, calendar, time, duration, flag (one value, or missing), constant (one value, which replaces missing "
+        "ones), or identifier, text and timestamp, which are not modelled. May be repeated.",
     ),
 ]
 ContextColumns = Annotated[
@@ -124,8 +124,8 @@ ContextColumns = Annotated[
     typer.Option(
         "--context",
         metavar="COLUMN",
-        help="A column that rows are conditioned on, and that is not modelled itself. May be repeated. Figures and certificate "
-        "are of one context, and are not made.",
+        help="A column to condition on, which is not modelled itself. May be repeated. Figures and certificate are not made, "
+        "because they describe one context.",
     ),
 ]
 Figures = Annotated[bool, typer.Option("--figures/--no-figures", help="Draw figures, and write the report with them.")]
@@ -204,7 +204,7 @@ def fit(
 
 @dataclass(frozen=True)
 class Writes:
-    """What a run folder gets beside the model: figures with a report, a certificate; and the language of the words there."""
+    """Additional files of a run folder: figures with a report, a certificate; and their language."""
 
     figures: bool
     certificate: bool
@@ -223,7 +223,7 @@ def run(
     reading: Reading,
     context: list[str] | None = None,
 ) -> None:
-    """Fit, write the run folder with what is wanted, and say what came of it."""
+    """Fit, write the run folder, and print a summary."""
     from latente.data import read
     from latente.folders import finish, hold
     from latente.parameters import text_columns
@@ -253,12 +253,13 @@ def run(
             with _as_it_was(folder), held.stage() as stage:
                 paths, certificate = written(vae, rows, data, stage, folder, console, writes)
                 paths = held.commit(paths, FILES)
-            shutil.rmtree(folder / CHECKPOINT, ignore_errors=True)  # not before: a kill until here can be resumed
+            shutil.rmtree(folder / CHECKPOINT, ignore_errors=True)  # only now: until here an interrupted command can be resumed
     if vae.figures_["finished"] == "interrupted":
         console.remark("the best model so far is kept", "interrupted")
     if context:
         console.remark(
-            f"no figures, report or certificate: they are of one context; in Python, take {vae.fitted_.chosen_context}"
+            f"no figures, report or certificate, because they describe one context: use {vae.fitted_.chosen_context}, for "
+            "example with 'latente certify' and 'latente explore'"
         )
     console.say(summary(vae, folder, rows_seen=len(rows)))
     if certificate is not None:
@@ -273,24 +274,24 @@ def run(
 
 @contextmanager
 def _as_it_was(folder: Path) -> Iterator[None]:
-    """Inside, what can't be written is told with what is left: the earlier run, and the checkpoint."""
+    """Context in which errors of writing also say what remains: the earlier run, and the checkpoint."""
     try:
         yield
     except StorageError as error:
-        left = f"the model is trained, and {folder} is otherwise as it was: go on with --resume when this is mended"
+        left = f"the model is trained, and {folder} is otherwise unchanged: continue with --resume when the cause is fixed"
         raise StorageError(f"{error}; {left}") from error
 
 
 def written(
     vae: VAE, rows: Any, source: str, stage: Path, folder: Path, console: Console, writes: Writes
 ) -> tuple[dict[str, Path], Certificate | None]:
-    """Write the parts of a run to the stage of its folder; where they are, and the certificate."""
+    """Write the parts of a run to the stage of its folder; returns their paths, and the certificate."""
     from latente.report.report_data import ReportData
     from latente.report.run_folder import DRAWN, write_certificate, write_metrics, write_parts
     from latente.training.stages import Stages
     from latente.words import language, speaking
 
-    stages = Stages(told=console.progress, seconds=vae.figures_["time"])
+    stages = Stages(on_start=console.progress, seconds=vae.figures_["time"])
     console.progress("intervals and privacy")
     vae.complete()
     shown = ReportData(vae, rows) if writes.figures else None
@@ -315,7 +316,7 @@ def written(
 
 
 def surveyed(vae: VAE, folder: Path, console: Console) -> dict[str, Path]:
-    """Leave in the run folder what the rows tell of the space, for a page that is exported when they are no longer at hand."""
+    """Write a survey of the codes to the run folder, for pages that are exported without the rows."""
     from latente.explorer.survey import Survey
 
     with _part(console, "survey of the space"):
@@ -324,8 +325,8 @@ def surveyed(vae: VAE, folder: Path, console: Console) -> dict[str, Path]:
 
 
 def certified(vae: VAE, console: Console) -> Certificate | None:
-    """The certificate of a model that was just fitted, and its verdicts as remarks; None where no rows were held out, or it
-    could not be made.
+    """The certificate of a model after its fit, with its verdicts as remarks; None if no rows were held out, or if it could not
+    be made.
     """
     if not _held_out(vae):
         return None
@@ -343,7 +344,7 @@ def _held_out(vae: VAE) -> bool:
 
 
 def reported(shown: ReportData, stage: Path, folder: Path, console: Console, **how: Any) -> dict[str, Path]:
-    """The report of a run folder in its stage, by its name; nothing, and a remark, where it could not be made."""
+    """The paths of the report of a run folder in its stage; none, and a remark, if it could not be made."""
     from latente.report.report import write_report
     from latente.report.run_folder import REPORT
 
@@ -354,7 +355,7 @@ def reported(shown: ReportData, stage: Path, folder: Path, console: Console, **h
 
 @contextmanager
 def _part(console: Console, what: str) -> Iterator[None]:
-    """Inside, a part of a run is made; whatever it stumbles over, the model is there and of use."""
+    """Context for a part of a run; errors become remarks, because the model is already saved."""
     try:
         yield
     except StorageError:
@@ -364,7 +365,7 @@ def _part(console: Console, what: str) -> Iterator[None]:
 
 
 def in_short(certificate: Certificate, folder: Path) -> str:
-    """The two headline figures on one line, and why one is not known."""
+    """The two main figures on one line, or why they are unknown."""
     from latente.certificate.certificate import shown
 
     figures = {name: certificate[name] for name in ("completeness", "continuity")}
@@ -379,14 +380,14 @@ def _check_resumable(folder: Path, console: Console) -> None:
     if (folder / CHECKPOINT).is_dir():
         return
     if (folder / MODEL).exists():
-        raise StorageError(f"the run in {folder} is finished, there is nothing to resume; leave out --resume to fit it anew")
+        raise StorageError(f"the run in {folder} is finished, so there is nothing to resume; leave out --resume to fit again")
     console.remark(f"there is no checkpoint in {folder}: the fit starts from the beginning")
 
 
 @contextmanager
 def keeping_what_there_is(console: Console) -> Iterator[Any]:
-    """Inside, the first Ctrl-C ends training early, in all its stages, and the second ends the process at once with 130; where
-    there is no bar, lines tell how far training is.
+    """Context in which the first Ctrl-C ends training early, in all its stages, and the second ends the process at once with
+    130; without a bar, lines show the progress.
 
     Yields:
         The observer that a fit needs for this.
@@ -401,7 +402,7 @@ def keeping_what_there_is(console: Console) -> Iterator[Any]:
         raise KeyboardInterrupt
 
     def observer(training: Training) -> None:
-        if asked:  # each stage of a fit ends at a KeyboardInterrupt, and the fit goes on with the next one
+        if asked:  # each run of a fit ends at a KeyboardInterrupt, and the fit continues with the next one
             raise KeyboardInterrupt
         if not console.shows_progress:
             console.progress(f"{100 * training.progress:3.0f}%  {describe(training)}")
@@ -416,7 +417,7 @@ def keeping_what_there_is(console: Console) -> Iterator[Any]:
 
 
 def stem(data: str) -> str:
-    """What a run is called after: the name of a file without its suffixes, or "query".
+    """Name of a run: the name of a file without its suffixes, or "query".
 
     >>> stem("data/my wine.csv.gz"), stem("faces/"), stem("mnist.npz:x_train"), stem("from range(9)")
     ('my wine', 'faces', 'mnist', 'query')
@@ -430,7 +431,7 @@ def stem(data: str) -> str:
 
 
 def summary(vae: VAE, folder: Path, rows_seen: int) -> str:
-    """What came of a fit, in a few lines."""
+    """The result of a fit, in a few lines."""
     from latente.training.stages import Stages, ended
 
     f, where = vae.figures_, "validation" if vae.figures_["held_out_rows"] else "training"

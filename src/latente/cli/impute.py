@@ -49,9 +49,9 @@ def impute(
     from latente.cli.tasks import Task
 
     if draws is not None and intervals is not None:
-        raise Misused("--draws and --intervals are two answers to how sure a value is: ask for one of them")
+        raise Misused("--draws and --intervals both describe uncertainty: use one of them")
     if intervals is not None and not 0 < intervals < 1:
-        raise Misused(f"--intervals takes a share between 0 and 1, such as .9, not {intervals:g}")
+        raise Misused(f"--intervals must be a share between 0 and 1, such as .9, not {intervals:g}")
     task = Task(run, out, Console(json, quiet), data=data, force=force, unknown=unknown, reading=reading)
     marks = [str(k + 1) for k in range(draws)] if draws else ["low", "high"] if intervals else []
     others = task.others(marks)

@@ -1,4 +1,4 @@
-"""Arguments and options that several commands share, and how what is typed becomes a value."""
+"""Arguments and options of several commands, and the conversion of their values."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ OutRows = Annotated[
         "--out",
         "-o",
         metavar="OUT",
-        help="Where to: .csv, .tsv (both also .gz), .parquet, .npz or .npy by suffix; - is CSV on stdout. "
+        help="Output: .csv, .tsv (both also .gz), .parquet, .npz or .npy by suffix; - is CSV on stdout. "
         "Pictures: .npz, .npy, or a new folder of PNG.",
     ),
 ]
@@ -37,7 +37,7 @@ OutTable = Annotated[
         "--out",
         "-o",
         metavar="OUT",
-        help="Where to: .csv, .tsv (both also .gz), .parquet, .npz or .npy by suffix; - is CSV on stdout.",
+        help="Output: .csv, .tsv (both also .gz), .parquet, .npz or .npy by suffix; - is CSV on stdout.",
     ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout, for programs.")]
@@ -46,8 +46,16 @@ Force = Annotated[bool, typer.Option("--force", help="Let OUT replace what is re
 Seed = Annotated[int, typer.Option("--seed", min=0, help="The same seed gives the same result on the same machine.")]
 
 
+InContext = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--context", metavar="COLUMN=VALUE", help="The context, of a model that has one. May be repeated.", show_default=False
+    ),
+]
+
+
 class Unknown(StrEnum):
-    """What a level is that no row of the fit had."""
+    """How to treat a level that did not occur in the fit."""
 
     error = "error"
     missing = "missing"
@@ -56,13 +64,15 @@ class Unknown(StrEnum):
 UnknownLevels = Annotated[
     Unknown | None,
     typer.Option(
-        "--unknown", help="What new texts are: an error, or missing values, with a warning.", show_default="as the fit was told"
+        "--unknown",
+        help="How to treat new texts: as an error, or as missing values with a warning.",
+        show_default="as set in the fit",
     ),
 ]
 
 
 class Language(StrEnum):
-    """What a report is written in."""
+    """Language of a report."""
 
     en = "en"
     es = "es"
@@ -77,7 +87,7 @@ AUTO = "auto"
 
 
 def wrong(text: str) -> typer.BadParameter:
-    """What to raise where something was typed that can't be meant: exit code 2."""
+    """The exception for an impossible value: exit code 2."""
     return typer.BadParameter(text)
 
 
@@ -159,7 +169,7 @@ def named(text: str) -> tuple[str, dict[str, Any]]:
 
 
 def conditions(texts: list[str], levels: Mapping[str, Collection[str]] | None = None) -> dict[str, Any]:
-    """What ``--given`` asks for, as ``VAE.sample(given=…)`` takes it; what is one of a column's ``levels`` is just that.
+    """Conditions of ``--given``, as for ``VAE.sample(given=…)``; a text that is one of a column's ``levels`` is not parsed.
 
     >>> conditions(["sex=Female", "age=30..40", "work=State|Private", "gain=1.."])
     {'sex': 'Female', 'age': ('30', '40'), 'work': ['State', 'Private'], 'gain': ('1', None)}
@@ -170,13 +180,18 @@ def conditions(texts: list[str], levels: Mapping[str, Collection[str]] | None = 
     return {name: value if value in (levels or {}).get(name, ()) else _condition(value) for name, value in asked.items()}
 
 
+def in_context(texts: list[str] | None) -> dict[str, str] | None:
+    """What ``--context`` says; None where nothing is said."""
+    return pairs(texts or [], "COLUMN=VALUE, such as sex=Female") or None
+
+
 def kinds(texts: list[str] | None) -> dict[str, str] | None:
-    """What each ``COLUMN=KIND`` says; None where nothing is said."""
+    """The kinds of ``COLUMN=KIND``; None without any."""
     return pairs(texts or [], "COLUMN=KIND, such as zip=categorical") or None
 
 
 def pairs(texts: list[str], form: str) -> dict[str, str]:
-    """What stands on both sides of each equals sign.
+    """The texts on both sides of each equals sign.
 
     >>> pairs(["zip=categorical"], "COLUMN=KIND")
     {'zip': 'categorical'}

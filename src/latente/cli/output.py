@@ -1,4 +1,4 @@
-"""Where what comes out goes: tables and pictures to files by their suffix, or CSV to stdout; whole or not at all."""
+"""Output of results: tables and pictures to files by their suffix, or CSV to stdout; never partial files."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ FOLDER = "a folder of PNG"
 
 @dataclass(frozen=True)
 class Destination:
-    """A place for what comes out, checked before anything is computed.
+    """Destination of a result, checked before anything is computed.
 
     Attributes:
         path: None is stdout.
-        suffix: what the file is, such as ``.csv.gz``; empty for a folder of pictures.
+        suffix: type of the file, such as ``.csv.gz``; empty for a folder of pictures.
     """
 
     path: Path | None
@@ -43,54 +43,53 @@ class Destination:
 
     @classmethod
     def of(cls, out: str) -> Destination:
-        """What ``-o`` says.
+        """The destination of ``-o``.
 
         Raises:
             Misused: the suffix is unknown.
-            StorageError: nothing can be written there.
+            StorageError: it is not writable.
         """
         if out == STDOUT:
             return cls(None, ".csv")
         path, name = Path(out), Path(out).name.lower()
         suffix = next((known for known in WRITERS if name.endswith(known) and name != known), "")
         if path.suffix and not suffix:
-            raise Misused(f"-o {out}: this kind of file is unknown; known are {', '.join(WRITERS)}, and a folder for pictures")
+            raise Misused(f"-o {out}: unknown type of file; known are {', '.join(WRITERS)}, and a folder for pictures")
         refuse_unwritable(path, folder=not suffix)
         return cls(path, suffix)
 
-    def for_pictures(self, channels: int) -> Destination:
-        """Itself, if pictures of that many channels can be written there."""
+    def for_pictures(self, codec: Any, text: bool = False) -> Destination:
+        """Itself, if pictures of a codec can be written there."""
+        channels = codec.shape[0]
         if self.suffix not in ("", ".npy", ".npz"):
             what = "stdout" if self.path is None else self.path
-            raise Misused(f"-o {what}: what comes out are pictures; give {FOLDER}, or a file that ends in .npz or .npy")
+            raise Misused(f"-o {what}: the result is pictures; use {FOLDER}, or a file ending in .npz or .npy")
         if not self.suffix and channels not in (1, 3, 4):
-            raise Misused(
-                f"-o {self.path}: PNG holds 1, 3 or 4 channels, and these pictures have {channels}; write .npz or .npy"
-            )
+            raise Misused(f"-o {self.path}: PNG has 1, 3 or 4 channels, and these pictures have {channels}; use .npz or .npy")
         return self
 
-    def for_table(self, text: bool = False) -> Destination:
+    def for_table(self, codec: Any, text: bool = False) -> Destination:
         """Itself, if a table (with columns of text) can be written there."""
         if not self.suffix or (text and self.suffix == ".npy"):
             kinds = ", ".join(kind for kind in WRITERS if not (text and kind == ".npy"))
-            raise Misused(f"-o {self.path}: what comes out is a table; give a file that ends in {kinds}")
+            raise Misused(f"-o {self.path}: the result is a table; use a file ending in {kinds}")
         return self
 
     def beside(self, marks: Sequence[str]) -> list[Destination]:
-        """Places beside this one, with a mark before the suffix: whole.csv, whole-1.csv, whole-2.csv.
+        """Destinations with a mark before the suffix: whole.csv, whole-1.csv, whole-2.csv.
 
         Raises:
-            Misused: this one is stdout, which holds one table.
-            StorageError: nothing can be written there.
+            Misused: this one is stdout, which can't have several tables.
+            StorageError: one is not writable.
         """
         if self.path is None:
-            raise Misused("several tables come out: give them a file with -o, beside which the others are written")
+            raise Misused("there are several tables: use -o with a file, beside which the others are written")
         stem = self.path.name[: len(self.path.name) - len(self.suffix)]
         return [Destination.of(str(self.path.with_name(f"{stem}-{mark}{self.suffix}"))) for mark in marks]
 
     def write(self, result: pa.Table | Any, model: VAE | None = None, source: Table | Images | None = None) -> None:
-        """A table, or pictures of a model; rows of its data as text like the file of the fit, and to the letter what stands in
-        the ``source``.
+        """Write a table, or pictures of a model; rows like those of a text file are written in its format, and observed values
+        as they are in the ``source``.
         """
         written = _as_text(model, source) if self.suffix in TEXTS else None
         if written is not None:
@@ -114,7 +113,7 @@ class Destination:
 
 
 def refuse_unwritable(path: Path, folder: bool) -> None:
-    """Raise StorageError if a file (or a folder that is empty or not there yet) can't be made; makes nothing."""
+    """Raise StorageError if a file (or a new or empty folder) can't be created; creates nothing."""
     if folder and path.is_dir() and any(path.iterdir()):
         raise StorageError(f"{path} is a folder that is not empty; name a new one for the pictures")
     if path.exists() and path.is_dir() != folder:
@@ -123,16 +122,16 @@ def refuse_unwritable(path: Path, folder: bool) -> None:
     if not parent.is_dir():
         raise StorageError(f"can't write {path}: {parent} is a file, not a folder")
     if not os.access(parent, os.W_OK | os.X_OK):
-        raise StorageError(f"can't write {path}: nothing can be written in the folder {parent}")
+        raise StorageError(f"can't write {path}: the folder {parent} is not writable")
 
 
 def refuse_own_input(outputs: Iterable[Path | None], inputs: Iterable[str], force: bool | None = None) -> None:
-    """Raise Misused if a file that is to be written, or stdout, is one that is read, by whatever name or link.
+    """Raise Misused if an output file, or stdout, is also an input, under any name or link.
 
     Args:
-        outputs: what is to be written; None is stdout.
-        inputs: what is read: files and arrays in them, folders with all that lies in them, SQL with the files that it names.
-        force: do not; None where a command has no such option.
+        outputs: destinations; None is stdout.
+        inputs: sources: files and arrays in them, folders with their contents, SQL with the files that it names.
+        force: skip the check; None for commands without this option.
     """
     written = [(out, found) for out in outputs if (found := _identity(sys.stdout if out is None else out))]
     if force or not written:
@@ -141,11 +140,11 @@ def refuse_own_input(outputs: Iterable[Path | None], inputs: Iterable[str], forc
     for out, identity in written:
         if identity in read:
             remedy = "name another with -o" + ("" if force is None else ", or add --force")
-            raise Misused(f"{out or 'stdout'} is also what is read, and would be written over: {remedy}")
+            raise Misused(f"{out or 'stdout'} is also an input, and would be overwritten: {remedy}")
 
 
 def files_of(source: str) -> Iterator[str]:
-    """Paths that a source of data, or a run, may be read from.
+    """Paths that a data source or a run may consist of.
 
     >>> list(files_of("from 'a.csv' join 'b.csv'")), list(files_of("a.npz:x"))
     (['a.csv', 'b.csv'], ['a.npz:x', 'a.npz'])
@@ -162,7 +161,7 @@ def files_of(source: str) -> Iterator[str]:
 
 
 def _identity(file: Any) -> tuple[int, int] | None:
-    """What a regular file is known by, whatever its name; None if it is none."""
+    """Device and inode of a regular file; None for others."""
     try:
         found = os.fstat(file.fileno()) if hasattr(file, "fileno") else os.stat(file)
     except (OSError, ValueError):
@@ -185,7 +184,7 @@ def as_table(result: Any, names: Sequence[str]) -> pa.Table:
 
 
 def _as_text(model: VAE | None, source: Table | Images | None) -> Callable[[Any, BinaryIO, str], None] | None:
-    """What writes rows of a model as text; None where its data was not text."""
+    """A function that writes rows of a model as text; None if its data was not text."""
     codec: Any = model.codec_ if model is not None else None
     text = getattr(source, "text", None)
     layout = text.layout if text is not None else getattr(codec, "file_layout", None)
@@ -201,7 +200,7 @@ def _as_text(model: VAE | None, source: Table | Images | None) -> Callable[[Any,
 
 
 def write_csv(table: pa.Table, file: BinaryIO, delimiter: str = ",") -> None:
-    """UTF-8, names in the first line, quotes where they are needed, nothing where a value is missing."""
+    """UTF-8, names in the first line, quotes where needed, empty missing values."""
     from pyarrow.csv import WriteOptions
     from pyarrow.csv import write_csv as write
 
@@ -216,7 +215,7 @@ def _write_tsv(table: pa.Table, file: BinaryIO) -> None:
 
 
 def _zipped(write: Callable[[Any, Any], None]) -> Callable[[Any, BinaryIO], None]:
-    """The same, gzipped; the same bytes for the same table."""
+    """The same with gzip; deterministic."""
 
     def write_zipped(table: pa.Table, file: BinaryIO) -> None:
         with gzip.GzipFile("", "wb", fileobj=file, mtime=0) as archive:
@@ -247,7 +246,7 @@ def _write_npy(result: Any, file: BinaryIO) -> None:
 
 
 def _write_npz(result: Any, file: BinaryIO) -> None:
-    """Numbers as one array ``x``, with the names of its columns; a table that holds text, too, an array a column."""
+    """Numbers as one array ``x``, with the names of its columns; a table with text as one array per column."""
     import numpy as np
 
     if isinstance(result, np.ndarray):

@@ -1,4 +1,4 @@
-"""How a text file is to be read, where that is not left to be found: options that all commands share which take data."""
+"""Options of all commands that read data: how to read a text file, instead of detecting it."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ OPTIONS: dict[str, tuple[Any, Any]] = {
     "date_format": (str | None, typer.Option("--date-format", help="Such as %d/%m/%Y.", show_default="found")),
 }
 
-Reading = dict[str, Any]  # what of this was given, by name, as latente.read takes it
+Reading = dict[str, Any]  # the given options by name, as for latente.read
 
 
 def reads(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a command the options of reading in place of its parameter ``reading``, which receives what was given."""
+    """Add the options of reading to a command, instead of its parameter ``reading``, which receives those that are given."""
     own, hints = inspect.signature(command), get_type_hints(command, include_extras=True)
     del hints["reading"], hints["return"]
 

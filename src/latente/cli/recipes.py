@@ -27,7 +27,7 @@ def recipes(json: Json = False, quiet: Quiet = False) -> None:
 
 
 def arguments(name: str) -> dict[str, Any]:
-    """Arguments of a recipe that have a default, with it."""
+    """Arguments of a recipe with their defaults."""
     from latente.catalogue import PUBLISHED
 
     parameters = inspect.signature(PUBLISHED[name]).parameters

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from latente.cli.console import Console
-from latente.cli.options import Force, Json, OutRows, Quiet, Run, Seed, conditions, pairs
+from latente.cli.options import Force, InContext, Json, OutRows, Quiet, Run, Seed, conditions, in_context
 
 Count = Annotated[int, typer.Option("--number", "-n", min=1, help="How many rows.")]
 
@@ -17,21 +17,14 @@ Given = Annotated[
     typer.Option(
         "--given",
         metavar="COLUMN=VALUE",
-        help="What the rows are to hold: a value, several as A|B, or numbers from..to, such as age=30..40. May be repeated.",
+        help="Condition on the rows: a value, several as A|B, or numbers from..to, such as age=30..40. May be repeated.",
     ),
 ]
 
-InContext = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--context", metavar="COLUMN=VALUE", help="The context of the rows, of a model that has one. May be repeated."
-    ),
-]
-Holes = Annotated[bool, typer.Option("--holes", help="Leave values out as often as in the training data.")]
+Missing = Annotated[bool, typer.Option("--with-missing", help="Generate missing values as often as in the training data.")]
+Holes = Annotated[bool, typer.Option("--holes", hidden=True)]  # the former name of --with-missing
 
-Identifiers = Annotated[
-    bool, typer.Option("--identifiers", help="Give rows names of their own in columns such as a running number or a UUID.")
-]
+Identifiers = Annotated[bool, typer.Option("--identifiers", help="Generate identifiers such as running numbers or UUIDs.")]
 
 
 def sample(
@@ -39,6 +32,7 @@ def sample(
     number: Count = 1000,
     given: Given = None,
     context: InContext = None,
+    missing: Missing = False,
     holes: Holes = False,
     identifiers: Identifiers = False,
     out: OutRows = "-",
@@ -58,20 +52,26 @@ def sample(
     from latente.cli.tasks import Task
     from latente.tasks.conditions import one_in
 
-    conditions(given or [])  # before anything is opened
+    conditions(given or [])  # before the model is loaded
     task = Task(run, out, Console(json, quiet), force=force)
-    codec: Any = task.vae.codec_
-    levels = {} if task.pictures else {name: codec.levels(place) for place, name in enumerate(codec.names)}
-    asked = conditions(given or [], levels)
-    within = pairs(context or [], "COLUMN=VALUE, such as sex=Female") or None
-    drawn = task.vae.sample(number, given=asked, context=within, holes=holes, identifiers=identifiers, random_state=seed)
+    asked = conditions(given or [], task.vae.codec_.known_levels)
+    drawn = task.vae.sample(
+        number,
+        given=asked,
+        context=in_context(context),
+        missing=missing or holes,
+        identifiers=identifiers,
+        random_state=seed,
+    )
     privacy, behind = task.vae.figures_.get("privacy"), task.vae.given_ if asked else None
-    measured = {**privacy, "measured": "at the end of the fit, of rows of which nothing was asked"} if privacy else None
+    measured = {**privacy, "measured": "at the end of the fit, without conditions"} if privacy else None
     task.finish(drawn, seed=seed, privacy=measured, given=behind)
+    if holes:
+        task.console.remark("--holes is now --with-missing")
     if behind:
-        draws = f"{behind['effective_sample_size']:,.0f} different draws stand behind these rows"
-        task.console.remark(f"given: {one_in(behind['probability'])} has it; {draws}")
-    if not task.pictures:
+        draws = f"{behind['effective_sample_size']:,.0f} different draws are behind these rows"
+        task.console.remark(f"given: {one_in(behind['probability'])} fulfils it; {draws}")
+    if task.form.private:
         from latente.certificate.privacy import IN_CONTEXT, NOT_MEASURED, told
 
         without = NOT_MEASURED if task.vae.fitted_.context is None else IN_CONTEXT

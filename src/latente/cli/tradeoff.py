@@ -43,7 +43,7 @@ def tradeoff(
 ) -> None:
     """Rate and distortion by size of the code and by beta.
 
-    And say which size to take, and why; beside it probabilistic PCA, independent columns and the noise floor. OUT gets a page,
+    Recommends a size. Also shows probabilistic PCA, independent columns and the noise floor. OUT gets a page,
     tradeoff.html.
 
     \b
@@ -68,7 +68,7 @@ def tradeoff(
         rows = read(data, texts=text_columns(options.kinds(kinds)), **(reading or {}))
         found = made(
             rows, model, dims=dims, betas=betas, time_limit=time_limit, random_state=seed, hidden=hidden,
-            max_epochs=max_epochs, device=device, kinds=options.kinds(kinds), **console.told_of_fits(),
+            max_epochs=max_epochs, device=device, kinds=options.kinds(kinds), **console.progress_of_fits(),
         )  # fmt: skip
         paths = write_tradeoff(found, folder, str(lang or language()), stem(data))
     console.table(HEADER, found.lines(), title=found.title)

@@ -1,4 +1,4 @@
-"""Columns that come as text, or in UTC, where the fit had dates: as dates like those of the fit."""
+"""Conversion of columns of texts, or of dates in UTC, to the type of date that they had in the fit."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ MOMENT = "Datetime(us,)"
 
 
 class Fitted(NamedTuple):
-    """A column of the fit: its place in a table now (-1 where it is not there), its name and its type in the fit."""
+    """A column of the fit: its index in the present table (-1 if it is absent), its name and its type in the fit."""
 
     place: int
     name: str
@@ -27,7 +27,7 @@ class Fitted(NamedTuple):
 
 
 class _Read(NamedTuple):
-    """A column read again: seconds [N], its type, what came as an Arrow array, and whether UTC was taken for no time zone."""
+    """A converted column: seconds [N], its type, the Arrow array of the input, and whether UTC replaced no time zone."""
 
     values: Array
     label: str
@@ -36,11 +36,11 @@ class _Read(NamedTuple):
 
 
 def as_dates(table: Table, columns: Iterable[Fitted]) -> Table:
-    """The table with ISO texts read as dates, times and durations in columns that held these in the fit, and with dates in UTC
-    as dates without a time zone, or the other way round, with a warning, where the fit had such.
+    """The table with ISO texts converted to dates, times and durations in columns that had these in the fit, and with dates in
+    UTC as dates without a time zone, or the reverse, with a warning, if the fit had such dates.
 
     Raises:
-        DataError: a text is none; it names the row.
+        DataError: a text is no date; it names the row.
     """
     read = {column: found for column in columns if (found := _read_again(table, column))}
     if not read:
@@ -57,7 +57,7 @@ def as_dates(table: Table, columns: Iterable[Fitted]) -> Table:
 
 
 def _read_again(table: Table, column: Fitted) -> _Read | None:
-    """A column as one of the type of the fit; None where it is that, or is not to be read so."""
+    """The column in the type of the fit; None if it already has this type, or can't be converted."""
     if column.place < 0 or not is_moment(column.label):
         return None
     if column.place in table.levels:
@@ -71,7 +71,7 @@ def _read_again(table: Table, column: Fitted) -> _Read | None:
 
 
 def _of_texts(table: Table, column: Fitted) -> _Read:
-    """A column of texts as dates, times or durations; as times where one of them is no whole day."""
+    """A column of texts as dates, times or durations; as times if one of them is no whole day."""
     texts, codes = table.levels[column.place], table.values[:, column.place]
     read = [_of_text(text, place, column, codes) for place, text in enumerate(texts)]
     seconds = np.array([*(seconds for seconds, _ in read), np.nan])

@@ -1,7 +1,7 @@
-"""How a column of numbers is cut into bins: a value that often repeats is one of its own, the others stand together in runs.
+"""Bins of columns of numbers: values that often repeat have their own bins, the others are grouped in intervals.
 
-A law over bins can be anything a histogram can: a count, a price with favourite values, a share with many zeros. Levels beat
-normal scores for generation, and amounts that repeat have to be levels of their own.
+Distributions over bins are histograms: counts, prices with common values, shares with many zeros. For generation, bins are
+better than normal scores, and amounts that repeat need their own bins.
 """
 
 from __future__ import annotations
@@ -11,18 +11,18 @@ import numpy as np
 from latente.data.containers import Array
 
 MAX_BINS, MIN_BINS = 256, 8
-ROWS_IN_A_BIN = 2  # neighbouring bins share what is learnt of them, so that they may be fine
-REPEATED = 10  # times that values occur on average where each of them is a bin of its own
+ROWS_IN_A_BIN = 2  # neighbouring bins share parameters, so that they may be small
+REPEATED = 10  # mean number of rows per distinct value, from which each value has its own bin
 MAX_ROWS = 100_000
 
 
 def cut(values: Array, step: float) -> tuple[Array, Array, Array]:
-    """Lower and upper ends of a column's bins, in rising order, and how many rows each holds, all float64 ``[bins]``; the
-    ends are equal where a bin is one value.
+    """Lower and upper ends of a column's bins, in rising order, and the number of rows in each, all float64 ``[bins]``; the
+    ends are equal if a bin is a single value.
 
     Args:
-        values: what was seen of the column, float64 ``[n]``, at least one value.
-        step: of the grid on which all values are; 0 where there is none. The ends of a run lie half a step outside it.
+        values: the observed values of the column, float64 ``[n]``, at least one.
+        step: of the grid of values; 0 if they are continuous. The ends of an interval lie half a step outside of its values.
 
     >>> low, high, rows = cut(np.repeat([0.0, 1.0, 7.0], 30), 1.0)
     >>> low.tolist(), high.tolist(), rows.tolist()
@@ -36,7 +36,7 @@ def cut(values: Array, step: float) -> tuple[Array, Array, Array]:
     starts, alone = _runs(counts)
     first, last = distinct[starts], distinct[np.append(starts[1:], len(distinct)) - 1]
     between = (last[:-1] + first[1:]) / 2
-    if step > 0.0:  # halfway between two values that can be; all that lies between a run and a single value belongs to the run
+    if step > 0.0:  # halfway between possible values; an interval extends up to a neighbouring single value
         between = last[:-1] + step * (np.floor((between - last[:-1]) / step) + 0.5)
         between = np.where(alone[:-1], last[:-1] + step / 2, np.where(alone[1:], first[1:] - step / 2, between))
     low = np.concatenate([first[:1] - step / 2, between])
@@ -46,7 +46,7 @@ def cut(values: Array, step: float) -> tuple[Array, Array, Array]:
 
 
 def _runs(counts: Array) -> tuple[Array, Array]:
-    """Where each bin begins among the distinct values, and whether it holds one that repeats."""
+    """Index of the first distinct value of each bin, and whether the bin is a repeated value."""
     n, distinct = counts.sum(), len(counts)
     if distinct <= MAX_BINS and n >= REPEATED * distinct:
         return np.arange(distinct), np.ones(distinct, bool)

@@ -1,4 +1,4 @@
-"""Codecs: what turns a data set into rows and back. One for each kind of data, in a closed table."""
+"""Codecs: conversion of data sets to rows and back, one for each kind of data, in a closed registry."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from latente.data.image import ImageCodec
 from latente.data.sources import Images, Table
 from latente.data.state import expect
 from latente.data.table import TableCodec
-from latente.errors import DataError
+from latente.errors import DataError, ModelError
 from latente.rows import Rows
 
 Codec = TableCodec | ImageCodec
@@ -21,11 +21,11 @@ CODECS: dict[str, type[TableCodec] | type[ImageCodec]] = {codec.kind: codec for 
 
 
 def fit_codec(data: Table | Images, kinds: Mapping[str, str] | None = None, as_recorded: bool = False) -> Codec:
-    """The codec of a data set; ``kinds`` says of some columns of a table, by name, what they are. Numbers of a table are
-    standardised, or stay ``as_recorded`` for a likelihood that has a support of its own.
+    """The codec of a data set; ``kinds`` sets the kinds of some columns of a table, by name. Numbers of a table are
+    standardised, or stay ``as_recorded`` for a likelihood with its own support.
 
     Raises:
-        DataError: if there are fewer than two rows, nothing in them differs, or a column can't be of the kind asked for.
+        DataError: if there are fewer than two rows, nothing in them differs, or a column can't have the requested kind.
 
     >>> from latente.data import read
     >>> codec = fit_codec(read([[1.0, 0.0], [3.0, 1.0]]))
@@ -34,12 +34,12 @@ def fit_codec(data: Table | Images, kinds: Mapping[str, str] | None = None, as_r
     """
     if len(data) < 2:
         raise DataError(
-            f"a model can't be fitted on n_samples={len(data)} row; it needs at least 2, and many more to be of use"
+            f"a model can't be fitted on n_samples={len(data)} row; it needs at least 2, and many more for useful results"
         )
     if isinstance(data, Table):
         return TableCodec.fit(data, kinds, as_recorded)
     if kinds:
-        raise DataError("kinds says what the columns of a table are, and these are pictures")
+        raise DataError("kinds is for columns of a table, and these are pictures")
     return ImageCodec.fit(data)
 
 
@@ -57,13 +57,24 @@ def refuse_outside(codec: Codec, rows: Rows, support: tuple[float, float], likel
         low, high = (float(end) for end in rows.x.aminmax())
         raise DataError(
             f"{what} in row {found[0]} (counted from 0){more}: {likelihood!r} is a likelihood of values from {support[0]:g} to "
-            f"{support[1]:g}; these, once encoded, go from {low:.3g} to {high:.3g}: divide by the largest value there can be "
+            f"{support[1]:g}; the encoded values go from {low:.3g} to {high:.3g}: divide by the largest value there can be "
             "(255 for pixels), or choose another likelihood, such as 'auto'"
         )
 
 
+def table_codec(codec: Codec, what: str) -> TableCodec:
+    """The codec of a table, for ``what`` only tables have.
+
+    Raises:
+        ModelError: it is that of pictures.
+    """
+    if not isinstance(codec, TableCodec):
+        raise ModelError(f"{what} is for columns of a table, and these are pictures")
+    return codec
+
+
 def codec_from_state(json: Mapping[str, Any], arrays: Mapping[str, Array]) -> Codec:
-    """The codec that ``to_state`` described.
+    """The codec for the result of ``to_state``.
 
     Raises:
         StorageError: if its kind is unknown, or something is missing or does not fit.

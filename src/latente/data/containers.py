@@ -1,7 +1,6 @@
-"""The containers in which tables and pictures come and go, and the types of number that they hold: closed lists.
+"""Containers of tables and pictures, and their numeric types: closed lists.
 
-Whatever a stored file says about containers and types is looked up here; nothing is imported or evaluated by a name that a
-file holds.
+Containers and types that a stored file names are looked up here; nothing is imported or evaluated by a name from a file.
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ FRAMES = ("pandas", "polars", "pyarrow")
 _WIDTHS = [f"{kind}{bits}" for kind in ("Int", "UInt") for bits in (8, 16, 32, 64)] + ["Float16", "Float32", "Float64"]
 _FRAME_DTYPES = {name: np.dtype(name.lower()) for name in _WIDTHS} | {"Boolean": np.dtype(bool)}
 TEXTS = ("String", "Categorical")
-_ORDERED = "Ordered"  # categories in an order, which follow as JSON: they are part of the type
+_ORDERED = "Ordered"  # ordered categories, which follow as JSON: they are part of the type
 _BACKINGS = ("", "nullable]", "pyarrow]", "object]")
 _DTYPES: dict[str, np.dtype[Any]] = (
     _FRAME_DTYPES
@@ -36,7 +35,7 @@ _FRAME_NAMES = {dtype: name for name, dtype in _FRAME_DTYPES.items()}
 
 
 def categories_of(label: str) -> tuple[str, ...]:
-    """The categories of a type of ordered ones, in their order; () of other types.
+    """The categories of an ordered categorical type, in their order; () for other types.
 
     >>> categories_of('Ordered["low", "high"]'), categories_of("String")
     (('low', 'high'), ())
@@ -52,7 +51,7 @@ def categories_of(label: str) -> tuple[str, ...]:
 
 
 def known_dtype(label: str) -> bool:
-    """Whether a type is kept as it is, such as ``Int64``, ``Int64[nullable]``, ``uint8``, ``String`` or ``Date``."""
+    """Whether a type is preserved, such as ``Int64``, ``Int64[nullable]``, ``uint8``, ``String`` or ``Date``."""
     plain, _, backing = label.partition("[")
     known = (plain in _DTYPES and plain != _ORDERED) or (is_moment(plain) and has_known_zone(plain))
     return (known and backing in _BACKINGS) or bool(categories_of(label))
@@ -68,7 +67,7 @@ def numpy_dtype(label: str) -> np.dtype[Any]:
 
 
 def float_dtype(dtype: np.dtype[Any]) -> np.dtype[Any]:
-    """float32 where that holds every value of ``dtype`` exactly, else float64."""
+    """float32 if it holds every value of ``dtype`` exactly, else float64."""
     return np.dtype(np.float32 if np.can_cast(dtype, np.float32) else np.float64)
 
 
@@ -78,7 +77,7 @@ def is_text(series: Any) -> bool:
 
 
 def dtype_label(series: Any, container: str) -> str:
-    """The name of a narwhals series' type; for pandas with what backs it, as in ``Int64[nullable]``, ``Int64[pyarrow]``.
+    """The name of a narwhals series' type; for pandas with its backend, as in ``Int64[nullable]``, ``Int64[pyarrow]``.
 
     Numbers of other kinds (decimals, 128-bit integers) and columns without any value are labelled ``Float64``.
     """
@@ -93,7 +92,7 @@ def dtype_label(series: Any, container: str) -> str:
 
 
 def _categories(series: Any) -> list[str]:
-    """The categories of a narwhals series of ordered ones, in their order; [] of others."""
+    """The categories of a narwhals series of ordered ones, in their order; [] for others."""
     if str(series.dtype).startswith("Enum"):
         return list(map(str, series.dtype.categories))
     column = series.to_native()
@@ -103,7 +102,7 @@ def _categories(series: Any) -> list[str]:
 
 
 def wider(dtype: np.dtype[Any], label: str, came: str) -> str:
-    """The label of a wider type of number, backed by what backs the narrower one, or that in which values came.
+    """The label of a wider numeric type, with the backend of the narrower one, or the type of the input.
 
     >>> wider(np.dtype("int64"), "UInt8[nullable]", "Int64")
     'Int64[nullable]'
@@ -113,7 +112,7 @@ def wider(dtype: np.dtype[Any], label: str, came: str) -> str:
 
 
 def snap(values: Array, dtype: np.dtype[Any]) -> Array:
-    """Values as ``dtype``: whole numbers rounded, booleans cut at .5, nothing beyond the range of the type, no -0.0."""
+    """Values as ``dtype``: whole numbers rounded, booleans cut at .5, nothing outside the range of the type, no -0.0."""
     if dtype.kind == "b":
         return np.asarray(values >= 0.5)
     if dtype.kind == "f":
@@ -181,17 +180,17 @@ def to_frame(
     empty: set[str],
     container: str,
     integer_names: bool,
-    holes: Mapping[str, Array] | None = None,
+    missing: Mapping[str, Array] | None = None,
 ) -> Any:
     """Decoded columns as a frame of pandas, polars or pyarrow.
 
     Args:
-        columns: name → values ``[N]``, each already of its type; Arrow arrays of what NumPy does not hold exactly.
+        columns: name → values ``[N]``, each already of its type; Arrow arrays for values that NumPy does not hold exactly.
         dtypes: label of each column's type (see :func:`dtype_label`).
-        empty: names of the columns that hold no value at all.
+        empty: names of the columns without any value.
         container: ``"pandas"``, ``"polars"`` or ``"pyarrow"``.
-        integer_names: whether pandas' columns are called 0, 1, … and not "0", "1", ….
-        holes: for some columns where no value is to stand, bool ``[N]``.
+        integer_names: whether pandas' columns are named 0, 1, … instead of "0", "1", ….
+        missing: for some columns, where values are missing, bool ``[N]``.
 
     Raises:
         DataError: if the container is unknown, or its package is not installed.
@@ -200,10 +199,10 @@ def to_frame(
 
     labels = dict(zip(columns, dtypes, strict=True))
     moments = {name for name, label in labels.items() if is_moment(label)}
-    _frame({}, container)  # says what is wrong with the container before a package is needed that may not be there
+    _frame({}, container)  # fails early if the container is unknown or not installed
     ready = moments | {name for name, values in columns.items() if not isinstance(values, np.ndarray)}
     plain = {name: as_series(v, labels[name], container) if name in ready else v for name, v in columns.items()}
-    table = _with_holes(_frame(plain, container), holes or {}, container)
+    table = _with_missing(_frame(plain, container), missing or {}, container)
     if container == "pandas":
         return _as_pandas(table.to_native(), labels, ready, empty, integer_names)
     names = {
@@ -218,7 +217,7 @@ def to_frame(
 
 
 def _ordered(series: Any, categories: tuple[str, ...], container: str) -> Any:
-    """A series of text as one of ordered categories; such as are not among them, which were not seen in the fit, come last."""
+    """A series of text as ordered categories; new categories come last."""
     import narwhals as nw
 
     categories = _with_new(categories, series)
@@ -237,21 +236,21 @@ def _with_new(categories: tuple[str, ...], series: Any) -> tuple[str, ...]:
     return (*categories, *sorted(others))
 
 
-def _with_holes(table: Any, holes: Mapping[str, Array], container: Any) -> Any:
+def _with_missing(table: Any, missing: Mapping[str, Array], container: Any) -> Any:
     import narwhals as nw
 
-    if container == "pandas":  # whose own whole numbers and booleans can't be missing: as decimals, large ones would be others
+    if container == "pandas":  # its NumPy integers and booleans have no missing values, and floats lose large ones
         native = table.to_native()
-        return nw.from_native(native.assign(**{name: _nullable(native[name]).mask(hole) for name, hole in holes.items()}))
+        return nw.from_native(native.assign(**{name: _nullable(native[name]).mask(places) for name, places in missing.items()}))
     hidden = [
-        table[name].zip_with(nw.new_series(name, ~hole, nw.Boolean, backend=container), _nothing_like(table[name]))
-        for name, hole in holes.items()
+        table[name].zip_with(nw.new_series(name, ~places, nw.Boolean, backend=container), _nothing_like(table[name]))
+        for name, places in missing.items()
     ]
     return table.with_columns(*hidden)
 
 
 def _nullable(series: Any) -> Any:
-    """A series of pandas, of a type in which values can be missing."""
+    """A pandas series in a nullable type."""
     whole = series.dtype in _FRAME_NAMES and series.dtype.kind != "f"
     return series.astype(_nullable_name(series.dtype)) if whole else series
 
@@ -261,14 +260,14 @@ def _nullable_name(dtype: np.dtype[Any]) -> str:
 
 
 def _nothing_like(series: Any) -> Any:
-    """A series of the same type (or one that can hold it) without any value."""
+    """A series of the same type (or one that includes it) without any value."""
     import narwhals as nw
 
     return series.to_frame().select(nw.when(nw.lit(False)).then(nw.col(series.name)))[series.name]
 
 
 def _as_pandas(table: Any, labels: dict[str, str], ready: set[str], empty: set[str], integer_names: bool) -> Any:
-    """The frame with pandas' own types: nullable and Arrow-backed columns as they came."""
+    """The frame with pandas' own types: nullable and Arrow-backed columns as in the input."""
     import pandas as pd
 
     types = {name: _pandas_dtype(label, name in empty) for name, label in labels.items() if name not in ready}
@@ -282,7 +281,7 @@ def _as_pandas(table: Any, labels: dict[str, str], ready: set[str], empty: set[s
 
 
 def _pandas_dtype(label: str, empty: bool) -> str:
-    """What pandas calls the type; "" where the column has it already. Whole numbers can't be missing unless nullable."""
+    """The name of the type in pandas; "" if the column already has it. Whole numbers can be missing only in nullable types."""
     dtype, backing = numpy_dtype(label), label.partition("[")[2]
     if dtype.kind == "O":
         return "category" if label == "Categorical" else "object" if empty else ""
@@ -296,7 +295,7 @@ def _pandas_dtype(label: str, empty: bool) -> str:
 
 
 def like(source: Any, result: Any) -> Any:
-    """``result``, with the index of ``source`` where both are pandas frames with as many rows."""
+    """``result``, with the index of ``source`` if both are pandas frames with the same number of rows."""
     from narwhals.dependencies import is_pandas_dataframe
 
     if is_pandas_dataframe(source) and is_pandas_dataframe(result) and len(source) == len(result):

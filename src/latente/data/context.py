@@ -1,4 +1,4 @@
-"""What a model is conditioned on: columns of a table, as one vector for each row."""
+"""The context of a model: columns of a table, as one vector for each row."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from latente.data.table import TableCodec
 from latente.errors import DataError
 from latente.rows import Rows, expanded, levels_of
 
-LABELS = "context"  # name of the column that labels without a name are
+LABELS = "context"  # name of the column for labels without a name
 
 
 @dataclass(frozen=True)
 class ContextCodec:
-    """Turns columns into context: numbers standardised, an indicator for each level, and one for "missing" where values of a
-    column were missing in the fit.
+    """Converts columns to context: numbers standardised, an indicator for each level, and one for missing values of columns
+    that had some in the fit.
 
     Attributes:
         codec: of the columns.
@@ -36,14 +36,14 @@ class ContextCodec:
         """The codec of some columns.
 
         Raises:
-            DataError: a column tells nothing of a row: it holds one value, names rows, or is free text.
+            DataError: a column can't be used: it has a single value, identifies rows, or is free text.
         """
         codec = TableCodec.fit(table, kinds)
         used = {field.name for field in codec.fields}
         useless = [f"{name!r} ({kind})" for name, kind in zip(codec.names, codec.kinds, strict=True) if name not in used]
         if useless:
             raise DataError(
-                f"context: a model can't depend on {', '.join(useless)}: leave it out, or say by kinds=… what it is, such as "
+                f"context: a model can't depend on {', '.join(useless)}: leave it out, or set its kind with kinds=…, such as "
                 "'categorical'"
             )
         return cls(codec)
@@ -55,7 +55,7 @@ class ContextCodec:
 
     @cached_property
     def marked(self) -> list[int]:
-        """Places of the columns that have an indicator of missing values."""
+        """Indices of the columns with an indicator of missing values."""
         return [place for place, field in enumerate(self.codec.fields) if field.missing > 0]
 
     @cached_property
@@ -67,14 +67,14 @@ class ContextCodec:
         """Context of each row, float32 [N, size].
 
         Raises:
-            DataError: columns or values are missing that the fit had, or a level is one that it did not have.
+            DataError: columns or values of the fit are missing, or a level did not occur in the fit.
         """
         missing = self.names if table is None else [name for name in self.names if name not in getattr(table, "names", ())]
         if table is None or (self.codec.named and missing):
             first = self.names[0]
             raise DataError(
-                f"the model was fitted with the context {quoted(self.names)}, and {quoted(missing)} is not given: pass rows "
-                f"that have it, or context={{{first!r}: …}} (--context {first}=…), or a frame with a row for each row"
+                f"the model was fitted with the context {quoted(self.names)}, but {quoted(missing)} is missing: pass "
+                f"rows with it, or context={{{first!r}: …}} (--context {first}=…), or a frame with a row for each row"
             )
         return self.vectors(self.codec.encode(table, unknown))
 
@@ -94,19 +94,19 @@ class ContextCodec:
             if not bool(mask[:, place].all()):
                 row, name = int((~mask[:, place]).nonzero()[0]), self.codec.fields[place].name
                 raise DataError(
-                    f"context: {name!r} is missing in row {row} (counted from 0), and it never was in the fit: give it a value"
+                    f"context: {name!r} is missing in row {row} (counted from 0), but never in the fit: pass a value"
                 )
 
 
 def split_context(data: Table | Images, context: Any, kinds: Mapping[str, str]) -> tuple[Table | Images, Table, dict[str, str]]:
-    """Rows to fit on, their context apart, and what the columns of the context are.
+    """Rows to fit on, their separate context, and the kinds of its columns.
 
     Args:
         data: what was read. kinds: of columns, by name.
         context: names of columns of ``data``, or data of its own with a row for each row.
 
     Raises:
-        DataError: there are no such columns, or nothing else; or the context has another number of rows.
+        DataError: there are no such columns, or no others; or the context has another number of rows.
     """
     names = [context] if isinstance(context, str) else context
     named = isinstance(data, Table) and data.named
@@ -116,13 +116,13 @@ def split_context(data: Table | Images, context: Any, kinds: Mapping[str, str]) 
         return rest, table, {name: kind for name, kind in kinds.items() if name in names}
     table = read_context(context)
     if len(table) != len(data):
-        raise DataError(f"context has {len(table):,} rows, and X has {len(data):,}: give one for each row of X")
+        raise DataError(f"context has {len(table):,} rows, and X has {len(data):,}: pass one for each row of X")
     own = {name: kind for name, kind in kinds.items() if name in table.names}
     return data, table, own if table.names != (LABELS,) or table.dtypes[0].startswith("float") else {LABELS: "categorical"}
 
 
 def read_context(context: Any, columns: Collection[str] | None = None, texts: Collection[str] = (), **how: Any) -> Table:
-    """Context given apart from the rows: a mapping from columns to a value or to one for each row, labels, or a table."""
+    """Context that is passed separately: a mapping from columns to a value or to one for each row, labels, or a table."""
     import pyarrow as pa
 
     if isinstance(context, Mapping):
@@ -131,7 +131,7 @@ def read_context(context: Any, columns: Collection[str] | None = None, texts: Co
         context = pa.table({str(getattr(context, "name", None) or LABELS): _listed(context)})
     table = read(context, columns, texts, **how)
     if not isinstance(table, Table):
-        raise DataError("context is columns of numbers, levels or dates, and these are pictures")
+        raise DataError("context must be columns of numbers, levels or dates, and these are pictures")
     return table
 
 
@@ -142,14 +142,14 @@ def _listed(value: Any) -> list[Any]:
 
 
 def _apart(table: Table, names: Collection[str]) -> tuple[Table, Table]:
-    """A table without some columns, and these."""
+    """A table without some columns, and these columns."""
     unknown = [name for name in names if name not in table.names]
     if unknown:
         raise DataError(f"context: there is no column {quoted(unknown)}; there are {quoted(table.names)}")
     own = [place for place, name in enumerate(table.names) if name in names]
     rest = [place for place in range(len(table.names)) if place not in own]
     if not rest:
-        raise DataError("context: all columns are context, and none is left to learn: name fewer")
+        raise DataError("context: all columns are context, so no column is left to model: name fewer")
     return _columns(table, rest), _columns(table, own)
 
 

@@ -1,6 +1,6 @@
-"""What the values of a data set are like, and the scaling that follows from it.
+"""Properties of the values of a data set, and scaling.
 
-Everything here goes over the data in blocks of rows, in float64, so that a large float32 array is never copied as a whole.
+Data is processed in blocks of rows, in float64, so that a large float32 array is never copied as a whole.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from latente.data.containers import Array, snap
 from latente.errors import DataError
 from latente.rows import Rows
 
-BLOCK = 1 << 17  # values in a block: it stays in the processor's cache
+BLOCK = 1 << 17  # values in a block, which fits into the CPU's cache
 SAMPLE_ROWS = 10_000
 SAMPLE_VALUES = 1 << 22
-CONTINUOUS = 1e-7  # steps below this share of the spread are those of rounding, not of the record
-FAR = 1e6  # a value that is further out than this many spreads is hardly a measurement
+CONTINUOUS = 1e-7  # steps below this share of the standard deviation are due to rounding
+FAR = 1e6  # values farther out than this many spreads are probably not measurements
 
 
 def blocks(values: Array) -> Iterator[slice]:
@@ -32,14 +32,14 @@ def blocks(values: Array) -> Iterator[slice]:
 
 @dataclass(frozen=True, eq=False)
 class Summary:
-    """What a table's columns hold; every array is float64 or bool ``[F]``, NaN where a column has no value.
+    """Properties of a table's columns; every array is float64 or bool ``[F]``, NaN for columns without a value.
 
     Attributes:
         low, high: smallest and largest value.
-        mean, scale: mean and standard deviation of the values seen.
+        mean, scale: mean and standard deviation of the observed values.
         binary: whether only 0 and 1 occur, and both do.
-        missing: share of the rows in which there is no value.
-        empty_rows: how many rows hold no value at all.
+        missing: share of rows without a value.
+        empty_rows: number of rows without any value.
     """
 
     low: Array
@@ -62,9 +62,9 @@ def value_range(values: Array) -> tuple[Array, Array]:
 
 
 def summarise(values: Array) -> Summary:
-    """Summary of ``values[N, F]`` over what was seen.
+    """Summary of ``values[N, F]``, over observed values.
 
-    Mean and variance are taken of u = (v - low) / (high - low), so that values such as 1e200 do not overflow.
+    Mean and variance are computed for u = (v - low) / (high - low), so that values such as 1e200 do not overflow.
     """
     low, high = value_range(values)
     span = np.where(high > low, high - low, 1.0)
@@ -76,7 +76,7 @@ def summarise(values: Array) -> Summary:
         u[unseen] = 0.0
         count += len(u) - unseen.sum(0)
         first += u.sum(0)
-        mixed += (u * (1.0 - u)).sum(0)  # 0 exactly where every value is the smallest or the largest
+        mixed += (u * (1.0 - u)).sum(0)  # exactly 0 if every value is the smallest or the largest
         empty_rows += int(unseen.all(1).sum())
     mean = first / np.maximum(count, 1.0)
     scale = span * np.sqrt(np.maximum(mean * (1.0 - mean) - mixed / np.maximum(count, 1.0), 0.0))
@@ -86,27 +86,27 @@ def summarise(values: Array) -> Summary:
 
 
 def ordered_sample(values: Array) -> Array:
-    """Each column's values sorted on at most 10,000 rows spread evenly, float64 ``[n, F]``; what is missing comes last."""
+    """Each column's values sorted, for at most 10,000 evenly spaced rows, float64 ``[n, F]``; missing ones come last."""
     count = min(len(values), SAMPLE_ROWS, max(1000, SAMPLE_VALUES // values.shape[1]))
     rows = np.linspace(0, len(values) - 1, count).astype(np.intp)
     return np.sort(values[rows].astype(np.float64), axis=0)
 
 
 def recorded_resolution(ordered: Array, scale: Array) -> Array:
-    """Smallest step between the distinct values of each sorted column, divided by ``scale``; 0 where it is continuous."""
+    """Smallest step between the distinct values of each sorted column, divided by ``scale``; 0 if it is continuous."""
     steps = np.diff(ordered, axis=0)
     smallest = np.where(steps > 0.0, steps, np.inf).min(axis=0, initial=np.inf) / scale
     return np.where(np.isfinite(smallest) & (smallest >= CONTINUOUS), smallest, 0.0)
 
 
-DIGITS = 6  # below a step: it need not be a power of ten
+DIGITS = 6  # below a step, which need not be a power of ten
 LAST_BITS = 8 * np.finfo(float).eps
-OFF_GRID = 1e-3  # share of a step by which a value may miss a multiple of it, for decimals are not exact in binary
+OFF_GRID = 1e-3  # tolerance for multiples of a step, because decimals are not exact in binary
 
 
 def recorded_grid(ordered: Array, low: Array, step: Array) -> Array:
-    """The step of which every value of each sorted column is a multiple above ``low``: the smallest that was seen, or one that
-    people record by (a day, an hour, a minute, 1, 0.1, …); 0 where there is none.
+    """The step such that all values of each sorted column are multiples of it above ``low``: the smallest difference, or a
+    usual one (a day, an hour, a minute, 1, 0.1, …); 0 if there is none.
     """
     found = _divides(ordered, low, step)
     for usual in (86400.0, 3600.0, 60.0, 1.0, 0.1, 0.01, 0.001):
@@ -116,10 +116,10 @@ def recorded_grid(ordered: Array, low: Array, step: Array) -> Array:
 
 
 def _divides(ordered: Array, low: Array, step: Array) -> Array:
-    """The step where every value is a multiple of it above ``low``; 0 where not, or where it is 0.
+    """The step if all values are multiples of it above ``low``; otherwise 0.
 
-    It is told again by the widest distance: as the difference of two large decimals, .01 is off by as much as they are rounded,
-    and 10,000 steps by 10,000 times that.
+    It is recomputed from the widest distance: the difference of two large decimals has a rounding error, which a single step of
+    .01 shows 10,000 times as much as a distance of 10,000 steps.
     """
     multiple = (ordered - low) / np.where(step > 0.0, step, 1.0)
     off = np.nanmax(np.abs(multiple - np.rint(multiple)), axis=0, initial=0.0)
@@ -128,26 +128,26 @@ def _divides(ordered: Array, low: Array, step: Array) -> Array:
 
 
 def on_grid(values: Array, low: Array, high: Array, grid: Array) -> Array:
-    """Values ``[N, F]`` within bounds, and where there is a grid, at its nearest point."""
+    """Values ``[N, F]`` within bounds and, if there is a grid, at its nearest point."""
     step = np.where(grid > 0.0, grid, 1.0)
     nearest = np.where(grid > 0.0, _in_decimals(low + np.rint((values - low) / step) * step, step), values)
     return np.asarray(np.where(np.isnan(low), values, np.clip(nearest, low, high))).astype(values.dtype)
 
 
 def _in_decimals(values: Array, step: Array) -> Array:
-    """Values with a few digits below a step, where that is all there is but for rounding: 0.3 in place of 0.1 + 0.2."""
+    """Values rounded to a few digits below a step, if this only removes rounding errors: 0.3 instead of 0.1 + 0.2."""
     places = DIGITS - np.floor(np.log10(step))
-    with np.errstate(over="ignore", invalid="ignore"):  # of values as large as can be, which then stay
-        power = 10.0 ** np.abs(places)  # exact, as its inverse is not
+    with np.errstate(over="ignore", invalid="ignore"):  # very large values overflow here, and stay unchanged
+        power = 10.0 ** np.abs(places)  # exact, unlike its inverse
         short = np.where(places > 0, np.rint(values * power) / power, np.rint(values / power) * power)
         rounding = LAST_BITS * np.abs(values).max(0, initial=0.0)
         return np.asarray(np.where(np.abs(short - values) <= rounding, short, values))
 
 
 def far_values(values: Array, ordered: Array, low: Array, high: Array) -> Iterator[tuple[int, int, float]]:
-    """Column, row and value of what lies more than a million times the column's spread away from its median.
+    """Column, row and value of what is more than a million spreads away from the column's median.
 
-    The spread is the distance between the quartiles; where most values are the same, between those of the distinct values.
+    The spread is the distance between the quartiles or, if most values are the same, between those of the distinct values.
     """
     count = (~np.isnan(ordered)).sum(0)
     quartiles = (np.maximum(count - 1, 0) * np.array([[0.25], [0.5], [0.75]])).astype(np.intp)
@@ -160,7 +160,7 @@ def far_values(values: Array, ordered: Array, low: Array, high: Array) -> Iterat
 
 
 def _spread(ordered: Array) -> float:
-    """Distance between the quartiles of sorted values, or of the distinct ones, or the size of a value that hardly varies."""
+    """Distance between the quartiles of sorted values, or of the distinct ones, or the magnitude of a nearly constant value."""
     distinct = np.unique(ordered)
     width = _quartile_distance(ordered) or (_quartile_distance(distinct) if len(distinct) >= 8 else 0.0)
     return width or max(1.0, abs(float(np.median(ordered))))
@@ -170,17 +170,17 @@ def _quartile_distance(ordered: Array) -> float:
     return float(ordered[3 * (len(ordered) - 1) // 4] - ordered[(len(ordered) - 1) // 4])
 
 
-# Spreads from the mean beyond which a value is as far as any: networks in float32 could not tell, and would overflow.
+# Standard deviations from the mean to which values are limited, because networks in float32 would overflow.
 FARTHEST = 1e9
 
 
 def standardise(values: Array, center: Any, scale: Any, columns: Any = slice(None)) -> Rows:
-    """Rows (values - center) / scale in float32, 0 where a value is NaN; the mask is None where none is.
+    """Rows (values - center) / scale in float32, 0 where a value is NaN; the mask is None if none is.
 
     Args:
         values: ``[N, ...]``.
-        center, scale: what fits the last axes of ``values[:, columns]``.
-        columns: which of axis 1 to take, in which order.
+        center, scale: broadcast to the last axes of ``values[:, columns]``.
+        columns: which of axis 1 to use, in which order.
     """
     shape = values[:1, columns].shape[1:]
     x, mask = np.empty((len(values), *shape), np.float32), None
@@ -218,7 +218,7 @@ def restore(x: Array, center: Any, scale: Any, dtype: np.dtype[Any]) -> Array:
 
 
 def encoded(x: Array | Tensor, shape: tuple[int, ...]) -> Array:
-    """Encoded rows ``[N, *shape]`` as a NumPy array on the processor.
+    """Encoded rows ``[N, *shape]`` as a NumPy array on the CPU.
 
     Raises:
         DataError: if the rows have another shape.
@@ -229,6 +229,6 @@ def encoded(x: Array | Tensor, shape: tuple[int, ...]) -> Array:
     return values
 
 
-def seen_rows(rows: Rows) -> Tensor:
-    """bool ``[N]``: the rows in which at least one value was seen."""
+def observed_rows(rows: Rows) -> Tensor:
+    """bool ``[N]``: the rows with at least one observed value."""
     return torch.ones(len(rows), dtype=torch.bool) if rows.mask is None else rows.mask.flatten(1).any(1)

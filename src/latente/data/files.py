@@ -1,6 +1,6 @@
-"""Files, read by those who know how: PyArrow (text, Parquet, Feather, JSON), NumPy, Pillow, openpyxl.
+"""Reading of files, with PyArrow (text, Parquet, Feather, JSON), NumPy, Pillow and openpyxl.
 
-Each reader gives an array or a PyArrow table; what is in it is judged in :mod:`latente.data.sources`.
+Readers return an array or a PyArrow table, whose content is checked in :mod:`latente.data.sources`.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def refuse_repeated(names: Iterable[Any]) -> None:
 
 @contextmanager
 def reading(what: str) -> Iterator[None]:
-    """Whatever goes wrong while reading is told in one sentence that names the file."""
+    """Context in which all errors become one sentence that names the file."""
     try:
         yield
     except DataError as error:
@@ -66,9 +66,9 @@ def load(
 
     Args:
         path: of the file or folder; ``file.npz:name`` is one array of several, ``file.xlsx:name`` one sheet.
-        asked: how a text file is to be read, where that is not to be found.
-        texts: names of columns that are text, whatever a text file seems to hold there: what was read as text in a fit may be
-            nothing but dates, or true and false, in a file that comes later.
+        asked: how to read a text file, instead of detecting it.
+        texts: names of columns that are text, whatever a text file seems to contain: a later file may contain only dates, or
+            true and false, in a column that was text in the fit.
         known: how columns were written in the file of the fit.
 
     Raises:
@@ -100,11 +100,11 @@ def _no_such_file(file: Path) -> str:
 
 
 def kind_of(file: Path) -> str:
-    """The ending of a file's name by which it is read."""
+    """The suffix by which a file is read."""
     for suffix in (*TEXT_FILES, *READERS, ".xlsx"):
         if file.name.lower().endswith(suffix):
             return suffix
-    raise DataError(f"this kind of file is unknown; known are {', '.join(KINDS)} and folders of pictures")
+    raise DataError(f"unknown type of file; known are {', '.join(KINDS)} and folders of pictures")
 
 
 def _parquet(file: Path) -> Any:
@@ -120,7 +120,7 @@ def _feather(file: Path) -> Any:
 
 
 def _json(file: Path) -> Any:
-    """Records: an object a line, or a list of them."""
+    """Records: one object per line, or a list of them."""
     import pyarrow as pa
     from pyarrow import json as arrow
 
@@ -135,12 +135,12 @@ def _json(file: Path) -> Any:
 
 
 def _names(records: list[dict[str, Any]]) -> list[str]:
-    """Names of all fields that some record has, in the order in which they come."""
+    """Names of all fields of some record, in the order of their first occurrence."""
     return list(dict.fromkeys(name for record in records for name in record))
 
 
 def _excel(file: Path, sheet: str | None, asked: Reading, texts: Collection[str], known: Mapping[str, Notation]) -> TextTable:
-    """A sheet of a workbook, the first if none is named, read like a text file: it has titles, totals and notations, too."""
+    """A sheet of a workbook, by default the first, read like a text file, with titles, totals and notations."""
     try:
         from openpyxl import load_workbook
     except ModuleNotFoundError as error:
@@ -155,7 +155,7 @@ def _excel(file: Path, sheet: str | None, asked: Reading, texts: Collection[str]
 
 
 def _as_text(value: Any) -> str:
-    """What a cell of a workbook holds, as it would stand in a text file."""
+    """The content of a spreadsheet's entry as text."""
     if isinstance(value, datetime.datetime) and value.time() == datetime.time():
         return value.date().isoformat()
     return "" if value is None else str(value)
@@ -182,12 +182,12 @@ def _no_pickle() -> Iterator[None]:
     except ValueError as error:
         if "pickle" not in str(error):
             raise
-        hint = "pickled objects are never loaded, for they can run code; save the numbers as a plain numeric array"
+        hint = "pickled objects are never loaded, because they can run code; save the numbers as a plain numeric array"
         raise DataError(f"it is not a NumPy file of plain numbers: {hint}") from error
 
 
 def _picture_folder(folder: Path) -> Array:
-    """uint8 ``[N, H, W]`` or ``[N, H, W, 3]``, in the order of the files' names; deeper grey pictures keep their depth."""
+    """uint8 ``[N, H, W]`` or ``[N, H, W, 3]``, in the order of the files' names; grey pictures of more bits keep these."""
     files = sorted(file for file in folder.iterdir() if file.suffix.lower() in PICTURES)
     if not files:
         raise DataError(f"there is no picture directly in this folder ({', '.join(PICTURES)})")

@@ -1,4 +1,4 @@
-"""What a new row is asked to hold: from the user's words to intervals in encoded units."""
+"""Conditions on new rows: from the user's values to intervals in encoded units."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from latente.errors import DataError
 
 
 def intervals(codec: TableCodec, given: Mapping[str, Any]) -> dict[int, Intervals]:
-    """For fields (by their place among the encoded ones) the intervals in which their values must lie.
+    """Intervals of encoded fields (by their indices) that contain the values allowed by conditions.
 
     Args:
         codec: of the table.
-        given: for some columns a value, a list of values, or a tuple (lowest, highest) of numbers, one of which may be None;
-            for a flag its value, or None for an empty one.
+        given: for some columns a value, a list of values, or a tuple (lowest, highest) of numbers (either may be
+            None); for a flag its value, or None for an empty one.
 
     Raises:
         DataError: there is no such column, or it never has such a value.
@@ -26,7 +26,7 @@ def intervals(codec: TableCodec, given: Mapping[str, Any]) -> dict[int, Interval
     found: dict[int, Intervals] = {}
     for name, wanted in ((str(name), wanted) for name, wanted in given.items()):
         if name not in codec.names:
-            raise DataError(f"given names the column {name!r}, which is not there; there are {quoted(list(codec.names))}")
+            raise DataError(f"given: there is no column {name!r}; there are {quoted(list(codec.names))}")
         intervals = codec.columns[codec.names.index(name)].condition(wanted)
         if name in fields:
             found[fields[name]] = intervals

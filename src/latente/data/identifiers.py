@@ -1,6 +1,6 @@
-"""The shape of a column that names rows, so that new rows can be given names of that shape which nobody had.
+"""Patterns of columns that identify rows, so that new rows get new identifiers of the same pattern.
 
-What is kept of the names is the least that this takes: the largest number, or a stretch in which none of them lies.
+Only the necessary minimum is stored: the largest number, or an interval without identifiers.
 """
 
 from __future__ import annotations
@@ -17,17 +17,17 @@ import numpy as np
 from latente.data.containers import Array
 from latente.errors import DataError
 
-CERTAIN = 2**62  # of so many possible names a random one was never seen, nor is drawn twice
+CERTAIN = 2**62  # with this many possible names, a random one is new
 CLASSES = tuple(map(set, ("0123456789", "0123456789abcdef", "0123456789ABCDEF")))
 
 Shape = dict[str, Any]
 
 
 def shape_of(names: Sequence[str]) -> Shape | None:
-    """The shape of different texts; None where none is recognised.
+    """The pattern of distinct texts; None if there is none.
 
-    It is a number between texts that are always the same, which goes on after the largest; or texts of one length with
-    hexadecimal digits, such as UUIDs, which are drawn anew.
+    Either a number between constant texts, which continues after the largest; or texts of one length with hexadecimal digits,
+    such as UUIDs, which are drawn at random.
 
     >>> fresh(shape_of(["no. 08", "no. 11", "no. 09"]), 2, 0)
     ['no. 12', 'no. 13']
@@ -38,7 +38,7 @@ def shape_of(names: Sequence[str]) -> Shape | None:
 
 
 def shape_of_numbers(values: Array) -> Shape | None:
-    """The shape of whole numbers, which go on after the largest; None of others."""
+    """The pattern of whole numbers, which continue after the largest; None for others."""
     whole = len(values) > 0 and bool((values == np.rint(values)).all())
     return {"before": "", "after": "", "width": 0, "next": int(values.max()) + 1} if whole else None
 
@@ -55,7 +55,7 @@ def _numbered(names: Sequence[str]) -> Shape | None:
 
 
 def _beginning(texts: Sequence[str]) -> str:
-    """What all texts begin with: the first and the last of them in order have the least in common."""
+    """The common prefix of texts: that of the first and the last in sorted order."""
     first, last = min(texts), max(texts)
     return first[: next((place for place, pair in enumerate(zip(first, last, strict=False)) if pair[0] != pair[1]), len(first))]
 
@@ -73,7 +73,7 @@ def _spelled(names: Sequence[str]) -> Shape | None:
 
 
 def _widest_gap(alphabets: list[list[str]], names: Sequence[str], possible: int) -> tuple[int, int]:
-    """Where the widest stretch without a name begins when all that are possible are numbered, and how wide it is."""
+    """Start and width of the widest interval without names, if all possible names are numbered."""
     taken = [-1, *sorted(_number(alphabets, name) for name in names), possible]
     room, first = max((high - low - 1, low + 1) for low, high in pairwise(taken))
     return first, room
@@ -95,10 +95,10 @@ def _name(alphabets: Sequence[Sequence[str]], number: int) -> str:
 
 
 def fresh(shape: Shape, n: int, seed: int) -> list[str]:
-    """``n`` different names of that shape that nobody had.
+    """``n`` different new names of a pattern.
 
     Raises:
-        DataError: there are not as many.
+        DataError: there are too few.
     """
     if "next" in shape:
         numbers = range(shape["next"], shape["next"] + n)
@@ -107,12 +107,12 @@ def fresh(shape: Shape, n: int, seed: int) -> list[str]:
     if shape["room"] >= CERTAIN:
         return ["".join(letters) for letters in zip(*(generator.choices(each, k=n) for each in alphabets), strict=True)]
     if n > shape["room"]:
-        raise DataError(f"of names of rows that nobody had, {shape['room']:,} are left in the shape that they have, not {n:,}")
+        raise DataError(f"there are only {shape['room']:,} new names of rows with this pattern, not {n:,}")
     return [_name(alphabets, shape["first"] + step) for step in generator.sample(range(shape["room"]), n)]
 
 
 def is_shape(shape: Any) -> bool:
-    """Whether something that comes from a file is a shape."""
+    """Whether a value from a file is a pattern."""
     if not isinstance(shape, dict):
         return False
     if shape.keys() == {"before", "after", "width", "next"}:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, ClassVar, Self
@@ -19,21 +20,21 @@ from latente.errors import DataError
 from latente.rows import BINARY, IMAGE, Field, Rows
 from latente.words import Message
 
-_BINARY_SHARE = 0.95  # of the pixels, that must be at an end of the range for a Bernoulli likelihood to be apt
+_BINARY_SHARE = 0.95  # share of pixels at an end of the range, from which a Bernoulli likelihood is suitable
 _SAMPLE = 10_007  # a prime, so that a regular sample does not fall on the same pixels of every picture
 
 
 @dataclass(frozen=True, eq=False)
 class ImageCodec(Stored):
-    """Turns pictures into what the model sees, and back.
+    """Converts pictures to encoded rows and back.
 
     Attributes:
         shape: channels, height and width.
-        layout, dtype, container: as in :class:`~latente.data.sources.Images`, of the pictures fitted on.
+        layout, dtype, container: as in :class:`~latente.data.sources.Images`, of the pictures of the fit.
         low, high: the pixel values that become 0 and 1.
         field_kind: ``"binary"`` if at least 95% of the pixels are ``low`` or ``high``, else ``"image"``.
         resolution: smallest step between recorded pixel values, divided by ``high - low``; 0 where continuous.
-        notes: sentences about the data that a person should know.
+        notes: remarks about the data.
     """
 
     shape: tuple[int, int, int]
@@ -47,6 +48,14 @@ class ImageCodec(Stored):
     notes: tuple[Message, ...]
 
     kind: ClassVar[str] = "image"
+    interchange: ClassVar[str] = "numpy"
+    # What columns have, and pixels do not: names, levels, texts, and ways to be written and read.
+    named: ClassVar[bool] = False
+    feature_names: ClassVar[tuple[str, ...]] = ("image",)
+    text_names: ClassVar[tuple[str, ...]] = ()
+    known_levels: ClassVar[Mapping[str, tuple[str, ...]]] = {}
+    known_notations: ClassVar[Mapping[str, Any]] = {}
+    reading_of_fit: ClassVar[Mapping[str, Any]] = {}
 
     @classmethod
     def fit(cls, images: Images) -> Self:
@@ -65,55 +74,42 @@ class ImageCodec(Stored):
 
     @cached_property
     def fields(self) -> tuple[Field, ...]:
-        """What the model sees: one field, the picture."""
+        """The fields of a row: one field, the picture."""
         return (Field("image", self.field_kind, self.shape, self.resolution),)
 
-    @property
-    def known_notations(self) -> dict[str, Any]:
-        """Nothing: pictures are not written as text."""
-        return {}
-
-    @property
-    def reading_of_fit(self) -> dict[str, Any]:
-        """Nothing: pictures are read in one way."""
-        return {}
-
-    @property
-    def text_names(self) -> tuple[str, ...]:
-        """Columns of text: pictures have none."""
-        return ()
-
-    @property
-    def feature_names(self) -> tuple[str, ...]:
-        """Name of what comes in."""
-        return ("image",)
-
-    @property
-    def named(self) -> bool:
-        """Whether what comes in has names of its own: pixels have none."""
-        return False
-
     def like_fitted(self, data: Table | Images) -> Table | Images:
-        """Pictures are as they are."""
+        """Pictures are not converted."""
         return data
 
     def value_at(self, row: Tensor, place: int) -> str:
-        """One pixel of an encoded row [C, H, W] in words."""
+        """One pixel of an encoded row [C, H, W] as text."""
         at, low = np.unravel_index(place, self.shape), self.low
         return f"pixel {tuple(map(int, at))} holds {float(row[at]) * (self.high - low) + low:g}"
 
     @property
+    def described(self) -> list[dict[str, Any]]:
+        """Size and range of the pictures."""
+        names = ("channels", "height", "width")
+        size = {"name": "image", "dtype": self.dtype, "kind": self.field_kind, **dict(zip(names, self.shape, strict=True))}
+        return [{**size, "because": "rows of three dimensions", "black": self.low, "white": self.high}]
+
+    @property
+    def places(self) -> Array:
+        """Which pixels the model sees: all."""
+        return np.arange(self.n_features)
+
+    @property
     def row_ndim(self) -> int:
-        """Dimensions of one picture of the user's, without that of rows."""
+        """Dimensions of one of the user's pictures, without that of rows."""
         return 2 if self.layout == "NHW" else 3
 
     @property
     def n_features(self) -> int:
-        """How many pixel values a picture has."""
+        """Number of pixel values of a picture."""
         return math.prod(self.shape)
 
     def encode(self, data: Table | Images, unknown: str = "error") -> Rows:
-        """Rows ``[N, C, H, W]`` of pictures, in which nothing is ``unknown``.
+        """Rows ``[N, C, H, W]`` of pictures; there are no ``unknown`` levels.
 
         Raises:
             DataError: if the pictures have another size, or it is a table.
@@ -125,15 +121,15 @@ class ImageCodec(Stored):
         return standardise(data.pixels, self.low, self.high - self.low)
 
     def decode(
-        self, x: Array | Tensor, container: str | None = None, *, seen: Table | Images | None = None, possible: bool = False
+        self, x: Array | Tensor, container: str | None = None, *, source: Table | Images | None = None, possible: bool = False
     ) -> Any:
         """Pictures in the user's layout and type.
 
         Args:
             x: encoded rows ``[N, C, H, W]``.
-            container: ``"numpy"`` or ``"torch"``; as it came in where None.
-            seen: the same pictures as they came in; what they hold stays, and ``x`` only fills in what they lack.
-            possible: no value beyond black and white.
+            container: ``"numpy"`` or ``"torch"``; None for that of the input.
+            source: the input pictures; their observed values stay, and ``x`` only replaces missing ones.
+            possible: limit values to the range from black to white.
 
         Raises:
             DataError: if the rows have another shape, or the container can't hold pictures.
@@ -141,15 +137,15 @@ class ImageCodec(Stored):
         pixels = restore(encoded(x, self.shape), self.low, self.high - self.low, numpy_dtype(self.dtype))
         if possible:
             pixels = np.clip(pixels, self.low, self.high).astype(pixels.dtype)
-        if isinstance(seen, Images):
-            pixels = np.where(np.isnan(seen.pixels), pixels, seen.pixels).astype(pixels.dtype)
+        if isinstance(source, Images):
+            pixels = np.where(np.isnan(source.pixels), pixels, source.pixels).astype(pixels.dtype)
         return to_array(from_channels_first(pixels, self.layout), container or self.container)
 
     def log_jacobian(self, rows: Rows, densities: Tensor | bool = True) -> Tensor:
-        """log |d encoded / d user's unit|, summed over the pixels that were seen, in nats; float64 ``[N]``.
+        """log |d encoded / d user's unit|, summed over the observed pixels, in nats; float64 ``[N]``.
 
-        Added to the log-density of encoded rows it gives that of the user's own values. Nothing where
-        ``densities`` (one for all, or [N, pixels]) is False: what is there then are probabilities, which no unit changes.
+        Added to the log-density of encoded rows it gives that of the user's own values. It is 0 where ``densities`` (one for
+        all, or [N, pixels]) is False, because probabilities do not depend on units.
         """
         counted = torch.ones(len(rows), self.n_features) if rows.mask is None else rows.mask.cpu().flatten(1)
         return -math.log(self.high - self.low) * (counted.double() * torch.as_tensor(densities).double()).sum(1)
@@ -175,7 +171,7 @@ def _words(shape: tuple[int, ...]) -> str:
 
 
 def _ends(pixels: Array) -> tuple[float, float]:
-    """The pixel values that become 0 and 1: those of the type for 8 bits, 0 and 1 where all lie between, else the extremes."""
+    """The pixel values that become 0 and 1: those of the type for 8 bits, 0 and 1 if all lie between, else the extremes."""
     lows, highs = value_range(pixels)
     low, high = float(np.fmin.reduce(lows, axis=None)), float(np.fmax.reduce(highs, axis=None))
     if not low < high:
@@ -186,15 +182,15 @@ def _ends(pixels: Array) -> tuple[float, float]:
 
 
 def _share_at_ends(pixels: Array, low: float, high: float) -> tuple[float, int]:
-    """The share of the pixels seen that are ``low`` or ``high``, and how many pictures have no pixel at all."""
-    ends = seen = empty = 0
+    """The share of the observed pixels that are ``low`` or ``high``, and the number of pictures without any pixel."""
+    ends = observed = empty = 0
     for rows in blocks(pixels):
         block = pixels[rows].reshape(len(pixels[rows]), -1)
         missing = np.isnan(block)
         ends += int(((block == low) | (block == high)).sum())
-        seen += block.size - int(missing.sum())
+        observed += block.size - int(missing.sum())
         empty += int(missing.all(1).sum())
-    return ends / seen, empty
+    return ends / observed, empty
 
 
 def _resolution(pixels: Array, low: float, high: float) -> float:

@@ -105,9 +105,9 @@ def in_seconds(series: Any) -> NDArray[np.float64]:
     column = series.to_arrow()
     column = column.cast(pa.timestamp("s")) if pa.types.is_date(column.type) else column
     narrow = column.cast(pa.int32()) if pa.types.is_time32(column.type) else column
-    units, seen = narrow.cast(pa.int64()).fill_null(0).to_numpy(zero_copy_only=False), column.is_valid()
+    units, observed = narrow.cast(pa.int64()).fill_null(0).to_numpy(zero_copy_only=False), column.is_valid()
     whole, rest = np.divmod(units, UNITS[column.type.unit])
-    return np.where(seen.to_numpy(zero_copy_only=False), whole + rest / UNITS[column.type.unit], np.nan)
+    return np.where(observed.to_numpy(zero_copy_only=False), whole + rest / UNITS[column.type.unit], np.nan)
 
 
 def as_series(values: Any, label: str, container: str) -> Any:
@@ -165,8 +165,8 @@ def _pandas(column: Any, label: str) -> Any:
 
 
 def seconds(value: Any, label: str) -> float:
-    """What a person says of a column of that type in seconds: a date or time as text (without a time zone it is in that of the
-    column), or as what Python, NumPy or pandas have for it; of a duration also a number of seconds.
+    """A value for a column of that type in seconds: a date or time as text (without a time zone, in that of the column), or an
+    object of Python, NumPy or pandas; for a duration also a number of seconds.
 
     Raises:
         ValueError: it is nothing of the kind.
@@ -248,7 +248,7 @@ def _duration(value: Any) -> float:
 
 
 def told(value: float, label: str) -> str:
-    """A value of a column in words: seconds as a date, a time or a duration, and numbers as they are.
+    """A value of a column as text: seconds as a date, a time or a duration, and numbers unchanged.
 
     >>> told(86400.0, "Date"), told(30600.0, "Time(us)"), told(93600.0, "Duration(us)"), told(2.5, "Float64")
     ('1970-01-02', '08:30:00', '1 day, 2:00:00', '2.5')
@@ -273,8 +273,8 @@ def told(value: float, label: str) -> str:
 
 
 def refuse_unlike(name: str, before: str, now: str) -> None:
-    """Raise DataError where a column held dates, times or durations and holds something else now, or the other way round; or
-    dates in a time zone that had none, or the other way round.
+    """Raise DataError if a column held dates, times or durations and no longer does, or the reverse; or dates with a time zone
+    instead of without, or the reverse.
     """
     was, is_now = (MOMENTS.get(kind_of(label), "") for label in (before, now))
     if was != is_now:

@@ -1,4 +1,4 @@
-"""What a person should know of a table: sentences about its columns, and warnings of levels that are new."""
+"""Notes about the columns of a table, and warnings about new levels."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from latente.data.sources import Table
 from latente.errors import DataError, LatenteWarning
 from latente.words import Message, listed, some
 
-# Key of the note on columns of some kinds, and whether it shows their only value.
+# Key of the note on columns of a kind, and whether it shows their only value.
 OF_KINDS = (
     (Name.kinds[:2], "names_rows", False),
     ((TIMESTAMP,), "timestamp", False),
@@ -25,7 +25,7 @@ OF_KINDS = (
 
 
 def notes_of(table: Table, summary: Summary, kinds: list[str], ordered: Array) -> Iterator[Message]:
-    """Notes on a table whose columns are of some kinds; ``ordered`` are its columns' values in rising order."""
+    """Notes on a table with columns of these kinds; ``ordered`` are its columns' values in rising order."""
     for asked, key, with_value in OF_KINDS:
         places = [column for column, kind in enumerate(kinds) if kind in asked]
         named = (f"{table.names[c]!r}" + (f" ({only_label(table, c)})" if with_value else "") for c in places)
@@ -36,13 +36,13 @@ def notes_of(table: Table, summary: Summary, kinds: list[str], ordered: Array) -
 
 
 def _option(table: Table, column: int, key: str) -> Message:
-    """How to use a column as a value all the same."""
+    """How to use a column as a value nevertheless."""
     kind = "constant" if key == "flag" else kind_of(table.dtypes[column]) or "integer"
     return kinds_option(table.names[column], kind)
 
 
 def kinds_option(name: str, kind: str) -> Message:
-    """How to give a column another kind, in Python and on the command line."""
+    """How to set another kind of a column, in Python and on the command line."""
     return Message("note.option", name=repr(name), kind=kind, argument=shlex.quote(f"{name}={kind}"))
 
 
@@ -57,8 +57,8 @@ def _of_rows(table: Table, summary: Summary, ordered: Array) -> Iterator[Message
 
 
 def tell_unknown(strange: list[tuple[str, dict[str, int]]], unknown: str) -> None:
-    """Name levels that the model was not fitted on, by column with the rows that each is in: an error, or a warning where they
-    are to be taken for values that were not seen.
+    """Report levels that did not occur in the fit, by column with the number of rows of each: an error, or a warning if they
+    are to be treated as missing.
     """
     if not strange:
         return
@@ -66,11 +66,11 @@ def tell_unknown(strange: list[tuple[str, dict[str, int]]], unknown: str) -> Non
         name, texts = strange[0]
         raise DataError(
             f"column {name!r} holds levels that the model was not fitted on: {listed(map(repr, texts))}; leave them empty "
-            "(= not seen), have them taken so by unknown='missing' (--unknown missing), or fit on rows that have them"
+            "(= missing), treat them as missing with unknown='missing' (--unknown missing), or fit on rows that have them"
         )
     told = (f"{name!r}: {listed(f'{text!r} ({count})' for text, count in texts.items())}" for name, texts in strange)
     warnings.warn(
-        f"levels that the model was not fitted on count as not seen (in so many rows): {'; '.join(told)}",
+        f"levels that the model was not fitted on are treated as missing (with their number of rows): {'; '.join(told)}",
         LatenteWarning,
         stacklevel=2,
     )

@@ -1,4 +1,4 @@
-"""Values that look like marks of missing values, such as -999 among temperatures: they are named, and not changed."""
+"""Values that look like marks of missing values, such as -999 among temperatures; they are reported, not changed."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ NUMBERS = np.array(
     + [32767.0, -32768.0, 65535.0, 2147483647.0, -2147483648.0, 1e20, -1e20, 1e30, -1e30]
 )
 DATES = ("0001-01-01", "1899-12-30", "1900-01-01", "1970-01-01", "2099-12-31", "9999-12-31")
-FAR = {False: 1.0, True: 0.25}  # beyond all others, in their range: of numbers, and of dates
-SMALL = 100.0  # numbers below are suspicious only where they repeat
+FAR = {False: 1.0, True: 0.25}  # distance from all others, in their range: for numbers, and for dates
+SMALL = 100.0  # smaller numbers are suspicious only if they repeat
 LISTED = 8
 
 
 def suspicious(table: Table) -> list[Message]:
-    """Sentences on values that stand far from all others of their column and are what people write for "missing".
+    """Messages about values that are far from all others of their column and are usual marks of missing values.
 
     >>> from latente.data import read
     >>> import pyarrow as pa
@@ -38,19 +38,19 @@ def suspicious(table: Table) -> list[Message]:
 
 
 def _marks(values: Array, label: str) -> list[float]:
-    """Which candidates stand in a column, far from its other values."""
+    """The candidates in a column that are far from its other values."""
     dates = is_moment(label)
     if dates and not label.startswith("Date"):
         return []
     candidates = np.array([seconds(date, label) for date in DATES]) if dates else NUMBERS
-    seen = values[~np.isnan(values)]
-    there = np.isin(seen, candidates)
-    rest = seen[~there]
+    observed = values[~np.isnan(values)]
+    there = np.isin(observed, candidates)
+    rest = observed[~there]
     if not there.any() or len(rest) < 2 or rest.min() == rest.max():
         return []
     low, high = float(rest.min()), float(rest.max())
     beyond = FAR[dates] * (high - low)
-    marks, counts = np.unique(seen[there], return_counts=True)
+    marks, counts = np.unique(observed[there], return_counts=True)
     often = counts >= np.where(dates | (np.abs(marks) < SMALL), 2, 1)
     return [float(mark) for mark in marks[often & ((marks < low - beyond) | (marks > high + beyond))]]
 

@@ -1,11 +1,11 @@
-"""Whatever holds the data comes in here, and leaves as a :class:`Table` of numbers or as :class:`Images`."""
+"""Data sources of all kinds, converted to a :class:`Table` of numbers or to :class:`Images`."""
 
 from __future__ import annotations
 
 import os
 import shlex
 import warnings
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from decimal import Decimal
 from types import MappingProxyType
@@ -44,17 +44,17 @@ class Table:
 
     Attributes:
         names: the columns' names; x0, x1, … where the data has none.
-        values: float32 or float64 ``[N, F]``, NaN where a value is missing; of a column of text, which level it is; dates are
+        values: float32 or float64 ``[N, F]``, NaN for missing values; for a column of text, the index of the level; dates are
             seconds since 1970, times of day since midnight, durations seconds.
         dtypes: label of each column's own type, such as ``Int64``, ``Boolean``, ``float32``.
-        container: what it came in: ``"numpy"``, ``"torch"``, ``"pandas"``, ``"polars"`` or ``"pyarrow"`` (text files,
-            Parquet and SQL, too).
+        container: type of the input: ``"numpy"``, ``"torch"``, ``"pandas"``, ``"polars"`` or ``"pyarrow"`` (also for text
+            files, Parquet and SQL).
         named: whether the names are the data's own, so that columns are matched by name.
         integer_names: whether the names were whole numbers, as pandas allows.
-        levels: of each column of text (by its place) the different texts, in order.
-        exact: of columns (by their place) whose values a double may not hold, what came in: an Arrow array ``[N]`` of dates
-            with times, times, durations and decimals; of an array of large whole numbers each column.
-        text: the text file that it was read from, with what stands there to the letter; None where it was none.
+        levels: for each column of text (by its index) the different texts, in order.
+        exact: for columns (by their indices) with values that a double may not hold, the input: an Arrow array ``[N]`` of dates
+            with times, times, durations and decimals; for an array of large whole numbers each column.
+        text: the text file that it was read from, with the original texts; None for other sources.
     """
 
     names: tuple[str, ...]
@@ -69,11 +69,15 @@ class Table:
 
     @property
     def notes(self) -> tuple[Message, ...]:
-        """What a person should know of how it was read."""
+        """Notes on how it was read."""
         return () if self.text is None else (*self.text.warnings, *self.text.notes)
 
     def __len__(self) -> int:
         return len(self.values)
+
+    def take(self, rows: Sequence[int] | Array) -> Table:
+        """Some rows, by their indices."""
+        return replace(self, values=self.values[np.asarray(rows)])
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,6 +96,10 @@ class Images:
 
     def __len__(self) -> int:
         return len(self.pixels)
+
+    def take(self, rows: Sequence[int] | Array) -> Images:
+        """Some pictures, by their indices."""
+        return replace(self, pixels=self.pixels[np.asarray(rows)])
 
     @property
     def dtype(self) -> str:
@@ -119,12 +127,12 @@ def read(
             a list of records (``{"age": 30, "when": "2024-02-01"}``, or one such record) a frame.
         columns: look at these columns only, where the data names its columns; others may then hold anything.
         texts: columns that hold text even if most of it looks like numbers, such as codes.
-        known: how columns are written, where a file alone does not tell (is 1/2/2024 in January?).
-        asked: of a text file, what is not to be found but is given: the attributes of :class:`~latente.data.text.Reading`.
-            ``missing=["-999"]`` names further marks of missing values, in data of any kind.
+        known: how columns are written, if a file alone is ambiguous (is 1/2/2024 in January?).
+        asked: for a text file, what should not be detected: the attributes of :class:`~latente.data.text.Reading`.
+            ``missing=["-999"]`` sets additional marks of missing values, in data of any kind.
 
     Returns:
-        The data; a float32 array is not copied. What was read already is given back as it is.
+        The data; a float32 array is not copied. Data that was read already is returned unchanged.
 
     Raises:
         DataError: with what is wrong, where, and what to do.
@@ -293,7 +301,7 @@ def _refuse_infinite(values: Array, names: tuple[str, ...] = ()) -> None:
         count, (start, places) = sum(len(places) for _, places in found), found[0]
         row, *place = places[0] + [start, *(0 for _ in values.shape[1:])]
         where = f"column {names[place[0]]!r}" if names else f"pixel {tuple(map(int, place))}"
-        remedy = "replace what is infinite by NaN (= not seen), or drop these rows"
+        remedy = "replace what is infinite by NaN (= missing), or drop these rows"
         raise DataError(f"infinite values: {count}, the first in row {row} (counted from 0), {where}; {remedy}")
 
 
@@ -403,8 +411,8 @@ def _refuse_other_kinds(series: list[Any], texts: Mapping[int, tuple[Array, tupl
         if index in texts:
             if str(column.name) not in codes and (example := _stray_text(*texts[index])) is not None:
                 mixed[column.name] = example
-        elif not _is_number(column) and len(seen := column.drop_nulls()):
-            others.append(f"{column.name!r} (such as {str(seen[0])[:40]!r})")
+        elif not _is_number(column) and len(observed := column.drop_nulls()):
+            others.append(f"{column.name!r} (such as {str(observed[0])[:40]!r})")
     if others:
         remedy = "turn them into numbers or text, or drop them"
         raise DataError(
@@ -444,8 +452,8 @@ def _levels(series: Any) -> tuple[Array, tuple[str, ...]]:
     order = np.argsort([int(text) for text in texts] if series.dtype.is_integer() else texts)
     rank = np.append(np.argsort(order), 0).astype(float)
     codes = encoded.indices.to_numpy(zero_copy_only=False).astype(float)
-    seen = ~np.isnan(codes)
-    return np.where(seen, rank[np.where(seen, codes, len(order)).astype(np.intp)], np.nan), tuple(texts[order])
+    observed = ~np.isnan(codes)
+    return np.where(observed, rank[np.where(observed, codes, len(order)).astype(np.intp)], np.nan), tuple(texts[order])
 
 
 def _is_number(series: Any) -> bool:

@@ -46,8 +46,8 @@ def is_sql(source: str | os.PathLike[str]) -> bool:
 def answer(query: str) -> Any:
     """The answer of an in-memory DuckDB to one query, as a PyArrow table.
 
-    The query runs with the rights of the user: it may read each file and address that the user may read. It can't write, and
-    it sees no variable of the program.
+    The query runs with the rights of the user: it may read every file and address that the user may read. It can't write, and
+    has no access to variables of the program.
 
     Raises:
         DataError: if it is not one query that can be answered, or its answer is larger than :func:`max_bytes`, or it would
@@ -87,8 +87,8 @@ def _within(limit: int, relation: Any) -> Any:
 
 @contextmanager
 def _bounded(database: Any) -> Iterator[None]:
-    """Inside, a query whose progress after some seconds says that it needs hours, or never ends, is stopped; that it needs too
-    much memory is said in words.
+    """Context in which a query is stopped if its progress after some seconds indicates hours, or no end; lack of memory becomes
+    a clear error.
     """
     done, stopped = threading.Event(), threading.Event()
     database.execute("set enable_progress_bar = true")  # measures it,

@@ -1,4 +1,4 @@
-"""How a codec is turned into JSON and arrays and back; written once, for every kind of codec."""
+"""Conversion of codecs to JSON and arrays and back, written once for all codecs."""
 
 from __future__ import annotations
 

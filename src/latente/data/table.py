@@ -1,4 +1,4 @@
-"""The codec of tables: a codec for each column, and what concerns several of them."""
+"""The codec of tables: a codec for each column, and properties of several columns."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from latente.data.fields import (
 from latente.data.files import quoted
 from latente.data.identifiers import Shape
 from latente.data.notes import notes_of, tell_unknown
-from latente.data.seen import as_it_came, with_seen
+from latente.data.observed import as_it_came, with_observed
 from latente.data.sources import Images, Table
 from latente.data.state import State
 from latente.data.table_state import TableState
@@ -64,19 +64,19 @@ class _OfColumns:
 
 @dataclass(frozen=True, eq=False)
 class TableCodec(_OfColumns):
-    """Turns a table's rows into what the model sees, and back.
+    """Converts a table's rows to encoded rows and back.
 
-    Columns with one value, or without any, and columns that name rows are left out of the model. :meth:`decode` restores the
-    first and leaves the others empty.
+    Columns with a single value, or none, and columns that identify rows are not modelled. :meth:`decode` restores the first and
+    leaves the others empty.
 
     Attributes:
         columns: the codec of each column (:class:`~latente.data.columns.Column`).
         names, dtypes, kinds, reasons, identifiers, center, scale, low, high, grid, missing: an attribute of all columns.
         counts: how many levels each column has.
         container, named, integer_names: as in :class:`~latente.data.sources.Table`, of the table of the fit.
-        notes: sentences about the data that a person should know.
-        notations: how each column was written in a text file; () where the data came from elsewhere.
-        file_layout: how that file was laid out. file_reading: what was asked for when it was read.
+        notes: remarks about the data.
+        notations: how each column was written in a text file; () for data from other sources.
+        file_layout: the layout of that file. file_reading: the options with which it was read.
     """
 
     columns: tuple[Column, ...]
@@ -89,6 +89,7 @@ class TableCodec(_OfColumns):
     file_reading: Reading | None = None
 
     kind: ClassVar[str] = "table"
+    interchange: ClassVar[str] = "pyarrow"
 
     @classmethod
     def fit(cls, table: Table, kinds: Mapping[str, str] | None = None, as_recorded: bool = False) -> Self:
@@ -139,9 +140,23 @@ class TableCodec(_OfColumns):
         """The levels of a column in their order; () of numbers."""
         return self.columns[column].levels
 
+    @property
+    def known_levels(self) -> dict[str, tuple[str, ...]]:
+        """The levels of each column, by its name."""
+        return {column.name: column.levels for column in self.columns}
+
+    @property
+    def described(self) -> list[dict[str, Any]]:
+        """Kind, reason and format of each column."""
+        columns = zip(self.names, self.dtypes, self.kinds, self.reasons, self.missing.tolist(), strict=True)
+        return [
+            {"name": name, "dtype": dtype, "kind": kind, "because": reason, "missing": f"{missing:.1%}" if missing else None}
+            for name, dtype, kind, reason, missing in columns
+        ]
+
     @cached_property
     def places(self) -> Array:
-        """Which columns the model sees."""
+        """Indices of the modelled columns."""
         return np.flatnonzero(self.scale > 0.0)
 
     def scaled_by(self, rows: Rows) -> Self:
@@ -161,7 +176,7 @@ class TableCodec(_OfColumns):
 
     @cached_property
     def fields(self) -> tuple[Field, ...]:
-        """What the model sees: one field for each column that is not left out."""
+        """The fields of a row: one for each modelled column."""
         return tuple(self.columns[place].field for place in self.places)
 
     @property
@@ -177,13 +192,13 @@ class TableCodec(_OfColumns):
 
     @property
     def reading_of_fit(self) -> dict[str, Any]:
-        """How further files are read: as was asked for that of the fit, but for its encoding, which is found."""
+        """How further files are read: with the options of the fit, but with their own encoding."""
         asked = {} if self.file_reading is None else vars(self.file_reading)
         return {name: value for name, value in asked.items() if value not in (None, ()) and name != "encoding"}
 
     @property
     def feature_names(self) -> tuple[str, ...]:
-        """Names of the columns that come in."""
+        """Names of the columns of the input."""
         return self.names
 
     @property
@@ -198,7 +213,7 @@ class TableCodec(_OfColumns):
 
     @property
     def n_features(self) -> int:
-        """How many columns come in."""
+        """Number of columns of the input."""
         return len(self.columns)
 
     @cached_property
@@ -217,7 +232,7 @@ class TableCodec(_OfColumns):
         return as_dates(data, map(Fitted, positions, (self.names[c] for c in kept), (self.dtypes[c] for c in kept)))
 
     def value_at(self, row: Tensor, place: int) -> str:
-        """One value of an encoded row [len(fields)] in words: its column, and its value in the user's units."""
+        """One value of an encoded row [len(fields)] as text: its column, and its value in the user's units."""
         column = self.columns[self.places[place]]
         return f"column {column.name!r} holds {column.told(float(row[place]))}"
 
@@ -225,9 +240,9 @@ class TableCodec(_OfColumns):
         """Rows ``[N, len(fields)]`` of a table; columns are matched by name where both tables have names.
 
         Args:
-            data: the rows; columns with names that are left out of the model may be missing.
-            unknown: what a level is that the codec was not fitted on: ``"error"``, or ``"missing"`` for a missing value, with a
-                warning that names it.
+            data: the rows; columns that are not modelled may be missing.
+            unknown: how to treat a level that did not occur in the fit: ``"error"``, or ``"missing"``, with a warning that
+                names it.
 
         Raises:
             DataError: if columns are missing, or there is another number of them, or these are pictures.
@@ -255,7 +270,7 @@ class TableCodec(_OfColumns):
         return values
 
     def _positions(self, table: Table) -> Array:
-        """Where each of the codec's columns stands in a table; -1 where one is not there that the model does not need."""
+        """The place of each of the codec's columns in a table; -1 if an unneeded column is absent."""
         if table.named and self.named:
             positions = {name: position for position, name in enumerate(table.names)}
             missing = [name for name in (self.names[column] for column in self.places) if name not in positions]
@@ -273,7 +288,7 @@ class TableCodec(_OfColumns):
         x: Array | Tensor,
         container: str | None = None,
         *,
-        seen: Table | Images | None = None,
+        source: Table | Images | None = None,
         possible: bool = False,
         mask: Tensor | None = None,
         names_from: int | None = None,
@@ -282,13 +297,13 @@ class TableCodec(_OfColumns):
 
         Args:
             x: encoded rows ``[N, len(fields)]``.
-            container: ``"numpy"``, ``"torch"``, ``"pandas"``, ``"polars"`` or ``"pyarrow"``; as it came in where None.
-            seen: the same rows as they came in. Observed values stay, to the bit (in a wider type where that of the fit does
-                not hold them), and ``x`` only fills in the missing ones, and levels that the codec was not fitted on. Dates,
-                times, durations and decimals of columns with names are filled in to the step of the record.
-            possible: no value beyond the smallest and the largest, none off the grid of the record.
-            mask: bool ``[N, n_features]``, False where a value is to be missing; None for rows without missing values.
-            names_from: a seed, to give each row a new name in the columns that name rows; None leaves them empty.
+            container: ``"numpy"``, ``"torch"``, ``"pandas"``, ``"polars"`` or ``"pyarrow"``; None for that of the input.
+            source: the input rows. Observed values stay unchanged (in a wider type if necessary), ``x`` only replaces missing
+                values and unknown levels. Imputed dates, times, durations and decimals of columns with names are rounded to the
+                recorded step.
+            possible: limit values to the range of the data and its grid.
+            mask: bool ``[N, n_features]``, False for missing values; None for rows without missing values.
+            names_from: a seed for new names in the columns that identify rows; None leaves them empty.
 
         Returns:
             A frame, or an array ``[N, n_features]`` of the narrowest type that holds every column's. Whole numbers are
@@ -297,7 +312,7 @@ class TableCodec(_OfColumns):
         Raises:
             DataError: if the rows have another shape, or the container is unknown or not installed.
         """
-        container, table = container or self.container, seen if isinstance(seen, Table) else None
+        container, table = container or self.container, source if isinstance(source, Table) else None
         x = self._with_left_out(encoded(x, self.shape))
         to_step = table is not None and self.named and not self.integer_names
         parts = list(self._decoded(x, possible, np.array([possible or (to_step and c.is_stepped) for c in self.columns])))
@@ -308,7 +323,7 @@ class TableCodec(_OfColumns):
             missing[column] = missing.get(column, False) | flag.absent(x[:, column], table, place)
         if container in ARRAYS:
             joined = _with_missing(_joined(parts, self.n_features), new, missing)
-            return to_array(joined if table is None else with_seen(joined, table), container)
+            return to_array(joined if table is None else with_observed(joined, table), container)
         columns = {int(c): values for group, part in parts for c, values in zip(self._every[group], part.T, strict=True)}
         return self._as_frame(columns | new, set(new), missing, table, container)
 
@@ -327,19 +342,19 @@ class TableCodec(_OfColumns):
             missing |= left_empty
             empty -= set(left_empty)
         named = {name: columns[column] for column, name in enumerate(self.names)}
-        left = {self.names[column]: hole for column, hole in missing.items() if hole.any()}
+        left = {self.names[column]: places for column, places in missing.items() if places.any()}
         nothing = {self.names[column] for column in empty}
         return to_frame(named, tuple(dtypes.values()), nothing, container, self.integer_names, left)
 
-    def with_holes(self, seen: Tensor, seed: int) -> Tensor:
-        """Which values of new rows are observed, bool ``[N, n_features]``, by which of the model's are, ``[N, len(fields)]``.
+    def with_missing(self, observed: Tensor, seed: int) -> Tensor:
+        """Which values of new rows are observed, bool ``[N, n_features]``, from those of the model, ``[N, len(fields)]``.
 
-        Columns of one value, which the model does not know, are observed as often as in the rows of the fit.
+        Columns with a single value, which are not modelled, are observed as often as in the rows of the fit.
         """
         alone = np.flatnonzero((self.scale == 0.0) & ~np.isnan(self.center))
-        whole = np.ones((len(seen), self.n_features), bool)
-        whole[:, self.places] = seen.numpy()
-        whole[:, alone] = np.random.default_rng(seed).random((len(seen), len(alone))) >= self.missing[alone]
+        whole = np.ones((len(observed), self.n_features), bool)
+        whole[:, self.places] = observed.numpy()
+        whole[:, alone] = np.random.default_rng(seed).random((len(observed), len(alone))) >= self.missing[alone]
         return torch.from_numpy(whole)
 
     def _keep(self, columns: dict[int, Any], table: Table, empty: set[int]) -> tuple[dict[int, str], dict[int, Array]]:
@@ -360,8 +375,8 @@ class TableCodec(_OfColumns):
         return labels, missing
 
     def _new_names(self, n: int, seed: int) -> dict[int, Array]:
-        """``n`` new names for each column that names rows in a known shape; each from a seed of its own, or two columns of
-        UUIDs would be the same.
+        """``n`` new names for each column with a known pattern of names; each with its own seed, because otherwise two columns
+        of UUIDs would be equal.
         """
         named = [(place, c) for place, c in enumerate(self.columns) if isinstance(c, Name) and c.names is not None]
         return {place: column.fresh(n, seed * self.n_features + place) for place, column in named}
@@ -374,7 +389,7 @@ class TableCodec(_OfColumns):
             yield [place], self.columns[place].decode_levels(x[:, place])[:, None]
 
     def _numbers(self, x: Array, group: Any, dtype: np.dtype[Any], possible: bool, stepped: Array) -> Array:
-        """Columns of numbers of one type; those that are ``stepped`` on the grid of the record."""
+        """Columns of numbers of one type; ``stepped`` ones are rounded to the recorded grid."""
         values = restore(x[:, group], self.center[group], self.scale[group], dtype)
         if stepped.any():
             possible_ones = on_grid(values, self.low[group], self.high[group], self.grid[group])
@@ -437,7 +452,7 @@ def _written(names: tuple[str, ...], text: TextTable) -> dict[str, Any]:
 
 
 def _unit(numbers: list[Facts]) -> float:
-    """What is divided by where numbers stay as they are recorded: 255 for 8 bits, as of pictures, unless all are 0 or 1."""
+    """The divisor of numbers that are not standardised: 255 for 8 bits, as for pictures, unless all are 0 or 1."""
     numbers = [facts for facts in numbers if not facts.binary]
     of_bytes = {np.dtype(np.uint8)} == {numpy_dtype(facts.dtype) for facts in numbers}
     return 255.0 if of_bytes and any(facts.high > 1 for facts in numbers) else 1.0

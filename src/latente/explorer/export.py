@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from latente.errors import DataError, LatenteError, LatenteWarning, StorageError
 from latente.explorer.block import as_text
-from latente.explorer.pack import MIN_ROWS, Lesson, Subject, pack, rows_of
+from latente.explorer.pack import MIN_ROWS, Lesson, PackedModel, pack, rows_of
 from latente.explorer.survey import Survey
 from latente.files import write_text
 
@@ -51,14 +51,14 @@ def page(content: bytes, socket: str = "") -> str:
     return f'{before}<script type="application/x-latente-pack">{as_text(content)}</script>{after}'
 
 
-def subject(
+def packed_model(
     vae: VAE,
     run: str | Path | None = None,
     data: Any = None,
     with_rows: bool = False,
     certificate: Certificate | None = None,
     labels: Mapping[str, Sequence[Any]] | None = None,
-) -> Subject:
+) -> PackedModel:
     """A model with its survey and certificate, from ``data``, from its run folder, or from training rows still in memory.
 
     Args:
@@ -84,7 +84,7 @@ def subject(
         folder = Path(run) if Path(run).is_dir() else Path(run).parent
         survey = None if rows is not None else Survey.load(folder, vae)
         certificate = certificate or (_kept_certificate(folder) if survey or Path(run).is_dir() else None)
-    return Subject(vae, survey or Survey.of(vae, rows), certificate, rows if with_rows else None, labels or {})
+    return PackedModel(vae, survey or Survey.of(vae, rows), certificate, rows if with_rows else None, labels or {})
 
 
 def _kept_certificate(folder: Path) -> Certificate | None:
@@ -116,8 +116,8 @@ def lesson_models(data: Any, seed: int = 0) -> Lesson:
     from latente.catalogue import recipe
     from latente.estimator import VAE, Autoencoder
 
-    def of(vae: VAE) -> Subject:
-        return Subject(vae.fit(data, observer=_left_as_it_is), Survey.of(vae, side=LESSON_SIDE))
+    def of(vae: VAE) -> PackedModel:
+        return PackedModel(vae.fit(data, observer=_left_as_it_is), Survey.of(vae, side=LESSON_SIDE))
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", LatenteWarning)  # the lesson shows a collapsed code on purpose
@@ -155,7 +155,7 @@ def demo_page(
         seed: seed of the lesson's models.
     """
     models = [
-        subject(model, data=data, with_rows=True, certificate=certificate, labels={"digit": labels})
+        packed_model(model, data=data, with_rows=True, certificate=certificate, labels={"digit": labels})
         for model, certificate in zip((vae, autoencoder), certificates, strict=True)
     ]
     return export(path, pack("latente demo", models, lesson_models(data, seed)))

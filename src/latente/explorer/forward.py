@@ -56,9 +56,9 @@ class Forward:
         mean, *bins = torch.split(self.decoded(z), [len(levels), *self.counts], 1)
         return torch.cat([bins[f] if count else mean[:, f : f + 1] for f, count in enumerate(levels)], 1)
 
-    def encoded(self, x: Tensor, seen: Tensor | None = None) -> Tensor:
-        """Rows [N, F], with 0 for values that are not ``seen`` (1 or 0), to mean and standard deviation of q(z|x), [N, 2 d]."""
-        mask = None if seen is None else seen.bool().view(-1, *self.shape)
+    def encoded(self, x: Tensor, observed: Tensor | None = None) -> Tensor:
+        """Rows [N, F], with 0 for missing values (``observed``: 1 or 0), to mean and standard deviation of q(z|x), [N, 2 d]."""
+        mask = None if observed is None else observed.bool().view(-1, *self.shape)
         q = self.model.encode(Rows(x.view(-1, *self.shape), mask))
         return torch.cat([q.code, q.deviation], 1)
 
@@ -71,5 +71,5 @@ class Forward:
         z = torch.randn(2, 1, self.model.latent_dim, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
         yield recorded(self.decoded, *([each] for each in z))
         x = torch.rand(2, 1, math.prod(self.shape), dtype=torch.float64, generator=torch.Generator().manual_seed(0))
-        seen = [(x > 0.5).double()] if self.ends else []
-        yield recorded(self.encoded, *zip(x, *seen, strict=True))
+        observed = [(x > 0.5).double()] if self.ends else []
+        yield recorded(self.encoded, *zip(x, *observed, strict=True))

@@ -10,7 +10,7 @@ import html
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from latente.explorer.export import page, subject
+from latente.explorer.export import packed_model, page
 from latente.explorer.pack import pack
 from latente.files import write_text
 
@@ -53,4 +53,4 @@ def explore(vae: VAE, data: Any = None, *, with_rows: bool = False, compare: VAE
     >>> path = explore(vae).save("page.html")  # doctest: +SKIP
     """
     vaes = [vae] if compare is None else [vae, compare]
-    return Explorer(page(pack(vae.recipe_.name, [subject(each, data=data, with_rows=with_rows) for each in vaes])), height)
+    return Explorer(page(pack(vae.recipe_.name, [packed_model(each, data=data, with_rows=with_rows) for each in vaes])), height)

@@ -40,7 +40,7 @@ FIGURES = ("loss", "distortion", "rate", "active_units", "rows", "held_out_rows"
 
 
 @dataclass(frozen=True, eq=False)
-class Subject:
+class PackedModel:
     """One model of a pack.
 
     Attributes:
@@ -61,11 +61,11 @@ class Subject:
 class Lesson:
     """Small models for the lesson: autoencoders of increasing size, and models of one size with increasing beta."""
 
-    squeeze: tuple[Subject, ...]
-    regularisation: tuple[Subject, ...]
+    squeeze: tuple[PackedModel, ...]
+    regularisation: tuple[PackedModel, ...]
 
 
-def pack(title: str, models: Sequence[Subject], lesson: Lesson | None = None, served: bool = False) -> bytes:
+def pack(title: str, models: Sequence[PackedModel], lesson: Lesson | None = None, served: bool = False) -> bytes:
     """A pack of one model, or of two to compare, and of those for the lesson.
 
     Args:
@@ -103,7 +103,7 @@ def fitted_on(vae: VAE) -> int:
     return int(vae.figures_["rows"] + vae.figures_["held_out_rows"])
 
 
-def _warned_of_few(models: Sequence[Subject]) -> Iterable[dict[str, str]]:
+def _warned_of_few(models: Sequence[PackedModel]) -> Iterable[dict[str, str]]:
     """Warnings for models of so few rows that a page without rows reveals them too."""
     for vae in (model.vae for model in models if model.rows is None):
         if (n := fitted_on(vae)) < MIN_ROWS:
@@ -129,7 +129,7 @@ def check_same_input(first: VAE, second: VAE) -> None:
         raise DataError("the two models are not of the same columns: fit both on the same data, of the same kinds")
 
 
-def _model(subject: Subject, block: Block, notes: list[Message], served: bool) -> dict[str, Any]:
+def _model(subject: PackedModel, block: Block, notes: list[Message], served: bool) -> dict[str, Any]:
     vae, survey = subject.vae, subject.survey
     model = vae.model_
     if not survey.measured:
@@ -214,7 +214,7 @@ def rows_of(vae: VAE, data: Any) -> Rows:
     return codec.encode(source, vae.unknown)
 
 
-def _points(subject: Subject, rows: Rows, block: Block) -> dict[str, Any]:
+def _points(subject: PackedModel, rows: Rows, block: Block) -> dict[str, Any]:
     """Codes in 16 bits, columns to colour them by in 8 bits, and, unless there are too many, the rows."""
     vae = subject.vae
     codes = posterior_moments(vae.model_, rows)[0]

@@ -143,8 +143,8 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
         if offset == 0 and size == self.sizes[place] and sides in ((), ((size, 1),)):
             return place
         value = self.values[place]
-        seen = None if value is None else value.flatten().as_strided(list(shape), list(strides), offset)
-        return self.add("strided", [place], seen, size, sides=sides, offset=offset)
+        view = None if value is None else value.flatten().as_strided(list(shape), list(strides), offset)
+        return self.add("strided", [place], view, size, sides=sides, offset=offset)
 
     def spread(self, value: Tensor | float, shape: Sequence[int]) -> int:
         """The index of a tensor that broadcasts to a shape; a single value is not expanded."""

@@ -208,12 +208,12 @@ class Networks:
         return np.concatenate([[number], values])
 
     @torch.no_grad()
-    def _values(self, place: int, network: str, x: Any, seen: Any) -> Any:
+    def _values(self, place: int, network: str, x: Any, observed: Any) -> Any:
         if not 0 <= place < len(self.models) or network not in ("decoder", "encoder"):
             raise DataError("there is no such network")
         forward, given = self.models[place], torch.tensor(x, dtype=torch.float32).reshape(1, -1)
         if network == "decoder":
             values = forward.decoded(given)
         else:
-            values = forward.encoded(given, None if seen is None else torch.tensor(seen).reshape(1, -1))
+            values = forward.encoded(given, None if observed is None else torch.tensor(observed).reshape(1, -1))
         return values.double().flatten().numpy()

@@ -126,8 +126,7 @@ class Survey:
                 the fitted prior.
             side: size of the grids.
         """
-        if vae.fitted_.context is not None:
-            raise DataError(f"the explorer shows a model in one context: explore {vae.fitted_.chosen_context}")
+        vae.fitted_.refuse_all_contexts("a page of the explorer")
         if vae.model_.space.not_explored:
             raise DataError(f"{vae.recipe_.name}: {vae.model_.space.not_explored}")
         rows = rows if rows is not None else rows_at_hand(vae)
@@ -225,10 +224,10 @@ def _kept(vae: VAE, rows: Rows, codes: Array) -> float | None:
     numbers = [not levels for levels in levels_of(vae.codec_.fields)] or slice(None)
     decoded = decode(vae.model_, torch.from_numpy(codes).float())[:, numbers]
     x = rows.x.flatten(1)[:, numbers]
-    seen = torch.ones_like(x, dtype=torch.bool) if rows.mask is None else rows.mask.flatten(1)[:, numbers]
-    count = seen.sum(0).clamp_min(1)
-    spread = ((x - (x * seen).sum(0) / count).square() * seen).sum()
-    return 1 - float(((x - decoded).square() * seen).sum() / spread) if spread > 0 else None
+    observed = torch.ones_like(x, dtype=torch.bool) if rows.mask is None else rows.mask.flatten(1)[:, numbers]
+    count = observed.sum(0).clamp_min(1)
+    spread = ((x - (x * observed).sum(0) / count).square() * observed).sum()
+    return 1 - float(((x - decoded).square() * observed).sum() / spread) if spread > 0 else None
 
 
 @torch.no_grad()

@@ -32,9 +32,9 @@ class ShownBins(NamedTuple):
 
     def shares(self, values: Array) -> Array:
         """Share of the values in each bin; they sum to 1. NaN is a missing value."""
-        seen = values[~np.isnan(values)]
-        counts = np.bincount(np.searchsorted((self.high[:-1] + self.low[1:]) / 2, seen, "right"), minlength=len(self.low))
-        return np.asarray(counts / max(1, len(seen)))
+        observed = values[~np.isnan(values)]
+        counts = np.bincount(np.searchsorted((self.high[:-1] + self.low[1:]) / 2, observed, "right"), minlength=len(self.low))
+        return np.asarray(counts / max(1, len(observed)))
 
 
 def bins_of(codec: TableCodec, likelihood: Part) -> list[ShownBins]:

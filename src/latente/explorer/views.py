@@ -51,24 +51,24 @@ def _columns(codec: TableCodec) -> list[tuple[str, str, tuple[str, ...]]]:
 
 
 def _colours(codec: TableCodec, rows: Rows, block: Block, most: int) -> Iterable[dict[str, Any]]:
-    """A table's columns, in 255 steps between the ends of the most of them; the step 255 is "not seen"."""
+    """A table's columns, in 255 steps between the ends of the most of them; the step 255 is "missing"."""
     values = in_units(codec, rows)
-    for column, seen in list(zip(kept(codec).tolist(), values.T, strict=True))[:most]:
+    for column, observed in list(zip(kept(codec).tolist(), values.T, strict=True))[:most]:
         labels = list(codec.levels(column)) or None
-        low, high = (0.0, 254.0) if labels else _between(seen)
-        steps = np.rint(254 * (seen - low) / (high - low)).clip(0, 254)
+        low, high = (0.0, 254.0) if labels else _between(observed)
+        steps = np.rint(254 * (observed - low) / (high - low)).clip(0, 254)
         if labels and len(labels) > 255:
             continue
         coded = block.add(np.where(np.isnan(steps), 255, steps), "u1")
         yield {"name": codec.names[column], "labels": labels, "values": coded, "low": low, "high": high}
 
 
-def _between(seen: Array) -> tuple[float, float]:
+def _between(observed: Array) -> tuple[float, float]:
     """Two values between which nearly all lie: a colour scale that one far value does not spoil."""
-    if np.isnan(seen).all():
+    if np.isnan(observed).all():
         return 0.0, 1.0
-    low, high = np.nanquantile(seen, (0.005, 0.995))
-    return (float(low), float(high)) if high > low else (float(np.nanmin(seen)), float(np.nanmax(seen)) + 1e-9)
+    low, high = np.nanquantile(observed, (0.005, 0.995))
+    return (float(low), float(high)) if high > low else (float(np.nanmin(observed)), float(np.nanmax(observed)) + 1e-9)
 
 
 def _values(codec: TableCodec, rows: Rows, block: Block) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""What a fit leaves behind: the fitted prior, the calibration of scores, and what was measured."""
+"""The results of a fit: the fitted prior, the calibration of scores, and figures."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import math
 from typing import Any
 
 import numpy as np
-import torch
 
 from latente.certificate import privacy
 from latente.certificate.certify import overfitting_of
@@ -27,20 +26,15 @@ from latente.training.stages import CALIBRATION, OVERFITTING, PRIOR, PRIVACY, Fi
 from latente.words import Message
 
 
-def finished(
-    prepared: Prepared, outcome: Outcome, run: Settings, stages: Stages, shrinks: bool, settings: dict[str, Any]
-) -> Fitted:
-    """Everything that the fit leaves; what is found wrong is added to the outcome's warnings.
+def finished(prepared: Prepared, outcome: Outcome, run: Settings, stages: Stages, settings: dict[str, Any]) -> Fitted:
+    """All results of the fit; problems are added to the warnings of the outcome.
 
     Args:
         prepared, outcome: rows and trained models. run: settings of the training.
-        stages: of the fit. shrinks: whether unused dimensions of the code are dropped.
-        settings: what is stored of the estimator.
+        stages: of the fit. settings: the stored settings of the estimator.
     """
     model, row_model = outcome.model, outcome.row_model or outcome.model
     split, seed = prepared.split, prepared.plan.seed
-    if shrinks and bool(outcome.diagnosis.active.any()):
-        model.drop_units(torch.nonzero(outcome.diagnosis.active).squeeze(1))
     with stages(PRIOR):
         prior = prior_of_codes(model, split.train, seed)
     with stages(CALIBRATION):
@@ -51,19 +45,19 @@ def finished(
     with stages(OVERFITTING):
         outcome.warnings += _overfitting(fitted, outcome)
     fitted.figures = Figures(_figures(outcome, run, model.latent_dim, split), _pending(fitted))
-    fitted.figures |= {"row_law_loss": row_model_loss, "time": stages.seconds}
+    fitted.figures |= {"row_model_loss": row_model_loss, "time": stages.seconds}
     fitted.notes = [*prepared.codec.notes, *outcome.notes, *outcome.warnings, *_notes(fitted, split)]
     return fitted
 
 
 def complete(fitted: Fitted) -> None:
-    """Compute now what is otherwise computed when it is first asked for."""
+    """Compute what is otherwise computed when it is first used."""
     calibrate_intervals(fitted)
     fitted.figures.complete()
 
 
 def _calibrated(prepared: Prepared, outcome: Outcome, row_model: RowModel) -> tuple[Calibration, float | None]:
-    """What usual scores are; the loss of the row model, where there is one."""
+    """Usual scores, and the loss of the row model, if there is one."""
     judged, seed = prepared.split.judged.subsample(MAX_TO_CALIBRATE), prepared.plan.seed
     scored = judged.subsample(_rows_to_score(prepared, outcome, row_model))
     with seeded(seed):
@@ -80,7 +74,7 @@ def _rows_to_score(prepared: Prepared, outcome: Outcome, row_model: RowModel) ->
 
 
 def _overfitting(fitted: Fitted, outcome: Outcome) -> list[str]:
-    """What the certificate would say of that, of the same rows: two passes, which is next to nothing beside a fit."""
+    """The verdict of the certificate about overfitting, for the same rows: two passes, much faster than a fit."""
     assert fitted.at_hand is not None
     train, held_out = fitted.at_hand.train, fitted.at_hand.held_out
     if held_out is None or outcome.without_code:
@@ -94,7 +88,7 @@ def _pending(fitted: Fitted) -> dict[str, Any]:
 
 
 def _privacy(fitted: Fitted) -> dict[str, float | None]:
-    """What new rows give away of those that were learnt from, of the rows at hand."""
+    """How much new rows reveal about training rows, measured on the rows in memory."""
     assert fitted.at_hand is not None
     assert fitted.unlearnt is not None
     with fitted.stages(PRIVACY):
@@ -122,7 +116,7 @@ def _notes(fitted: Fitted, split: Split) -> list[str]:
 
 
 def _figures(outcome: Outcome, settings: Settings, latent_dim: int, split: Split) -> dict[str, Any]:
-    """What was measured, plain values only; nats per row of encoded data."""
+    """The measured figures, plain values only; nats per row of encoded data."""
     at, (rows, held_out) = outcome.training.status, split.counts
     return {
         "rows": rows,

@@ -1,4 +1,4 @@
-"""From the user's data and parameters to something to train."""
+"""Preparation of a fit: from the user's data and parameters to rows and a blueprint."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from latente.training.split import Split
 
 @dataclass(frozen=True)
 class Prepared:
-    """Rows, split and encoded, and the blueprint of the model that they are for.
+    """Rows, split and encoded, and the blueprint of their model.
 
     Attributes:
         codec: fitted to the rows.
         split: the encoded rows.
-        blueprint: of the model; row_blueprint: of a row model beside it, where there is one.
-        plan: what was asked of the training.
-        context: codec of what the model is conditioned on; None where it is on nothing.
+        blueprint: of the model; row_blueprint: of a separate row model, if there is one.
+        plan: the training parameters of the user.
+        context: codec of the context; None without a context.
     """
 
     codec: Codec
@@ -40,10 +40,10 @@ class Prepared:
 
     @classmethod
     def of(cls, data: Table | Images, parameters: Parameters, seed: int, context: Any = None) -> Prepared:
-        """Encode and split the rows that were read, and choose the sizes of the model.
+        """Encode and split the rows, and choose the sizes of the model.
 
         Raises:
-            DataError: the rows can't be learnt from. ModelError: the parameters do not go with them.
+            DataError: the rows can't be used for training. ModelError: they do not fit the parameters.
         """
         of_context = None
         if context is not None:
@@ -63,12 +63,12 @@ class Prepared:
         return cls(codec, split, blueprint, parameters.plan(seed), beside, of_context)
 
     def work(self, blueprint: Blueprint | RowBlueprint | None = None) -> Work:
-        """What the model (or another one of the same rows) has to do."""
+        """The work for a model of these rows."""
         train, mixed, made = self.split.train, is_mixed_table(self.codec.fields), blueprint or self.blueprint
         return Work(len(train), mixed, made.multiply_adds(), train.mask is not None, made.convolves)
 
     def settings(self, time_limit: float | None = None) -> Settings:
-        """Of the training."""
+        """Settings of the training."""
         return self.plan.settings(self.work(), time_limit)
 
     @property
@@ -78,12 +78,12 @@ class Prepared:
 
 
 def read_to_fit(X: Any, parameters: Parameters) -> Table | Images:
-    """Rows to fit on, as they were read."""
+    """Read rows to fit."""
     return read(X, texts=text_columns(parameters.kinds), missing=parameters.missing or ())
 
 
 def _encoded(data: Table | Images, parameters: Parameters) -> tuple[Codec, Rows]:
-    """The codec of rows to fit on, scaled as the likelihood that is asked for needs it, and the encoded rows."""
+    """The codec of the training data, scaled as the likelihood requires, and the encoded rows."""
     recipe = parameters.chosen_recipe()
     codec = fit_codec(data, parameters.kinds, as_recorded=recipe.support is not None)
     rows = codec.encode(data)
@@ -98,7 +98,7 @@ def _encoded(data: Table | Images, parameters: Parameters) -> tuple[Codec, Rows]
 def _blueprint(parameters: Parameters, codec: Codec, train: Rows, seed: int) -> Blueprint:
     recipe, asked, size = parameters.chosen_recipe(), parameters.latent_dim, train.x[:1].numel()
     if asked != "auto" and int(asked) > size:
-        raise ModelError(f"latent_dim={asked} is above the number of fields that vary, {size}: a code can't be wider")
+        raise ModelError(f"latent_dim={asked} is above the number of fields that vary, {size}")
     d = latent_dimension(train, seed, levels_of(codec.fields)) if asked == "auto" else int(asked)
     hidden = None if isinstance(parameters.hidden, str) else tuple(int(width) for width in parameters.hidden)
     context_size = 0 if train.context is None else train.context.shape[1]

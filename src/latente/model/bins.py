@@ -1,4 +1,4 @@
-"""Columns whose values stand in bins: the bins side by side, and a law in which columns are independent given a code."""
+"""Columns cut into bins: a table of all bins, and a likelihood whose columns are independent given a code."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from latente.model.likelihoods import Likelihood
 from latente.model.parts import register
 from latente.rows import Bins, Rows
 
-FREE_BINS = 16  # as many are each by itself
-FEW_BINS, FEW_NUMBERS = 16, 64  # up to which bins, or what describes them, are written out and not looked up
+FREE_BINS = 16  # columns with up to this many bins have one free parameter for each
+FEW_BINS, FEW_NUMBERS = 16, 64  # up to these sizes a product with one-hot vectors is faster than indexing
 MIN_HATS, MAX_HATS = 6, 24
-NEVER = -1e4  # a logit so low that its probability is 0, and so high that sums with it are numbers
-SLACK = 1e-4  # of a mean bin's width, for rounding
-OFTEN = 200.0  # rows of a bin that is by itself, however many there are
+NEVER = -1e4  # a logit whose probability rounds to 0, but for which sums stay finite
+SLACK = 1e-4  # relative to the mean width of a bin; for rounding
+OFTEN = 200.0  # rows from which a bin has a free parameter, whatever the number of bins
 
 
 class Slices(NamedTuple):
-    """What is left of a column's bins when only some values are allowed, all [slices].
+    """Parts of a column's bins that contain allowed values, all [slices].
 
     Attributes:
-        bin: of which bin each is. log_share: of the bin's probability. low, high: its ends.
+        bin: index of the bin. log_share: log of the share of the bin's probability. low, high: ends of the part.
     """
 
     bin: Tensor
@@ -38,12 +38,12 @@ class Slices(NamedTuple):
 
 
 class Group(NamedTuple):
-    """Columns with about as many bins each: what is computed of their bins is one product, and not one for each column.
+    """Columns with a similar number of bins, which are computed together in one matrix product.
 
     Attributes:
-        columns: which they are.
-        bins: M, of the column that has most; the others are padded.
-        rank: R, how many numbers describe something of each bin (see :func:`_basis`); M where each is by itself.
+        columns: their indices.
+        bins: M, the largest number of bins; columns with fewer are padded.
+        rank: R, number of basis functions over the bins (see :func:`_basis`); M without a basis.
     """
 
     columns: tuple[int, ...]
@@ -52,21 +52,22 @@ class Group(NamedTuple):
 
 
 class BinTable(nn.Module):
-    """The bins of F columns side by side, padded to the M of the column that has most.
+    """The bins of F columns, padded to the largest number M.
 
     Attributes:
-        counts: how many each column has. ranks: how many numbers describe something of each of them (see :func:`_basis`).
-        groups: the columns in groups of about as many bins. where: of each column its group, and its place in there.
-        order: the columns as the groups have them, one group after the other, [F]. back: the inverse of that, [F].
-        edges: between neighbouring bins, [F, M - 1]. low, high, density (whether it is a continuous stretch): [F, M].
-        log_size: what is subtracted from the logarithm of a bin's probability to have that of a value in it, [F, M].
-        log_below, log_above: the same for a value that is in no bin, below or above its nearest one, [F, M].
+        counts: number of bins of each column. ranks: number of basis functions of each column (see :func:`_basis`).
+        groups: columns with similar numbers of bins. where: group of each column, and its place in the group.
+        order: the columns in the order of the groups, [F]. back: the inverse permutation, [F].
+        edges: between neighbouring bins, [F, M - 1]. low, high, density (whether the bin is an interval of real numbers): [F,
+            M].
+        log_size: subtracted from the log-probability of a bin to get the log-density of a value in it, [F, M].
+        log_below, log_above: the same for a value outside all bins, below or above its nearest one, [F, M].
         spacing: mean width of a bin, [F]. step: of the grid; 0 where there is none, [F].
-        tolerance: by how much a value in a bin may seem to be outside, [F].
-        starts, unseen: in the order of the groups, where each column begins in the table of its group, and where in it is a
-            value that was not seen, [F, 1]. That table has M + 1 rows for each column, or for all of them together where these
-            are a few bins by themselves (see :meth:`described`).
-        highest: the end of the last bin of each column, [F].
+        tolerance: how far outside of its bin a value may lie because of rounding, [F].
+        starts, absent: where each column begins in the table of its group, and the index of "missing" there, in the order of
+            the groups, [F, 1]. The table has M + 1 rows for each column, or M + 1 shared rows if all columns have few bins
+            without basis (see :meth:`described`).
+        highest: upper end of the last bin of each column, [F].
     """
 
     edges: Tensor
@@ -82,7 +83,7 @@ class BinTable(nn.Module):
     order: Tensor
     back: Tensor
     starts: Tensor
-    unseen: Tensor
+    absent: Tensor
     highest: Tensor
 
     def __init__(self, bins: Sequence[Bins], nominal: Sequence[bool], steps: Sequence[float] = ()) -> None:
@@ -109,11 +110,11 @@ class BinTable(nn.Module):
         self._group([_basis(rows, unordered) for (*_, rows), unordered in zip(bins, nominal, strict=True)])
 
     def _group(self, bases: Sequence[Tensor | None]) -> None:
-        """Put the columns in groups, and keep what each group has in common."""
+        """Put the columns into groups, and compute what the columns of a group share."""
         self.ranks = [count if basis is None else basis.shape[1] for count, basis in zip(self.counts, bases, strict=True)]
         self.groups = _groups(self.counts, [basis is None for basis in bases], self.ranks)
         self.where = {f: (g, place) for g, group in enumerate(self.groups) for place, f in enumerate(group.columns)}
-        starts, unseen = [], []
+        starts, absent = [], []
         for g, group in enumerate(self.groups):
             basis = _stacked([bases[f] for f in group.columns], group)
             described = _described(basis, group)
@@ -122,9 +123,9 @@ class BinTable(nn.Module):
             self.register_buffer(f"described_{g}", described, persistent=False)
             begin = [0 if alike else place * (group.bins + 1) for place in range(len(group.columns))]
             starts += begin
-            unseen += [start + group.bins for start in begin]
+            absent += [start + group.bins for start in begin]
         order = torch.tensor([f for group in self.groups for f in group.columns])
-        places = {"starts": torch.tensor(starts).unsqueeze(1), "unseen": torch.tensor(unseen).unsqueeze(1)}
+        places = {"starts": torch.tensor(starts).unsqueeze(1), "absent": torch.tensor(absent).unsqueeze(1)}
         for name, value in {"order": order, "back": torch.argsort(order), **places}.items():
             self.register_buffer(name, value, persistent=False)
 
@@ -132,7 +133,7 @@ class BinTable(nn.Module):
         return len(self.counts)
 
     def basis(self, f: int) -> Tensor | None:
-        """What a column's bins have in common, [bins, rank]; None where each is by itself."""
+        """Basis functions over a column's bins, [bins, rank]; None if each bin has a free parameter."""
         g, place = self.where[f]
         basis = self._basis_of(g)
         return None if basis is None else basis[place, : self.counts[f], : self.ranks[f]]
@@ -141,69 +142,69 @@ class BinTable(nn.Module):
         basis: Tensor | None = getattr(self, f"basis_{g}")
         return basis
 
-    def spread(self, f: int, coefficients: Tensor) -> Tensor:
-        """What each of a column's bins has, [..., bins], by what its basis has, [..., rank]."""
+    def expand(self, f: int, coefficients: Tensor) -> Tensor:
+        """Values for each of a column's bins, [..., bins], from coefficients of the basis, [..., rank]."""
         basis = self.basis(f)
         return coefficients if basis is None else coefficients @ basis.T
 
-    def spread_group(self, g: int, vectors: Tensor) -> Tensor:
-        """The vectors of the bins of a group's columns, [columns, M, W], by those of its basis, [columns, R, W]."""
+    def expand_group(self, g: int, vectors: Tensor) -> Tensor:
+        """Vectors for the bins of a group's columns, [columns, M, W], from coefficients of the basis, [columns, R, W]."""
         basis = self._basis_of(g)
         return vectors if basis is None else torch.bmm(basis, vectors)
 
     def group_logits(self, g: int, coefficients: Tensor, base: Tensor) -> Tensor:
-        """Logits of a group's columns' bins, [columns, N, R] to [columns, N, M], beside those in ``base`` [columns, M]."""
+        """Logits of the bins of a group's columns: coefficients [columns, N, R] times the basis, plus ``base`` [columns, M]."""
         basis = self._basis_of(g)
         coefficients, base = full_precision(coefficients), base.unsqueeze(1)
         if basis is None:
             return coefficients + base
-        with torch.autocast(base.device.type, enabled=False):  # in it, product and sum would both be bfloat16
+        with torch.autocast(base.device.type, enabled=False):  # under autocast, product and sum would be bfloat16
             return torch.baddbmm(base, coefficients, basis.mT)
 
     def described(self, g: int) -> Tensor | None:
-        """What stands for each bin of a group's columns, and behind all bins of a column for "not seen": [rows, R + 1].
+        """The row of the basis for each bin of a group's columns, then one row for "missing": [rows, R + 1].
 
-        Bins that have something in common are described by their basis, and a few that have not by a 1 in a place of their
-        own; None where that is many numbers, for then to look each bin up takes less time and memory.
+        Without a basis, one-hot vectors. None where these tables would be large: then indexing is faster and takes less memory.
         """
         described: Tensor | None = getattr(self, f"described_{g}")
         return described
 
     def column(self, f: int, values: Sequence[Tensor] | Sequence[tuple[Tensor, ...]]) -> Tensor:
-        """Of something that each group has of its columns, [columns, ...], a column's."""
+        """The value of a column, from one [columns, ...] tensor per group."""
         g, place = self.where[f]
         return values[g][place]
 
     def index(self, x: Tensor) -> Tensor:
-        """In which bin each value is, [B, F] to [B, F]."""
+        """Index of the bin of each value, [B, F] to [B, F]."""
         return torch.searchsorted(self.edges, x.T.contiguous(), right=True).T
 
     def column_index(self, f: int, value: Tensor) -> Tensor:
-        """As :meth:`index`, of one column's values of any shape."""
+        """As :meth:`index`, for values of one column, of any shape."""
         return torch.searchsorted(self.edges[f], value.contiguous(), right=True)
 
     def by_group(self, values: Tensor) -> tuple[Tensor, ...]:
-        """Of each group its columns' values: [F, ...], in the order of the columns, to [columns, ...]."""
+        """Splits [F, ...] into one [columns, ...] tensor per group."""
         return self._split(values.index_select(0, self.order))
 
     def places(self, index: Tensor, mask: Tensor | None) -> tuple[Tensor, ...]:
-        """Where the bins [B, F] are in the tables of their groups (see :meth:`described`), of each group [columns, B]."""
+        """Rows of the bins [B, F] in the tables of their groups (see :meth:`described`), one [columns, B] per group."""
         places = index.T.index_select(0, self.order) + self.starts
-        return self._split(places if mask is None else torch.where(mask.T.index_select(0, self.order), places, self.unseen))
+        return self._split(places if mask is None else torch.where(mask.T.index_select(0, self.order), places, self.absent))
 
     def _split(self, values: Tensor) -> tuple[Tensor, ...]:
         return torch.split(values, [len(group.columns) for group in self.groups])
 
     def log_size_of(self, x: Tensor, index: Tensor) -> Tensor:
-        """What is subtracted from the logarithms of the probabilities of the values' bins, [B, F].
+        """What is subtracted from the log-probabilities of the values' bins to get log-densities, [B, F].
 
-        Of a value in a bin it is the logarithm of the bin's size. What is in none was never seen: of n + 1 values each is as
-        likely to be the smallest, so that all such values have 2 / (n + 1) of a bin's probability, one half those below it and
-        one half those above. There they share alike, up to the next bin; beyond the last one their law falls as the square of
-        the distance. So probabilities over all values still sum to at most 1.
+        For a value in a bin: the logarithm of the bin's size. A value outside all bins did not occur among the n training
+            values.
+        Each of n + 1 values is equally likely to be the smallest, so all such values together get 2 / (n + 1) of a bin's
+        probability, one half below and one half above. It is uniform up to the next bin, and beyond the last one it decreases
+        with the square of the distance. Thus the probabilities of all values sum to at most 1.
 
-        In training a value in no bin counts as one in the nearest. To the gradient all this is constant, and there are few
-        such values: the bins were made from these rows, or of very many from a part of them.
+        In training, a value outside all bins counts as one in the nearest bin. This term has no gradient, and such values are
+        rare, because the bins were made from these rows (or from a part of very many rows).
         """
         if self.training:
             return self.log_size.gather(1, index.T).T
@@ -211,26 +212,26 @@ class BinTable(nn.Module):
         tables = (self.log_size, self.log_below, self.log_above)
         inside, below, above = (table.gather(1, index.T).T for table in tables)
         beyond = (x - x.clamp(self.low[:, 0], self.highest)).abs()
-        never = torch.add(torch.where(outside < 0, below, above), torch.log1p(beyond / self.spacing), alpha=2)
-        return torch.where(far, never, inside)
+        beyond_bins = torch.add(torch.where(outside < 0, below, above), torch.log1p(beyond / self.spacing), alpha=2)
+        return torch.where(far, beyond_bins, inside)
 
     def densities(self, x: Tensor) -> Tensor:
-        """Which values [B, F] have a density, and not a probability: those of continuous stretches, and without a grid those
-        that are in no bin.
+        """Which values [B, F] have a density, not a probability: those in bins that are intervals, and, without a grid, those
+        outside all bins.
         """
         index = self.index(x)
         return self.density.gather(1, index.T).T | (self._outside(x, index)[1] & (self.step == 0))
 
     def _outside(self, x: Tensor, index: Tensor) -> tuple[Tensor, Tensor]:
-        """How far values are from their nearest bins, with a sign, and whether they are in none, [B, F]."""
+        """Signed distances of values from their nearest bins, and whether they are outside of all bins, [B, F]."""
         low, high = (table.gather(1, index.T).T for table in (self.low, self.high))
         outside = x - x.clamp(low, high)
         return outside, outside.abs() > self.tolerance
 
     def draw(self, f: int, logits: Tensor, u: Tensor, ends: tuple[Tensor, Tensor] | None = None) -> Tensor:
-        """The values at which the distribution functions of [..., bins] are ``u``, uniform in [0, 1): inverse sampling.
+        """Inverse transform sampling: the quantiles at ``u``, uniform in [0, 1), of the distributions with these logits.
 
-        ``ends``: of what the logits are of, where that is not the column's own bins.
+        ``ends``: lower and upper ends of the intervals, if they are not the bins of the column.
         """
         reached = torch.softmax(logits, -1).cumsum(-1)
         index = torch.searchsorted(reached, u.unsqueeze(-1) * reached[..., -1:], right=True)
@@ -242,7 +243,7 @@ class BinTable(nn.Module):
         return torch.lerp(low[index], high[index], within.squeeze(-1).clamp(0.0, 1.0))
 
     def within(self, f: int, intervals: Intervals) -> Slices:
-        """What is left of a column's bins where its value must lie in one of these intervals, ends included."""
+        """The parts of a column's bins that lie in one of these intervals, ends included."""
         every = [self._sliced(f, bottom, top) for bottom, top in intervals]
         return Slices(*(torch.cat(parts) for parts in zip(*every, strict=True)))
 
@@ -251,21 +252,21 @@ class BinTable(nn.Module):
         low, high, density = (table[f, :count] for table in (self.low, self.high, self.density))
         slack = (
             2 * (1 - SLACK) * self.tolerance[f] if self.step[f] else self.tolerance[f]
-        )  # a value is half a step wide each way
+        )  # a value covers half a step on each side
         first, last = low.clamp_min(bottom - slack), high.clamp_max(top + slack)
         share = torch.where(high > low, (last - first) / (high - low), 1.0)
-        # Of a run on a grid not less than one of its values is asked for; of a continuous stretch it may be less and less.
+        # A bin on a grid contributes at least one of its values; a bin of real numbers may contribute any share.
         share = torch.where(density, share, share.maximum((-self.log_size[f, :count]).exp())).masked_fill(last < first, 0.0)
         return Slices(torch.arange(count), share.log(), first, last)
 
     def middle(self, f: int) -> Tensor:
-        """Middles of one column's bins."""
+        """Centres of one column's bins."""
         count = self.counts[f]
         return (self.low[f, :count] + self.high[f, :count]) / 2
 
 
 class BinEmbedding(nn.Module):
-    """A vector for each bin, alike for neighbours, and for each column's "not seen", which begins at 0.
+    """A vector for each bin, similar for neighbours, and one for "missing" of each column, which starts at 0.
 
     Args:
         bins: of the columns.
@@ -277,58 +278,58 @@ class BinEmbedding(nn.Module):
         self.bins = bins
         shapes = [(len(group.columns), group.rank, width) for group in bins.groups]
         self.vectors = nn.ParameterList(scale * torch.randn(shape) for shape in shapes)
-        self.unseen = nn.Parameter(torch.zeros(len(bins), width))
+        self.missing = nn.Parameter(torch.zeros(len(bins), width))
 
     def coefficients(self, f: int) -> Tensor:
-        """What one column's vectors are made of, [rank, W]."""
+        """Coefficients of one column's vectors, [rank, W]."""
         return self.bins.column(f, list(self.vectors))[: self.bins.ranks[f]]
 
     def of(self, f: int, index: Tensor) -> Tensor:
-        """The vectors of one column's bins of any shape, [..., W]; beyond the last bin is "not seen"."""
-        of_bins = self.bins.spread(f, self.coefficients(f).mT).mT
-        return F.embedding(index, torch.cat([of_bins, self.unseen[f : f + 1]]))
+        """The vectors of one column's bins, for indices of any shape, [..., W]; the index after the last bin is "missing"."""
+        of_bins = self.bins.expand(f, self.coefficients(f).mT).mT
+        return F.embedding(index, torch.cat([of_bins, self.missing[f : f + 1]]))
 
     def in_groups(self, index: Tensor, mask: Tensor | None) -> Tensor:
-        """The vectors of rows' bins [B, F], and of "not seen" where ``mask`` is False, with the columns in the order of the
+        """The vectors of rows' bins [B, F], and of "missing" where ``mask`` is False, with the columns in the order of the
         groups, [B, F, W].
         """
         return torch.cat(self._of_groups(index, mask)).transpose(0, 1)
 
     def forward(self, index: Tensor, mask: Tensor | None = None) -> Tensor:
-        """The vectors of rows' bins, and of "not seen" where ``mask`` is False, [B, F] to [B, F, W]."""
+        """The vectors of rows' bins, and of "missing" where ``mask`` is False, [B, F] to [B, F, W]."""
         columns = [each.unbind(0) for each in self._of_groups(index, mask)]
         return torch.stack([self.bins.column(f, columns) for f in range(len(self.bins))], 1)
 
     def _of_groups(self, index: Tensor, mask: Tensor | None) -> list[Tensor]:
-        """Of each group the vectors of its columns' bins, [columns, B, W]."""
-        places, unseen = self.bins.places(index, mask), self.bins.by_group(self.unseen)
-        return [self._of_group(*each) for each in zip(range(len(places)), places, unseen, strict=True)]
+        """For each group, the vectors of its columns' bins, [columns, B, W]."""
+        places, missing = self.bins.places(index, mask), self.bins.by_group(self.missing)
+        return [self._of_group(*each) for each in zip(range(len(places)), places, missing, strict=True)]
 
-    def _of_group(self, g: int, places: Tensor, unseen: Tensor) -> Tensor:
+    def _of_group(self, g: int, places: Tensor, missing: Tensor) -> Tensor:
         described = self.bins.described(g)
         if described is None:
-            vectors = self.bins.spread_group(g, self.vectors[g])
-            return F.embedding(places, torch.cat([vectors, unseen.unsqueeze(1)], 1).flatten(0, 1))
-        said = described.index_select(0, places.flatten()).view(*places.shape, -1)
-        return torch.bmm(said, torch.cat([self.vectors[g], unseen.unsqueeze(1)], 1))
+            vectors = self.bins.expand_group(g, self.vectors[g])
+            return F.embedding(places, torch.cat([vectors, missing.unsqueeze(1)], 1).flatten(0, 1))
+        chosen = described.index_select(0, places.flatten()).view(*places.shape, -1)
+        return torch.bmm(chosen, torch.cat([self.vectors[g], missing.unsqueeze(1)], 1))
 
 
 def _table(bins: Bins, unordered: bool, step: float) -> Tensor:
-    """A column's bins as :class:`BinTable` has them: low, high, log_size, log_below and log_above, [5, bins]."""
+    """The bins of a column as stored in :class:`BinTable`: low, high, log_size, log_below and log_above, [5, bins]."""
     low, high, size, rows = torch.tensor(bins, dtype=torch.float64)
-    seen = float(rows.sum())
-    never = 0.0 if unordered or not seen else min(0.5, 2 / (seen + 1))  # of levels there are no others
-    log_size = torch.where(size > 0, size, high - low).clamp_min(1e-12).log() - math.log1p(-never)
+    count = float(rows.sum())
+    outside_share = 0.0 if unordered or not count else min(0.5, 2 / (count + 1))  # there are no other levels
+    log_size = torch.where(size > 0, size, high - low).clamp_min(1e-12).log() - math.log1p(-outside_share)
     between = low[1:] - high[:-1]
-    if step:  # the ends of a run are half a step outside it already
+    if step:  # the ends of a run already include half a step on each side
         alone = (low == high).double() / 2
         between = ((between / step - alone[1:] - alone[:-1]).round() / 2).ceil().clamp_min(1)
     else:
         between = (between / 2).clamp_min(1e-12)
     tail = torch.tensor([_spacing(bins) / (step or 1.0)], dtype=torch.float64)
-    log_never = math.log(max(never, 1e-12) / 2)
+    log_outside = math.log(max(outside_share, 1e-12) / 2)
     return torch.stack(
-        [low, high, log_size, *(torch.cat(side).log() - log_never for side in ((tail, between), (between, tail)))]
+        [low, high, log_size, *(torch.cat(side).log() - log_outside for side in ((tail, between), (between, tail)))]
     )
 
 
@@ -337,7 +338,9 @@ def _spacing(bins: Bins) -> float:
 
 
 def _groups(counts: Sequence[int], alone: Sequence[bool], ranks: Sequence[int]) -> list[Group]:
-    """Columns with a basis, or without one, of which none has more than twice the bins of another, but for small ones."""
+    """Groups of columns, separate for those with and without a basis; numbers of bins differ by at most a factor of 2, except
+    small ones.
+    """
     groups: list[list[int]] = []
     for f in sorted(range(len(counts)), key=lambda f: (alone[f], counts[f])):
         first = groups[-1][0] if groups else f
@@ -356,7 +359,7 @@ def _stacked(bases: Sequence[Tensor | None], group: Group) -> Tensor | None:
 
 
 def _described(basis: Tensor | None, group: Group) -> Tensor | None:
-    """What stands for each bin, and for "not seen" (see :meth:`BinTable.described`)."""
+    """Rows of the basis for each bin, and for "missing" (see :meth:`BinTable.described`)."""
     if group.rank > (FEW_BINS if basis is None else FEW_NUMBERS):
         return None
     if basis is None:
@@ -367,31 +370,31 @@ def _described(basis: Tensor | None, group: Group) -> Tensor | None:
 
 
 def _basis(rows: Sequence[float], unordered: bool) -> Tensor | None:
-    """What bins that are neighbours have in common, [bins, rank]; None where each is by itself.
+    """Basis functions over a column's bins, [bins, rank]; None if each bin has a free parameter.
 
-    Hat functions over the bins' order (the piecewise-linear encoding of Gorishniy et al. 2022), and an indicator of its own
-    for each bin that was seen often enough to tell: with one for every bin, a model of 8,000 rows learns them by heart.
+    Hat functions over the order of the bins (the piecewise-linear encoding of Gorishniy et al. 2022), and an indicator for each
+    bin with enough rows: with indicators for all bins, a model overfits on 8,000 rows.
 
     Args:
-        rows: from how many rows each bin was made.
-        unordered: the bins are levels, of which no two are neighbours.
+        rows: number of rows in each bin.
+        unordered: whether the bins are levels, which have no neighbours.
     """
     if unordered or len(rows) <= FREE_BINS:
         return None
-    count = min(MAX_HATS, max(MIN_HATS, round(math.sqrt(sum(rows)) / 3)))  # by what so many rows can tell
+    count = min(MAX_HATS, max(MIN_HATS, round(math.sqrt(sum(rows)) / 3)))  # as many as this number of rows can resolve
     place = torch.linspace(0, count - 1, len(rows)).unsqueeze(1)
     hats = F.relu(1 - (place - torch.arange(count)).abs())
     return torch.cat([hats, torch.eye(len(rows))[:, [place for place, n in enumerate(rows) if n >= OFTEN]]], 1)
 
 
 class HistogramLikelihood(Likelihood):
-    """Base: a law over the bins of each column.
+    """Base: a distribution over the bins of each column.
 
     Args:
         shape: (F,).
         bins: of each column.
         levels: for each column its number of levels, 0 for one of numbers; () where all are numbers.
-        steps: of the grid that each column's values are on, 0 where there is none; () where no column has one.
+        steps: of the grid of each column, 0 for a continuous one; () if all are continuous.
     """
 
     takes_levels = True
@@ -408,52 +411,52 @@ class HistogramLikelihood(Likelihood):
     def densities(self, x: Tensor) -> Tensor:
         return self.bins.densities(x.flatten(1))
 
-    def independent(self, train: Rows, held_out: Rows) -> Tensor:
-        """Frequencies of the bins, each counted as if seen half a time more than it was."""
+    def baseline_log_prob(self, train: Rows, held_out: Rows) -> Tensor:
+        """Log-probability under the frequencies of the bins, with a pseudo-count of one half."""
         index = self.bins.index(held_out.x)
         logs = [frequencies.log()[level] for frequencies, level in zip(self.frequencies(train), index.unbind(1), strict=True)]
         value = torch.stack(logs, 1) - self.bins.log_size_of(held_out.x, index)
         return (value if held_out.mask is None else value.masked_fill(~held_out.mask, 0.0)).sum(1)
 
     def frequencies(self, rows: Rows) -> list[Tensor]:
-        """How often each column's bins occur among what was seen."""
+        """Relative frequencies of each column's bins among the observed values."""
         index = self.bins.index(rows.x)
         found = []
         for f, count in enumerate(self.bins.counts):
-            seen = index[:, f] if rows.mask is None else index[rows.mask[:, f], f]
-            counts = torch.bincount(seen, minlength=count).float() + 0.5
+            observed = index[:, f] if rows.mask is None else index[rows.mask[:, f], f]
+            counts = torch.bincount(observed, minlength=count).float() + 0.5
             found.append(counts / counts.sum())
         return found
 
     def empty(self) -> list[Tensor]:
-        """Of each group logits of its columns' bins, [columns, M]: 0, and where a column has no bin what is never drawn."""
+        """For each group, initial logits of its columns' bins, [columns, M]: 0, and a very low logit for padding."""
         counts, groups = self.bins.counts, self.bins.groups
         there = [torch.arange(group.bins) < torch.tensor([counts[f] for f in group.columns]).unsqueeze(1) for group in groups]
         return [torch.zeros(each.shape).masked_fill(~each, NEVER) for each in there]
 
     @property
     def bases(self) -> list[Tensor]:
-        """Of each group, what stands beside its columns' logits, [columns, M]."""
+        """For each group, the constant part of its columns' logits, [columns, M]."""
         raise NotImplementedError
 
     def base_of(self, f: int) -> Tensor:
-        """What stands beside a column's logits, [bins]."""
+        """The constant part of a column's logits, [bins]."""
         return self.bins.column(f, self.bases)[: self.bins.counts[f]]
 
     @torch.no_grad()
     def start(self, rows: Rows, residual: Tensor, resolution: Tensor) -> None:
-        """Each column begins at its own frequencies."""
+        """Start at the frequencies of the bins."""
         for f, frequencies in enumerate(self.frequencies(rows)):
             self.base_of(f).copy_(frequencies.log())
 
     def expected(self, f: int, logits: Tensor) -> Tensor:
-        """A column's mean, or its most likely level."""
+        """Mean of a column, or its most likely level."""
         if self.nominal[f]:
             return logits.argmax(-1).to(logits.dtype)
         return torch.softmax(logits, -1) @ self.bins.middle(f).to(logits.dtype)
 
     def average(self, values: Tensor, weights: Tensor) -> Tensor:
-        """Weighted means over K of values [K, B, F]; of levels, what has most of the weight. [B, F]."""
+        """Weighted means over K of values [K, B, F]; for levels, the value with the largest weight. [B, F]."""
         mean = (weights.unsqueeze(-1) * values).sum(0)
         for f, count in enumerate(self.bins.counts):
             if self.nominal[f]:
@@ -464,31 +467,29 @@ class HistogramLikelihood(Likelihood):
 
 
 def log_softmax_at(logits: Tensor, index: Tensor) -> Tensor:
-    """Logarithms of the probabilities of one bin each: logits [..., N, bins] and index [..., N] to [..., N]."""
+    """Log-probability of one bin each: logits [..., N, bins] and index [..., N] to [..., N]."""
     index = index.expand(logits.shape[:-1])
     if logits.shape[-1] > FEW_BINS:
         return torch.log_softmax(logits, -1).gather(-1, index.unsqueeze(-1)).squeeze(-1)
-    # Along a last axis of a few numbers, torch's kernel for processors takes ten times as long for each of them.
+    # Along a short last axis, torch's CPU kernel is ten times slower for each number.
     return torch.log_softmax(logits.mT.contiguous(), -2).gather(-2, index.unsqueeze(-2)).squeeze(-2)
 
 
 def grouped_log_prob(bins: BinTable, logits: Sequence[Tensor], index: Tensor) -> Tensor:
-    """Logarithms of the probabilities of each column's bin: by group the logits [columns, K, B, M], and the bins [B, F], to
-    [K, B, F].
-    """
+    """Log-probabilities of the columns' bins: logits [columns, K, B, M] per group, and bins [B, F], to [K, B, F]."""
     logs = [log_softmax_at(each, level.unsqueeze(1)) for each, level in zip(logits, bins.by_group(index.T), strict=True)]
     return torch.cat(logs).index_select(0, bins.back).movedim(0, -1)
 
 
 class HistogramFields(FieldsDistribution):
-    """Columns that are independent given a code, by the logits of their bins: of each group [columns, K, B, M]."""
+    """Columns that are independent given a code; logits of their bins, one [columns, K, B, M] per group."""
 
     def __init__(self, part: HistogramLikelihood, grouped: Sequence[Tensor]) -> None:
         self.part, self.grouped = part, grouped
 
     @property
     def logits(self) -> list[Tensor]:
-        """Of each column, [K, B, bins]."""
+        """For each column, [K, B, bins]."""
         bins = self.part.bins
         return [bins.column(f, self.grouped)[..., :count] for f, count in enumerate(bins.counts)]
 
@@ -498,7 +499,7 @@ class HistogramFields(FieldsDistribution):
         return grouped_log_prob(bins, self.grouped, index) - bins.log_size_of(x, index)
 
     def bin_probabilities(self, ends: Sequence[Tensor]) -> Tensor:
-        """As in the base class; a field's bins are its bins."""
+        """As in the base class, for the bins of this likelihood."""
         return torch.cat([torch.softmax(logits, -1) for logits in self.logits], -1).squeeze(1)
 
     def sample(self) -> Tensor:
@@ -507,7 +508,7 @@ class HistogramFields(FieldsDistribution):
 
     @property
     def mean(self) -> Tensor:  # type: ignore[override]
-        """Means; of levels the most likely one."""
+        """Means; for levels, the most likely one."""
         return torch.stack([self.part.expected(f, logits) for f, logits in enumerate(self.logits)], -1)
 
     def average(self, weights: Tensor) -> Tensor:
@@ -517,7 +518,7 @@ class HistogramFields(FieldsDistribution):
 
 @register
 class IndependentHistograms(HistogramLikelihood):
-    """Columns cut into bins, independent given the code: a histogram of each."""
+    """Columns cut into bins and independent given the code: one histogram for each column."""
 
     name = "histogram"
 
@@ -538,7 +539,7 @@ class IndependentHistograms(HistogramLikelihood):
         return [len(group.columns) * group.rank for group in self.bins.groups]
 
     def place(self, f: int) -> int:
-        """Where in theta a column begins."""
+        """Where a column begins in theta."""
         g, place = self.bins.where[f]
         return sum(self.sizes[:g]) + place * self.bins.groups[g].rank
 
@@ -547,7 +548,7 @@ class IndependentHistograms(HistogramLikelihood):
         return [getattr(self, f"base_{g}") for g in range(len(self.bins.groups))]
 
     def forward(self, theta: Tensor) -> FieldsDistribution:
-        """theta [K, B, P]: what makes the logits of every column's bins, beside those of independent columns."""
+        """theta [K, B, P]: coefficients of the logits, which are added to the logits of independent columns."""
         grouped = []
         for g, (part, base) in enumerate(zip(torch.split(theta, self.sizes, -1), self.bases, strict=True)):
             columns = part.reshape(-1, len(base), self.bins.groups[g].rank).transpose(0, 1)

@@ -1,4 +1,4 @@
-"""How much may be built from a file: what it holds pays for it."""
+"""A limit on what may be built from a file, in proportion to its size."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from torch.overrides import TorchFunctionMode
 from latente.errors import ModelError
 
 SIZED = ("empty", "zeros", "ones", "full", "rand", "randn", "arange", "linspace", "eye", "repeat", "new_zeros")
-CALL = 256  # what a call costs, however small its result: a file may ask for a million layers, too
+CALL = 256  # cost of a call, however small its result, because a file may request a million layers
 
 
 class Budget(TorchFunctionMode):
-    """Inside, torch makes as many numbers as are allowed, and none more; what is asked for is counted before it is made.
+    """Context in which torch creates at most the allowed number of values; sizes are checked before allocation.
 
-    torch's "meta" device would keep the same account, takes a second to be imported, and knows no values.
+    torch's "meta" device would count likewise, but takes a second to import and has no values.
     """
 
     def __init__(self, numbers: int) -> None:
@@ -44,7 +44,7 @@ class Budget(TorchFunctionMode):
 
 
 def _asked(name: str, args: Iterable[Any]) -> int:
-    """How many numbers a call is going to make."""
+    """Number of values that a call will create."""
     sizes = math.prod(_sizes(args))
     return sizes * sizes if name == "eye" else sizes
 

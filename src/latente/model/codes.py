@@ -1,11 +1,11 @@
-"""Distributions of codes: what a posterior says of each row, and what a prior says of all of them.
+"""Distributions of codes: the posterior of each row, and priors.
 
-A posterior's distribution has batch shape [B], a prior's [], and codes have d values. ``draw`` hands back the codes with their
-log-density, so that one interface serves families whose density is known only where they were drawn. Every draw is a
-function of standard normal noise: the same noise gives the same codes (common random numbers), whatever the family.
+A posterior has batch shape [B], a prior []; codes have d values. ``draw`` returns codes with their log-density, so that one
+interface serves families whose density is known only at their own draws. Every draw is a function of standard normal noise: the
+same noise gives the same codes (common random numbers), in every family.
 
-They are classes of our own because torch's check their arguments and broadcast at every construction, which costs more than the
-arithmetic of a small model. A prior may hand back any :class:`torch.distributions.Distribution`.
+They replace torch's classes, which check arguments and broadcast at every construction, at a higher cost than the arithmetic of
+a small model. A prior may return any :class:`torch.distributions.Distribution`.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ from torch.distributions import Beta, Distribution, kl_divergence, register_kl
 from latente.model.distributions import LOG_2PI
 from latente.model.spaces import Grid
 
-SAME = 1e-4  # two codes of a grid differ by more
-MANY = 64  # draws by which a standard deviation without a closed form is estimated
+SAME = 1e-4  # two different codes of a grid differ by more
+MANY = 64  # draws to estimate a standard deviation without a closed form
 
 
 class Draw:
@@ -33,7 +33,7 @@ class Draw:
 
     Attributes:
         z: the codes [K, B, d].
-        aux: losses that the posterior brings with it, by name, [B] each: they are added to the objective's.
+        aux: additional losses of the posterior, by name, [B] each; they are added to the objective's.
     """
 
     def __init__(self, z: Tensor, log_q: Callable[[], Tensor], aux: Mapping[str, Tensor] | None = None) -> None:
@@ -41,17 +41,17 @@ class Draw:
 
     @cached_property
     def log_q(self) -> Tensor:
-        """Log-density of the codes, nats, [K, B]; computed only where it is asked for."""
+        """Log-density of the codes, nats, [K, B]; computed when first used."""
         return self._log_q()
 
 
 class CodeDistribution(Distribution):
-    """Base: what a family defines is ``code``, ``at`` and ``log_prob``.
+    """Base class; a family defines ``code``, ``at`` and ``log_prob``.
 
     Attributes:
-        parameters: the tensors that it is made of, batch dimensions first.
-        has_density: whether ``log_prob`` is defined; without it there is no rate.
-        is_free: whether any values of ``parameters`` make a distribution of the family.
+        parameters: its tensors, batch dimensions first.
+        has_density: whether ``log_prob`` is defined; without a density there is no KL.
+        is_free: whether any values of ``parameters`` are valid.
     """
 
     arg_constraints: ClassVar[dict[str, Any]] = {}
@@ -68,27 +68,27 @@ class CodeDistribution(Distribution):
 
     @property
     def code(self) -> Tensor:
-        """The one code that stands for each row, [B, d]; never a random draw."""
+        """The code of each row, [B, d]; deterministic."""
         raise NotImplementedError
 
     @property
     def mean(self) -> Tensor:
-        """The same, by torch's name."""
+        """The same as ``code``, for the interface of torch."""
         return self.code
 
     @property
     def noise_size(self) -> int:
-        """How many standard normal numbers one draw takes; 0 where there is nothing random."""
+        """Number of standard normal numbers per draw; 0 for a deterministic code."""
         return self.event_shape[0]
 
     @property
     def deviation(self) -> Tensor:
-        """Standard deviations, [B, d]; estimated from draws of fixed noise where the family has no closed form."""
+        """Standard deviations, [B, d]; without a closed form, estimated from draws with fixed noise."""
         noise = torch.randn(MANY, *self.batch_shape, self.noise_size, generator=torch.Generator().manual_seed(0))
         return self.at(noise.to(self.code)).std(0)
 
     def at(self, noise: Tensor) -> Tensor:
-        """The codes [..., B, d] that standard normal ``noise`` [..., B, noise_size] is mapped to."""
+        """The codes [..., B, d] for standard normal ``noise`` [..., B, noise_size]."""
         raise NotImplementedError
 
     def draw(self, K: int = 1, noise: Tensor | None = None) -> Draw:
@@ -107,7 +107,7 @@ class CodeDistribution(Distribution):
         return self.log_prob(points.unsqueeze(1)).double()
 
     def widened(self, observed: Tensor) -> Self:
-        """The distribution of rows of which an encoder saw only the share ``observed``, [B, 1]."""
+        """The posterior widened for rows whose encoder input has only the share ``observed``, [B, 1]."""
         return self
 
     def __getitem__(self, rows: Tensor | slice) -> Self:
@@ -134,7 +134,7 @@ class DiagonalNormal(CodeDistribution):
 
     def at(self, noise: Tensor) -> Tensor:
         loc, deviation = self.loc, self.deviation
-        if noise.dim() > loc.dim():  # said outright, or autograd sums over K even where it is 1
+        if noise.dim() > loc.dim():  # explicit, because otherwise autograd sums over K even if it is 1
             loc, deviation = loc.unsqueeze(0), deviation.unsqueeze(0)
         return loc + deviation * noise
 
@@ -158,7 +158,7 @@ class DiagonalNormal(CodeDistribution):
         return -0.5 * (z.square() @ precision.T - 2 * z @ (loc * precision).T + constant)
 
     def widened(self, observed: Tensor) -> DiagonalNormal:
-        """Wider towards the prior by the share of the row that is missing."""
+        """Moved towards the prior's variance by the share of the row that is missing."""
         return DiagonalNormal(self.loc, self.log_variance * observed)
 
 
@@ -181,7 +181,7 @@ class StandardNormal(CodeDistribution):
 
 
 class PointMass(CodeDistribution):
-    """All mass on one code: an autoencoder's "posterior". It has no density."""
+    """All mass on one code: the "posterior" of an autoencoder. It has no density."""
 
     has_density = False
     noise_size = 0
@@ -248,12 +248,12 @@ class PowerSpherical(CodeDistribution):
 
     @property
     def _shape(self) -> tuple[Tensor, Tensor]:
-        """alpha and beta of the law of (1 + loc'z) / 2, a beta, both [B, 1]."""
+        """alpha and beta of the beta distribution of (1 + loc'z) / 2, both [B, 1]."""
         beta = torch.full_like(self.scale, (self.loc.shape[-1] - 1) / 2)
         return self.scale + beta, beta
 
     def at(self, noise: Tensor) -> Tensor:
-        """The first number of the noise decides how near the code is to ``loc``, the others in which direction."""
+        """The first number of the noise decides the distance of the code from ``loc``, the others the direction."""
         alpha, beta = (value.detach().double().numpy() for value in self._shape)
         uniform = torch.special.ndtr(noise[..., :1].double()).clamp(1e-9, 1 - 1e-9)
         quantile = betaincinv(alpha, beta, uniform.numpy())
@@ -265,7 +265,7 @@ class PowerSpherical(CodeDistribution):
         return self._placed(near, torch.randn(*near.shape[:-1], self.loc.shape[-1] - 1, dtype=near.dtype, device=near.device))
 
     def _placed(self, near: Tensor, direction: Tensor) -> Tensor:
-        """Codes of which (1 + loc'z) / 2 is ``near`` [..., B, 1]: about the first axis, then reflected to ``loc``."""
+        """Codes with (1 + loc'z) / 2 equal to ``near`` [..., B, 1]: around the first axis, then reflected to ``loc``."""
         cosine = 2 * near - 1
         about = torch.cat([cosine, (1 - cosine.square()).clamp_min(1e-12).sqrt() * F.normalize(direction, dim=-1)], -1)
         first = torch.zeros_like(self.loc).index_fill(-1, torch.zeros(1, dtype=torch.long, device=self.loc.device), 1.0)
@@ -310,10 +310,10 @@ class UniformSphere(CodeDistribution):
 
 
 class GridPoint(PointMass):
-    """All mass on one of finitely many codes; probabilities in place of densities.
+    """All mass on one of finitely many codes; probabilities instead of densities.
 
     Args:
-        loc: the codes, [B, d]. losses: what draws hand on as ``aux``.
+        loc: the codes, [B, d]. losses: returned by draws as ``aux``.
     """
 
     has_density = True
@@ -333,7 +333,7 @@ class GridPoint(PointMass):
 
 
 class UniformGrid(CodeDistribution):
-    """The same probability for each code of a grid."""
+    """The uniform distribution over the codes of a grid."""
 
     def __init__(self, space: Grid) -> None:
         self.space = space
@@ -350,11 +350,11 @@ class UniformGrid(CodeDistribution):
 
 
 class Flowed(CodeDistribution):
-    """A normal followed by autoregressive transforms of the context: one pass for a draw, d for the density of a given code
-    (inverse autoregressive flow, Kingma et al. 2016).
+    """A normal followed by autoregressive transforms that depend on a context: a draw takes one pass, the density of any other
+    code d passes (inverse autoregressive flow, Kingma et al. 2016).
 
     Args:
-        base: the normal. context: of each row, [B, c]. transforms: lazy transforms of :mod:`zuko`.
+        base: the normal. context: for each row, [B, c]. transforms: lazy transforms of :mod:`zuko`.
     """
 
     def __init__(self, base: DiagonalNormal, context: Tensor, transforms: Sequence[Any]) -> None:
@@ -398,8 +398,8 @@ class Flowed(CodeDistribution):
 
 
 def rate(q: CodeDistribution, p: Distribution | None, draw: Draw) -> Tensor:
-    """KL(q || p) in nats, [B]: in closed form where torch's registry has one, otherwise the mean of log q - log p over a draw.
-    0 where codes have no density or there is no prior: no rate is paid.
+    """KL(q || p) in nats, [B]: in closed form if torch's registry has one, otherwise the mean of log q - log p over a draw.
+    0 if codes have no density or there is no prior.
     """
     if p is None or not q.has_density:
         return draw.z.new_zeros(draw.z.shape[1])
@@ -410,7 +410,7 @@ def rate(q: CodeDistribution, p: Distribution | None, draw: Draw) -> Tensor:
 
 
 def unit_rate(q: CodeDistribution, p: Distribution | None) -> Tensor | None:
-    """KL(q || p) of each dimension, [B, d]; None where dimensions are not independent in both."""
+    """KL(q || p) of each dimension, [B, d]; None if dimensions are not independent in both."""
     if not (isinstance(q, DiagonalNormal) and isinstance(p, StandardNormal)):
         return None
     return 0.5 * (q.loc.square() + q.log_variance.exp() - q.log_variance - 1)
@@ -418,8 +418,8 @@ def unit_rate(q: CodeDistribution, p: Distribution | None) -> Tensor | None:
 
 @register_kl(DiagonalNormal, NormalMixture)  # type: ignore[no-untyped-call, untyped-decorator]
 def _kl_diagonal_mixture(q: DiagonalNormal, p: NormalMixture) -> Tensor:
-    """-log sum_s p(s) exp(-KL(q || p_s)), [B]: at least KL(q || p) (Hershey and Olsen 2007), and the exact rate of q(z|x) and
-    the best q(s|x) where the component s is a part of the code.
+    """-log sum_s p(s) exp(-KL(q || p_s)), [B]: an upper bound of KL(q || p) (Hershey and Olsen 2007), and the exact rate of
+    q(z|x) with the best q(s|x) if the component s is a part of the code.
     """
     loc, log_variance = q.loc.unsqueeze(1), q.log_variance.unsqueeze(1)
     difference = log_variance - p.components.log_variance
@@ -430,13 +430,13 @@ def _kl_diagonal_mixture(q: DiagonalNormal, p: NormalMixture) -> Tensor:
 
 @register_kl(PowerSpherical, UniformSphere)  # type: ignore[no-untyped-call, untyped-decorator]
 def _kl_power_spherical(q: PowerSpherical, p: UniformSphere) -> Tensor:
-    """KL to the uniform distribution, whose density is the same everywhere, [B]."""
+    """KL to the uniform distribution, whose density is constant, [B]."""
     return q.negative_entropy - p.log_prob(q.loc)
 
 
 @register_kl(GridPoint, UniformGrid)  # type: ignore[no-untyped-call, untyped-decorator]
 def _kl_grid(q: GridPoint, p: UniformGrid) -> Tensor:
-    """The logarithm of the number of codes, [B]: what any of them says at most."""
+    """The logarithm of the number of codes, [B]: the upper bound of their information."""
     return -p.log_prob(q.loc)
 
 
@@ -455,7 +455,7 @@ def _kl_diagonal_standard(q: DiagonalNormal, p: StandardNormal) -> Tensor:
 
 
 class _RateOfNormal(torch.autograd.Function):
-    """KL(N(mu, v) || N(0, I)), with derivatives mu, and (v - 1) / 2 in log v: fewer operations than autograd makes of it."""
+    """KL(N(mu, v) || N(0, I)), with derivatives mu and (v - 1) / 2 (in log v): fewer operations than autograd needs."""
 
     @staticmethod
     def forward(ctx: Any, loc: Tensor, log_variance: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""How a model is told its context: a vector for each row, beside what the encoder makes of it and beside the code."""
+"""How a model reads its context: a vector per row, in addition to the encoder's features and to the code."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from latente.model.parts import Part, register
 class Context(Part):
     """Joins context c [B, C] to the features of the encoder and to the code that the decoder reads (Sohn et al. 2015).
 
-    The features of the encoder are joined by further units that see both, so that what a row's code says may depend on its
-    context in any way; the decoder reads context as further dimensions of the code.
+    Additional units that read both features and context are appended to the encoder's features, so that the code can depend on
+    the context in any way; the decoder reads the context as additional dimensions of the code.
 
     Args:
-        width: H, of the encoder's features. size: C. units: how many see both.
+        width: H, of the encoder's features. size: C. units: how many read both.
     """
 
     name = "context"
-    fixed: Tensor | None = None  # [1, C], of rows that come without one
+    fixed: Tensor | None = None  # [1, C], for rows without their own
 
     def __init__(self, width: int, size: int, units: int = 64) -> None:
         super().__init__()
@@ -34,14 +34,14 @@ class Context(Part):
         return torch.cat([torch.relu(self.joint(both)), h], 1)
 
     def beside(self, z: Tensor, context: Tensor | None) -> Tensor:
-        """Codes [K, B, d] to what the decoder reads, [K, B, d + C]."""
+        """Codes [K, B, d] to inputs of the decoder, [K, B, d + C]."""
         return torch.cat([z, self.checked(context).to(z.dtype).expand(*z.shape[:2], -1)], -1)
 
     def checked(self, context: Tensor | None) -> Tensor:
-        """The context, which must be there.
+        """The context, or the fixed one.
 
         Raises:
-            DataError: it is not, and no context is fixed.
+            DataError: there is neither.
         """
         context = self.fixed if context is None else context
         if context is None:

@@ -57,8 +57,8 @@ class _OfShare(Corruption):
         """Rows whose levels are missing if they are ``done`` (corrupted)."""
         if not self.of_levels:
             return rows
-        seen = ~(done & self.nominal)
-        return replace(rows, x=rows.x * seen, mask=seen if rows.mask is None else rows.mask & seen)
+        observed = ~(done & self.nominal)
+        return replace(rows, x=rows.x * observed, mask=observed if rows.mask is None else rows.mask & observed)
 
 
 @register

@@ -1,7 +1,7 @@
 """Distributions of rows given a code, with the interface of :mod:`torch.distributions`.
 
-They are classes of our own because torch's check their arguments and broadcast at every construction, which costs more than the
-arithmetic of a small model, and do not marginalise missing values.
+They replace torch's classes, which check arguments and broadcast at every construction, at a higher cost than the arithmetic of
+a small model, and do not marginalise missing values.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ def full_precision(value: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class Conditioned:
-    """What a law of rows makes of the fields that were not seen, given those that were.
+    """The distribution of missing fields given the observed ones.
 
     Attributes:
-        log_weight: log-density of what was seen, [K, B]: how much each code counts, beside the prior's and the posterior's.
-        sample: a completion for each code, [K, B, F].
-        average: what the mixture over K with weights [K, B] expects of each field, [B, F].
+        log_weight: log-density of the observed fields, [K, B]: the weight of each code, apart from prior and posterior.
+        sample: one completion for each code, [K, B, F].
+        average: means of the mixture over K with weights [K, B], [B, F].
     """
 
     log_weight: Tensor
@@ -42,10 +42,10 @@ class Conditioned:
 
 
 class FieldsDistribution:
-    """ColumnDistribution of a row's fields given a code: the F fields are independent, so everything is per field, [K, B, F].
+    """Distribution of a row's fields given a code: the F fields are independent, so everything is per field, [K, B, F].
 
-    ``x`` is [B, *shape] or [B, F]; ``mask`` is True where a value was seen. Fields that were not seen add nothing: that is
-    the exact marginal of the seen ones, since the fields are independent given the code.
+    ``x`` is [B, *shape] or [B, F]; ``mask`` is True where a value is observed. Missing fields contribute 0: since the fields
+    are independent given the code, this is the exact marginal of the observed ones.
     """
 
     mean: Tensor
@@ -55,14 +55,14 @@ class FieldsDistribution:
         raise NotImplementedError
 
     def cdf(self, x: Tensor) -> Tensor:
-        """Probability of a value of each field that is not above, [B, F] to [K, B, F]."""
+        """Distribution function of each field, [B, F] to [K, B, F]."""
         raise NotImplementedError
 
     def bin_probabilities(self, ends: Sequence[Tensor]) -> Tensor:
-        """How probable each bin of each field is, [K, bins], field after field; for codes [K, 1, d].
+        """Probability of each bin of each field, [K, bins], field after field; for codes [K, 1, d].
 
         Args:
-            ends: of each field the upper ends of its bins, but of the last one, which has all that is above.
+            ends: upper ends of each field's bins, except the last bin, which is unbounded.
         """
         return bin_probabilities(self.cdf, ends)
 
@@ -70,29 +70,30 @@ class FieldsDistribution:
         """One draw for each code, [K, B, F]."""
         raise NotImplementedError
 
-    def with_holes(self, missing: Tensor) -> tuple[Tensor, Tensor]:
-        """One draw for each code, [K, B, F], and which of its values are seen, bool: each field by itself, with the share
-        ``missing`` [F] not seen.
+    def with_missing(self, missing: Tensor) -> tuple[Tensor, Tensor]:
+        """One draw for each code, [K, B, F], and which of its values are observed, bool. Here values are missing at random with
+        probability ``missing`` [F].
         """
         drawn = self.sample()
         return drawn, torch.rand_like(drawn) >= missing
 
     def average(self, weights: Tensor) -> Tensor:
-        """What the mixture over K with these ``weights`` [K, B] expects of each field, [B, F]."""
+        """Means of the mixture over K with these ``weights`` [K, B], [B, F]."""
         return (weights.unsqueeze(-1) * self.mean).sum(0)
 
     def conditioned(self, x: Tensor, mask: Tensor | None, noise: Tensor | None = None) -> Conditioned:
-        """What was not seen, given what was: fields that are independent given the code only weigh the codes.
+        """The missing fields given the observed ones: since fields are independent given the code, only the codes' weights
+        change.
 
         Args:
             x, mask: rows [B, F].
-            noise: standard normal [K, B, F] to draw by, for laws in which one field follows from another.
+            noise: standard normal [K, B, F] for the draws of distributions in which one field depends on another.
         """
         return Conditioned(self.row_log_prob(x, mask), self.sample, self.average)
 
     def restricted(self, given: Mapping[int, Intervals]) -> tuple[Tensor, Tensor]:
-        """A row for each code [K, B, F], and its log-weight [K, B], such that weighted rows have some fields' values in given
-        intervals (ends included): draws, of which those elsewhere have no weight.
+        """A row for each code [K, B, F], and its log-weight [K, B]: the weighted rows have some fields in given intervals (ends
+        included). Here draws, with weight 0 outside of the intervals.
         """
         drawn = self.sample()
         fits = torch.ones(drawn.shape[:-1], dtype=torch.bool, device=drawn.device)
@@ -102,12 +103,12 @@ class FieldsDistribution:
         return drawn, fits.to(drawn.dtype).log()
 
     def log_prob(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
-        """Log-density of each field in nats, [K, B, F]; 0 where it was not seen."""
+        """Log-density of each field in nats, [K, B, F]; 0 where it is missing."""
         value = self.field_log_prob(x.flatten(1))
         return value if mask is None else value.masked_fill(~mask.flatten(1), 0.0)
 
     def row_log_prob(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
-        """Log-density of the seen fields of each row together, [K, B]. Summed over fields, never averaged."""
+        """Log-density of the observed fields of each row together, [K, B]. Summed over fields, never averaged."""
         return self.log_prob(x, mask).sum(-1)
 
 
@@ -122,7 +123,7 @@ class NormalFields(FieldsDistribution):
         return -0.5 * residual.square() - (self.log_sigma + 0.5 * LOG_2PI)
 
     def row_log_prob(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
-        """As in the base class; with every field seen, in the fewest passes over the fields."""
+        """As in the base class; if every field is observed, with fewer passes over the fields."""
         if mask is not None:
             return super().row_log_prob(x, mask)
         return _NormalLogProb.apply(x.flatten(1), self.mean, self.log_sigma)  # type: ignore[no-any-return, no-untyped-call]
@@ -136,7 +137,7 @@ class NormalFields(FieldsDistribution):
 
 
 class StudentTFields(FieldsDistribution):
-    """Independent Student-t laws with ``df`` degrees of freedom, [F] or []."""
+    """Independent Student-t distributions with ``df`` degrees of freedom, [F] or []."""
 
     def __init__(self, mean: Tensor, log_sigma: Tensor, df: Tensor) -> None:
         self.mean, self.log_sigma, self.df = mean, log_sigma, df
@@ -156,7 +157,7 @@ class StudentTFields(FieldsDistribution):
 
 
 class BernoulliFields(FieldsDistribution):
-    """Independent coin tosses, by their logits."""
+    """Independent Bernoulli distributions, by their logits."""
 
     def __init__(self, logits: Tensor) -> None:
         self.logits = logits
@@ -170,7 +171,7 @@ class BernoulliFields(FieldsDistribution):
         return x * self.logits - F.softplus(self.logits)
 
     def row_log_prob(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
-        """As in the base class; with every field seen, in the fewest passes over the fields."""
+        """As in the base class; if every field is observed, with fewer passes over the fields."""
         return super().row_log_prob(x, mask) if mask is not None else bernoulli_log_prob(x.flatten(1), self.logits)
 
     def cdf(self, x: Tensor) -> Tensor:
@@ -181,9 +182,9 @@ class BernoulliFields(FieldsDistribution):
 
 
 class ContinuousBernoulliFields(BernoulliFields):
-    """The law on [0, 1] with density ``C(l) l^x (1-l)^(1-x)`` (Loaiza-Ganem and Cunningham 2019)."""
+    """The distribution on [0, 1] with density ``C(l) l^x (1-l)^(1-x)`` (Loaiza-Ganem and Cunningham 2019)."""
 
-    # Near l = 1/2 the normaliser and the mean are 0/0; a Taylor series in the logit takes over there.
+    # Near l = 1/2 the normaliser and the mean are 0/0, so a Taylor series in the logit is used there.
     NEAR = 0.05
 
     def field_log_prob(self, x: Tensor) -> Tensor:
@@ -194,14 +195,14 @@ class ContinuousBernoulliFields(BernoulliFields):
 
     @property
     def mean(self) -> Tensor:  # type: ignore[override]
-        """E x = 1/(1 - exp(-t)) - 1/t in the logit t, by its size: exp(-t) of a large negative one overflows."""
+        """E x = 1/(1 - exp(-t)) - 1/t in the logit t, with the sign of t handled apart, because exp(-t) overflows."""
         t, near = self._safe_logits()
         magnitude = t.abs()
         value = 1 / -torch.expm1(-magnitude) - 1 / magnitude
         return torch.where(near, 0.5 + self.logits / 12, torch.where(t > 0, value, 1 - value))
 
     def cdf(self, x: Tensor) -> Tensor:
-        """(e^(t x) - 1) / (e^t - 1), for t > 0 by its complement, so that it can't overflow."""
+        """(e^(t x) - 1) / (e^t - 1); for t > 0 by its complement, so that it can't overflow."""
         t, near = self._safe_logits()
         x = x.clamp(0, 1)
         within = torch.where(t > 0, 1 - x, x)
@@ -229,8 +230,8 @@ class ContinuousBernoulliFields(BernoulliFields):
         return result
 
 
-# The two below are sums whose derivatives are shorter than what autograd makes of them. This is where a model's time outside
-# its matrix products goes: of a picture's in passes over the pixels, of a small table's in the number of operations.
+# The two functions below have hand-written derivatives, which are cheaper than autograd's. Most of the time outside of matrix
+# products is spent here: in passes over the pixels of pictures, in the number of operations for small tables.
 
 
 class _NormalLogProb(torch.autograd.Function):

@@ -1,4 +1,4 @@
-"""Copies of models in double precision, for what must not depend on a row's neighbours."""
+"""Copies of models in double precision, for results that must not depend on the other rows of a batch."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ _MADE: WeakKeyDictionary[nn.Module, tuple[list[object], nn.Module, list[Tensor]]
 
 @torch.no_grad()
 def in_double(model: Model) -> Model:
-    """A copy in double precision, on the processor. It is made once: later only its numbers are brought up to date, for to copy
-    a model takes longer than to score a row by it.
+    """A copy in double precision, on the CPU. It is created once and its values are updated later, because copying a model
+    takes longer than scoring a row with it.
     """
     tensors = _tensors(model)
     parts = [*map(id, model.modules()), *(tensor.shape for tensor in tensors), model.training]

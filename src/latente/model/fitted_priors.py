@@ -1,7 +1,7 @@
-"""Densities fitted to the codes of a trained model (ex-post densities): what new codes are drawn from.
+"""Densities fitted to the codes of a trained model (ex-post densities), from which new codes are drawn.
 
-The aggregated posterior (all rows' codes together) is never quite the prior; drawing from a density that was fitted to it costs
-nothing and decodes to better rows.
+The aggregated posterior (the codes of all rows together) always differs from the prior. Codes drawn from a density that was
+fitted to it decode to better rows, without further training of the model.
 """
 
 from __future__ import annotations
@@ -39,16 +39,14 @@ CANDIDATES = (1, 2, 5, 10, 20, 30)
 MAX_CODES = 10_000
 FLOW_STEPS, FLOW_BATCH, FLOW_RATE = 600, 512, 1e-2
 STORED, JUDGED = 5000, 1000
-WIDTHS = (0.1, 0.2, 0.4, 0.6, 0.8, 1.0, 1.3)  # of kernels, in distances to the k-th neighbour
-WIDEST = 0.9  # variance of a kernel in whitened codes, whose own is 1
+WIDTHS = (0.1, 0.2, 0.4, 0.6, 0.8, 1.0, 1.3)  # bandwidths of the kernels, relative to the distance to the k-th neighbour
+WIDEST = 0.9  # largest variance of a kernel, in whitened codes (whose variance is 1)
 VALUES_AT_ONCE = 20_000_000
 
 
 @register
 class MixturePrior(Prior):
-    """Mixture of normals with full covariances; with one component the Gaussian with the moments of the aggregated
-    posterior.
-    """
+    """Mixture of normals with full covariances; with one component, it has the moments of the aggregated posterior."""
 
     name = "mixture"
     weights: Tensor
@@ -72,8 +70,8 @@ class MixturePrior(Prior):
 
     @classmethod
     def best(cls, codes: NDArray[np.float64], seed: int) -> MixturePrior:
-        """With as many components as the Bayesian information criterion asks for; more are tried until they twice did not help,
-        and only where the codes are enough to tell.
+        """The number of components with the lowest Bayesian information criterion. Stops after two larger numbers without
+        improvement, and tries only as many as the number of codes allows.
         """
         fitted = _best_mixture(codes, seed)
         d = codes.shape[1]
@@ -87,7 +85,7 @@ class MixturePrior(Prior):
         self.cholesky.copy_(torch.linalg.cholesky(torch.as_tensor(fitted.covariances_)))
 
     def sample(self, n: int) -> Tensor:
-        """As torch's distribution would, which would first import a computer algebra system."""
+        """Draws without torch.distributions, which would first import sympy."""
         which = torch.multinomial(self.weights, n, replacement=True)
         z = torch.randn(n, self.means.shape[1], dtype=self.means.dtype)
         for k in range(len(self.weights)):
@@ -113,13 +111,13 @@ class GaussianPrior(MixturePrior):
         super().__init__(latent_dim, 1)
 
 
-# From a step (a batch to gradients), an example of its inputs, and where gradients are to be, to what puts them there.
+# Takes a step (a batch to gradients), an example of its inputs and the tensors for the gradients; returns a faster step.
 Step = Callable[..., Sequence[Tensor]]
 Recorder = Callable[[Step, Sequence[Tensor], Sequence[Tensor]], Callable[..., object]]
 
 
 def as_it_is(step: Step, example: Sequence[Tensor], targets: Sequence[Tensor]) -> Callable[..., object]:
-    """A recorder that only runs the step."""
+    """A recorder that runs the step unchanged."""
 
     def run(*inputs: Tensor) -> None:
         for target, found in zip(targets, step(*inputs), strict=True):
@@ -129,7 +127,7 @@ def as_it_is(step: Step, example: Sequence[Tensor], targets: Sequence[Tensor]) -
 
 
 def maximise(nets: nn.Module, log_prob: Callable[[Tensor], Tensor], data: Tensor, seed: int, record: Recorder) -> None:
-    """Fit networks to data [N, ...] by maximum likelihood; the weights that were best on a tenth of it stay."""
+    """Fit networks to data [N, ...] by maximum likelihood; keeps the weights with the best likelihood on a held-out tenth."""
     held = max(1, len(data) // 10)
     flat = FlatParameters(nets)
     whole, updates = Group(flat.vector, flat.gradient, *torch.zeros(2, len(flat.vector))), torch.zeros(())
@@ -138,7 +136,7 @@ def maximise(nets: nn.Module, log_prob: Callable[[Tensor], Tensor], data: Tensor
     def step(batch: Tensor) -> list[Tensor]:
         return flat.differentiate(-log_prob(batch))
 
-    with seeded(seed), torch.enable_grad(), on_threads(1):  # a step is too small to be shared
+    with seeded(seed), torch.enable_grad(), on_threads(1):  # a step is too small for several threads
         recorded = record(step, [data[torch.zeros(FLOW_BATCH, dtype=torch.long)]], flat.gradients)
         for number in range(FLOW_STEPS):
             batch = data[held:][torch.randint(len(data) - held, (FLOW_BATCH,))]
@@ -155,8 +153,8 @@ class FlowPrior(Prior):
 
     Args:
         latent_dim: d, at least 2.
-        layers: number of couplings; they change the halves in turns.
-        width: of the two hidden layers in each.
+        layers: number of couplings; they alternate between the halves.
+        width: of the two hidden layers of each coupling.
     """
 
     name = "flow"
@@ -167,7 +165,7 @@ class FlowPrior(Prior):
     def __init__(self, latent_dim: int, layers: int = 6, width: int = 64) -> None:
         super().__init__()
         if latent_dim < 2:
-            raise ModelError("a flow is a density of codes of at least 2 dimensions, and these have 1")
+            raise ModelError("a flow needs codes of at least 2 dimensions, and these have 1")
         self.register_buffer("center", torch.zeros(latent_dim))
         self.register_buffer("cholesky", torch.eye(latent_dim))
         order = torch.arange(latent_dim)
@@ -175,8 +173,8 @@ class FlowPrior(Prior):
         self.nets = nn.ModuleList(_coupling(len(kept), 2 * len(moved), width) for kept, moved in self.halves)
 
     def fit(self, z: Tensor, seed: int = 0, record: Recorder = as_it_is) -> FlowPrior:
-        """By maximum likelihood; the weights that were best on a tenth of the codes stay. ``record`` makes a step that is
-        repeated at less cost.
+        """Maximum likelihood; keeps the weights with the best likelihood on a held-out tenth. ``record`` speeds up repeated
+        steps.
         """
         self.center.copy_(z.mean(0))
         ridge = 1e-6 * torch.eye(z.shape[1])
@@ -209,15 +207,16 @@ class FlowPrior(Prior):
 
 @register
 class NearestPrior(Prior):
-    """A kernel around each of at most 5,000 stored codes, as wide as it is far to the code's k-th neighbour (Breiman, Meisel
-    and Purcell 1977), drawn together so that mean and covariance stay those of the codes (Silverman 1986, section 6.4).
+    """A kernel around each of at most 5,000 stored codes, with a width proportional to the distance to the k-th neighbour
+    (Breiman, Meisel and Purcell 1977); draws are shrunk so that mean and covariance stay those of the codes (Silverman 1986,
+    section 6.4).
 
-    It stores codes of training rows, and a code decodes to something close to its row: whoever has the file has these rows,
-    as far as the code tells them. It is never chosen by itself.
+    It stores codes of training rows, and a code decodes to something close to its row: whoever has the file can reconstruct
+    these rows approximately. It is never chosen automatically.
 
     Args:
         latent_dim: d.
-        codes: how many to store; fitting lowers it to those that there are.
+        codes: how many to store, at most all.
         neighbours: k.
     """
 
@@ -237,7 +236,7 @@ class NearestPrior(Prior):
         self.register_buffer("variance", torch.ones(codes, dtype=torch.float64))
 
     def fit(self, z: Tensor, seed: int = 0) -> NearestPrior:
-        """The width of all kernels is the one under which codes that are left out are most likely."""
+        """Chooses the bandwidth with the highest leave-one-out likelihood of the codes."""
         z = z.double().cpu()
         self.center = z.mean(0)
         self.cholesky = factor(z)
@@ -268,8 +267,8 @@ class NearestPrior(Prior):
 
 @register
 class SphericalMixturePrior(Prior):
-    """A mixture of power-spherical densities, by expectation-maximisation with moments; of as many components, up to
-    ``components``, as the Bayesian information criterion asks for.
+    """A mixture of power-spherical densities, fitted by expectation-maximisation with moments; the number of components, up to
+    ``components``, has the lowest Bayesian information criterion.
     """
 
     name = "spherical-mixture"
@@ -307,7 +306,7 @@ class SphericalMixturePrior(Prior):
 
 
 def _spherical_mixture(z: Tensor, components: int, seed: int) -> Mixture:
-    """Mean directions and concentrations that have the moments of the codes that belong to them, 50 times over."""
+    """Mean directions and concentrations that match the moments of the assigned codes; 50 iterations."""
     labels = KMeans(components, n_init=1, random_state=seed).fit_predict(z.numpy())
     share = F.one_hot(torch.from_numpy(labels).long(), components).double()
     for _ in range(50):
@@ -322,8 +321,8 @@ def _spherical_mixture(z: Tensor, components: int, seed: int) -> Mixture:
 
 @register
 class SymbolsPrior(Prior):
-    """Symbols one after the other, each with a probability of its own given those before it (an autoregressive prior, as
-    that of VQ-VAE), by a masked network (Germain et al. 2015).
+    """An autoregressive prior over symbols, as in VQ-VAE: p(symbol | symbols before it), by a masked network (Germain et al.
+    2015).
 
     Args:
         latent_dim, codes, size: of the grid. units: of the hidden layer.
@@ -341,7 +340,7 @@ class SymbolsPrior(Prior):
         self.d, self.codes, count = latent_dim, codes, latent_dim // size
         self.register_buffer("points", torch.zeros(codes, size))
         before = torch.ones(count, count).tril(-1).bool().repeat_interleave(codes, 0).repeat_interleave(codes, 1)
-        # Beside the symbols stands a 1, for the first symbol has none before it.
+        # The input has an additional 1, because no symbol precedes the first one.
         self.net = MaskedMLP(torch.cat([torch.ones(len(before), 1).bool(), before], 1), hidden_features=[units])
 
     def bind(self, model: LatentModel) -> SymbolsPrior:
@@ -385,20 +384,20 @@ class SymbolsPrior(Prior):
 
 
 def _reach(u: Tensor, k: int) -> Tensor:
-    """How far it is from each point [n, d] to its k-th neighbour, as a standard deviation in each dimension, [n]."""
+    """Distance of each point [n, d] to its k-th neighbour, as a standard deviation per dimension, [n]."""
     distance, _ = NearestNeighbors(n_neighbors=k).fit(u.numpy()).kneighbors()
     return torch.from_numpy(distance[:, -1]) / math.sqrt(u.shape[1])
 
 
 def _kernels(points: Tensor, centers: Tensor, variance: Tensor) -> Iterator[Tensor]:
-    """Log-density of points [N, d] under each kernel, [n, centers], some points at a time."""
+    """Log-density of points [N, d] under each kernel, [n, centers], in batches of points."""
     d = points.shape[1]
     for part in torch.split(points, max(1, VALUES_AT_ONCE // len(centers))):
         yield -0.5 * (torch.cdist(part, centers).square() / variance + d * (variance.log() + LOG_2PI))
 
 
 def _left_out(u: Tensor, variance: Tensor) -> float:
-    """Mean log-density of points under the kernels of all others."""
+    """Mean leave-one-out log-density."""
     some = u[:JUDGED]
     density = torch.cat(list(_kernels(some, u, variance)))
     own = torch.arange(len(some))
@@ -407,7 +406,7 @@ def _left_out(u: Tensor, variance: Tensor) -> float:
 
 
 def _coupling(inputs: int, outputs: int, width: int) -> nn.Sequential:
-    """A network that begins at "no change"."""
+    """A network that initially is the identity."""
     last = nn.Linear(width, outputs)
     nn.init.zeros_(last.weight)
     nn.init.zeros_(last.bias)
@@ -421,7 +420,7 @@ def _shift_and_scale(net: nn.Module, kept: Tensor) -> tuple[Tensor, Tensor]:
 
 def _mixture(codes: NDArray[np.float64], components: int, seed: int) -> GaussianMixture:
     ridge = 1e-6 * max(float(codes.var(0).mean()), 1e-12)
-    with threadpool_limits(1):  # on some thousand codes, threads that wait for one another take longer than they save
+    with threadpool_limits(1):  # on some thousand codes, several threads take longer than one
         return GaussianMixture(components, reg_covar=ridge, random_state=seed, max_iter=60, tol=1e-2).fit(codes)
 
 

@@ -1,9 +1,9 @@
-"""Columns of several kinds, each with the law of its kind, independent given the code (Nazábal et al. 2020, HI-VAE).
+"""Columns of several kinds, each with a distribution of its kind, independent given the code (Nazábal et al. 2020, HI-VAE).
 
-Normal for numbers, log-normal for positive ones, negative binomial for counts, cumulative logit for what is ordered, softmax
-for levels, Bernoulli for 0 and 1. On a grid the normal laws are those of rounded values, so that each value has a probability;
-a value that often repeats has one of its own, and the others their law without it (a hurdle). Laws begin at the column by
-itself: a theta of 0 is the independent column.
+Real numbers are normal, positive numbers log-normal, counts negative binomial; ordered levels have a cumulative logit, levels a
+softmax, binary columns a Bernoulli distribution. On a grid the normal distributions are those of rounded values, so that each
+value has a probability. A value that often repeats has its own probability, and the other values a distribution that excludes
+it (a hurdle). Training starts at independent columns: theta = 0 gives each column its marginal distribution.
 """
 
 from __future__ import annotations
@@ -25,27 +25,27 @@ from latente.model.distributions import LOG_2PI, FieldsDistribution
 from latente.model.likelihoods import LOG_SIGMA_FLOOR, SPEED, Likelihood, inverse_softplus
 from latente.model.parts import register
 from latente.model.special import betainc, bin_probabilities
-from latente.rows import BINARY, CATEGORICAL, Field, Record, Rows
+from latente.rows import BINARY, CATEGORICAL, Field, Rows, ValueGrid
 
-FINE = 0.01  # a grid finer than this share of the spread is as good as none
+FINE = 0.01  # relative to the standard deviation; a finer grid is treated as continuous
 MAX_ORDERED = 64
-MAX_ROWS = 2048  # by which gradients are balanced
-ATTEMPTS = 64  # to draw a value that is not the one which repeats
+MAX_ROWS = 2048  # to balance the gradients with
+ATTEMPTS = 64  # attempts to draw a value other than the repeated one
 TINY = 1e-30
 NAMES = {"positive": "log-normal", "count": "count"}
 
 
 class Column(NamedTuple):
-    """A column's law by name, the values that it is over where they are few, and how its numbers are recorded."""
+    """The distribution of a column by name, its values where these are few, and how its numbers are recorded."""
 
-    law: str = "normal"
+    family: str = "normal"
     values: Sequence[float] = ()
     resolution: float = 0.0
-    record: Sequence[float | None] = Record()
+    grid: Sequence[float | None] = ValueGrid()
 
 
 def columns_of(fields: Sequence[Field]) -> tuple[Column, ...]:
-    """A law for each column (or pixel), by its kind."""
+    """The distribution of each column (or pixel), chosen by its kind."""
     return tuple(column for field in fields for column in [_column_of(field)] * max(1, field.size))
 
 
@@ -57,29 +57,29 @@ def _column_of(field: Field) -> Column:
     if field.kind == "ordinal" and (values := _ordered_values(field)):
         return Column("ordered", values)
     name = NAMES.get(field.kind, "normal")
-    record = field.record
-    if record.atom is not None and record.atom == record.low and record.zero <= record.low and name == "normal":
-        name = "log-normal"  # the others are above it
-    name = "normal" if name == "count" and not record.step else name
-    rounded = record.step >= FINE and name != "count"
-    return Column(f"rounded-{name}" if rounded else name, (), field.resolution, record)
+    grid = field.grid
+    if grid.atom is not None and grid.atom == grid.low and grid.zero <= grid.low and name == "normal":
+        name = "log-normal"  # all other values are above it
+    name = "normal" if name == "count" and not grid.step else name
+    rounded = grid.step >= FINE and name != "count"
+    return Column(f"rounded-{name}" if rounded else name, (), field.resolution, grid)
 
 
 def _ordered_values(field: Field) -> tuple[float, ...]:
-    """The values of an ordinal column: those that were seen where each is a bin, otherwise all of its grid."""
+    """The values of an ordinal column: the observed ones if each has its own bin, otherwise all values of its grid."""
     if field.bins and field.bins.low == field.bins.high:
         return field.bins.low
-    _, _, step, low, high, _ = field.record
+    _, _, step, low, high, _ = field.grid
     if not step or low is None or high is None or (high - low) / step > MAX_ORDERED:
         return ()
     return tuple(low + step * i for i in range(round((high - low) / step) + 1))
 
 
-# -- laws of some columns at once: x [B, G] and theta [K, B, P] to [K, B, G] ---------------------------------------------
+# -- distributions of groups of columns: x [B, G] and theta [K, B, P] to [K, B, G] ----------------------------------------
 
 
 class ColumnDistribution(nn.Module):
-    """Base: the law of G columns, which read the first ``outputs`` numbers of theta."""
+    """Base: the distribution of G columns, with the first ``outputs`` numbers of theta as its parameters."""
 
     density = False
 
@@ -88,31 +88,31 @@ class ColumnDistribution(nn.Module):
         self.size = self.outputs = len(columns)
 
     def start(self, values: Sequence[Tensor], residual: Tensor) -> None:
-        """Begin at the columns by themselves, with noise of ``residual`` [G], a share of their variance."""
+        """Initialise with the marginal distributions; ``residual`` [G] is the share of the variance that is noise."""
 
     def log_prob(self, theta: Tensor, x: Tensor) -> Tensor:
-        """Log-probability of values, or their log-density."""
+        """Log-probability or log-density of values."""
         raise NotImplementedError
 
     def sample(self, theta: Tensor) -> Tensor:
-        """A draw for each code."""
+        """One draw for each code."""
         raise NotImplementedError
 
     def cdf(self, theta: Tensor, x: Tensor) -> Tensor:
-        """Probability of a value that is not above."""
+        """Probability of a value up to and including x."""
         raise NotImplementedError
 
     def mean(self, theta: Tensor) -> Tensor:
-        """Mean, or of levels the most likely one."""
+        """Mean; for levels, the most likely one."""
         raise NotImplementedError
 
     def average(self, theta: Tensor, weights: Tensor) -> Tensor:
-        """The same of the mixture over K with weights [K, B], [B, G]."""
+        """Mean of the mixture over K with weights [K, B]; for levels, the most likely one. [B, G]."""
         return (weights.unsqueeze(-1) * self.mean(theta)).sum(0)
 
 
 class NumberDistribution(ColumnDistribution):
-    """Base of laws of numbers: they know what 0 and 1 are, and between which ends values lie."""
+    """Base of distributions of numbers, with the code of 0, the unit, and the smallest and largest value of each column."""
 
     zero: Tensor
     unit: Tensor
@@ -124,18 +124,18 @@ class NumberDistribution(ColumnDistribution):
     def __init__(self, columns: Sequence[Column]) -> None:
         super().__init__(columns)
         ends = {"low": -math.inf, "high": math.inf}
-        for place, name in enumerate(Record._fields):
-            values = [column.record[place] for column in columns]
+        for place, name in enumerate(ValueGrid._fields):
+            values = [column.grid[place] for column in columns]
             filled = [ends.get(name, 0.0) if value is None else value for value in values]
             self.register_buffer(name, torch.tensor(filled), persistent=False)
 
     def within(self, value: Tensor) -> Tensor:
-        """Values within the smallest and the largest that there are."""
+        """Values, clamped to the smallest and largest value of the column."""
         return torch.minimum(torch.maximum(value, self.low), self.high)
 
 
 class NormalDistribution(NumberDistribution):
-    """Normal with a learned standard deviation per column; theta moves the mean by standard deviations of the column."""
+    """Normal with a learned standard deviation per column; theta is the shift of the mean, in standard deviations."""
 
     density = True
     center: Tensor
@@ -155,7 +155,7 @@ class NormalDistribution(NumberDistribution):
         moved = [self.moved(each, f) for f, each in enumerate(values)]
         self.center.copy_(torch.stack([each.mean() for each in moved]))
         self.spread.copy_(torch.stack([each.std(correction=0) for each in moved]).clamp_min(1e-6))
-        # A density may not be narrower than the record; of rounded values each has a probability, and nothing runs away.
+        # No density is narrower than the recorded resolution; rounded values have probabilities, which are bounded.
         step = self.resolution * self._slope(values) / (self.spread * math.sqrt(12)) if self.density else 0 * self.spread
         self.floor.copy_(step.clamp_min(math.exp(LOG_SIGMA_FLOOR)).log())
         with torch.no_grad():
@@ -163,7 +163,7 @@ class NormalDistribution(NumberDistribution):
             self.excess.copy_(inverse_softplus((log_sigma - self.floor).clamp_min(0.1)) / SPEED)
 
     def moved(self, x: Tensor, f: int | slice = slice(None)) -> Tensor:
-        """Values where they are normal: as they are."""
+        """Values on the scale where they are normal (here unchanged)."""
         return x
 
     def back(self, y: Tensor) -> Tensor:
@@ -171,16 +171,16 @@ class NormalDistribution(NumberDistribution):
         return y
 
     def _slope(self, values: Sequence[Tensor]) -> Tensor:
-        """By how much :meth:`moved` stretches a step, at the median."""
+        """The derivative of :meth:`moved` at the median."""
         return torch.ones(self.size)
 
     @property
     def log_sigma(self) -> Tensor:
-        """Logarithms of the standard deviations where values are normal, [G]."""
+        """Logarithms of the standard deviations on the normal scale, [G]."""
         return self.spread.log() + self.floor + F.softplus(SPEED * self.excess)
 
     def loc(self, theta: Tensor) -> Tensor:
-        """Means where values are normal, [K, B, G]."""
+        """Means on the normal scale, [K, B, G]."""
         return self.center + self.spread * theta
 
     def standardised(self, theta: Tensor, y: Tensor) -> Tensor:
@@ -203,7 +203,7 @@ class NormalDistribution(NumberDistribution):
 
 
 class LogNormalDistribution(NormalDistribution):
-    """Positive numbers, whose logarithms are normal."""
+    """Positive numbers whose logarithms are normal."""
 
     def moved(self, x: Tensor, f: int | slice = slice(None)) -> Tensor:
         return ((x - self.zero[f]) / self.unit[f]).clamp_min(TINY).log()
@@ -223,7 +223,7 @@ class LogNormalDistribution(NormalDistribution):
 
 
 class _Rounded(NormalDistribution):
-    """Mixed in: values on a grid, each with the probability of what is rounded to it."""
+    """Mixin: values on a grid; each has the probability of the interval that is rounded to it."""
 
     density = False
 
@@ -243,7 +243,7 @@ class RoundedNormalDistribution(_Rounded):
 
 
 class RoundedLogNormalDistribution(_Rounded, LogNormalDistribution):
-    """Positive numbers on a grid; the smallest that can be has what lies between 0 and it, too."""
+    """Positive numbers on a grid; the smallest value also has the probability between 0 and it."""
 
     def _edge_below(self, x: Tensor) -> Tensor:
         first = self.low - self.step * torch.floor((self.low - self.zero - TINY) / self.step - 1e-3)
@@ -251,7 +251,7 @@ class RoundedLogNormalDistribution(_Rounded, LogNormalDistribution):
 
 
 def log_between(low: Tensor, high: Tensor) -> Tensor:
-    """Logarithm of the standard normal's probability between two points.
+    """Logarithm of the probability that a standard normal variable lies between two points.
 
     >>> [round(value, 2) for value in log_between(torch.tensor([-1.0, 40.0]), torch.tensor([1.0, 41.0])).tolist()]
     [-0.38, -804.61]
@@ -263,8 +263,8 @@ def log_between(low: Tensor, high: Tensor) -> Tensor:
 
 
 class CountDistribution(NumberDistribution):
-    """Negative binomial, with a learned dispersion per column; theta is added to the logarithm of the mean. In double
-    precision: the gamma function of a large count loses whole nats in single.
+    """Negative binomial, with a learned dispersion per column; theta is added to the logarithm of the mean.
+    Computed in double precision, because in single precision the gamma function of large counts is wrong by whole nats.
     """
 
     base: Tensor
@@ -276,11 +276,11 @@ class CountDistribution(NumberDistribution):
 
     @property
     def first(self) -> Tensor:
-        """The smallest value that a count on the column's grid can have, [G]."""
+        """The smallest possible count on the grid of the column, [G]."""
         return self.low - self.step * torch.floor((self.low - self.zero) / self.step + 1e-3)
 
     def index(self, x: Tensor) -> Tensor:
-        """How many steps from it a value is."""
+        """Number of grid steps between ``first`` and each value."""
         return torch.round((x - self.first) / self.step)
 
     @property
@@ -303,10 +303,10 @@ class CountDistribution(NumberDistribution):
         chosen = torch.lgamma(possible + r) - torch.lgamma(possible + 1) - torch.lgamma(r)
         log_total = torch.logaddexp(log_mean, r.log())
         value: Tensor = chosen + r * (r.log() - log_total) + possible * (log_mean - log_total)
-        return torch.as_tensor(value - 100 * (possible - n)).to(theta.dtype)  # a negative count is ever less likely
+        return torch.as_tensor(value - 100 * (possible - n)).to(theta.dtype)  # the probability falls for counts below the first
 
     def log_mean(self, theta: Tensor) -> Tensor:
-        """Of the steps, [K, B, G]."""
+        """Logarithm of the mean number of steps, [K, B, G]."""
         return (self.base + theta).clamp(-20.0, 30.0)
 
     def cdf(self, theta: Tensor, x: Tensor) -> Tensor:
@@ -324,7 +324,7 @@ class CountDistribution(NumberDistribution):
 
 
 class LevelsDistribution(ColumnDistribution):
-    """One column of levels: softmax, theta added to the logarithms of their frequencies."""
+    """One column of levels: softmax; theta is added to the logarithms of the frequencies."""
 
     nominal = True
     values: Tensor
@@ -340,11 +340,11 @@ class LevelsDistribution(ColumnDistribution):
         self.register_buffer("base", torch.zeros(len(values)))
 
     def index(self, x: Tensor) -> Tensor:
-        """Which of the values each is nearest to."""
+        """Index of the nearest value."""
         return torch.bucketize(x.contiguous(), self.edges)
 
     def frequencies(self, values: Tensor) -> Tensor:
-        """Of the values, each counted as if seen once more, [L]."""
+        """Frequencies of the values, with one pseudo-count each, [L]."""
         counts = torch.bincount(self.index(values), minlength=len(self.values)).to(self.values.dtype) + 1
         return counts / counts.sum()
 
@@ -352,7 +352,7 @@ class LevelsDistribution(ColumnDistribution):
         self.base.copy_(self.frequencies(values[0]).log())
 
     def log_probabilities(self, theta: Tensor) -> Tensor:
-        """Of all values, [K, B, L]."""
+        """Log-probabilities of all values, [K, B, L]."""
         return torch.log_softmax(self.base + theta, -1)
 
     def log_prob(self, theta: Tensor, x: Tensor) -> Tensor:
@@ -382,7 +382,7 @@ class LevelsDistribution(ColumnDistribution):
 
 
 class OrderedLevelsDistribution(LevelsDistribution):
-    """One column of levels in an order: cumulative logit (McCullagh 1980); theta, one number, moves all thresholds."""
+    """One column of ordered levels: cumulative logit (McCullagh 1980); theta, one number, shifts all thresholds."""
 
     def __init__(self, columns: Sequence[Column]) -> None:
         super().__init__(columns)
@@ -404,7 +404,7 @@ class OrderedLevelsDistribution(LevelsDistribution):
 
 
 class OrderedDistribution(OrderedLevelsDistribution):
-    """One column of few whole numbers: as levels in an order, with a mean."""
+    """One column with few whole numbers: as ordered levels, with a mean."""
 
     nominal = False
 
@@ -437,21 +437,21 @@ DISTRIBUTIONS: dict[str, type[ColumnDistribution]] = {
 
 
 class Hurdle(ColumnDistribution):
-    """Columns of which one value often repeats: whether it is that value, and where it is not the law of the others."""
+    """Columns with a value that often repeats: a Bernoulli variable for that value, and a distribution of the other values."""
 
     base: Tensor
     rest: NumberDistribution
 
     def __init__(self, columns: Sequence[Column]) -> None:
         super().__init__(columns)
-        rest = DISTRIBUTIONS[columns[0].law](columns)
+        rest = DISTRIBUTIONS[columns[0].family](columns)
         assert isinstance(rest, NumberDistribution)
         self.rest, self.density = rest, rest.density
         self.outputs = 2 * self.size
         self.register_buffer("base", torch.zeros(self.size))
 
     def is_atom(self, x: Tensor) -> Tensor:
-        """Where a value is the one that repeats."""
+        """Where a value is the repeated one."""
         return (x - self.rest.atom).abs() < torch.where(self.rest.step > 0, self.rest.step / 2, 1e-5 * (1 + x.abs()))
 
     def start(self, values: Sequence[Tensor], residual: Tensor) -> None:
@@ -461,7 +461,7 @@ class Hurdle(ColumnDistribution):
         self.rest.start([_some(each[~atom]) for each, atom in zip(values, atoms, strict=True)], residual)
 
     def _split(self, theta: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Theta of the rest, the logit of the repeated value, and what probability the rest would give to it."""
+        """Theta of the other values, the logit of the repeated value, and its probability among the others."""
         rest, logit = torch.split(theta, self.size, -1)
         if self.density:
             return rest, logit + self.base, torch.zeros_like(rest)
@@ -495,72 +495,72 @@ class Hurdle(ColumnDistribution):
 
 
 def _some(values: Tensor) -> Tensor:
-    """Values, or one of 0 where there are none."""
+    """The values, or a single 0 if there are none."""
     return values if len(values) else values.new_zeros(1)
 
 
 class HeterogeneousFields(FieldsDistribution):
-    """Columns that are independent given a code, each with its law; theta [K, B, P]."""
+    """Columns that are independent given a code, each with its distribution; theta [K, B, P]."""
 
     def __init__(self, part: Heterogeneous, theta: Tensor) -> None:
-        self.part, self.thetas = part, torch.split(theta, [law.outputs for law in part.each], -1)
+        self.part, self.thetas = part, torch.split(theta, [each.outputs for each in part.each], -1)
 
     def field_log_prob(self, x: Tensor) -> Tensor:
-        columns = torch.split(x.index_select(1, self.part.places), [law.size for law in self.part.each], 1)
-        laws = zip(self.part.each, self.thetas, columns, strict=True)
-        return self._in_order([law.log_prob(theta, values) for law, theta, values in laws])
+        columns = torch.split(x.index_select(1, self.part.places), [each.size for each in self.part.each], 1)
+        pairs = zip(self.part.each, self.thetas, columns, strict=True)
+        return self._in_order([each.log_prob(theta, values) for each, theta, values in pairs])
 
     def sample(self) -> Tensor:
-        return self._in_order([law.sample(theta) for law, theta in zip(self.part.each, self.thetas, strict=True)])
+        return self._in_order([each.sample(theta) for each, theta in zip(self.part.each, self.thetas, strict=True)])
 
     @property
     def mean(self) -> Tensor:  # type: ignore[override]
-        """Means; of levels the most likely one."""
-        return self._in_order([law.mean(theta) for law, theta in zip(self.part.each, self.thetas, strict=True)])
+        """Means; for levels, the most likely one."""
+        return self._in_order([each.mean(theta) for each, theta in zip(self.part.each, self.thetas, strict=True)])
 
     def bin_probabilities(self, ends: Sequence[Tensor]) -> Tensor:
         places, found = self.part.places.tolist(), list[Tensor]()
-        for law, theta in zip(self.part.each, self.thetas, strict=True):
-            own, places = [ends[f] for f in places[: law.size]], places[law.size :]
-            found += torch.split(bin_probabilities(partial(law.cdf, theta), own), [len(end) + 1 for end in own], -1)
+        for each, theta in zip(self.part.each, self.thetas, strict=True):
+            own, places = [ends[f] for f in places[: each.size]], places[each.size :]
+            found += torch.split(bin_probabilities(partial(each.cdf, theta), own), [len(end) + 1 for end in own], -1)
         return torch.cat([found[f] for f in self.part.order.tolist()], -1)
 
     def average(self, weights: Tensor) -> Tensor:
-        laws = zip(self.part.each, self.thetas, strict=True)
-        return self._in_order([law.average(theta, weights) for law, theta in laws])
+        pairs = zip(self.part.each, self.thetas, strict=True)
+        return self._in_order([each.average(theta, weights) for each, theta in pairs])
 
     def _in_order(self, parts: Sequence[Tensor]) -> Tensor:
         return torch.cat(list(parts), -1).index_select(-1, self.part.order)
 
 
 def _family(name: str, atom: bool) -> type[ColumnDistribution]:
-    """The class of a group of columns; numbers of which one value often repeats have a hurdle before it."""
+    """The class for a group of columns; numbers with a value that often repeats get a hurdle."""
     family = DISTRIBUTIONS[name]
     return Hurdle if atom and not issubclass(family, LevelsDistribution) else family
 
 
 def _check(column: Column) -> None:
-    """Refuse a column whose law has no values, or that is recorded in a way in which no column can be."""
-    record = Record(*column.record)  # type: ignore[arg-type]
-    of_levels = issubclass(DISTRIBUTIONS[column.law], LevelsDistribution)
-    on_grid = column.law == "count" or column.law.startswith("rounded")
-    ends = (-math.inf if record.low is None else record.low, math.inf if record.high is None else record.high)
+    """Refuse a distribution without values, or one that does not fit how the column is recorded."""
+    grid = ValueGrid(*column.grid)  # type: ignore[arg-type]
+    of_levels = issubclass(DISTRIBUTIONS[column.family], LevelsDistribution)
+    on_grid = column.family == "count" or column.family.startswith("rounded")
+    ends = (-math.inf if grid.low is None else grid.low, math.inf if grid.high is None else grid.high)
     if of_levels and (not column.values or any(a >= b for a, b in pairwise(column.values))):
-        raise ModelError(f"the law {column.law!r} needs values in rising order, not {column.values!r:.80}")
-    if record.unit <= 0 or record.step < 0 or ends[0] > ends[1] or (on_grid and not (record.step and math.isfinite(ends[0]))):
-        raise ModelError(f"the law {column.law!r} can't be that of values recorded as {record}")
+        raise ModelError(f"the distribution {column.family!r} needs values in rising order, not {column.values!r:.80}")
+    if grid.unit <= 0 or grid.step < 0 or ends[0] > ends[1] or (on_grid and not (grid.step and math.isfinite(ends[0]))):
+        raise ModelError(f"the distribution {column.family!r} does not fit a column with the grid {grid}")
 
 
 @register
 class Heterogeneous(Likelihood):
-    """Each column with the law of its kind, independent given the code.
+    """Each column with a distribution of its kind, independent given the code.
 
-    Theta's gradients are made equally large for all columns at the start, so that none has the networks to itself (Javaloy et
-    al. 2022).
+    The gradients with respect to theta are scaled to the same size for all columns at the start, so that no column dominates
+    the networks (Javaloy et al. 2022).
 
     Args:
         shape: of a row.
-        columns: the law of each; () for normal ones.
+        columns: the distribution of each; () for normal ones.
     """
 
     name = "heterogeneous"
@@ -573,20 +573,20 @@ class Heterogeneous(Likelihood):
     def __init__(self, shape: tuple[int, ...], columns: Sequence[Column] = ()) -> None:
         super().__init__(shape)
         known = [Column(*column) for column in columns] or [Column()] * self.size
-        if len(known) != self.size or any(column.law not in DISTRIBUTIONS for column in known):
-            raise ModelError(f"laws are needed for each of the {self.size} columns, of {', '.join(DISTRIBUTIONS)}")
+        if len(known) != self.size or any(column.family not in DISTRIBUTIONS for column in known):
+            raise ModelError(f"each of the {self.size} columns needs a distribution: {', '.join(DISTRIBUTIONS)}")
         for column in known:
             _check(column)
         groups: dict[tuple[object, ...], list[int]] = {}
         for f, column in enumerate(known):
-            alone, atom = issubclass(DISTRIBUTIONS[column.law], LevelsDistribution), column.record[-1] is not None
-            groups.setdefault((column.law, atom, f if alone else None), []).append(f)
-        self.laws = nn.ModuleList(
-            _family(str(law), bool(atom))([known[f] for f in group]) for (law, atom, _), group in groups.items()
+            alone, atom = issubclass(DISTRIBUTIONS[column.family], LevelsDistribution), column.grid[-1] is not None
+            groups.setdefault((column.family, atom, f if alone else None), []).append(f)
+        self.distributions = nn.ModuleList(
+            _family(str(name), bool(atom))([known[f] for f in group]) for (name, atom, _), group in groups.items()
         )
         places = torch.tensor([f for group in groups.values() for f in group])
-        owners = (group * (law.outputs // len(group)) if len(group) > 1 else group * law.outputs
-                  for law, group in zip(self.each, groups.values(), strict=True))  # fmt: skip
+        owners = (group * (each.outputs // len(group)) if len(group) > 1 else group * each.outputs
+                  for each, group in zip(self.each, groups.values(), strict=True))  # fmt: skip
         self.register_buffer("places", places, persistent=False)
         self.register_buffer("order", places.argsort(), persistent=False)
         self.register_buffer("owner", torch.tensor([f for group in owners for f in group]), persistent=False)
@@ -594,33 +594,33 @@ class Heterogeneous(Likelihood):
 
     @property
     def each(self) -> list[ColumnDistribution]:
-        """The laws of the groups of columns."""
-        return list(self.laws)  # type: ignore[arg-type]
+        """The distributions of the groups of columns."""
+        return list(self.distributions)  # type: ignore[arg-type]
 
     @property
     def outputs(self) -> int:
-        return sum(law.outputs for law in self.each)
+        return sum(each.outputs for each in self.each)
 
     def forward(self, theta: Tensor) -> FieldsDistribution:
-        """theta [K, B, P]: by how much each column differs from itself without a code."""
+        """theta [K, B, P]: shifts of the parameters; 0 gives the marginal distribution of each column."""
         return HeterogeneousFields(self, theta * self.gain)
 
     def densities(self, x: Tensor) -> Tensor:
-        columns = torch.split(x.flatten(1).index_select(1, self.places), [law.size for law in self.each], 1)
+        columns = torch.split(x.flatten(1).index_select(1, self.places), [each.size for each in self.each], 1)
         dense = [
-            ~law.is_atom(values) & law.density if isinstance(law, Hurdle) else torch.full_like(values, law.density).bool()
-            for law, values in zip(self.each, columns, strict=True)
+            ~each.is_atom(values) & each.density if isinstance(each, Hurdle) else torch.full_like(values, each.density).bool()
+            for each, values in zip(self.each, columns, strict=True)
         ]
         return torch.cat(dense, 1).index_select(1, self.order)
 
     def start(self, rows: Rows, residual: Tensor, resolution: Tensor) -> None:
-        """Each column begins at its own law, with the noise that a PCA leaves; a step of theta is as much for each."""
+        """Start at the marginal distributions, with the noise that a PCA leaves; balance the gradients of the columns."""
         x = rows.x.flatten(1)
-        seen = None if rows.mask is None else rows.mask.flatten(1)
-        groups = torch.split(self.places, [law.size for law in self.each])
-        for law, group in zip(self.each, groups, strict=True):
-            values = [_some(x[:, f] if seen is None else x[seen[:, f], f]) for f in group.tolist()]
-            law.start(values, residual[group])
+        observed = None if rows.mask is None else rows.mask.flatten(1)
+        groups = torch.split(self.places, [each.size for each in self.each])
+        for each, group in zip(self.each, groups, strict=True):
+            values = [_some(x[:, f] if observed is None else x[observed[:, f], f]) for f in group.tolist()]
+            each.start(values, residual[group])
         self._balance(rows.subsample(MAX_ROWS))
 
     def _balance(self, rows: Rows) -> None:
@@ -630,8 +630,8 @@ class Heterogeneous(Likelihood):
         squared = torch.zeros(self.size).index_add(0, self.owner, gradient[0].square().mean(0))
         self.gain.mul_(squared.clamp(1e-4, 1e4).rsqrt()[self.owner])
 
-    def independent(self, train: Rows, held_out: Rows) -> Tensor:
-        """Each column with its law as it is by itself."""
+    def baseline_log_prob(self, train: Rows, held_out: Rows) -> Tensor:
+        """Log-probability of rows under the marginal distributions."""
         fresh = copy.deepcopy(self)
         fresh.start(train, torch.ones(self.size), torch.zeros(self.size))
         with torch.no_grad():

@@ -26,18 +26,18 @@ from latente.rows import Rows
 from latente.threads import USUAL, on_threads
 
 FILLING_TURNS = 10
-IMPORTANCE_SAMPLES = 256  # of the codes that complete a row
+IMPORTANCE_SAMPLES = 256  # codes per row for the imputation of missing values
 ROLES = ("encoder", "posterior", "prior", "decoder", "likelihood", "context")
 
 
 @dataclass(eq=False)
 class Trace:
-    """One pass through the model: K codes for each of B rows, and what they say.
+    """One pass through the model: K codes for each of B rows, and the distributions of posterior, prior and fields.
 
     Attributes:
-        rows: the rows whose likelihood counts (clean, where the encoder saw corrupted ones).
+        rows: the rows whose likelihood counts (clean, if the encoder reads corrupted ones).
         q: posterior q(z|x), batch [B].
-        p: prior p(z); None where the model has none.
+        p: prior p(z); None if the model has none.
         draw: K codes of each row.
         px: distribution p(x|z) over fields [K, B, F].
     """
@@ -66,28 +66,30 @@ class Trace:
 
     @cached_property
     def rate(self) -> Tensor:
-        """KL(q(z|x) || p(z)), nats per row, [B]; 0 where there is none to pay."""
+        """KL(q(z|x) || p(z)), nats per row, [B]; 0 without a KL."""
         return rate(self.q, self.p, self.draw)
 
     @cached_property
     def log_prior_ratio(self) -> Tensor:
-        """log p(z) - log q(z|x), [K, B]; 0 where codes have no density or there is no prior: all codes of a row count alike."""
+        """log p(z) - log q(z|x), [K, B]; 0 if codes have no density or there is no prior: then all codes of a row have equal
+        weight.
+        """
         if self.p is None or not self.q.has_density:
             return self.z.new_zeros(self.z.shape[:2])
         return self.p.log_prob(self.z) - self.draw.log_q
 
     @property
     def log_weights(self) -> Tensor:
-        """log p(x, z) / q(z|x), [K, B]; log p(x|z) where codes have no density."""
+        """log p(x, z) / q(z|x), [K, B]; log p(x|z) if codes have no density."""
         return self.log_likelihood + self.log_prior_ratio
 
 
 class LatentModel(RowModel):
-    """Encoder, posterior, prior, decoder and likelihood, which know nothing of one another.
+    """Encoder, posterior, prior, decoder and likelihood, which do not depend on one another.
 
     Any five parts with these interfaces compose: ``encoder(x, mask) -> h``, ``posterior(h) -> q``, ``prior(model) -> p``,
-    ``decoder(z) -> theta``, ``likelihood(theta) -> p(x|z)``. A model of p(x|c) has a sixth, ``context``, by which encoder and
-    decoder are told c.
+    ``decoder(z) -> theta``, ``likelihood(theta) -> p(x|z)``. A model of p(x|c) has a sixth part, ``context``, through which
+    encoder and decoder read c.
     """
 
     context: Context | None
@@ -107,7 +109,7 @@ class LatentModel(RowModel):
 
     @property
     def context_size(self) -> int:
-        """Number of values of a row's context; 0 of a model without."""
+        """Number of values of a row's context; 0 for a model without."""
         return self.context.size if self.context is not None else 0
 
     @property
@@ -117,31 +119,31 @@ class LatentModel(RowModel):
 
     @property
     def space(self) -> LatentSpace:
-        """Where codes lie."""
+        """The latent space."""
         return self.posterior.space  # type: ignore[return-value]
 
     @property
     def noise_size(self) -> int:  # type: ignore[override]
-        """How many standard normal numbers one draw of a code takes; 0 where a row has one code."""
+        """Number of standard normal numbers per draw of a code; 0 for a deterministic code."""
         return int(self.posterior.noise_size)  # type: ignore[arg-type]
 
     @property
     def draws(self) -> int:  # type: ignore[override]
-        """How many codes the mean of a missing value takes; 1 where a row has one code."""
+        """Number of codes for the mean of a missing value; 1 for a deterministic code."""
         return IMPORTANCE_SAMPLES if self.noise_size else 1
 
     @property
     def has_prior(self) -> bool:
-        """Whether codes are drawn towards a prior, from which new ones can be drawn."""
+        """Whether the model has a prior, from which new codes can be drawn."""
         return bool(getattr(self.prior, "is_prior", True))
 
     @property
     def has_rate(self) -> bool:
-        """Whether codes cost a rate: posterior and prior have densities, and scores are bounds of log p(x)."""
+        """Whether there is a KL: posterior and prior have densities, and scores are bounds of log p(x)."""
         return self.has_prior and bool(getattr(self.posterior, "has_density", True))
 
     def at(self, context: Tensor) -> LatentModel:
-        """The model of p(x|c) in one context, [1, C], with the same weights: rows and codes come without context."""
+        """The model of p(x|c) in one context, [1, C], with the same weights; its rows and codes come without context."""
         assert self.context is not None
         model, part = copy.copy(self), copy.copy(self.context)
         part.fixed = context
@@ -149,14 +151,14 @@ class LatentModel(RowModel):
         return model
 
     def p(self, context: Tensor | None = None) -> Distribution | None:
-        """The prior distribution; None where the model has none."""
+        """The prior distribution; None if the model has none."""
         return self.prior(self, context)  # type: ignore[no-any-return]
 
     def encode(self, rows: Rows) -> CodeDistribution:
         """q(z|x) of each row.
 
-        An encoder that was trained without missing values reads the row with these filled in, and its posterior is widened
-        towards the prior by the share of the row that is missing.
+        If the encoder was trained without missing values, these are imputed first, and the posterior is widened towards the
+        prior by the share of the row that is missing.
         """
         if rows.mask is None or getattr(self.encoder, "masked", True):
             return self.posterior(self.features(rows.x, rows.mask, rows.context))  # type: ignore[no-any-return]
@@ -164,13 +166,13 @@ class LatentModel(RowModel):
         return q.widened(rows.mask.flatten(1).to(q.code.dtype).mean(1, keepdim=True))
 
     def features(self, x: Tensor, mask: Tensor | None, context: Tensor | None) -> Tensor:
-        """What the posterior reads of rows, [B, H]."""
+        """Features of rows for the posterior, [B, H]."""
         h: Tensor = self.encoder(x, mask)
         return h if self.context is None else self.context.forward(h, context)
 
     @torch.no_grad()
     def _filled(self, rows: Rows) -> Tensor:
-        """Rows whose holes hold what the decoder makes of the rest, in turns (Rezende et al. 2014, section 5.3, with means)."""
+        """Rows with missing values imputed by repeated reconstruction (Rezende et al. 2014, section 5.3, with means)."""
         assert rows.mask is not None
         x = rows.x
         for _ in range(FILLING_TURNS):
@@ -181,31 +183,30 @@ class LatentModel(RowModel):
     @torch.no_grad()
     @on_threads(USUAL)
     def codes(self, rows: Rows, batch: int = 2048) -> Tensor:
-        """The code of each of any number of rows, [N, d], on the processor; never a random draw.
+        """Codes of any number of rows, [N, d], on the CPU; deterministic.
 
-        Computed in double precision and then rounded, so that a row's code depends neither on its neighbours nor on its place:
-        matrix products sum in another order at the end of a batch.
+        Computed in double precision and then rounded, so that a row's code does not depend on the other rows or its position in
+        a batch, which change the order of summation in matrix products.
         """
         double = in_double(self)
         parts = (part.to("cpu", torch.float64) for part in rows.batches(batch))
         return torch.cat([double.encode(part).code.float() for part in parts])
 
     def decode(self, z: Tensor, context: Tensor | None = None) -> FieldsDistribution:
-        """p(x|z) for codes [K, B, d], in the context [B, C] where the model has one."""
         z = z if self.context is None else self.context.beside(z, context)
         result: FieldsDistribution = self.likelihood(full_precision(self.decoder(z)))
         return result
 
-    def trace(self, rows: Rows, K: int = 1, *, seen_by_encoder: Rows | None = None, noise: Tensor | None = None) -> Trace:
+    def trace(self, rows: Rows, K: int = 1, *, encoder_rows: Rows | None = None, noise: Tensor | None = None) -> Trace:
         """Encode, draw K codes, decode.
 
         Args:
             rows: the rows to explain.
             K: draws per row.
-            seen_by_encoder: what the encoder gets in their place (corrupted rows).
-            noise: standard normal [K, B, noise_size] to use in place of fresh draws.
+            encoder_rows: what the encoder reads instead (corrupted rows).
+            noise: standard normal [K, B, noise_size] instead of fresh draws.
         """
-        q = self.encode(seen_by_encoder or rows)
+        q = self.encode(encoder_rows or rows)
         draw = q.draw(K, noise)
         return Trace(rows, q, self.p(rows.context), draw, self.decode(draw.z, rows.context))
 
@@ -224,43 +225,44 @@ class LatentModel(RowModel):
             return prior.sample(n).float()
         p = self.p(context)
         if p is None:
-            raise ModelError("an autoencoder has no prior to draw codes from: draw them from the fitted one (prior='fitted')")
+            raise ModelError("an autoencoder has no prior: draw codes from the fitted one (prior='fitted')")
         return p.sample(() if p.batch_shape else (n,)).float()
 
     def drop_units(self, units: Tensor) -> None:
-        """Drop all units of the code but these, where the space and the parts allow it."""
+        """Drop all units of the code but these, if the space and the parts allow it."""
         self.space.drop_units(self, units)
 
     def config(self) -> dict[str, Any]:
-        """How to make this model again, without its weights; plain values only."""
+        """Parts and arguments of this model, without its weights; plain values only."""
         return {role: getattr(self, role).choice().to_json() for role in ROLES if getattr(self, role) is not None}
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any], own: Iterable[type[Part]] = ()) -> LatentModel:
-        """The inverse of :meth:`config`. ``own`` are part classes of the user's."""
+        """The inverse of :meth:`config`. ``own`` are the user's part classes."""
         own = tuple(own)
         roles = [role for role in ROLES if role != "context" or role in config]
         return cls(**{role: build(Choice.from_json(config[role]), own) for role in roles})
 
 
 def compose(choices: Mapping[str, Choice], **sizes: Any) -> LatentModel:
-    """Make the parts in the order in which one's size follows from another's.
+    """Build the parts, in the order in which their sizes depend on one another.
 
     Args:
-        choices: for each role the chosen part.
-        sizes: ``shape``, ``latent_dim``, ``hidden`` or ``channels``, ``masked``, ...: each part takes what it asks for.
+        choices: the chosen part for each role.
+        sizes: ``shape``, ``latent_dim``, ``hidden`` or ``channels``, ``masked``, ...: each part takes those that it has.
     """
     likelihood = build(choices["likelihood"], **sizes)
     if not isinstance(likelihood, Likelihood):
         raise ModelError(f"{choices['likelihood'].name!r} is no likelihood; there are {', '.join(names_of(Likelihood))}")
     if sizes.get("levels") and not likelihood.takes_levels:
         raise ModelError(
-            f"the likelihood {likelihood.name!r} is one of numbers, and some columns hold levels (text, codes): take a recipe "
-            "with one of its own or of the data's (vae, hi-vae), choose 'histogram' or 'heterogeneous', or leave these out"
+            f"the likelihood {likelihood.name!r} is for numbers, and some columns hold levels (text, codes): take a recipe "
+            "with a likelihood for levels (vae, hi-vae), choose 'histogram' or 'heterogeneous', or leave these columns out"
         )
     encoder = build(choices["encoder"], **sizes)
     size = int(sizes.get("context_size", 0))
     context = Context(encoder.width, size) if size else None
+    sizes["positions"] = getattr(encoder, "positions", 1)
     posterior = build(choices["posterior"], width=(context or encoder).width, **sizes)
     sizes["latent_dim"] = posterior.latent_dim
     decoder = build(choices["decoder"], outputs=likelihood.outputs, **{**sizes, "latent_dim": posterior.latent_dim + size})
@@ -268,14 +270,14 @@ def compose(choices: Mapping[str, Choice], **sizes: Any) -> LatentModel:
     prior = build(choices["prior"], **{**sizes, **posterior.space.sizes})
     if posterior.space.kind not in prior.spaces:
         raise ModelError(
-            f"the codes of the posterior {posterior.name!r} lie in a space of the kind {posterior.space.kind!r}, and the prior "
-            f"{prior.name!r} is one of the kind {' or '.join(map(repr, prior.spaces))}"
+            f"the codes of the posterior {posterior.name!r} are in a {posterior.space.kind!r} space, but the prior "
+            f"{prior.name!r} needs {' or '.join(map(repr, prior.spaces))}"
         )
     return LatentModel(encoder, posterior, prior, decoder, likelihood, context)
 
 
 def _check_context(choices: Mapping[str, Choice], size: int) -> None:
-    """Refuse parts that need a context and get none, and those that get one and can't take it."""
+    """Refuse parts that need a context and get none, and those that get one and can't use it."""
     for role in ("posterior", "prior"):
         part = choices[role].own or part_class(choices[role].name)
         if part.needs_context and not size:
@@ -285,5 +287,6 @@ def _check_context(choices: Mapping[str, Choice], size: int) -> None:
             )
         if part.no_context and size:
             raise ModelError(
-                f"{part.name!r} goes with no context: {part.no_context}; take another recipe, or fit without context"
+                f"{part.name!r} can't be combined with a context: {part.no_context}; take another recipe, or fit without "
+                "context"
             )

@@ -1,9 +1,9 @@
 """p(x | z): from the decoder's output theta [K, B, P] to a distribution over a row's fields.
 
-Every likelihood has ``parameters_per_field`` (P = that many times F) and can ``start`` from the data, so that training does not
-begin with a noise level that drowns the signal: with a fixed variance a dimension of a linear VAE dies when the variance
-exceeds
-its covariance eigenvalue (Lucas et al. 2019), hence sigma starts at the residual that a PCA of the same size leaves.
+Every likelihood has ``parameters_per_field`` (P is F times that) and can ``start`` from the data, so that the initial noise
+level
+does not hide the signal: with a fixed variance, a dimension of a linear VAE collapses if the variance exceeds its eigenvalue of
+the covariance (Lucas et al. 2019). Therefore sigma starts at the residual of a PCA of the same size.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ from latente.model.parts import Part, register
 from latente.rows import Rows
 
 LOG_SIGMA_FLOOR = -6.0
-# Adam moves every parameter by about the learning rate a step: a logarithm that must move by units is stretched, so that noise
-# levels settle in hundreds of steps and not in thousands.
+# Adam's steps are about as large as the learning rate. Logarithms, which must change by whole units, have this factor, so that
+# noise levels converge in hundreds of steps instead of thousands.
 SPEED = 8.0
 
 
@@ -36,9 +36,9 @@ class Likelihood(Part):
     """Base: theta [K, B, P] to a distribution over F fields."""
 
     parameters_per_field = 1
-    extra_multiply_adds = 0  # multiply-adds of a row beyond those of its linear layers, each used once
+    extra_multiply_adds = 0  # multiply-adds per row beyond those of its linear layers, each used once
     takes_levels = False
-    support: ClassVar[tuple[float, float] | None] = None  # of values as they are recorded; None takes standardised ones
+    support: ClassVar[tuple[float, float] | None] = None  # of values in the units of the data; None for standardised values
 
     def __init__(self, shape: tuple[int, ...]) -> None:
         super().__init__()
@@ -46,30 +46,30 @@ class Likelihood(Part):
 
     @property
     def outputs(self) -> int:
-        """P, how many numbers the decoder is to give for a row."""
+        """P, the number of decoder outputs per row."""
         return self.size * self.parameters_per_field
 
     @property
     def footprint(self) -> int:
-        """How many numbers are held at once for each code of a row: by it, rows are taken in batches."""
+        """Number of values in memory per code of a row; determines the size of batches."""
         return max(self.size, self.outputs)
 
     def densities(self, x: Tensor) -> Tensor:
-        """Which values [N, F] have a density per encoded unit, and not a probability: bool, [N, F] or []."""
+        """Which values [N, F] have a density per encoded unit, not a probability: bool, [N, F] or []."""
         return torch.tensor(True)
 
     def start(self, rows: Rows, residual: Tensor, resolution: Tensor) -> None:
-        """Begin from the data.
+        """Initialise from the data.
 
         Args:
             rows: the training rows.
-            residual: variance that a PCA with as many components as the code leaves in each field, [F].
-            resolution: smallest step between recorded values of each field, [F]; 0 where they are continuous.
+            residual: variance of each field that remains after a PCA with as many components as the code, [F].
+            resolution: smallest step between recorded values of each field, [F]; 0 for continuous ones.
         """
 
-    def independent(self, train: Rows, held_out: Rows) -> Tensor:
-        """Log-likelihood [B] of held-out rows under independent columns fitted to the training rows: what a collapsed
-        model can reach. Normal columns here.
+    def baseline_log_prob(self, train: Rows, held_out: Rows) -> Tensor:
+        """Log-likelihood [B] of held-out rows under independent columns fitted to the training rows, which a collapsed model
+        can reach. Normal columns here.
         """
         mean, variance = moments(train)
         return NormalFields(mean, 0.5 * torch.log(variance.clamp_min(math.exp(2 * LOG_SIGMA_FLOOR)))).row_log_prob(
@@ -78,14 +78,14 @@ class Likelihood(Part):
 
 
 def moments(rows: Rows) -> tuple[Tensor, Tensor]:
-    """Mean and variance of the seen values of each field, both [F]."""
+    """Mean and variance of the observed values of each field, both [F]."""
     x = rows.x.flatten(1)
     if rows.mask is None:
         return x.mean(0), x.var(0, correction=0)
-    seen = rows.mask.flatten(1)
-    count = seen.sum(0).clamp_min(1)
+    observed = rows.mask.flatten(1)
+    count = observed.sum(0).clamp_min(1)
     mean = x.sum(0) / count
-    return mean, ((x - mean).square() * seen).sum(0) / count
+    return mean, ((x - mean).square() * observed).sum(0) / count
 
 
 class Scale(Likelihood):
@@ -106,13 +106,13 @@ class Scale(Likelihood):
 
     @property
     def log_sigma(self) -> Tensor:
-        """Logarithm of the standard deviation, [F] or []; a soft floor keeps it above the values' resolution."""
+        """Logarithm of the standard deviation, [F] or []; a soft lower bound keeps it above the resolution of the values."""
         if isinstance(self.sigma, str):
             return self.floor + F.softplus(SPEED * self.excess)
         return self.floor
 
     def start(self, rows: Rows, residual: Tensor, resolution: Tensor) -> None:
-        """Sigma from the residual of a PCA; its floor from the resolution (a uniform error of that width)."""
+        """Sigma from the residual of a PCA; its lower bound from the resolution (a uniform error of that width)."""
         if not isinstance(self.sigma, str):
             return
         step = resolution.square() / 12
@@ -126,7 +126,7 @@ class Scale(Likelihood):
 
 
 def inverse_softplus(value: Tensor) -> Tensor:
-    """What softplus makes ``value`` of."""
+    """The inverse of softplus."""
     return value + torch.log(-torch.expm1(-value))
 
 
@@ -146,10 +146,10 @@ class Normal(Scale):
         """theta [K, B, F] is the mean."""
         return NormalFields(theta, self.log_sigma)
 
-    def independent(self, train: Rows, held_out: Rows) -> Tensor:
-        """Where the model has one sigma for all fields, learned or fixed, so have the independent columns."""
+    def baseline_log_prob(self, train: Rows, held_out: Rows) -> Tensor:
+        """As in the base class; with one sigma for all columns if the model has one."""
         if self.sigma == "field":
-            return super().independent(train, held_out)
+            return super().baseline_log_prob(train, held_out)
         mean, variance = moments(train)
         log_sigma = 0.5 * torch.log(variance.mean()) if self.sigma == "shared" else self.log_sigma
         return NormalFields(mean, log_sigma).row_log_prob(held_out.x, held_out.mask)
@@ -157,8 +157,8 @@ class Normal(Scale):
 
 @register
 class StudentT(Scale):
-    """Student-t noise, for heavy tails; degrees of freedom are learned per field and stay above ``lowest_df`` (so that the
-    variance exists).
+    """Student-t noise, for heavy tails; degrees of freedom are learned per field, above ``lowest_df`` (so that the variance
+    exists).
     """
 
     name = "student-t"
@@ -175,7 +175,7 @@ class StudentT(Scale):
 
 @register
 class Bernoulli(Likelihood):
-    """For fields of 0 and 1 (values between are taken as probabilities of a 1)."""
+    """For fields of 0 and 1 (values in between are taken as probabilities of 1)."""
 
     name = "bernoulli"
     support = (0.0, 1.0)
@@ -187,14 +187,14 @@ class Bernoulli(Likelihood):
         """theta [K, B, F] is the logit."""
         return BernoulliFields(theta)
 
-    def independent(self, train: Rows, held_out: Rows) -> Tensor:
+    def baseline_log_prob(self, train: Rows, held_out: Rows) -> Tensor:
         mean = moments(train)[0].clamp(1e-4, 1 - 1e-4)
         return BernoulliFields(torch.logit(mean).unsqueeze(0)).row_log_prob(held_out.x, held_out.mask).squeeze(0)
 
 
 @register
 class ContinuousBernoulli(Likelihood):
-    """For fields anywhere in [0, 1], a density in its own right (Loaiza-Ganem and Cunningham 2019)."""
+    """For fields anywhere in [0, 1]; a density (Loaiza-Ganem and Cunningham 2019)."""
 
     name = "continuous-bernoulli"
     support = (0.0, 1.0)

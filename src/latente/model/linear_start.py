@@ -1,8 +1,8 @@
-"""Where training begins: at what a linear model of the same size already knows.
+"""Initialisation at a linear model of the same size.
 
-Probabilistic PCA (Tipping and Bishop 1999) has a closed form. Its residual is where the noise level of a likelihood starts, and
-where encoder and decoder have a linear path, that path starts as its solution: training then begins at the linear model's
-bound, and what the layers learn comes on top.
+Probabilistic PCA (Tipping and Bishop 1999) has a closed form. Its residual is the initial noise level of the likelihood. If
+encoder and decoder have a linear path, that path starts as its solution, so training starts at the bound of the linear model,
+and the layers improve on it.
 """
 
 from __future__ import annotations
@@ -45,16 +45,15 @@ class LinearModel:
 
 @torch.no_grad()
 def linear_model(rows: Rows, d: int) -> LinearModel:
-    """PCA with ``d`` components of at most 4,096 rows; a value that was not seen counts as 0, a standardised column's mean."""
+    """PCA with ``d`` components of at most 4,096 rows; a missing value counts as 0, the mean of a standardised column."""
     x = rows.subsample(MAX_ROWS).x.flatten(1).double().cpu()
     mean = x.mean(0)
     x = x - mean
     rank = max(1, min(d, (len(x) - 1) // 2, x.shape[1]))
     _, s, v = torch.svd_lowrank(x, q=min(rank + 8, *x.shape), niter=4)
     eigenvalues, v = s[:rank].square() / len(x), v[:, :rank]
-    # The discarded variance lies in F - d directions (Tipping and Bishop 1999, eq. 8), of which each field shows F - d parts
-    # in F.
-    # They were found in these rows, so that what is left of n rows is that of n - 1 - d.
+    # The discarded variance lies in F - d directions (Tipping and Bishop 1999, eq. 8); a share of (F - d) / F of it falls on
+    # each field. The components were fitted to these n rows, which leaves n - 1 - d degrees of freedom.
     directions, rows_left = max(1, x.shape[1] - rank), max(1, len(x) - 1 - rank)
     residual = (x - (x @ v) @ v.T).square().sum(0) * x.shape[1] / directions / rows_left
     residual = torch.maximum(residual, MIN_SHARE_OF_VARIANCE * x.square().mean(0)).clamp_min(1e-8)
@@ -65,10 +64,10 @@ def linear_model(rows: Rows, d: int) -> LinearModel:
 
 @torch.no_grad()
 def start(model: LatentModel, rows: Rows, resolution: Tensor) -> None:
-    """Begin at the linear model: the likelihood's noise, and the linear paths where both networks have one.
+    """Initialise at the linear model: the noise of the likelihood, and the linear paths if both networks have one.
 
     Args:
-        model: fresh.
+        model: untrained.
         rows: the training rows.
         resolution: smallest step between recorded values of each field, [F].
     """
@@ -82,15 +81,13 @@ def start(model: LatentModel, rows: Rows, resolution: Tensor) -> None:
 
 
 def starts_linear(model: LatentModel) -> bool:
-    """Whether a linear model is within reach of both networks without any layer, and its noise within that of the
-    likelihood.
-    """
+    """Whether both networks can represent a linear model without layers, and the likelihood its noise."""
     paths = model.posterior.starts_linear, getattr(model.encoder, "linear", False), getattr(model.decoder, "linear", None)
     return all(paths) and isinstance(model.likelihood, Scale)
 
 
 def _start_paths(model: LatentModel, linear: LinearModel) -> None:
-    """The linear model where it is linear; the layers begin at a tenth of their usual size, so as not to drown it."""
+    """The linear paths; the other layers start at a tenth of their usual size, so that they do not dominate."""
     A, b, variance = linear.posterior()
     d, F = A.shape
     posterior, decoder = model.posterior, model.decoder

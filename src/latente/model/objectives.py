@@ -127,7 +127,7 @@ class Capacity(Objective):
 
 @register
 class ImportanceWeighted(Objective):
-    """-log (1/K) sum_k p(x, z_k) / q(z_k|x): the importance-weighted bound (Burda et al. 2016). No analytic KL in it."""
+    """-log (1/K) sum_k p(x, z_k) / q(z_k|x): the importance-weighted bound (Burda et al. 2016), without an analytic KL."""
 
     name = "importance-weighted"
 
@@ -146,8 +146,9 @@ class ImportanceWeighted(Objective):
 @register
 class TotalCorrelation(Objective):
     """Distortion + alpha I(x;z) + beta TC(z) + gamma sum_d KL(q(z_d) || p(z_d)): the rate in three parts (beta-TCVAE, Chen et
-    al. 2018). The density of all ``n_rows`` rows' codes is estimated from a batch: the row itself weighs 1 / N and the others
-    the rest, so that the estimate has no bias (the paper's stratified sampling, averaged over which of the others stands in).
+    al. 2018). The aggregated posterior of all ``n_rows`` rows is estimated from a batch: the row itself has weight 1 / N, the
+    others share the rest, so that the estimate is unbiased (stratified sampling as in the paper, averaged over the choice of
+    the others).
     """
 
     name = "total-correlation"
@@ -176,7 +177,7 @@ class TotalCorrelation(Objective):
         return Terms({"distortion": trace.distortion, "rate": trace.rate, **parts}, total)
 
     def _log_weights(self, B: int) -> Tensor:
-        """Of each row of a batch in the estimate for each other, [B, B]."""
+        """Log-weight of each row of a batch in the estimate for each other, [B, B]."""
         others = math.log((1 - 1 / self.n_rows) / (B - 1)) if B > 1 and self.n_rows > 1 else 0.0
         own = torch.eye(B, dtype=torch.bool)
         return torch.full((B, B), others).masked_fill(own, -math.log(self.n_rows) if B > 1 else 0.0)

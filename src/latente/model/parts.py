@@ -1,7 +1,7 @@
-"""What a part is: a module whose constructor arguments are its whole configuration, and a closed table of their names.
+"""Parts of models: modules that are defined by their constructor arguments, and the registry of their names.
 
-A file, a recipe or a command line names a part by its registered name; nothing is ever imported by name. A class of one's own
-derives from :class:`Part`, carries a ``name``, and is handed to ``load(..., parts=[MyEncoder])``.
+A file, a recipe or a command line names a part by its registered name; nothing is ever imported by name. A user's own class
+derives from :class:`Part`, has a ``name``, and is passed to ``load(..., parts=[MyEncoder])``.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ class _Full(dict[str, float]):
 
 
 PARTS: dict[str, type[Part]] = {}
-FULL: Mapping[str, float] = _Full()  # every strength at its end
+FULL: Mapping[str, float] = _Full()  # all strengths at their final value
 PartClass = TypeVar("PartClass", bound="type[Part]")
 FORMER_NAMES = {"cells": "histogram", "cells-encoder": "bins-encoder"}  # of parts
-MAX_COUNT = 2**31  # of whatever a part has several
+MAX_COUNT = 2**31  # largest count of anything in a part
 
 
 class _RecordsArguments(type):
-    """Keeps the constructor's arguments, so that "to and from JSON" is written once for all parts."""
+    """Stores the constructor's arguments, so that conversion to and from JSON is written once for all parts."""
 
     def __call__(cls, *args: Any, **kwargs: Any) -> Any:
         part = super().__call__(*args, **kwargs)
@@ -45,24 +45,24 @@ class _RecordsArguments(type):
 
 
 def constructor_arguments(cls: type) -> list[str]:
-    """Names of what a part is made of; a part without a constructor of its own has none."""
+    """Names of a part's constructor arguments."""
     named = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
     parameters = inspect.signature(cls.__init__).parameters.values()  # type: ignore[misc]
     return [parameter.name for parameter in parameters if parameter.kind in named and parameter.name != "self"]
 
 
 class Part(nn.Module, metaclass=_RecordsArguments):
-    """Base of all parts. ``name`` is what a file calls it; ``arguments`` is how it was made.
+    """Base of all parts. ``name`` is its name in files; ``arguments`` are those of its constructor.
 
-    Whatever a part learns or fits is a parameter or a buffer, so that it is stored with the weights.
+    Everything that a part learns or fits is a parameter or a buffer, so that it is stored with the weights.
 
     Attributes:
-        follows: the strengths that it heeds, by name, and over what share of the run each grows from 0 to 1 unless the schedule
-            says otherwise.
-        strength: what they are at this moment, set before each pass.
-        no_context: why it goes with no context; empty where it does.
-        needs_context: whether it is nothing without a context.
-        own_rate: factor on the learning rate of its parameters, where these are a group with a loss of their own (a critic).
+        follows: names of the scheduled strengths that it uses, and for each the share of the run over which it grows from 0 to
+            1, unless the schedule changes that.
+        strength: their current values, set before each forward pass.
+        no_context: why it can't be combined with a context; empty if it can.
+        needs_context: whether it requires a context.
+        own_rate: factor on the learning rate of its parameters, if these have their own loss (a critic).
     """
 
     name: ClassVar[str] = ""
@@ -74,13 +74,13 @@ class Part(nn.Module, metaclass=_RecordsArguments):
     arguments: dict[str, Any]
 
     def choice(self) -> Choice:
-        """How to make this part again (without its weights)."""
+        """The name and arguments from which this part can be built (without its weights)."""
         return Choice(self.name, dict(self.arguments), type(self))
 
 
 @dataclass(frozen=True)
 class Choice:
-    """A part by name, with the arguments that are not left to the data. ``own`` is the class where it is the user's."""
+    """A part by name, with the arguments that are not set from the data. ``own`` is the class if it is the user's."""
 
     name: str
     arguments: Mapping[str, Any] = field(default_factory=dict)
@@ -98,7 +98,7 @@ class Choice:
 
 
 def choose(part: str | type[Part], **arguments: Any) -> Choice:
-    """Name a part (or hand over a class of one's own) and the arguments that should not be left to the data.
+    """Choose a part by name (or a user's own class), with the arguments that should not be set from the data.
 
     >>> choose("normal", sigma="shared")
     Choice(name='normal', arguments={'sigma': 'shared'})
@@ -110,18 +110,18 @@ def choose(part: str | type[Part], **arguments: Any) -> Choice:
 
 
 def register(cls: PartClass) -> PartClass:
-    """Enter a part of the library into the closed table; a name can be taken once."""
+    """Add a part to the registry; names are unique."""
     if not cls.name or cls.name in PARTS:
-        raise ModelError(f"a part needs a name of its own; {cls.name!r} is empty or taken")
+        raise ModelError(f"a part needs a unique name; {cls.name!r} is empty or taken")
     PARTS[cls.name] = cls
     return cls
 
 
 def part_class(name: str, own: Iterable[type[Part]] = ()) -> type[Part]:
-    """The class behind a name.
+    """The class with a name.
 
     Raises:
-        ModelError: nobody registered the name; the message lists those that exist.
+        ModelError: there is none; the message lists those that exist.
     """
     known = {**PARTS, **{cls.name: cls for cls in own}}
     if name not in known:
@@ -135,10 +135,10 @@ def names_of(base: type[Part]) -> list[str]:
 
 
 def build(choice: Choice, own: Iterable[type[Part]] = (), **sizes: Any) -> Any:
-    """Make a part: its chosen arguments, and of ``sizes`` (what the data decides) those that its constructor asks for.
+    """Build a part from its chosen arguments and those of ``sizes`` (set from the data) that its constructor has.
 
     Raises:
-        ModelError: an argument that the part does not have, or a value that it refuses.
+        ModelError: the part does not have an argument, or refuses its value.
     """
     cls = choice.own or part_class(choice.name, own)
     accepted = constructor_arguments(cls)
@@ -159,10 +159,10 @@ def build(choice: Choice, own: Iterable[type[Part]] = (), **sizes: Any) -> Any:
 
 
 def checked_arguments(make: type, arguments: Mapping[str, Any], what: str) -> dict[str, Any]:
-    """Arguments as the annotations of a constructor have them: lists as tuples where it asks for tuples, and so on.
+    """Arguments converted to the types in the annotations of a constructor, such as lists to tuples.
 
     Raises:
-        ModelError: one has another type.
+        ModelError: an argument has another type.
     """
     known = annotations_of(make)
     found = {}
@@ -175,7 +175,7 @@ def checked_arguments(make: type, arguments: Mapping[str, Any], what: str) -> di
 
 
 def annotations_of(make: type) -> dict[str, Any]:
-    """Types of a constructor's arguments; none where they can't be told, as those of a class inside a function."""
+    """Types of a constructor's arguments; empty if they can't be resolved, as for a class inside a function."""
     try:
         return get_type_hints(make.__init__)  # type: ignore[misc]
     except (NameError, AttributeError):
@@ -183,7 +183,7 @@ def annotations_of(make: type) -> dict[str, Any]:
 
 
 def _refuse_impossible(name: str, arguments: Mapping[str, Any]) -> None:
-    """What no part of the library takes: numbers that are not finite, and counts or sizes below 0."""
+    """Refuse what no part of the library takes: numbers that are not finite, and negative counts or sizes."""
     for key, value in arguments.items():
         for number in _numbers(value):
             if not (0 <= number <= MAX_COUNT if isinstance(number, int) else math.isfinite(number)):

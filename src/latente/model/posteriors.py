@@ -1,4 +1,4 @@
-"""q(z | x): what the encoder's features say of the code."""
+"""q(z | x): from the encoder's features to a distribution of codes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from latente.model.distributions import full_precision
 from latente.model.parts import Part, register
 from latente.model.spaces import Euclidean, Grid, LatentSpace, Sphere
 
-SPEED = 10.0  # Adam moves a parameter by about the learning rate a step; logits must move by units
+SPEED = 10.0  # Adam's steps are about as large as the learning rate; this factor makes logits change faster
 
 
 class Posterior(Part):
@@ -23,14 +23,16 @@ class Posterior(Part):
 
     Attributes:
         latent_dim: d.
-        noise_size: how many standard normal numbers one draw takes; 0 where a row has one code.
-        has_density: whether its distributions have one, without which there is no rate and no bound.
-        starts_linear: whether ``head`` begins with a linear map to the code, at which training may start (PCA).
+        noise_size: number of standard normal numbers per draw; 0 for a deterministic code.
+        has_density: whether its distributions have a density; without one there is no KL and no bound.
+        spatial: whether it can read the features of each position of a map.
+        starts_linear: whether ``head`` starts with a linear map to the code, so that training can start at PCA.
     """
 
     head: nn.Linear
     latent_dim: int
     has_density = True
+    spatial = False
     starts_linear = False
 
     @property
@@ -39,14 +41,14 @@ class Posterior(Part):
 
     @property
     def space(self) -> LatentSpace:
-        """Where its codes lie."""
+        """The latent space of its codes."""
         return Euclidean(self.latent_dim)
 
     def start(self, variance: Tensor) -> None:
-        """Give every row these variances, [d]; nothing to do where there are none."""
+        """Give every row these variances, [d]; no effect if there are none."""
 
     def start_codes(self, features: Callable[[], Tensor]) -> None:
-        """Begin from the ``features`` [N, H] of training rows."""
+        """Initialise from the ``features`` [N, H] of training rows."""
 
 
 def _rows_of(layer: nn.Linear, index: Tensor) -> nn.Linear:
@@ -60,7 +62,8 @@ class DiagonalNormalPosterior(Posterior):
     """Independent normal dimensions (Kingma and Welling 2014).
 
     The log-variance is kept within ``log_variance_bounds`` by a tanh, which has a gradient everywhere (a clamp has none at its
-    ends, and an unbounded one gives NaN sooner or later). Its half of the head starts at zero: all rows alike.
+    bounds, and an unbounded log-variance eventually gives NaN). Its half of the head starts at zero, so that all rows are
+    alike.
     """
 
     name = "diagonal-normal"
@@ -97,7 +100,7 @@ class DiagonalNormalPosterior(Posterior):
 
 
 class OneCode(Posterior):
-    """Base: a head with one output for each number of a row's one code."""
+    """Base: deterministic codes, from a head with one output per dimension."""
 
     noise_size = 0
 
@@ -131,9 +134,9 @@ class IAFPosterior(Posterior):
 
     Args:
         width, latent_dim: H and d.
-        transforms: how many; each sees the dimensions in the reverse order of the one before.
+        transforms: how many; the order of the dimensions is reversed from each to the next.
         units: of the hidden layer of each.
-        context: how many numbers of a row each sees.
+        context: size of the context, computed from the row, that each transform reads.
     """
 
     name = "iaf"
@@ -178,11 +181,24 @@ class PowerSphericalPosterior(Posterior):
 
 
 class Quantiser(OneCode):
-    """Base: each row has one of finitely many codes, whose symbols are each one of ``points`` [C, s]. The gradient goes
-    through as if the code had not been rounded.
+    """Base: each row has one of finitely many codes; each symbol of a code is one of ``points`` [C, s]. The gradient is that of
+    the unrounded code (straight-through estimator).
+
+    Features may be those of the ``positions`` of a map, one after the other. Each position then has the same number of symbols,
+    at least one, by the same linear map: a spatial code of [positions, d / positions] numbers.
     """
 
+    spatial = True
     points: Tensor
+
+    def __init__(self, width: int, latent_dim: int, positions: int = 1, size: int = 1) -> None:
+        each = max(1, latent_dim // (positions * size)) * size
+        super().__init__(width // positions, each)
+        self.positions, self.latent_dim = positions, positions * each
+
+    def raw(self, h: Tensor) -> Tensor:
+        """Features [B, H] to the code before it is rounded, [B, d]. It is bounded, so that a codebook can follow it."""
+        return torch.tanh(full_precision(self.head(h.reshape(len(h), self.positions, -1)))).flatten(1)
 
     @property
     def space(self) -> LatentSpace:
@@ -195,8 +211,8 @@ class FSQPosterior(Quantiser):
 
     name = "fsq"
 
-    def __init__(self, width: int, latent_dim: int, levels: int = 8) -> None:
-        super().__init__(width, latent_dim)
+    def __init__(self, width: int, latent_dim: int, levels: int = 8, positions: int = 1) -> None:
+        super().__init__(width, latent_dim, positions)
         if levels < 2:
             raise ModelError(f"a dimension has at least 2 levels, not {levels}")
         self.levels = levels
@@ -204,7 +220,7 @@ class FSQPosterior(Quantiser):
 
     def forward(self, h: Tensor) -> GridPoint:
         """[B, H] to the code."""
-        raw = torch.tanh(full_precision(self.head(h)))
+        raw = self.raw(h)
         half = (self.levels - 1) / 2
         rounded = torch.round((raw + 1) * half) / half - 1
         return GridPoint(raw + (rounded - raw).detach())
@@ -212,29 +228,32 @@ class FSQPosterior(Quantiser):
 
 @register
 class VQPosterior(Quantiser):
-    """Each symbol is the nearest of the vectors of a codebook, which is learned (van den Oord et al. 2017).
+    """Each symbol is the nearest vector of a learned codebook (van den Oord et al. 2017).
 
     Args:
         width: H.
-        latent_dim: how many numbers a code has, rounded down to whole symbols.
-        entries: of the codebook. size: numbers of each. commitment: weight of the distance of features to their entries.
+        latent_dim: dimension of a code, rounded to whole symbols. positions: see :class:`Quantiser`.
+        entries: size of the codebook. size: dimension of an entry. commitment: weight of the distance of features to their
+            entries.
     """
 
     name = "vq"
 
-    def __init__(self, width: int, latent_dim: int, entries: int = 64, size: int = 2, commitment: float = 0.25) -> None:
-        super().__init__(width, max(1, latent_dim // size) * size)
+    def __init__(
+        self, width: int, latent_dim: int, entries: int = 64, size: int = 2, commitment: float = 0.25, positions: int = 1
+    ) -> None:
+        super().__init__(width, latent_dim, positions, size)
         self.commitment = commitment
         self.points = nn.Parameter(torch.randn(entries, size))
 
     @torch.no_grad()
     def start_codes(self, features: Callable[[], Tensor]) -> None:
-        found = torch.tanh(self.head(features())).reshape(-1, self.points.shape[1])
+        found = self.raw(features()).reshape(-1, self.points.shape[1])
         self.points.copy_(found[torch.randint(len(found), (len(self.points),))])
 
     def forward(self, h: Tensor) -> GridPoint:
-        """[B, H] to the code; features are bounded, so that the codebook can follow them."""
-        raw = torch.tanh(full_precision(self.head(h)))
+        """[B, H] to the code."""
+        raw = self.raw(h)
         grid = Grid(self.latent_dim, self.points)
         entry = grid.of_symbols(grid.symbols(raw.detach()))
         losses = {
@@ -246,8 +265,9 @@ class VQPosterior(Quantiser):
 
 @register
 class ConcreteSelector(Posterior):
-    """A code of ``latent_dim`` of the row's own values (concrete autoencoder, Abid et al. 2019): in training a softmax over
-    them with Gumbel noise, whose temperature falls from ``warm`` to ``cold``; then the values themselves.
+    """A code that consists of ``latent_dim`` values of the row (concrete autoencoder, Abid et al. 2019): in training a softmax
+    over all values with Gumbel noise, whose temperature falls from ``warm`` to ``cold``; afterwards the selected values
+    themselves.
     """
 
     name = "concrete-selector"
@@ -262,13 +282,13 @@ class ConcreteSelector(Posterior):
         self.logits = nn.Parameter(0.01 * torch.randn(latent_dim, width))
 
     def forward(self, h: Tensor) -> PointMass:
-        """The row [B, H] to its chosen values."""
+        """The row [B, H] to its selected values."""
         h = full_precision(h)
         return PointMass(h @ self._soft().T if self.training else h.index_select(1, self.chosen))
 
     @property
     def chosen(self) -> Tensor:
-        """The place of the value that each unit is, [d]."""
+        """Index of the value selected by each unit, [d]."""
         return self.logits.argmax(1)
 
     def _soft(self) -> Tensor:

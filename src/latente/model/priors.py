@@ -1,7 +1,7 @@
-"""p(z): what is assumed of codes before any row is seen, and densities that are fitted to the codes after training.
+"""p(z): prior distributions of codes, and densities that are fitted to codes after training.
 
-One registry holds both. Any of them can be a model's own prior, trained with it; those with ``fit`` can also be fitted to the
-codes of a trained model (an ex-post density; :mod:`latente.model.fitted_priors`).
+One registry holds both. Any of them can be a model's own prior, trained with it. Those with ``fit`` can also be fitted to the
+codes of a trained model (ex-post density; :mod:`latente.model.fitted_priors`).
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ if TYPE_CHECKING:
 
 
 class Prior(Part):
-    """Base: a density over codes. What is learned or fitted is in parameters and buffers.
+    """Base: a density over codes, whose learned or fitted values are parameters and buffers.
 
     Attributes:
         spaces: kinds of :class:`latente.model.spaces.LatentSpace` over which it is a density.
-        is_prior: whether a model that has it has a prior.
+        is_prior: whether a model with this part has a prior.
         stores_codes: whether codes of training rows are stored with it.
         by_gradient: whether ``fit`` takes a recorder of its steps.
     """
@@ -41,22 +41,22 @@ class Prior(Part):
     by_gradient = False
 
     def forward(self, model: LatentModel, context: Tensor | None = None) -> Distribution | None:
-        """p(z | context). A prior may encode rows with the ``model`` whose prior it is."""
+        """p(z | context). A prior may encode rows with its ``model``."""
         return _Density(self)
 
     def start(self, rows: Rows) -> None:
-        """Begin from the training rows."""
+        """Initialise from the training rows."""
 
     def fit(self, z: Tensor, seed: int = 0) -> Self:
         """Fit to codes [N, d]; returns itself.
 
         Raises:
-            ModelError: it is learned with a model only.
+            ModelError: it can only be learned together with a model.
         """
-        raise ModelError(f"the prior {self.name!r} is learned with a model, and can't be fitted to codes alone")
+        raise ModelError(f"the prior {self.name!r} can only be learned together with a model")
 
     def bind(self, model: LatentModel) -> Self:
-        """Tell a fitted prior whose codes it is fitted to; returns itself."""
+        """Set the model whose codes it was fitted to; returns itself."""
         return self
 
     def sample(self, n: int) -> Tensor:
@@ -69,7 +69,7 @@ class Prior(Part):
 
     @property
     def in_words(self) -> str:
-        """What it is called."""
+        """A name for people."""
         return Message(f"prior.{self.name}") if f"prior.{self.name}" in texts().entries else self.name
 
 
@@ -114,7 +114,7 @@ class StandardNormalPrior(Prior):
 
 @register
 class ConditionalNormalPrior(Prior):
-    """``N(mu(c), diag(sigma(c)^2))``, learned: what codes are like depends on the context c (Sohn et al. 2015)."""
+    """``N(mu(c), diag(sigma(c)^2))``, learned: the distribution of codes depends on the context c (Sohn et al. 2015)."""
 
     name = "conditional-normal"
     needs_context = True
@@ -128,7 +128,7 @@ class ConditionalNormalPrior(Prior):
 
     def forward(self, model: LatentModel, context: Tensor | None = None) -> Distribution:
         if model.context is None:
-            raise ModelError(f"the prior {self.name!r} is one of a model with a context, and this one has none")
+            raise ModelError(f"the prior {self.name!r} needs a model with a context, and this model has none")
         moved = self.head(torch.relu(self.first(model.context.checked(context).to(self.head.weight.dtype))))
         moved = full_precision(moved if context is not None else moved[0])
         loc, log_variance = moved.chunk(2, -1)
@@ -145,7 +145,7 @@ class ConditionalNormalPrior(Prior):
 
 @register
 class NoPrior(Prior):
-    """Nothing is assumed of codes: an autoencoder's."""
+    """No prior: for an autoencoder."""
 
     name = "no-prior"
     spaces = ("euclidean", "sphere", "grid")
@@ -160,15 +160,15 @@ class NoPrior(Prior):
 
 @register
 class OwnPrior(Prior):
-    """The model's own prior, where new codes are drawn from that."""
+    """The model's own prior, used as fitted prior."""
 
     name = "own-prior"
     spaces = ()
 
     def bind(self, model: LatentModel) -> OwnPrior:
         if not model.has_prior:
-            raise ModelError(f"a model with the posterior {model.posterior.name!r} and no prior has none to draw codes from")
-        self._of = (model,)  # no submodule: its weights are stored with the model
+            raise ModelError(f"a model with the posterior {model.posterior.name!r} has no prior to draw codes from")
+        self._of = (model,)  # a tuple, so that it is no submodule: its weights are stored with the model
         return self
 
     @property
@@ -195,10 +195,10 @@ class OwnPrior(Prior):
 
 @register
 class NormalMixturePrior(Prior):
-    """A mixture of normals with independent dimensions, learned with the rest (Dilokthanakul et al. 2016).
+    """A mixture of normals with independent dimensions, learned with the model (Dilokthanakul et al. 2016).
 
-    The rate of a code is what it takes to say it together with the component that it belongs to, chosen as well as can be: the
-    bound of the model in which the component is a part of the code (HI-VAE).
+    The KL of a code includes the choice of its component, with the best component posterior: the bound of the model in which
+    the component is a part of the code (HI-VAE).
 
     Args:
         latent_dim: d.
@@ -238,7 +238,7 @@ class UniformSpherePrior(StandardNormalPrior):
 
 @register
 class UniformGridPrior(Prior):
-    """The same probability for each code of a grid: no code says more than the logarithm of their number."""
+    """The uniform distribution over the codes of a grid; the KL of a code is the logarithm of their number."""
 
     name = "uniform-grid"
     spaces = ("grid",)
@@ -250,17 +250,17 @@ class UniformGridPrior(Prior):
 
 @register
 class VampPrior(Prior):
-    """A mixture of the posteriors of rows that are learned (Tomczak and Welling 2018).
+    """A mixture of the posteriors of learned pseudo-inputs (Tomczak and Welling 2018).
 
-    The rows begin with values of training rows, each column in an order of its own, so that no training row is stored.
+    Pseudo-inputs start with values of training rows, each column shuffled on its own, so that no training row is stored.
 
     Args:
         shape: of a row.
-        components: how many.
+        components: number of pseudo-inputs.
     """
 
     name = "vamp"
-    no_context = "the rows that it learns have none"
+    no_context = "its pseudo-inputs have no context"
     spaces = ("euclidean", "sphere")
 
     def __init__(self, shape: tuple[int, ...], components: int = 100) -> None:
@@ -278,4 +278,4 @@ class VampPrior(Prior):
         self.pseudo.copy_(x.gather(0, places).view_as(self.pseudo))
 
     def select_units(self, units: Tensor) -> None:
-        """The posteriors of fewer units make the mixture."""
+        """The mixture of posteriors over fewer units."""

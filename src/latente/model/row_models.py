@@ -1,4 +1,4 @@
-"""The probability of rows: one interface for whatever scores, draws and completes them.
+"""The probability of rows: one interface for models that score, generate and complete rows.
 
 :class:`latente.model.latent_model.LatentModel` implements it by importance weighting, :class:`AutoregressiveModel` directly.
 """
@@ -12,7 +12,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from latente.model.autoregressive import Autoregressive
+from latente.model.autoregressive import TOGETHER, Autoregressive, AutoregressiveFields, CodeInput
 from latente.model.distributions import Conditioned, FieldsDistribution, Intervals, full_precision
 from latente.model.likelihoods import Likelihood
 from latente.model.priors import Prior
@@ -20,11 +20,11 @@ from latente.rows import Rows
 
 
 class Explanations(NamedTuple):
-    """K explanations of each of B rows (draws of their codes); one where a row needs none.
+    """K explanations (draws of a code) of each of B rows; one if the model has no code.
 
     Attributes:
-        px: the distribution of the fields under each, [K, B, F].
-        log_ratio: what each explanation weighs beside the likelihood, such as log p(z) / q(z|x), [K, B].
+        px: the distribution of the fields given each, [K, B, F].
+        log_ratio: log p(z) - log q(z|x) of each, [K, B]; 0 without a code.
     """
 
     px: FieldsDistribution
@@ -35,8 +35,8 @@ class Completions(NamedTuple):
     """Missing values given observed ones: K completions of each of B rows.
 
     Attributes:
-        fields: what each completion makes of the fields, [K, B, F].
-        weights: how much each counts, [K, B]; those of a row sum to 1.
+        fields: the distribution of the missing fields for each completion, [K, B, F].
+        weights: their weights, [K, B], which sum to 1 for each row.
     """
 
     fields: Conditioned
@@ -47,43 +47,54 @@ class RowModel(nn.Module):
     """Base. A subclass has a ``likelihood``, and implements :meth:`explain`, :meth:`typical` and :meth:`new`.
 
     Attributes:
-        draws: how many completions the mean of a missing value takes.
-        noise_size: how many standard normal numbers one explanation takes; 0 where all of a row's are the same.
+        draws: number of completions for the mean of a missing value.
+        noise_size: number of standard normal numbers per explanation; 0 if all explanations of a row are the same.
+        decoded_at_once: maximum number of codes per call of :meth:`decode`.
     """
 
     likelihood: Likelihood
     draws: int
     noise_size: int
+    decoded_at_once: int = 8192
 
     def explain(self, rows: Rows, noise: Tensor) -> Explanations:
-        """K explanations of each row, by ``noise`` [K, B, noise_size]."""
+        """K explanations of each row, from ``noise`` [K, B, noise_size]."""
         raise NotImplementedError
 
     def typical(self, rows: Rows) -> FieldsDistribution:
-        """The fields of each row under its most typical explanation, [1, B, F]."""
+        """The distribution of the fields of each row given its code (the mean of the posterior), [1, B, F]."""
         raise NotImplementedError
 
     def new(self, n: int, prior: Prior | None = None, context: Tensor | None = None) -> FieldsDistribution:
-        """The fields of n new rows, [1, n, F].
+        """The distribution of the fields of n new rows, [1, n, F].
 
         Args:
-            n: how many. prior: what codes are drawn from, where rows have codes; None for the model's own.
-            context: of each row, [n, C], or of all, [1, C], where the model has one.
+            n: how many. prior: distribution of their codes, if the model has codes; None for the model's own.
+            context: of each row, [n, C], or of all, [1, C], if the model has one.
         """
         raise NotImplementedError
 
     @property
+    def has_codes(self) -> bool:
+        """Whether rows can be decoded from codes."""
+        return True
+
+    def decode(self, z: Tensor, context: Tensor | None = None) -> FieldsDistribution:
+        """p(x|z) for codes [K, B, d], in the context [B, C] if the model has one."""
+        raise NotImplementedError
+
+    @property
     def footprint(self) -> int:
-        """How many numbers are held at once for each explanation of a row: by it, rows are taken in batches."""
+        """Number of values in memory per explanation of a row; determines the size of batches."""
         return self.likelihood.footprint
 
     def log_prob(self, rows: Rows, noise: Tensor) -> Tensor:
-        """log p(row), missing values marginalised out, [B]: a lower bound by K importance-weighted explanations."""
+        """log p(row) with missing values marginalised out, [B]: a lower bound from K importance-weighted explanations."""
         px, log_ratio = self.explain(rows, noise)
         return torch.logsumexp(px.row_log_prob(rows.x, rows.mask) + log_ratio, 0) - math.log(len(noise))
 
     def log_prob_parts(self, rows: Rows, noise: Tensor) -> Tensor:
-        """What each field contributes to :meth:`log_prob`, and last what the explanations take of it, [B, F + 1]."""
+        """Contribution of each field to :meth:`log_prob`, and last that of the codes, [B, F + 1]."""
         px, log_ratio = self.explain(rows, noise)
         each = px.log_prob(rows.x, rows.mask)
         log_weights = each.sum(-1) + log_ratio
@@ -92,29 +103,29 @@ class RowModel(nn.Module):
         return torch.cat([fields, (bound - fields.sum(1)).unsqueeze(1)], 1)
 
     def field_log_prob(self, rows: Rows) -> Tensor:
-        """log p of each field under the most typical explanation, [B, F]; 0 where it is missing."""
+        """log p of each field given the code of its row (see :meth:`typical`), [B, F]; 0 where it is missing."""
         return self.typical(rows).log_prob(rows.x, rows.mask)[0]
 
     def complete(self, rows: Rows, noise: Tensor) -> Completions:
-        """Missing values given the observed ones, by ``noise`` [K, B, noise_size + F]."""
+        """Missing values given the observed ones, from ``noise`` [K, B, noise_size + F]."""
         px, log_ratio = self.explain(rows, noise[..., : self.noise_size])
         fields = px.conditioned(rows.x, rows.mask, noise[..., self.noise_size :])
         return Completions(fields, torch.softmax(fields.log_weight + log_ratio, 0))
 
     def sample(self, n: int, prior: Prior | None = None, *, context: Tensor | None = None, noise: bool = True) -> Tensor:
-        """New rows, [n, F]; means of their fields without ``noise``."""
+        """New rows, [n, F]; means of their fields if ``noise`` is False."""
         px = self.new(n, prior, context)
         return (px.sample() if noise else px.mean)[0]
 
     def sample_incomplete(
         self, n: int, missing: Tensor, prior: Prior | None = None, context: Tensor | None = None
     ) -> tuple[Tensor, Tensor]:
-        """New rows, and which of their values are observed, both [n, F]; ``missing`` is the share of each field, [F]."""
-        values, observed = self.new(n, prior, context).with_holes(missing)
+        """New rows, and which of their values are observed, both [n, F]; ``missing``: share of missing values, [F]."""
+        values, observed = self.new(n, prior, context).with_missing(missing)
         return values[0], observed[0]
 
     def restrict(self, n: int, given: Mapping[int, Intervals], prior: Prior | None = None) -> tuple[Tensor, Tensor]:
-        """New rows [n, F] of which some fields lie in given intervals, and their log-weights [n]."""
+        """New rows [n, F] with some fields in given intervals, and their log-weights [n]."""
         rows, log_weights = self.new(n, prior).restricted(given)
         return rows[0], log_weights[0]
 
@@ -122,12 +133,22 @@ class RowModel(nn.Module):
 class AutoregressiveModel(RowModel):
     """p(x) = prod_f p(x_f | x_1 … x_(f-1)): one column after the other (Larochelle and Murray 2011).
 
-    Measured on Adult: with an autoregressive decoder the code of a VAE carries next to nothing (0.2 to 0.4 nats); made to carry
-    more, new rows get worse (two-sample score .94 without a code, .77 to .86 with one).
+    Measured on Adult: with an autoregressive decoder the code of a VAE has almost no information (0.2 to 0.4 nats); with more,
+        new
+    rows get worse (two-sample score .94 without a code, .77 to .86 with one).
+
+    It can also decode the codes of another model. Columns are then not independent given the code, so that decoded rows keep
+    exact relations between columns (``benchmarks.decoding``).
 
     Args:
-        likelihood: the networks. Where their context begins, ``start``, is learned.
+        likelihood: the networks. Their initial context, ``start``, is learned.
+
+    Attributes:
+        code: the contribution of a code; None if there are no codes.
     """
+
+    likelihood: Autoregressive
+    code: CodeInput | None
 
     draws = 128
     noise_size = 0
@@ -136,6 +157,24 @@ class AutoregressiveModel(RowModel):
         super().__init__()
         self.start = nn.Parameter(torch.zeros(likelihood.outputs))
         self.likelihood = likelihood
+        self.code = None
+
+    def takes_codes(self, latent_dim: int) -> None:
+        """Add an input for codes, whose contribution is initially zero."""
+        self.code = CodeInput(latent_dim, self.likelihood.size, self.likelihood.width)
+
+    @property
+    def has_codes(self) -> bool:
+        return self.code is not None
+
+    @property
+    def decoded_at_once(self) -> int:  # type: ignore[override]
+        return TOGETHER // (2 * self.likelihood.size * self.likelihood.width)
+
+    def decode(self, z: Tensor, context: Tensor | None = None) -> FieldsDistribution:
+        assert self.code is not None
+        theta = full_precision(self.start.expand(*z.shape[:-1], -1))
+        return AutoregressiveFields(self.likelihood, theta, self.code(z))
 
     def explain(self, rows: Rows, noise: Tensor) -> Explanations:
         K, B = len(noise), len(rows)
@@ -148,7 +187,7 @@ class AutoregressiveModel(RowModel):
         return self._fields(1, n)
 
     def log_prob(self, rows: Rows, noise: Tensor | None = None) -> Tensor:
-        """Exact, [B]; there is nothing to draw."""
+        """Exact, [B]; without random draws."""
         return self.typical(rows).row_log_prob(rows.x, rows.mask)[0]
 
     def _fields(self, K: int, B: int) -> FieldsDistribution:

@@ -18,8 +18,8 @@ from latente.words import Message
 
 
 def factor(z: Tensor) -> Tensor:
-    """Cholesky factor [d, d] of the covariance of codes [N, d], N from 2; a ridge far below their spread keeps unused
-    directions from dividing by 0.
+    """Cholesky factor [d, d] of the covariance of codes [N, d], N at least 2; a small ridge avoids divisions by 0 for unused
+    directions.
     """
     covariance = torch.cov(z.T).reshape(z.shape[1], z.shape[1])
     ridge = 1e-9 * covariance.diagonal().mean().clamp_min(1e-12)
@@ -28,7 +28,7 @@ def factor(z: Tensor) -> Tensor:
 
 
 def whitened(z: Tensor, center: Tensor, cholesky: Tensor) -> Tensor:
-    """L^-1 (z - m) of codes [N, d]: with the mean and the factor of their own, of mean 0 and covariance I."""
+    """L^-1 (z - m) of codes [N, d]; mean 0 and covariance I if ``center`` and ``cholesky`` are those of z."""
     white: Tensor = torch.linalg.solve_triangular(cholesky, (z.to(cholesky.dtype) - center).T, upper=False).T
     return white
 
@@ -40,7 +40,7 @@ class LatentSpace:
     Attributes:
         d: number of values of a code.
         kind: kind of space, for the priors that can be fitted (``Prior.spaces``).
-        not_continuous: why no code is between two others; empty for a continuous space.
+        not_continuous: why there are no codes between two others; empty for a continuous space.
         not_explored: why the explorer can't show it; empty if it can.
     """
 
@@ -51,29 +51,29 @@ class LatentSpace:
 
     @property
     def sizes(self) -> dict[str, int]:
-        """Sizes that a prior may ask for in its constructor."""
+        """Sizes for constructors of priors."""
         return {"latent_dim": self.d}
 
     @property
     def dimensions(self) -> int:
-        """Its dimension, which is less than d if codes lie on a surface."""
+        """Dimension of the space, which is less than d if codes lie on a surface."""
         return self.d
 
     def project(self, z: Tensor) -> Tensor:
-        """The codes that are nearest to points [..., d]."""
+        """The codes nearest to points [..., d]."""
         return z
 
     def path(self, a: Tensor, b: Tensor, steps: int) -> Tensor:
-        """The shortest way from a code [1, d] to another, both ends included, [steps, d]."""
+        """The shortest path between two codes [1, d], both ends included, [steps, d]."""
         return self.project(torch.lerp(a, b, torch.linspace(0, 1, steps).unsqueeze(1)))
 
     def moments(self, z: Tensor) -> Moments:
-        """The simple distribution of codes [N, d] that is the same for every model."""
+        """A simple distribution with the moments of codes [N, d], of the same family for every model."""
         z = z.double()
         return Moments(self, z.mean(0), factor(z))
 
     def drop_units(self, model: nn.Module, units: Tensor) -> bool:
-        """Drop all units of a model's code but these; False where its parts, or the space, do not allow it."""
+        """Drop all units of a model's code but these; False if its parts or the space do not allow it."""
         return False
 
 
@@ -95,7 +95,7 @@ class Sphere(LatentSpace):
     """The unit sphere of R^d."""
 
     kind = "sphere"
-    not_explored = "the explorer draws planes of codes, and these lie on a sphere"
+    not_explored = "the explorer shows planes of codes, and these codes lie on a sphere"
 
     @property
     def dimensions(self) -> int:
@@ -105,7 +105,7 @@ class Sphere(LatentSpace):
         return F.normalize(z, dim=-1)
 
     def path(self, a: Tensor, b: Tensor, steps: int) -> Tensor:
-        """Along the great circle, at one speed (Shoemake 1985)."""
+        """Along the great circle, at constant speed (Shoemake 1985)."""
         angle = torch.arccos((a * b).sum(-1, keepdim=True).clamp(-1, 1)).clamp(1e-3, math.pi - 1e-3)
         share = torch.linspace(0, 1, steps).unsqueeze(1)
         return self.project((torch.sin((1 - share) * angle) * a + torch.sin(share * angle) * b) / torch.sin(angle))
@@ -113,12 +113,12 @@ class Sphere(LatentSpace):
 
 @dataclass(frozen=True, eq=False)
 class Grid(LatentSpace):
-    """Codes of d / s symbols, each of them one of some ``points`` [C, s]."""
+    """Codes of d / s symbols, each one of ``points`` [C, s]."""
 
     points: Tensor
     kind = "grid"
     not_continuous = Message("reason.not_continuous")
-    not_explored = "the explorer draws planes of codes, and these are symbols"
+    not_explored = "the explorer shows planes of codes, and these codes are symbols"
 
     @property
     def sizes(self) -> dict[str, int]:
@@ -127,12 +127,12 @@ class Grid(LatentSpace):
 
     @property
     def log_count(self) -> float:
-        """Logarithm of how many codes there are: what one says at most, nats."""
+        """Logarithm of the number of codes: the upper bound of the information in one, nats."""
         codes, size = self.points.shape
         return self.d // size * math.log(codes)
 
     def symbols(self, z: Tensor) -> Tensor:
-        """The place of the nearest point for each symbol, [..., d] to [..., d / s]."""
+        """Index of the nearest point for each symbol, [..., d] to [..., d / s]."""
         parts = z.reshape(-1, self.points.shape[1])
         return torch.cdist(parts, self.points.to(z)).argmin(-1).view(*z.shape[:-1], -1)
 
@@ -159,11 +159,13 @@ class Moments:
         return self.placed(torch.randn(n, len(self.mean), dtype=torch.float64))
 
     def whitened(self, z: Tensor) -> Tensor:
-        """Codes [N, d] as they are where these moments are 0 and I."""
+        """Codes [N, d] transformed so that these moments become 0 and I."""
         return whitened(z, self.mean, self.cholesky)
 
     def neighbours(self, z: Tensor, rho: float = 0.9) -> Tensor:
-        """z' = m + L (rho L^-1 (z - m) + sqrt(1 - rho^2) eps), [N, d]: as the moments stay, "near" has no scale."""
+        """z' = m + L (rho L^-1 (z - m) + sqrt(1 - rho^2) eps), [N, d]: keeps the moments, so that distances are relative to
+        them.
+        """
         white = self.whitened(z)
         return self.placed(rho * white + math.sqrt(1 - rho * rho) * torch.randn_like(white))
 

@@ -14,7 +14,7 @@ _LIBRARY.define("betainc(Tensor a, Tensor b, Tensor x) -> Tensor")
 
 
 def _betainc(a: Tensor, b: Tensor, x: Tensor) -> Tensor:
-    from scipy.special import betainc  # a fifth of a second, and few ask for it
+    from scipy.special import betainc  # takes a fifth of a second and is rarely needed
 
     return torch.as_tensor(betainc(*(each.double().numpy() for each in (a, b, x)))).to(x.dtype)
 
@@ -23,7 +23,7 @@ _LIBRARY.impl("betainc", _betainc, "CPU")
 
 
 def betainc(a: Tensor, b: Tensor, x: Tensor) -> Tensor:
-    """The regularised incomplete beta function I_x(a, b); one operation to whoever records them. It has no gradient.
+    """The regularised incomplete beta function I_x(a, b), as one operation for recordings. It has no gradient.
 
     >>> round(float(betainc(torch.tensor(2.0), torch.tensor(3.0), torch.tensor(0.4))), 4)
     0.5248
@@ -39,11 +39,11 @@ def student_cdf(t: Tensor, df: Tensor) -> Tensor:
 
 
 def bin_probabilities(cdf: Callable[[Tensor], Tensor], ends: Sequence[Tensor]) -> Tensor:
-    """How probable each bin of each field is, [K, bins], field after field.
+    """Probability of each bin of each field, [K, bins], field after field.
 
     Args:
-        cdf: of values [B, F] to [K, B, F].
-        ends: of each field the upper ends of its bins, but of the last one, which has all that is above.
+        cdf: maps values [B, F] to [K, B, F].
+        ends: upper ends of each field's bins, except the last bin, which is unbounded.
     """
     x = pad_sequence(list(ends), padding_value=torch.inf)
     inside = x.isfinite()

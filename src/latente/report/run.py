@@ -39,7 +39,7 @@ class Run:
 
     Args:
         path: the model file.
-        parts: classes of one's own that the model is made of.
+        parts: the user's own part classes in the model.
     """
 
     def __init__(self, path: Path, parts: Iterable[type[Part]] = ()) -> None:
@@ -118,7 +118,7 @@ def open_run(folder: str | Path, parts: Iterable[type[Part]] = ()) -> Run:
 
     Args:
         folder: of the run, as ``latente fit`` wrote it; or a model file, beside which the other parts are looked for.
-        parts: classes of one's own that the model is made of.
+        parts: the user's own part classes in the model.
 
     Raises:
         StorageError: there is no run.

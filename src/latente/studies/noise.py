@@ -14,7 +14,7 @@ from sklearn.covariance import LedoitWolf
 from torch import Tensor
 
 from latente.certificate.estimates import Estimate, unknown
-from latente.certificate.subjects import column_means, seen_values, spread_out
+from latente.certificate.subjects import column_means, observed_values, spread_out
 from latente.model.distributions import LOG_2PI
 from latente.rows import Rows
 from latente.words import Message
@@ -42,15 +42,15 @@ def noise_floor(train: Rows, held_out: Rows, resolution: Tensor) -> Estimate:
     values, others = (
         spread_out(rows, (), middle).double() for rows in (train.subsample(MAX_ROWS), held_out.subsample(MAX_JUDGED))
     )
-    seen = seen_values(held_out.subsample(MAX_JUDGED), ()).double()
+    observed = observed_values(held_out.subsample(MAX_JUDGED), ()).double()
     errors = [_linear(values, others)]
     if fields <= MAX_NEAR_FIELDS:
         errors.append(_near(values[:: max(1, len(values) // MAX_NEAR_ROWS)], others))
-    counts = seen.sum(0).clamp_min(1)
-    variance = torch.stack([(error.square() * seen).sum(0) / counts for error in errors]).min(0).values
+    counts = observed.sum(0).clamp_min(1)
+    variance = torch.stack([(error.square() * observed).sum(0) / counts for error in errors]).min(0).values
     variance = torch.maximum(variance, resolution.double().square() / 12).clamp_min(MIN_VARIANCE)
     each = 0.5 * (1 + LOG_2PI + variance.log())
-    return Estimate(float((seen * each).sum(1).mean()), reason=Message("study.floor_at_most"))
+    return Estimate(float((observed * each).sum(1).mean()), reason=Message("study.floor_at_most"))
 
 
 def _linear(train: Tensor, held_out: Tensor) -> Tensor:

@@ -123,10 +123,11 @@ def compare_priors(
     >>> [prior.name for prior in compare_priors(vae, ["prior", "gaussian"]).priors]
     ['prior', 'gaussian']
     """
+    vae.fitted_.refuse_all_contexts("a comparison of priors")
     known = names_for(vae.model_.space.kind)
     unknown_priors = [name for name in priors or () if name not in known]
     if unknown_priors:
-        raise ModelError(f"there is no prior of these codes called {unknown_priors[0]!r}; there are {', '.join(known)}")
+        raise ModelError(f"there is no prior for these codes called {unknown_priors[0]!r}; there are {', '.join(known)}")
     learnt, others = learnt_and_others(vae.fitted_, train, held_out, vae.unknown)
     setup = _Setup.prepare(vae, learnt, others)
     found, notes = [], []
@@ -171,7 +172,8 @@ class _Setup:
     def measured(self, name: str, prior: Prior) -> PriorFigures:
         """The figures of one prior; C is equal to that of the certificate, because the random numbers are the same."""
         density = prior.log_prob(self.codes.double()).double().numpy()
-        completeness = self.setting.completeness(self.subject, lambda n: prior.sample(n).float(), "completeness_law")[1]
+        name_in_certificate = "completeness_fitted_prior"
+        _, completeness = self.setting.completeness(self.subject, lambda n: prior.sample(n).float(), name_in_certificate)
         rate = unknown(NO_DENSITY) if self.own is None else mean_of(self.own - density)
         loss = unknown(NO_DENSITY) if self.own is None else mean_of(self.own - density + self.distortion)
         return PriorFigures(name, prior, completeness, mean_of(density), rate, loss, prior.stores_codes)

@@ -24,7 +24,7 @@ from latente.catalogue import Recipe
 from latente.certificate.estimates import Array, Estimate, standard_error, unknown
 from latente.certificate.information import RateDistortion
 from latente.data import frame, read
-from latente.errors import DataError, ModelError, entry
+from latente.errors import DataError, ModelError, entry, renamed
 from latente.estimator import VAE
 from latente.fitting.prepare import Prepared
 from latente.model.likelihoods import LOG_SIGMA_FLOOR, Likelihood
@@ -178,6 +178,7 @@ def _line(point: Point, chosen: bool) -> tuple[str, ...]:
     return (point.model, str(point.latent_dim), beta, *map(number, numbers), active, spent, "← chosen" if chosen else "")
 
 
+@renamed(told="progress")
 def tradeoff(
     data: Any,
     recipe: str | Recipe = "vae",
@@ -187,7 +188,7 @@ def tradeoff(
     time_limit: float | None = None,
     random_state: Any = None,
     verbose: int = 0,
-    told: Callable[[str], None] = silent,
+    progress: Callable[[str], None] = silent,
     **parameters: Any,
 ) -> Tradeoff:
     """Measure rate and distortion by the size of the code and by beta, compare with probabilistic PCA, and recommend a size.
@@ -200,7 +201,7 @@ def tradeoff(
         betas: weights of the KL, tried with the chosen size.
         time_limit: seconds for all fits together; the remaining time is divided equally.
         random_state: a seed. verbose: 1 shows a progress bar.
-        told: called with a description of each fit before it begins.
+        progress: called with a description of each fit before it begins.
         parameters: further parameters of :class:`latente.VAE`, such as ``hidden``, ``likelihood``, ``max_epochs``, ``kinds``.
 
     Raises:
@@ -214,7 +215,7 @@ def tradeoff(
     [(1, 1.0), (2, 1.0), (2, 4.0)]
     """
     begin = time.perf_counter()
-    setup = Setup.prepare(data, recipe, told, random_state=random_state, verbose=verbose, **parameters)
+    setup = Setup.prepare(data, recipe, progress, random_state=random_state, verbose=verbose, **parameters)
     if time_limit is not None and not (isinstance(time_limit, Real) and 0 < time_limit < math.inf):
         raise ModelError(f"time_limit is {time_limit!r}; it must be None or a positive number of seconds")
     sizes, tried = setup.sizes(dims), _betas(betas)
@@ -282,10 +283,10 @@ class Setup:
     resolution: torch.Tensor
     container: str
     data_notes: tuple[str, ...]
-    told: Callable[[str], None]
+    progress: Callable[[str], None]
 
     @classmethod
-    def prepare(cls, data: Any, recipe: str | Recipe, told: Callable[[str], None], **parameters: Any) -> Setup:
+    def prepare(cls, data: Any, recipe: str | Recipe, progress: Callable[[str], None], **parameters: Any) -> Setup:
         """Read, encode and split the rows."""
         rows = read(data, texts=text_columns(parameters.get("kinds")))
         vae = VAE(recipe, **{"validation_fraction": held_out_share(len(rows), JUDGED_AND_STOPPED), **parameters})
@@ -301,7 +302,9 @@ class Setup:
         stop, judged = held_out[:half], held_out[half:].subsample(MAX_JUDGED)
         parts, count = (train, stop, judged), len(train) + len(held_out)
         settings, notes = prepared.settings(), tuple(prepared.codec.notes)
-        return cls(seed, vae.verbose > 0, blueprint, settings, *parts, count, prepared.resolution, rows.container, notes, told)
+        return cls(
+            seed, vae.verbose > 0, blueprint, settings, *parts, count, prepared.resolution, rows.container, notes, progress
+        )
 
     @property
     def recipe(self) -> Recipe:
@@ -343,7 +346,7 @@ class Setup:
         objective = replace(self.recipe.objective, arguments={**self.recipe.objective.arguments, "beta": beta})
         blueprint = replace(self.blueprint, recipe=replace(self.recipe, objective=objective), latent_dim=d)
         settings, what = replace(self.settings, time_limit=clock.share()), f"d = {d}, beta = {beta:g}"
-        self.told(what)
+        self.progress(what)
         with progress_bar(self.shows) as shown:
             fit = Fit(blueprint, self.train, self.stop, self.resolution, settings, observer=shown)
             run = fit.plain(0, what)
@@ -358,7 +361,7 @@ class Setup:
     @cached_property
     def alone(self) -> Array:
         """-log p of each judged row under independent columns, nats, [N]."""
-        return np.asarray(-self.likelihood.independent(self.train, self.judged).double().numpy())
+        return np.asarray(-self.likelihood.baseline_log_prob(self.train, self.judged).double().numpy())
 
     @cached_property
     def likelihood(self) -> Likelihood:

@@ -1,3 +1,1 @@
-"""What a trained model is used for. Functions from a model and encoded rows to tensors; the codec turns them into the user's
-units.
-"""
+"""Uses of trained models: functions from a model and encoded rows to tensors, which the codec converts to the user's units."""

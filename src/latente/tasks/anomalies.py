@@ -1,4 +1,4 @@
-"""How unlikely a row is, how that compares with rows the model did not learn from, and which fields make it so."""
+"""How unlikely a row is, compared with held-out rows, and the fields that contribute most."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ VALUES_AT_ONCE = 500_000
 
 @torch.no_grad()
 def log_likelihood(model: RowModel, rows: Rows, seed: int, K: int = IMPORTANCE_SAMPLES) -> NDArray[np.float64]:
-    """log p(x), nats per row, [N]; of a model with codes the importance-weighted lower bound (Burda et al. 2016, eq. 8).
+    """log p(x), nats per row, [N]; with a code, the importance-weighted lower bound (Burda et al. 2016, eq. 8).
 
-    Missing fields are marginalised out. A row's score depends neither on its neighbours nor on its place: its draws
-    are chosen by its own values, and computing is in double precision. For an autoencoder, which has no density over codes,
+    Missing fields are marginalised out. A row's score depends neither on other rows nor on its position: its random draws
+    are determined by its values, and computed in double precision. For an autoencoder, which has no density over codes,
     it is log p(x|z) at the row's code: not a bound of log p(x).
     """
     return _in_batches(lambda model: model.log_prob, model, rows, seed, K)
@@ -32,10 +32,11 @@ def log_likelihood(model: RowModel, rows: Rows, seed: int, K: int = IMPORTANCE_S
 
 @torch.no_grad()
 def log_likelihood_parts(model: RowModel, rows: Rows, seed: int, K: int = IMPORTANCE_SAMPLES) -> NDArray[np.float64]:
-    """What each field contributes to :func:`log_likelihood`, and last what the code does, nats, [N, F + 1]: they add up to it.
+    """Contribution of each field to :func:`log_likelihood`, and last that of the code, nats, [N, F + 1]; their sum is the
+    score.
 
-    log p(x) = E[log p(x|z)] - KL(p(z|x) || p(z)), the mean over p(z|x), for which weighted draws of q(z|x) stand: a field's
-    part is its share of the mean, the code's is the divergence. Of an autoregressive model the parts are the terms of the
+    log p(x) = E[log p(x|z)] - KL(p(z|x) || p(z)), the mean over p(z|x), approximated by weighted draws of q(z|x): a field's
+    part is its term in the mean, the code's is minus the KL. For an autoregressive model the parts are the terms of the
     chain rule.
     """
     return _in_batches(lambda model: model.log_prob_parts, model, rows, seed, K)
@@ -58,12 +59,12 @@ def _in_batches(measure: Callable[[RowModel], Measure], model: RowModel, rows: R
 @torch.no_grad()
 @on_threads(USUAL)
 def field_surprise(model: RowModel, rows: Rows) -> Tensor:
-    """-log p of each field, nats, [N, F], at the row's code where it has one; 0 where it is missing."""
+    """-log p of each field given the row's code, nats, [N, F]; 0 where it is missing."""
     return -torch.cat([model.field_log_prob(batch) for batch in rows.batches(8192)])
 
 
 def blame(surprise: Tensor, usual: NDArray[np.float64], names: tuple[str, ...], most: int = 3) -> list[str]:
-    """For each row the fields that say most against it, with the nats by which they exceed what is usual."""
+    """For each row, the fields with the largest excess over their usual surprise, with this excess in nats."""
     excess = surprise.double().numpy() - usual
     order = np.argsort(-excess, axis=1)[:, :most]
     return [", ".join(f"{names[f]} ({row[f]:+.1f})" for f in top if row[f] > 0) for row, top in zip(excess, order, strict=True)]

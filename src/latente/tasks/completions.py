@@ -1,4 +1,4 @@
-"""Rows with their missing values filled in, and the calibration of intervals."""
+"""Imputed rows in the user's units, and the calibration of intervals."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from latente.training.calibration import ENOUGH_TO_COVER, SHARES
 from latente.training.stages import INTERVALS
 
 MAX_TO_COVER = 500
-SAME_VALUE = 1e-5  # of numbers in the model's units, read twice
+SAME_VALUE = 1e-5  # difference of equal numbers in the model's units
 
 
 def check_impute(draws: int | None, intervals: float | None) -> None:
-    """Refuse arguments of :meth:`latente.VAE.impute` that it can't have.
+    """Refuse impossible arguments of :meth:`latente.VAE.impute`.
 
     Raises:
-        ModelError: one is such.
+        ModelError: an argument is impossible.
     """
     if draws is not None and not is_whole(draws, 1):
-        raise ModelError(f"draws is None or a whole number from 1, not {draws!r}")
+        raise ModelError(f"draws must be None or a whole number from 1, not {draws!r}")
     if intervals is not None and (draws is not None or not is_share(intervals) or not intervals):
-        raise ModelError(f"intervals is None or a share between 0 and 1, without draws, not {intervals!r}")
+        raise ModelError(f"intervals must be None or a share between 0 and 1, without draws, not {intervals!r}")
 
 
 def completions(fitted: Fitted, rows: Rows, draws: int | None, intervals: float | None, seed: int) -> list[Tensor]:
@@ -41,7 +41,7 @@ def completions(fitted: Fitted, rows: Rows, draws: int | None, intervals: float 
 
 
 def calibrate_intervals(fitted: Fitted) -> None:
-    """Learn how wide intervals must be, where the fit saw missing values and held rows out."""
+    """Calibrate the widths of intervals, if the fit had missing values and held-out rows."""
     missing = fitted.at_hand is not None and fitted.at_hand.train.mask is not None
     if missing and not len(fitted.calibration.covered) and fitted.unlearnt is not None:
         with fitted.stages(INTERVALS):
@@ -50,11 +50,11 @@ def calibrate_intervals(fitted: Fitted) -> None:
 
 
 def _within(fitted: Fitted, rows: Rows) -> NDArray[np.bool_]:
-    """Of some rows' numbers, hidden in turn, whether each lies in the model's intervals of each share, [SHARES, values]."""
+    """Hides the numbers of some rows in turn: whether each is in the model's interval of each share, [SHARES, values]."""
     numbers = torch.tensor([field.kind not in (BINARY, CATEGORICAL) for field in fitted.codec.fields])
     left, hidden = imputation.some_hidden(rows, numbers, fitted.seed, ENOUGH_TO_COVER)
     ends = imputation.bounds(fitted.row_model, left, SHARES, fitted.seed).flatten(0, 1)
-    # As they are given: rounded to what can be.
+    # Numbers as they are in the data: rounded to possible values.
     given = [fitted.values(fitted.decode(each, possible=True)).x[hidden] for each in ends]
     low, high = torch.stack(given).view(len(SHARES), 2, -1).unbind(1)
     truth = rows.x.repeat(len(hidden) // len(rows), 1)[hidden]

@@ -1,4 +1,4 @@
-"""New rows under conditions (``given=``): what is refused, what is warned of, and how probable the conditions are."""
+"""New rows under conditions (``given=``): checks, warnings, and the probability of the conditions."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import Any
 
 from torch import Tensor
 
-from latente.data import TableCodec, restricted_to
-from latente.errors import DataError, ModelError, warn
+from latente.data import restricted_to, table_codec
+from latente.errors import DataError, warn
 from latente.fitted import Fitted
 from latente.model.priors import Prior
 from latente.model.row_models import RowModel
@@ -17,7 +17,7 @@ from latente.rows import BINARY, CATEGORICAL
 from latente.tasks import generation
 
 OF_LEVELS = (BINARY, CATEGORICAL, "ordinal")
-RARELY_TOGETHER = 0.02  # of how often values would be together by chance
+RARELY_TOGETHER = 0.02  # relative to the probability if the values were independent
 
 Intervals = dict[int, list[tuple[float, float]]]
 
@@ -25,26 +25,24 @@ Intervals = dict[int, list[tuple[float, float]]]
 def sample_given(
     fitted: Fitted, model: RowModel, prior: Prior | None, n: int, seed: int, given: Mapping[str, Any]
 ) -> tuple[Tensor, dict[str, float]]:
-    """Rows that fulfil conditions, [n, F], and how probable these are by the model.
+    """Rows that fulfil conditions, [n, F], and the probability of the conditions under the model.
 
     Raises:
         DataError: no row fulfils them. ModelError: the rows are pictures.
     """
-    if not isinstance(fitted.codec, TableCodec):
-        raise ModelError("given names columns, and these are pictures")
-    intervals = restricted_to(fitted.codec, given)
+    intervals = restricted_to(table_codec(fitted.codec, "given"), given)
     found = generation.sample_given(model, prior, n, seed, intervals)
     if not found.effective:
-        raise DataError(f"no row came up with {dict(given)}: by the model there are none; ask for less")
+        raise DataError(f"no row with {dict(given)} was found: under the model there are none; relax the conditions")
     _Conditions(fitted, model, prior, seed, given, intervals).check_together(found.probability)
     if found.effective < n / 2:
-        warn(f"only {found.effective:.0f} different draws stand behind these {n} rows: what is given is rare")
+        warn(f"only {found.effective:.0f} different draws are behind these {n} rows: the conditions are rare")
     return found.rows, {"probability": found.probability, "effective_sample_size": found.effective}
 
 
 @dataclass(frozen=True)
 class _Conditions:
-    """Conditions and the model that they are put to."""
+    """Conditions and a model."""
 
     fitted: Fitted
     model: RowModel
@@ -54,19 +52,19 @@ class _Conditions:
     intervals: Intervals
 
     def check_together(self, probability: float) -> None:
-        """Refuse what does not go together, and warn of what hardly does, or is rarer than any row that was learnt from."""
+        """Refuse conditions that exclude one another; warn if they almost do, or are rarer than any training row."""
         n = self.fitted.figures["rows"]
         lift, least = generation.togetherness(self.model, self.prior, self.seed, self.intervals, probability)
-        # What happens less than once in N rows where chance would have it each time, N rows never showed.
+        # N rows can't contain what happens in less than one of N cases where independence would give it in all.
         if lift < 1 / n:
-            raise DataError(f"given: nothing fits: by the model {self._told(least)} do not go together; ask for less")
+            raise DataError(f"given: under the model {self._written(least)} exclude one another; relax the conditions")
         if lift < RARELY_TOGETHER:
-            warn(f"{self._told(least)} hardly go together: {one_in(probability)} has what is given")
+            warn(f"{self._written(least)} almost exclude one another: {one_in(probability)} fulfils the conditions")
         else:
             self._check_rare(n)
 
     def _check_rare(self, n: int) -> None:
-        """How narrow a range of numbers is says nothing; but of levels, what N rows never showed is a guess."""
+        """A narrow range of numbers is not a problem, but levels that N rows do not contain together are an extrapolation."""
         fields = self.fitted.codec.fields
         of_levels = {f: asked for f, asked in self.intervals.items() if fields[f].kind in OF_LEVELS}
         if len(of_levels) < 2:
@@ -74,25 +72,25 @@ class _Conditions:
         rare = generation.probability_of(self.model, self.prior, self.seed, of_levels)
         if rare < 1 / n:
             warn(
-                f"{self._told(of_levels)} is rarer than one row in the {n:,} that were learnt from: {one_in(rare)}; what else "
-                "stands in such rows is a guess"
+                f"{self._written(of_levels)} is rarer than one row in the {n:,} training rows: {one_in(rare)}; the other "
+                "values of such rows are an extrapolation"
             )
 
-    def _told(self, places: Any) -> str:
+    def _written(self, places: Any) -> str:
         names = [self.fitted.codec.fields[f].name for f in places]
         return " and ".join(f"{name}={_asked(self.given, name)!r}" for name in names)
 
 
 def _asked(given: Mapping[Any, Any], name: str) -> Any:
-    """What is asked of a column, whose name may have been a number."""
+    """The condition for a column, whose name may have been a number."""
     return next(wanted for key, wanted in given.items() if str(key) == name)
 
 
 def one_in(probability: float) -> str:
-    """How often something happens, for people.
+    """A probability for people.
 
     >>> one_in(0.0004), one_in(0.68)
-    ('by the model one row in 2,500', 'by the model one row in 1.5')
+    ('under the model one row in 2,500', 'under the model one row in 1.5')
     """
     rows = 1 / max(probability, 1e-300)
-    return f"by the model one row in {rows:,.0f}" if rows >= 10 else f"by the model one row in {rows:.2g}"
+    return f"under the model one row in {rows:,.0f}" if rows >= 10 else f"under the model one row in {rows:.2g}"

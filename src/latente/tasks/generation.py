@@ -18,7 +18,7 @@ from latente.threads import USUAL, on_threads
 
 BATCH = 8192
 MAX_ROUNDS = 64
-TRIED = 4096  # rows, to tell how probable something is
+TRIED = 4096  # rows to estimate a probability with
 
 
 @torch.no_grad()
@@ -28,11 +28,11 @@ def sample(model: RowModel, prior: Prior | None, n: int, seed: int, noise: bool,
 
     Args:
         model: the trained model.
-        prior: what codes are drawn from, where rows have codes; None draws from the model's own prior.
+        prior: distribution of codes, if rows have codes; None for the model's own prior.
         n: how many.
         seed: of the draws.
         noise: draw each field from p(x|z); otherwise its mean.
-        context: of each row, [n, C], where the model has one.
+        context: of each row, [n, C], if the model has one.
     """
     with seeded(seed):
         return torch.cat([model.sample(size, prior, context=part, noise=noise) for size, part in _batches(n, context)])
@@ -42,7 +42,7 @@ def sample(model: RowModel, prior: Prior | None, n: int, seed: int, noise: bool,
 def sample_incomplete(
     model: RowModel, prior: Prior | None, n: int, seed: int, missing: Tensor, context: Tensor | None = None
 ) -> tuple[Tensor, Tensor]:
-    """New rows, and which of their values are observed, both [n, F]; ``missing`` is the share of each field, [F]."""
+    """New rows, and which of their values are observed, both [n, F]; ``missing``: share of missing values per field, [F]."""
     with seeded(seed):
         batches = (model.sample_incomplete(size, missing, prior, part) for size, part in _batches(n, context))
         values, observed = zip(*batches, strict=True)
@@ -50,18 +50,18 @@ def sample_incomplete(
 
 
 def _batches(n: int, context: Tensor | None) -> Iterator[tuple[int, Tensor | None]]:
-    """How many rows each batch has, and their context."""
+    """Number of rows and context of each batch."""
     for start in range(0, n, BATCH):
         yield min(BATCH, n - start), None if context is None else context[start : start + BATCH]
 
 
 class Given(NamedTuple):
-    """Rows that hold what was asked for, and what stands behind them.
+    """Rows that fulfil conditions.
 
     Attributes:
-        rows: [n, F]; [0, F] where nothing fitted.
+        rows: [n, F]; [0, F] if no draw fulfils them.
         effective: effective sample size (Kong 1992).
-        probability: of what was asked for, by the model.
+        probability: of the conditions under the model.
     """
 
     rows: Tensor
@@ -71,8 +71,8 @@ class Given(NamedTuple):
 
 @torch.no_grad()
 def sample_given(model: RowModel, prior: Prior | None, n: int, seed: int, given: Mapping[int, Intervals]) -> Given:
-    """Rows of which some fields lie in given intervals, by importance resampling: codes are drawn, decoded within what is
-    given, and chosen in proportion to how probable that was. More codes are drawn until they are worth n rows.
+    """Rows with some fields in given intervals, by importance resampling: codes are drawn, decoded within the intervals, and
+    chosen in proportion to the probability of the intervals. Draws continue until their effective sample size is n.
     """
     rows, logs = [], []
     with seeded(seed):
@@ -95,11 +95,11 @@ def sample_given(model: RowModel, prior: Prior | None, n: int, seed: int, given:
 def togetherness(
     model: RowModel, prior: Prior | None, seed: int, given: Mapping[int, Intervals], probability: float
 ) -> tuple[float, tuple[int, ...]]:
-    """How probable it is that fields lie in given intervals, against what it were if they had nothing to do with one another;
-    and those that go together least: a pair where one explains it, or all. 1 where less than two are given.
+    """Probability that fields lie in given intervals, relative to that of independent fields, and the fields that exclude one
+    another most: a pair if one explains it, or all. 1 with fewer than two conditions.
 
     Args:
-        given: for fields, by their places, what they are to hold. probability: of all of it.
+        given: intervals of fields, by their indices. probability: of all conditions.
     """
     single = {f: probability_of(model, prior, seed, {f: intervals}) for f, intervals in given.items()}
     by_chance = math.prod(single.values())
@@ -118,7 +118,7 @@ def togetherness(
 
 @torch.no_grad()
 def probability_of(model: RowModel, prior: Prior | None, seed: int, given: Mapping[int, Intervals]) -> float:
-    """How probable it is that fields lie in given intervals, from 4,096 draws."""
+    """Probability that fields lie in given intervals, from 4,096 draws."""
     with seeded(seed):
         log_weights = model.restrict(TRIED, given, prior)[1].double()
     return float((torch.logsumexp(log_weights, 0) - math.log(len(log_weights))).exp())

@@ -1,4 +1,4 @@
-"""What was not seen, given what was."""
+"""Missing values given the observed ones."""
 
 from __future__ import annotations
 
@@ -15,33 +15,33 @@ from latente.seeding import seeded
 from latente.tasks.draws import own_noise, shared_noise
 from latente.threads import USUAL, on_threads
 
-MORE_SAMPLES = 2048  # for rows of which a few codes have all the weight
+MORE_SAMPLES = 2048  # for rows where a few codes have all the weight
 MIN_EFFECTIVE = 50.0
-DRAWS = 128  # from which completions are drawn, at least
-DRAWS_OF_BOUNDS = 256  # the ends of an interval are decided by the few draws that lie there
+DRAWS = 128  # smallest number of draws to choose completions from
+DRAWS_OF_BOUNDS = 256  # the ends of an interval depend on the few draws near them
 VALUES_AT_ONCE = 1_000_000
-PARTS = 10  # that the values of held-out rows are in, of which one is hidden while intervals are tried on it
-ROUNDING = 1e-6  # of sums and differences in single precision
+PARTS = 10  # parts of the held-out values; intervals are calibrated on one hidden part at a time
+ROUNDING = 1e-6  # error of sums and differences in single precision
 
-# From a law over the fields of B rows and the weights [K, B] of its codes to some number R of values for each field, [R, B, F].
+# Maps distributions of the fields of B rows and weights [K, B] of their codes to R values for each field, [R, B, F].
 Finish = Callable[[Conditioned, Tensor], Tensor]
 
 
 @torch.no_grad()
 def expected(model: RowModel, rows: Rows, seed: int) -> Tensor:
-    """Rows [N, F] whose holes hold E[missing | seen] (of levels, the most likely one); what was seen stays.
+    """Rows [N, F] with missing values replaced by E[missing | observed] (for levels, the most likely one).
 
-    The expectation is over codes of q(z|seen), in proportion to p(seen, z) / q(z|seen) (Mattei and Frellsen 2019, eq. 12): 256
-    of them, and 2,048 where the effective sample size (Kong 1992) of these is below 50. A row's answer depends neither on its
-    neighbours nor on its place. Of a model with one code for each row it is what that decodes to.
+    The expectation is over codes from q(z|observed), weighted by p(observed, z) / q(z|observed) (Mattei and Frellsen 2019, eq.
+    12): 256 codes, or 2,048 if their effective sample size (Kong 1992) is below 50. A row's result depends neither on other
+    rows nor on its position. With deterministic codes it is the decoded mean.
     """
     return _filled(model, rows, seed, model.draws, 1, lambda law, weights: law.average(weights).unsqueeze(0))[0]
 
 
 @torch.no_grad()
 def drawn(model: RowModel, rows: Rows, draws: int, seed: int) -> list[Tensor]:
-    """``draws`` completions of rows, [N, F] each: holes are drawn from p(missing | seen), by sampling codes in proportion to
-    the same weights, each with what the decoder then draws (Mattei and Frellsen 2019, section 4).
+    """``draws`` completions of rows, [N, F] each: draws from p(missing | observed), by sampling codes in proportion to the same
+    weights, and fields from the decoder (Mattei and Frellsen 2019, section 4).
     """
 
     def resampled(law: Conditioned, weights: Tensor) -> Tensor:
@@ -54,8 +54,8 @@ def drawn(model: RowModel, rows: Rows, draws: int, seed: int) -> list[Tensor]:
 
 @torch.no_grad()
 def bounds(model: RowModel, rows: Rows, shares: Sequence[float], seed: int) -> Tensor:
-    """Rows whose holes hold the lower, and the upper, end of the narrowest intervals that hold each of some shares of
-    p(missing | seen), as :func:`narrowest` finds them, [shares, 2, N, F].
+    """Rows with missing values replaced by the lower and upper ends of the narrowest intervals with given shares of
+    p(missing | observed), as in :func:`narrowest`, [shares, 2, N, F].
     """
 
     def ends(law: Conditioned, weights: Tensor) -> Tensor:
@@ -67,43 +67,43 @@ def bounds(model: RowModel, rows: Rows, shares: Sequence[float], seed: int) -> T
 
 
 def some_hidden(rows: Rows, which: Tensor, seed: int, enough: int) -> tuple[Rows, Tensor]:
-    """Rows of which a tenth of the seen values of some fields ([F], bool) are hidden, too, and which these are, bool.
+    """Rows with a tenth of the observed values of some fields ([F], bool) hidden as well, and where these are, bool.
 
-    The rows come again, [M N, F], each time with another tenth hidden, until ``enough`` values are, or each is once.
+    The rows are repeated, [M N, F], each time with another tenth hidden, until ``enough`` or all values were hidden.
     """
-    seen = torch.ones_like(rows.x, dtype=torch.bool) if rows.mask is None else rows.mask
+    observed = torch.ones_like(rows.x, dtype=torch.bool) if rows.mask is None else rows.mask
     with seeded(seed):
-        part = torch.randint(PARTS, seen.shape).masked_fill(~(seen & which), PARTS)
+        part = torch.randint(PARTS, observed.shape).masked_fill(~(observed & which), PARTS)
     counts = torch.bincount(part.flatten(), minlength=PARTS)[:PARTS].cumsum(0)
     times = int((counts < min(enough, int(counts[-1]))).sum()) + 1
     hidden = torch.cat([part == k for k in range(times)])
     context = None if rows.context is None else rows.context.repeat(times, 1)
-    return Rows(rows.x.repeat(times, 1).masked_fill(hidden, 0.0), seen.repeat(times, 1) & ~hidden, context), hidden
+    return Rows(rows.x.repeat(times, 1).masked_fill(hidden, 0.0), observed.repeat(times, 1) & ~hidden, context), hidden
 
 
 def narrowest(values: Tensor, weights: Tensor, share: float) -> Tensor:
-    """The lower and the upper ends of the narrowest intervals that hold at least a share of the law of weighted draws
-    (Chen and Shao 1999), [2, B, F]; of equally narrow ones, that which holds most.
+    """The lower and upper ends of the narrowest intervals with at least a given share of the weighted draws (Chen and Shao
+    1999), [2, B, F]; among equally narrow ones, the one with the largest share.
 
-    What is cut off need not be alike at both ends. On few values, each tail by itself would be rounded up to whole values: of
-    a column of 0 and 1 of which .93 are 0, [0, 0] holds 93%, and what lies between the tails of 5%, [0, 1], all.
+    The tails need not have the same probability. On few values, equal tails would be rounded to whole values: for a column of 0
+    and 1 with 93% of 0, [0, 0] has 93%, but the interval between the 5% tails is [0, 1].
 
     Args:
         values: [K, B, F].
-        weights: of the draws, [K, B]; of each row they sum to 1.
-        share: of the law.
+        weights: of the draws, [K, B]; they sum to 1 for each row.
+        share: probability of the intervals.
     """
     x, order = values.permute(1, 2, 0).contiguous().sort(-1)
     reached = weights.T.unsqueeze(1).expand_as(x).gather(-1, order).cumsum(-1)
-    # Between neighbours of n draws lies 1 / (n + 1) of the law on average: the draw at the lower end holds nothing, and the
-    # others a little less than 1 / n each. What is the narrowest on a few draws would hold less than is asked for otherwise.
+    # On average, 1 / (n + 1) of the probability lies between neighbours of n draws: the draw at the lower end adds nothing, the
+    # others a little less than 1 / n each. Without this correction, intervals from few draws would be too narrow.
     needed = share * (1 + weights.square().sum(0)).view(-1, 1, 1)  # n is the effective sample size
     last = torch.searchsorted(reached, reached + needed - ROUNDING)
-    whole = torch.arange(x.shape[-1]) == 0  # from the lowest to the highest, where no other holds enough
+    whole = torch.arange(x.shape[-1]) == 0  # from the lowest to the highest draw, if no narrower interval has the share
     possible, last = (last < x.shape[-1]) | whole, last.clamp(max=x.shape[-1] - 1)
     width = torch.where(possible, x.gather(-1, last) - x, math.inf)
     as_narrow = width <= width.amin(-1, keepdim=True) + ROUNDING * (x.abs() + x.gather(-1, last).abs())
-    last = torch.searchsorted(x, x.gather(-1, last), right=True) - 1  # draws of the same value are within, too
+    last = torch.searchsorted(x, x.gather(-1, last), right=True) - 1  # draws of the same value are included
     held = (reached.gather(-1, last) - reached).masked_fill(~as_narrow, -1.0)
     first = held.argmax(-1, keepdim=True)
     return torch.cat([x.gather(-1, first), x.gather(-1, last.gather(-1, first))], -1).permute(2, 0, 1)
@@ -111,7 +111,7 @@ def narrowest(values: Tensor, weights: Tensor, share: float) -> Tensor:
 
 @on_threads(USUAL)
 def _filled(model: RowModel, rows: Rows, seed: int, draws: int, results: int, finish: Finish) -> Tensor:
-    """So many results for each row, [results, N, F], by ``finish`` from ``draws`` completions where a value is missing."""
+    """A number of results for each row, [results, N, F], by ``finish`` from ``draws`` completions if values are missing."""
     filled = rows.x.flatten(1).repeat(results, 1, 1)
     lacking = torch.nonzero(_lacking(rows)).squeeze(1)
     if len(lacking):
@@ -121,7 +121,7 @@ def _filled(model: RowModel, rows: Rows, seed: int, draws: int, results: int, fi
 
 
 def _finished(model: RowModel, rows: Rows, seed: int, draws: int, finish: Finish) -> Tensor:
-    """What ``finish`` makes of each row's completions; of more where few have all the weight."""
+    """Results of ``finish`` for completions of each row; from more completions if few have all the weight."""
     wide = model.noise_size + rows.x[:1].numel()
     noise = shared_noise(seed, draws, wide, torch.float32)
     with seeded(seed):
@@ -138,13 +138,13 @@ def _finished(model: RowModel, rows: Rows, seed: int, draws: int, finish: Finish
 
 
 def _pass(model: RowModel, batch: Rows, noise: Tensor, finish: Finish) -> tuple[Tensor, Tensor]:
-    """What ``finish`` makes of K completions of each row, and their effective sample size, [B]."""
+    """Results of ``finish`` for K completions of each row, and their effective sample size, [B]."""
     fields, weights = model.complete(batch, noise)
     return finish(fields, weights), 1 / weights.square().sum(0)
 
 
 def _lacking(rows: Rows) -> Tensor:
-    """Which rows have holes, bool [N]."""
+    """Which rows have missing values, bool [N]."""
     return torch.zeros(len(rows), dtype=torch.bool) if rows.mask is None else ~rows.mask.flatten(1).all(1)
 
 
@@ -153,5 +153,5 @@ def _batches(model: RowModel, rows: Rows, K: int) -> list[Rows]:
 
 
 def _completed(rows: Rows, values: Tensor) -> Tensor:
-    """Rows with ``values`` [..., N, F] where nothing was seen."""
+    """Rows with missing values replaced by ``values`` [..., N, F]."""
     return rows.x.flatten(1) if rows.mask is None else torch.where(rows.mask.flatten(1), rows.x.flatten(1), values)

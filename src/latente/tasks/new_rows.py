@@ -9,27 +9,31 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from latente.data import TableCodec
+from latente.data import table_codec
 from latente.errors import DataError, ModelError, warn
 from latente.fitted import Fitted
 from latente.model.priors import Prior
 from latente.model.row_models import RowModel
 from latente.parameters import is_whole
+from latente.rows import IMAGE, SCALAR, layout_of
 from latente.tasks import generation
 from latente.tasks.conditions import sample_given
+
+NOISE = {SCALAR: True, IMAGE: False}
+"""For each layout whether new rows have the noise of p(x|z) if nothing is asked: pictures with it are grainy."""
 
 
 @dataclass(frozen=True)
 class Request:
-    """What is asked of new rows; arguments as of :meth:`latente.VAE.sample`.
+    """A request for new rows; arguments as in :meth:`latente.VAE.sample`.
 
     Raises:
-        ModelError: it can't be asked for.
+        ModelError: an argument is impossible.
     """
 
     n: int
     given: Mapping[str, Any] | None
-    holes: bool
+    missing: bool
     identifiers: bool
     prior: str
     noise: bool | None
@@ -41,16 +45,16 @@ class Request:
         if self.prior not in ("auto", "fitted", "prior"):
             raise ModelError(f"sample(prior=…) is 'auto', 'fitted' or 'prior', not {self.prior!r}")
         if self.given is not None and not isinstance(self.given, Mapping):
-            raise ModelError(f"given maps columns to what they are to hold, such as {{'age': (30, 40)}}; it is {self.given!r}")
-        if self.given and self.holes:
-            raise ModelError("rows that hold what is given are whole: ask for given or for holes")
+            raise ModelError(f"given must map columns to conditions, such as {{'age': (30, 40)}}; it is {self.given!r}")
+        if self.given and self.missing:
+            raise ModelError("rows under conditions have no missing values: pass either given or missing")
 
     def source(self, fitted: Fitted) -> tuple[RowModel, Prior | None]:
-        """The model that rows are drawn from, and the density of its codes; None for its own prior."""
+        """The model to draw rows from, and the distribution of its codes; None for its own prior."""
         if fitted.codes_of_all_contexts and self.prior != "prior":
             raise ModelError(
-                "an autoencoder has no prior, and a density of the codes of all contexts is not that of one: take the recipe "
-                "'vae' or 'cvae', or, directly after the fit, sample from the model in one context (vae.in_context)"
+                "an autoencoder has no prior, and the fitted one is that of all contexts together: take the recipe 'vae' or "
+                "'cvae', or, directly after the fit, sample from the model in one context (vae.in_context)"
             )
         model: RowModel = fitted.row_model if self.prior == "auto" else fitted.model
         own = self.prior == "prior" or (self.prior == "auto" and fitted.context is not None and fitted.model.has_prior)
@@ -58,44 +62,41 @@ class Request:
 
 
 def new_rows(fitted: Fitted, request: Request, seed: int) -> tuple[Any, dict[str, float]]:
-    """Rows in the user's units, and how probable the conditions are, where there are any.
+    """Rows in the user's units, and the probability of the conditions, if there are any.
 
     Raises:
-        DataError: no row fulfils the conditions. ModelError: this can't be asked of pictures.
+        DataError: no row fulfils the conditions. ModelError: not possible for pictures.
     """
     n, (model, prior) = request.n, request.source(fitted)
-    noise = not fitted.codec.fields[0].shape if request.noise is None else request.noise
+    noise = NOISE[layout_of(fitted.codec.fields)] if request.noise is None else request.noise
     how: dict[str, Any] = {"possible": True, **({"names_from": _names_from(fitted, seed)} if request.identifiers else {})}
     context = fitted.context_of(None, request.context, n)
     if request.given:
         model = model if context is None else fitted.model.at(_same_for_all(context))
         x, probable = sample_given(fitted, model, prior, n, seed, request.given)
         return fitted.decode(x, **how), probable
-    if not request.holes:
+    if not request.missing:
         return fitted.decode(generation.sample(model, prior, n, seed, noise, context), **how), {}
-    if not isinstance(fitted.codec, TableCodec):
-        raise ModelError("only rows of a table are drawn with holes, and these are pictures")
-    missing = torch.tensor([field.missing for field in fitted.codec.fields])
+    codec = table_codec(fitted.codec, "missing")
+    missing = torch.tensor([field.missing for field in codec.fields])
     x, mask = generation.sample_incomplete(model, prior, n, seed, missing, context)
-    return fitted.decode(x, mask=fitted.codec.with_holes(mask, seed), **how), {}
+    return fitted.decode(x, mask=codec.with_missing(mask, seed), **how), {}
 
 
 def _same_for_all(context: Tensor) -> Tensor:
     if not bool((context == context[:1]).all()):
-        raise ModelError("given goes with one context for all rows: ask for the rows of each context by themselves")
+        raise ModelError("given needs one context for all rows: sample the rows of each context separately")
     return context[:1]
 
 
 def _names_from(fitted: Fitted, seed: int) -> int:
-    """The seed of new names for rows; columns that can't have any are told."""
-    codec = fitted.codec
-    if not isinstance(codec, TableCodec):
-        raise ModelError("identifiers are columns of a table, and these are pictures")
+    """The seed of new names for rows; warns of columns that stay empty."""
+    codec = table_codec(fitted.codec, "identifiers")
     columns = zip(codec.names, codec.kinds, codec.identifiers, strict=True)
     left = [repr(name) for name, kind, shape in columns if kind in ("identifier", "text") and shape is None]
-    told = f"columns that are left empty, for they are free text, or names without a shape to go by: {', '.join(left)}"
+    text = f"columns that stay empty, because they are free text or names without a pattern: {', '.join(left)}"
     if left and not any(codec.identifiers):
-        raise DataError(f"{told}; without identifiers=True (--identifiers) nothing is asked of them")
+        raise DataError(f"{text}; leave out identifiers=True (--identifiers)")
     if left:
-        warn(told)
+        warn(text)
     return seed

@@ -1,4 +1,4 @@
-"""Rows through the bottleneck and back."""
+"""Reconstructions of rows."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from latente.model.latent_model import LatentModel, Trace
+from latente.model.row_models import RowModel
 from latente.rows import Rows
 from latente.tasks.draws import own_noise, shared_noise
 
@@ -14,24 +15,25 @@ DRAWS = 32
 
 
 @torch.no_grad()
-def decode(model: LatentModel, z: Tensor, context: Tensor | None = None) -> Tensor:
-    """Mean of p(x|z) at codes [N, d], as [N, F]."""
-    parts = Rows(z, context=context).batches(BATCH)
-    return torch.cat([model.decode(part.x.unsqueeze(0), part.context).mean.squeeze(0) for part in parts])
+def decode(model: RowModel, z: Tensor, context: Tensor | None = None, noise: bool = False) -> Tensor:
+    """Mean of p(x|z) at codes [N, d], as [N, F]; with ``noise`` a draw."""
+    parts = Rows(z, context=context).batches(min(BATCH, model.decoded_at_once))
+    decoded = (model.decode(part.x.unsqueeze(0), part.context) for part in parts)
+    return torch.cat([(px.sample() if noise else px.mean).squeeze(0) for px in decoded])
 
 
-def reconstruct(model: LatentModel, rows: Rows) -> Tensor:
-    """Mean of p(x|z) at each row's code, [N, F]."""
-    return decode(model, model.codes(rows), rows.context)
+def reconstruct(model: LatentModel, rows: Rows, decoder: RowModel | None = None, noise: bool = False) -> Tensor:
+    """Mean of p(x|z) at each row's code, [N, F]; with ``noise`` a draw. By default the model itself decodes."""
+    return decode(decoder or model, model.codes(rows), rows.context, noise)
 
 
 @torch.no_grad()
 def denoise(model: LatentModel, rows: Rows, seed: int, draws: int = DRAWS) -> Tensor:
-    """E[clean row | row]: decoded means, averaged over codes in proportion to how well they explain the row, [N, F].
+    """E[clean row | row]: decoded means, averaged over the posterior of the code, [N, F].
 
-    The average is over ``draws`` codes of q(z|x) with the weights p(x, z) / q(z|x), normalised for each row, so that it is the
-    mean under the model's true posterior as draws grow (self-normalised importance sampling). Of a
-    model with one code for each row it is what that decodes to.
+    The average is over ``draws`` codes of q(z|x) with the weights p(x, z) / q(z|x), normalised for each row, which converges to
+    the mean under the model's true posterior (self-normalised importance sampling). With deterministic codes it is the decoded
+    mean.
     """
     if not model.noise_size:
         return reconstruct(model, rows)
@@ -41,7 +43,7 @@ def denoise(model: LatentModel, rows: Rows, seed: int, draws: int = DRAWS) -> Te
 
 
 def expected(model: LatentModel, batch: Rows, noise: Tensor) -> tuple[Tensor, Tensor]:
-    """E[clean row | what was seen], [B, F], over the codes that ``noise`` [K, B, d] gives, and the effective sample size of
+    """E[clean row | observed values], [B, F], over the codes for ``noise`` [K, B, d], and the effective sample size of
     each row, [B] (Kong 1992).
     """
     trace = model.trace(batch, len(noise), noise=noise)

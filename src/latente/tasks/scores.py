@@ -1,4 +1,4 @@
-"""Scores of rows in the user's units: of whole rows, of their columns, and beside those of rows that were held out."""
+"""Scores of rows in the user's units: of whole rows, of their columns, and in comparison with held-out rows."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from latente.data import TableCodec, seen_rows
-from latente.errors import ModelError, warn
+from latente.data import observed_rows, table_codec
+from latente.errors import warn
 from latente.fitted import Fitted
-from latente.rows import Rows
+from latente.rows import SCALAR, Rows, layout_of
 from latente.tasks.anomalies import IMPORTANCE_SAMPLES, blame, field_surprise, log_likelihood, log_likelihood_parts
 
-SAME_SCORE = 1e-6  # two computations of one row's score differ by less
+SAME_SCORE = 1e-6  # two computations of the same score differ by less
 
 Scores = NDArray[np.float64]
 
@@ -25,15 +25,13 @@ def scores(fitted: Fitted, rows: Rows, importance_samples: int = IMPORTANCE_SAMP
 
 
 def parts(fitted: Fitted, rows: Rows, importance_samples: int = IMPORTANCE_SAMPLES) -> dict[str, Scores]:
-    """What each column, and the code, has of a row's score, by name."""
-    if not isinstance(fitted.codec, TableCodec):
-        raise ModelError("score_parts is for columns of a table, and these are pictures")
-    model = fitted.row_model
+    """Contribution of each column, and of the code, to a row's score, by name."""
+    codec, model = table_codec(fitted.codec, "score_parts"), fitted.row_model
     found = log_likelihood_parts(model, rows, fitted.seed, importance_samples)
     found[~_scored(rows)] = np.nan
     densities = model.likelihood.densities(rows.x)
-    found[:, :-1] += fitted.codec.log_jacobians(rows, densities).numpy()
-    names = [field.name for field in fitted.codec.fields] + ["(code)"] * bool(model.noise_size)
+    found[:, :-1] += codec.log_jacobians(rows, densities).numpy()
+    names = [field.name for field in codec.fields] + ["(code)"] * bool(model.noise_size)
     return dict(zip(names, found.T, strict=False))
 
 
@@ -42,7 +40,7 @@ def anomalies(fitted: Fitted, rows: Rows) -> dict[str, Any]:
     found = scores(fitted, rows)
     p_values = fitted.calibration.p_values(found)
     columns: dict[str, Any] = {"score": found, "anomaly": fitted.offset - found, "p_value": p_values}
-    if not fitted.codec.fields[0].shape:
+    if layout_of(fitted.codec.fields) == SCALAR:
         names = tuple(field.name for field in fitted.codec.fields)
         told = blame(field_surprise(fitted.row_model, rows), fitted.calibration.surprise, names)
         columns["fields"] = [fields if p == p else "" for fields, p in zip(told, p_values.tolist(), strict=True)]
@@ -51,14 +49,14 @@ def anomalies(fitted: Fitted, rows: Rows) -> dict[str, Any]:
 
 def unusual(margin: Scores, offset: float) -> NDArray[np.bool_]:
     """Which rows are below the threshold, by their scores minus the offset."""
-    least = -SAME_SCORE * max(1.0, abs(offset))  # the offset is a row's score, which is rounded otherwise elsewhere
+    least = -SAME_SCORE * max(1.0, abs(offset))  # the offset is the score of a row, rounded differently
     below: NDArray[np.bool_] = margin < least
     return below
 
 
 def _scored(rows: Rows) -> NDArray[np.bool_]:
-    """Which rows have a score, bool [N]: those with an observed value. Others are counted in a warning."""
-    observed: NDArray[np.bool_] = seen_rows(rows).numpy()
+    """Which rows have a score, bool [N]: those with an observed value. A warning counts the others."""
+    observed: NDArray[np.bool_] = observed_rows(rows).numpy()
     if not observed.all():
         told = f"rows without any observed value have no score: {int((~observed).sum()):,}, the first in row"
         warn(f"{told} {int(np.flatnonzero(~observed)[0])} (counted from 0)")

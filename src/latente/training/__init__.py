@@ -1,3 +1,1 @@
-"""From a model that was composed to one that is trained: the loop, its schedules, checkpoints and the diagnosis of what went
-wrong.
-"""
+"""Training of models: the loop, schedules, checkpoints, and a diagnosis of problems."""

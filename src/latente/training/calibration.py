@@ -1,4 +1,4 @@
-"""What held-out rows say of a model: what a new row's score is compared with, and how often intervals hold what they should."""
+"""Calibration on held-out rows: usual scores of rows, and the coverage of intervals."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ LEVEL = 0.05
 MIN_TO_CALIBRATE, MAX_TO_CALIBRATE = 100, 5000  # rows: p-values to 0.01, and to 0.0002
 FREE, SHARE = 5e9, 0.25  # multiply-adds of scores: .4 s, or a share of the forward passes of training
 SHARES = (0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.95, 0.98)
-ENOUGH_TO_COVER = 400  # hidden numbers, to tell a share of .9 within .015
-PRIOR_OF_COVER = 36.0  # hidden numbers that the model's own word is worth: of .9 it is, by experience, true within .05
+ENOUGH_TO_COVER = 400  # hidden numbers; enough to estimate a coverage of .9 within .015
+PRIOR_OF_COVER = 36.0  # weight of the model's own intervals, in hidden numbers; they are typically correct within .05
 
 
 def rows_to_score(each: int, trained: int) -> int:
@@ -34,13 +34,13 @@ def rows_to_score(each: int, trained: int) -> int:
 
 @dataclass(frozen=True)
 class Calibration:
-    """Scores of rows the model did not learn from, to which new scores are compared.
+    """Scores of held-out rows, with which new scores are compared.
 
     Attributes:
         scores: in rising order, [n].
         surprise: mean surprise of each field, nats, [F].
-        covered: how often numbers that were hidden lie in the model's own intervals of the shares :data:`SHARES`, as estimated;
-            empty where that was not looked at.
+        covered: how often hidden numbers lie in the model's own intervals with the shares :data:`SHARES`; empty if not
+            measured.
     """
 
     scores: NDArray[np.float64]
@@ -49,34 +49,33 @@ class Calibration:
 
     @classmethod
     def of(cls, scores: NDArray[np.float64], surprise: Tensor) -> Calibration:
-        """From held-out rows' scores and surprises."""
+        """From scores and surprises of held-out rows."""
         return cls(np.sort(scores), surprise.double().mean(0).numpy())
 
     def with_covered(self, within: NDArray[np.bool_]) -> Self:
-        """With how often hidden numbers were within, [shares, values]; where they are few, the model's own word counts."""
+        """With the coverage of hidden numbers, [shares, values]; with few numbers, the model's own intervals
+        are trusted more.
+        """
         count = within.shape[1]
         return replace(self, covered=(within.sum(1) + PRIOR_OF_COVER * np.array(SHARES)) / (count + PRIOR_OF_COVER))
 
     def share_for(self, wanted: float) -> float:
-        """The share that the model's own intervals must have for this share of hidden numbers to lie in them."""
+        """The share of the model's own intervals that contain this share of hidden numbers."""
         if not len(self.covered):
             return wanted
         reached = np.maximum.accumulate([0.0, *self.covered, 1.0])
         return float(np.interp(wanted, reached, [0.0, *SHARES, 1.0]))
 
     def p_values(self, scores: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Conformal p-values: the share of calibration rows that are as unlikely, the row itself counted (Vovk et al. 2005;
-        Bates et
-        al. 2023). A row from the same law has a p-value below alpha with probability at most alpha, whatever the model.
-        NaN where there is no score.
+        """Conformal p-values: the share of calibration rows with at most this score, including the row itself (Vovk et al.
+        2005; Bates et al. 2023). A row from the same distribution has a p-value below alpha with probability at most alpha,
+        whatever the model. NaN without a score.
         """
         below = np.searchsorted(self.scores, scores, side="right")
         return np.where(np.isnan(scores), np.nan, (1 + below) / (len(self.scores) + 1))
 
     @property
     def offset(self) -> float:
-        """The score below which the p-value is at most 0.05, or the least there is where that takes more rows than there are
-        (19).
-        """
+        """The score below which the p-value is at most 0.05, or the smallest possible p-value with fewer than 19 rows."""
         rank = math.floor(LEVEL * (len(self.scores) + 1)) - 1
         return float(self.scores[max(rank, 0)])

@@ -1,7 +1,7 @@
-"""Checkpoints: what a run needs to go on after a kill as if nothing had happened.
+"""Checkpoints, from which an interrupted fit continues with the same result.
 
-A fit is a sequence of stages (short trials with different seeds, the main run, a remedy). Each stage has a file; a fit that is
-taken up again goes through the same sequence and finds every stage where it was left.
+A fit is a sequence of runs (short trials with different seeds, the main run, a remedy). Each run has a file; a resumed fit goes
+through the same sequence and restores every run.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ KIND = "checkpoint"
 
 
 class Content(msgspec.Struct, forbid_unknown_fields=True):
-    """The values of a file: of which data and settings it is, and where the run was."""
+    """The values of a file: digests of data and settings, and the state of the run."""
 
     identity: dict[str, str]
     run: dict[str, Any]
@@ -36,9 +36,9 @@ class Checkpoints:
     """The checkpoints of one fit in one folder.
 
     Args:
-        folder: where they are; made when the first is written.
-        identity: digest of data, recipe and settings (see :func:`identify`); a checkpoint of another is refused.
-        every: seconds between two writes.
+        folder: where they are written; created with the first.
+        identity: digests of data, recipe and settings (see :func:`identify`); other checkpoints are refused.
+        every: seconds between two checkpoints.
     """
 
     def __init__(self, folder: str | Path, identity: Mapping[str, str], every: float = 5.0) -> None:
@@ -46,10 +46,10 @@ class Checkpoints:
         self.written = time.monotonic()
 
     def begin(self) -> None:
-        """Make the folder: from now on there is something to resume.
+        """Create the folder, so that the fit can be resumed.
 
         Raises:
-            StorageError: it can't be made.
+            StorageError: it can't be created.
         """
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
@@ -61,10 +61,10 @@ class Checkpoints:
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def restore(self, training: Training) -> None:
-        """Put a run where its stage was left, if it was ever begun.
+        """Restore the state of a run, if it has a checkpoint.
 
         Raises:
-            StorageError: the checkpoint is of other data or of another recipe, or damaged.
+            StorageError: the checkpoint is damaged, or has other data or settings.
         """
         path = self._path(training)
         if not path.exists():
@@ -74,13 +74,13 @@ class Checkpoints:
             content: Content = checked(values, Content, "the checkpoint")
             for what, digest in self.identity.items():
                 if content.identity.get(what) != digest:
-                    raise StorageError(f"it is of a run with other {what}, which can't go on with these")
+                    raise StorageError(f"it belongs to a fit with other {what}")
             training.restore(content.run, tensors)
         except StorageError as error:
             raise StorageError(f"{path}: {error}; leave out --resume") from error
 
     def after_epoch(self, training: Training) -> None:
-        """Write, if it is time or the run is over."""
+        """Write a checkpoint, if it is due or the run has ended."""
         if training.status.finished or time.monotonic() - self.written >= self.every:
             self.write(training)
 
@@ -95,9 +95,9 @@ class Checkpoints:
 
 
 def identify(rows: Rows, settings: Mapping[str, Any]) -> dict[str, str]:
-    """Digests that tell whether a checkpoint belongs to these rows and these settings.
+    """Digests of the rows and settings that a checkpoint belongs to.
 
-    Settings come first: another seed holds out other rows, and is not other data.
+    Settings come first, because another seed changes the split, which is not other data.
     """
     data = hashlib.sha256(rows.x.cpu().contiguous().numpy().data)
     for part in (rows.mask, rows.context):

@@ -1,4 +1,4 @@
-"""What "auto" means for those who choose nothing: batch, epochs, device and precision, from the data and the machine."""
+"""Values of settings that are "auto": batch size, epochs, device and precision, from the data and the machine."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import torch
 from latente.errors import ModelError
 from latente.threads import ALL
 
-# Batches, and what mixed tables are trained by, were chosen by held-out rows of fits: `python -m benchmarks.defaults` has what
-# else was tried.
+# Batch sizes and the settings for mixed tables were chosen by held-out loss: `python -m benchmarks.defaults` has the
+# alternatives.
 TRIALS = 3
 EFFORTS = ("quick", "balanced", "best")
 VERY_FEW_ROWS, FEW_ROWS = 500, 2000
@@ -20,19 +20,19 @@ MAX_STEPS, MIN_STEPS = 6000, 200
 LARGEST_SMALL_BATCH = 256
 ENOUGH_ROWS, LONGEST, WORK = 1000, 12.0, 6e10
 FEW_ENOUGH_TO_START_AGAIN = 16_384
-SHARED_FROM = 40_000_000  # multiply-adds of a step from which a second thread is worth its barriers (see :func:`threads`)
-BFLOAT16_PAYS_FROM = 40_000_000  # multiply-adds of a step from which bfloat16 products are faster than float32, casts included
+SHARED_FROM = 40_000_000  # multiply-adds per step above which a second thread is faster (see :func:`threads`)
+BFLOAT16_PAYS_FROM = 40_000_000  # multiply-adds per step above which bfloat16 products are faster than float32, casts included
 
 
 class Effort(NamedTuple):
-    """How long a model of numbers is searched for.
+    """How much a fit searches for a better model.
 
     Attributes:
-        compares: whether several starts are compared, by short trials and by a run of each.
-        longer: whether a longer run is compared, too.
-        steps: of a run, as a multiple of :func:`epochs`.
-        rate: the learning rate of a model of numbers.
-        mixed_steps: the same of models of mixed columns.
+        compares: whether short trials and runs from several initialisations are compared.
+        longer: whether a longer run is compared as well.
+        steps: factor on :func:`epochs`.
+        rate: learning rate of models without mixed columns.
+        mixed_steps: the same factor for models of mixed columns.
     """
 
     compares: bool
@@ -43,7 +43,7 @@ class Effort(NamedTuple):
 
 
 def effort(name: str) -> Effort:
-    """What an effort asks for."""
+    """The settings of an effort."""
     return {
         "quick": Effort(False, False, 0.4, 8e-3, 0.5),
         "balanced": Effort(True, False, 1.5, 6e-3),
@@ -52,39 +52,38 @@ def effort(name: str) -> Effort:
 
 
 def trials(mixed: bool) -> int:
-    """Three short runs are compared on small data, but none where columns are mixed: there the best of three is no better than
-    the first (``benchmarks.defaults``), and three times a start costs as much as the run.
+    """Number of short trials: three on small data, none for mixed columns, where the best of three is no better than the first
+    (``benchmarks.defaults``) and costs as much as the run.
     """
     return 1 if mixed else TRIALS
 
 
-def starts(n: int, chosen: bool, holes: bool) -> int:
-    """Two whole runs are compared where rows are few enough for seconds to do; not where the length of a run was ``chosen``.
+def starts(n: int, chosen: bool, missing: bool) -> int:
+    """Number of complete runs to compare: two if the rows are few and the length of a run is not ``chosen`` by the user.
 
-    Nor where rows have ``holes``: there what is better by its bound fills them in worse (breast cancer, half of the values
-    hidden, mean square error of one start and of the better of two: .279 and .317).
+    One if values are ``missing``, because a better bound then imputes worse (breast cancer with half of the values hidden: mean
+    squared error .279 for one run, .317 for the better of two).
     """
-    return 1 if chosen or holes or n >= FEW_ENOUGH_TO_START_AGAIN else 2
+    return 1 if chosen or missing or n >= FEW_ENOUGH_TO_START_AGAIN else 2
 
 
 def batch_size(n: int, mixed: bool = False) -> int:
-    """A power of two, from 32 to 1024: near N / 16 up to 256, for a step of a few small layers costs little more with more rows
-    in it; then near N / 64, so that large data gets many steps. Where columns are mixed, N / 64 (see :func:`mixed_pace`).
+    """A power of two, from 32 to 1024: about N / 16 up to 256, because small layers take about the same time for more rows;
+    then about N / 64, so that large data gets many steps. N / 64 for mixed columns (see :func:`mixed_pace`).
     """
     wanted = n / 64 if mixed else max(n / 64, min(LARGEST_SMALL_BATCH, n / 16))
     return int(min(1024, max(32, 2 ** math.floor(math.log2(max(wanted, 1))))))
 
 
 def epochs(n: int, batch: int) -> int:
-    """As many as make 45 sqrt(n) steps, within 200 to 6,000 (2,000 rows: 2,000 steps), and at least 10."""
+    """Epochs with a total of 45 sqrt(n) steps, between 200 and 6,000 (2,000 rows: 2,000 steps), and at least 10."""
     steps = min(MAX_STEPS, max(MIN_STEPS, 45 * math.sqrt(n)))
     return max(10, round(steps / math.ceil(n / batch)))
 
 
 def times_as_long(n: int, batch: int, work: int) -> float:
-    """How many times as long small models of some thousand rows are trained a second time, from 1 (not) to 12: as long as it
-    takes at most 6e10 multiply-adds. Many go on getting better for very long (``benchmarks.defaults``); where rows have holes,
-    what is better by its bound need not fill them in better (see :func:`starts`), so they are not.
+    """Length of a second run of small models, from 1 (none) to 12 times the first, and at most 6e10 multiply-adds. Many models
+    improve for very long (``benchmarks.defaults``). Not used with missing values (see :func:`starts`).
     """
     if not ENOUGH_ROWS <= n < FEW_ENOUGH_TO_START_AGAIN:
         return 1.0
@@ -92,7 +91,7 @@ def times_as_long(n: int, batch: int, work: int) -> float:
 
 
 class Pace(NamedTuple):
-    """How models of mixed columns are trained: so many batches in one, the rate, and the share of the epochs that they need."""
+    """Training of models of mixed columns: factors on batch size and epochs, and the learning rate."""
 
     batches: int
     rate: float
@@ -100,7 +99,7 @@ class Pace(NamedTuple):
 
 
 def pace(chosen: str, n: int, mixed: bool, convolves: bool = False) -> Pace:
-    """How a model is trained with an effort."""
+    """Factors for the training of a model with an effort."""
     asked = effort(chosen)
     if convolves and not asked.longer:
         return Pace(1, CONVOLUTIONS.rate, CONVOLUTIONS.share * asked.steps)
@@ -118,8 +117,8 @@ CONVOLUTIONS = Pace(1, 6e-3, 0.15)
 
 
 def mixed_pace(n: int) -> Pace:
-    """Twice the batch, for twice as many rows cost nearly the same, and four times where rows are so few that all of a step's
-    time is overhead; from 2,000 rows on a rate at which 0.7 of the epochs do.
+    """Twice the batch, because twice as many rows take about the same time; four times the batch with so few rows that overhead
+    dominates. From 2,000 rows, a learning rate at which 0.7 of the epochs are enough.
     """
     if n < VERY_FEW_ROWS:
         return Pace(4, 1e-2, 1.0)
@@ -127,16 +126,16 @@ def mixed_pace(n: int) -> Pace:
 
 
 def row_model_pace(n: int) -> Pace:
-    """How the law of rows is trained."""
+    """Factors for the training of a row model."""
     return Pace(2, 1e-2, 1.0) if n < FEW_ROWS else Pace(1, 8e-3, 1.0)
 
 
 def row_model_epochs(n: int, batch: int, stops: bool, any_order: float) -> int:
-    """As many as make 12 sqrt(n) steps of ``batch`` rows, and at most 4,000, but at least 5; up to twice as many where columns
-    are to be told in any order; a third of them where no held-out rows tell when to stop, for most runs stop there.
+    """Epochs with a total of 12 sqrt(n) steps of ``batch`` rows, at most 4,000 steps, and at least 5 epochs; up to twice as
+    many with columns in any order; a third of them without early stopping, because most runs stop before that.
 
-    From 16,384 rows on steps are as the rows: what a classifier learns from new rows goes on getting better after held-out loss
-    no longer does (MLE of Adult in ``benchmarks.generation``).
+    From 16,384 rows, steps are proportional to rows: classifiers trained on new rows improve after held-out loss has stopped to
+    improve (MLE of Adult in ``benchmarks.generation``).
     """
     wanted = ROW_MODEL_STEPS * math.sqrt(n) * max(1.0, math.sqrt(n / FEW_ENOUGH_TO_START_AGAIN))
     steps = min(MAX_ROW_MODEL_STEPS, wanted) * (1 + min(1.0, max(0.0, 2 * any_order - 0.2)))
@@ -144,8 +143,13 @@ def row_model_epochs(n: int, batch: int, stops: bool, any_order: float) -> int:
     return epochs if stops else math.ceil(epochs / 3)
 
 
+def decoding_epochs(epochs: int | None) -> int | None:
+    """Epochs in which a row model learns to decode codes, if it was trained for so many."""
+    return epochs and min(epochs, max(3, math.ceil(epochs / 5)))
+
+
 def device(wanted: str) -> str:
-    """What is wanted, or CUDA, then Apple's MPS, then the processor."""
+    """The requested device; "auto": CUDA, then Apple's MPS, then the CPU."""
     if wanted != "auto":
         return _known_device(wanted)
     if torch.cuda.is_available():
@@ -154,10 +158,10 @@ def device(wanted: str) -> str:
 
 
 def _known_device(wanted: str) -> str:
-    """The name of a device that is there.
+    """The name of an available device.
 
     Raises:
-        ModelError: it is not.
+        ModelError: it is not available.
     """
     there = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
     if not there.get(str(wanted).partition(":")[0], False):
@@ -167,7 +171,7 @@ def _known_device(wanted: str) -> str:
 
 
 def precision(wanted: str, device: str, multiply_adds: int) -> str:
-    """What is wanted, or bfloat16 where the machine has it in hardware and a step is large enough to gain by it."""
+    """The requested precision; "auto": bfloat16 if the hardware supports it and a step is large enough to be faster."""
     if wanted != "auto":
         return wanted
     return "bfloat16" if multiply_adds >= BFLOAT16_PAYS_FROM and _has_bfloat16(device) else "float32"
@@ -181,7 +185,7 @@ def _has_bfloat16(device: str) -> bool:
 
 
 def threads(multiply_adds: int) -> int:
-    """As many threads as a step may be shared by: one where it is too small, so that it neither waits for others nor takes
-    their processors (a grid search runs many); else all.
+    """Number of threads for a step: one for small steps, which neither wait for other threads nor take CPUs from other
+    processes (a grid search runs many); otherwise all.
     """
     return 1 if multiply_adds < SHARED_FROM else ALL

@@ -1,4 +1,4 @@
-"""Whether columns depend on one another at all: what tells a code that should say nothing from one that collapsed."""
+"""Tests whether columns depend on one another: if they do not, a code without information is correct, not collapsed."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ Array = NDArray[np.float64]
 Places = NDArray[np.intp]
 
 MAX_ROWS = 2000
-MAX_FIELDS = 128  # of pictures, whose neighbouring pixels say the same
-LEVEL = 0.01  # chance that independent columns pass for dependent ones, over all pairs together
-MIN_TOGETHER = 5.0  # rows that two levels are expected to share, from where on a correlation is about normal (Cochran 1954)
+MAX_FIELDS = 128  # for pictures; neighbouring pixels are similar
+LEVEL = 0.01  # probability of a false positive for independent columns, over all pairs together
+MIN_TOGETHER = 5.0  # expected rows with both levels, above which a correlation is about normal (Cochran 1954)
 MIN_NATS = 0.1
-MOST = 1 - 1e-9  # of a correlation, so that its nats are finite
-TELLING = 0.5  # rows tell nothing where a smaller correlation than this could not be told from chance
+MOST = 1 - 1e-9  # largest correlation, so that its nats are finite
+TELLING = 0.5  # with fewer rows than needed to detect this correlation, nothing is concluded
 
 
 @dataclass(frozen=True)
 class Dependence:
-    """What pairs of columns say of each other.
+    """Dependence of pairs of columns.
 
     Attributes:
-        nats: that the columns of a row say of one another at least, of pairs that no chance explains.
-        strongest: the largest of those correlations; 0 where there is none.
-        threshold: correlation from which on a pair counts; above 1, or infinite, where no pair ever could.
+        nats: lower bound of the information between columns, from significant pairs.
+        strongest: the largest significant correlation; 0 if there is none.
+        threshold: correlation above which a pair is significant; above 1, or infinite, if no pair can be.
     """
 
     nats: float
@@ -40,32 +40,33 @@ class Dependence:
 
     @property
     def found(self) -> bool:
-        """Whether there is something for a code to say."""
+        """Whether there is dependence that a code can describe."""
         return self.nats >= MIN_NATS
 
     @property
     def excluded(self) -> bool:
-        """Whether there is not, as far as pairs of columns tell: and so many rows were seen that they do tell."""
+        """Whether there is no dependence between pairs of columns, and enough rows to conclude that."""
         return not self.found and self.threshold <= TELLING
 
 
 def dependence(rows: Rows, levels: tuple[int, ...] = ()) -> Dependence:
-    """Correlations of pairs of columns, over the rows in which both were seen.
+    """Correlations of pairs of columns, over the rows in which both are observed.
 
-    Of numbers the ranks are compared, and how far these are from the middle, by which a ring is not a disc; of levels the
-    indicators. A pair counts where its correlation is beyond what all pairs together would show by chance (Fisher 1915,
-    Bonferroni), and is worth -log(1 - r²) / 2 nats, as between normal columns. Those on the best tree of pairs add up to a
-    lower bound of what all columns say of one another (Chow and Liu 1968).
+    For numbers: of ranks, and of the distance of ranks from the middle (which tells a ring from a disc). For levels: of
+        indicators.
+    A pair counts if its correlation is significant over all pairs (Fisher 1915, Bonferroni), with -log(1 - r²) / 2 nats, as for
+    normal columns. The sum over the best tree of pairs is a lower bound of the information between all columns (Chow and Liu
+    1968).
 
     Args:
-        rows: of which 2,000 are looked at, and of wide ones 128 fields.
-        levels: how many each column has, 0 for one of numbers; () where none has any.
+        rows: at most 2,000 are used, and at most 128 fields.
+        levels: number of levels of each column, 0 for numbers; () if there are no levels.
     """
     rows = rows.subsample(MAX_ROWS)
-    values, seen = rows.x.flatten(1), None if rows.mask is None else rows.mask.flatten(1)
+    values, observed = rows.x.flatten(1), None if rows.mask is None else rows.mask.flatten(1)
     chosen = torch.linspace(0, values.shape[1] - 1, min(values.shape[1], MAX_FIELDS)).round().long()
     counts = [levels[int(f)] if levels else 0 for f in chosen]
-    features, weight, owner, usual = _features(values[:, chosen], None if seen is None else seen[:, chosen], counts)
+    features, weight, owner, usual = _features(values[:, chosen], None if observed is None else observed[:, chosen], counts)
     r, n = _correlations(features, weight)
     comparable = (owner[:, None] < owner[None]) & (n * usual[:, None] * usual[None] >= MIN_TOGETHER) & (n > 3)
     if not comparable.any():
@@ -77,12 +78,12 @@ def dependence(rows: Rows, levels: tuple[int, ...] = ()) -> Dependence:
     return Dependence(_on_best_tree(-0.5 * np.log1p(-np.square(np.minimum(strength, MOST)))), float(strength.max()), threshold)
 
 
-def _features(x: torch.Tensor, seen: torch.Tensor | None, counts: list[int]) -> tuple[Array, Array, Places, Array]:
-    """What columns are compared by, [N, P], where it was seen [N, P], of which column it is [P], and what share of the rows is
-    not alike in it [P], at most a half.
+def _features(x: torch.Tensor, observed: torch.Tensor | None, counts: list[int]) -> tuple[Array, Array, Places, Array]:
+    """Features of columns [N, P], where they are observed [N, P], their columns [P], and the share of rows that differ from the
+    most frequent value [P], at most a half.
     """
     values = x.double().numpy()
-    known = np.ones(values.shape, bool) if seen is None else seen.numpy()
+    known = np.ones(values.shape, bool) if observed is None else observed.numpy()
     found, owner = [], []
     for f, count in enumerate(counts):
         own = _indicators(values[:, f], count) if count else _ranks(values[:, f], known[:, f])
@@ -106,16 +107,16 @@ def _ranks(values: Array, known: NDArray[np.bool_]) -> Array:
 
 
 def _unlike(features: Array, weight: Array) -> Array:
-    """Share of the seen rows that do not have a feature's most frequent value, at most a half, [P]."""
+    """Share of the observed rows that differ from the most frequent value of a feature, at most a half, [P]."""
     shares = []
-    for values, seen in zip(features.T, weight.T > 0, strict=True):
-        most = np.unique(values[seen], return_counts=True)[1].max(initial=0)
-        shares.append(min(0.5, 1 - most / max(1, seen.sum())))
+    for values, observed in zip(features.T, weight.T > 0, strict=True):
+        most = np.unique(values[observed], return_counts=True)[1].max(initial=0)
+        shares.append(min(0.5, 1 - most / max(1, observed.sum())))
     return np.array(shares)
 
 
 def _correlations(features: Array, weight: Array) -> tuple[Array, Array]:
-    """Over the rows in which both were seen, and how many these are, both [P, P]; 0 where one is constant there."""
+    """Correlations over the rows in which both are observed, and the number of these rows, both [P, P]; 0 for constant ones."""
     n = weight.T @ weight
     with np.errstate(divide="ignore", invalid="ignore"):
         mean = (features.T @ weight) / n
@@ -126,14 +127,14 @@ def _correlations(features: Array, weight: Array) -> tuple[Array, Array]:
 
 
 def _by_field(strength: Array, owner: Places, fields: int) -> Array:
-    """The strongest pair of features for each pair of fields, [F, F]."""
+    """The largest correlation between features of each pair of fields, [F, F]."""
     found = np.zeros((fields, fields))
     np.maximum.at(found, np.ix_(owner, owner), strength)
     return found
 
 
 def _on_best_tree(nats: Array) -> float:
-    """Sum over the edges of the tree on which it is largest (Prim 1957); ``nats`` is symmetric, [F, F]."""
+    """Sum over the edges of the maximum spanning tree (Prim 1957); ``nats`` is symmetric, [F, F]."""
     nats = np.maximum(nats, nats.T)
     total, reached, left = 0.0, nats[0].copy(), np.arange(len(nats)) > 0
     while left.any():

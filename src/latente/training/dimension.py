@@ -1,4 +1,4 @@
-"""How many dimensions a code needs, measured on the data before anything is trained."""
+"""The number of dimensions of a code, estimated from the data before training."""
 
 from __future__ import annotations
 
@@ -16,15 +16,14 @@ MAX_ROWS = 2000
 
 
 def intrinsic_dimension(x: NDArray[np.float32], discard: float = 0.1) -> float:
-    """TwoNN (Facco et al. 2017): the dimension in which ratios of second to first neighbour distances, all >= 1, would be as
-    seen.
+    """TwoNN (Facco et al. 2017): the dimension that fits the ratios of second to first neighbour distances.
 
     Args:
         x: rows [N, F].
-        discard: share of the largest ratios to leave out, as the paper does; they belong to isolated rows.
+        discard: share of the largest ratios to leave out, as in the paper; they belong to isolated rows.
 
     Returns:
-        The estimate; 1 where there are too few distinct rows to tell.
+        The estimate; 1 with too few distinct rows.
     """
     x = np.unique(x, axis=0)
     if len(x) < 5:
@@ -32,7 +31,7 @@ def intrinsic_dimension(x: NDArray[np.float32], discard: float = 0.1) -> float:
     distance, _ = NearestNeighbors(n_neighbors=3).fit(x).kneighbors(x)
     ratios = np.sort(np.log(distance[:, 2] / distance[:, 1]))
     kept = ratios[: int(len(ratios) * (1 - discard))]
-    # Maximum likelihood of a Pareto law, of which the largest ratios are known only to be larger than the last one kept.
+    # Maximum likelihood of a Pareto distribution; discarded ratios are only known to be larger than the others.
     total = kept.sum() + (len(ratios) - len(kept)) * kept[-1]
     return float(len(kept) / total) if total > 0 else 1.0
 
@@ -40,8 +39,8 @@ def intrinsic_dimension(x: NDArray[np.float32], discard: float = 0.1) -> float:
 def latent_dimension(rows: Rows, seed: int, levels: tuple[int, ...] = ()) -> int:
     """min(64, 2 x intrinsic dimension, F / 2, N / 4), at least 1.
 
-    ``levels``: for each column its number of levels, 0 for one of numbers; two rows that differ in a level are 1 apart in it.
-    Enough to hold the data's shape, and no more than so many rows can tell; what stays unused is dropped after training.
+    ``levels``: number of levels of each column, 0 for numbers; two different levels have distance 1. Enough for the structure
+    of the data, and not more than the rows can determine; unused dimensions are dropped after training.
     """
     n, fields = len(rows), rows.x[:1].numel()
     chosen = np.sort(np.random.default_rng(seed).permutation(n)[:MAX_ROWS])

@@ -16,7 +16,7 @@ from latente.training.recorded import Recording
 
 
 def names_for(kind: str) -> tuple[str, ...]:
-    """What can be asked for where codes lie in a space of some kind: "auto", "prior", and each prior with ``fit`` there."""
+    """Names of priors for a kind of space: "auto", "prior", and each prior with ``fit`` for that kind."""
     fitted = [name for name, cls in PARTS.items() if issubclass(cls, Prior) and cls.fit is not Prior.fit and kind in cls.spaces]
     return ("auto", "prior", *fitted)
 
@@ -25,12 +25,12 @@ def fit_prior(name: str | Choice, z: Tensor, model: LatentModel, seed: int = 0) 
     """Fit a density to codes.
 
     Args:
-        name: "auto" (the one with the best evidence), "prior" (the model's own), one of :func:`names_for` (of "mixture" with as
-            many components as the evidence is for), or a choice with arguments.
-        z: codes [N, d] of the model. seed: of what is drawn.
+        name: "auto" (the one with the best evidence), "prior" (the model's own), one of :func:`names_for` ("mixture" chooses
+            its number of components), or a choice with arguments.
+        z: codes [N, d] of the model. seed: of random draws.
 
     Raises:
-        ModelError: there is no such prior, or it can't be one of these codes.
+        ModelError: there is no such prior, or it does not fit these codes.
     """
     if name == "prior":
         return OwnPrior().bind(model)
@@ -39,7 +39,7 @@ def fit_prior(name: str | Choice, z: Tensor, model: LatentModel, seed: int = 0) 
     chosen = choose(name) if isinstance(name, str) else name
     if chosen.own is None and chosen.name not in names_for(model.space.kind):
         raise ModelError(
-            f"there is no prior of these codes called {chosen.name!r}; there are {', '.join(names_for(model.space.kind))}"
+            f"there is no prior for these codes called {chosen.name!r}; there are {', '.join(names_for(model.space.kind))}"
         )
     if chosen == choose("mixture"):
         return MixturePrior.best(z.double().cpu().numpy()[:MAX_CODES], seed)
@@ -53,10 +53,10 @@ def _fitted(chosen: Choice, z: Tensor, model: LatentModel, seed: int) -> Prior:
 
 
 def _with_best_evidence(z: Tensor, model: LatentModel, seed: int) -> Prior:
-    """Of a Euclidean space a normal, a mixture of up to 30, or a flow, on at most 10,000 codes; of others the first prior.
+    """In a Euclidean space a normal, a mixture of up to 30, or a flow, on at most 10,000 codes; in other spaces the first
+    prior.
 
-    A flow is tried where the largest mixture was the best of them, and taken where it gives codes that neither was fitted to
-    the higher density.
+    A flow is tried if the largest mixture was the best, and used if held-out codes have a higher density.
     """
     if model.space.kind != "euclidean":
         return _fitted(choose(names_for(model.space.kind)[2]), z, model, seed)

@@ -1,4 +1,4 @@
-"""From rows to a trained model: trials, the main run, the diagnosis, and its remedies."""
+"""From rows to a trained model: trials, the main run, the diagnosis, and remedies."""
 
 from __future__ import annotations
 
@@ -26,8 +26,10 @@ from latente.training.diagnosis import (
     SMALL_DATA,
     TRAIN_THE_CODE,
     Diagnosis,
+    beyond_context,
     diagnose,
     finding,
+    has_residuals,
     linear_baseline,
 )
 from latente.training.learners import Learner
@@ -37,12 +39,12 @@ from latente.words import Message
 TRIAL_SHARE = 0.2
 MIN_OF_A_START, LOOKED_BACK, CAUTION = 0.25, 0.1, 0.5  # shares of a run, and of its pace (see :func:`hopeless`)
 MIN_TO_CHOOSE_BY = 20
-MIN_STRUCTURE = 0.1  # nats per row by which a linear model must be above independent columns
+MIN_STRUCTURE = 0.1  # nats per row by which a linear model must exceed independent columns
 
 
 @dataclass(frozen=True)
 class Remedy:
-    """What is changed in a learner whose code collapsed, or that is to begin elsewhere."""
+    """Changes of a learner whose code collapsed, or that starts from another initialisation."""
 
     words: str = ""  # a key of the catalogue
     warm_up: float = 1.0
@@ -61,23 +63,23 @@ NOT_LINEAR_STAGE, LONGER_STAGE = 200, 210
 
 
 class MakesLearners(Protocol):
-    """A recipe and the data's sizes, ready to make a learner."""
+    """A recipe and the sizes of the data, from which learners are made."""
 
     def __call__(self, remedy: Remedy) -> Learner:
-        """A fresh learner; its weights are drawn from torch's generator."""
+        """A new learner; weights are drawn from torch's generator."""
 
 
 @dataclass
 class Outcome:
-    """What a fit found.
+    """The result of a fit.
 
     Attributes:
-        model: the trained model, with the weights that were best on held-out rows.
-        training: the run that it came from.
-        evaluated: means over the held-out rows (the training rows where there are none).
-        row_model: what scores, draws and completes rows, where it is not the model itself.
-        without_code: whether its code says nothing of a row, or there is nothing to be said: which is among the warnings.
-        warnings: what a person must know; ``notes``: what a person may like to know.
+        model: the trained model, with the weights of the best epoch.
+        training: the run in which it was trained.
+        evaluated: means over the held-out rows (the training rows if none are held out).
+        row_model: scores, generates and completes rows, if the model itself does not.
+        without_code: whether the code has no information about rows, or there is none to have; the warnings say so.
+        warnings: problems; ``notes``: other remarks.
     """
 
     model: LatentModel
@@ -113,19 +115,19 @@ def hopeless(history: Sequence[Mapping[str, float]], to_beat: float) -> bool:
 
 @dataclass
 class Fit:
-    """One fit: everything that its stages share.
+    """One fit, with what its runs share.
 
     Attributes:
-        make: makes a fresh learner.
+        make: makes a new learner.
         train, held_out: the rows; ``held_out`` may be None.
         resolution: smallest recorded step of each field, [F].
         settings: of each run.
-        checkpoints: where to keep them, or None.
+        checkpoints: where to write them, or None.
         observer: called after each epoch.
         trials: how many short runs are compared on small data.
-        starts: 2 for a whole run without the linear model, too, where the first begins there.
-        longer: how many times as many epochs another run from each start has; 1 for none.
-        levels: how many each column has, 0 for one of numbers; () where none has any.
+        starts: 2 to compare a run that does not start from the linear model, if the first one does.
+        longer: factor on the epochs of another run from each start; 1 for none.
+        levels: number of levels of each column, 0 for numbers; () if there are no levels.
     """
 
     make: MakesLearners
@@ -142,7 +144,7 @@ class Fit:
     interrupted: bool = False
 
     def run(self) -> Outcome:
-        """Train, look, mend."""
+        """Train, diagnose, and apply remedies."""
         outcome = self._examined(self._best(self._main_run()))
         if outcome.diagnosis.collapsed:
             outcome = self._mended(outcome)
@@ -157,14 +159,14 @@ class Fit:
         return outcome
 
     def plain(self, stage: int, label: str) -> Training:
-        """Train once, with nothing tried, looked at or mended: for a row model, which has no code to collapse."""
+        """Train once, without trials, diagnosis or remedies: for a row model, which has no code that could collapse."""
         run = self._training(stage, self.settings)
         run.label = label
         self._run(run).use_best().cpu().eval()
         return run
 
     def _main_run(self) -> Training:
-        """On small data the best of some short trials goes on, where enough rows are held out to tell which it is."""
+        """On small data, continue the best of some short trials, if enough rows are held out to choose."""
         held_out = 0 if self.held_out is None else len(self.held_out)
         trials = self.trials if len(self.train) < SMALL_DATA and held_out >= MIN_TO_CHOOSE_BY else 1
         runs = [self._training(stage, self._share(trials)) for stage in range(trials)]
@@ -180,11 +182,12 @@ class Fit:
         return self._run(best)
 
     def _best(self, run: Training) -> Training:
-        """This run, or another, whichever is better on held-out rows.
+        """This run or another one, whichever is better on held-out rows.
 
-        The linear model is a good start, and may be a poor place to end: waves of two or three degrees of freedom, which it
-        writes in eight, stay there. Short trials do not tell, for it begins far ahead. A longer run gets further; where rows
-        are soon learnt by heart a short one, at a low learning rate before that, is better (``benchmarks.defaults``).
+        The linear model is a good start, but runs can get stuck near it: nonlinear structure of two or three degrees of freedom
+        stays encoded in eight dimensions. Short trials can't tell, because a linear start is better at first. A longer run
+        improves further; on rows that are soon overfitted, a short one is better, with an earlier low learning rate
+        (``benchmarks.defaults``).
         """
         chosen_by = 0 if self.held_out is None else len(self.held_out)
         for other in self._others(run) if chosen_by >= MIN_TO_CHOOSE_BY else ():
@@ -198,7 +201,7 @@ class Fit:
         return run
 
     def _others(self, run: Training) -> Iterator[Training]:
-        """What a run is compared with, each made when the one before it has ended."""
+        """Runs to compare with, each made when the previous one has ended."""
         starts = [Remedy(), NOT_LINEAR] if self.starts == 2 and starts_linear(run.learner.model) else [Remedy()]
         if len(starts) == 2:
             yield self._labelled("another start", NOT_LINEAR_STAGE, self._after(run), NOT_LINEAR)
@@ -214,12 +217,12 @@ class Fit:
         return training
 
     def _after(self, run: Training) -> Settings:
-        """What is left of the time."""
+        """Settings with the remaining time."""
         limit = self.settings.time_limit
         return replace(self.settings, time_limit=limit and max(0.0, limit - run.seconds))
 
     def _share(self, trials: int) -> Settings:
-        """The settings of one run, so that trials and the run from each start together keep to the time limit."""
+        """Settings of one run, such that the trials and all runs together stay within the time limit."""
         limit = self.settings.time_limit
         return replace(self.settings, time_limit=limit and limit / (self.starts + TRIAL_SHARE * (trials - 1)))
 
@@ -255,20 +258,21 @@ class Fit:
         return training
 
     def _examined(self, training: Training) -> Outcome:
-        """Put the best weights in, and look at what they do."""
+        """Set the best weights, and diagnose the model."""
         model = training.use_best().cpu().eval()
         held_out = self.held_out if self.held_out is not None else self.train.subsample(SMALL_DATA)
         with seeded(self.settings.seed):
             evaluated = evaluate(costs_of(model, training.learner.K), held_out)
             diagnosis = diagnose(model, self.train, held_out)
-        # Where data is plenty and the code says much, nobody asks how well a linear model does; it would cost seconds.
-        of_numbers = not model.likelihood.takes_levels and self.train.context is None  # a linear model knows no context
-        asked = of_numbers and (diagnosis.collapsed or len(self.train) < SMALL_DATA)
-        linear = linear_baseline(self.train.subsample(SMALL_DATA), held_out, model.latent_dim) if asked else math.nan
+        # With much data and an informative code, the linear baseline is not needed, and would take seconds.
+        some, likelihood = self.train.subsample(SMALL_DATA), model.likelihood
+        possible = has_residuals(likelihood, some) if some.context is not None else not likelihood.takes_levels
+        asked = possible and (diagnosis.collapsed or len(self.train) < SMALL_DATA)
+        linear = linear_baseline(*beyond_context(likelihood, some, held_out), model.latent_dim) if asked else math.nan
         return Outcome(model, training, evaluated, diagnosis, linear)
 
     def _mended(self, outcome: Outcome) -> Outcome:
-        """Where there is structure that this model missed, or may be, train again with each remedy in turn."""
+        """If there may be structure that the model missed, train again with each remedy in turn."""
         reason = outcome.diagnosis.collapsed
         interrupted = outcome.training.status.finished == "interrupted"
         found, none = self._structure(outcome)
@@ -282,7 +286,7 @@ class Fit:
                 mended.warnings.append(Message("fit.mended", reason=reason, remedy=Message(remedy.words)))
                 return mended
         outcome.without_code = True
-        if self.train.context is not None:  # what columns say of one another may all follow from it
+        if self.train.context is not None and not found:
             outcome.notes.append(Message("fit.context_suffices", reason=reason))
             return outcome
         advice = FREE_THE_CODE if outcome.model.has_rate else TRAIN_THE_CODE
@@ -291,13 +295,16 @@ class Fit:
         return outcome
 
     def _structure(self, outcome: Outcome) -> tuple[str, str]:
-        """What speaks for structure in the rows, and what against it: one of them is empty.
+        """Evidence for structure in the rows, and against it: one of the texts is empty.
 
-        A linear model sees what columns say of one another all together, and only what is linear of it; pairs of columns tell
-        where it is not defined, and where their dependence bends.
+        A linear model measures linear dependence between all columns; pairs of columns measure nonlinear dependence, and
+        dependence where the linear model is undefined. With a context, only dependence given the context counts
+        (:func:`latente.training.diagnosis.beyond_context`); both texts are empty where it can't be measured.
         """
-        if outcome.linear > outcome.diagnosis.independent + MIN_STRUCTURE:
+        if outcome.linear > outcome.diagnosis.baseline_log_prob + MIN_STRUCTURE:
             return Message("fit.linear"), ""
+        if self.train.context is not None:  # what pairs of columns tell of one another may all follow from it
+            return "", Message("fit.not_linear") if math.isfinite(outcome.linear) else ""
         if self.dependence.found:
             return Message("fit.dependent"), ""
         if math.isfinite(outcome.linear):
@@ -307,15 +314,13 @@ class Fit:
         return Message("fit.too_few", rows=len(self.train)), ""
 
     def _gained_by_chance(self, outcome: Outcome) -> bool:
-        """Whether what the model is above independent columns may be chance; of an autoencoder, whose loss has no rate, that is
-        never excluded.
-        """
+        """Whether the gain over independent columns may be due to chance; always for an autoencoder, whose loss has no rate."""
         diagnosis = outcome.diagnosis
         return not outcome.model.has_rate or diagnosis.gain - 1.96 * diagnosis.gain_error <= 0
 
     @cached_property
     def dependence(self) -> Dependence:
-        """Whether columns of the training rows depend on one another."""
+        """Dependence between columns of the training rows."""
         return dependence(self.train, self.levels)
 
     @property

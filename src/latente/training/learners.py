@@ -1,11 +1,11 @@
-"""What is trained, and by what loss."""
+"""Learners: a model with its loss."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import cached_property
-from typing import Any
+from typing import Any, Self
 
 import torch
 from torch import Tensor, nn
@@ -16,7 +16,7 @@ from latente.model.latent_model import LatentModel, Trace
 from latente.model.objectives import Objective, Strength, Terms
 from latente.model.parts import FULL, Part
 from latente.model.penalties import Penalty
-from latente.model.row_models import RowModel
+from latente.model.row_models import AutoregressiveModel, RowModel
 from latente.rows import Rows
 from latente.training.schedules import LinearSchedule
 
@@ -24,14 +24,14 @@ Named = dict[str, Tensor]
 
 
 class Learner(nn.Module):
-    """A row model that is trained by its likelihood: the loss is -log p(row).
+    """A row model that is trained by maximum likelihood: the loss is -log p(row).
 
     Attributes:
         recorded: whether a step may be recorded once and repeated.
     """
 
     model: Any
-    settles: Mapping[str, float] = {"row_model": 0.2}  # no epoch of the first fifth of the run is taken for the best one
+    settles: Mapping[str, float] = {"row_model": 0.2}  # the best epoch is not in the first fifth of the run
     differentiates_input = False
 
     def __init__(self, model: RowModel, schedule: LinearSchedule | None = None, recorded: bool = True) -> None:
@@ -44,17 +44,17 @@ class Learner(nn.Module):
 
     @property
     def K(self) -> int:
-        """How many codes of each row are drawn."""
+        """Number of codes drawn for each row."""
         return 1
 
     @cached_property
     def followers(self) -> list[Part]:
-        """The parts that follow strengths."""
+        """The parts that use strengths."""
         return [part for part in self.modules() if isinstance(part, Part) and part.follows]
 
     @cached_property
     def followed(self) -> dict[str, float]:
-        """The strengths that parts follow, and over what share of the run each grows."""
+        """The names of strengths, and the share of the run over which each grows."""
         return {**self.settles, **{name: share for part in self.followers for name, share in part.follows.items()}}
 
     def forward(self, rows: Rows, strength: Strength = FULL) -> Terms:
@@ -64,19 +64,56 @@ class Learner(nn.Module):
         return self.terms(rows, strength)
 
     def terms(self, rows: Rows, strength: Strength) -> Terms:
-        """The same, once all parts know the strengths."""
+        """The same, after the strengths have been set in all parts."""
         loss = -self.model.log_prob(rows, rows.x.new_zeros(1, len(rows), 0))
         return Terms({"loss": loss}, loss)
 
     def judge(self, rows: Rows) -> Named:
-        """The terms of each row at full strength, and as ``objective`` what the best epoch is chosen by, [B] each."""
+        """The terms of each row at full strength, and ``objective``, the criterion for the best epoch, [B] each."""
         with torch.set_grad_enabled(self.differentiates_input):
             terms = self(rows)
         return {name: value.detach() for name, value in {**terms.named, "objective": terms.judged}.items()}
 
     def groups(self) -> list[tuple[int, float]]:
-        """How many parameters each group has, in their order, and the factor on its learning rate."""
+        """Number of parameters of each group, in their order, and the factor on its learning rate."""
         return [(sum(p.numel() for p in self.parameters()), 1.0)]
+
+
+class DecodingLearner(Learner):
+    """Trains a row model to decode the codes of another model: the loss is -log p(row|z) for a sample of q(z|row).
+
+    Only the input for codes is trained; all other weights are frozen.
+    """
+
+    def __init__(self, row_model: AutoregressiveModel, codes: LatentModel, recorded: bool = True) -> None:
+        super().__init__(row_model, recorded=recorded)
+        self.codes = codes
+        row_model.takes_codes(codes.latent_dim)
+        self.requires_grad_(False)
+        row_model.code.requires_grad_(True)  # type: ignore[union-attr]
+
+    def start(self, rows: Rows, resolution: Tensor) -> None:
+        """Nothing to do: the contribution of a code is initially zero."""
+
+    @cached_property
+    def followers(self) -> list[Part]:
+        """None: all parts are frozen."""
+        return []
+
+    def train(self, mode: bool = True) -> Self:
+        """Dropout of the row model remains off."""
+        super().train(False)
+        self.training = mode
+        return self
+
+    def terms(self, rows: Rows, strength: Strength) -> Terms:
+        with torch.no_grad():
+            z = self.codes.encode(rows).draw(1).z
+        loss = -self.model.decode(z).row_log_prob(rows.x, rows.mask)[0]
+        return Terms({"loss": loss}, loss)
+
+    def groups(self) -> list[tuple[int, float]]:
+        return [(sum(p.numel() for p in self.model.code.parameters()), 1.0)]
 
 
 class LatentLearner(Learner):
@@ -105,11 +142,11 @@ class LatentLearner(Learner):
         linear_start.start(self.model, rows, resolution)
 
     def trace(self, rows: Rows) -> Trace:
-        """A pass over rows; in training the encoder sees the corrupted ones."""
+        """A pass over rows; in training the encoder reads corrupted ones."""
         if self.differentiates_input:
             rows = replace(rows, x=rows.x.detach().requires_grad_())
-        seen = self.corruption(rows) if self.corruption is not None and self.training else None
-        trace: Trace = self.model.trace(rows, self.K, seen_by_encoder=seen)
+        observed = self.corruption(rows) if self.corruption is not None and self.training else None
+        trace: Trace = self.model.trace(rows, self.K, encoder_rows=observed)
         return trace
 
     def terms(self, rows: Rows, strength: Strength) -> Terms:
@@ -122,7 +159,7 @@ class LatentLearner(Learner):
         return terms
 
     def groups(self) -> list[tuple[int, float]]:
-        """Of these a part with a rate of its own (a critic) is one, behind all others."""
+        """Adds a group for each part with its own learning rate (a critic), after all others."""
         own = [part for part in self.penalties if part.own_rate is not None]
         sizes = [(sum(p.numel() for p in part.parameters()), float(part.own_rate)) for part in own]  # type: ignore[arg-type]
         return [(sum(p.numel() for p in self.parameters()) - sum(size for size, _ in sizes), 1.0), *sizes]

@@ -1,4 +1,4 @@
-"""The training loop: one class whose state is all there is to a run, so that a run can be stopped and taken up exactly."""
+"""The training loop: one class whose state is that of the run, so that a run can be interrupted and resumed exactly."""
 
 from __future__ import annotations
 
@@ -27,22 +27,22 @@ from latente.training.learners import Learner, Named
 from latente.training.recorded import NotRepeatable, Recording
 from latente.training.schedules import cosine
 
-BLOCK = 250_000  # values gathered at once: few gathers for small batches, and all stays in the processor's cache
+BLOCK = 250_000  # values gathered at once: few calls for small batches, and all values fit into the CPU's cache
 AVERAGE_EVERY = 4  # steps between updates of the moving average: the same average to 1e-5, at a quarter of the cost
 EVALUATION_BATCH = 2048
 MIN_PATIENCE = 5  # epochs, however short the run
-MAX_RESTARTS = 3  # how often a diverged run is taken back and goes on at a tenth of its learning rate
-EXPLODED = 1e3  # times the lowest held-out objective so far: no run comes back from there
+MAX_RESTARTS = 3  # how often a diverged run continues from its best weights with a tenth of its learning rate
+EXPLODED = 1e3  # times the lowest held-out objective so far; runs do not recover from this
 
 
 @dataclass(frozen=True)
 class Settings:
-    """How to train. ``epochs`` and ``time_limit`` (seconds) bound the run, whichever comes first; one may be None.
+    """How to train. ``epochs`` and ``time_limit`` (seconds) both limit the run; one may be None.
 
     ``patience``: share of the run without a better held-out objective after which it stops; None never stops early.
-    ``learning_rate``: with 4e-3, and a second moment that forgets at 0.995, tables and pictures reach a lower held-out loss in
-    the same number of steps than with the usual 1e-3 and 0.999. ``average``: decay of the moving average of the weights, each
-    step. ``threads``: of the processor, at most (see :meth:`Training._paced`).
+    ``learning_rate``: with 4e-3 and Adam's second decay 0.995, tables and pictures reach a lower held-out loss in the same
+    number of steps than with the usual 1e-3 and 0.999. ``average``: decay per step of the moving average of the weights.
+    ``threads``: largest number of CPU threads (see :meth:`Training._paced`).
     """
 
     epochs: int | None
@@ -60,7 +60,7 @@ class Settings:
 
 @dataclass
 class Progress:
-    """Where a run is; plain values only, so that a checkpoint can hold it."""
+    """The progress of a run; plain values only, for checkpoints."""
 
     epoch: Count = 0
     step: Count = 0
@@ -79,11 +79,11 @@ class Training:
     """One run of one learner.
 
     Args:
-        learner: what to train, on the processor.
-        train: rows to learn from.
-        held_out: rows to judge by, or None.
+        learner: what to train, on the CPU.
+        train: rows to train on.
+        held_out: rows to evaluate, or None.
         settings: how to train.
-        stage: a number of its own for each run of a fit, part of the seed of every epoch.
+        stage: a different number for each run of a fit; part of the seed of every epoch.
     """
 
     def __init__(self, learner: Learner, train: Rows, held_out: Rows | None, settings: Settings, stage: int = 0) -> None:
@@ -106,11 +106,11 @@ class Training:
         self.strengths = {name: torch.tensor(value) for name, value in self.heeded.items()}
         self.label = "training"
 
-    # -- where the run is -------------------------------------------------------------------------------------------
+    # -- progress ---------------------------------------------------------------------------------------------------
 
     @property
     def progress(self) -> float:
-        """0 at the start, 1 when the epochs or the seconds are used up."""
+        """0 at the start, 1 at the end of the epochs or seconds."""
         limits = [0.0]
         if self.settings.epochs is not None:
             limits.append(self.status.step / (self.settings.epochs * self.steps_per_epoch))
@@ -120,16 +120,16 @@ class Training:
 
     @property
     def seconds(self) -> float:
-        """Training time so far, over all its sittings."""
+        """Training time so far, over all sessions."""
         return self.status.elapsed + (0.0 if self.sitting is None else time.perf_counter() - self.sitting)
 
     def _clock(self, down: bool) -> None:
-        """Keep the time of the sitting that ends, and begin another."""
+        """Store the time of the session that ends, and start another."""
         self.status.elapsed, self.sitting = self.seconds, time.perf_counter() if down else None
 
     @property
     def strength(self) -> Strength:
-        """What the schedule says now."""
+        """The current values of the schedule."""
         value: Strength = self.learner.schedule(self.progress, self.learner.followed)
         return value
 
@@ -145,7 +145,7 @@ class Training:
     # -- the run ----------------------------------------------------------------------------------------------------
 
     def run(self, until: float = 1.0, after_epoch: Callable[[Training], None] = lambda training: None) -> Training:
-        """Train until this share of the run, or until it is finished; Ctrl-C finishes it where it is."""
+        """Train until this share of the run, or until it is finished; Ctrl-C finishes it early."""
         self._clock(True)
         with seeded(self.settings.seed, device=self.settings.device), on_one_thread():
             try:
@@ -158,12 +158,12 @@ class Training:
         return self
 
     def use_best(self) -> Any:
-        """Give the model the weights that were best on the held-out rows (the last average where there are none)."""
+        """Set the weights of the best epoch (the last average without held-out rows)."""
         self.flat.put(self.best if self.status.best_epoch else self.average)
         return self.learner.model
 
     def epoch(self) -> None:
-        """Every training row (see :meth:`_batches`), then a look at the held-out rows."""
+        """One pass over the training rows (see :meth:`_batches`), then an evaluation of the held-out rows."""
         reseed(self.settings.seed, self.stage, self.status.epoch, device=self.settings.device)
         traces = [trace for batch in self._batches() if (trace := self._step(batch)) is not None]
         self._learns(False)
@@ -175,8 +175,8 @@ class Training:
         self._judge(record, skipped=self.steps_per_epoch - len(traces))
 
     def _batches(self) -> Iterator[Rows]:
-        """The training rows in a new order, in batches of one size, gathered some at a time. The last batch is filled up with
-        rows of the first, fewer than there are batches: a step is recorded for each size.
+        """The training rows in a random order, in batches of one size, gathered in blocks. The last batch is filled up with
+        rows of the first, because a step is recorded for each size.
         """
         n = len(self.train)
         size = math.ceil(n / self.steps_per_epoch)
@@ -187,7 +187,7 @@ class Training:
             yield from self.train[chosen].to(self.settings.device).batches(size)
 
     def _step(self, batch: Rows) -> Named | None:
-        """One update, and its terms; None where the gradient was not finite and the step was left out."""
+        """One update, and its terms; None if the gradient was not finite and the step was skipped."""
         terms = self._differentiated(batch)
         self.status.step += 1
         if not self._clipped():
@@ -197,7 +197,7 @@ class Training:
         return terms
 
     def _differentiated(self, batch: Rows) -> Named:
-        """The terms of a batch; the gradient of its loss is then where all gradients are."""
+        """The terms of a batch; sets the gradient of its loss."""
         if self.strength != self.heeded:
             self._update_strengths(self.strength)
         kind = (batch.x.shape, batch.mask is not None)
@@ -208,9 +208,9 @@ class Training:
         return self.pace(step)
 
     def _paced(self, step: Callable[[int], Named], recorded: bool) -> Pace:
-        """By how many threads steps are shared: as many as the user has asked for; otherwise by what is faster, where that
-        changes no bit of the gradient. Of bfloat16 that can't be told, for its products differ in digits that rounding hides;
-        nor of a step that changes more than the gradient, which is none that is recorded.
+        """Number of threads for a step: the user's choice, or the fastest one, if the gradient is the same to the bit. Not
+        measured for bfloat16, whose rounding hides differences, nor for steps that change more than the gradient (those are not
+        recorded).
         """
         number = self.settings.threads
         if number == 1 or ASKED_FOR:
@@ -220,13 +220,13 @@ class Training:
         return Pace(number if same else 1, timed=True)
 
     def _gradient(self, step: Callable[[int], Named], threads: int) -> Tensor:
-        """The gradient of a step on so many threads; it leaves no trace."""
+        """The gradient of a step with this number of threads; without side effects."""
         with torch.random.fork_rng([]):
             step(threads)
         return self.flat.gradient.clone()
 
     def _taken(self, recording: Callable[[Rows], Named] | None, batch: Rows, threads: int) -> Named:
-        """A step on so many threads: its terms; the gradient is then where all gradients are."""
+        """A step with this number of threads; returns its terms and sets the gradient."""
         with on_threads(threads):
             if recording is not None:
                 return {name: value.clone() for name, value in recording(batch).items()}
@@ -236,13 +236,13 @@ class Training:
         return named
 
     def _update_strengths(self, strength: Strength) -> None:
-        """Tell the recordings, which read strengths as tensors."""
+        """Update the strengths of recordings, which read them as tensors."""
         self.heeded = strength
         for name, value in strength.items():
             self.strengths[name].fill_(value)
 
     def _learns(self, now: bool) -> None:
-        """Whether dropout and the like are on; to tell all parts takes as long as some steps of a small model."""
+        """Switch between training and evaluation mode, only if it changes, because that takes as long as some small steps."""
         if self.learner.training != now:
             self.learner.train(now)
 
@@ -254,13 +254,13 @@ class Training:
         return self.flat.differentiate(terms.total), {name: value.detach() for name, value in terms.named.items()}
 
     def _recording(self, batch: Rows) -> Callable[[Rows], Named] | None:
-        """The step for batches like this one, in a form that is repeated at less cost; None where that can't be."""
+        """The step for batches like this one, in a form that is repeated at less cost; None if that is not possible."""
         return self._recorded(lambda rows: self._differentiate(rows, self.strengths), batch, self.flat.gradients)
 
     def _recorded(
         self, function: Callable[[Rows], tuple[list[Tensor], Named]], example: Rows, targets: Sequence[Tensor] = ()
     ) -> Callable[[Rows], Named] | None:
-        """What a function does with rows like these, recorded: what it makes first is written to ``targets``."""
+        """Record a function for rows like these; its first results are written to ``targets``."""
         if self.settings.device != "cpu" or not self.learner.recorded:
             return None
         names: list[str] = []
@@ -272,12 +272,12 @@ class Training:
 
         try:
             recording = Recording(step, _tensors_of(example), targets, partial(torch.random.fork_rng, []))
-        except (NotRepeatable, RuntimeError, TypeError):  # what is really wrong with a step, the step itself will say
+        except (NotRepeatable, RuntimeError, TypeError):  # the original step raises the actual error
             return None
         return lambda rows: dict(zip(names, recording(*_tensors_of(rows))[len(targets) :], strict=True))
 
     def _take_into_average(self) -> None:
-        """Move the average towards the weights, less and less in the first steps; later only every few steps."""
+        """Update the moving average of the weights, with a smaller decay in the first steps; later only every few steps."""
         since = 1 if self.status.step < 4 * AVERAGE_EVERY else AVERAGE_EVERY
         if self.status.step % since == 0:
             decay = min(self.settings.average, (1 + self.status.step) / (10 + self.status.step))
@@ -287,8 +287,8 @@ class Training:
         adamw(self.groups, self.updates, self._rate(), self.settings.weight_decay)
 
     def _clipped(self) -> bool:
-        """Hold the gradient to four times the running median of its norm; False where it is not finite. A critic's gradient
-        is no part of the norm.
+        """Clip the gradient to four times the running median of its norm; False if it is not finite. A critic's gradient is not
+        part of the norm.
         """
         gradient = self.groups[0].gradient
         norm = math.sqrt(torch.dot(gradient, gradient))
@@ -308,16 +308,16 @@ class Training:
         return rate
 
     def _precision(self) -> AbstractContextManager[Any]:
-        # A penalty on derivatives by the row would be a derivative of rounded values.
+        # A penalty on derivatives with respect to the row would differentiate rounded values.
         if self.settings.precision == "float32" or self.learner.differentiates_input:
             return nullcontext()
         return torch.autocast(self.settings.device.split(":")[0], torch.bfloat16)
 
-    # -- judging ----------------------------------------------------------------------------------------------------
+    # -- evaluation -------------------------------------------------------------------------------------------------
 
     @contextmanager
     def averaged(self) -> Iterator[None]:
-        """Inside, the model has the averaged weights: those that are judged and kept."""
+        """Context in which the model has the averaged weights, which are evaluated and stored."""
         live = self.flat.copy()
         self.flat.put(self.average)
         try:
@@ -335,14 +335,14 @@ class Training:
             return evaluate(self._judge_rows(self.held_out), self.held_out, self.settings.device)
 
     def _judge_rows(self, held_out: Rows) -> Callable[[Rows], Named]:
-        """What gives the terms of the held-out rows; where they are few, by a recording."""
+        """A function to the terms of the held-out rows; recorded if these are few."""
         few = len(held_out) <= EVALUATION_BATCH and held_out.x.numel() <= BLOCK
         if few and self.evaluation is None:
             self.evaluation = self._recorded(lambda rows: ([], self.learner.judge(rows)), held_out)
         return self.evaluation or self.learner.judge
 
     def _judge(self, record: dict[str, float], skipped: int) -> None:
-        """Note the best epoch; stop where nothing gets better; take the run back where it diverged."""
+        """Note the best epoch; stop if nothing improves; restart a diverged run."""
         value = record.get("held_out_objective", 0.0)
         lowest = min(abs(earlier.get("held_out_objective", 0.0)) for earlier in self.status.history)
         if skipped > self.steps_per_epoch / 2 or not value <= EXPLODED * (1 + lowest):
@@ -367,7 +367,7 @@ class Training:
         return patience is not None and waited and self.progress - self.status.best_progress > patience
 
     def _restart(self) -> None:
-        """Go on from the best weights so far at a tenth of the learning rate."""
+        """Continue from the best weights so far with a tenth of the learning rate."""
         self.status.slowdowns += 1
         if self.status.slowdowns > MAX_RESTARTS:
             raise TrainingError(
@@ -385,7 +385,7 @@ class Training:
     # -- checkpoints ------------------------------------------------------------------------------------------------
 
     def state(self) -> tuple[dict[str, Any], dict[str, Tensor]]:
-        """All of the run: plain values, and tensors by name."""
+        """The complete state of the run: plain values, and tensors by name."""
         self._clock(self.sitting is not None)
         self.status.norms = list(self.norms)
         self.status.limit = self.limit
@@ -399,10 +399,10 @@ class Training:
         }  # fmt: skip
 
     def restore(self, values: dict[str, Any], tensors: dict[str, Tensor]) -> Training:
-        """Take up a run where :meth:`state` left it.
+        """Restore the state that :meth:`state` returned.
 
         Raises:
-            StorageError: that is not the state of such a run.
+            StorageError: it is not the state of such a run.
         """
         at: Progress = checked(values, Progress, "the checkpoint")
         whole = at.epoch == len(at.history) and at.step == at.epoch * self.steps_per_epoch and at.best_epoch <= at.epoch
@@ -414,7 +414,7 @@ class Training:
         )
         held = fitting(tensors, self._tensors(), "the checkpoint")
         if not (whole and known and bool((held["second"] >= 0).all() & (held["updates"] >= 0).all())):
-            raise StorageError("the checkpoint is damaged or was altered: where the run was does not fit its history")
+            raise StorageError("the checkpoint is damaged or was altered: its progress does not fit its history")
         self.status, self.limit = at, at.limit
         self.norms.extend(at.norms)
         for name, tensor in self._tensors().items():
@@ -424,12 +424,12 @@ class Training:
 
 @torch.no_grad()
 def evaluate(judge: Callable[[Rows], Named], rows: Rows, device: str = "cpu") -> dict[str, float]:
-    """Means over rows of the terms that ``judge`` gives, and loss: distortion and rate together, the negative ELBO."""
+    """Means over rows of the terms from ``judge``, and loss: distortion plus rate, the negative ELBO."""
     return _means("held_out", [judge(batch.to(device)) for batch in rows.batches(EVALUATION_BATCH)])
 
 
 def costs_of(model: LatentModel, K: int = 1) -> Callable[[Rows], Named]:
-    """What gives distortion and rate of rows, by K codes of each, whatever a model was trained by."""
+    """A function to distortion and rate of rows, from K codes each, independent of the training objective."""
 
     def judge(rows: Rows) -> Named:
         trace = model.trace(rows, K)
@@ -443,7 +443,7 @@ def _tensors_of(rows: Rows) -> list[Tensor]:
 
 
 def _rows_of(tensors: Sequence[Tensor], example: Rows) -> Rows:
-    """The inverse, for rows like those of an example."""
+    """Rows from tensors, like an example."""
     found = iter(tensors)
     return Rows(*(None if part is None else next(found) for part in example.parts))  # type: ignore[arg-type]
 

@@ -1,4 +1,4 @@
-"""The settings of a fit: what was asked for, and for whatever says "auto" what the data and the machine decide."""
+"""The settings of a fit: the user's values, and for each "auto" a value from the data and the machine."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from latente.training.loop import Settings
 
 
 class Search(NamedTuple):
-    """How many trials and starts are compared, and how many times as many epochs another run has."""
+    """Numbers of trials and starts to compare, and the factor on the epochs of another run."""
 
     trials: int = 1
     starts: int = 1
@@ -19,10 +19,10 @@ class Search(NamedTuple):
 
 
 class Work(NamedTuple):
-    """What of rows and model decides how long training takes.
+    """Properties of rows and model that determine how long training takes.
 
     Attributes:
-        n: rows to learn from.
+        n: training rows.
         mixed: whether the columns of their table are mixed.
         multiply_adds: of one row's forward pass.
         missing: whether values are missing.
@@ -38,7 +38,7 @@ class Work(NamedTuple):
 
 @dataclass(frozen=True)
 class Plan:
-    """What was asked of the training; names and values are those of :class:`latente.VAE`."""
+    """The training parameters of the user; names and values are those of :class:`latente.VAE`."""
 
     effort: str
     max_epochs: int | str
@@ -51,7 +51,7 @@ class Plan:
     seed: int
 
     def settings(self, work: Work, time_limit: float | None) -> Settings:
-        """Of the model's training, which may take ``time_limit`` seconds."""
+        """Settings of the training of the model, which may take ``time_limit`` seconds."""
         batch, pace = self.batch(work), defaults.pace(self.effort, work.n, work.mixed, work.convolves)
         epochs: int | None = None if self.max_epochs == "auto" else int(self.max_epochs)
         if epochs is None and self.time_limit is None:
@@ -68,11 +68,11 @@ class Plan:
         return self._sized(settings, work, pace.batches)
 
     def of_row_model(self, settings: Settings, work: Work, stops: bool, any_order: float) -> Settings:
-        """Of a row model beside a model with these settings.
+        """Settings for a row model beside a model with these settings.
 
         Args:
-            stops: whether held-out rows tell when to stop.
-            any_order: share of the steps in which columns come in any order.
+            stops: whether there are held-out rows for early stopping.
+            any_order: share of the rows with columns in any order.
         """
         batch, pace = self.batch(work), defaults.row_model_pace(work.n)
         epochs = defaults.row_model_epochs(work.n, batch, stops, any_order)
@@ -83,7 +83,7 @@ class Plan:
         return self._sized(settings, work, pace.batches)
 
     def search(self, work: Work) -> Search:
-        """What is compared."""
+        """What to compare."""
         asked = defaults.effort(self.effort)
         if not asked.compares:
             return Search()
@@ -98,11 +98,11 @@ class Plan:
         )
 
     def batch(self, work: Work) -> int:
-        """Rows of a batch."""
+        """Rows per batch."""
         return defaults.batch_size(work.n, work.mixed) if self.batch_size == "auto" else int(self.batch_size)
 
     def _sized(self, settings: Settings, work: Work, batches: int) -> Settings:
-        """With as many batches in one as pay, and what follows from the size of a step."""
+        """With larger batches, and the settings that depend on the size of a step."""
         batch = settings.batch_size * (batches if self.batch_size == "auto" else 1)
         step = batch * work.multiply_adds
         precision = defaults.precision(self.precision, settings.device, step)

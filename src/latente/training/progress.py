@@ -1,4 +1,4 @@
-"""What a person sees while a model trains."""
+"""Progress of training, for people."""
 
 from __future__ import annotations
 
@@ -13,33 +13,33 @@ from latente.training.loop import Settings, Training
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
-SECONDS_OF_STEP, SECONDS_OF_MULTIPLY_ADD = 5e-4, 1.2e-10  # of a step, and of each of its forward pass's; one thread
+SECONDS_OF_STEP, SECONDS_OF_MULTIPLY_ADD = 5e-4, 1.2e-10  # of a step, and of each multiply-add of its forward pass; one thread
 
 
-class Shown:
-    """What is told while a fit runs; this one tells nothing."""
+class Display:
+    """Shows the progress of a fit; this base class shows nothing."""
 
     def __call__(self, training: Training) -> None:
         """After each epoch."""
 
     def stage(self, name: str) -> None:
-        """When a stage begins."""
+        """At the start of a stage."""
 
     def say(self, text: str) -> None:
-        """A line that stays."""
+        """A line that stays visible."""
 
 
 @dataclass
-class Lines(Shown):
-    """A line every tenth of a run, and one for each stage."""
+class Lines(Display):
+    """A line after every tenth of a run, and for each stage."""
 
     write: Callable[[str], object]
-    told: int = -1
+    last_tenth: int = -1
 
     def __call__(self, training: Training) -> None:
         tenth = int(10 * training.progress)
-        if tenth != self.told or training.status.finished:
-            self.told = tenth
+        if tenth != self.last_tenth or training.status.finished:
+            self.last_tenth = tenth
             self.write(f"{100 * training.progress:3.0f}%  {describe(training)}")
 
     def stage(self, name: str) -> None:
@@ -50,8 +50,8 @@ class Lines(Shown):
 
 
 @dataclass
-class Bar(Shown):
-    """A bar with the time left."""
+class Bar(Display):
+    """A bar with the remaining time."""
 
     bar: Progress
     task: TaskID
@@ -66,14 +66,14 @@ class Bar(Shown):
         self.bar.console.print(text, highlight=False, soft_wrap=True)
 
 
-NOT_SHOWN = ("distortion", "objective")  # what follows from the rest
+NOT_SHOWN = ("distortion", "objective")  # follow from the others
 
 
 @contextmanager
-def progress_bar(shown: bool) -> Iterator[Shown]:
-    """A plan and a bar with the time left on a terminal, lines in a pipe; nothing where not ``shown``."""
+def progress_bar(shown: bool) -> Iterator[Display]:
+    """A plan and a bar with the remaining time on a terminal, lines in a pipe; nothing if not ``shown``."""
     if not shown:
-        yield Shown()
+        yield Display()
         return
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
@@ -88,13 +88,13 @@ def progress_bar(shown: bool) -> Iterator[Shown]:
 
 
 def plan(rows: int, settings: Settings, work: int, then: Sequence[str]) -> str:
-    """What a fit is going to do, and for about how long, on a processor that does nothing else.
+    """Description of a fit and its approximate duration on an idle CPU.
 
     Args:
-        rows: that are learnt from.
+        rows: number of training rows.
         settings: of the training.
         work: multiply-adds of a forward pass of a batch.
-        then: the stages after it.
+        then: the later stages.
 
     >>> plan(1080, Settings(epochs=100, batch_size=64), 10**6, ("calibration",))
     'plan: train on 1,080 rows for at most 100 epochs of 17 steps, about 1 s; then calibration'
@@ -110,7 +110,7 @@ def plan(rows: int, settings: Settings, work: int, then: Sequence[str]) -> str:
 
 
 def in_words(seconds: float) -> str:
-    """Seconds for people.
+    """A duration for people.
 
     >>> in_words(0.3), in_words(42.0), in_words(200.0)
     ('1 s', '42 s', '3 min')
@@ -119,7 +119,7 @@ def in_words(seconds: float) -> str:
 
 
 def describe(training: Training) -> str:
-    """The last epoch in a few words."""
+    """A short description of the last epoch."""
     record, prefix = training.status.history[-1], "" if training.label == "training" else f"{training.label}, "
     which = "held_out" if "held_out_loss" in record else "train"
     if f"{which}_loss" not in record:

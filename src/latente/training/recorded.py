@@ -1,12 +1,11 @@
 """A step recorded once and repeated on fixed memory.
 
-In a small model most of a step is not arithmetic: it is Python walking through modules, autograd building and taking apart its
-graph, and memory asked for and given back. All of that is the same at every step. So one step is run with every kernel call
-noted, backward pass included; from then on the calls alone are repeated, each into the memory that it had in the first step
-(CUDA graphs do the same on a GPU). The kernels, their order and their random draws are those of the step as it was written, so
-the numbers are too.
+Small models spend most of a step not on arithmetic, but on Python code, autograd's graph and memory allocation, which are the
+same in every step. Therefore the kernel calls of one step, including its backward pass, are recorded; afterwards only these
+calls are repeated, with the same memory (as CUDA graphs do on a GPU). Kernels, their order and their random draws are those of
+the original step, and so are the results.
 
-A step whose calls depend on values, and not on shapes alone, can't be repeated; it is found out and refused.
+A step whose calls depend on values, not only on shapes, can't be repeated; this is detected and refused.
 """
 
 from __future__ import annotations
@@ -22,15 +21,15 @@ from torch import Tensor
 from torch._ops import OpOverload
 from torch.utils._python_dispatch import TorchDispatchMode
 
-ALIGNMENT = 64  # bytes, as torch's allocator has it: kernels may sum in another order elsewhere
-TOLERANCE = 1e-3  # between a step and its repetition, relative to the largest value; both are of the same kernels
+ALIGNMENT = 64  # bytes, as in torch's allocator: with other alignment kernels may sum in another order
+TOLERANCE = 1e-3  # between a step and its repetition, relative to the largest value
 
 aten = torch.ops.aten
 UNFILLED = {aten.empty, aten.empty_like, aten.empty_strided, aten.new_empty, aten.new_empty_strided}
 COPIES = {aten._to_copy, aten.clone}
-ZEROS = {aten.zeros, aten.zeros_like, aten.new_zeros}  # whose variants for memory that is there make other memory first
+ZEROS = {aten.zeros, aten.zeros_like, aten.new_zeros}  # their variants with ``out`` would allocate memory first
 
-# Kernels of which a small model's step is made, and which torch has functions for that take the same arguments.
+# Kernels that are frequent in small models, and for which torch has functions with the same arguments.
 QUICK = {
     f"aten::{name}"
     for name in ("mm", "bmm", "addmm", "add", "sub", "mul", "div", "neg", "exp", "tanh", "cat", "gather", "scatter_add")
@@ -40,7 +39,7 @@ Function = Callable[..., Sequence[Tensor]]
 
 
 class NotRepeatable(Exception):
-    """The step's calls depend on values."""
+    """The calls of the step depend on values."""
 
 
 @dataclass(frozen=True)
@@ -55,14 +54,14 @@ class Place:
 
     @classmethod
     def of(cls, tensor: Tensor) -> Place:
-        """Where a tensor is."""
+        """The place of a tensor."""
         storage = tensor.untyped_storage()._cdata
         return cls(storage, tensor.dtype, tuple(tensor.shape), tensor.stride(), int(tensor.storage_offset()))
 
 
 @dataclass(frozen=True)
 class Call:
-    """One kernel call; tensors are places. ``out`` is what it makes anew, or () where it writes into its arguments."""
+    """One kernel call; tensors are places. ``out`` are its new results, or () if it writes into its arguments."""
 
     function: Callable[..., Any]
     args: tuple[Any, ...]
@@ -78,11 +77,11 @@ class Call:
 
 
 class _Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
-    """Notes every kernel call, and keeps every tensor, so that no storage is used twice while it is on."""
+    """Records every kernel call, and keeps every tensor alive, so that no storage is reused."""
 
     @classmethod
     def _should_skip_dynamo(cls) -> bool:
-        """Nothing here is compiled; to be left out of it, torch would first import its compiler, which takes over a second."""
+        """Nothing here is compiled; this avoids the import of torch's compiler, which takes over a second."""
         return False
 
     def __init__(self) -> None:
@@ -113,7 +112,7 @@ class _Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
         args, kwargs = _mapped(Tensor, Place.of, args), {name: _mapped(Tensor, Place.of, v) for name, v in kwargs.items()}
         new = {place.storage for place in results} - before
         self.made |= new
-        # What follows from nothing but itself, and is never written to again, need not be made a second time.
+        # Results without inputs that are never written to again are computed only once.
         external = before - self.made
         fixed = not (external or before & self.varying or torch.Tag.nondeterministic_seeded in func.tags)
         if func._schema.is_mutable:
@@ -125,11 +124,11 @@ class _Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
                 self.calls.append(_into(func, args, kwargs, results, fixed))
 
 
-# Arguments of kernels are values, or lists of them: torch's own trees take anything, and six times as long.
+# Arguments of kernels are values, or lists of them; torch's general pytrees take six times as long.
 
 
 def _leaves(kind: type, value: Any) -> list[Any]:
-    """All of a kind in an argument."""
+    """All values of a type in an argument."""
     if isinstance(value, kind):
         return [value]
     if isinstance(value, (list, tuple)):
@@ -138,7 +137,7 @@ def _leaves(kind: type, value: Any) -> list[Any]:
 
 
 def _mapped(kind: type, function: Callable[[Any], Any], value: Any) -> Any:
-    """An argument, with ``function`` of each of a kind in its place."""
+    """An argument, with ``function`` applied to all values of a type."""
     if isinstance(value, kind):
         return function(value)
     if isinstance(value, (list, tuple)):
@@ -147,7 +146,7 @@ def _mapped(kind: type, function: Callable[[Any], Any], value: Any) -> Any:
 
 
 def _into(func: OpOverload, args: Any, kwargs: dict[str, Any], out: tuple[Place, ...], fixed: bool) -> Call:
-    """The call that writes where its results were first made."""
+    """The call that writes to the places of its first results."""
     if func.overloadpacket in COPIES:
         return Call(Tensor.copy_, (out[0], args[0]), {}, out, (), fixed)
     if func.overloadpacket in ZEROS:
@@ -160,7 +159,7 @@ def _into(func: OpOverload, args: Any, kwargs: dict[str, Any], out: tuple[Place,
 
 
 def _quick(variant: OpOverload, names: tuple[str, ...]) -> Callable[..., Any]:
-    """The function of the same name in torch, where there is one: it takes half of the time to get to the kernel."""
+    """The function of the same name in torch, if there is one: it reaches the kernel in half of the time."""
     own = getattr(torch, variant._schema.name.split("::")[1], None)
     return own if callable(own) and names == ("out",) and variant._schema.name in QUICK else variant._op
 
@@ -173,7 +172,7 @@ def _copied(func: OpOverload, out: Sequence[Tensor], args: Any, kwargs: dict[str
 
 @cache
 def _out_variant(func: OpOverload) -> tuple[OpOverload, tuple[str, ...]] | None:
-    """The overload that takes the same arguments and the tensors to write into, and what it calls these."""
+    """The overload with the same arguments and tensors to write to, and the names of these."""
     wanted = {argument.name for argument in func._schema.arguments} - {"dtype", "layout", "device", "pin_memory"}
     for name in func.overloadpacket.overloads():
         variant = getattr(func.overloadpacket, name)
@@ -198,10 +197,10 @@ class Recording:
     """A function of tensors that repeats its kernel calls.
 
     Args:
-        function: takes ``inputs`` and gives tensors.
-        inputs: an example; their shapes are those of all that follow.
-        targets: memory in which the first results are to be put; the others get memory of their own.
-        drawing: makes a context in which the random draws of the recording leave no trace.
+        function: maps ``inputs`` to tensors.
+        inputs: an example; all later inputs have the same shapes.
+        targets: memory for the first results; the others get their own memory.
+        drawing: makes a context that restores the state of random generators.
 
     Raises:
         NotRepeatable: the calls depend on values.
@@ -231,7 +230,7 @@ class Recording:
         return self.results
 
     def _bind(self, recorder: _Recorder, results: list[Place], targets: list[Tensor]) -> None:
-        """Give every storage its memory, and every call its tensors."""
+        """Allocate memory for every storage, and bind the tensors of every call."""
         constant = recorder.made - recorder.varying
         given = {key: tensor for key, tensor in recorder.kept.items() if key in constant or key not in recorder.made}
         calls = [call for call in recorder.calls if not (call.fixed and {place.storage for place in call.out} <= constant)]
@@ -257,7 +256,7 @@ class Recording:
         self.results = [*targets, *(tensor(place) for place in results[len(targets) :])]
 
     def _compare(self, function: Function, inputs: list[Tensor], drawing: Callable[[], AbstractContextManager[Any]]) -> None:
-        """Other inputs must give what the function gives: values that Python has put into the calls would show here."""
+        """Compare with ``function`` for other inputs: this detects calls that contain values computed in Python."""
         with drawing():
             wanted = [result.detach().clone() for result in function(*inputs)]
         with drawing():
@@ -268,7 +267,7 @@ class Recording:
 
 
 def _fills(place: Place, nbytes: int, target: Tensor) -> bool:
-    """Whether a storage holds nothing but a tensor like ``target``, which can then take its place."""
+    """Whether a storage consists only of a tensor like ``target``, which can then replace it."""
     alike = (place.dtype, place.size, place.stride) == (target.dtype, tuple(target.shape), target.stride())
     return alike and place.offset == 0 and target.nbytes == nbytes
 
@@ -281,7 +280,7 @@ def _bound(call: Call, tensor: Callable[[Place], Tensor]) -> Callable[[], Any]:
 
 
 def _lifetimes(calls: list[Call], sizes: dict[int, int], results: set[int]) -> list[tuple[int, int, int]]:
-    """First call, last call and storage, of each storage; what is a result outlives the last call."""
+    """First call, last call and storage, for each storage; results outlive the last call."""
     first: dict[int, int] = {}
     last: dict[int, int] = {}
     for number, call in enumerate(calls):
@@ -292,7 +291,7 @@ def _lifetimes(calls: list[Call], sizes: dict[int, int], results: set[int]) -> l
 
 
 class _Memory:
-    """One piece of memory for all storages; those that are not alive at the same time share it."""
+    """One block of memory for all storages; storages share memory if they are not alive at the same time."""
 
     def __init__(self, lifetimes: list[tuple[int, int, int]], sizes: dict[int, int]) -> None:
         self.begin: dict[int, int] = {}
@@ -312,6 +311,6 @@ class _Memory:
         self.bytes = torch.zeros(total, dtype=torch.uint8)
 
     def at(self, place: Place) -> Tensor:
-        """The tensor of a place."""
+        """The tensor at a place."""
         typed = self.bytes[self.begin[place.storage] :].view(place.dtype)
         return typed.as_strided(place.size, place.stride, typed.storage_offset() + place.offset)

@@ -1,4 +1,4 @@
-"""Which rows of a fit are learnt from and which are held out."""
+"""The split of rows into training rows and held-out rows."""
 
 from __future__ import annotations
 
@@ -6,25 +6,25 @@ from dataclasses import dataclass, replace
 
 import torch
 
-from latente.data import seen_rows
+from latente.data import observed_rows
 from latente.errors import DataError
 from latente.rows import Rows
 from latente.seeding import seeded
 
 MIN_ROWS = 2
 MIN_TO_HOLD_OUT = 5
-MAX_ROWS_AT_HAND = 10_000  # of each kind, that stay in memory after a fit for its certificate
+MAX_ROWS_AT_HAND = 10_000  # of each kind; they stay in memory after a fit for its certificate
 MAX_VALUES_AT_HAND = 20_000_000
-HELD_OUT = 1_000_003  # the key of this draw; models that are stored find their held-out rows by it, so it stays a number
+HELD_OUT = 1_000_003  # the key of this random split; stored models find their held-out rows with it, so it must not change
 
 
 @dataclass(frozen=True)
 class Split:
-    """The rows of a fit in two parts.
+    """The two parts of the rows of a fit.
 
     Attributes:
-        train: rows to learn from.
-        held_out: rows to judge by; None where there are none.
+        train: training rows.
+        held_out: rows for evaluation; None if there are none.
     """
 
     train: Rows
@@ -32,21 +32,21 @@ class Split:
 
     @classmethod
     def of(cls, rows: Rows, fraction: float, seed: int) -> Split:
-        """Hold out a share of the rows, drawn at random; rows without any observed value are in neither part.
+        """Hold out a random share of the rows; rows without any observed value are in neither part.
 
         Raises:
             DataError: there are too few rows.
         """
-        seen = torch.nonzero(seen_rows(rows)).squeeze(1)
-        if len(seen) < MIN_ROWS:
+        observed = torch.nonzero(observed_rows(rows)).squeeze(1)
+        if len(observed) < MIN_ROWS:
             raise DataError(
-                f"a model can't be fitted on n_samples={len(seen)} row(s) with values; it needs at least {MIN_ROWS}"
+                f"a model can't be fitted on n_samples={len(observed)} row(s) with values; it needs at least {MIN_ROWS}"
             )
         held = 0
-        if fraction and len(seen) >= MIN_TO_HOLD_OUT:
-            held = min(len(seen) - MIN_ROWS, max(1, round(fraction * len(seen))))
+        if fraction and len(observed) >= MIN_TO_HOLD_OUT:
+            held = min(len(observed) - MIN_ROWS, max(1, round(fraction * len(observed))))
         with seeded(seed, HELD_OUT):
-            order = seen[torch.randperm(len(seen))]
+            order = observed[torch.randperm(len(observed))]
         chosen = torch.sort(order[held:]).values
         return cls(rows if len(chosen) == len(rows) else rows[chosen], rows[order[:held]] if held else None)
 
@@ -57,16 +57,16 @@ class Split:
 
     @property
     def judged(self) -> Rows:
-        """The held-out rows; the training rows where there are none."""
+        """The held-out rows, or the training rows if none are held out."""
         return self.train if self.held_out is None else self.held_out
 
     def where(self, context: torch.Tensor) -> Split | None:
-        """The rows in one context, [1, C], without it; None where none were learnt from."""
+        """The rows in one context, [1, C], without it; None if there are no such training rows."""
         train, held_out = (rows and _in_context(rows, context) for rows in (self.train, self.held_out))
         return Split(train, held_out or None) if train else None
 
     def at_hand(self) -> Split:
-        """As many rows of each part as may stay in memory."""
+        """At most ``MAX_ROWS_AT_HAND`` rows of each part."""
         return Split(_few(self.train), None if self.held_out is None else _few(self.held_out))
 
 

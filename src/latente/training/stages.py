@@ -1,15 +1,16 @@
-"""The stages of a fit: what they are called, how long each took, and how much of the time limit is left."""
+"""The stages of a fit: names, durations, and the remaining time of a time limit."""
 
 from __future__ import annotations
 
 import time
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
 from latente.words import Message
 
-SHARE_FOR_TRAINING = 0.75  # of what is left of a time limit when training begins; the rest is for the stages after it
+SHARE_FOR_TRAINING = 0.75  # of the remaining time when training begins; the rest is for the stages after it
 
 READING, PREPARING, TRAINING, ROW_MODEL = "reading", "preparing", "training", "row model"
 PRIOR, CALIBRATION, OVERFITTING = "latent distribution", "calibration", "overfitting"
@@ -21,8 +22,8 @@ class Stages:
 
     Args:
         limit: seconds for all of them together, or None.
-        told: called with the name of each stage that begins.
-        seconds: of earlier stages, by name; those of others are added there.
+        on_start: called with the name of each stage that begins.
+        seconds: of earlier stages, by name; new durations are added to it.
 
     >>> stages = Stages()
     >>> with stages("calibration"):
@@ -34,17 +35,17 @@ class Stages:
     def __init__(
         self,
         limit: float | None = None,
-        told: Callable[[str], None] = lambda name: None,
+        on_start: Callable[[str], None] = lambda name: None,
         seconds: dict[str, float] | None = None,
     ) -> None:
-        self.limit, self.told = limit, told
+        self.limit, self.on_start = limit, on_start
         self.began = time.perf_counter()
         self.seconds = {} if seconds is None else seconds
 
     @contextmanager
     def __call__(self, name: str) -> Iterator[None]:
-        """Inside, a stage runs; a name that comes again adds to its seconds."""
-        self.told(name)
+        """Context for a stage; the durations of stages with the same name are added."""
+        self.on_start(name)
         begin = time.perf_counter()
         try:
             yield
@@ -52,13 +53,13 @@ class Stages:
             self.seconds[name] = self.seconds.get(name, 0.0) + time.perf_counter() - begin
 
     def __str__(self) -> str:
-        """The longest stages and all together, in a few words."""
+        """The longest stages and the total, in a few words."""
         longest = sorted(self.seconds, key=lambda name: -self.seconds[name])[:4]
         parts = ", ".join(f"{name} {self.seconds[name]:.1f} s" for name in longest)
         return f"{sum(self.seconds.values()):.1f} s ({parts})"
 
     def for_training(self) -> float | None:
-        """Seconds that training may take, or None; at least a quarter of the limit, however long it took to get there."""
+        """Seconds for training, or None; at least a quarter of the limit, however long the stages before it took."""
         if self.limit is None:
             return None
         left = self.limit - (time.perf_counter() - self.began)
@@ -66,11 +67,11 @@ class Stages:
 
 
 class Figures(dict[str, Any]):
-    """What was measured, by name; some of it only when it is first asked for.
+    """Measured figures by name; some are computed when they are first used.
 
     Args:
-        values: what is known.
-        pending: how to compute what is not.
+        values: figures that are known.
+        pending: functions to compute the others.
 
     >>> figures = Figures({"loss": 1.0}, {"privacy": lambda: {"exact_copies": 0.0}})
     >>> "privacy" in figures, figures["privacy"], "privacy" in figures
@@ -85,6 +86,9 @@ class Figures(dict[str, Any]):
         return Figures, (dict(self),)
 
     def __missing__(self, name: str) -> Any:
+        if name == "row_law_loss":
+            warnings.warn("the figure 'row_law_loss' is now 'row_model_loss'", FutureWarning, stacklevel=2)
+            return self["row_model_loss"]
         if name not in self.pending:
             raise KeyError(name)
         self[name] = self.pending[name]()
@@ -95,11 +99,11 @@ class Figures(dict[str, Any]):
         super().__setitem__(name, value)
 
     def complete(self) -> None:
-        """Compute all of it now."""
+        """Compute all pending figures."""
         for name in list(self.pending):
             self[name]
 
 
 def ended(finished: str) -> Message:
-    """Why a training ended, in words, by what ``figures_["finished"]`` says."""
+    """The reason why training ended, from ``figures_["finished"]``."""
     return Message(f"finished.{finished.replace(' ', '_').replace('-', '_')}")

@@ -12,15 +12,15 @@ import numpy as np
 from latente.data.containers import ARRAYS, Array, numpy_dtype
 from latente.data.identifiers import Shape, is_shape
 from latente.data.moments import is_moment, refuse_unlike, told
-from latente.data.seen import exactly, kept
+from latente.data.observed import exactly, kept
 from latente.data.sources import Table, is_number
 from latente.data.state import expect
 from latente.errors import DataError
-from latente.rows import BINARY, Bins, Field, Record
+from latente.rows import BINARY, Bins, Field, ValueGrid
 from latente.words import Message
 
-ATOM = 0.1  # share of a column's rows from which one value is worth a word
-FEW_NUMBERS = 20  # up to so many different whole numbers are the steps of a scale
+ATOM = 0.1  # share of a column's rows from which a value is mentioned
+FEW_NUMBERS = 20  # up to this many different whole numbers form a scale
 FLAG = "flag"
 ASKED = Message("column.asked")
 
@@ -28,7 +28,7 @@ Intervals = list[tuple[float, float]]
 
 
 class Kind(NamedTuple):
-    """What a column is taken for, and why."""
+    """The kind of a column, and the reason for it."""
 
     kind: str
     reason: Message
@@ -36,14 +36,14 @@ class Kind(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Facts:
-    """What a column of a table holds.
+    """Properties of a column of a table.
 
     Attributes:
         table, place: the table, and which of its columns it is.
         matrix: whether the table is a matrix of measures (:func:`is_matrix`).
         low, high, mean, spread: of the observed values; NaN where there is none. spread is the standard deviation.
         missing: share of the rows without a value. binary: whether only 0 and 1 occur, and both do.
-        step: smallest distance between two values, 0 where continuous. grid: step of which all values are multiples, or 0.
+        step: smallest distance between two values, 0 where continuous. grid: distance of all values, or 0.
         ordered: observed values of some rows in rising order.
     """
 
@@ -94,21 +94,21 @@ def is_matrix(table: Table) -> bool:
 
 @dataclass(frozen=True, eq=False)
 class Column:
-    """The codec of one column. A subclass holds what a kind of column has of its own.
+    """The codec of one column; subclasses for each kind.
 
     Attributes:
         name, dtype: as in :class:`~latente.data.sources.Table`.
-        kind, reason: what it is taken for, and why.
-        center, scale: what is subtracted and divided by, in the column's units. The scale is 0 for a column that is left out of
-            the model; its center is then its only value, or NaN where rows have none or each its own.
+        kind, reason: its kind, and the reason for it.
+        center, scale: subtracted and divided by, in the column's units. The scale is 0 for a column that is not modelled; its
+            center is then its only value, or NaN without a single value.
         resolution: smallest step between recorded values divided by ``scale``; 0 where continuous.
         low, high: smallest and largest value, in the column's units; NaN where there is none.
-        grid: the step of which every value is a multiple above ``low``; 0 where there is none.
+        grid: the step such that all values are multiples of it above ``low``; 0 if there is none.
         missing: share of the rows in which it is missing.
         binary: whether it holds 0 and 1, or two levels, and is not scaled.
         levels: its texts, or numbers that are codes; () where it has none.
         bins: float64 ``[3, n]``, lower and upper ends of its bins in the user's units, and the rows of each.
-        names: the shape of its names, where it names rows; None where there is none.
+        names: the pattern of its names, if it identifies rows; None if there is none.
     """
 
     name: str
@@ -148,7 +148,7 @@ class Column:
 
     @property
     def is_kept(self) -> bool:
-        """Whether the model sees it."""
+        """Whether it is modelled."""
         return self.scale > 0.0
 
     @cached_property
@@ -159,9 +159,9 @@ class Column:
 
     @property
     def field(self) -> Field:
-        """What the model is told of it."""
+        """The field of the model for it."""
         kind = BINARY if self.binary else self.kind
-        return Field(self.name, kind, (), self.resolution, 0, self.missing, self.encoded_bins, self.record)
+        return Field(self.name, kind, (), self.resolution, 0, self.missing, self.encoded_bins, self.value_grid)
 
     @property
     def encoded_bins(self) -> Bins | None:
@@ -175,10 +175,10 @@ class Column:
         return Bins(*(tuple(values.tolist()) for values in (low, high, size, rows)))
 
     @property
-    def record(self) -> Record:
+    def value_grid(self) -> ValueGrid:
         """How its numbers are recorded, in encoded units."""
         zero, low, high = (self.encoded(end) for end in (0.0, self.low, self.high))
-        return Record(zero, 1 / self.scale, self.grid / self.scale, low, high, self._atom)
+        return ValueGrid(zero, 1 / self.scale, self.grid / self.scale, low, high, self._atom)
 
     @property
     def _atom(self) -> float | None:
@@ -196,7 +196,7 @@ class Column:
             refuse_unlike(self.name, self.dtype, table.dtypes[place])
 
     def read(self, table: Table, place: int) -> tuple[Array, dict[str, int]]:
-        """Its values ``[N]`` in a table, levels numbered as in the fit, and in how many rows each level is that is new."""
+        """Its values ``[N]`` in a table, levels numbered as in the fit, and the number of rows of each new level."""
         return table.values[:, place], {}
 
     @cached_property
@@ -212,11 +212,11 @@ class Column:
 
     @property
     def is_stepped(self) -> bool:
-        """Whether missing values are filled in to the step of the record: the mean of whole numbers is worth its decimals."""
+        """Whether imputed values are rounded to the recorded step; not for whole numbers, whose means have decimals."""
         return False
 
     def as_recorded(self, values: Array) -> Array:
-        """Decoded values ``[N]``; those that repeat in the data, but for rounding, are exact."""
+        """Decoded values ``[N]``; values that repeat in the data are exact, without rounding errors."""
         return values
 
     def keep(self, filled: Array, table: Table, place: int) -> tuple[Any, str]:
@@ -225,7 +225,7 @@ class Column:
         return kept(self.name, filled, self.dtype, table, place, self.known(table, place), self.levels)
 
     def known(self, table: Table, place: int) -> Array:
-        """Where a table holds a value that the codec knows, bool ``[N]``."""
+        """Where a table has a value that the codec can encode, bool ``[N]``."""
         return np.asarray(~np.isnan(table.values[:, place]))
 
     def fresh(self, n: int, seed: int) -> Array:
@@ -233,12 +233,12 @@ class Column:
         raise NotImplementedError
 
     def told(self, value: float) -> str:
-        """An encoded value in words."""
+        """An encoded value as text."""
         value = value * self.scale + self.center
         return repr(self.levels[min(len(self.levels) - 1, round(value))]) if self.levels else told(value, self.dtype)
 
     def condition(self, wanted: Any) -> Intervals:
-        """The intervals, in encoded units, of the values that are asked for.
+        """The intervals, in encoded units, of the values that fulfil a condition.
 
         Raises:
             DataError: it never has such a value.
@@ -268,7 +268,7 @@ class Column:
 
 
 def several(wanted: Any) -> list[Any]:
-    """What is asked for, one by one: all that is in a list, a set, a range or an array."""
+    """The values of a condition, one by one: all in a list, a set, a range or an array."""
     if isinstance(wanted, np.ndarray):
         return list(wanted.ravel().tolist())
     return list(wanted) if isinstance(wanted, (list, set, frozenset, range)) else [wanted]
@@ -276,4 +276,4 @@ def several(wanted: Any) -> list[Any]:
 
 def nothing_asked(name: str) -> DataError:
     """The error of a condition without any value."""
-    return DataError(f"given: no value is asked for of {name!r}")
+    return DataError(f"given: there is no value for {name!r}")

@@ -15,7 +15,7 @@ from latente.data.columns.numbers import MEASURES, WHOLE, Number
 from latente.data.columns.single import Constant, Empty, Flag
 from latente.data.files import quoted
 from latente.data.moments import EXAMPLES, MOMENTS, kind_of
-from latente.data.seen import as_numbers, as_texts
+from latente.data.observed import as_numbers, as_texts
 from latente.data.sources import Table, is_number
 from latente.errors import DataError
 

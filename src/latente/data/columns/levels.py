@@ -9,7 +9,7 @@ import numpy as np
 from latente.data.columns.column import Column, Facts, Intervals, Kind, nothing_asked, several
 from latente.data.containers import Array, categories_of, numpy_dtype
 from latente.data.files import quoted
-from latente.data.seen import numbered
+from latente.data.observed import numbered
 from latente.data.sources import Table
 from latente.errors import DataError
 from latente.rows import CATEGORICAL, Bins, Field

@@ -1,4 +1,4 @@
-"""Columns that name rows: identifiers, free text and running time stamps. They say which row it is and nothing of its kind."""
+"""Columns that identify rows: identifiers, free text and increasing time stamps. They are not modelled."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ _NUMBER_IN_WORDS = re.compile(r"[+-]?\d+(?:[.,]\d+)*")
 
 
 class Name(Unknown):
-    """A column that names rows."""
+    """A column that identifies rows."""
 
     kinds = ("identifier", "text", TIMESTAMP)
     names_rows = True
 
     @classmethod
     def infer(cls, facts: Facts) -> Kind | None:
-        """Texts that hardly repeat, a time that runs on with the rows, or numbers that count them."""
+        """Texts that hardly repeat, a time that increases with the rows, or numbers that count them."""
         if facts.levels:
             return _of_texts(facts)
         if _is_timestamp(facts):
@@ -46,14 +46,14 @@ class Name(Unknown):
 
     @classmethod
     def fitted(cls, facts: Facts, kind: Kind, unit: float | None) -> dict[str, Any]:
-        """The shape of its names."""
+        """The pattern of its names."""
         return {"names": _shape(facts) if kind.kind == "identifier" else None}
 
     def fresh(self, n: int, seed: int) -> Array:
-        """``n`` names that no row of the fit had, in the column's type.
+        """``n`` new names, in the column's type.
 
         Raises:
-            DataError: there are not as many, or the type does not hold such large numbers.
+            DataError: there are too few, or the type does not hold such large numbers.
         """
         names = fresh(self.names or {}, n, seed)
         dtype = numpy_dtype(self.dtype)
@@ -74,8 +74,8 @@ def _of_texts(facts: Facts) -> Kind | None:
 
 
 def _is_timestamp(facts: Facts) -> bool:
-    """Whether a column is a time that runs on (or back) with the rows. All further rows lie beyond its last value, so it is no
-    feature to judge them by. Times are dates, and whole numbers of seconds, milli-, micro- or nanoseconds since 1970.
+    """Whether a column is a time that increases (or decreases) with the rows. Later rows have values outside its range, so it
+    is not a useful feature. Times are dates, and whole numbers of seconds, milli-, micro- or nanoseconds since 1970.
     """
     epoch = any(EPOCH[0] <= facts.low / unit and facts.high / unit <= EPOCH[1] for unit in UNITS.values())
     calendar = kind_of(facts.dtype) == "calendar"

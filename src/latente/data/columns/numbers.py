@@ -11,7 +11,7 @@ from latente.data.bins import cut
 from latente.data.columns.column import ASKED, ATOM, FEW_NUMBERS, Column, Facts, Intervals, Kind, nothing_asked, several
 from latente.data.containers import Array
 from latente.data.moments import is_moment, seconds, told
-from latente.data.seen import as_numbers
+from latente.data.observed import as_numbers
 from latente.data.sources import Table
 from latente.errors import DataError
 from latente.words import Message
@@ -71,7 +71,7 @@ class Number(Column):
         return self.kind not in (*WHOLE, "binary")
 
     def as_recorded(self, values: Array) -> Array:
-        """Off a grid, a value that is one that repeats, but for rounding, becomes it."""
+        """Without a grid, values near a repeated one are set to it."""
         low, high, _ = self.bins
         often = low[low == high]
         if not len(often) or self.grid:

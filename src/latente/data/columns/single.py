@@ -13,7 +13,7 @@ from latente.data.columns.levels import EMPTY, Levels, level_text
 from latente.data.columns.numbers import number_of
 from latente.data.containers import Array, numpy_dtype, snap
 from latente.data.moments import told
-from latente.data.seen import as_numbers, exactly, numbered
+from latente.data.observed import as_numbers, exactly, numbered
 from latente.data.sources import Table, is_number
 from latente.data.state import expect
 from latente.errors import DataError
@@ -119,11 +119,11 @@ class Constant(Column):
 
 
 class Unknown(Column):
-    """A column of which the model knows nothing: it is left out, and empty in new rows."""
+    """A column that is not modelled, and empty in new rows."""
 
     def condition(self, wanted: Any) -> Intervals:
-        """Nothing may be asked of it."""
-        raise DataError(f"given: {self.name!r} is left out of the model, which can't say anything of it")
+        """Conditions on it are refused."""
+        raise DataError(f"given: {self.name!r} is not part of the model")
 
     @classmethod
     def fitted(cls, facts: Facts, kind: Kind, unit: float | None) -> dict[str, Any]:

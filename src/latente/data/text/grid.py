@@ -120,7 +120,7 @@ def _rows(text: str, layout: Layout, strict: bool) -> tuple[list[list[str]], lis
 
 
 def grid_of(rows: list[list[str]], lines: list[int], header: bool) -> Grid:
-    """Rows of any lengths as columns: what a row lacks is empty, and what it has more is told of.
+    """Rows of any lengths as columns: absent values are empty, and additional ones are reported.
 
     Args:
         rows: texts; the first are names where ``header`` is true.

@@ -13,7 +13,7 @@ LIKE_A_DATE = (
     r"|\d{1,2}[- /.]?[A-Za-z]{3,9}[- /.]?(?:\d{4}|\d{2})"
     rf"|[A-Za-z]{{3,9}}\.? \d{{1,2}},? \d{{4}})(?:(?:T| {{1,2}}|, ){LIKE_A_TIME}(?: ?(?:Z|UTC|[+-]\d{{2}}:?\d{{2}}))?)?"
 )
-MIN_COMPACT = 3  # different texts such as 20240131, all of which are dates
+MIN_COMPACT = 3  # different texts such as 20240131, if all are dates
 FIRST = 100  # texts that are looked at before all are
 MAX_STRAYS = 0.05  # of a column's different texts: so few among dates are slips, more are levels
 
@@ -21,7 +21,7 @@ _PARTS = re.compile(
     r"(?P<a>\d+|[A-Za-z]+\.?)(?P<s>[-/. ]?)(?P<b>\d+|[A-Za-z]+)(?P<t>[-/. ]|, |)(?P<c>\d+)"
     r"(?:(?P<gap>T| {1,2}|, )(?P<h>\d{1,2}):\d{2}(?P<sec>:\d{2})?(?P<frac>\.\d+)?(?P<half> ?[AaPp][Mm])?)?"
 )
-AMBIGUOUS = "read.ambiguous"  # key of the note on dates of which day and month may be exchanged
+AMBIGUOUS = "read.ambiguous"  # key of the note on dates whose day and month may be exchanged
 _ZONE = r" ?(?:Z|UTC|[+-]\d{2}:?\d{2})$"
 _COMPACT = r"^(?:19|20)\d{6}$"
 
@@ -45,7 +45,7 @@ def read_moments(words: Any, hints: tuple[str, ...]) -> Moments | None:
 
     Args:
         words: an Arrow array of texts without blanks around them and without marks.
-        hints: formats to prefer, of the other columns or of the fit: what is day and what is month may not be told by one.
+        hints: formats to prefer, of the other columns or of the fit: one column may be ambiguous.
 
     Returns:
         An Arrow array of dates, times or time stamps; the format of most; what stands behind as a time zone; and what a person

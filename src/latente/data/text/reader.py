@@ -179,7 +179,7 @@ def _set_apart(column: _Column, extra: tuple[str, ...]) -> None:
 
 
 def _core(column: _Column) -> Any:
-    """A column's texts but for those that may be marks."""
+    """A column's texts without those that may be marks."""
     import pyarrow.compute as pc
 
     return pc.filter(column.words, pc.invert(column.marked))
@@ -192,7 +192,7 @@ def _decimal(columns: list[_Column]) -> str | None:
 
 
 def _read_values(columns: list[_Column], decimal: str | None, asked: Reading, texts: Collection[str]) -> None:
-    """Give each column values; dates of which the order of day and month is not told go last, by those of which it is."""
+    """Assign values to each column; dates with an ambiguous order of day and month go last, and follow the others."""
     certain = tuple(filter(None, (asked.date_format,)))
     late = []
     for column in columns:

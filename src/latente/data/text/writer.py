@@ -1,4 +1,4 @@
-"""Tables as text, written as a file was: its encoding, separators, notations, and to the letter what was observed."""
+"""Tables as text, written like a file: with its encoding, separators and notations, and with observed values unchanged."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def _texts(column: Any, notation: Notation | None) -> list[str | None]:
 
 
 def _plain(column: Any) -> list[str | None]:
-    """Values as Arrow writes them, but for zeros with a sign."""
+    """Values as Arrow writes them, except zeros with a sign."""
     import pyarrow as pa
 
     if pa.types.is_dictionary(column.type):

@@ -1,4 +1,4 @@
-"""The encoder of columns whose values stand in bins."""
+"""The encoder for columns that are cut into bins."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ class BinsEncoder(Part):
         bins: of each column.
         levels: for each column its number of levels, 0 for one of numbers.
         hidden: widths of the layers, with ReLU between them.
-        dropout: share of each layer's units that is left out in training.
-        embedding: width of a bin's embedding; that of a value that was not seen is 0.
+        dropout: share of each layer's units dropped in training.
+        embedding: width of a bin's embedding; that of a missing value is 0.
     """
 
     name = "bins-encoder"
@@ -51,7 +51,7 @@ class BinsEncoder(Part):
         self.width = sizes[-1]
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
-        """[B, F] to [B, H]; a field that was not seen is 0 in ``x``."""
+        """[B, F] to [B, H]; a missing field is 0 in ``x``."""
         embedded = self.embedding(self.bins.index(x), mask).flatten(1)
         h = torch.cat([embedded, x.index_select(1, self.numbers)], 1)
         for layer in self.layers:

@@ -24,10 +24,10 @@ class MLPEncoder(Part):
 
     Args:
         shape: of a row.
-        hidden: widths; ``()`` leaves the features to be the row itself, so that the posterior's head is a linear encoder.
-        masked: the mask is an input too, for data with holes.
-        dropout: share of each layer's units that is left out in training.
-        linear: the row itself stands beside the last layer's features, so that a linear code costs nothing to learn.
+        hidden: widths; with ``()`` the features are the row itself, so that the posterior's head is a linear encoder.
+        masked: whether the mask is an additional input, for data with missing values.
+        dropout: share of each layer's units dropped in training.
+        linear: whether the row itself is appended to the last layer's features, so that a linear code is easy to learn.
     """
 
     name = "mlp-encoder"
@@ -48,7 +48,7 @@ class MLPEncoder(Part):
         self.width = sizes[-1] + (math.prod(shape) if linear else 0)
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
-        """[B, *shape] to [B, H]; a field that was not seen is 0 in ``x``."""
+        """[B, *shape] to [B, H]; a missing field is 0 in ``x``."""
         h = with_mask(x.flatten(1), mask) if self.masked else x.flatten(1)
         for layer in self.layers:
             h = torch.relu(layer(h))
@@ -57,7 +57,7 @@ class MLPEncoder(Part):
 
 
 def with_mask(x: Tensor, mask: Tensor | None) -> Tensor:
-    """A row and, behind it along dimension 1, which of its values were seen."""
+    """A row and, appended along dimension 1, which of its values are observed."""
     return torch.cat([x, torch.ones_like(x) if mask is None else mask.view(x.shape).to(x.dtype)], 1)
 
 
@@ -68,8 +68,8 @@ class MLPDecoder(Part):
     Args:
         latent_dim, outputs: d and P.
         hidden: the encoder's widths.
-        skip: every layer reads the code again, which makes it harder to ignore (Dieng et al. 2019).
-        linear: a linear map of the code is added to what the layers give.
+        skip: every layer reads the code, which makes it harder to ignore (Dieng et al. 2019).
+        linear: whether a linear map of the code is added to the output of the layers.
     """
 
     name = "mlp-decoder"

@@ -24,8 +24,8 @@ def value_range(pictures: Array) -> tuple[float, float]:
     """The values of black and white: those of the type for bytes, 0 and 1 if all values are between them, else the extremes."""
     if pictures.dtype == np.uint8:
         return 0.0, 255.0
-    seen = pictures[np.isfinite(pictures)]
-    low, high = (float(seen.min()), float(seen.max())) if seen.size else (0.0, 1.0)
+    observed = pictures[np.isfinite(pictures)]
+    low, high = (float(observed.min()), float(observed.max())) if observed.size else (0.0, 1.0)
     return (0.0, 1.0) if low >= 0 and high <= 1 else (low, high)
 
 
@@ -34,8 +34,8 @@ def painted(pictures: Array, black_to_white: tuple[float, float]) -> Array:
     low, high = black_to_white
     values = (channels_last(pictures).astype(float) - low) / ((high - low) or 1.0)
     colours = values[..., :3] if values.shape[-1] >= 3 else values.mean(axis=-1, keepdims=True).repeat(3, axis=-1)
-    seen = np.isfinite(colours).all(axis=-1, keepdims=True)
-    return np.where(seen, colours, UNSEEN).clip(0, 1)
+    observed = np.isfinite(colours).all(axis=-1, keepdims=True)
+    return np.where(observed, colours, UNSEEN).clip(0, 1)
 
 
 def sheet(panel: Axes, tiles: Array, columns: int) -> Axes:

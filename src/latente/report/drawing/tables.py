@@ -61,9 +61,9 @@ def _fit(axis: Axis, places: Array) -> bool:
 
 def r_squared(original: Array, reconstructed: Array) -> float:
     """Share of the variance that the reconstruction explains; NaN if there is none, or fewer than two rows."""
-    seen = np.isfinite(original) & np.isfinite(reconstructed)
-    original, reconstructed = original[seen].astype(float), reconstructed[seen].astype(float)
-    total = float(((original - original.mean()) ** 2).sum()) if seen.any() else 0.0
+    observed = np.isfinite(original) & np.isfinite(reconstructed)
+    original, reconstructed = original[observed].astype(float), reconstructed[observed].astype(float)
+    total = float(((original - original.mean()) ** 2).sum()) if observed.any() else 0.0
     return 1 - float(((original - reconstructed) ** 2).sum()) / total if total > 0 else math.nan
 
 
@@ -87,12 +87,12 @@ def ranked(scores: Array, limit: int) -> list[int]:
 
 def against(panel: Axes, original: Array, reconstructed: Array, fit: float, dates: bool = False) -> Axes:
     """Reconstruction against original; points outside the panel are drawn at its frame."""
-    seen = np.flatnonzero(np.isfinite(original) & np.isfinite(reconstructed))
-    if not len(seen):
+    observed = np.flatnonzero(np.isfinite(original) & np.isfinite(reconstructed))
+    if not len(observed):
         return say(panel, word("no_values"))
-    shown = sampled(seen, 1500)
+    shown = sampled(observed, 1500)
     x, y = jittered(original[shown].astype(float)), reconstructed[shown].astype(float)
-    distinct = few(original[seen], 6)
+    distinct = few(original[observed], 6)
     low, high = around(distinct) if len(distinct) else limits(x)
     panel.plot([low, high], [low, high], color=LINE, lw=1, zorder=1)
     panel.scatter(x.clip(low, high), y.clip(low, high), color=MADE, zorder=2, clip_on=False, **dots(3 * len(shown)))
@@ -197,11 +197,11 @@ def level_shares(panel: Axes, real: Array, generated: Array, gap: float) -> Axes
 
 def rebuilt_right(original: Array, reconstructed: Array) -> tuple[float, float]:
     """Share of rows whose level is reconstructed, and share of the most common level; NaN without rows."""
-    seen = np.array([value is not None for value in original], dtype=bool)
-    if not seen.any():
+    observed = np.array([value is not None for value in original], dtype=bool)
+    if not observed.any():
         return math.nan, math.nan
-    right = original[seen].astype(str) == reconstructed[seen].astype(str)
-    return float(right.mean()), float(np.unique(original[seen].astype(str), return_counts=True)[1].max() / seen.sum())
+    right = original[observed].astype(str) == reconstructed[observed].astype(str)
+    return float(right.mean()), float(np.unique(original[observed].astype(str), return_counts=True)[1].max() / observed.sum())
 
 
 def levels_rebuilt(panel: Axes, original: Array, reconstructed: Array) -> Axes:

@@ -22,7 +22,7 @@ class Side:
 
     Attributes:
         reconstructed: pictures, one for each of the originals.
-        drawn: decoded random codes, as pictures, of which the first sixteen are shown.
+        drawn: decoded random codes, as pictures; the first sixteen are shown.
         codes: ``[N, 2]``.
         captions: a short sentence above the reconstructions, the samples and the map.
         axis_names: of the two dimensions of ``codes``.
@@ -51,7 +51,7 @@ def ae_beside_vae(
     Saved with :func:`save`, a PNG has 1600 × 1000 pixels.
 
     Args:
-        originals: pictures, of which the first eight are shown.
+        originals: pictures; the first eight are shown.
         autoencoder: the half of the autoencoder.
         vae: the half of the VAE.
         classes: ``[N]``, the class of each row of ``codes``: its colour, and its name on the map.

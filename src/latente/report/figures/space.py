@@ -53,8 +53,8 @@ def latent_map(
         ax = _places(1, 4.9, has_key=colours is not None or len(codes) > style.MAX_POINTS)[0]
         latent_map(codes, colours, labels, density=density, title=title, colour_name=colour_name, axis_names=axis_names, ax=ax)
         return _beside(ax)
-    seen = np.isfinite(codes).all(axis=1)
-    codes, colours = codes[seen], None if colours is None else np.asarray(colours)[seen]
+    observed = np.isfinite(codes).all(axis=1)
+    codes, colours = codes[observed], None if colours is None else np.asarray(colours)[observed]
     maps.frame_map(ax, codes, density, axis_names)
     ax.set_title(title)
     if not len(codes):

@@ -1,4 +1,4 @@
-"""What was seen, put back to the bit beside what is filled in: in the type of the fit, or in a wider one that holds it."""
+"""Observed values, restored exactly beside imputed ones: in the type of the fit, or in a wider one if necessary."""
 
 from __future__ import annotations
 
@@ -13,35 +13,35 @@ from latente.errors import DataError
 
 
 def kept(
-    name: str, filled: Array, label: str, seen: Table, column: int, there: Array, levels: tuple[str, ...]
+    name: str, filled: Array, label: str, source: Table, column: int, there: Array, levels: tuple[str, ...]
 ) -> tuple[Any, str]:
-    """A decoded column with what was seen in its place, and the label of its type.
+    """A decoded column with the observed values in their places, and the label of its type.
 
     Args:
         name: of the column.
-        filled: its decoded values ``[N]``, in the type that ``label`` names; dates, times and durations in seconds.
-        label: the type that it had in the fit.
-        seen: the same rows as they came in, of which it is ``column``.
-        there: which rows keep what was seen, bool ``[N]``.
-        levels: that the column had in the fit; () of numbers.
+        filled: its decoded values ``[N]``, in the type of ``label``; dates, times and durations in seconds.
+        label: its type in the fit.
+        source: the input rows; the column is its ``column``.
+        there: which rows keep their observed values, bool ``[N]``.
+        levels: levels of the column in the fit; () for numbers.
 
     Returns:
         An array ``[N]``, or an Arrow array of dates, times, durations and decimals, which a double does not hold exactly.
 
     Raises:
-        DataError: no type holds what was seen and what is filled in.
+        DataError: no type holds both observed and imputed values.
     """
-    came, exact = seen.dtypes[column], seen.exact.get(column)
+    came, exact = source.dtypes[column], source.exact.get(column)
     if exact is not None:
         return _moments(name, filled, label, exact, came, there) if is_moment(label) else _decimals(filled, exact, there, came)
-    values, texts, dtype = seen.values[:, column], seen.levels.get(column), numpy_dtype(label)
-    if is_moment(label):  # days, which a double holds
+    values, texts, dtype = source.values[:, column], source.levels.get(column), numpy_dtype(label)
+    if is_moment(label):  # days, which a double holds exactly
         return np.where(there, values, filled), label
     if dtype.kind == "O":
-        texts, codes = texts_of(seen, column, levels)
+        texts, codes = texts_of(source, column, levels)
         return np.where(there, leveled(np.array([*texts, None], object), codes), filled), label
     if texts is not None:
-        as_numbers(name, values, texts)  # or an error that says which text is none
+        as_numbers(name, values, texts)  # raises an error that names the text that is no number
         dtype = _holding(name, texts, values, dtype)
         own = leveled(np.append(exactly(texts, dtype), dtype.type(0)), values)
     else:
@@ -53,19 +53,19 @@ def kept(
     )
 
 
-def with_seen(filled: Array, seen: Table) -> Array:
-    """A decoded array ``[N, F]`` with what was seen in its place; of a wider type where its own does not hold that."""
-    if seen.exact:  # whole numbers, none of which is missing
-        return np.column_stack([seen.exact[column] for column in range(len(seen.names))])
-    there = ~np.isnan(seen.values)
-    if not holds(seen.values[there], filled.dtype):
-        came = numpy_dtype(seen.dtypes[0])
-        filled = filled.astype(np.result_type(filled.dtype, came if there.all() else np.result_type(came, seen.values.dtype)))
-    return np.where(there, seen.values, filled).astype(filled.dtype)
+def with_observed(filled: Array, source: Table) -> Array:
+    """A decoded array ``[N, F]`` with the observed values in their places; of a wider type if its own does not hold these."""
+    if source.exact:  # whole numbers without missing ones
+        return np.column_stack([source.exact[column] for column in range(len(source.names))])
+    there = ~np.isnan(source.values)
+    if not holds(source.values[there], filled.dtype):
+        came = numpy_dtype(source.dtypes[0])
+        filled = filled.astype(np.result_type(filled.dtype, came if there.all() else np.result_type(came, source.values.dtype)))
+    return np.where(there, source.values, filled).astype(filled.dtype)
 
 
 def as_it_came(table: Table, column: int) -> Any:
-    """A column's values in its own type; where there is none, of whole numbers 0."""
+    """A column's values in its own type; 0 for missing whole numbers."""
     if column in table.exact:
         return table.exact[column]
     values, texts, dtype = table.values[:, column], table.levels.get(column), numpy_dtype(table.dtypes[column])
@@ -90,7 +90,7 @@ def holds(values: Array, dtype: np.dtype[Any]) -> bool:
 
 
 def _holding(name: str, texts: tuple[str, ...], codes: Array, dtype: np.dtype[Any]) -> np.dtype[Any]:
-    """The first type, that of the column before all others, that holds the numbers which texts are."""
+    """The first type that holds the numbers of texts exactly, beginning with the type of the column."""
     if not all(map(_is_whole, texts)):
         return dtype if holds(np.array([*map(float, texts)]), dtype) else np.dtype(float)
     numbers = [int(text) for text in texts]
@@ -117,7 +117,7 @@ def _is_whole(text: str) -> bool:
 
 
 def _moments(name: str, filled: Array, label: str, exact: Any, came: str, there: Array) -> tuple[Any, str]:
-    """Dates, times and durations in the unit of the fit, or in that in which they came where the former would cut them."""
+    """Dates, times and durations in the unit of the fit, or in that of the input if the former would truncate them."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
@@ -126,7 +126,7 @@ def _moments(name: str, filled: Array, label: str, exact: Any, came: str, there:
             cast = exact.cast(arrow_type(each))
             if cast.cast(exact.type).equals(exact):
                 return pc.if_else(pa.array(there), cast, arrow_of(filled, each)), each
-        except pa.ArrowInvalid:  # out of the range of this unit
+        except pa.ArrowInvalid:  # outside the range of this unit
             continue
     raise DataError(
         f"column {name!r} holds dates that can't stand beside what is filled in: give it the unit that it had in the "
@@ -135,7 +135,7 @@ def _moments(name: str, filled: Array, label: str, exact: Any, came: str, there:
 
 
 def _decimals(filled: Array, exact: Any, there: Array, label: str) -> tuple[Any, str]:
-    """Decimals as they came, with what is filled in to as many places."""
+    """Decimals of the input, with imputed values rounded to the same number of places."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
@@ -145,22 +145,22 @@ def _decimals(filled: Array, exact: Any, there: Array, label: str) -> tuple[Any,
 
 
 def leveled(levels: Array, codes: Array) -> Array:
-    """The level of each code; the last one where there is no code."""
+    """The level of each code; the last one for missing codes."""
     return np.asarray(levels[np.where(np.isnan(codes), len(levels) - 1, codes).astype(np.intp)])
 
 
 def exactly(texts: tuple[str, ...], dtype: np.dtype[Any]) -> Array:
-    """The numbers that levels are, in a type; whole ones of any size exactly."""
+    """The numbers in levels, in a type; whole ones of any size exactly."""
     if dtype.kind in "iu" and all(map(_is_whole, texts)):
         return np.array([int(text) for text in texts], dtype)
     return snap(np.array([float(text) for text in texts]), dtype)
 
 
 def as_numbers(name: str, codes: Array, texts: tuple[str, ...]) -> Array:
-    """The numbers that a column's texts say.
+    """The numbers in a column's texts.
 
     Raises:
-        DataError: not all of them do.
+        DataError: not all texts are numbers.
     """
     example = next((text for text in texts if not is_number(text)), None)
     if example is not None:
@@ -170,15 +170,15 @@ def as_numbers(name: str, codes: Array, texts: tuple[str, ...]) -> Array:
 
 
 def as_texts(values: Array) -> tuple[tuple[str, ...], Array]:
-    """Numbers as texts, in rising order, and which of them each row holds, NaN where none."""
+    """Numbers as texts, in rising order, and the index of each row's text, NaN for missing ones."""
     distinct, codes = np.unique(values, return_inverse=True)
     texts = tuple(np.format_float_positional(value, trim="-") for value in distinct[~np.isnan(distinct)])
     return texts, np.where(np.isnan(values), np.nan, codes)
 
 
 def texts_of(table: Table, column: int, known: tuple[str, ...]) -> tuple[tuple[str, ...], Array]:
-    """A column's texts and which of them each row holds, NaN where none. What was read as booleans, for it holds nothing else,
-    is written as in ``known``: true, TRUE or True.
+    """A column's texts and the index of each row's text, NaN for missing ones. Columns that were read as booleans, because they
+    have no other values, are written as in ``known``: true, TRUE or True.
     """
     texts, values = table.levels.get(column), table.values[:, column]
     if texts is not None:
@@ -190,7 +190,7 @@ def texts_of(table: Table, column: int, known: tuple[str, ...]) -> tuple[tuple[s
 
 
 def numbered(table: Table, column: int, known: tuple[str, ...]) -> tuple[Array, dict[str, int]]:
-    """The codes of one column's texts in the order of ``known``, and in how many rows each other text is, which has none."""
+    """The codes of one column's texts in the order of ``known``, and the number of rows of each unknown text, without code."""
     given, codes = texts_of(table, column, known)
     places = {text: place for place, text in enumerate(known)}
     lookup = np.array([*(places.get(text, np.nan) for text in given), np.nan])

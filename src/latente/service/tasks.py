@@ -1,0 +1,115 @@
+"""What a service does with a model: one function for each address, from rows and options to a table or an array."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from latente.errors import ModelError
+from latente.parameters import is_whole
+from latente.seeding import seed_of
+
+if TYPE_CHECKING:
+    from latente.estimator import VAE
+
+MAX_NEW_ROWS = 100_000
+
+Answer = Callable[["VAE", Any, Mapping[str, Any]], Any]
+
+
+@dataclass(frozen=True)
+class Task:
+    """One address of a model.
+
+    Attributes:
+        summary: what it answers, one sentence.
+        answer: the function.
+        options: what a request may hold beside its rows, with the JSON schema of each.
+        takes_rows: whether a request holds rows; those of several requests are then computed together.
+        gives_rows: whether the answer has the columns of the data.
+    """
+
+    summary: str
+    answer: Answer
+    options: Mapping[str, Mapping[str, Any]]
+    takes_rows: bool = True
+    gives_rows: bool = True
+
+    def check(self, options: Mapping[str, Any]) -> None:
+        """Refuse options that the task does not have.
+
+        Raises:
+            ModelError: it names them, and those there are.
+        """
+        unknown = [name for name in options if name not in self.options]
+        if unknown:
+            known = ", ".join(("rows",) * self.takes_rows + tuple(self.options))
+            raise ModelError(f"a request has no field {unknown[0]!r}; its fields are {known}")
+
+
+CONTEXT: dict[str, Any] = {
+    "type": "object",
+    "description": "Of a conditional model: the context of all rows.",
+}
+OF_ROWS: dict[str, dict[str, Any]] = {"context": CONTEXT}
+OF_SAMPLE: dict[str, dict[str, Any]] = {
+    "n": {"type": "integer", "minimum": 1, "maximum": MAX_NEW_ROWS, "default": 1},
+    "given": {
+        "type": "object",
+        "description": "By column: a value, a list of values, or {low, high}.",
+    },
+    "context": CONTEXT,
+    "seed": {
+        "type": "integer",
+        "minimum": 0,
+        "description": "The same seed gives the same rows.",
+    },
+}
+
+
+def _encode(vae: VAE, rows: Any, options: Mapping[str, Any]) -> Any:
+    return _columns(vae.transform(rows, **options), "z")
+
+
+def _score(vae: VAE, rows: Any, options: Mapping[str, Any]) -> Any:
+    return _columns(vae.score_samples(rows, **options)[:, None], "score")
+
+
+def _sample(vae: VAE, _: Any, options: Mapping[str, Any]) -> Any:
+    n, seed = options.get("n", 1), options.get("seed")
+    if not is_whole(n, 1) or n > MAX_NEW_ROWS:
+        raise ModelError(f"n is a whole number from 1 to {MAX_NEW_ROWS:,}, not {n!r}")
+    given = {name: _wanted(value) for name, value in (options.get("given") or {}).items()}
+    seed = int(np.random.SeedSequence().generate_state(1)[0]) if seed is None else seed_of(seed)
+    return vae.sample(n, given=given or None, context=options.get("context"), random_state=seed)
+
+
+def _wanted(value: Any) -> Any:
+    """A condition: JSON has no tuples, so that an interval is an object."""
+    return (value.get("low"), value.get("high")) if isinstance(value, Mapping) else value
+
+
+def _columns(values: np.ndarray[Any, Any], name: str) -> Any:
+    import pyarrow as pa
+
+    names = [name] if values.shape[1] == 1 and name == "score" else [f"{name}{i}" for i in range(values.shape[1])]
+    return pa.table(dict(zip(names, (pa.array(column, from_pandas=True) for column in values.T), strict=True)))
+
+
+TASKS: dict[str, Task] = {
+    "encode": Task("The code of each row.", _encode, OF_ROWS, gives_rows=False),
+    "reconstruct": Task("Each row through the bottleneck and back.", lambda vae, rows, o: vae.reconstruct(rows, **o), OF_ROWS),
+    "denoise": Task("The expected clean row behind each row.", lambda vae, rows, o: vae.denoise(rows, **o), OF_ROWS),
+    "impute": Task("Rows with their missing values filled in.", lambda vae, rows, o: vae.impute(rows, **o), OF_ROWS),
+    "anomalies": Task(
+        "How unusual each row is: score, anomaly, conformal p-value, and the fields that say most against it.",
+        lambda vae, rows, o: vae.anomalies(rows, **o),
+        OF_ROWS,
+        gives_rows=False,
+    ),
+    "score": Task("Log-density of each row, nats.", _score, OF_ROWS, gives_rows=False),
+    "sample": Task("New rows.", _sample, OF_SAMPLE, takes_rows=False),
+}
