@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -82,6 +82,12 @@ class Blueprint:
         parts = tuple(build(penalty, **sizes) for penalty in recipe.penalties)
         corruption = build(recipe.corruption, **sizes) if recipe.corruption else None
         return LatentLearner(model, objective, schedule, parts, corruption, recipe.recorded)
+
+    @property
+    def convolves(self) -> bool:
+        """Whether its networks are convolutions beside a linear model, at which they begin."""
+        with torch.random.fork_rng([]):
+            return network_for(self.fields, self.hidden) == "conv" and starts_linear(self().model)
 
     @property
     def spatial(self) -> bool:
@@ -171,6 +177,7 @@ class RowBlueprint:
     fields: tuple[Field, ...]
     n_rows: int
     likelihood: Choice
+    convolves: ClassVar[bool] = False
 
     def __call__(self, remedy: Remedy = Remedy()) -> Learner:
         """A new learner; weights are drawn from torch's generator."""

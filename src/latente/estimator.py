@@ -100,8 +100,9 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
             ?) are recognised in files.
         effort: "quick" trains once, in a quarter to half of the time. "balanced" compares short trials and two starts on fewer
             than 16,384 rows of numbers without missing values, if neither ``max_epochs`` nor ``time_limit`` is set; otherwise
-            it trains once. "best" adds longer runs from 1,000 rows: it takes up to 12 times as long, and improves most if all
-            columns depend on a few nonlinear degrees of freedom (``benchmarks.wall``).
+            it trains once. The second start ends as soon as it can no longer win. "best" adds longer runs from 1,000 rows: it
+            takes up to 12 times as long, and improves most if all columns depend on a few nonlinear degrees of freedom
+            (``benchmarks.wall``). For convolutions, "quick" and "balanced" use a seventh of the steps and one start.
         row_model: the model that scores, samples and completes rows, and decodes codes: "latent" is the model itself,
             "autoregressive" a separate model of each column given those before it and, to decode, the code (mixed tables only).
             "auto" is "autoregressive" for a mixed table with ``recipe="auto"`` and ``likelihood="auto"``, and "latent"
