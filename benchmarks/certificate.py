@@ -343,9 +343,9 @@ def cost(rows: int = 10_000) -> list[Figure]:
     vae = lt.VAE(latent_dim=4, max_epochs=5, validation_fraction=HELD_OUT, random_state=0).fit(x)
     spent, decode = [], LatentModel.decode
 
-    def timed(model: LatentModel, z: torch.Tensor) -> Any:
+    def timed(model: LatentModel, *args: Any) -> Any:
         begin = time.perf_counter()
-        px = decode(model, z)
+        px = decode(model, *args)
         spent.append(time.perf_counter() - begin)
         return px
 

@@ -128,7 +128,7 @@ def main() -> None:
     asked = options(__doc__, tables=("heart", "german", "ai4i"), seeds=4)
     for name in asked.tables:
         compared(name, table(name), VAE, "loss", asked.seeds)
-        compared(name, table(name), ROW_MODEL, "row_law_loss", asked.seeds)
+        compared(name, table(name), ROW_MODEL, "row_model_loss", asked.seeds)
     for name, load in (("breast cancer", load_breast_cancer), ("diabetes", load_diabetes)):
         compared(name, standardised(load().data), TRIALS, "loss", asked.seeds)
     for name in ("annthyroid", "mammography", "satellite", "shuttle"):

@@ -32,7 +32,6 @@ from torch import Tensor
 import latente as lt
 from benchmarks.common import Figure, options, report
 from benchmarks.data import ROOT
-from latente.cli.info import describe
 from latente.explorer.survey import Survey
 from latente.files import read_tensors, write_tensors
 from latente.model.parts import build
@@ -171,7 +170,7 @@ def _model(path: Path, _: Path) -> dict[str, Any]:
     }
     if not (np.isfinite(found["codes"]).all() and np.isfinite(found["scores"]).all()):
         raise ArithmeticError("results are not finite")
-    return found | {"described": [*map(str, (vae.fields_, vae.offset_, describe(vae)))]}
+    return found | {"described": [*map(str, (vae.fields_, vae.offset_, vae.codec_.described))]}
 
 
 def _survey(path: Path, run: Path) -> dict[str, Any]:

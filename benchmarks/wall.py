@@ -79,7 +79,7 @@ def measured(rows: Any, seed: int, whole: bool, **how: Any) -> dict[str, Any]:
     taken["train"] = by_stage.get("training", figures["seconds"])
     taken["encode"] = sum(by_stage.get(name, 0.0) for name in ("reading", "preparing"))
     taken["after"] = found["fit"] - taken["train"] - taken["encode"]
-    found |= {"loss": figures["loss"], "gain": figures["gain_over_independent_columns"], "row_model": figures["row_law_loss"]}
+    found |= {"loss": figures["loss"], "gain": figures["gain_over_independent_columns"], "row_model": figures["row_model_loss"]}
     with tempfile.TemporaryDirectory() as folder:
         if whole:
             _used(vae, rows, Path(folder), taken)

@@ -76,9 +76,17 @@ CHANGES = {
         "what scores are compared with",
     ),
     "shares above 1": ("numbers-vae", change("calibration.covered", lambda old: old.new_full((8,), 1.5)), "what scores are"),
-    "weights that do not add up": ("numbers-mixture", change("law.weights", lambda old: old * 2), "law.weights"),
-    "a covariance without a root": ("numbers-flow", change("law.cholesky", lambda old: -old), "law.cholesky"),
-    "a kernel without a width": ("numbers-nearest", change("law.variance", lambda old: 0 * old), "law.variance"),
+    "weights that do not add up": (
+        "numbers-mixture",
+        change("fitted_prior.weights", lambda old: old * 2),
+        "fitted_prior.weights",
+    ),
+    "a covariance without a root": ("numbers-flow", change("fitted_prior.cholesky", lambda old: -old), "fitted_prior.cholesky"),
+    "a kernel without a width": (
+        "numbers-nearest",
+        change("fitted_prior.variance", lambda old: 0 * old),
+        "fitted_prior.variance",
+    ),
     "double precision": ("numbers-vae", change("model.posterior.head.bias", lambda old: old.double()), "is torch.float64"),
     "bins out of order": ("mixed-vae", change("codec.bin_low", lambda old: old.flip(0)), "the bins"),
     "a scale below 0": ("numbers-vae", change("codec.scale", lambda old: -old), "the scales"),
@@ -108,7 +116,7 @@ def test_what_a_model_needs_is_checked(what: str, folder: Path, tmp_path: Path) 
         lt.load(altered(folder / f"{name}.model", tmp_path / "model.safetensors", alter))
 
 
-PLACES = ("encoder", "posterior", "prior", "decoder", "likelihood", "law")
+PLACES = ("encoder", "posterior", "prior", "decoder", "likelihood", "fitted_prior")
 SIZES = {"latent_dim": 2, "width": 8, "outputs": 5, "hidden": [8], "shape": [5], "channels": [4]}
 
 
@@ -116,7 +124,7 @@ def in_place(name: str, place: str) -> Any:
     """Put a part into a place, with tensors that are right for it."""
 
     def apply(values: Any, tensors: dict[str, torch.Tensor]) -> None:
-        holder, prefix = (values, "law.") if place == "law" else (values["parts"], f"model.{place}.")
+        holder, prefix = (values, "fitted_prior.") if place == "fitted_prior" else (values["parts"], f"model.{place}.")
         known = {**SIZES, **holder[place]["arguments"]}
         arguments = {key: value for key, value in known.items() if key in constructor_arguments(PARTS[name])}
         holder[place] = {"name": name, "arguments": arguments}

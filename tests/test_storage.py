@@ -61,7 +61,7 @@ def test_pictures_and_autoencoders_too(digits: NDArray[np.uint8], tmp_path: Path
 
 
 def test_one_file_of_tensors_and_json(path: Path) -> None:
-    assert {name.partition(".")[0] for name in load_file(path)} == {"model", "law", "codec", "calibration"}
+    assert {name.partition(".")[0] for name in load_file(path)} == {"model", "fitted_prior", "codec", "calibration"}
     values = json.loads(metadata(path)["values"])
     assert values["latente"] == lt.__version__
     assert values["parts"]["encoder"]["name"] == "mlp-encoder"
@@ -118,7 +118,7 @@ def test_weights_that_are_not_finite(path: Path, value: float) -> None:
         lt.load(rewritten(path, spoil))
 
 
-@pytest.mark.parametrize("key", ["parts", "recipe", "codec", "law", "settings", "figures"])
+@pytest.mark.parametrize("key", ["parts", "recipe", "codec", "fitted_prior", "settings", "figures"])
 def test_a_part_of_the_description_missing(path: Path, key: str) -> None:
     with pytest.raises(lt.StorageError, match="model.safetensors"):
         lt.load(rewritten(path, lambda values, tensors: values.pop(key)))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -28,8 +28,8 @@ from latente.model.latent_model import LatentModel, compose
 from latente.model.likelihoods import Likelihood
 from latente.model.linear_start import starts_linear
 from latente.model.networks import bins as _bins  # noqa: F401
-from latente.model.networks.conv import SMALLEST_SIDE
-from latente.model.parts import Choice, build, choose
+from latente.model.networks.conv import SMALLEST_SIDE, positions_of
+from latente.model.parts import Choice, build, choose, part_class
 from latente.model.row_models import AutoregressiveModel
 from latente.rows import BINARY, IMAGE, MEASURES, SCALAR, Field, Rows, layout_of, levels_of, row_shape
 from latente.training.fit import Remedy
@@ -64,10 +64,10 @@ class Blueprint:
     def __call__(self, remedy: Remedy = Remedy()) -> Learner:
         """A new learner; weights are drawn from torch's generator."""
         recipe = self.recipe
-        kind = network_for(self.fields, self.hidden)
+        kind = "conv-map" if self.spatial else network_for(self.fields, self.hidden)
         choices = {
             "encoder": recipe.encoder or choose(f"{kind}-encoder"),
-            "decoder": recipe.decoder or choose("conv-decoder" if kind == "conv" else "mlp-decoder"),
+            "decoder": recipe.decoder or choose("mlp-decoder" if kind == "bins" else f"{kind}-decoder"),
             "posterior": recipe.posterior,
             "prior": recipe.prior,
             "likelihood": recipe.likelihood or likelihood_for(self.fields, recipe.least_squares or self.overcomplete),
@@ -85,6 +85,22 @@ class Blueprint:
         parts = tuple(build(penalty, **sizes) for penalty in (*recipe.penalties, *constraint))
         corruption = build(recipe.corruption, **sizes) if recipe.corruption else None
         return LatentLearner(model, objective, schedule, parts, corruption, recipe.recorded)
+
+    @property
+    def convolves(self) -> bool:
+        """Whether its networks are convolutions beside a linear model, at which they begin."""
+        with torch.random.fork_rng([]):
+            return network_for(self.fields, self.hidden) == "conv" and starts_linear(self().model)
+
+    @property
+    def spatial(self) -> bool:
+        """Whether the code is a map: a quantised code of pictures with a number or more for each position of the last one."""
+        recipe, shape = self.recipe, row_shape(self.fields)
+        possible = network_for(self.fields, self.hidden) == "conv" and not (
+            recipe.encoder or recipe.decoder or self.context_size
+        )
+        posterior = recipe.posterior.own or part_class(recipe.posterior.name)
+        return possible and getattr(posterior, "spatial", False) and self.latent_dim >= positions_of(shape, channels(shape))
 
     @property
     def overcomplete(self) -> bool:
@@ -164,6 +180,7 @@ class RowBlueprint:
     fields: tuple[Field, ...]
     n_rows: int
     likelihood: Choice
+    convolves: ClassVar[bool] = False
 
     def __call__(self, remedy: Remedy = Remedy()) -> Learner:
         """A new learner; weights are drawn from torch's generator."""
@@ -193,9 +210,8 @@ def row_blueprint(blueprint: Blueprint, asked: str) -> RowBlueprint | None:
         raise ModelError("row_model='autoregressive' can't be conditioned on a context: choose 'latent' or 'auto'")
     if asked == "autoregressive" and not possible:
         raise ModelError(
-            f"row_model='autoregressive' is for mixed tables of at most {MAX_COLUMNS} columns, and these rows are "
-            f"{'pictures' if fields[0].shape else f'of {len(fields)} columns, or of measures alone'}: "
-            "choose 'latent' or 'auto'"
+            f"row_model='autoregressive' is for mixed tables of at most {MAX_COLUMNS} columns, not for more columns, for "
+            "measures alone or for pictures: choose 'latent' or 'auto'"
         )
     wanted = is_mixed_table(fields) and blueprint.recipe.likelihood is None if asked == "auto" else asked == "autoregressive"
     if not (wanted and possible):

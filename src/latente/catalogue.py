@@ -27,6 +27,11 @@ class Recipe:
         least_squares: all numeric fields have the same noise level.
         noisy: whether the rows of a fit are taken to hold noise, which is all that reconstructions leave.
         recorded: whether a step may be recorded once and repeated; not if it varies.
+
+    >>> from dataclasses import replace
+    >>> own = replace(recipe("vae"), name="own", prior=choose("normal-mixture", components=3))
+    >>> own.prior
+    Choice(name='normal-mixture', arguments={'components': 3})
     """
 
     name: str

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from types import FunctionType
 from typing import Any, Generic, Self, TypeVar
@@ -32,7 +33,7 @@ from latente.model.priors import Prior
 from latente.model.row_models import RowModel
 from latente.parameters import Parameters, is_whole
 from latente.rows import Rows
-from latente.seeding import seed_of
+from latente.seeding import seed_of, seeded
 from latente.tasks import completions, denoising, imputation, interpolation, reconstruct, repairs, scores
 from latente.tasks.anomalies import IMPORTANCE_SAMPLES
 from latente.tasks.new_rows import Request, new_rows
@@ -85,7 +86,8 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         time_limit: seconds for :meth:`fit` as a whole, including what it does before and after training.
         early_stopping: stop if the loss of held-out rows no longer improves; in either case the best weights are used.
         validation_fraction: share of rows that are held out, for evaluation and to calibrate anomaly scores; 0 holds out none.
-        device: "cuda", "mps" or "cpu". precision: "float32" or "bfloat16" (for the networks; densities are always float32).
+        device: "cuda", "mps" or "cpu".
+        precision: "float32" or "bfloat16" (for the networks; densities are always float32).
         random_state: a seed; the same seed on the same machine gives the same result.
         verbose: 1 shows a progress bar.
         kinds: kinds of columns by name, to correct the detected ones, such as ``{"zip": "categorical"}``. Possible are
@@ -98,23 +100,32 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
             ?) are recognised in files.
         effort: "quick" trains once, in a quarter to half of the time. "balanced" compares short trials and two starts on fewer
             than 16,384 rows of numbers without missing values, if neither ``max_epochs`` nor ``time_limit`` is set; otherwise
-            it trains once. "best" adds longer runs from 1,000 rows: it takes up to 12 times as long, and improves most if all
-            columns depend on a few nonlinear degrees of freedom (``benchmarks.wall``).
-        row_model: the model that scores, samples and completes rows: "latent" is the model itself, "autoregressive" a separate
-            model of each column given those before it (mixed tables only). "auto" is "autoregressive" for a mixed table with
-            ``recipe="auto"`` and ``likelihood="auto"``, and "latent" otherwise.
+            it trains once. The second start ends as soon as it can no longer win. "best" adds longer runs from 1,000 rows: it
+            takes up to 12 times as long, and improves most if all columns depend on a few nonlinear degrees of freedom
+            (``benchmarks.wall``). For convolutions, "quick" and "balanced" use a seventh of the steps and one start.
+        row_model: the model that scores, samples and completes rows, and decodes codes: "latent" is the model itself,
+            "autoregressive" a separate model of each column given those before it and, to decode, the code (mixed tables only).
+            "auto" is "autoregressive" for a mixed table with ``recipe="auto"`` and ``likelihood="auto"``, and "latent"
+            otherwise. The certificate and the explorer always decode with the model itself.
         keep: share of the variance of the rows that the code has to keep, such as .9, by a constraint on the squared error of
             reconstructions (GECO, Rezende and Viola 2018); 0 for no constraint. "auto" is the share that PCA with as many
             dimensions keeps if a separate row model scores rows, and 0 otherwise. If ``latent_dim`` dimensions can't keep the
             share, the code keeps what training reaches; see ``information_kept`` in the certificate.
 
     Attributes:
-        latent_dim_: dimensions of the code. history_: a record for each epoch, nats per row. figures_: measured figures;
-            "time" has the seconds of each stage of the fit; "privacy" is computed when it is first used.
-        model_, fitted_prior_, codec_, recipe_: the fitted parts. row_model_: the model that scores, generates and completes
-            rows: ``model_`` itself, or a separate row model (see ``row_model``). notes_: remarks on data and fit.
+        latent_dim_: dimensions of the code.
+        history_: a record for each epoch, nats per row.
+        figures_: measured figures; "time" has the seconds of each stage of the fit; "privacy" is computed on first use.
+        model_: the fitted model.
+        fitted_prior_: the prior that was fitted to the codes after training.
+        codec_: maps rows to encoded rows and back.
+        recipe_: the recipe, with all its parts.
+        row_model_: the model that scores, generates and completes rows: ``model_`` itself, or a separate row model (see
+            ``row_model``).
+        notes_: remarks on data and fit.
         given_: after ``sample(given=…)``, the probability of the conditions under the model, and the effective sample size.
-        fields_: the kind of each column, and the reason. offset_: score below which :meth:`predict` returns -1.
+        fields_: the kind of each column, and the reason.
+        offset_: score below which :meth:`predict` returns -1.
 
     >>> import numpy as np
     >>> rows = np.random.default_rng(0).normal(size=(200, 2)) @ np.array([[1, 2, 0.5], [0, 1, -1]])
@@ -218,6 +229,15 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
 
         Raises:
             DataError, ModelError, TrainingError: what is wrong, where, and what to do.
+
+        >>> from sklearn.datasets import load_iris
+        >>> X, y = load_iris(return_X_y=True, as_frame=True)
+        >>> VAE(latent_dim=2, max_epochs=2, random_state=0).fit(X).latent_dim_
+        2
+        >>> X["species"] = y.map(str)
+        >>> of_species = VAE("cvae", max_epochs=2, random_state=0).fit(X, context=["species"])  # p(row | species)
+        >>> of_species.sample(3, context={"species": "0"}).shape
+        (3, 4)
         """
         settings = self._settings(seed_of(self.random_state))
         checkpointing = Checkpointing(checkpoint, resume, checkpoint_every, keep_checkpoint)
@@ -231,47 +251,110 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
     def complete(self) -> Self:
         """Compute what is otherwise computed when it is first used: the calibration of intervals, and the figures of privacy.
         :meth:`save` calls it, because the rows of the fit are not stored with the model.
+
+        >>> from sklearn.datasets import load_iris
+        >>> X = load_iris(as_frame=True).data
+        >>> vae = VAE(latent_dim=2, max_epochs=2, random_state=0).fit(X)
+        >>> "privacy" in vae.complete().figures_
+        True
         """
         complete(self._fitted)
         return self
 
     def get_support(self, indices: bool = False) -> NDArray[Any]:
-        """Which columns (for pictures, pixels) the code consists of, bool [n_features_in_], or their indices.
+        """Which columns (for pictures, pixels) the code consists of, bool ``[n_features_in_]``, or their indices.
 
         Raises:
             ModelError: the recipe selects no columns; "concrete-autoencoder" does.
+
+        >>> from sklearn.datasets import load_iris
+        >>> X = load_iris().data
+        >>> selector = VAE("concrete-autoencoder", latent_dim=2, max_epochs=2, random_state=0).fit(X)
+        >>> selector.get_support().shape
+        (4,)
         """
         support = self._fitted.support()
         return np.flatnonzero(support) if indices else support
 
     # -- codes and rows ---------------------------------------------------------------------------------------------
 
-    def in_context(self, context: Any) -> Self:
-        """The model in one context (``{"label": "a"}``), with the same weights: its rows have no context, and its certificate
-        and explorer describe that context only. It can't be saved.
+    def in_context(self, context: Any, data: Any = None) -> Self:
+        """The model in one context (``{"label": "a"}``), with the same weights: its rows have no context, and its certificate,
+        report and explorer describe that context only. It can't be saved.
+
+        Args:
+            context: one value for each column of the context.
+            data: the complete data of the fit, with its context. A loaded model needs it for what is measured on training
+                rows: the certificate, and priors fitted to codes. Directly after :meth:`fit` it is not needed.
 
         Raises:
-            ModelError: the model was fitted without context. DataError: it is not a context of this model.
+            ModelError: the model was fitted without context. DataError: it is not a context of this model, or ``data`` is not
+                the data of the fit.
+
+        >>> from sklearn.datasets import load_iris
+        >>> X, y = load_iris(return_X_y=True, as_frame=True)
+        >>> X["species"] = y.map(str)
+        >>> vae = VAE("cvae", max_epochs=2, random_state=0).fit(X, context=["species"])
+        >>> vae.in_context({"species": "0"}).sample(3).shape
+        (3, 4)
         """
-        estimator = copy.copy(self)
-        estimator.fitted_ = self._fitted.in_context(context)
+        estimator, fitted = copy.copy(self), self._fitted
+        hand = fitted.at_hand if data is None else rows_of_fit(fitted, data, self.unknown)
+        estimator.fitted_ = fitted.in_context(context, hand)
         return estimator
 
     def transform(self, X: Any, *, context: Any = None) -> NDArray[np.float32]:
-        """The code of each row: posterior means [N, d]; deterministic."""
+        """The code of each row: posterior means [N, d]; deterministic.
+
+        >>> from sklearn.datasets import load_iris
+        >>> X = load_iris(as_frame=True).data
+        >>> vae = VAE(latent_dim=2, max_epochs=2, random_state=0).fit(X)
+        >>> vae.transform(X).shape
+        (150, 2)
+        """
         return self._fitted.model.codes(self._rows(X, context)).numpy()
 
-    def inverse_transform(self, Z: Any, *, context: Any = None) -> Any:
-        """Rows decoded from codes [N, d], in the columns and units of the training data."""
+    def inverse_transform(self, Z: Any, *, context: Any = None, noise: bool = False, random_state: Any = None) -> Any:
+        """Rows decoded from codes [N, d], in the columns and units of the training data.
+
+        Args:
+            Z: the codes.
+            context: as in :meth:`fit`.
+            noise: True samples each field from its distribution given the code. False returns its mean, and the most likely
+                level of a categorical column. Samples resemble real rows; means are closer to the encoded row. A separate row
+                model (``row_model_``) decodes each column given the code and the columns before it, so that exact relations
+                between columns hold in both.
+            random_state: seed of the samples; by default that of the fit.
+
+        >>> from sklearn.datasets import load_iris
+        >>> X = load_iris(as_frame=True).data
+        >>> vae = VAE(latent_dim=2, max_epochs=2, random_state=0).fit(X)
+        >>> vae.inverse_transform([[0.0, 0.0], [1.0, -1.0]]).shape
+        (2, 4)
+        """
         fitted = self._fitted
         z = torch.as_tensor(np.asarray(Z), dtype=torch.float32)
         if z.ndim != 2 or z.shape[1] != fitted.latent_dim:
             raise DataError(f"codes have shape [N, {fitted.latent_dim}]; these have {list(z.shape)}")
-        return fitted.decode(reconstruct.decode(fitted.model, z, fitted.context_of(None, context, len(z))))
+        with seeded(self._seed(random_state)):
+            x = reconstruct.decode(fitted.decoder, z, fitted.context_of(None, context, len(z)), noise)
+        return fitted.decode(x, possible=noise)
 
-    def reconstruct(self, X: Any, *, context: Any = None) -> Any:
-        """The reconstruction of each row, in the type of the input. Missing values are filled in."""
-        return self._mapped(X, lambda rows: reconstruct.reconstruct(self.model_, rows), context)
+    def reconstruct(self, X: Any, *, context: Any = None, noise: bool = False, random_state: Any = None) -> Any:
+        """The reconstruction of each row, in the type of the input. Missing values are filled in.
+
+        ``noise`` and ``random_state`` are those of :meth:`inverse_transform`.
+
+        >>> from sklearn.datasets import load_iris
+        >>> X = load_iris(as_frame=True).data
+        >>> vae = VAE(latent_dim=2, max_epochs=2, random_state=0).fit(X)
+        >>> list(vae.reconstruct(X.head(2)).columns) == list(X.columns)
+        True
+        """
+        fitted = self._fitted
+        decoded = partial(reconstruct.reconstruct, fitted.model, decoder=fitted.decoder, noise=noise)
+        with seeded(self._seed(random_state)):
+            return self._mapped(X, decoded, context, noise)
 
     def denoise(self, X: Any, *, noise: Any = None, return_noise: bool = False, context: Any = None) -> Any:
         """The posterior mean of the clean row for each noisy row, in the type of the input.
@@ -342,6 +425,19 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
 
         The model assumes that values are missing at random given the observed ones. If whether a value is missing depends on
         the value itself, beyond what the other columns explain, imputed values are biased.
+
+        >>> from sklearn.datasets import load_iris
+        >>> X = load_iris(as_frame=True).data
+        >>> vae = VAE(latent_dim=2, max_epochs=2, random_state=0).fit(X)
+        >>> gaps = X.head(3).copy()
+        >>> gaps.iloc[0, 1] = None
+        >>> bool(vae.impute(gaps).notna().all(axis=None))
+        True
+        >>> low, high = vae.impute(gaps, intervals=0.9)
+        >>> bool(low.iloc[0, 1] < high.iloc[0, 1]), bool(low.iloc[1, 1] == high.iloc[1, 1])
+        (True, True)
+        >>> len(vae.impute(gaps, draws=5))
+        5
         """
         completions.check_impute(draws, intervals)
         fitted, seed = self._fitted, self._seed(random_state)
@@ -390,6 +486,15 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
             random_state: a seed; by default that of the fit.
 
         How much new rows reveal about training rows: ``figures_["privacy"]``.
+
+        >>> from sklearn.datasets import load_iris
+        >>> X = load_iris(as_frame=True).data
+        >>> vae = VAE(latent_dim=2, max_epochs=2, random_state=0).fit(X)
+        >>> vae.sample(100).shape
+        (100, 4)
+        >>> wide = vae.sample(100, given={"petal width (cm)": (1.0, 2.0)})
+        >>> bool(wide["petal width (cm)"].between(1.0, 2.0).all()), sorted(vae.given_)
+        (True, ['effective_sample_size', 'probability'])
         """
         fitted = self._fitted
         request = Request(n, given, missing, identifiers, prior, noise, context)
@@ -397,12 +502,26 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         rows, self.given_ = new_rows(fitted, request, self._seed(random_state))
         return rows
 
-    def interpolate(self, a: Any, b: Any, steps: int = 9, *, context: Any = None) -> Any:
-        """Rows between two rows, both included; ``a`` and ``b`` are one row each."""
+    def interpolate(
+        self, a: Any, b: Any, steps: int = 9, *, context: Any = None, noise: bool = False, random_state: Any = None
+    ) -> Any:
+        """Rows between two rows, both included; ``a`` and ``b`` are one row each.
+
+        ``noise`` and ``random_state`` are those of :meth:`inverse_transform`.
+
+        >>> from sklearn.datasets import load_iris
+        >>> X = load_iris(as_frame=True).data
+        >>> vae = VAE(latent_dim=2, max_epochs=2, random_state=0).fit(X)
+        >>> vae.interpolate(X.iloc[0], X.iloc[149], steps=5).shape
+        (5, 4)
+        """
         if not is_whole(steps, 2):
             raise ModelError(f"steps is a whole number from 2, not {steps!r}")
         fitted = self._fitted
-        return fitted.decode(interpolation.interpolate(fitted.model, self._one(a, context), self._one(b, context), steps))
+        ends = self._one(a, context), self._one(b, context)
+        with seeded(self._seed(random_state)):
+            x = interpolation.interpolate(fitted.model, *ends, steps, fitted.decoder, noise)
+        return fitted.decode(x, possible=noise)
 
     # -- scores -----------------------------------------------------------------------------------------------------
 
@@ -414,6 +533,15 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
 
         NaN fields are marginalised out; a row without any observed value has the score NaN. The density is per unit of every
         observed column (a change of unit adds a constant). For an autoencoder it is log p(x|z), which is not a bound.
+
+        >>> from sklearn.datasets import load_iris
+        >>> X = load_iris(as_frame=True).data
+        >>> vae = VAE(latent_dim=2, max_epochs=2, random_state=0).fit(X)
+        >>> rows = X.head(2).copy()
+        >>> rows.iloc[1, 1] = 50.0
+        >>> usual, odd = vae.score_samples(rows)
+        >>> bool(usual > odd)
+        True
         """
         if not is_whole(importance_samples, 1):
             raise ModelError(f"importance_samples is a whole number from 1, not {importance_samples!r}")
@@ -425,6 +553,15 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         For a mixed table, the parts are log p(column | columns before it), in the order of the columns; a missing value has 0,
         and columns that are not modelled are left out. For a model with a code, each part is a mean over the posterior of the
         code, and the last column, ``"(code)"``, is minus its KL.
+
+        >>> from sklearn.datasets import load_iris
+        >>> X = load_iris(as_frame=True).data
+        >>> vae = VAE(latent_dim=2, max_epochs=2, random_state=0).fit(X)
+        >>> parts = vae.score_parts(X)
+        >>> list(parts.columns)[-2:]
+        ['petal width (cm)', '(code)']
+        >>> bool(np.allclose(parts.sum(axis=1), vae.score_samples(X), atol=1e-3))
+        True
         """
         fitted = self._fitted
         data, rows = fitted.read_rows(X, self.unknown, context)
@@ -432,11 +569,25 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         return like(X, frame(parts, data.container))
 
     def score(self, X: Any, y: Any = None, *, context: Any = None) -> float:
-        """Mean of :meth:`score_samples` over the rows that have a score; higher is better."""
+        """Mean of :meth:`score_samples` over the rows that have a score; higher is better.
+
+        >>> from sklearn.datasets import load_iris
+        >>> X = load_iris(as_frame=True).data
+        >>> vae = VAE(latent_dim=2, max_epochs=2, random_state=0).fit(X)
+        >>> bool(vae.score(X) > vae.score(X + 5))
+        True
+        """
         return float(np.nanmean(self.score_samples(X, context=context)))
 
     def decision_function(self, X: Any, *, context: Any = None) -> NDArray[np.float64]:
-        """:meth:`score_samples` minus ``offset_``: higher is more usual, negative where :meth:`predict` returns -1."""
+        """:meth:`score_samples` minus ``offset_``: higher is more usual, negative where :meth:`predict` returns -1.
+
+        >>> from sklearn.datasets import load_iris
+        >>> X = load_iris(as_frame=True).data
+        >>> vae = VAE(latent_dim=2, max_epochs=2, random_state=0).fit(X)
+        >>> bool((vae.decision_function(X + 50) < 0).all())
+        True
+        """
         return self.score_samples(X, context=context) - self._fitted.offset
 
     def predict(self, X: Any, *, context: Any = None) -> NDArray[np.int64]:
@@ -444,6 +595,14 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
 
         The threshold is a conformal p-value of 0.05 among the held-out rows. With fewer than 19 held-out rows the share is
         1 / (their number + 1), the smallest possible. A row without any observed value is +1.
+
+        >>> from sklearn.datasets import load_iris
+        >>> X = load_iris(as_frame=True).data
+        >>> vae = VAE(latent_dim=2, max_epochs=2, random_state=0).fit(X)
+        >>> rows = X.head(2).copy()
+        >>> rows.iloc[1, 1] = 50.0
+        >>> vae.predict(rows)
+        array([ 1, -1])
         """
         return np.where(scores.unusual(self.decision_function(X, context=context), self.offset_), -1, 1)
 
@@ -455,6 +614,15 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
             the score, in nats; **higher** is more unusual, and :meth:`predict` returns -1 above 0. ``p_value``: the conformal
             p-value among held-out rows; lower is more unusual. ``fields`` (for tables): the columns that contribute most.
             A row without any observed value has no score: NaN (null in frames of polars and pyarrow), and no fields.
+
+        >>> from sklearn.datasets import load_iris
+        >>> X = load_iris(as_frame=True).data
+        >>> vae = VAE(latent_dim=2, max_epochs=2, random_state=0).fit(X)
+        >>> rows = X.head(2).copy()
+        >>> rows.iloc[1, 1] = 50.0
+        >>> found = vae.anomalies(rows)
+        >>> list(found.columns), bool(found["anomaly"][1] > 0)
+        (['score', 'anomaly', 'p_value', 'fields'], True)
         """
         fitted = self._fitted
         data, rows = fitted.read_rows(X, self.unknown, context)
@@ -475,10 +643,18 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         Raises:
             DataError: rows are missing, ``train`` is not the data of the fit, or the model was trained on rows passed as
                 ``held_out``.
+
+        >>> from sklearn.datasets import load_iris
+        >>> X = load_iris(as_frame=True).data
+        >>> vae = VAE(latent_dim=2, max_epochs=2, random_state=0).fit(X)
+        >>> certificate = vae.certificate()
+        >>> certificate["active_units"].value
+        2.0
+        >>> print(certificate["completeness"].reason)  # 15 validation rows
+        15 validation rows are too few; at least 20 are needed
         """
         fitted = self._fitted
-        if fitted.context is not None:
-            raise DataError(f"a certificate describes one context: certify {fitted.chosen_context}")
+        fitted.refuse_all_contexts("a certificate")
         learnt, others = learnt_and_others(fitted, train, held_out, self.unknown)
         name, row_model = fitted.recipe.name, fitted.row_model
         return certify(fitted.model, fitted.fitted_prior, fitted.codec.fields, learnt, others, fitted.seed, name, row_model)
@@ -495,6 +671,12 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         Raises:
             DataError: rows are missing, or ``train`` is not the data of the fit.
             ModelError: there is no such prior.
+
+        >>> from sklearn.datasets import load_iris
+        >>> X = load_iris(as_frame=True).data
+        >>> vae = VAE(latent_dim=2, max_epochs=2, random_state=0).fit(X)
+        >>> vae.refit_prior("gaussian").fitted_prior_.name
+        'gaussian'
         """
         fitted = self._fitted
         fitted.fitted_prior = fitted.prior_of(rows_of_fit(fitted, train, self.unknown).train, prior)
@@ -524,7 +706,17 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
     # -- storage ----------------------------------------------------------------------------------------------------
 
     def save(self, path: str | Path) -> Path:
-        """Write one .safetensors file, which contains no code; a failure leaves no partial file."""
+        """Write one .safetensors file, which contains no code; a failure leaves no partial file.
+
+        >>> import tempfile
+        >>> from sklearn.datasets import load_iris
+        >>> X = load_iris().data
+        >>> vae = VAE(latent_dim=2, max_epochs=2, random_state=0).fit(X)
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     again = load(vae.save(f"{folder}/iris.safetensors"))
+        >>> bool(np.array_equal(again.transform(X), vae.transform(X)))
+        True
+        """
         self.complete().fitted_.settings = self._settings(self.seed_)
         return storage.save(self.fitted_, path)
 
@@ -562,17 +754,18 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
             raise DataError(f"interpolate goes from one row to another; it was given {len(rows)}")
         return rows
 
-    def _mapped(self, X: Any, task: Callable[[Rows], Tensor], context: Any = None) -> Any:
+    def _mapped(self, X: Any, task: Callable[[Rows], Tensor], context: Any = None, possible: bool = False) -> Any:
         fitted = self._fitted
         data, rows = fitted.read_rows(X, self.unknown, context)
-        return like(X, fitted.decode(task(rows), data.container))
+        return like(X, fitted.decode(task(rows), data.container, possible=possible))
 
     def __repr__(self, N_CHAR_MAX: int = 700) -> str:
         """The parameters; for a fitted estimator with a separate row model, also which model is used for what."""
         parameters: str = super().__repr__(N_CHAR_MAX)
         if not hasattr(self, "fitted_") or self.row_model_ is self.model_:
             return parameters
-        return f"{parameters}  # codes: {self.recipe_.name}; scores, samples, completions: autoregressive row model"
+        decoded = ", decoded codes" if self._fitted.decoder is self.row_model_ else ""
+        return f"{parameters}  # codes: {self.recipe_.name}; scores, samples, completions{decoded}: autoregressive row model"
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -594,7 +787,13 @@ def _with_defaults(constructor: F, **defaults: Any) -> F:
 
 
 class Autoencoder(VAE):
-    """``VAE(recipe="autoencoder")``: one code per row and no prior. See :class:`VAE` for everything else."""
+    """``VAE(recipe="autoencoder")``: one code per row and no prior. See :class:`VAE` for everything else.
+
+    >>> from sklearn.datasets import load_iris
+    >>> X = load_iris().data
+    >>> Autoencoder(latent_dim=2, max_epochs=2, random_state=0).fit_transform(X).shape
+    (150, 2)
+    """
 
     __init__ = _with_defaults(VAE.__init__, recipe="autoencoder")
 
@@ -609,6 +808,15 @@ def load(path: str | Path, parts: Iterable[type[Part]] = ()) -> VAE:
 
     Raises:
         StorageError: missing, damaged, of a newer version, with an unknown part, or with impossible values.
+
+    >>> import tempfile
+    >>> from sklearn.datasets import load_iris
+    >>> X = load_iris().data
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = VAE(latent_dim=2, max_epochs=2, random_state=0).fit(X).save(f"{folder}/iris.safetensors")
+    ...     vae = load(path)
+    >>> vae.transform(X).shape
+    (150, 2)
     """
     fitted = storage.load(path, parts)
     vae = _as_it_was(fitted, path)

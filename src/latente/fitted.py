@@ -83,6 +83,11 @@ class Fitted:
         return self.model.latent_dim
 
     @property
+    def decoder(self) -> RowModel:
+        """The model that decodes codes: the row model if it has an input for codes, otherwise the model itself."""
+        return self.row_model if self.row_model.has_codes else self.model
+
+    @property
     def n_features_in(self) -> int:
         """Number of columns (for pictures, of values) of the input."""
         return self.codec.n_features
@@ -97,11 +102,7 @@ class Fitted:
     @property
     def columns(self) -> list[dict[str, str]]:
         """Name, kind and reason of each column of the input; for pictures, of their one field."""
-        codec = self.codec
-        if isinstance(codec, TableCodec):
-            columns = zip(codec.names, codec.kinds, codec.reasons, strict=True)
-            return [{"name": name, "kind": kind, "reason": reason} for name, kind, reason in columns]
-        return [{"name": field.name, "kind": field.kind, "reason": "rows of three dimensions"} for field in codec.fields]
+        return [{"name": of["name"], "kind": of["kind"], "reason": of["because"]} for of in self.codec.described]
 
     @property
     def unlearnt(self) -> Rows | None:
@@ -122,11 +123,8 @@ class Fitted:
         chosen = getattr(self.model.posterior, "chosen", None)
         if chosen is None:
             raise ModelError(f"{self.recipe.name!r} chooses no columns; the recipe 'concrete-autoencoder' does")
-        support = np.zeros(self.codec.shape, bool).flatten()
-        support[chosen.numpy()] = True
-        if isinstance(self.codec, TableCodec):
-            fields = [field.name for field, used in zip(self.codec.fields, support, strict=True) if used]
-            return np.isin(self.codec.names, fields)
+        support = np.zeros(self.codec.n_features, bool)
+        support[self.codec.places[chosen.numpy()]] = True
         return support
 
     def read(self, X: Any, context: Any = None) -> Table | Images:
@@ -192,7 +190,28 @@ class Fitted:
     def chosen_context(self) -> str:
         """The expression for a model in one context."""
         assert self.context is not None
-        return f"vae.in_context({{{', '.join(f'{name!r}: …' for name in self.context.names)}}})"
+        python = ", ".join(f"{name!r}: …" for name in self.context.names)
+        return f"vae.in_context({{{python}}}) ({' '.join(f'--context {name}=…' for name in self.context.names)})"
+
+    def refuse_all_contexts(self, what: str) -> None:
+        """Raise DataError if the model has several contexts; ``what`` describes one."""
+        if self.context is not None:
+            raise DataError(f"{what} describes one context: use {self.chosen_context}")
+
+    def rows_in(self, X: Any, context: Any) -> Table | Images:
+        """Of rows with their context those that are in one context.
+
+        Raises:
+            DataError: there are none.
+        """
+        data = self.read(X)
+        every, one = self.context_of(data, None, len(data)), self.context_of(None, context, 1)
+        assert every is not None
+        assert one is not None
+        found = np.flatnonzero((every == one).all(1))
+        if not len(found):
+            raise DataError(f"no row is in the context {context}")
+        return data.take(found)
 
     @property
     def codes_of_all_contexts(self) -> bool:
@@ -200,14 +219,14 @@ class Fitted:
         by_itself = self.context is None and self.at_hand is not None
         return self.model.context is not None and not self.model.has_prior and not by_itself
 
-    def in_context(self, context: Any) -> Fitted:
-        """The result of the fit in one context: the same weights, and the rows in memory of this context."""
+    def in_context(self, context: Any, at_hand: Split | None = None) -> Fitted:
+        """The result of the fit in one context: the same weights, and those of the rows ``at_hand`` that have this context."""
         c = self.context_of(None, context, 1)
         if c is None:
             raise ModelError("the model was fitted without context")
         model = self.model.at(c)
         prior = OwnPrior().bind(model) if isinstance(self.fitted_prior, OwnPrior) else self.fitted_prior
-        hand = self.at_hand and self.at_hand.where(c)
+        hand = at_hand and at_hand.where(c)
         if hand and not model.has_prior:
             prior = prior_of_codes(model, hand.train, self.seed)
         return replace(self, model=model, row_model=model, fitted_prior=prior, at_hand=hand, context=None)

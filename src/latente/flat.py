@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 
 class FlatParameters:
-    """Makes every parameter of ``module`` a view into one vector; the module works as before.
+    """Makes every parameter of ``module`` that has a gradient a view into one vector; the module works as before.
 
     Attributes:
         vector: the values [n].
@@ -22,7 +22,7 @@ class FlatParameters:
     """
 
     def __init__(self, module: nn.Module) -> None:
-        self.parameters = list(module.parameters())
+        self.parameters = [parameter for parameter in module.parameters() if parameter.requires_grad]
         self.vector = torch.cat([parameter.detach().reshape(-1) for parameter in self.parameters])
         self.gradient = torch.zeros_like(self.vector)
         self.gradients = self._views(self.gradient)

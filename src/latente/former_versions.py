@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -56,5 +57,16 @@ def _renamed(content: Content) -> Content:
     return _renamed_parts(values), {_renamed_tensor(name): value for name, value in tensors.items()}
 
 
-UPDATES: dict[int, Callable[[Content], Content]] = {4: lambda content: _row_model(_renamed(content))}
+def _fitted_prior(content: Content) -> Content:
+    """Up to version 4 the fitted prior was called ``law``, and the loss of the row model ``row_law_loss``."""
+    values, tensors = content
+    if not isinstance(values, dict):
+        return content
+    if isinstance(figures := values.get("figures"), dict) and "row_law_loss" in figures:
+        figures["row_model_loss"] = figures.pop("row_law_loss")
+    values = {"fitted_prior" if key == "law" else key: value for key, value in values.items()}
+    return values, {re.sub(r"^law\.", "fitted_prior.", name): tensor for name, tensor in tensors.items()}
+
+
+UPDATES: dict[int, Callable[[Content], Content]] = {4: lambda content: _fitted_prior(_row_model(_renamed(content)))}
 """From the content of a version to that of the next one."""

@@ -43,8 +43,8 @@ from latente.words import Message, stored
 
 KIND = "model"
 VERSION = 5
-WEIGHTS = ("model.", "row_model.", "law.")  # prefixes of the tensors of trained parts
-PREFIXES = ("model", "row_model", "law", "codec", "context", "calibration", "residuals")
+WEIGHTS = ("model.", "row_model.", "fitted_prior.")  # prefixes of the tensors of trained parts
+PREFIXES = ("model", "row_model", "fitted_prior", "codec", "context", "calibration", "residuals")
 FACE_COLUMNS = ("encoder", "likelihood")  # parts with arguments about columns
 BUDGET = 2**24  # values that may be created for the smallest file, in addition to eight per byte
 
@@ -62,7 +62,7 @@ class Measured(TypedDict, total=False):
     distortion: Plain
     rate: Plain
     loss: Plain
-    row_law_loss: Plain
+    row_model_loss: Plain
     mutual_information: Plain
     gain_over_independent_columns: Plain
     probabilistic_pca: Plain
@@ -85,7 +85,7 @@ class Content(msgspec.Struct, forbid_unknown_fields=True):
     recipe: Recipe
     parts: dict[str, Choice]
     row_model: Choice | None
-    law: Choice
+    fitted_prior: Choice
     codec: dict[str, Any]
     figures: dict[str, Any]
     history: list[dict[str, float | int]]
@@ -108,7 +108,7 @@ def save(fitted: Fitted, path: str | Path) -> Path:
         "recipe": fitted.recipe.to_json(),
         "parts": fitted.model.config(),
         "row_model": None if fitted.row_model is fitted.model else fitted.row_model.likelihood.choice().to_json(),
-        "law": fitted.fitted_prior.choice().to_json(),
+        "fitted_prior": fitted.fitted_prior.choice().to_json(),
         "codec": codec,
         "figures": {**fitted.figures, "notes": [*map(stored, fitted.notes)]},
         "history": fitted.history,
@@ -160,8 +160,8 @@ def _fitted(content: Content, tensors: dict[str, Tensor], own: tuple[type[Part],
     model = _model("model", _present(content), tensors, facts, own)
     if content.row_model is None and _below("row_model", tensors):
         raise StorageError("there are weights of a row model, and none is described")
-    row_model = model if content.row_model is None else _row_model(content.row_model, tensors, facts)
-    prior: Prior = _filled("law", _of_kind(Prior, build(content.law, own)), tensors).bind(model)
+    row_model = model if content.row_model is None else _row_model(content.row_model, tensors, facts, model.latent_dim)
+    prior: Prior = _filled("fitted_prior", _of_kind(Prior, build(content.fitted_prior, own)), tensors).bind(model)
     calibration = _calibration(_below("calibration", tensors), math.prod(codec.shape))
     plain = content.recipe, codec, model, row_model, prior, calibration
     residuals = _residuals(_below("residuals", tensors), math.prod(codec.shape))
@@ -224,11 +224,13 @@ def _model(
     return filled
 
 
-def _row_model(part: Choice, tensors: dict[str, Tensor], facts: dict[str, Any]) -> RowModel:
-    """A row model with its weights, checked against the columns of the codec."""
+def _row_model(part: Choice, tensors: dict[str, Tensor], facts: dict[str, Any], latent_dim: int) -> RowModel:
+    """A row model with its weights, checked against the columns of the codec; up to version 4 it has no input for codes."""
     _check_columns(part, facts)
-    likelihood = _of_kind(Autoregressive, build(part))
-    filled: RowModel = _filled("row_model", AutoregressiveModel(likelihood), tensors)
+    model = AutoregressiveModel(_of_kind(Autoregressive, build(part)))
+    if _below("row_model.code", tensors):
+        model.takes_codes(latent_dim)
+    filled: RowModel = _filled("row_model", model, tensors)
     return filled
 
 
@@ -313,7 +315,8 @@ def _try_out(fitted: Fitted) -> None:
     own = fitted.context is not None and isinstance(fitted.fitted_prior, OwnPrior)
     try:
         drawn = [fitted.model.codes(rows), *([] if own else [fitted.fitted_prior.sample(1).float()])]
-        found += [fitted.model.decode(z.unsqueeze(0), context).mean for z in drawn]
+        decoders = (fitted.model, fitted.decoder)
+        found += [decoder.decode(z.unsqueeze(0), context).mean for z in drawn for decoder in decoders]
         trace, parts = fitted.model.trace(rows), fitted.model.config()
         wanted = {"prior": fitted.model.latent_dim, "decoder": fitted.model.latent_dim + size}
         if any(parts[role]["arguments"].get("latent_dim") not in (None, number) for role, number in wanted.items()):
@@ -331,7 +334,7 @@ def _try_out(fitted: Fitted) -> None:
 
 def identity(model: LatentModel, prior: Prior, row_model: RowModel) -> str:
     """A digest of the weights of a model and its priors, by which measured figures are assigned to it."""
-    return digest("", {name: value.detach().cpu().contiguous() for name, value in _weights(model, prior, row_model).items()})
+    return _digest({name: value.detach().cpu().contiguous() for name, value in _weights(model, prior, row_model).items()})
 
 
 def identity_in(path: str | Path) -> str:
@@ -341,7 +344,12 @@ def identity_in(path: str | Path) -> str:
         StorageError: there is none, or it is damaged.
     """
     _, tensors = read_tensors(path, KIND, VERSION, UPDATES)
-    return digest("", {name: value for name, value in tensors.items() if name.startswith(WEIGHTS)})
+    return _digest({name: value for name, value in tensors.items() if name.startswith(WEIGHTS)})
+
+
+def _digest(weights: dict[str, Tensor]) -> str:
+    """By the name that the fitted prior had when the first certificates were written, which name their models so."""
+    return digest("", {name.replace("fitted_prior.", "law.", 1): value for name, value in weights.items()})
 
 
 def _present(content: Content) -> dict[str, Choice]:
@@ -355,7 +363,7 @@ def _present(content: Content) -> dict[str, Choice]:
 
 def _weights(model: LatentModel, prior: Prior, row_model: RowModel) -> dict[str, Tensor]:
     own = {} if row_model is model else _named("row_model", row_model)
-    return {**_named("model", model), **own, **_named("law", prior)}
+    return {**_named("model", model), **own, **_named("fitted_prior", prior)}
 
 
 def _named(prefix: str, module: nn.Module) -> dict[str, Tensor]:

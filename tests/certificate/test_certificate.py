@@ -80,9 +80,9 @@ def test_what_does_not_depend_on_the_law_stays_to_the_bit_with_another(fitted_ta
     other.fitted_.at_hand = fitted_table.fitted_.at_hand
     found = other.refit_prior("prior").certificate()
     changed = {name for name in LINES if found[name].to_dict() != certificate[name].to_dict()}
-    assert changed <= {"completeness_law", "prior_mismatch", "copying", "nearer_to_training", "exact_copies"}
-    assert {"completeness_law", "prior_mismatch"} <= changed
-    assert found.about["law"] == "own-prior"
+    assert changed <= {"completeness_fitted_prior", "prior_mismatch", "copying", "nearer_to_training", "exact_copies"}
+    assert {"completeness_fitted_prior", "prior_mismatch"} <= changed
+    assert found.about["fitted_prior"] == "own-prior"
 
 
 def test_few_held_out_rows_have_no_holes_and_no_lead(fitted_table: lt.VAE, certificate: Certificate) -> None:
@@ -115,7 +115,14 @@ def test_an_autoencoder_has_no_density_and_says_so(autoencoder: lt.Autoencoder) 
     for name in ("rate", "nll", "mutual_information", "marginal_kl", "prior_holes", "completeness_prior"):
         assert not found[name].known
         assert found[name].reason == "an autoencoder has no distribution over codes"
-    for name in ("completeness", "completeness_law", "completeness_ceiling", "continuity", "information_kept", "copying"):
+    for name in (
+        "completeness",
+        "completeness_fitted_prior",
+        "completeness_ceiling",
+        "continuity",
+        "information_kept",
+        "copying",
+    ):
         assert found[name].known
     assert "an autoencoder has no distribution over codes" in str(found)
 
@@ -225,3 +232,13 @@ def test_columns_that_say_nothing_of_each_other_have_no_figure() -> None:
     assert "contrast" in found["completeness"].reason
     assert found["continuity"].reason == found["continuity_pca"].reason == found["completeness"].reason
     assert next(verdict.name for verdict in found.verdicts) == "no structure found"
+
+
+def test_a_certificate_of_an_earlier_version_is_read(certificate: Certificate) -> None:
+    stored = certificate.to_dict()
+    stored["about"]["law"], stored["about"]["row_law"] = stored["about"].pop("fitted_prior"), stored["about"].pop("row_model")
+    stored["completeness_law"] = stored.pop("completeness_fitted_prior")
+    again = Certificate.from_dict(stored)
+    assert again.to_dict() == certificate.to_dict()
+    with pytest.warns(FutureWarning, match="completeness_fitted_prior"):
+        assert again["completeness_law"] == certificate["completeness_fitted_prior"]

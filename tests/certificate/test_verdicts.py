@@ -22,7 +22,7 @@ GOOD = {
     "information_kept_pca": Estimate(0.8, 0.79, 0.81),
     "information_beyond_pca": Estimate(0.1, 0.09, 0.11),
     "completeness_beyond_pca": Estimate(0.3, 0.25, 0.35),
-    "completeness_law": Estimate(0.85, 0.8, 0.9),
+    "completeness_fitted_prior": Estimate(0.85, 0.8, 0.9),
     "prior_holes": Estimate(0.02, 0.01, 0.03),
     "gap": Estimate(0.5, 0.1, 0.9),
     "copying": Estimate(-0.5, -2.0, 1.0),
@@ -117,7 +117,7 @@ HOLES = {"prior_holes": Estimate(0.3, 0.28, 0.32), "completeness": Estimate(0.6,
 def test_the_remedy_of_holes_is_one_for_this_model(
     kind: Kind, law: float, told: tuple[str, ...], not_told: tuple[str, ...]
 ) -> None:
-    figures = {**GOOD, **HOLES, "completeness_law": Estimate(law, law - 0.05, law + 0.05)}
+    figures = {**GOOD, **HOLES, "completeness_fitted_prior": Estimate(law, law - 0.05, law + 0.05)}
     (verdict,) = [v for v in verdicts(figures, kind) if v.name == "holes"]
     assert all(words in verdict.remedy for words in told)
     assert not any(words in verdict.remedy for words in not_told)

@@ -28,7 +28,7 @@ def test_fit_leaves_the_certificate_in_the_run(latente, run):
     assert "space: completeness " in ended.out
     kept = json.loads((folder / "certificate.json").read_text())
     sizes = {"rows": 360, "held_out_rows": 40, "repeated_rows_left_out": 0}
-    law = {"law": "gaussian", "row_model": False, "related_columns": True}
+    law = {"fitted_prior": "gaussian", "row_model": False, "related_columns": True}
     assert kept["about"] == {
         "recipe": "vae",
         "latent_dim": 2,
@@ -90,8 +90,8 @@ def test_another_law_shows_what_it_changes(latente, run, tmp_path):
     assert "continuity" not in change and "prior holes" not in change
     assert f"{copy} now has the fitted prior: nearest (before: gaussian)" in ended.out
     assert "fitted prior" in latente("info", copy).out and "nearest" in latente("info", copy).out
-    assert latente("info", copy, "--json").json["law"] == "nearest"
-    assert latente("info", folder, "--json").json["law"] == "gaussian"
+    assert latente("info", copy, "--json").json["fitted_prior"] == "nearest"
+    assert latente("info", folder, "--json").json["fitted_prior"] == "gaussian"
     vae = lt.load(copy / "model.safetensors")
     vae.refit_prior(lt.choose("mixture", components=3), train=str(data))
     assert vae.fitted_prior_.in_words == "mixture of 3 components"

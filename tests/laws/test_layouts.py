@@ -4,10 +4,30 @@ import pytest
 
 from latente.blueprint import NETWORKS
 from latente.certificate.features import RAW
+from latente.cli.tasks import FORMS
+from latente.data.plain import PLAIN
 from latente.explorer.views import VIEWS
+from latente.report.report import REPORTS
+from latente.report.report_data import SHOWN
+from latente.report.side_by_side import SIDES
+from latente.report.study_pages import PLACES
 from latente.rows import LAYOUTS, Field, layout_of
+from latente.studies.comparison import EMITTED
+from latente.tasks.new_rows import NOISE
 
-TABLES = {"networks": NETWORKS, "features": RAW, "views": VIEWS}
+TABLES = {
+    "networks": NETWORKS,
+    "features": RAW,
+    "views": VIEWS,
+    "plain rows": PLAIN,
+    "noise of new rows": NOISE,
+    "sampled rows": EMITTED,
+    "reports": REPORTS,
+    "rows of a report": SHOWN,
+    "models side by side": SIDES,
+    "pages of comparisons": PLACES,
+    "results of commands": FORMS,
+}
 
 
 @pytest.mark.parametrize("room", TABLES)

@@ -77,7 +77,7 @@ def test_arguments_are_the_whole_configuration(name: str) -> None:
         if of_bins
         else {"shape": (3, 17, 19)}
     )
-    part = build(choose(name), **{**SIZES, "context_size": 2, "outputs": 3 * 17 * 19, **sizes})
+    part = build(choose(name), **{**SIZES, "context_size": 2, "latent_dim": 50, "outputs": 3 * 17 * 19, **sizes})
     again = build(Choice.from_json(json.loads(json.dumps(part.choice().to_json()))))
     assert {k: v.shape for k, v in again.state_dict().items()} == {k: v.shape for k, v in part.state_dict().items()}
     again.load_state_dict(part.state_dict())

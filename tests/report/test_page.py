@@ -8,7 +8,7 @@ import pytest
 
 import latente as lt
 from latente.report import figures
-from latente.report.page import Cards, Code, Grid, Listing, Page, Paragraph, Section, guarded, picture, write_page
+from latente.report.page import Cards, Code, Grid, Listing, Page, Paragraph, Section, cell, guarded, picture, write_page
 from latente.words import texts
 
 EVIL = '<script>alert("a")</script> & <b onload=x>'
@@ -118,3 +118,8 @@ def test_a_part_that_fails_says_so_and_leaves_the_rest():
 def test_the_same_page_is_the_same_file(page, tmp_path):
     path = write_page(page, tmp_path / "page.html")
     assert path.read_text(encoding="utf-8") == page.html()
+
+
+@pytest.mark.parametrize(("minutes", "words"), [(-10, "-0:10:00"), (90, "1:30:00"), (-1500, "-1 day, 1:00:00")])
+def test_durations_in_tables_are_told_as_elsewhere(minutes, words):
+    assert cell(np.timedelta64(minutes, "m")) == words

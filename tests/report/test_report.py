@@ -10,7 +10,7 @@ import torch
 
 import latente as lt
 from latente.report import scenes
-from latente.report.report import _Report, write_report
+from latente.report.report import write_report
 from latente.report.report_data import ReportData
 from latente.words import texts
 from tests.report.test_page import Read
@@ -172,8 +172,3 @@ def test_it_is_public_and_refuses_other_languages(fitted_table, table, tmp_path)
     with pytest.raises(lt.ModelError, match="no texts"):
         lt.write_report(fitted_table, table, tmp_path / "r.html", lang="xx", certificate=None)
     assert not list(tmp_path.iterdir())
-
-
-@pytest.mark.parametrize(("minutes", "words"), [(-10, "-0:10:00"), (90, "1:30:00"), (-1500, "-1 day, 1:00:00")])
-def test_durations_in_tables_are_told_as_elsewhere(minutes, words):
-    assert _Report.cell(None, np.timedelta64(minutes, "m")) == words

@@ -99,7 +99,7 @@ def test_the_certificate_goes_by_it(vae: lt.VAE) -> None:
     other = copy.deepcopy(vae)
     other.fitted_.at_hand = vae.fitted_.at_hand
     far = other.refit_prior("prior").certificate()
-    assert far["completeness_law"].value == pytest.approx(far["completeness_prior"].value, abs=0.1)
+    assert far["completeness_fitted_prior"].value == pytest.approx(far["completeness_prior"].value, abs=0.1)
     assert far["prior_mismatch"].value == pytest.approx(0, abs=1e-6)
     assert vae.certificate()["prior_mismatch"].value != 0
 
@@ -108,7 +108,7 @@ def test_its_completeness_is_that_of_the_certificate(vae: lt.VAE, found: PriorCo
     other = copy.deepcopy(vae)
     other.fitted_.at_hand = vae.fitted_.at_hand
     for law in ("gaussian", "mixture"):
-        assert other.refit_prior(law).certificate()["completeness_law"] == found[law].completeness
+        assert other.refit_prior(law).certificate()["completeness_fitted_prior"] == found[law].completeness
 
 
 def test_whether_it_is_known_is_told_alike(table: NDArray[np.float64]) -> None:

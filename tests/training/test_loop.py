@@ -256,7 +256,7 @@ def test_bfloat16_networks_learn_the_same(digits: NDArray[np.uint8]) -> None:
     ]
     losses = [vae.figures_["loss"] for vae in both]
     assert losses[0] == pytest.approx(losses[1], abs=1.5)
-    assert both[1].model_.codes(both[1]._rows(digits)).dtype == torch.float32
+    assert both[1].model_.codes(both[1].fitted_.rows(digits)).dtype == torch.float32
 
 
 def test_few_steps_are_steps(table: NDArray[np.float64]) -> None:

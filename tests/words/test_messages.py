@@ -173,7 +173,7 @@ GRAVE = {
         "prior_holes": Estimate(0.5, 0.4, 0.6),
         "completeness": Estimate(0.2, 0.1, 0.3),
         "completeness_ceiling": Estimate(0.9, 0.8, 1.0),
-        "completeness_law": Estimate(0.4, 0.3, 0.5),
+        "completeness_fitted_prior": Estimate(0.4, 0.3, 0.5),
         "mutual_information": Estimate(2.0),
     },
     "overfits": {"gap": Estimate(2.0, 1.0, 3.0), "gain": Estimate(1.0, 0.5, 1.5), "mutual_information": Estimate(2.0)},
@@ -200,7 +200,7 @@ KINDS = {"VAE": Kind(), "autoencoder": Kind(stochastic=False), "row model": Kind
 @pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
 @pytest.mark.parametrize("name", GRAVE)
 def test_every_verdict_is_said_in_spanish(name: str, kind: Kind) -> None:
-    for more in ({}, {RANDOM_PLACES: Estimate(0.5, 0.4, 0.6), "completeness_law": Estimate(0.85, 0.8, 0.9)}):
+    for more in ({}, {RANDOM_PLACES: Estimate(0.5, 0.4, 0.6), "completeness_fitted_prior": Estimate(0.85, 0.8, 0.9)}):
         (found,) = [verdict for verdict in verdicts({**GRAVE[name], **more}, kind) if verdict.name == name]
         for part in (found.name, found.evidence, found.remedy):
             assert not words_of(said(part, "es")) & PLAIN["en"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import json
 import math
+import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Required, TypedDict
@@ -23,7 +24,8 @@ LINES = {name: (Message(f"certificate.{name}.label"), Message(f"certificate.{nam
 """Label and sentence of each figure, in the order in which they are shown."""
 
 
-FORMER_NAMES = {"row_law": "row_model"}  # keys of ``about`` in certificates of earlier versions
+FORMER_NAMES = {"row_law": "row_model", "law": "fitted_prior", "completeness_law": "completeness_fitted_prior"}
+"""Keys in certificates of earlier versions."""
 
 
 class About(TypedDict, total=False):
@@ -33,7 +35,7 @@ class About(TypedDict, total=False):
     latent_dim: Required[Count]
     rows: Required[Count]
     held_out_rows: Required[Count]
-    law: str
+    fitted_prior: str
     row_model: bool
     related_columns: bool
     repeated_rows_left_out: Count
@@ -75,7 +77,9 @@ class Certificate:
 
     def __getitem__(self, name: str) -> Estimate:
         """A figure by its name."""
-        return entry(self.figures, name, "figure")
+        if name in FORMER_NAMES:
+            warnings.warn(f"the figure {name!r} is now {FORMER_NAMES[name]!r}", FutureWarning, stacklevel=2)
+        return entry(self.figures, FORMER_NAMES.get(name, name), "figure")
 
     def to_dict(self) -> dict[str, Any]:
         """Values for JSON; a figure is ``{"value", "low", "high", "reason"}`` with None for numbers that are not finite."""
@@ -95,7 +99,7 @@ class Certificate:
         """
         content = checked(values, dict[str, Any], "the certificate")
         about, verdicts = checked(content.pop("about", None), dict[str, Any], "what it is of"), content.pop("verdicts", None)
-        about = {FORMER_NAMES.get(name, name): value for name, value in about.items()}
+        content, about = ({FORMER_NAMES.get(name, name): value for name, value in part.items()} for part in (content, about))
         if strange := (content.keys() - LINES.keys()) | (about.keys() - About.__annotations__.keys()):
             raise StorageError(f"a certificate has no {min(strange)!r}")
         figures = {name: _estimate(checked(content[name], Figure, name)) for name in LINES if name in content}

@@ -39,7 +39,7 @@ from latente.tasks.generation import sample
 from latente.tasks.reconstruct import reconstruct
 from latente.threads import on_one_thread
 from latente.training.dependence import dependence
-from latente.training.diagnosis import active_units
+from latente.training.diagnosis import active_units, beyond_context
 from latente.words import Message
 
 FAR = 1e9  # encoded units; all encoded values are below this
@@ -74,7 +74,7 @@ def certify(
     """
     setting = Setting(train, held_out, fields, seed)
     subject = Modelled(model, fields, setting.held_out)
-    priors = {"prior": _prior(model), "law": lambda n: fitted.sample(n).float()}
+    priors = {"prior": _prior(model), "fitted_prior": lambda n: fitted.sample(n).float()}
     terms = rate_distortion(model, setting.held_out, seed)
     figures = measured(SPACE, lambda: space(setting, subject, priors))
     figures |= informed(setting, model, subject, terms)
@@ -86,7 +86,7 @@ def certify(
     about = {
         "recipe": recipe,
         "latent_dim": model.latent_dim,
-        "law": fitted.name,
+        "fitted_prior": fitted.name,
         "row_model": kind.row_model,
         "related_columns": related,
         "rows": len(train),
@@ -236,7 +236,7 @@ class Setting:
 # Names of the figures that each of the functions below returns.
 SPACE = (
     "completeness", "completeness_ceiling", "affinity", "affinity_null", "affinity_real", "completeness_prior",
-    "completeness_law", "continuity", *(f"continuity_rho_{rho}" for rho in continuous.CURVE), "density", "coverage",
+    "completeness_fitted_prior", "continuity", *(f"continuity_rho_{rho}" for rho in continuous.CURVE), "density", "coverage",
     "completeness_pca", "completeness_beyond_pca", "continuity_pca",
 )  # fmt: skip
 LOSS = ("distortion", "rate", "loss", "nll", "effective_samples", "gain")
@@ -322,7 +322,7 @@ def gained(model: LatentModel, train: Rows, held_out: Rows, terms: information.R
     """Log-likelihood per held-out row (ELBO) minus that of independent columns, nats."""
     if not model.has_rate:
         return unknown(NO_DENSITY)
-    baseline = model.likelihood.baseline_log_prob(train, held_out).double().numpy()
+    baseline = model.likelihood.baseline_log_prob(*beyond_context(model.likelihood, train, held_out)).double().numpy()
     return mean_of(-terms.loss - baseline)
 
 

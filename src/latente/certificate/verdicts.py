@@ -110,7 +110,7 @@ def _of_kind(remedy: str, kind: Kind) -> str:
 def holes(figures: Figures, kind: Kind) -> Verdict | None:
     """Random codes decode worse than the codes of rows, or are far from all codes."""
     found = []
-    fitted, reached = _of(figures, "completeness_law"), _of(figures, "completeness")
+    fitted, reached = _of(figures, "completeness_fitted_prior"), _of(figures, "completeness")
     for name, key in (("prior_holes", "prior"), (RANDOM_PLACES, "places")):
         if (share := _of(figures, name)).low > MAX_HOLES:
             found.append(Message(f"verdict.holes.{key}", share=share.value))
@@ -133,7 +133,7 @@ def _short_of_ceiling(figures: Figures, reached: Estimate) -> bool:
 
 def _about_samples(figures: Figures, kind: Kind) -> list[str]:
     """Whether the rows of ``sample()`` are affected by holes."""
-    fitted = _of(figures, "completeness_law")
+    fitted = _of(figures, "completeness_fitted_prior")
     if kind.row_model:
         return [Message("verdict.holes.row_model")]
     clear = "not_clear" if _short_of_ceiling(figures, fitted) else "clear"

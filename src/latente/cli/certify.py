@@ -13,7 +13,7 @@ import typer
 from latente.cli.console import Console
 from latente.cli.failures import Misused
 from latente.cli.fit import reported
-from latente.cli.options import Json, Quiet, Run, UnknownLevels
+from latente.cli.options import InContext, Json, Quiet, Run, UnknownLevels, in_context
 from latente.cli.reading import Reading, reads
 
 if TYPE_CHECKING:
@@ -56,6 +56,7 @@ def certify(
     held_out: HeldOut = "",
     prior: NewPrior = "",
     law: FormerName = "",
+    context: InContext = None,
     unknown: UnknownLevels = None,
     json: Json = False,
     quiet: Quiet = False,
@@ -71,6 +72,7 @@ def certify(
       latente certify wine-vae
       latente certify wine-vae wine.csv
       latente certify wine-vae wine.csv --prior mixture
+      latente certify people people.csv --context sex=Female
     """
     console = Console(json, quiet)
     if law:
@@ -78,6 +80,9 @@ def certify(
         prior = law
     if held_out and not data:
         raise Misused("--held-out also needs DATA: the training rows, to compare with")
+    within = in_context(context)
+    if within and (held_out or prior or not data):
+        raise Misused("--context goes with DATA, all that the model was fitted on, and neither with --held-out nor --prior")
     if prior and not data:
         raise Misused("--prior also needs DATA: the training rows, to whose codes it is fitted")
     from latente.cli.tasks import open_model
@@ -90,17 +95,21 @@ def certify(
         if prior:
             swap(console, run, data, held_out, prior, open_it)
             return
-        certificate = measured(run, data, held_out, open_it) if data else kept(run)
+        certificate = measured(run, data, held_out, open_it, within) if data else kept(run)
     tell(console, certificate)
     console.report(certificate.to_dict())
 
 
-def measured(run: str, data: str, held_out: str, open_it: Callable[[], VAE]) -> Certificate:
-    """Measure the certificate of a model, and write it to the run folder, if there is one."""
+def measured(
+    run: str, data: str, held_out: str, open_it: Callable[[], VAE], context: dict[str, str] | None = None
+) -> Certificate:
+    """Measure the certificate of a model, and write it to the run folder, if there is one; that of one context is not kept."""
     from latente.folders import hold
     from latente.report.run_folder import write_certificate
 
     vae, folder = open_it(), Path(run)
+    if context:
+        return vae.in_context(context, data).certificate()
     with hold(folder) if folder.is_dir() else nullcontext():
         certificate = vae.certificate(held_out or None, train=data)
         if folder.is_dir():

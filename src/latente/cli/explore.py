@@ -8,7 +8,7 @@ import typer
 
 from latente.cli.console import Console
 from latente.cli.export import Compared, name_of, subjects
-from latente.cli.options import Json, Quiet, Run
+from latente.cli.options import InContext, Json, Quiet, Run, in_context
 from latente.cli.reading import Reading, reads
 from latente.errors import LatenteError
 
@@ -22,6 +22,7 @@ def explore(
     run: Run,
     data: Shown = "",
     compare: Compared = "",
+    context: InContext = None,
     port: Port = 0,
     no_browser: NoBrowser = False,
     json: Json = False,
@@ -35,6 +36,7 @@ def explore(
     \b
     Example:
       latente explore wine-vae --data wine.csv
+      latente explore people --context sex=Female
     """
     console = Console(json, quiet)
     try:
@@ -44,7 +46,7 @@ def explore(
     from latente.explorer.pack import pack
 
     with console.hearing_warnings():
-        models = subjects([run, compare] if compare else [run], data, bool(data), reading)
+        models = subjects([run, compare] if compare else [run], data, bool(data), reading, in_context(context))
 
     def ready(address: str) -> None:
         console.say(f"{address}\nCtrl-C ends it")

@@ -9,7 +9,7 @@ import typer
 
 from latente.cli.console import Console
 from latente.cli.failures import Misused
-from latente.cli.options import Force, Json, Quiet, Run
+from latente.cli.options import Force, InContext, Json, Quiet, Run, in_context
 from latente.cli.output import refuse_own_input
 from latente.cli.reading import Reading, reads
 
@@ -47,6 +47,7 @@ def export(
     data: Measured = "",
     with_rows: Written = "",
     compare: Compared = "",
+    context: InContext = None,
     force: Force = False,
     json: Json = False,
     quiet: Quiet = False,
@@ -73,7 +74,9 @@ def export(
     if with_rows:
         console.remark(f"the rows of {with_rows} and their codes can be read by anyone who has {page}", "warning")
     with console.hearing_warnings() as warned:
-        models = subjects([run, compare] if compare else [run], data or with_rows, bool(with_rows), reading)
+        models = subjects(
+            [run, compare] if compare else [run], data or with_rows, bool(with_rows), reading, in_context(context)
+        )
     content = pack(name_of(run), models)
     path = write(page, content)
     notes = [note["en"] for note in header_of(content)["notes"]]
@@ -84,12 +87,20 @@ def export(
     console.report({"out": path, "bytes": size, "with_rows": bool(with_rows), "notes": [*warned, *notes]})
 
 
-def subjects(runs: list[str], data: str, with_rows: bool, reading: Reading | None) -> list[Any]:
-    """The models of some runs, with their surveys and certificates."""
+def subjects(
+    runs: list[str], data: str, with_rows: bool, reading: Reading | None, context: dict[str, str] | None = None
+) -> list[Any]:
+    """The models of some runs (in one context), with their surveys and certificates."""
     from latente.cli.tasks import open_model
     from latente.explorer.export import packed_model
 
-    return [packed_model(open_model(run, reading=reading), run, data or None, with_rows) for run in runs]
+    def made(run: str) -> Any:
+        vae, rows = open_model(run, reading=reading), data or None
+        if not context:
+            return packed_model(vae, run, rows, with_rows)
+        return packed_model(vae.in_context(context), None, (data and vae.fitted_.rows_in(data, context)) or None, with_rows)
+
+    return [made(run) for run in runs]
 
 
 def name_of(run: str) -> str:

@@ -271,7 +271,8 @@ def run(
         console.remark("the best model so far is kept", "interrupted")
     if context:
         console.remark(
-            f"no figures, report or certificate, because they describe one context; in Python, use {vae.fitted_.chosen_context}"
+            f"no figures, report or certificate, because they describe one context: use {vae.fitted_.chosen_context}, for "
+            "example with 'latente certify' and 'latente explore'"
         )
     console.say(summary(vae, folder, rows_seen=len(rows)))
     if certificate is not None:

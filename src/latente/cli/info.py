@@ -10,7 +10,7 @@ from latente.cli.options import Json, Quiet, Run
 from latente.errors import StorageError
 
 if TYPE_CHECKING:
-    from latente.estimator import VAE
+    pass
 
 _MEASURED = {
     "rows": "training rows",
@@ -20,7 +20,7 @@ _MEASURED = {
     "distortion": "distortion (nats per row)",
     "rate": "rate (nats per row)",
     "loss": "loss: distortion + rate",
-    "row_law_loss": "loss of the row model",
+    "row_model_loss": "loss of the row model",
     "epochs": "epochs",
     "seconds": "seconds",
     "finished": "training ended because",
@@ -46,12 +46,12 @@ def info(run: Run, json: Json = False, quiet: Quiet = False) -> None:
     separate = vae.row_model_ is not vae.model_
     about = {"file": str(path), "recipe": vae.recipe_.name, "latente": _version(path)}
     about["row_model"] = "autoregressive" if separate else "latent"
-    columns, missing = describe(vae), missing_parts(Path(run))
+    columns, missing = vae.codec_.described, missing_parts(Path(run))
     verdicts = [
         text for text in objections(run) if text.partition(":")[0] not in {note.partition(":")[0] for note in vae.notes_}
     ]
     told = {"notes": vae.notes_, "verdicts": verdicts, "missing": missing}
-    console.report({**about, "parts": parts, "law": prior, **vae.figures_, "columns": columns, **told})
+    console.report({**about, "parts": parts, "fitted_prior": prior, **vae.figures_, "columns": columns, **told})
     figures = {**vae.figures_, "finished": ended(vae.figures_["finished"])}
     measured = [[words, figures.get(key)] for key, words in _MEASURED.items()]
     made_of = [[role, _part(part)] for role, part in vae.model_.config().items()]
@@ -63,6 +63,7 @@ def info(run: Run, json: Json = False, quiet: Quiet = False) -> None:
             *([["given the context", ", ".join(vae.fitted_.context.names)]] if vae.fitted_.context else []),
             ["fitted prior", prior],
             ["scores, samples, completions", "autoregressive row model" if separate else "the model itself"],
+            ["decoded codes", "autoregressive row model" if vae.fitted_.decoder is not vae.model_ else "the model itself"],
             *measured,
             ["written by", f"Latente {about['latente']}"],
         ],
@@ -81,20 +82,6 @@ def objections(run: str) -> list[str]:
         return [str(verdict) for verdict in kept(run).verdicts]
     except StorageError:
         return []
-
-
-def describe(vae: VAE) -> list[dict[str, Any]]:
-    """The kind of each column, the reason for it, and its format; for pictures, their size and range."""
-    codec: Any = vae.codec_
-    if codec.kind == "image":
-        channels, height, width = codec.shape
-        size = {"name": "image", "dtype": codec.dtype, "kind": codec.field_kind, "height": height, "width": width}
-        return [{**size, "channels": channels, "black": codec.low, "white": codec.high}]
-    columns = zip(codec.names, codec.dtypes, codec.kinds, codec.reasons, codec.missing, strict=True)
-    return [
-        {"name": name, "dtype": dtype, "kind": kind, "because": reason, "missing": f"{missing:.1%}" if missing else None}
-        for name, dtype, kind, reason, missing in columns
-    ]
 
 
 def _part(part: dict[str, Any]) -> str:

@@ -37,11 +37,10 @@ def interpolate(
       latente interpolate faces-vae faces 0 17 --steps 9 -o way.npz
     """
     from latente.cli.tasks import Task
-    from latente.report.report_data import taken
 
     task = Task(run, out, Console(json, quiet), data=data, force=force, unknown=unknown, reading=reading)
     rows = task.vae.fitted_.read(data)
     for name, number in (("A", a), ("B", b)):
         if number >= len(rows):
             raise Misused(f"{name} is {number}, and the rows of {data} are numbered from 0 to {len(rows) - 1}")
-    task.finish(task.vae.interpolate(taken(rows, [a]), taken(rows, [b]), steps), a=a, b=b)
+    task.finish(task.vae.interpolate(rows.take([a]), rows.take([b]), steps), a=a, b=b)

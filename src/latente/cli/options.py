@@ -46,6 +46,14 @@ Force = Annotated[bool, typer.Option("--force", help="Let OUT replace what is re
 Seed = Annotated[int, typer.Option("--seed", min=0, help="The same seed gives the same result on the same machine.")]
 
 
+InContext = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--context", metavar="COLUMN=VALUE", help="The context, of a model that has one. May be repeated.", show_default=False
+    ),
+]
+
+
 class Unknown(StrEnum):
     """How to treat a level that did not occur in the fit."""
 
@@ -187,6 +195,11 @@ def conditions(texts: list[str], levels: Mapping[str, Collection[str]] | None = 
     """
     asked = pairs(texts, "COLUMN=VALUE, such as age=30..40")
     return {name: value if value in (levels or {}).get(name, ()) else _condition(value) for name, value in asked.items()}
+
+
+def in_context(texts: list[str] | None) -> dict[str, str] | None:
+    """What ``--context`` says; None where nothing is said."""
+    return pairs(texts or [], "COLUMN=VALUE, such as sex=Female") or None
 
 
 def kinds(texts: list[str] | None) -> dict[str, str] | None:

@@ -58,8 +58,9 @@ class Destination:
         refuse_unwritable(path, folder=not suffix)
         return cls(path, suffix)
 
-    def for_pictures(self, channels: int) -> Destination:
-        """Itself, if pictures of that many channels can be written there."""
+    def for_pictures(self, codec: Any, text: bool = False) -> Destination:
+        """Itself, if pictures of a codec can be written there."""
+        channels = codec.shape[0]
         if self.suffix not in ("", ".npy", ".npz"):
             what = "stdout" if self.path is None else self.path
             raise Misused(f"-o {what}: the result is pictures; use {FOLDER}, or a file ending in .npz or .npy")
@@ -67,7 +68,7 @@ class Destination:
             raise Misused(f"-o {self.path}: PNG has 1, 3 or 4 channels, and these pictures have {channels}; use .npz or .npy")
         return self
 
-    def for_table(self, text: bool = False) -> Destination:
+    def for_table(self, codec: Any, text: bool = False) -> Destination:
         """Itself, if a table (with columns of text) can be written there."""
         if not self.suffix or (text and self.suffix == ".npy"):
             kinds = ", ".join(kind for kind in WRITERS if not (text and kind == ".npy"))

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from latente.cli.console import Console
-from latente.cli.options import Force, Json, OutRows, Quiet, Run, Seed, conditions, pairs
+from latente.cli.options import Force, InContext, Json, OutRows, Quiet, Run, Seed, conditions, in_context
 
 Count = Annotated[int, typer.Option("--number", "-n", min=1, help="How many rows.")]
 
@@ -21,12 +21,6 @@ Given = Annotated[
     ),
 ]
 
-InContext = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--context", metavar="COLUMN=VALUE", help="The context of the rows, for a model with context. May be repeated."
-    ),
-]
 Missing = Annotated[bool, typer.Option("--with-missing", help="Generate missing values as often as in the training data.")]
 Holes = Annotated[bool, typer.Option("--holes", hidden=True)]  # the former name of --with-missing
 
@@ -60,12 +54,14 @@ def sample(
 
     conditions(given or [])  # before the model is loaded
     task = Task(run, out, Console(json, quiet), force=force)
-    codec: Any = task.vae.codec_
-    levels = {} if task.pictures else {name: codec.levels(place) for place, name in enumerate(codec.names)}
-    asked = conditions(given or [], levels)
-    within = pairs(context or [], "COLUMN=VALUE, such as sex=Female") or None
+    asked = conditions(given or [], task.vae.codec_.known_levels)
     drawn = task.vae.sample(
-        number, given=asked, context=within, missing=missing or holes, identifiers=identifiers, random_state=seed
+        number,
+        given=asked,
+        context=in_context(context),
+        missing=missing or holes,
+        identifiers=identifiers,
+        random_state=seed,
     )
     privacy, behind = task.vae.figures_.get("privacy"), task.vae.given_ if asked else None
     measured = {**privacy, "measured": "at the end of the fit, without conditions"} if privacy else None
@@ -75,7 +71,7 @@ def sample(
     if behind:
         draws = f"{behind['effective_sample_size']:,.0f} different draws are behind these rows"
         task.console.remark(f"given: {one_in(behind['probability'])} fulfils it; {draws}")
-    if not task.pictures:
+    if task.form.private:
         from latente.certificate.privacy import IN_CONTEXT, NOT_MEASURED, told
 
         without = NOT_MEASURED if task.vae.fitted_.context is None else IN_CONTEXT

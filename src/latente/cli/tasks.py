@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from latente.cli.console import Console, counted
 from latente.cli.failures import Misused
 from latente.cli.output import Destination, as_table, refuse_own_input
 from latente.cli.reading import Reading
+from latente.rows import IMAGE, SCALAR, layout_of
 
 if TYPE_CHECKING:
     from latente.estimator import VAE
@@ -30,22 +31,42 @@ def open_model(run: str, unknown: str | None = None, reading: Reading | None = N
 
     vae = open_run(run).model
     vae.unknown, vae.fitted_.reading = str(unknown or vae.unknown), reading or {}
-    if vae.codec_.kind == "table":  # the result goes to a file, and the package of the frame may not be installed
-        vae.codec_ = replace(vae.codec_, container="pyarrow")
-    else:
-        vae.codec_ = replace(vae.codec_, container="numpy")
+    # The result goes to a file, and the package of the frame may not be installed.
+    vae.codec_ = replace(vae.codec_, container=vae.codec_.interchange)
     return vae
 
 
-def makes_pictures(vae: VAE) -> bool:
-    """Whether the rows of a model are pictures."""
-    return vae.codec_.kind == "image"
+class Form(NamedTuple):
+    """How results of a layout are written.
+
+    Attributes:
+        placed: checks that rows of a codec, with or without text, can be written to a destination.
+        made: converts a result, with the names of its columns, to the form that is written.
+        shape: the shape of a row, for --json. said: the size of the result, for people.
+        private: whether the privacy of generated rows is measured.
+    """
+
+    placed: Callable[[Destination, Any, bool], Destination]
+    made: Callable[[Any, Sequence[str]], Any]
+    shape: Callable[[Any], dict[str, Any]]
+    said: Callable[[Any], str]
+    private: bool
 
 
-def holds_text(vae: VAE) -> bool:
-    """Whether the rows of a model have columns of text."""
-    codec: Any = vae.codec_
-    return codec.kind == "table" and bool(codec.counts.any())
+def _said(table: Any) -> str:
+    return f"{counted(len(table), 'row')} of {counted(len(table.column_names), 'column')}"
+
+
+FORMS = {
+    SCALAR: Form(Destination.for_table, as_table, lambda table: {"columns": table.column_names}, _said, True),
+    IMAGE: Form(
+        Destination.for_pictures,
+        lambda pictures, names: pictures,
+        lambda pictures: {"picture_shape": list(pictures.shape[1:])},
+        lambda pictures: counted(len(pictures), "picture"),
+        False,
+    ),
+}
 
 
 class Task:
@@ -79,13 +100,10 @@ class Task:
             raise Misused("--json needs -o FILE: without it, the rows themselves go to stdout")
         self.vae = open_model(run, unknown, reading)
         console.hear_warnings()
-        self.pictures = makes_pictures(self.vae) and not numbers
-        self.of_rows = not numbers
-        self.destination = (
-            self.destination.for_pictures(self.vae.codec_.shape[0])
-            if self.pictures
-            else self.destination.for_table(text or (not numbers and holds_text(self.vae)))
-        )
+        codec, self.of_rows = self.vae.codec_, not numbers
+        self.form = FORMS[SCALAR if numbers else layout_of(codec.fields)]
+        text = text or (not numbers and any(codec.known_levels.values()))
+        self.destination = self.form.placed(self.destination, codec, text)
 
     def others(self, marks: Sequence[str]) -> list[Destination]:
         """Destinations beside OUT, one for each mark.
@@ -100,7 +118,7 @@ class Task:
     def beside(self, others: list[Destination], results: Iterable[Any], source: Any = None) -> list[Path | None]:
         """Write several results to their destinations, and print these."""
         for place, result in zip(others, results, strict=True):
-            place.write(result if self.pictures else as_table(result, self.vae.codec_.feature_names), self.vae, source)
+            place.write(self.form.made(result, self.vae.codec_.feature_names), self.vae, source)
             self.console.say(f"{counted(len(result), 'row')} in {place.path}")
         return [place.path for place in others]
 
@@ -112,14 +130,9 @@ class Task:
             source: the input rows, if observed values should be written as they are there.
             figures: additional values for --json.
         """
-        result = result if self.pictures else as_table(result, names or self.vae.codec_.feature_names)
+        result = self.form.made(result, names or self.vae.codec_.feature_names)
         self.destination.write(result, self.vae if self.of_rows else None, source)
         if self.destination.path is None:
             return
-        columns = list(result.shape[1:]) if self.pictures else result.column_names
-        what = counted(len(result), "picture" if self.pictures else "row")
-        self.console.say(
-            f"{what}{'' if self.pictures else ' of ' + counted(len(columns), 'column')} in {self.destination.path}"
-        )
-        shape = {"picture_shape": columns} if self.pictures else {"columns": columns}
-        self.console.report({"out": self.destination.path, "rows": len(result), **shape, **figures})
+        self.console.say(f"{self.form.said(result)} in {self.destination.path}")
+        self.console.report({"out": self.destination.path, "rows": len(result), **self.form.shape(result), **figures})

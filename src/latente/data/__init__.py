@@ -1,11 +1,12 @@
 """Data: conversion of data sources to encoded rows, and of decoded rows to the user's columns, types and units."""
 
-from latente.data.codecs import CODECS, Codec, codec_from_state, fit_codec, refuse_outside
+from latente.data.codecs import CODECS, Codec, codec_from_state, fit_codec, refuse_outside, table_codec
 from latente.data.containers import frame, like
 from latente.data.context import ContextCodec, read_context, split_context
 from latente.data.fields import observed_rows
 from latente.data.given import intervals as restricted_to
 from latente.data.image import ImageCodec
+from latente.data.plain import Columns, PlainRows, decoded, plain
 from latente.data.sentinels import suspicious
 from latente.data.sources import Images, Table, read
 from latente.data.table import TableCodec
@@ -13,20 +14,25 @@ from latente.data.table import TableCodec
 __all__ = [
     "CODECS",
     "Codec",
+    "Columns",
     "ContextCodec",
     "ImageCodec",
     "Images",
+    "PlainRows",
     "Table",
     "TableCodec",
     "codec_from_state",
+    "decoded",
     "fit_codec",
     "frame",
     "like",
     "observed_rows",
+    "plain",
     "read",
     "read_context",
     "refuse_outside",
     "restricted_to",
     "split_context",
     "suspicious",
+    "table_codec",
 ]

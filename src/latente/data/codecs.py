@@ -12,7 +12,7 @@ from latente.data.image import ImageCodec
 from latente.data.sources import Images, Table
 from latente.data.state import expect
 from latente.data.table import TableCodec
-from latente.errors import DataError
+from latente.errors import DataError, ModelError
 from latente.rows import Rows
 
 Codec = TableCodec | ImageCodec
@@ -60,6 +60,17 @@ def refuse_outside(codec: Codec, rows: Rows, support: tuple[float, float], likel
             f"{support[1]:g}; the encoded values go from {low:.3g} to {high:.3g}: divide by the largest value there can be "
             "(255 for pixels), or choose another likelihood, such as 'auto'"
         )
+
+
+def table_codec(codec: Codec, what: str) -> TableCodec:
+    """The codec of a table, for ``what`` only tables have.
+
+    Raises:
+        ModelError: it is that of pictures.
+    """
+    if not isinstance(codec, TableCodec):
+        raise ModelError(f"{what} is for columns of a table, and these are pictures")
+    return codec
 
 
 def codec_from_state(json: Mapping[str, Any], arrays: Mapping[str, Array]) -> Codec:

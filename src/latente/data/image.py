@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, ClassVar, Self
@@ -47,6 +48,14 @@ class ImageCodec(Stored):
     notes: tuple[Message, ...]
 
     kind: ClassVar[str] = "image"
+    interchange: ClassVar[str] = "numpy"
+    # What columns have, and pixels do not: names, levels, texts, and ways to be written and read.
+    named: ClassVar[bool] = False
+    feature_names: ClassVar[tuple[str, ...]] = ("image",)
+    text_names: ClassVar[tuple[str, ...]] = ()
+    known_levels: ClassVar[Mapping[str, tuple[str, ...]]] = {}
+    known_notations: ClassVar[Mapping[str, Any]] = {}
+    reading_of_fit: ClassVar[Mapping[str, Any]] = {}
 
     @classmethod
     def fit(cls, images: Images) -> Self:
@@ -68,31 +77,6 @@ class ImageCodec(Stored):
         """The fields of a row: one field, the picture."""
         return (Field("image", self.field_kind, self.shape, self.resolution),)
 
-    @property
-    def known_notations(self) -> dict[str, Any]:
-        """Empty: pictures are not written as text."""
-        return {}
-
-    @property
-    def reading_of_fit(self) -> dict[str, Any]:
-        """Empty: there is one way to read pictures."""
-        return {}
-
-    @property
-    def text_names(self) -> tuple[str, ...]:
-        """Columns of text: pictures have none."""
-        return ()
-
-    @property
-    def feature_names(self) -> tuple[str, ...]:
-        """Name of the input."""
-        return ("image",)
-
-    @property
-    def named(self) -> bool:
-        """Whether the input has its own names; pixels have none."""
-        return False
-
     def like_fitted(self, data: Table | Images) -> Table | Images:
         """Pictures are not converted."""
         return data
@@ -101,6 +85,18 @@ class ImageCodec(Stored):
         """One pixel of an encoded row [C, H, W] as text."""
         at, low = np.unravel_index(place, self.shape), self.low
         return f"pixel {tuple(map(int, at))} holds {float(row[at]) * (self.high - low) + low:g}"
+
+    @property
+    def described(self) -> list[dict[str, Any]]:
+        """Size and range of the pictures."""
+        names = ("channels", "height", "width")
+        size = {"name": "image", "dtype": self.dtype, "kind": self.field_kind, **dict(zip(names, self.shape, strict=True))}
+        return [{**size, "because": "rows of three dimensions", "black": self.low, "white": self.high}]
+
+    @property
+    def places(self) -> Array:
+        """Which pixels the model sees: all."""
+        return np.arange(self.n_features)
 
     @property
     def row_ndim(self) -> int:

@@ -126,8 +126,7 @@ class Survey:
                 the fitted prior.
             side: size of the grids.
         """
-        if vae.fitted_.context is not None:
-            raise DataError(f"the explorer shows a model in one context: explore {vae.fitted_.chosen_context}")
+        vae.fitted_.refuse_all_contexts("a page of the explorer")
         if vae.model_.space.not_explored:
             raise DataError(f"{vae.recipe_.name}: {vae.model_.space.not_explored}")
         rows = rows if rows is not None else rows_at_hand(vae)

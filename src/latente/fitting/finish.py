@@ -6,7 +6,6 @@ import math
 from typing import Any
 
 import numpy as np
-import torch
 
 from latente.certificate import privacy
 from latente.certificate.certify import overfitting_of
@@ -17,33 +16,26 @@ from latente.model.row_models import RowModel
 from latente.rows import Rows
 from latente.seeding import seeded
 from latente.tasks import generation
-from latente.tasks.anomalies import field_surprise, log_likelihood
+from latente.tasks.anomalies import IMPORTANCE_SAMPLES, field_surprise, log_likelihood
 from latente.tasks.completions import calibrate_intervals
 from latente.tasks.denoising import know_residuals
-from latente.training.calibration import Calibration
+from latente.training.calibration import MAX_TO_CALIBRATE, Calibration, rows_to_score
 from latente.training.fit import Outcome
 from latente.training.loop import Settings, costs_of, evaluate
 from latente.training.split import Split
 from latente.training.stages import CALIBRATION, OVERFITTING, PRIOR, PRIVACY, Figures, Stages
 from latente.words import Message
 
-MAX_TO_CALIBRATE = 5000  # gives p-values to 0.0002; scoring a million rows would take longer than training
 
-
-def finished(
-    prepared: Prepared, outcome: Outcome, run: Settings, stages: Stages, shrinks: bool, settings: dict[str, Any]
-) -> Fitted:
+def finished(prepared: Prepared, outcome: Outcome, run: Settings, stages: Stages, settings: dict[str, Any]) -> Fitted:
     """All results of the fit; problems are added to the warnings of the outcome.
 
     Args:
         prepared, outcome: rows and trained models. run: settings of the training.
-        stages: of the fit. shrinks: whether unused dimensions of the code are dropped.
-        settings: the stored settings of the estimator.
+        stages: of the fit. settings: the stored settings of the estimator.
     """
     model, row_model = outcome.model, outcome.row_model or outcome.model
     split, seed = prepared.split, prepared.plan.seed
-    if shrinks and bool(outcome.diagnosis.active.any()):
-        model.drop_units(torch.nonzero(outcome.diagnosis.active).squeeze(1))
     with stages(PRIOR):
         prior = prior_of_codes(model, split.train, seed)
     with stages(CALIBRATION):
@@ -54,7 +46,7 @@ def finished(
     with stages(OVERFITTING):
         outcome.warnings += _overfitting(fitted, outcome)
     fitted.figures = Figures(_figures(outcome, run, model.latent_dim, split), _pending(fitted))
-    fitted.figures |= {"row_law_loss": row_model_loss, "time": stages.seconds}
+    fitted.figures |= {"row_model_loss": row_model_loss, "time": stages.seconds}
     fitted.notes = [*prepared.codec.notes, *outcome.notes, *outcome.warnings, *_notes(fitted, split)]
     return fitted
 
@@ -69,11 +61,18 @@ def complete(fitted: Fitted) -> None:
 def _calibrated(prepared: Prepared, outcome: Outcome, row_model: RowModel) -> tuple[Calibration, float | None]:
     """Usual scores, and the loss of the row model, if there is one."""
     judged, seed = prepared.split.judged.subsample(MAX_TO_CALIBRATE), prepared.plan.seed
+    scored = judged.subsample(_rows_to_score(prepared, outcome, row_model))
     with seeded(seed):
         outcome.evaluated = evaluate(costs_of(outcome.model, outcome.training.learner.K), judged)
-    encoded = log_likelihood(row_model, judged, seed)
-    calibration = Calibration.of(in_units(prepared.codec, row_model, encoded, judged), field_surprise(row_model, judged))
+    encoded = log_likelihood(row_model, scored, seed)
+    calibration = Calibration.of(in_units(prepared.codec, row_model, encoded, scored), field_surprise(row_model, judged))
     return calibration, None if row_model is outcome.model else -float(encoded.mean())
+
+
+def _rows_to_score(prepared: Prepared, outcome: Outcome, row_model: RowModel) -> int:
+    run, codes = outcome.training, IMPORTANCE_SAMPLES if row_model.noise_size else 1
+    trained = run.status.step * run.settings.batch_size * prepared.blueprint.multiply_adds()
+    return rows_to_score(codes * (prepared.row_blueprint or prepared.blueprint).multiply_adds(), trained)
 
 
 def _overfitting(fitted: Fitted, outcome: Outcome) -> list[str]:

@@ -4,24 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
+
+import torch
 
 from latente.blueprint import RowBlueprint
 from latente.data import Table, suspicious
 from latente.fitted import Fitted
 from latente.fitting.finish import finished
 from latente.fitting.prepare import Prepared, read_to_fit
+from latente.model.latent_model import LatentModel
+from latente.model.row_models import AutoregressiveModel
 from latente.parameters import Parameters
 from latente.rows import levels_of
 from latente.threads import on_one_thread
+from latente.training import defaults
 from latente.training.checkpoint import Checkpoints, identify
-from latente.training.fit import Fit, Outcome
+from latente.training.fit import Fit, MakesLearners, Outcome, Remedy
+from latente.training.learners import DecodingLearner, Learner
 from latente.training.loop import Settings, Training
 from latente.training.progress import plan, progress_bar
 from latente.training.stages import CALIBRATION, PREPARING, PRIOR, READING, ROW_MODEL, TRAINING, Stages
 
-ROW_MODEL_STAGE = 100  # of a fit, after all stages of its model
+ROW_MODEL_STAGE, DECODING_STAGE = 100, 101  # of a fit, after all stages of its model
 
 Observer = Callable[[Training], None]
 
@@ -83,10 +90,9 @@ def learn(
         if parameters.verbose > 0:
             shown.say(_announced(prepared, run_settings))
         fit = _fit(prepared, run_settings, checkpoints, _both(shown, observer))
-        outcome = _trained(prepared, fit, stages)
+        outcome = _trained(prepared, fit, stages, shrinks=parameters.latent_dim == "auto")
         outcome.warnings += doubts
-        shrinks = parameters.latent_dim == "auto"
-        fitted = finished(prepared, outcome, fit.settings, stages, shrinks, settings)
+        fitted = finished(prepared, outcome, fit.settings, stages, settings)
     keeps = checkpoints is None or checkpointing.keep
     return Learnt(fitted, outcome.warnings, (lambda: None) if keeps or checkpoints is None else checkpoints.clear)
 
@@ -112,14 +118,17 @@ def _fit(prepared: Prepared, settings: Settings, checkpoints: Checkpoints | None
     )
 
 
-def _trained(prepared: Prepared, fit: Fit, stages: Stages) -> Outcome:
-    """The model, and then a separate row model for a mixed table; each has half of the time."""
-    own = prepared.row_blueprint
+def _trained(prepared: Prepared, fit: Fit, stages: Stages, shrinks: bool) -> Outcome:
+    """The model, and then a separate row model for a mixed table; each has half of the time. ``shrinks``: whether unused
+    dimensions of the code are dropped.
+    """
+    own, limit = prepared.row_blueprint, fit.settings.time_limit
     if own is not None:
-        limit = fit.settings.time_limit
         fit.settings = replace(fit.settings, time_limit=limit and limit / 2)
     with stages(TRAINING):
         outcome = fit.run()
+    if shrinks and bool(outcome.diagnosis.active.any()):
+        outcome.model.drop_units(torch.nonzero(outcome.diagnosis.active).squeeze(1))
     if own is not None and not fit.interrupted:
         with stages(ROW_MODEL):
             _fit_row_model(prepared, fit, own, outcome)
@@ -127,13 +136,31 @@ def _trained(prepared: Prepared, fit: Fit, stages: Stages) -> Outcome:
 
 
 def _fit_row_model(prepared: Prepared, fit: Fit, own: RowBlueprint, outcome: Outcome) -> None:
-    any_order = own.likelihood.arguments["any_order"]
+    """Train the row model without codes, and then, for a fifth of the time, to decode the codes of the model."""
+    any_order, limit = own.likelihood.arguments["any_order"], fit.settings.time_limit
     settings = prepared.plan.of_row_model(fit.settings, prepared.work(own), fit.held_out is not None, any_order)
-    run = replace(fit, make=own, settings=settings).plain(ROW_MODEL_STAGE, "row model")
-    outcome.row_model = run.learner.model
+    row_model = _plain(fit, outcome, own, replace(settings, time_limit=limit and 0.8 * limit), ROW_MODEL_STAGE, "row model")
+    outcome.row_model = row_model
+    if outcome.training.status.finished == "interrupted":
+        return
+    learner = partial(_decoding, row_model, outcome.model, prepared.blueprint.recipe.recorded)
+    settings = replace(settings, epochs=defaults.decoding_epochs(settings.epochs), time_limit=limit and 0.2 * limit)
+    _plain(fit, outcome, learner, settings, DECODING_STAGE, "decoder")
+    for model in (row_model, outcome.model):
+        model.cpu().requires_grad_(True)
+
+
+def _decoding(row_model: AutoregressiveModel, codes: LatentModel, recorded: bool, remedy: Remedy) -> Learner:
+    return DecodingLearner(row_model, codes, recorded)
+
+
+def _plain(fit: Fit, outcome: Outcome, make: MakesLearners, settings: Settings, stage: int, label: str) -> Any:
+    """Train once, and add the seconds to the outcome."""
+    run = replace(fit, make=make, settings=settings).plain(stage, label)
     outcome.training.status.elapsed += run.status.elapsed
     if run.status.finished == "interrupted":
         outcome.training.status.finished = run.status.finished
+    return run.learner.model
 
 
 def _both(first: Observer, second: Observer | None) -> Observer:

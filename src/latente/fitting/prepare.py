@@ -70,8 +70,8 @@ class Prepared:
 
     def work(self, blueprint: Blueprint | RowBlueprint | None = None) -> Work:
         """The work for a model of these rows."""
-        train, mixed = self.split.train, is_mixed_table(self.codec.fields)
-        return Work(len(train), mixed, (blueprint or self.blueprint).multiply_adds(), train.mask is not None)
+        train, mixed, made = self.split.train, is_mixed_table(self.codec.fields), blueprint or self.blueprint
+        return Work(len(train), mixed, made.multiply_adds(), train.mask is not None, made.convolves)
 
     def settings(self, time_limit: float | None = None) -> Settings:
         """Settings of the training."""

@@ -21,6 +21,7 @@ from latente.rows import Bins, Rows
 
 Rule = Callable[[int, Tensor], Tensor]
 TOGETHER = 16_000_000  # up to this size the contexts of all columns are in memory at once
+CODE_WIDTH = 32  # hidden units between a code and its contribution
 
 
 class AutoregressiveFields(FieldsDistribution):
@@ -29,10 +30,11 @@ class AutoregressiveFields(FieldsDistribution):
     Args:
         part: the networks.
         theta: the initial context of each row, [K, B, W].
+        added: the contribution of a code to each column, [2, K, B, F, W]; see :class:`CodeInput`.
     """
 
-    def __init__(self, part: Autoregressive, theta: Tensor) -> None:
-        self.part, self.theta = part, theta
+    def __init__(self, part: Autoregressive, theta: Tensor, added: Tensor | None = None) -> None:
+        self.part, self.theta, self.added = part, theta, added
 
     def log_prob(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
         """Log-probability of each column given the code and the observed columns before it, [K, B, F]."""
@@ -40,7 +42,8 @@ class AutoregressiveFields(FieldsDistribution):
         bins = self.part.bins
         index = bins.index(x)
         log_size = bins.log_size_of(x, index)
-        return self.part.log_bins(self.theta, index, mask) - (log_size if mask is None else log_size.masked_fill(~mask, 0.0))
+        log_size = log_size if mask is None else log_size.masked_fill(~mask, 0.0)
+        return self.part.log_bins(self.theta, index, mask, self.added) - log_size
 
     def sample(self) -> Tensor:
         """If columns have missing values, rows are drawn with missing values and then completed: a column may depend on whether
@@ -49,7 +52,8 @@ class AutoregressiveFields(FieldsDistribution):
         if not self.part.incomplete:
             return self.walk(self._drawn)
         values, observed = self.with_missing(self.theta.new_zeros(len(self.part.bins)))
-        rows = AutoregressiveFields(self.part, self.theta.reshape(1, -1, self.theta.shape[-1]))
+        added = None if self.added is None else self.added.flatten(1, 2).unsqueeze(1)
+        rows = AutoregressiveFields(self.part, self.theta.reshape(1, -1, self.theta.shape[-1]), added)
         return rows.completed(values.flatten(0, 1), observed.flatten(0, 1))[0].view(values.shape)
 
     def conditioned(self, x: Tensor, mask: Tensor | None, noise: Tensor | None = None) -> Conditioned:
@@ -59,7 +63,7 @@ class AutoregressiveFields(FieldsDistribution):
         drawn, expected = self.completed(x, mask, noise)
         # If all codes are the same, they have the same weight, and one evaluation is enough.
         codes = self.theta[:1] if not self.theta.stride(0) else self.theta
-        log_weight = AutoregressiveFields(self.part, codes).row_log_prob(x, mask).expand(drawn.shape[:-1])
+        log_weight = AutoregressiveFields(self.part, codes, self.added).row_log_prob(x, mask).expand(drawn.shape[:-1])
         return Conditioned(log_weight, lambda: drawn, lambda weights: self.part.average(expected, weights))
 
     def completed(self, x: Tensor, mask: Tensor, noise: Tensor | None = None) -> tuple[Tensor, Tensor]:
@@ -72,7 +76,8 @@ class AutoregressiveFields(FieldsDistribution):
         for f in range(x.shape[1]):
             rows = torch.nonzero(~mask[:, f]).squeeze(1)
             if len(rows):
-                logits = self.part.logits(f, self.part.features(f, context[:, rows]))
+                added = None if self.added is None else self.added[:, :, rows]
+                logits = self.part.logits(f, self.part.features(f, context[:, rows], added))
                 value = self.part.bins.draw(f, logits, u[:, rows, f])
                 drawn[:, rows, f] = value
                 expected[:, rows, f] = value if self.part.nominal[f] else self.part.expected(f, logits)
@@ -119,8 +124,9 @@ class AutoregressiveFields(FieldsDistribution):
     def with_missing(self, missing: Tensor) -> tuple[Tensor, Tensor]:
         context, values, observed = self.theta, [], []
         for f in range(len(self.part.bins)):
-            h = self.part.features(f, context)
+            h = self.part.features(f, context, self.added)
             values.append(self._drawn(f, self.part.logits(f, h)))
+            h = h if self.added is None else self.part.features(f, context)  # missingness is not conditioned on the code
             share = torch.sigmoid(self.part.observed_logit(f, h)) if f in self.part.incomplete else torch.ones_like(values[-1])
             observed.append(torch.rand_like(share) < share)
             context = self.part.extended(f, context, values[-1], observed[-1])
@@ -133,7 +139,7 @@ class AutoregressiveFields(FieldsDistribution):
         """Generates rows: ``rule`` maps a column's logits to its value [K, B], which then enters the context."""
         context, values = self.theta, []
         for f in range(len(self.part.bins)):
-            values.append(rule(f, self.part.logits(f, self.part.features(f, context))))
+            values.append(rule(f, self.part.logits(f, self.part.features(f, context, self.added))))
             context = self.part.extended(f, context, values[-1])
         return torch.stack(values, -1)
 
@@ -154,6 +160,29 @@ class RowDropout(nn.Module):
             return h
         kept = torch.rand(*h.shape[:-2], 1, h.shape[-1], dtype=h.dtype, device=h.device) >= self.share
         return h * (kept / (1 - self.share))
+
+
+class CodeInput(nn.Module):
+    """The contribution of a code to the input and the output of each column's network, initially zero.
+
+    The network is trained without codes and then frozen, so that new rows do not change (adapters, Houlsby et al. 2019).
+
+    Args:
+        latent_dim: dimensions of the code. columns, width: of the network.
+    """
+
+    def __init__(self, latent_dim: int, columns: int, width: int) -> None:
+        super().__init__()
+        self.columns, self.width = columns, width
+        self.hidden = nn.Linear(latent_dim, CODE_WIDTH)
+        self.added = nn.Linear(CODE_WIDTH, 2 * columns * width)
+        nn.init.zeros_(self.added.weight)
+        nn.init.zeros_(self.added.bias)
+
+    def forward(self, z: Tensor) -> Tensor:
+        """Codes [K, B, d] to [2, K, B, F, W]."""
+        added: Tensor = self.added(torch.relu(self.hidden(z)))
+        return full_precision(added.view(*z.shape[:-1], 2, self.columns, self.width).movedim(-3, 0))
 
 
 @register
@@ -245,22 +274,24 @@ class Autoregressive(HistogramLikelihood):
     def bases(self) -> list[Tensor]:
         return list(self.base)
 
-    def log_bins(self, theta: Tensor, index: Tensor, mask: Tensor | None) -> Tensor:
+    def log_bins(self, theta: Tensor, index: Tensor, mask: Tensor | None, added: Tensor | None = None) -> Tensor:
         """Log-probability of the bins [B, F], each given those before it, [K, B, F].
 
         Computed for all columns at once if gradients are needed, otherwise one by one, which needs less memory. In training it
         includes the log-probability that the value is observed or missing.
         """
         if torch.is_grad_enabled() or len(index) * self.size * self.width <= TOGETHER:
-            return self._all_log_bins(theta, index, mask)
-        logs = [log_softmax_at(self.logits(f, h), index[:, f]) for f, h in enumerate(self._each_features(theta, index, mask))]
+            return self._all_log_bins(theta, index, mask, added)
+        each = enumerate(self._each_features(theta, index, mask, added))
+        logs = [log_softmax_at(self.logits(f, h), index[:, f]) for f, h in each]
         value = torch.stack(logs, -1)
         return value if mask is None else value.masked_fill(~mask, 0.0)
 
-    def _all_log_bins(self, theta: Tensor, index: Tensor, mask: Tensor | None) -> Tensor:
+    def _all_log_bins(self, theta: Tensor, index: Tensor, mask: Tensor | None, added: Tensor | None) -> Tensor:
         embedded = self.embedding.in_groups(index, mask)
         in_any = torch.rand(len(embedded), 1, device=embedded.device) < self.any_order if self._trains_any_order else None
-        features = self._all_features(theta, embedded, self.earlier if in_any is None else self._before(embedded, mask, in_any))
+        before = self.earlier if in_any is None else self._before(embedded, mask, in_any)
+        features = self._all_features(theta, embedded, before, added)
         by_column = features.flatten(0, 1).transpose(0, 1).contiguous()
         in_groups = torch.split(by_column, [len(group.columns) for group in self.bins.groups])
         logits = [self._group_logits(g, h).view(len(h), *features.shape[:2], -1) for g, h in enumerate(in_groups)]
@@ -275,10 +306,11 @@ class Autoregressive(HistogramLikelihood):
         observed = self._log_observed(features, mask)
         return value + (observed if in_any is None else observed.masked_fill(in_any, 0.0))
 
-    def _all_features(self, theta: Tensor, embedded: Tensor, before: Tensor) -> Tensor:
+    def _all_features(self, theta: Tensor, embedded: Tensor, before: Tensor, added: Tensor | None) -> Tensor:
         """Features to predict each column from, in the order of the groups, [K, B, F, W]."""
         context = theta.unsqueeze(-2).expand(*theta.shape[:-1], self.size, self.width)
-        return self._network(context + before @ embedded + self.place.index_select(0, self.bins.order))
+        context = context + before @ embedded + self.place.index_select(0, self.bins.order)
+        return self._network(context, None if added is None else added.index_select(-2, self.bins.order))
 
     @property
     def _trains_any_order(self) -> bool:
@@ -302,26 +334,26 @@ class Autoregressive(HistogramLikelihood):
         return (embedded * mask.unsqueeze(-1)).sum(1)
 
     def each_log_prob(self, theta: Tensor, x: Tensor, mask: Tensor | None) -> Tensor:
-        """Log-density of each column's value [B, F] given the others that are seen, whatever their order, [B, F]."""
+        """Log-density of each column's value [B, F] given the other observed ones, whatever their order, [B, F]."""
         index = self.bins.index(x)
-        told = self.embedding(index)
-        told = told if mask is None else told * mask.unsqueeze(-1)
-        context = theta[0] + told.sum(1)
+        embedded = self.embedding(index)
+        embedded = embedded if mask is None else embedded * mask.unsqueeze(-1)
+        context = theta[0] + embedded.sum(1)
         columns = range(self.size)
-        logits = (self.logits(f, self.features(f, context - told[:, f])) for f in columns)
+        logits = (self.logits(f, self.features(f, context - embedded[:, f])) for f in columns)
         logs = [log_softmax_at(each, index[:, f]) for f, each in zip(columns, logits, strict=True)]
         return torch.stack(logs, -1) - self.bins.log_size_of(x, index)
 
-    def _each_features(self, theta: Tensor, index: Tensor, mask: Tensor | None) -> Iterator[Tensor]:
+    def _each_features(self, theta: Tensor, index: Tensor, mask: Tensor | None, added: Tensor | None) -> Iterator[Tensor]:
         context = theta
         for f, count in enumerate(self.bins.counts):
-            yield self.features(f, context)
+            yield self.features(f, context, added)
             own = index[:, f] if mask is None else torch.where(mask[:, f], index[:, f], count)
             context = context + self.embedding.of(f, own)
 
-    def features(self, f: int, context: Tensor) -> Tensor:
+    def features(self, f: int, context: Tensor, added: Tensor | None = None) -> Tensor:
         """Features to predict column ``f`` from, [K, B, W] to [K, B, W]."""
-        return self._network(context + self.place[f])
+        return self._network(context + self.place[f], None if added is None else added[..., f, :])
 
     def logits(self, f: int, h: Tensor) -> Tensor:
         """Logits of one column's bins, [K, B, W] to [K, B, bins]."""
@@ -356,8 +388,10 @@ class Autoregressive(HistogramLikelihood):
         index = index if observed is None else torch.where(observed, index, self.bins.counts[f])
         return context + self.embedding.of(f, index)
 
-    def _network(self, h: Tensor) -> Tensor:
+    def _network(self, h: Tensor, added: Tensor | None = None) -> Tensor:
+        """The blocks; ``added`` [2, ...] is added to their input and to their output."""
+        h = h if added is None else h + added[0]
         for block in self.blocks:
             h = h + block(h)
         value: Tensor = self.dropped(torch.relu(h))
-        return value
+        return value if added is None else value + added[1]

@@ -200,7 +200,6 @@ class LatentModel(RowModel):
         return torch.cat([double.encode(part).code.float() for part in parts])
 
     def decode(self, z: Tensor, context: Tensor | None = None) -> FieldsDistribution:
-        """p(x|z) for codes [K, B, d], in the context [B, C] if the model has one."""
         z = z if self.context is None else self.context.beside(z, context)
         result: FieldsDistribution = self.likelihood(full_precision(self.decoder(z)))
         return result
@@ -271,6 +270,7 @@ def compose(choices: Mapping[str, Choice], **sizes: Any) -> LatentModel:
     encoder = build(choices["encoder"], **sizes)
     size = int(sizes.get("context_size", 0))
     context = Context(encoder.width, size) if size else None
+    sizes["positions"] = getattr(encoder, "positions", 1)
     posterior = build(choices["posterior"], width=(context or encoder).width, **sizes)
     sizes["latent_dim"] = posterior.latent_dim
     decoder = build(choices["decoder"], outputs=likelihood.outputs, **{**sizes, "latent_dim": posterior.latent_dim + size})

@@ -13,8 +13,8 @@ import torch
 from torch import Tensor, nn
 
 from latente.model.latent_model import LatentModel
-from latente.model.networks.bins import BinsEncoder
-from latente.model.networks.mlp import MLPDecoder, MLPEncoder
+from latente.model.networks.conv import ConvDecoder
+from latente.model.networks.mlp import MLPDecoder
 from latente.model.posteriors import Posterior
 from latente.rows import Rows, indicators
 
@@ -84,15 +84,8 @@ def start(model: LatentModel, rows: Rows, resolution: Tensor) -> None:
 
 def starts_linear(model: LatentModel) -> bool:
     """Whether both networks can represent a linear model without layers, and the likelihood its noise."""
-    encoder, decoder = model.encoder, model.decoder
-    paths = (
-        bool(model.posterior.starts_linear)
-        and isinstance(encoder, (MLPEncoder, BinsEncoder))
-        and isinstance(decoder, MLPDecoder)
-        and encoder.linear
-        and decoder.linear is not None
-    )
-    return paths and model.likelihood.starts_linear
+    paths = model.posterior.starts_linear, getattr(model.encoder, "linear", False), getattr(model.decoder, "linear", None)
+    return all(paths) and bool(model.likelihood.starts_linear)
 
 
 def _start_paths(model: LatentModel, linear: LinearModel) -> None:
@@ -101,7 +94,7 @@ def _start_paths(model: LatentModel, linear: LinearModel) -> None:
     d, F = A.shape
     posterior, decoder = model.posterior, model.decoder
     assert isinstance(posterior, Posterior)
-    assert isinstance(decoder, MLPDecoder)
+    assert isinstance(decoder, (MLPDecoder, ConvDecoder))
     posterior.head.weight[:d, :-F].mul_(0.1)
     posterior.head.weight[:d, -F:] = A.float()
     posterior.head.bias[:d] = b.float()
@@ -111,6 +104,6 @@ def _start_paths(model: LatentModel, linear: LinearModel) -> None:
     decoder.linear.weight.zero_()[:, :d] = weights.float()
     decoder.linear.bias.copy_(bias)
     last = decoder.layers[-1]
-    assert isinstance(last, nn.Linear)
+    assert isinstance(last, (nn.Linear, nn.ConvTranspose2d))
     last.weight.mul_(0.1)
-    last.bias.zero_()
+    nn.init.zeros_(last.bias)  # type: ignore[arg-type]

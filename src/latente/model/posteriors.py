@@ -25,12 +25,14 @@ class Posterior(Part):
         latent_dim: d.
         noise_size: number of standard normal numbers per draw; 0 for a deterministic code.
         has_density: whether its distributions have a density; without one there is no KL and no bound.
+        spatial: whether it can read the features of each position of a map.
         starts_linear: whether ``head`` starts with a linear map to the code, so that training can start at PCA.
     """
 
     head: nn.Linear
     latent_dim: int
     has_density = True
+    spatial = False
     starts_linear = False
 
     @property
@@ -181,9 +183,22 @@ class PowerSphericalPosterior(Posterior):
 class Quantiser(OneCode):
     """Base: each row has one of finitely many codes; each symbol of a code is one of ``points`` [C, s]. The gradient is that of
     the unrounded code (straight-through estimator).
+
+    Features may be those of the ``positions`` of a map, one after the other. Each position then has the same number of symbols,
+    at least one, by the same linear map: a spatial code of [positions, d / positions] numbers.
     """
 
+    spatial = True
     points: Tensor
+
+    def __init__(self, width: int, latent_dim: int, positions: int = 1, size: int = 1) -> None:
+        each = max(1, latent_dim // (positions * size)) * size
+        super().__init__(width // positions, each)
+        self.positions, self.latent_dim = positions, positions * each
+
+    def raw(self, h: Tensor) -> Tensor:
+        """Features [B, H] to the code before it is rounded, [B, d]. It is bounded, so that a codebook can follow it."""
+        return torch.tanh(full_precision(self.head(h.reshape(len(h), self.positions, -1)))).flatten(1)
 
     @property
     def space(self) -> LatentSpace:
@@ -196,8 +211,8 @@ class FSQPosterior(Quantiser):
 
     name = "fsq"
 
-    def __init__(self, width: int, latent_dim: int, levels: int = 8) -> None:
-        super().__init__(width, latent_dim)
+    def __init__(self, width: int, latent_dim: int, levels: int = 8, positions: int = 1) -> None:
+        super().__init__(width, latent_dim, positions)
         if levels < 2:
             raise ModelError(f"a dimension has at least 2 levels, not {levels}")
         self.levels = levels
@@ -205,7 +220,7 @@ class FSQPosterior(Quantiser):
 
     def forward(self, h: Tensor) -> GridPoint:
         """[B, H] to the code."""
-        raw = torch.tanh(full_precision(self.head(h)))
+        raw = self.raw(h)
         half = (self.levels - 1) / 2
         rounded = torch.round((raw + 1) * half) / half - 1
         return GridPoint(raw + (rounded - raw).detach())
@@ -217,26 +232,28 @@ class VQPosterior(Quantiser):
 
     Args:
         width: H.
-        latent_dim: dimension of a code, rounded down to whole symbols.
+        latent_dim: dimension of a code, rounded to whole symbols. positions: see :class:`Quantiser`.
         entries: size of the codebook. size: dimension of an entry. commitment: weight of the distance of features to their
             entries.
     """
 
     name = "vq"
 
-    def __init__(self, width: int, latent_dim: int, entries: int = 64, size: int = 2, commitment: float = 0.25) -> None:
-        super().__init__(width, max(1, latent_dim // size) * size)
+    def __init__(
+        self, width: int, latent_dim: int, entries: int = 64, size: int = 2, commitment: float = 0.25, positions: int = 1
+    ) -> None:
+        super().__init__(width, latent_dim, positions, size)
         self.commitment = commitment
         self.points = nn.Parameter(torch.randn(entries, size))
 
     @torch.no_grad()
     def start_codes(self, features: Callable[[], Tensor]) -> None:
-        found = torch.tanh(self.head(features())).reshape(-1, self.points.shape[1])
+        found = self.raw(features()).reshape(-1, self.points.shape[1])
         self.points.copy_(found[torch.randint(len(found), (len(self.points),))])
 
     def forward(self, h: Tensor) -> GridPoint:
-        """[B, H] to the code; features are bounded, so that the codebook can follow them."""
-        raw = torch.tanh(full_precision(self.head(h)))
+        """[B, H] to the code."""
+        raw = self.raw(h)
         grid = Grid(self.latent_dim, self.points)
         entry = grid.of_symbols(grid.symbols(raw.detach()))
         losses = {

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from latente.model.autoregressive import Autoregressive
+from latente.model.autoregressive import TOGETHER, Autoregressive, AutoregressiveFields, CodeInput
 from latente.model.distributions import Conditioned, FieldsDistribution, Intervals, full_precision
 from latente.model.likelihoods import Likelihood
 from latente.model.priors import Prior
@@ -60,11 +60,13 @@ class RowModel(nn.Module):
     Attributes:
         draws: number of completions for the mean of a missing value.
         noise_size: number of standard normal numbers per explanation; 0 if all explanations of a row are the same.
+        decoded_at_once: maximum number of codes per call of :meth:`decode`.
     """
 
     likelihood: Likelihood
     draws: int
     noise_size: int
+    decoded_at_once: int = 8192
 
     def explain(self, rows: Rows, noise: Tensor) -> Explanations:
         """K explanations of each row, from ``noise`` [K, B, noise_size]."""
@@ -81,6 +83,15 @@ class RowModel(nn.Module):
             n: how many. prior: distribution of their codes, if the model has codes; None for the model's own.
             context: of each row, [n, C], or of all, [1, C], if the model has one.
         """
+        raise NotImplementedError
+
+    @property
+    def has_codes(self) -> bool:
+        """Whether rows can be decoded from codes."""
+        return True
+
+    def decode(self, z: Tensor, context: Tensor | None = None) -> FieldsDistribution:
+        """p(x|z) for codes [K, B, d], in the context [B, C] if the model has one."""
         raise NotImplementedError
 
     @property
@@ -153,11 +164,19 @@ class AutoregressiveModel(RowModel):
         new
     rows get worse (two-sample score .94 without a code, .77 to .86 with one).
 
+    It can also decode the codes of another model. Columns are then not independent given the code, so that decoded rows keep
+    exact relations between columns (``benchmarks.decoding``).
+
     Args:
         likelihood: the networks. Their initial context, ``start``, is learned.
+
+    Attributes:
+        code: the contribution of a code; None if there are no codes.
     """
 
     likelihood: Autoregressive
+    code: CodeInput | None
+
     draws = 128
     noise_size = 0
 
@@ -165,6 +184,24 @@ class AutoregressiveModel(RowModel):
         super().__init__()
         self.start = nn.Parameter(torch.zeros(likelihood.outputs))
         self.likelihood = likelihood
+        self.code = None
+
+    def takes_codes(self, latent_dim: int) -> None:
+        """Add an input for codes, whose contribution is initially zero."""
+        self.code = CodeInput(latent_dim, self.likelihood.size, self.likelihood.width)
+
+    @property
+    def has_codes(self) -> bool:
+        return self.code is not None
+
+    @property
+    def decoded_at_once(self) -> int:  # type: ignore[override]
+        return TOGETHER // (2 * self.likelihood.size * self.likelihood.width)
+
+    def decode(self, z: Tensor, context: Tensor | None = None) -> FieldsDistribution:
+        assert self.code is not None
+        theta = full_precision(self.start.expand(*z.shape[:-1], -1))
+        return AutoregressiveFields(self.likelihood, theta, self.code(z))
 
     def explain(self, rows: Rows, noise: Tensor) -> Explanations:
         K, B = len(noise), len(rows)

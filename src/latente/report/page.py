@@ -17,20 +17,23 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
+import numpy as np
 from jinja2 import Environment, StrictUndefined, Template
 from markupsafe import Markup
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from latente.data import moments
 from latente.errors import LatenteError
 from latente.files import write_text
 from latente.report import figures
 from latente.report.drawing.style import THEME
 from latente.version import __version__
-from latente.words import LANGUAGES, Texts, language, texts
+from latente.words import LANGUAGES, Texts, language, number, texts
 
+NOTHING = "–"
 RESOLUTION = 144  # dots per inch of rasterised parts of a figure
 
 
@@ -140,6 +143,24 @@ class Page:
     def html(self) -> str:
         """The whole file, deterministic."""
         return _template().render(page=self, say=texts(self.lang), version=__version__)
+
+
+def cell(value: Any) -> str:
+    """A value of the user's in a table.
+
+    >>> cell(1234.0), cell(0.12345), cell(None)
+    ('1234', '0.1235', '–')
+    """
+    if value is None or value != value:
+        return NOTHING
+    if isinstance(value, str):
+        return value if len(value) <= 40 else f"{value[:39]}…"
+    if isinstance(value, np.datetime64):
+        return str(value).replace("T00:00:00", "").replace("T", " ")
+    if isinstance(value, np.timedelta64):
+        return moments.told(float(value.astype("timedelta64[s]").astype(int)), "Duration(s)")
+    whole = float(value).is_integer() and abs(value) < 1e12
+    return number(float(value), ".0f" if whole else ".4g")
 
 
 def write_page(page: Page, path: str | Path) -> Path:

@@ -4,22 +4,21 @@ from __future__ import annotations
 
 import math
 import shlex
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-import numpy as np
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from latente.certificate import Certificate, Estimate
 from latente.certificate.certificate import LINES
 from latente.certificate.certificate import shown as figure_text
-from latente.data import moments
 from latente.errors import LatenteError
 from latente.report import figures, scenes
 from latente.report.drawing.style import Array
-from latente.report.page import Block, Cards, Code, Grid, Listing, Page, Paragraph, guarded, picture, write_page
-from latente.report.report_data import Columns, ReportData
+from latente.report.page import NOTHING, Block, Cards, Code, Grid, Listing, Page, Paragraph, cell, guarded, picture, write_page
+from latente.report.report_data import ReportData
+from latente.rows import IMAGE, SCALAR
 from latente.training.stages import ended
 from latente.words import Texts, amount, capital, number, speaking
 
@@ -29,8 +28,9 @@ if TYPE_CHECKING:
 MAX_COLUMNS = 8
 SHOWN_ROWS = 6
 EXPLAINED = 5
-NOTHING = "–"
 NO_BREAK = "\u00a0"
+Line = tuple[str, Any, int]
+"""A row in a table of rows: its label, the columns by name, and its index in them."""
 
 
 def write_report(
@@ -62,6 +62,14 @@ def write_report(
     Raises:
         StorageError: it can't be written.
         ModelError: there are no texts in that language.
+
+    >>> import tempfile
+    >>> from latente import VAE
+    >>> rows = np.random.default_rng(0).normal(size=(60, 3))
+    >>> vae = VAE(latent_dim=2, max_epochs=1, random_state=0).fit(rows)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write_report(vae, rows, f"{folder}/report.html", certificate=None).name
+    'report.html'
     """
     shown = data if isinstance(data, ReportData) else ReportData(vae, data, colours)
     return write_page(report(shown, lang=lang, certificate=certificate, run=run, source=source), path)
@@ -81,7 +89,7 @@ def report(
         certificate, why = _certified(shown.vae)
     found = certificate if isinstance(certificate, Certificate) else None
     with speaking(lang) as say:
-        return _Report(shown, say, found, why, str(run), source).page()
+        return REPORTS[shown.layout](shown, say, found, why, str(run), source).page()
 
 
 def _certified(vae: VAE) -> tuple[Certificate | None, str]:
@@ -93,8 +101,12 @@ def _certified(vae: VAE) -> tuple[Certificate | None, str]:
 
 
 @dataclass(frozen=True)
-class _Report:
-    """Builds a report; its sections are generators of blocks."""
+class _Report(ABC):
+    """Builds a report; its sections are generators of blocks. The abstract methods are what depends on the layout of a row.
+
+    Attributes:
+        rows_are: "table" or "pictures", in the keys of texts. suffix: of files of rows.
+    """
 
     shown: ReportData
     say: Texts
@@ -102,6 +114,25 @@ class _Report:
     why: str
     run: str
     source: str
+    rows_are: ClassVar[str]
+    suffix: ClassVar[str]
+
+    @abstractmethod
+    def size(self) -> str:
+        """Size of a row in words."""
+
+    @abstractmethod
+    def fields(self) -> Block:
+        """The kinds of the values of a row."""
+
+    @abstractmethod
+    def rows_of(self, section: str) -> Iterator[Block]:
+        """The rows of a section: "rebuilt", "walk" or "samples"."""
+
+    def drawn(self, section: str, panels: Any) -> Block:
+        """A figure of rows."""
+        alt, caption = (self.say(f"{section}.{name}_{self.rows_are}") for name in ("alt", "caption"))
+        return picture(panels, alt, caption)
 
     def page(self) -> Page:
         parts: dict[str, Callable[[], Iterator[Block]]] = {
@@ -132,13 +163,7 @@ class _Report:
     def lead(self) -> str:
         """Recipe and size, in a sentence."""
         vae, shown = self.shown.vae, self.shown
-        size = self.say("report.columns", count=len(vae.fields_)) if shown.is_table else self.picture_size()
-        return self.say("report.lead", recipe=vae.recipe_.name, rows=shown.total, size=size)
-
-    def picture_size(self) -> str:
-        """Size of the pictures in words."""
-        channels, height, width = self.codec.shape
-        return self.say("report.grey" if channels == 1 else "report.pictures", height=height, width=width, channels=channels)
+        return self.say("report.lead", recipe=vae.recipe_.name, rows=shown.total, size=self.size())
 
     def top(self) -> Iterator[Block]:
         f = self.shown.vae.figures_
@@ -158,11 +183,11 @@ class _Report:
         if not self.certificate.verdicts:
             yield Paragraph(self.say("certificate_part.good"), "good")
             return
-        said = self.say.said
-        yield Listing(
-            [(f"{capital(said(v.name))}:", f"{capital(self.say.said(v.evidence))}.") for v in self.certificate.verdicts],
-            "warning",
-        )
+        yield Listing([self.problem(v.name, v.evidence) for v in self.certificate.verdicts], "warning")
+
+    def problem(self, name: str, text: str) -> tuple[str, str]:
+        """A problem and a sentence on it."""
+        return f"{capital(self.say.said(name))}:", f"{capital(self.say.said(text))}."
 
     def headlines(self) -> Iterator[tuple[str, str, str]]:
         """Completeness and continuity, as cards."""
@@ -185,33 +210,13 @@ class _Report:
     # -- data -------------------------------------------------------------------------------------------------------
 
     def data(self) -> Iterator[Block]:
-        shown, codec = self.shown, self.codec
-        f = shown.vae.figures_
+        codec, f = self.codec, self.shown.vae.figures_
         yield Paragraph(
             self.say("data.rows" if f["held_out_rows"] else "data.all_rows", rows=f["rows"], held_out=f["held_out_rows"])
         )
-        if not shown.is_table:
-            yield Paragraph(self.say("data.pictures", size=self.picture_size(), dtype=codec.dtype,
-                                     low=codec.low, high=codec.high))  # fmt: skip
         if codec.notes:
             yield Listing([("", f"{capital(self.say.said(note))}.") for note in codec.notes], "note")
-        if shown.is_table:
-            yield self.fields()
-
-    def fields(self) -> Grid:
-        """The kind of each column."""
-        codec = self.codec
-        rows = [
-            (name, self.kind(kind), self.say.said(reason), number(missing, ".1%") if missing else NOTHING)
-            for name, kind, reason, missing in zip(codec.names, codec.kinds, codec.reasons, codec.missing, strict=True)
-        ]
-        head = [self.say(f"data.{name}") for name in ("column", "kind", "because", "missing")]
-        return Grid(self.say("data.caption", count=len(rows)), head, rows, frozenset({3}), tall=len(rows) > 24)
-
-    def kind(self, kind: str) -> str:
-        """The name of a kind of column; the kind itself if the catalogue lacks it."""
-        key = f"kind.{kind}"
-        return self.say(key) if key in self.say.entries else kind
+        yield self.fields()
 
     # -- training ---------------------------------------------------------------------------------------------------
 
@@ -221,8 +226,8 @@ class _Report:
         yield Paragraph(self.say("training.text", ended=ended(f["finished"]), **told))
         loss = {name: f[name] for name in ("loss", "distortion", "rate")}
         yield Paragraph(self.say("training.loss" if vae.model_.has_rate else "training.loss_autoencoder", **loss))
-        if f.get("row_law_loss") is not None:
-            yield Paragraph(self.say("training.row_model", loss=f["row_law_loss"]))
+        if f.get("row_model_loss") is not None:
+            yield Paragraph(self.say("training.row_model", loss=f["row_model_loss"]))
         remarks = vae.notes_[len(vae.codec_.notes) :]
         if remarks:
             yield Listing([("", f"{capital(self.say.said(remark))}.") for remark in remarks], "note")
@@ -231,53 +236,13 @@ class _Report:
     # -- reconstructions ----------- --------------------------------------------------------------------------------
 
     def rebuilt(self) -> Iterator[Block]:
-        shown = self.shown
-        kind = "table" if shown.is_table else "pictures"
-        yield Paragraph(self.say(f"rebuilt.{kind}", dimensions=shown.codes.shape[1]))
-        yield picture(
-            scenes.scene("reconstructions", shown), self.say(f"rebuilt.alt_{kind}"), self.say(f"rebuilt.caption_{kind}")
-        )
-        if isinstance(shown.rows, dict) and isinstance(shown.rebuilt, dict):
-            pairs = range(min(SHOWN_ROWS, len(shown.data)))
-            labels = [text for k in pairs for text in (self.row(k), self.say("rebuilt.row"))]
-            cells = [(columns, k) for k in pairs for columns in (shown.rows, shown.rebuilt)]
-            yield self.grid("rebuilt.rows", labels, cells)
+        yield Paragraph(self.say(f"rebuilt.{self.rows_are}", dimensions=self.shown.codes.shape[1]))
+        yield self.drawn("rebuilt", scenes.scene("reconstructions", self.shown))
+        yield from self.rows_of("rebuilt")
 
     def row(self, place: int) -> str:
         """The name of a row, by its number in the data."""
         return self.say("report.row", number=int(self.shown.numbers[place]))
-
-    def grid(self, caption: str, labels: Sequence[str], rows: Sequence[tuple[Columns, int]]) -> Grid:
-        """Rows as a table, with a selection of columns if there are many."""
-        names = self.few_columns()
-        every = len(self.shown.names)
-        said = self.say(caption)
-        said += f" {self.say('report.some_columns', shown=len(names), all=every)}" if len(names) < every else ""
-        cells = [
-            (label.replace(" ", NO_BREAK), *(self.cell(columns[name][k]) for name in names))
-            for label, (columns, k) in zip(labels, rows, strict=True)
-        ]
-        texts_ = {name for name in names if rows and rows[0][0][name].dtype.kind in "OMm"}
-        numbers = frozenset(k for k, name in enumerate(names, 1) if name not in texts_)
-        return Grid(said, ["", *names], cells, numbers)
-
-    def few_columns(self) -> list[str]:
-        """Names of the columns shown in tables of rows: those that the map explains best, in their order."""
-        best = set([*self.shown.explained][:MAX_COLUMNS])
-        return [name for name in self.shown.names if name in best]
-
-    def cell(self, value: Any) -> str:
-        """A value in a table."""
-        if value is None or value != value:
-            return NOTHING
-        if isinstance(value, str):
-            return value if len(value) <= 40 else f"{value[:39]}…"
-        if isinstance(value, np.datetime64):
-            return str(value).replace("T00:00:00", "").replace("T", " ")
-        if isinstance(value, np.timedelta64):
-            return moments.told(float(value.astype("timedelta64[s]").astype(int)), "Duration(s)")
-        whole = float(value).is_integer() and abs(value) < 1e12
-        return number(float(value), ".0f" if whole else ".4g")
 
     # -- the latent space -------------------------------------------------------------------------------------------
 
@@ -308,31 +273,18 @@ class _Report:
             yield Paragraph(self.say("density.prior", prior=self.say.said(self.shown.vae.fitted_prior_.in_words)))
 
     def walk(self) -> Iterator[Block]:
-        shown = self.shown
-        start, end, way = shown.walk
+        start, end, _ = self.shown.walk
         yield Paragraph(self.say("walk.text", start=self.row(start), end=self.row(end)))
-        if not isinstance(way, dict) or not isinstance(shown.rows, dict):
-            yield picture(scenes.walk(shown), self.say("walk.alt"), self.say("walk.caption"))
-            return
-        steps = range(len(next(iter(way.values()))))
-        labels = [self.row(start), *(self.say("walk.step", number=k + 1) for k in steps), self.row(end)]
-        yield self.grid("walk.rows", labels, [(shown.rows, start), *((way, k) for k in steps), (shown.rows, end)])
+        yield from self.rows_of("walk")
 
     # -- new rows ---------------------------------------------------------------------------------------------------
 
     def samples(self) -> Iterator[Block]:
-        shown, vae = self.shown, self.shown.vae
+        vae = self.shown.vae
         own = vae.row_model_ is not vae.model_
         prior = self.say.said(vae.fitted_prior_.in_words)
         yield Paragraph(self.say("samples.row_model" if own else "samples.prior", prior=prior))
-        if not isinstance(shown.rows, dict) or not isinstance(shown.generated, dict):
-            drawn = scenes.real_beside_generated(shown)
-            yield picture(drawn, self.say("samples.alt_pictures"), self.say("samples.caption_pictures"))
-            return
-        yield picture(scenes.scene("samples", shown), self.say("samples.alt_table"), self.say("samples.caption_table"))
-        count = min(SHOWN_ROWS, len(shown.data))
-        labels = [self.row(k) for k in range(count)] + [self.say("samples.new", number=k + 1) for k in range(count)]
-        yield self.grid("samples.rows", labels, [(part, k) for part in (shown.rows, shown.generated) for k in range(count)])
+        yield from self.rows_of("samples")
 
     # -- certificate -------------------------------------------------------------------------------------------------
 
@@ -355,13 +307,10 @@ class _Report:
         """All figures with their meaning."""
         rows = []
         for name in (name for name in LINES if name in certificate.figures):
-            figure = certificate[name]
-            meaning = self.say(f"certificate.{name}.sentence")
-            reason = self.say.said(figure.reason)
+            figure, reason = certificate[name], self.say.said(certificate[name].reason)
+            meaning = self.say(f"certificate.{name}.sentence") + f" ({reason})" * bool(reason)
             if not figure.known:
                 meaning = self.say("certificate_part.unknown", reason=reason)
-            elif reason:
-                meaning = f"{meaning} ({reason})"
             rows.append((self.say(f"certificate.{name}.label").replace("  ", "\u2003"), self.measured(figure), meaning))
         head = [self.say(f"certificate_part.{name}") for name in ("figure", "value", "means")]
         return Grid(self.say("certificate_part.lines"), head, rows)
@@ -369,22 +318,18 @@ class _Report:
     def next(self) -> Iterator[Block]:
         if self.certificate is not None and self.certificate.verdicts:
             yield Paragraph(self.say("next.remedies"))
-            said = self.say.said
-            yield Listing(
-                [(f"{capital(said(v.name))}:", f"{capital(self.say.said(v.remedy))}.") for v in self.certificate.verdicts]
-            )
+            yield Listing([self.problem(v.name, v.remedy) for v in self.certificate.verdicts])
         yield Paragraph(self.say("next.text"))
         yield Code("\n".join(self.commands()))
 
     def commands(self) -> Iterator[str]:
         """Suggested next commands."""
         run, data = (shlex.quote(text) if text else word for text, word in ((self.run, "RUN"), (self.source, "DATA")))
-        suffix = "csv" if self.shown.is_table else "npz"
         lines = {
-            "sample": f"latente sample {run} -n 1000 -o new.{suffix}",
+            "sample": f"latente sample {run} -n 1000 -o new.{self.suffix}",
             "encode": f"latente encode {run} {data} -o codes.csv",
             "anomalies": f"latente anomalies {run} {data} -o strange.csv",
-            "impute": f"latente impute {run} {data} -o whole.{suffix}",
+            "impute": f"latente impute {run} {data} -o whole.{self.suffix}",
             "certify": f"latente certify {run}",
             "info": f"latente info {run}",
         }
@@ -393,3 +338,90 @@ class _Report:
         width = max(map(len, lines.values()))
         for name, line in lines.items():
             yield f"{line:<{width}}  # {self.say(f'next.{name}')}"
+
+
+class _TableReport(_Report):
+    """The report on the columns of a table."""
+
+    rows_are, suffix = "table", "csv"
+
+    def size(self) -> str:
+        return self.say("report.columns", count=len(self.codec.names))
+
+    def fields(self) -> Block:
+        codec = self.codec
+        rows = [
+            (name, self.kind(kind), self.say.said(reason), number(missing, ".1%") if missing else NOTHING)
+            for name, kind, reason, missing in zip(codec.names, codec.kinds, codec.reasons, codec.missing, strict=True)
+        ]
+        head = [self.say(f"data.{name}") for name in ("column", "kind", "because", "missing")]
+        return Grid(self.say("data.caption", count=len(rows)), head, rows, frozenset({3}), tall=len(rows) > 24)
+
+    def kind(self, kind: str) -> str:
+        """The name of a kind of column; the kind itself if the catalogue lacks it."""
+        key = f"kind.{kind}"
+        return self.say(key) if key in self.say.entries else kind
+
+    def rows_of(self, section: str) -> Iterator[Block]:
+        if section == "samples":
+            yield self.drawn("samples", scenes.scene("samples", self.shown))
+        rows = {"rebuilt": self.rebuilt_rows, "walk": self.walk_rows, "samples": self.sampled_rows}[section]
+        yield self.grid(f"{section}.rows", list(rows()))
+
+    def rebuilt_rows(self) -> Iterator[Line]:
+        """Some rows, each above its reconstruction."""
+        for k in range(min(SHOWN_ROWS, len(self.shown.data))):
+            yield self.row(k), self.shown.rows, k
+            yield self.say("rebuilt.row"), self.shown.rebuilt, k
+
+    def walk_rows(self) -> Iterator[Line]:
+        """Two rows, and those decoded between them."""
+        start, end, way = self.shown.walk
+        yield self.row(start), self.shown.rows, start
+        for k in range(len(next(iter(way.values())))):
+            yield self.say("walk.step", number=k + 1), way, k
+        yield self.row(end), self.shown.rows, end
+
+    def sampled_rows(self) -> Iterator[Line]:
+        """Some rows above generated ones."""
+        places = range(min(SHOWN_ROWS, len(self.shown.data)))
+        yield from ((self.row(k), self.shown.rows, k) for k in places)
+        yield from ((self.say("samples.new", number=k + 1), self.shown.generated, k) for k in places)
+
+    def grid(self, caption: str, rows: Sequence[Line]) -> Grid:
+        """Rows as a table, with a selection of columns if there are many."""
+        names = self.few_columns()
+        every = len(self.shown.names)
+        said = self.say(caption)
+        said += f" {self.say('report.some_columns', shown=len(names), all=every)}" if len(names) < every else ""
+        cells = [(label.replace(" ", NO_BREAK), *(cell(columns[name][k]) for name in names)) for label, columns, k in rows]
+        texts_ = {name for name in names if rows and rows[0][1][name].dtype.kind in "OMm"}
+        numbers = frozenset(k for k, name in enumerate(names, 1) if name not in texts_)
+        return Grid(said, ["", *names], cells, numbers)
+
+    def few_columns(self) -> list[str]:
+        """Names of the columns shown in tables of rows: those that the map explains best, in their order."""
+        best = set([*self.shown.explained][:MAX_COLUMNS])
+        return [name for name in self.shown.names if name in best]
+
+
+class _PictureReport(_Report):
+    """The report on pictures."""
+
+    rows_are, suffix = "pictures", "npz"
+
+    def size(self) -> str:
+        channels, height, width = self.codec.shape
+        return self.say("report.grey" if channels == 1 else "report.pictures", height=height, width=width, channels=channels)
+
+    def fields(self) -> Block:
+        codec = self.codec
+        return Paragraph(self.say("data.pictures", size=self.size(), dtype=codec.dtype, low=codec.low, high=codec.high))
+
+    def rows_of(self, section: str) -> Iterator[Block]:
+        if section in PICTURES:
+            yield self.drawn(section, PICTURES[section](self.shown))
+
+
+PICTURES = {"walk": scenes.walk, "samples": scenes.real_beside_generated}
+REPORTS: dict[str, type[_Report]] = {SCALAR: _TableReport, IMAGE: _PictureReport}

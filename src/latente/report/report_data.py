@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import torch
@@ -14,14 +13,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from latente.certificate import information
-from latente.data import Images, Table
-from latente.data.moments import kind_of
-from latente.data.sources import to_channels_first
+from latente.data import Columns, PlainRows, plain
 from latente.errors import DataError
 from latente.model.codes import CodeDistribution
 from latente.model.fitted_priors import MixturePrior
 from latente.model.priors import OwnPrior, Prior
-from latente.rows import CATEGORICAL, Rows, expanded, levels_of
+from latente.rows import CATEGORICAL, IMAGE, SCALAR, Rows, expanded, layout_of, levels_of
 from latente.seeding import seeded
 from latente.training.diagnosis import active_units
 from latente.training.split import Split
@@ -31,10 +28,8 @@ if TYPE_CHECKING:
     from latente.estimator import VAE
 
 Array = NDArray[Any]
-Columns = dict[str, Array]
 
 DRAWN_ROWS = 2000
-SHOWN_PICTURES, DRAWN_PICTURES = 10, 64
 PRIOR_DRAWS = 2000
 DRAWS = "figures"  # the name of what is drawn here
 MAX_OPERATIONS = 5e9  # multiply-adds for the sensitivity of the decoder: about a second
@@ -54,58 +49,54 @@ class ReportData:
     """
 
     def __init__(self, vae: VAE, data: Any, colours: Mapping[str, Sequence[Any] | Array] | None = None) -> None:
+        vae.fitted_.refuse_all_contexts("a report")
         every = vae.fitted_.read(data)
         rows = np.random.default_rng(vae.seed_).permutation(len(every))[:DRAWN_ROWS]
         self.vae, self.total, self.numbers = vae, len(every), rows
-        self.data = taken(every, rows)
+        self.data = every.take(rows)
         self.scenes: dict[str, Any] = {}
         self.given = {name: np.asarray(values)[rows] for name, values in (colours or {}).items()}
 
     @property
-    def is_table(self) -> bool:
-        """Whether the data is a table, and not pictures."""
-        return isinstance(self.data, Table)
+    def layout(self) -> str:
+        """How the values of a row lie."""
+        return layout_of(self.vae.codec_.fields)
 
     @cached_property
     def names(self) -> tuple[str, ...]:
         """Names of a table's columns that are in the model."""
         return tuple(field.name for field in self.vae.codec_.fields)
 
-    def of(self, result: Any) -> Array | Columns:
+    def of(self, result: Any) -> PlainRows:
         """Rows of the estimator as columns by name, or as pictures ``[N, H, W]`` or ``[N, H, W, C]``."""
-        codec: Any = self.vae.codec_
-        if codec.kind == "table":
-            return columns_of(self.vae.fitted_.read(result), self.names)
-        if isinstance(result, Images):
-            return channels_last(result.pixels)
-        return channels_last(to_channels_first(np.asarray(result), codec.layout))
+        return plain(self.vae.codec_, result)
 
     @cached_property
-    def rows(self) -> Array | Columns:
+    def rows(self) -> PlainRows:
         """The rows themselves."""
         return self.of(self.data)
 
     @cached_property
-    def rebuilt(self) -> Array | Columns:
+    def rebuilt(self) -> PlainRows:
         """Reconstructions of the rows, or of the first ten pictures."""
-        return self.of(self.vae.reconstruct(self.data if self.is_table else taken(self.data, range(self.few))))
+        return self.of(self.vae.reconstruct(self.data.take(range(self.few))))
 
     @property
     def few(self) -> int:
-        """Number of pictures shown individually."""
-        return min(SHOWN_PICTURES, len(self.data))
+        """Number of rows whose reconstructions are shown."""
+        return min(SHOWN[self.layout].rebuilt, len(self.data))
 
     @cached_property
-    def generated(self) -> Array | Columns:
+    def generated(self) -> PlainRows:
         """Generated rows: as many as rows of a table are shown, or 64 pictures."""
-        return self.of(self.vae.sample(len(self.data) if self.is_table else DRAWN_PICTURES))
+        return self.of(self.vae.sample(SHOWN[self.layout].generated or len(self.data)))
 
     @cached_property
-    def walk(self) -> tuple[int, int, Array | Columns]:
+    def walk(self) -> tuple[int, int, Any]:
         """Indices of two rows whose codes are far apart, and the rows decoded between them."""
         away = np.square(self.codes - self.codes[0]).sum(axis=1)
         end = int(np.argsort(away)[math.ceil(0.9 * (len(away) - 1))])
-        way = self.vae.interpolate(taken(self.data, [0]), taken(self.data, [end]))
+        way = self.vae.interpolate(self.data.take([0]), self.data.take([end]))
         return 0, end, self.of(way)
 
     # -- the latent space -------------------------------------------------------------------------------------------
@@ -148,10 +139,7 @@ class ReportData:
     @cached_property
     def measures(self) -> Columns:
         """Values that the map can be coloured by: the columns of a table, or brightness and contrast of pictures."""
-        if isinstance(self.rows, dict):
-            return {name: colour_of(column) for name, column in self.rows.items()}
-        pixels = np.ma.masked_invalid(self.rows.reshape(len(self.rows), -1).astype(float))
-        return {word("brightness"): pixels.mean(1).filled(np.nan), word("contrast"): pixels.std(1).filled(np.nan)}
+        return SHOWN[self.layout].measures(self.rows)
 
     @cached_property
     def sensitivity(self) -> Array:
@@ -225,36 +213,6 @@ class ReportData:
             return {"prior": prior.sample(PRIOR_DRAWS), "fitted": self.vae.fitted_prior_.sample(PRIOR_DRAWS).float()}
 
 
-def taken(data: Table | Images, rows: Array | Sequence[int]) -> Table | Images:
-    """Some rows, by their indices."""
-    if isinstance(data, Table):
-        return replace(data, values=data.values[np.asarray(rows)])
-    return replace(data, pixels=data.pixels[np.asarray(rows)])
-
-
-def columns_of(table: Any, names: Sequence[str]) -> Columns:
-    """Columns by name: numbers, dates as datetime64, times and durations as timedelta64, texts with None if missing."""
-    return {name: column_of(table, table.names.index(name)) for name in names}
-
-
-def column_of(table: Table, place: int) -> Array:
-    """One column."""
-    values, texts = table.values[:, place], table.levels.get(place)
-    seen, kind = ~np.isnan(values), kind_of(table.dtypes[place])
-    if texts is not None:
-        return np.array([*texts, None], dtype=object)[np.where(seen, values, len(texts)).astype(np.intp)]
-    if not kind:
-        return values
-    found: Array = np.where(seen, values, 0).astype("datetime64[s]" if kind == "calendar" else "timedelta64[s]")
-    found[~seen] = "NaT"
-    return found
-
-
-def channels_last(pixels: Array) -> Array:
-    """``[N, C, H, W]`` as ``[N, H, W]`` if there is one channel, else as ``[N, H, W, C]``."""
-    return pixels[:, 0] if pixels.shape[1] == 1 else np.moveaxis(pixels, 1, -1)
-
-
 def colour_of(column: Array) -> Array:
     """A column as colours of a map: dates as years, times and durations in hours, "" for a missing text."""
     if column.dtype.kind == "M":
@@ -262,6 +220,31 @@ def colour_of(column: Array) -> Array:
     if column.dtype.kind == "m":
         return np.where(np.isnat(column), np.nan, column.astype(float) / 3600)
     return np.array(["" if text is None else text for text in column]) if column.dtype == object else column.astype(float)
+
+
+def _colours_of_columns(columns: Columns) -> Columns:
+    return {name: colour_of(column) for name, column in columns.items()}
+
+
+def _colours_of_pictures(pictures: Array) -> Columns:
+    pixels = np.ma.masked_invalid(pictures.reshape(len(pictures), -1).astype(float))
+    return {word("brightness"): pixels.mean(1).filled(np.nan), word("contrast"): pixels.std(1).filled(np.nan)}
+
+
+class Shown(NamedTuple):
+    """What a report shows of a layout.
+
+    Attributes:
+        rebuilt: the most reconstructions. generated: number of generated rows; 0 for as many as rows are shown.
+        measures: values that a map can be coloured by.
+    """
+
+    rebuilt: int
+    generated: int
+    measures: Callable[[Any], Columns]
+
+
+SHOWN = {SCALAR: Shown(DRAWN_ROWS, 0, _colours_of_columns), IMAGE: Shown(10, 64, _colours_of_pictures)}
 
 
 def most_informative(codes: Array, rows: Array) -> list[int]:

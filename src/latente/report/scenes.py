@@ -24,8 +24,7 @@ SHOWN_DRAWS = 300
 
 def reconstructions(shown: ReportData) -> Any:
     """Originals and their reconstructions."""
-    originals = shown.rows if isinstance(shown.rows, dict) else shown.rows[: shown.few]
-    return figures.reconstructions(originals, shown.rebuilt)
+    return figures.reconstructions(shown.rows, shown.rebuilt)
 
 
 def samples(shown: ReportData) -> Any:

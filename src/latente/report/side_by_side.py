@@ -6,8 +6,8 @@ As in :mod:`latente.report.figures`, each is a function that returns ``Axes``, i
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -17,6 +17,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 
+from latente.data import Columns
 from latente.report.drawing import maps, sheets, tables
 from latente.report.drawing.style import (
     CLASSES,
@@ -32,8 +33,9 @@ from latente.report.drawing.style import (
     say,
 )
 from latente.report.figures.canvas import new_figure, short, styled
-from latente.report.report_data import explained
-from latente.studies.comparison import Comparison, Rowful
+from latente.report.report_data import SHOWN, explained
+from latente.rows import IMAGE, SCALAR
+from latente.studies.comparison import Comparison
 from latente.words import word
 
 MAX_PANELS = 12
@@ -97,20 +99,14 @@ def _two(places: Array) -> Array:
 def _measure(found: Comparison) -> tuple[Array | None, str]:
     """A colour for each row, by the measure that the first map explains best; None if it explains none."""
     places = _two(next(iter(found.scene.views.values())).places.numpy())
-    measures = _measures_of(found.scene.rows)
+    every = SHOWN[found.scene.layout].measures(found.scene.rows)
+    measures = {name: values for name, values in every.items() if values.dtype.kind == "f"}
     shares = {name: explained(places, values) for name, values in measures.items()}
     name = max(shares, key=lambda name: shares[name], default="")
     if not name or shares[name] < WORTH_A_COLOUR:
         return None, ""
     scale = ScalarMappable(Normalize(*limits(measures[name], margin=0.0)), MEASURE.with_extremes(bad=LINE))
     return np.asarray(scale.to_rgba(np.ma.masked_invalid(measures[name]))), name
-
-
-def _measures_of(rows: Rowful) -> dict[str, Array]:
-    """Values that a map can be coloured by: numeric columns, or the brightness of pictures."""
-    if isinstance(rows, dict):
-        return {name: tables.numbers(column) for name, column in rows.items() if not tables.is_levels(column)}
-    return {word("brightness"): rows.reshape(len(rows), -1).astype(float).mean(1)}
 
 
 def _legend_of_map(figure: Figure, name: str) -> None:
@@ -134,8 +130,7 @@ def random_places(found: Comparison) -> list[Axes]:
     Returns:
         A panel for each model, or for each column of a table.
     """
-    rows = found.scene.rows
-    return _columns(found, rows) if isinstance(rows, dict) else _sheets(found, rows)
+    return SIDES[found.scene.layout].random_places(found, found.scene.rows)
 
 
 def _sheets(found: Comparison, real: Array) -> list[Axes]:
@@ -162,14 +157,14 @@ def _frame_empty(panel: Axes, empty: Array, size: tuple[int, int]) -> None:
         panel.add_patch(Rectangle(corner, width, height, fill=False, edgecolor=WARM, lw=1.4, clip_on=False))
 
 
-def _columns(found: Comparison, rows: dict[str, Array]) -> list[Axes]:
-    emitted = [view.emitted for view in found.scene.views.values()]
+def _columns(found: Comparison, rows: Columns) -> list[Axes]:
+    emitted: list[Any] = [view.emitted for view in found.scene.views.values()]
     names = [name for name, column in rows.items() if len(tables.common(column, 2)) > 1]
     chosen = [names[k] for k in np.linspace(0, len(names) - 1, min(MAX_PANELS, len(names))).round().astype(int)]
     figure, panels = _panels(chosen, 2.3)
     for panel, name in zip(panels, chosen, strict=True):
         draw = _level_shares if tables.is_levels(rows[name]) else _histograms
-        draw(panel, rows[name], [part[name] for part in emitted if isinstance(part, dict)])
+        draw(panel, rows[name], [part[name] for part in emitted])
     _legend_of_models(figure, found, Line2D([], [], color=GIVEN, lw=7, alpha=0.4, label=word("real_rows")))
     if len(chosen) < len(names):
         some = word("some_of_columns", shown=len(chosen), all=len(names))
@@ -234,10 +229,9 @@ def walks(found: Comparison) -> list[Axes]:
     Returns:
         A panel for each pair, or for each column of a table.
     """
-    rows, ends = found.scene.rows, found.scene.ends
-    if not ends:
+    if not found.scene.ends:
         return [say(new_figure(6, 1.5).add_subplot(), word("no_walk"))]
-    return _profiles(found, rows) if isinstance(rows, dict) else _strips(found, rows)
+    return SIDES[found.scene.layout].walks(found, found.scene.rows)
 
 
 def _strips(found: Comparison, real: Array) -> list[Axes]:
@@ -257,9 +251,9 @@ def _strips(found: Comparison, real: Array) -> list[Axes]:
     return panels
 
 
-def _profiles(found: Comparison, rows: dict[str, Array]) -> list[Axes]:
-    ends, ways = found.scene.ends[0], [view.walks[0] for view in found.scene.views.values()]
-    assert isinstance(ends, dict)
+def _profiles(found: Comparison, rows: Columns) -> list[Axes]:
+    ends: Any = found.scene.ends[0]
+    ways: list[Any] = [view.walks[0] for view in found.scene.views.values()]
     numbers = {name: tables.numbers(values) for name, values in rows.items() if not tables.is_levels(values)}
     change = {name: float(np.ptp(tables.numbers(ends[name])) / (np.nanstd(values) or 1.0)) for name, values in numbers.items()}
     most = sorted(numbers, key=lambda name: -np.nan_to_num(change[name]))[:MAX_PANELS]
@@ -269,10 +263,24 @@ def _profiles(found: Comparison, rows: dict[str, Array]) -> list[Axes]:
     figure, panels = _panels(chosen, 2.0)
     for panel, name in zip(panels, chosen, strict=True):
         for k, way in enumerate(ways):
-            values = tables.numbers(np.asarray(way[name]))  # type: ignore[call-overload]
+            values = tables.numbers(way[name])
             panel.plot(values, color=colour_of(k), lw=1.6, marker="o", ms=2.5)
         panel.plot([0, len(values) - 1], tables.numbers(ends[name]), ls="", marker="o", ms=6, color=INK, clip_on=False)
         panel.set_xticks([])
         tables.ticks(panel.yaxis, rows[name].dtype.kind == "M")
     _legend_of_models(figure, found, Line2D([], [], color=INK, ls="", marker="o", label=word("two_real_rows")))
     return panels
+
+
+class Sides(NamedTuple):
+    """How models of rows of a layout are shown side by side.
+
+    Attributes:
+        random_places, walks: see the functions of these names.
+    """
+
+    random_places: Callable[[Comparison, Any], list[Axes]]
+    walks: Callable[[Comparison, Any], list[Axes]]
+
+
+SIDES = {SCALAR: Sides(_columns, _profiles), IMAGE: Sides(_sheets, _strips)}

@@ -18,16 +18,15 @@ from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from latente.errors import StorageError
 from latente.files import write_text
 from latente.folders import OWN_NAMES
 from latente.report import side_by_side
 from latente.report.bottleneck import rate_distortion
 from latente.report.drawing import tables
-from latente.report.page import Block, Code, Grid, Listing, Page, Paragraph, Section, guarded, picture, write_page
+from latente.report.page import Block, Code, Grid, Listing, Page, Paragraph, Section, cell, guarded, picture, write_page
 from latente.report.run_folder import claim, is_run, write_run
+from latente.rows import IMAGE, SCALAR
 from latente.studies.comparison import LABELS, Comparison, free
 from latente.studies.tradeoff import HEADER, Tradeoff
 from latente.words import Texts, amount, capital, speaking
@@ -146,31 +145,26 @@ def _drawn(panels: Any, say: Texts, name: str) -> Iterable[Block]:
 
 
 def _places(found: Comparison, say: Texts) -> Iterable[Block]:
-    kind = "places_rows" if isinstance(found.scene.rows, dict) else "places_pictures"
+    kind, listed = PLACES[found.scene.layout]
     yield from _drawn(side_by_side.random_places(found), say, kind)
-    if isinstance(found.scene.rows, dict):
-        yield _listed(found, say)
+    yield from listed(found, say)
 
 
-def _listed(found: Comparison, say: Texts) -> Grid:
+def _listed(found: Comparison, say: Texts) -> Iterable[Block]:
     """Rows decoded from the first random codes, as a table."""
-    assert isinstance(found.scene.rows, dict)
-    names = list(found.scene.rows)[:LISTED_COLUMNS]
+    real: Any = found.scene.rows
+    names = list(real)[:LISTED_COLUMNS]
     rows = []
     for place in range(LISTED_PLACES):
         for model, view in found.scene.views.items():
-            cells = (np.asarray(view.decoded[column])[place] for column in names)  # type: ignore[call-overload]
-            rows.append((f"{place + 1}", model, *(_cell(cell, say) for cell in cells)))
-    numbers = {k + 2 for k, name in enumerate(names) if not tables.is_levels(found.scene.rows[name])}
-    return Grid(say("compare.listed"), (say("compare.place"), say("compare.model"), *names), rows, frozenset(numbers))
+            values = (view.decoded[column][place] for column in names)
+            rows.append((f"{place + 1}", model, *(cell(value) for value in values)))
+    numbers = {k + 2 for k, name in enumerate(names) if not tables.is_levels(real[name])}
+    yield Grid(say("compare.listed"), (say("compare.place"), say("compare.model"), *names), rows, frozenset(numbers))
 
 
-def _cell(value: Any, say: Texts) -> str:
-    if isinstance(value, np.datetime64):
-        return str(value.astype("datetime64[s]")).replace("T", " ").removesuffix(" 00:00:00")
-    if isinstance(value, (float, int, np.number)):
-        return amount(f"{value:.4g}")
-    return "" if value is None else str(value)
+PLACES = {SCALAR: ("places_rows", _listed), IMAGE: ("places_pictures", lambda found, say: ())}
+"""For each layout the texts of the figure of random codes, and what is below it."""
 
 
 def _verdicts(found: Comparison, say: Texts) -> Iterable[Block]:

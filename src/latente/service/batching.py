@@ -27,7 +27,7 @@ class Job:
         rows: what is computed, of a type that ``join`` takes.
         size: number of rows.
         compute: the function of the rows, or of joined rows.
-        answer: what came out, or the error.
+        answer: the result, or the error.
     """
 
     key: Hashable | None

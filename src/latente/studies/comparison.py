@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 from numbers import Real
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -17,17 +16,15 @@ from latente.catalogue import Recipe
 from latente.catalogue import recipe as find_recipe
 from latente.certificate import Certificate, Estimate
 from latente.certificate.certificate import LINES, shown
-from latente.certificate.estimates import Array
 from latente.certificate.information import AT_LEAST
 from latente.certificate.subjects import Modelled, indicators
 from latente.certificate.verdicts import RANDOM_PLACES, Kind, Verdict, verdicts
-from latente.data import Codec, ImageCodec, frame, read
-from latente.data.sources import to_channels_first
+from latente.data import Codec, PlainRows, decoded, frame, read
 from latente.errors import DataError, ModelError, entry, renamed
 from latente.estimator import VAE
 from latente.fitting.prepare import Prepared
 from latente.parameters import Parameters, text_columns
-from latente.rows import Rows, levels_of
+from latente.rows import IMAGE, SCALAR, Rows, layout_of, levels_of
 from latente.seeding import seed_of, seeded
 from latente.studies.places import Places, aligned, emptiness
 from latente.studies.setup import held_out_share, silent
@@ -41,8 +38,9 @@ JUDGED = 200  # held-out rows, if there are enough: with fewer, the certificate'
 WALKS, STEPS, PAIRS = 3, 9, 10
 HOLES = "holes"
 SHOWN_FIGURES = (
-    "completeness", "completeness_prior", "completeness_law", "completeness_ceiling", "continuity", "distortion", "rate",
-    "loss", "nll", "mutual_information", "active_units", "information_kept", "prior_holes", "gap", "copying", "membership",
+    "completeness", "completeness_prior", "completeness_fitted_prior", "completeness_ceiling", "continuity", "distortion",
+    "rate", "loss", "nll", "mutual_information", "active_units", "information_kept", "prior_holes", "gap", "copying",
+    "membership",
 )  # fmt: skip
 """Figures of a certificate in the table of a comparison."""
 PCA = "PCA"
@@ -52,28 +50,28 @@ LABELS = {
 }
 
 Chosen = str | Recipe
-Rowful = Array | dict[str, Array]
-"""Pictures, [N, H, W] or [N, H, W, C], or columns of a table by name: numbers, dates, or texts with None if missing."""
+EMITTED = {SCALAR: PLACES, IMAGE: SHOWN}
+"""For each layout how many rows are sampled from p(x|z)."""
 
 
 @dataclass(frozen=True)
 class View:
-    """The same random codes and interpolations in one model, in the user's units (see :data:`Rowful`).
+    """The same random codes and interpolations in one model, in the user's units (see :data:`latente.data.PlainRows`).
 
     Attributes:
         places: common coordinates of a code of each of some rows, sampled from q(z|x), [N, d].
         empty: which random places are in holes, bool [PLACES].
         holes: their share.
-        decoded: means of p(x|z) at the first random places. emitted: rows sampled from p(x|z) at all; None for pictures.
+        decoded: means of p(x|z) at the first random places. emitted: rows sampled from p(x|z) at some.
         walks: decoded rows on straight lines between codes, one line after the other.
     """
 
     places: Tensor
     empty: Tensor
     holes: Estimate
-    decoded: Rowful
-    emitted: Rowful | None
-    walks: tuple[Rowful, ...]
+    decoded: PlainRows
+    emitted: PlainRows
+    walks: tuple[PlainRows, ...]
 
 
 @dataclass(frozen=True)
@@ -81,14 +79,16 @@ class Scene:
     """The random codes, rows and interpolations that are the same for all models.
 
     Attributes:
+        layout: of the rows.
         places: random, from N(0, I), [PLACES, d].
         rows: real rows whose codes are on the maps. ends: the two rows of each interpolation.
         views: one for each model.
     """
 
+    layout: str
     places: Tensor
-    rows: Rowful
-    ends: tuple[Rowful, ...]
+    rows: PlainRows
+    ends: tuple[PlainRows, ...]
     views: Mapping[str, View]
 
 
@@ -242,8 +242,7 @@ def compare(
         DataError: a model can't be fitted to the rows, or there are too few to hold some out.
         ModelError: a recipe is unknown, or there is none; more dimensions than fields.
 
-    >>> import numpy as np
-    >>> rows = np.random.default_rng(0).normal(size=(200, 2)) @ np.array([[1, 2, 0.5], [0, 1, -1]])
+    >>>     >>> rows = np.random.default_rng(0).normal(size=(200, 2)) @ np.array([[1, 2, 0.5], [0, 1, -1]])
     >>> found = compare(rows, latent_dim=2, max_epochs=3, random_state=0)
     >>> list(found.models), found.about["held_out_rows"]
     (['autoencoder', 'vae'], 67)
@@ -330,7 +329,8 @@ def _scene(models: Mapping[str, VAE], seed: int) -> Scene:
         views = {
             name: _view(subject, ways[name], random, (drawn[name], held_out), ends, codec) for name, subject in subjects.items()
         }
-    return Scene(random, _real(codec, train), tuple(_real(codec, pair) for pair in ends), views)
+    real, *pairs = (decoded(codec, rows.x, rows.mask) for rows in (train, *ends))
+    return Scene(layout_of(codec.fields), random, real, tuple(pairs), views)
 
 
 def _view(
@@ -340,32 +340,17 @@ def _view(
     drawn, held_out = real
     of_rows = ways.of(drawn)
     empty, share = emptiness(random, of_rows, ways.of(subject.codes(held_out)))
-    decoded = _decoded(codec, decode(subject.model, ways.codes(random[:SHOWN])))
-    emitted = None if codec.kind == "image" else _decoded(codec, subject.draws(ways.codes(random)), possible=True)
+    means = decoded(codec, decode(subject.model, ways.codes(random[:SHOWN])))
+    some = ways.codes(random[: EMITTED[layout_of(codec.fields)]])
+    emitted = decoded(codec, subject.draws(some), possible=True)
     model, walks = subject.model, []
     for pair in ends:
         codes = model.codes(pair)
-        walks.append(_decoded(codec, decode(model, model.space.path(codes[:1], codes[1:], STEPS))))
-    return View(of_rows, empty, share, decoded, emitted, tuple(walks))
+        walks.append(decoded(codec, decode(model, model.space.path(codes[:1], codes[1:], STEPS))))
+    return View(of_rows, empty, share, means, emitted, tuple(walks))
 
 
 def _apart(rows: Rows) -> Rows:
     """The two rows that are farthest apart among some random pairs."""
     pairs = [rows[torch.randperm(len(rows))[:2]] for _ in range(PAIRS)]
     return max(pairs, key=lambda pair: float((pair.x[0] - pair.x[1]).square().sum()))
-
-
-def _decoded(codec: Codec, x: Tensor, **how: Any) -> Rowful:
-    """Encoded rows in the user's units."""
-    x = x.reshape(len(x), *codec.shape)
-    if isinstance(codec, ImageCodec):
-        pixels = to_channels_first(np.asarray(codec.decode(x, "numpy")), codec.layout)
-        return pixels[:, 0] if pixels.shape[1] == 1 else np.moveaxis(pixels, 1, -1)
-    table = codec.decode(x, "pyarrow", **how)
-    columns = {field.name: table.column(field.name).to_numpy() for field in codec.fields}
-    return {name: column.astype(float) if column.dtype == bool else column for name, column in columns.items()}
-
-
-def _real(codec: Codec, rows: Rows) -> Rowful:
-    """Real rows in the user's units, with the missing values of a table."""
-    return _decoded(codec, rows.x, **({} if rows.mask is None or codec.kind == "image" else {"mask": rows.mask}))

@@ -123,6 +123,7 @@ def compare_priors(
     >>> [prior.name for prior in compare_priors(vae, ["prior", "gaussian"]).priors]
     ['prior', 'gaussian']
     """
+    vae.fitted_.refuse_all_contexts("a comparison of priors")
     known = names_for(vae.model_.space.kind)
     unknown_priors = [name for name in priors or () if name not in known]
     if unknown_priors:
@@ -141,7 +142,11 @@ def compare_priors(
 
 
 def compare_laws(vae: VAE, laws: Sequence[str] | None = None, **rows: Any) -> PriorComparison:
-    """The old name of :func:`compare_priors`."""
+    """The former name of :func:`compare_priors`.
+
+    >>> compare_laws.__doc__.splitlines()[0]
+    'The former name of :func:`compare_priors`.'
+    """
     warnings.warn("compare_laws is now compare_priors", FutureWarning, stacklevel=2)
     return compare_priors(vae, laws, **rows)
 
@@ -171,7 +176,8 @@ class _Setup:
     def measured(self, name: str, prior: Prior) -> PriorFigures:
         """The figures of one prior; C is equal to that of the certificate, because the random numbers are the same."""
         density = prior.log_prob(self.codes.double()).double().numpy()
-        completeness = self.setting.completeness(self.subject, lambda n: prior.sample(n).float(), "completeness_law")[1]
+        name_in_certificate = "completeness_fitted_prior"
+        _, completeness = self.setting.completeness(self.subject, lambda n: prior.sample(n).float(), name_in_certificate)
         rate = unknown(NO_DENSITY) if self.own is None else mean_of(self.own - density)
         loss = unknown(NO_DENSITY) if self.own is None else mean_of(self.own - density + self.distortion)
         return PriorFigures(name, prior, completeness, mean_of(density), rate, loss, prior.stores_codes)

@@ -8,8 +8,8 @@ from typing import Any
 
 from torch import Tensor
 
-from latente.data import TableCodec, restricted_to
-from latente.errors import DataError, ModelError, warn
+from latente.data import restricted_to, table_codec
+from latente.errors import DataError, warn
 from latente.fitted import Fitted
 from latente.model.priors import Prior
 from latente.model.row_models import RowModel
@@ -30,9 +30,7 @@ def sample_given(
     Raises:
         DataError: no row fulfils them. ModelError: the rows are pictures.
     """
-    if not isinstance(fitted.codec, TableCodec):
-        raise ModelError("given is for columns of a table, and these are pictures")
-    intervals = restricted_to(fitted.codec, given)
+    intervals = restricted_to(table_codec(fitted.codec, "given"), given)
     found = generation.sample_given(model, prior, n, seed, intervals)
     if not found.effective:
         raise DataError(f"no row with {dict(given)} was found: under the model there are none; relax the conditions")

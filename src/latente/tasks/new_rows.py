@@ -9,14 +9,18 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from latente.data import TableCodec
+from latente.data import table_codec
 from latente.errors import DataError, ModelError, warn
 from latente.fitted import Fitted
 from latente.model.priors import Prior
 from latente.model.row_models import RowModel
 from latente.parameters import is_whole
+from latente.rows import IMAGE, SCALAR, layout_of
 from latente.tasks import generation
 from latente.tasks.conditions import sample_given
+
+NOISE = {SCALAR: True, IMAGE: False}
+"""For each layout whether new rows have the noise of p(x|z) if nothing is asked: pictures with it are grainy."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +68,7 @@ def new_rows(fitted: Fitted, request: Request, seed: int) -> tuple[Any, dict[str
         DataError: no row fulfils the conditions. ModelError: not possible for pictures.
     """
     n, (model, prior) = request.n, request.source(fitted)
-    noise = not fitted.codec.fields[0].shape if request.noise is None else request.noise
+    noise = NOISE[layout_of(fitted.codec.fields)] if request.noise is None else request.noise
     how: dict[str, Any] = {"possible": True, **({"names_from": _names_from(fitted, seed)} if request.identifiers else {})}
     context = fitted.context_of(None, request.context, n)
     if request.given:
@@ -73,11 +77,10 @@ def new_rows(fitted: Fitted, request: Request, seed: int) -> tuple[Any, dict[str
         return fitted.decode(x, **how), probable
     if not request.missing:
         return fitted.decode(generation.sample(model, prior, n, seed, noise, context), **how), {}
-    if not isinstance(fitted.codec, TableCodec):
-        raise ModelError("missing values are generated for tables only, and these are pictures")
-    missing = torch.tensor([field.missing for field in fitted.codec.fields])
+    codec = table_codec(fitted.codec, "missing")
+    missing = torch.tensor([field.missing for field in codec.fields])
     x, mask = generation.sample_incomplete(model, prior, n, seed, missing, context)
-    return fitted.decode(x, mask=fitted.codec.with_missing(mask, seed), **how), {}
+    return fitted.decode(x, mask=codec.with_missing(mask, seed), **how), {}
 
 
 def _same_for_all(context: Tensor) -> Tensor:
@@ -88,9 +91,7 @@ def _same_for_all(context: Tensor) -> Tensor:
 
 def _names_from(fitted: Fitted, seed: int) -> int:
     """The seed of new names for rows; warns of columns that stay empty."""
-    codec = fitted.codec
-    if not isinstance(codec, TableCodec):
-        raise ModelError("identifiers are columns of a table, and these are pictures")
+    codec = table_codec(fitted.codec, "identifiers")
     columns = zip(codec.names, codec.kinds, codec.identifiers, strict=True)
     left = [repr(name) for name, kind, shape in columns if kind in ("identifier", "text") and shape is None]
     text = f"columns that stay empty, because they are free text or names without a pattern: {', '.join(left)}"

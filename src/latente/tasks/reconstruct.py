@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from latente.model.latent_model import LatentModel, Trace
+from latente.model.row_models import RowModel
 from latente.rows import Rows
 from latente.tasks.draws import own_noise, shared_noise
 
@@ -14,15 +15,16 @@ DRAWS = 32
 
 
 @torch.no_grad()
-def decode(model: LatentModel, z: Tensor, context: Tensor | None = None) -> Tensor:
-    """Mean of p(x|z) at codes [N, d], as [N, F]."""
-    parts = Rows(z, context=context).batches(BATCH)
-    return torch.cat([model.decode(part.x.unsqueeze(0), part.context).mean.squeeze(0) for part in parts])
+def decode(model: RowModel, z: Tensor, context: Tensor | None = None, noise: bool = False) -> Tensor:
+    """Mean of p(x|z) at codes [N, d], as [N, F]; with ``noise`` a draw."""
+    parts = Rows(z, context=context).batches(min(BATCH, model.decoded_at_once))
+    decoded = (model.decode(part.x.unsqueeze(0), part.context) for part in parts)
+    return torch.cat([(px.sample() if noise else px.mean).squeeze(0) for px in decoded])
 
 
-def reconstruct(model: LatentModel, rows: Rows) -> Tensor:
-    """Mean of p(x|z) at each row's code, [N, F]."""
-    return decode(model, model.codes(rows), rows.context)
+def reconstruct(model: LatentModel, rows: Rows, decoder: RowModel | None = None, noise: bool = False) -> Tensor:
+    """Mean of p(x|z) at each row's code, [N, F]; with ``noise`` a draw. By default the model itself decodes."""
+    return decode(decoder or model, model.codes(rows), rows.context, noise)
 
 
 @torch.no_grad()

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from latente.data import TableCodec, observed_rows
-from latente.errors import ModelError, warn
+from latente.data import observed_rows, table_codec
+from latente.errors import warn
 from latente.fitted import Fitted
-from latente.rows import Rows
+from latente.rows import SCALAR, Rows, layout_of
 from latente.tasks.anomalies import IMPORTANCE_SAMPLES, blame, field_surprise, log_likelihood, log_likelihood_parts
 
 SAME_SCORE = 1e-6  # two computations of the same score differ by less
@@ -26,14 +26,12 @@ def scores(fitted: Fitted, rows: Rows, importance_samples: int = IMPORTANCE_SAMP
 
 def parts(fitted: Fitted, rows: Rows, importance_samples: int = IMPORTANCE_SAMPLES) -> dict[str, Scores]:
     """Contribution of each column, and of the code, to a row's score, by name."""
-    if not isinstance(fitted.codec, TableCodec):
-        raise ModelError("score_parts is for columns of a table, and these are pictures")
-    model = fitted.row_model
+    codec, model = table_codec(fitted.codec, "score_parts"), fitted.row_model
     found = log_likelihood_parts(model, rows, fitted.seed, importance_samples)
     found[~_scored(rows)] = np.nan
     densities = model.likelihood.densities(rows.x)
-    found[:, :-1] += fitted.codec.log_jacobians(rows, densities).numpy()
-    names = [field.name for field in fitted.codec.fields] + ["(code)"] * bool(model.noise_size)
+    found[:, :-1] += codec.log_jacobians(rows, densities).numpy()
+    names = [field.name for field in codec.fields] + ["(code)"] * bool(model.noise_size)
     return dict(zip(names, found.T, strict=False))
 
 
@@ -42,7 +40,7 @@ def anomalies(fitted: Fitted, rows: Rows) -> dict[str, Any]:
     found = scores(fitted, rows)
     p_values = fitted.calibration.p_values(found)
     columns: dict[str, Any] = {"score": found, "anomaly": fitted.offset - found, "p_value": p_values}
-    if not fitted.codec.fields[0].shape:
+    if layout_of(fitted.codec.fields) == SCALAR:
         names = tuple(field.name for field in fitted.codec.fields)
         told = blame(field_surprise(fitted.row_model, rows), fitted.calibration.surprise, names)
         columns["fields"] = [fields if p == p else "" for fields, p in zip(told, p_values.tolist(), strict=True)]

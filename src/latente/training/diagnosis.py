@@ -12,6 +12,7 @@ from sklearn.decomposition import PCA
 from torch import Tensor
 
 from latente.model.latent_model import LatentModel
+from latente.model.likelihoods import Likelihood
 from latente.rows import Rows
 from latente.words import Message
 
@@ -41,7 +42,8 @@ class Diagnosis:
         information: estimate of I(x; z) in nats; at most the logarithm of the number of rows in the estimate. NaN
             if codes have no density.
         gain: held-out bound minus that of independent columns, nats per row, and its standard error ``gain_error``.
-        baseline_log_prob: log-likelihood of the held-out rows under independent columns, nats per row.
+        baseline_log_prob: log-likelihood of the held-out rows under independent columns (given their context, if it is known),
+            nats per row.
         of_bound: whether the model was trained for the bound alone.
     """
 
@@ -67,7 +69,7 @@ class Diagnosis:
 @torch.no_grad()
 def diagnose(model: LatentModel, train: Rows, held_out: Rows, of_bound: bool = True) -> Diagnosis:
     """Diagnose a trained model."""
-    baseline = model.likelihood.baseline_log_prob(train, held_out).double()
+    baseline = model.likelihood.baseline_log_prob(*beyond_context(model.likelihood, train, held_out)).double()
     traces = (model.trace(batch) for batch in held_out.batches(BATCH))
     gains = -torch.cat([trace.distortion + trace.rate for trace in traces]).double() - baseline
     error = float(gains.std() / math.sqrt(len(gains))) if len(gains) > 1 else 0.0
@@ -93,6 +95,35 @@ def information(model: LatentModel, rows: Rows, most: int = 1000) -> float:
     own = q.log_prob(z)
     every = torch.stack([q.log_prob(point) for point in z])
     return float((own - (torch.logsumexp(every, 1) - math.log(len(z)))).mean())
+
+
+def beyond_context(likelihood: Likelihood, train: Rows, held_out: Rows) -> tuple[Rows, Rows]:
+    """Rows minus what follows linearly from their context (ridge regression on the training rows): what is left to a code.
+
+    Densities of the residuals are densities of the rows given their context. The rows themselves where they have no context, or
+    where a value minus something is no value (:func:`has_residuals`).
+    """
+    if not has_residuals(likelihood, train):
+        return train, held_out
+    context = _with_one(train)
+    weights = torch.linalg.solve(context.T @ context + torch.eye(context.shape[1]), context.T @ train.x.flatten(1).double())
+
+    def residual(rows: Rows) -> Rows:
+        return Rows((rows.x.flatten(1) - _with_one(rows) @ weights).float().view_as(rows.x))
+
+    return residual(train), residual(held_out)
+
+
+def has_residuals(likelihood: Likelihood, rows: Rows) -> bool:
+    """Whether rows have a context and hold only numbers of any size, none of them missing."""
+    if rows.context is None or rows.mask is not None or likelihood.support:
+        return False
+    return bool(likelihood.densities(rows.x).all())
+
+
+def _with_one(rows: Rows) -> Tensor:
+    assert rows.context is not None
+    return torch.cat([torch.ones(len(rows), 1), rows.context], 1).double()
 
 
 def linear_baseline(train: Rows, held_out: Rows, components: int) -> float:

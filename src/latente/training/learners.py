@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import cached_property
-from typing import Any
+from typing import Any, Self
 
 import torch
 from torch import Tensor, nn
@@ -16,7 +16,7 @@ from latente.model.latent_model import LatentModel, Trace
 from latente.model.objectives import Objective, Strength, Terms
 from latente.model.parts import FULL, Part
 from latente.model.penalties import Penalty
-from latente.model.row_models import RowModel
+from latente.model.row_models import AutoregressiveModel, RowModel
 from latente.rows import Rows
 from latente.training.schedules import LinearSchedule
 
@@ -79,6 +79,43 @@ class Learner(nn.Module):
     def groups(self) -> list[tuple[int, float]]:
         """Number of parameters of each group, in their order, and the factor on its learning rate."""
         return [(sum(p.numel() for p in self.parameters()), 1.0)]
+
+
+class DecodingLearner(Learner):
+    """Trains a row model to decode the codes of another model: the loss is -log p(row|z) for a sample of q(z|row).
+
+    Only the input for codes is trained; all other weights are frozen.
+    """
+
+    def __init__(self, row_model: AutoregressiveModel, codes: LatentModel, recorded: bool = True) -> None:
+        super().__init__(row_model, recorded=recorded)
+        self.codes = codes
+        row_model.takes_codes(codes.latent_dim)
+        self.requires_grad_(False)
+        row_model.code.requires_grad_(True)  # type: ignore[union-attr]
+
+    def start(self, rows: Rows, resolution: Tensor) -> None:
+        """Nothing to do: the contribution of a code is initially zero."""
+
+    @cached_property
+    def followers(self) -> list[Part]:
+        """None: all parts are frozen."""
+        return []
+
+    def train(self, mode: bool = True) -> Self:
+        """Dropout of the row model remains off."""
+        super().train(False)
+        self.training = mode
+        return self
+
+    def terms(self, rows: Rows, strength: Strength) -> Terms:
+        with torch.no_grad():
+            z = self.codes.encode(rows).draw(1).z
+        loss = -self.model.decode(z).row_log_prob(rows.x, rows.mask)[0]
+        return Terms({"loss": loss}, loss)
+
+    def groups(self) -> list[tuple[int, float]]:
+        return [(sum(p.numel() for p in self.model.code.parameters()), 1.0)]
 
 
 class LatentLearner(Learner):

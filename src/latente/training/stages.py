@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -85,6 +86,9 @@ class Figures(dict[str, Any]):
         return Figures, (dict(self),)
 
     def __missing__(self, name: str) -> Any:
+        if name == "row_law_loss":
+            warnings.warn("the figure 'row_law_loss' is now 'row_model_loss'", FutureWarning, stacklevel=2)
+            return self["row_model_loss"]
         if name not in self.pending:
             raise KeyError(name)
         self[name] = self.pending[name]()

@@ -18,6 +18,8 @@ from benchmarks.hostile import mixed
 from latente.model.latent_model import LatentModel
 from latente.model.row_models import AutoregressiveModel
 from latente.rows import Rows
+from latente.training.learners import DecodingLearner
+from latente.training.loop import Settings, Training
 
 FEW: dict[str, Any] = {"max_epochs": 4, "latent_dim": 2, "random_state": 0}
 
@@ -25,7 +27,7 @@ FEW: dict[str, Any] = {"max_epochs": 4, "latent_dim": 2, "random_state": 0}
 def fitted(*recipe: Any, rows: Any = None, **parameters: Any) -> lt.VAE:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", lt.LatenteWarning)
-        return lt.VAE(*recipe, **FEW, **parameters).fit(mixed() if rows is None else rows)
+        return lt.VAE(*recipe, **{**FEW, **parameters}).fit(mixed() if rows is None else rows)
 
 
 @pytest.fixture(scope="module")
@@ -149,3 +151,81 @@ def test_restricted_rows_are_within_and_weigh_as_the_probability(vae: lt.VAE) ->
     inside = rows[log_weights > -np.inf][:, f]
     assert ((inside >= -0.51) & (inside <= 0.51)).all()  # half a step of how the column is recorded
     assert float(log_weights.exp().mean()) == pytest.approx(float(within.float().mean()), abs=0.05)
+
+
+# -- codes that a row model decodes -----------------------------------------------------------------------------------
+
+
+def codes(vae: lt.VAE, n: int = 6) -> torch.Tensor:
+    return torch.randn(2, n, vae.latent_dim_, generator=torch.Generator().manual_seed(0))
+
+
+def test_rows_decoded_by_a_row_model_keep_relations() -> None:
+    """Half-way between two rows, columns that are independent given the code contradict each other."""
+    city = np.random.default_rng(0).integers(0, 4, 500)
+    age = np.random.default_rng(1).normal(40 + 5 * city, 9).round()
+    rows = pd.DataFrame({"city": np.array(list("abcd"))[city], "name": np.array(list("ABCD"))[city], "age": age})
+    vae = fitted(rows=rows, max_epochs=25)
+    z = vae.transform(rows)
+    between = (z + z[::-1]) / 2
+    for noise in (False, True):
+        decoded = vae.inverse_transform(between, noise=noise)
+        assert (decoded["city"].str.upper() == decoded["name"]).mean() > 0.95
+    assert decoded["city"].nunique() == 4
+
+
+def test_what_a_code_adds_is_nothing_before_it_is_trained(auto: lt.VAE) -> None:
+    model = copy.deepcopy(auto.row_model_)
+    assert isinstance(model, AutoregressiveModel)
+    model.takes_codes(auto.latent_dim_)
+    x, mask = torch.zeros(6, len(auto.codec_.fields)), torch.rand(6, len(auto.codec_.fields)) < 0.7
+    with torch.no_grad():
+        without = model.typical(Rows(x)).log_prob(x, mask)
+        torch.testing.assert_close(model.decode(codes(auto)).log_prob(x, mask), without.expand(2, -1, -1))
+
+
+def test_only_what_a_code_adds_is_trained(auto: lt.VAE) -> None:
+    """So rows without a code, and the codes themselves, are those of before."""
+    row_model, model = copy.deepcopy(auto.row_model_), copy.deepcopy(auto.model_)
+    assert isinstance(row_model, AutoregressiveModel)
+    learner = DecodingLearner(row_model, model)
+    before = {name: value.clone() for name, value in learner.state_dict().items()}
+    rows = auto.fitted_.values(mixed())
+    Training(learner, rows, rows, Settings(epochs=2, batch_size=32)).run()
+    changed = {name for name, value in learner.state_dict().items() if not torch.equal(value, before[name])}
+    assert changed == {f"model.code.{name}" for name in ("hidden.weight", "hidden.bias", "added.weight", "added.bias")}
+    assert all(parameter.requires_grad for parameter in (*auto.row_model_.parameters(), *auto.model_.parameters()))
+
+
+def test_columns_at_once_and_one_by_one_are_the_same_given_a_code(auto: lt.VAE, monkeypatch: pytest.MonkeyPatch) -> None:
+    x = auto.fitted_.values(mixed()).x[:6]
+    with torch.no_grad():
+        wanted = auto.row_model_.decode(codes(auto)).log_prob(x)
+        monkeypatch.setattr("latente.model.autoregressive.TOGETHER", 0)
+        torch.testing.assert_close(auto.row_model_.decode(codes(auto)).log_prob(x), wanted)
+        torch.testing.assert_close(auto.row_model_.decode(codes(auto)[1:]).log_prob(x), wanted[1:])
+    assert not torch.allclose(wanted[0], wanted[1])
+
+
+def test_who_decodes(auto: lt.VAE, named: lt.VAE) -> None:
+    assert auto.fitted_.decoder is auto.row_model_ and named.fitted_.decoder is named.model_
+    former = lt.load(Path(__file__).parents[1] / "format-4.safetensors")
+    assert former.fitted_.decoder is former.model_
+    assert "decoded codes" in repr(auto) and "decoded codes" not in repr(former)
+
+
+def test_draws_follow_their_seed(vae: lt.VAE) -> None:
+    rows = mixed()
+    z = vae.transform(rows)
+    drawn = vae.inverse_transform(z, noise=True)
+    assert drawn.equals(vae.reconstruct(rows, noise=True)) and not drawn.equals(vae.inverse_transform(z))
+    assert not drawn.equals(vae.inverse_transform(z, noise=True, random_state=1))
+    ends = rows.iloc[[0]], rows.iloc[[1]]
+    assert not vae.interpolate(*ends, noise=True).equals(vae.interpolate(*ends))
+    assert vae.interpolate(*ends, noise=True).equals(vae.interpolate(*ends, noise=True, random_state=vae.seed_))
+
+
+def test_a_decoder_survives_saving(auto: lt.VAE, tmp_path: Path) -> None:
+    again = lt.load(auto.save(tmp_path / "model.safetensors"))
+    assert again.fitted_.decoder is again.row_model_
+    assert again.reconstruct(mixed()).equals(auto.reconstruct(mixed()))
