@@ -129,7 +129,8 @@ def denoising(corruption: str = "", **arguments: Any) -> dict[str, Any]:
     """
     if corruption or arguments:
         return {"corruption": choose(corruption or "gaussian-noise", **arguments)}
-    return {"posterior": VAE.posterior, "prior": VAE.prior, "objective": VAE.objective, "noisy": True}
+    parts = {"posterior": VAE.posterior, "prior": VAE.prior, "objective": VAE.objective}
+    return {**parts, "least_squares": False, "noisy": True}
 
 
 @published(AUTOENCODER, "an autoencoder with few active units for each row", "Ng 2011; Makhzani and Frey 2014")

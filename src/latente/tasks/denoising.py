@@ -107,7 +107,7 @@ def described(fitted: Fitted, noise: Noise) -> dict[str, Any]:
 
 def know_residuals(fitted: Fitted) -> None:
     """Look at what decoded codes leave of the rows of the fit, if they are at hand."""
-    if fitted.residuals is None and fitted.at_hand is not None and not fitted.recipe.noisy:
+    if fitted.residuals is None and fitted.at_hand is not None:
         numbers = _numbers(fitted)
         left = [_left(fitted, rows) * numbers for rows in (fitted.at_hand.train, fitted.at_hand.held_out) if rows is not None]
         fitted.residuals = Residuals.of(*left)
@@ -153,6 +153,7 @@ class Denoiser:
     Attributes:
         model, residuals: of clean rows. numbers: which fields hold numbers, bool [F]; others stay as they are.
         zero: what 0 of the user's units is in each field, [F]. low, high: ends of the scale of each, [F].
+        own: variance of the noise that the rows of the fit have, [F]; None if they are clean.
     """
 
     model: LatentModel
@@ -161,13 +162,16 @@ class Denoiser:
     zero: Tensor
     low: Tensor
     high: Tensor
+    own: Tensor | None = None
 
     @classmethod
     def of(cls, fitted: Fitted) -> Self:
-        """Of what a fit left. Where nothing is known of residuals, all of them are noise."""
+        """Of what a fit left. If residuals are unknown, or the rows of the fit are noisy, all residuals are noise."""
         know_residuals(fitted)
-        residuals = fitted.residuals or Residuals.none(math.prod(fitted.codec.shape))
-        return cls(fitted.model, residuals, _numbers(fitted), *_ends(fitted))
+        none, known = Residuals.none(math.prod(fitted.codec.shape)), fitted.residuals
+        own = known.total if known is not None and fitted.recipe.noisy else None
+        residuals = none if known is None or fitted.recipe.noisy else known
+        return cls(fitted.model, residuals, _numbers(fitted), *_ends(fitted), own)
 
     def denoise(self, rows: Rows, noise: Noise) -> Tensor:
         """E[clean row | noisy row], [N, F]; what was not seen is filled in."""
@@ -185,6 +189,8 @@ class Denoiser:
                 return replace(noise, replaced=share)
         if kind == "salt-and-pepper":
             return noise
+        if self.own is not None and kind != "shot":
+            return Noise(self.own)
         for _ in range(TURNS):
             found = self._level(x, left, seen, kind, z)
             if found.none:
