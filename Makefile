@@ -3,12 +3,13 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help demo test bench format web test-web web-fixtures
+.PHONY: help demo test bench docs format web test-web web-fixtures
 
 help:
 	@echo "make demo     set up, then: digits, an autoencoder beside a VAE, and their figures"
 	@echo "make test     set up, then everything that a change must pass"
 	@echo "make bench    set up with the libraries to compare with, then speed and quality"
+	@echo "make docs     set up, then build the documentation in build/docs/html and execute its tutorials"
 	@echo "make web      build the explorer's page from web/ (needs Node 20.19 or newer, and npm)"
 	@echo "make test-web install what the page's tests need, then types, forward pass against Python, and a real browser"
 	@echo "make format   order imports and lay out the code"
@@ -29,6 +30,11 @@ bench: $(VENV)/.bench
 	$(BIN)/python -m benchmarks.speed
 	$(BIN)/python -m benchmarks.quality
 	$(BIN)/python -m benchmarks.scale
+
+# From nothing each time, so that every tutorial is executed; any warning fails.
+docs: $(VENV)/.docs
+	rm -rf build/docs
+	$(BIN)/sphinx-build --fail-on-warning --keep-going --jobs auto -d build/docs/doctrees docs build/docs/html
 
 WEB_STAMP := web/node_modules/.installed
 PAGE := src/latente/explorer/static/explorer.html
@@ -64,7 +70,7 @@ $(VENV)/.core: pyproject.toml constraints.txt | $(BIN)/pip
 	$(BIN)/pip install -c constraints.txt -e .
 	touch $@
 
-$(VENV)/.dev $(VENV)/.bench: $(VENV)/.%: pyproject.toml constraints.txt | $(BIN)/pip
+$(VENV)/.dev $(VENV)/.bench $(VENV)/.docs: $(VENV)/.%: pyproject.toml constraints.txt | $(BIN)/pip
 	$(BIN)/pip install -c constraints.txt -e '.[$*]'
 	touch $@ $(VENV)/.core
 

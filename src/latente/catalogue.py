@@ -25,7 +25,13 @@ class Recipe:
         summary: one sentence.
         reference: the paper.
         least_squares: all numeric fields have the same noise level.
+        noisy: whether the rows of a fit are taken to hold noise, which is all that reconstructions leave.
         recorded: whether a step may be recorded once and repeated; not if it varies.
+
+    >>> from dataclasses import replace
+    >>> own = replace(recipe("vae"), name="own", prior=choose("normal-mixture", components=3))
+    >>> own.prior
+    Choice(name='normal-mixture', arguments={'components': 3})
     """
 
     name: str
@@ -41,6 +47,7 @@ class Recipe:
     corruption: Choice | None = None
     schedule: Choice | None = None
     least_squares: bool = False
+    noisy: bool = False
     recorded: bool = True
 
     @property
@@ -113,9 +120,17 @@ def autoencoder() -> dict[str, Any]:
     return {}
 
 
-@published(AUTOENCODER, "an autoencoder that reconstructs clean rows from corrupted ones", "Vincent et al. 2008")
-def denoising(corruption: str = "gaussian-noise", **arguments: Any) -> dict[str, Any]:
-    return {"corruption": choose(corruption, **arguments)}
+@published(
+    AUTOENCODER, "learns to remove noise that it is told, from corrupted rows, or else that of the rows", "Vincent et al. 2008"
+)
+def denoising(corruption: str = "", **arguments: Any) -> dict[str, Any]:
+    """Clean rows are corrupted where the noise is told, and an autoencoder reconstructs them. Otherwise the rows are noisy, and
+    a VAE separates what codes say from noise.
+    """
+    if corruption or arguments:
+        return {"corruption": choose(corruption or "gaussian-noise", **arguments)}
+    parts = {"posterior": VAE.posterior, "prior": VAE.prior, "objective": VAE.objective}
+    return {**parts, "least_squares": False, "noisy": True}
 
 
 @published(AUTOENCODER, "an autoencoder with few active units for each row", "Ng 2011; Makhzani and Frey 2014")

@@ -17,27 +17,65 @@ Arguments = ParamSpec("Arguments")
 
 
 class LatenteError(Exception):
-    """Base of all errors that Latente raises on purpose."""
+    """Base of all errors that Latente raises on purpose.
+
+    >>> import latente as lt
+    >>> try:
+    ...     lt.recipe("vea")
+    ... except lt.LatenteError as error:
+    ...     print(type(error).__name__)
+    ModelError
+    """
 
 
 class DataError(LatenteError, ValueError):
-    """The data can't be used as it is: missing file, text where numbers were, infinite values, wrong columns."""
+    """The data can't be used as it is: missing file, text where numbers were, infinite values, wrong columns.
+
+    >>> import latente as lt
+    >>> lt.read("nowhere.csv")
+    Traceback (most recent call last):
+    latente.errors.DataError: there is no file 'nowhere.csv'
+    """
 
 
 class ModelError(LatenteError, ValueError):
-    """Parts, recipes or settings that do not exist or can't be combined."""
+    """Parts, recipes or settings that do not exist or can't be combined.
+
+    >>> import latente as lt
+    >>> lt.recipe("vae", beta=4.0)
+    Traceback (most recent call last):
+    latente.errors.ModelError: 'vae' does not take beta; its arguments: none
+    """
 
 
 class StorageError(LatenteError, ValueError):
-    """A file can't be written, or is not what it claims to be: truncated, altered, of a newer version."""
+    """A file can't be written, or is not what it claims to be: truncated, altered, of a newer version.
+
+    >>> import latente as lt
+    >>> lt.load("nowhere.safetensors")
+    Traceback (most recent call last):
+    latente.errors.StorageError: can't read nowhere.safetensors: No such file or directory
+    """
 
 
 class TrainingError(LatenteError, RuntimeError):
-    """Training diverged in spite of all remedies."""
+    """Training diverged in spite of all remedies.
+
+    >>> import latente as lt
+    >>> issubclass(lt.TrainingError, lt.LatenteError)
+    True
+    """
 
 
 class LatenteWarning(UserWarning):
-    """A problem that does not stop the work, but that the user should know."""
+    """A problem that does not stop the work, but that the user should know.
+
+    >>> import warnings
+    >>> import latente as lt
+    >>> with warnings.catch_warnings():
+    ...     warnings.simplefilter("ignore", lt.LatenteWarning)  # ``notes_`` has the sentences
+    ...     vae = lt.VAE(max_epochs=1, random_state=0).fit([[float(k), float(k % 7)] for k in range(60)])
+    """
 
 
 def renamed(**names: str) -> Callable[[Callable[Arguments, Thing]], Callable[Arguments, Thing]]:

@@ -34,7 +34,7 @@ from latente.model.row_models import RowModel
 from latente.parameters import Parameters, is_whole
 from latente.rows import Rows
 from latente.seeding import seed_of, seeded
-from latente.tasks import completions, imputation, interpolation, reconstruct, scores
+from latente.tasks import completions, denoising, imputation, interpolation, reconstruct, repairs, scores
 from latente.tasks.anomalies import IMPORTANCE_SAMPLES
 from latente.tasks.new_rows import Request, new_rows
 from latente.tasks.rivals import DetectorComparison, compare_detectors
@@ -87,7 +87,8 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         time_limit: seconds for :meth:`fit` as a whole, including what it does before and after training.
         early_stopping: stop if the loss of held-out rows no longer improves; in either case the best weights are used.
         validation_fraction: share of rows that are held out, for evaluation and to calibrate anomaly scores; 0 holds out none.
-        device: "cuda", "mps" or "cpu". precision: "float32" or "bfloat16" (for the networks; densities are always float32).
+        device: "cuda", "mps" or "cpu".
+        precision: "float32" or "bfloat16" (for the networks; densities are always float32).
         random_state: a seed; the same seed on the same machine gives the same result.
         verbose: 1 shows a progress bar.
         kinds: kinds of columns by name, to correct the detected ones, such as ``{"zip": "categorical"}``. Possible are
@@ -100,8 +101,9 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
             ?) are recognised in files.
         effort: "quick" trains once, in a quarter to half of the time. "balanced" compares short trials and two starts on fewer
             than 16,384 rows of numbers without missing values, if neither ``max_epochs`` nor ``time_limit`` is set; otherwise
-            it trains once. "best" adds longer runs from 1,000 rows: it takes up to 12 times as long, and improves most if all
-            columns depend on a few nonlinear degrees of freedom (``benchmarks.wall``).
+            it trains once. The second start ends as soon as it can no longer win. "best" adds longer runs from 1,000 rows: it
+            takes up to 12 times as long, and improves most if all columns depend on a few nonlinear degrees of freedom
+            (``benchmarks.wall``). For convolutions, "quick" and "balanced" use a seventh of the steps and one start.
         row_model: the model that scores, samples and completes rows, and decodes codes: "latent" is the model itself,
             "autoregressive" a separate model of each column given those before it and, to decode, the code (mixed tables only).
             "auto" is "autoregressive" for a mixed table with ``recipe="auto"`` and ``likelihood="auto"``, and "latent"
@@ -109,14 +111,25 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         contamination: share of the training rows that are anomalies and are not learned: the rows that are farthest from all
             others. "auto" leaves out those that are too far to be usual, at most a fifth. None learns all rows; scores of
             :meth:`anomalies` leave out a fifth either way. ``notes_`` says how many rows were left out.
+        keep: share of the variance of the rows that the code has to keep, such as .9, by a constraint on the squared error of
+            reconstructions (GECO, Rezende and Viola 2018); 0 for no constraint. "auto" is the share that PCA with as many
+            dimensions keeps if a separate row model scores rows, and 0 otherwise. If ``latent_dim`` dimensions can't keep the
+            share, the code keeps what training reaches; see ``information_kept`` in the certificate.
 
     Attributes:
-        latent_dim_: dimensions of the code. history_: a record for each epoch, nats per row. figures_: measured figures;
-            "time" has the seconds of each stage of the fit; "privacy" is computed when it is first used.
-        model_, fitted_prior_, codec_, recipe_: the fitted parts. row_model_: the model that scores, generates and completes
-            rows: ``model_`` itself, or a separate row model (see ``row_model``). notes_: remarks on data and fit.
+        latent_dim_: dimensions of the code.
+        history_: a record for each epoch, nats per row.
+        figures_: measured figures; "time" has the seconds of each stage of the fit; "privacy" is computed on first use.
+        model_: the fitted model.
+        fitted_prior_: the prior that was fitted to the codes after training.
+        codec_: maps rows to encoded rows and back.
+        recipe_: the recipe, with all its parts.
+        row_model_: the model that scores, generates and completes rows: ``model_`` itself, or a separate row model (see
+            ``row_model``).
+        notes_: remarks on data and fit.
         given_: after ``sample(given=…)``, the probability of the conditions under the model, and the effective sample size.
-        fields_: the kind of each column, and the reason. offset_: score below which :meth:`predict` returns -1.
+        fields_: the kind of each column, and the reason.
+        offset_: score below which :meth:`predict` returns -1.
 
     >>> import numpy as np
     >>> rows = np.random.default_rng(0).normal(size=(200, 2)) @ np.array([[1, 2, 0.5], [0, 1, -1]])
@@ -165,6 +178,7 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         effort: str = "balanced",
         row_model: str = "auto",
         contamination: float | str | None = None,
+        keep: float | str = "auto",
     ) -> None:
         self.recipe = recipe
         self.latent_dim = latent_dim
@@ -186,6 +200,7 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         self.effort = effort
         self.row_model = row_model
         self.contamination = contamination
+        self.keep = keep
 
     # -- fitting ----------------------------------------------------------------------------------------------------
 
@@ -220,6 +235,15 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
 
         Raises:
             DataError, ModelError, TrainingError: what is wrong, where, and what to do.
+
+        >>> from sklearn.datasets import load_iris
+        >>> X, y = load_iris(return_X_y=True, as_frame=True)
+        >>> VAE(latent_dim=2, max_epochs=2, random_state=0).fit(X).latent_dim_
+        2
+        >>> X["species"] = y.map(str)
+        >>> of_species = VAE("cvae", max_epochs=2, random_state=0).fit(X, context=["species"])  # p(row | species)
+        >>> of_species.sample(3, context={"species": "0"}).shape
+        (3, 4)
         """
         settings = self._settings(seed_of(self.random_state))
         checkpointing = Checkpointing(checkpoint, resume, checkpoint_every, keep_checkpoint)
@@ -233,15 +257,27 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
     def complete(self) -> Self:
         """Compute what is otherwise computed when it is first used: the calibration of intervals, and the figures of privacy.
         :meth:`save` calls it, because the rows of the fit are not stored with the model.
+
+        >>> from sklearn.datasets import load_iris
+        >>> X = load_iris(as_frame=True).data
+        >>> vae = VAE(latent_dim=2, max_epochs=2, random_state=0).fit(X)
+        >>> "privacy" in vae.complete().figures_
+        True
         """
         complete(self._fitted)
         return self
 
     def get_support(self, indices: bool = False) -> NDArray[Any]:
-        """Which columns (for pictures, pixels) the code consists of, bool [n_features_in_], or their indices.
+        """Which columns (for pictures, pixels) the code consists of, bool ``[n_features_in_]``, or their indices.
 
         Raises:
             ModelError: the recipe selects no columns; "concrete-autoencoder" does.
+
+        >>> from sklearn.datasets import load_iris
+        >>> X = load_iris().data
+        >>> selector = VAE("concrete-autoencoder", latent_dim=2, max_epochs=2, random_state=0).fit(X)
+        >>> selector.get_support().shape
+        (4,)
         """
         support = self._fitted.support()
         return np.flatnonzero(support) if indices else support
@@ -260,6 +296,13 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         Raises:
             ModelError: the model was fitted without context. DataError: it is not a context of this model, or ``data`` is not
                 the data of the fit.
+
+        >>> from sklearn.datasets import load_iris
+        >>> X, y = load_iris(return_X_y=True, as_frame=True)
+        >>> X["species"] = y.map(str)
+        >>> vae = VAE("cvae", max_epochs=2, random_state=0).fit(X, context=["species"])
+        >>> vae.in_context({"species": "0"}).sample(3).shape
+        (3, 4)
         """
         estimator, fitted = copy.copy(self), self._fitted
         hand = fitted.at_hand if data is None else rows_of_fit(fitted, data, self.unknown)
@@ -267,7 +310,14 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         return estimator
 
     def transform(self, X: Any, *, context: Any = None) -> NDArray[np.float32]:
-        """The code of each row: posterior means [N, d]; deterministic."""
+        """The code of each row: posterior means [N, d]; deterministic.
+
+        >>> from sklearn.datasets import load_iris
+        >>> X = load_iris(as_frame=True).data
+        >>> vae = VAE(latent_dim=2, max_epochs=2, random_state=0).fit(X)
+        >>> vae.transform(X).shape
+        (150, 2)
+        """
         return self._fitted.model.codes(self._rows(X, context)).numpy()
 
     def inverse_transform(self, Z: Any, *, context: Any = None, noise: bool = False, random_state: Any = None) -> Any:
@@ -281,6 +331,12 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
                 model (``row_model_``) decodes each column given the code and the columns before it, so that exact relations
                 between columns hold in both.
             random_state: seed of the samples; by default that of the fit.
+
+        >>> from sklearn.datasets import load_iris
+        >>> X = load_iris(as_frame=True).data
+        >>> vae = VAE(latent_dim=2, max_epochs=2, random_state=0).fit(X)
+        >>> vae.inverse_transform([[0.0, 0.0], [1.0, -1.0]]).shape
+        (2, 4)
         """
         fitted = self._fitted
         z = torch.as_tensor(np.asarray(Z), dtype=torch.float32)
@@ -294,15 +350,60 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         """The reconstruction of each row, in the type of the input. Missing values are filled in.
 
         ``noise`` and ``random_state`` are those of :meth:`inverse_transform`.
+
+        >>> from sklearn.datasets import load_iris
+        >>> X = load_iris(as_frame=True).data
+        >>> vae = VAE(latent_dim=2, max_epochs=2, random_state=0).fit(X)
+        >>> list(vae.reconstruct(X.head(2)).columns) == list(X.columns)
+        True
         """
         fitted = self._fitted
         decoded = partial(reconstruct.reconstruct, fitted.model, decoder=fitted.decoder, noise=noise)
         with seeded(self._seed(random_state)):
             return self._mapped(X, decoded, context, noise)
 
-    def denoise(self, X: Any, *, context: Any = None) -> Any:
-        """The expected clean row for each noisy row: the mean of p(x|z) over the posterior of the code."""
-        return self._mapped(X, lambda rows: reconstruct.denoise(self.model_, rows, self.seed_), context)
+    def denoise(self, X: Any, *, noise: Any = None, return_noise: bool = False, context: Any = None) -> Any:
+        """The posterior mean of the clean row for each noisy row, in the type of the input.
+
+        The model is taken as one of clean rows. Missing values are filled in; levels and rows without noise are not changed.
+
+        Args:
+            X: the rows.
+            noise: the standard deviation of Gaussian noise in the units of the data, or a mapping from columns to it; or its
+                kind, whose level is estimated from all rows of X: "gaussian", "salt-and-pepper" (values replaced by the lowest
+                or highest possible ones) or "shot" (Poisson). None estimates the kind, too. The variance of Gaussian noise is
+                the squared error of reconstructions beyond that of held-out rows.
+            return_noise: also return the assumed noise, a dict with its "kind" ("none" without noise) and its "sigma" in the
+                units of the data (for a table, by column), "share", or "variance_of_a_unit".
+            context: as in :meth:`fit`.
+
+        Noise that the rows of the fit also have can't be estimated: pass its standard deviation, or fit with
+        ``recipe="denoising"``, which takes all that reconstructions leave for noise.
+        """
+        fitted = self._fitted
+        data, rows = fitted.read_rows(X, self.unknown, context)
+        x, assumed = denoising.denoised(fitted, rows, noise)
+        cleaned = like(X, fitted.decode(x, data.container))
+        return (cleaned, denoising.described(fitted, assumed)) if return_noise else cleaned
+
+    def repair(self, X: Any, *, context: Any = None) -> tuple[Any, NDArray[np.bool_]]:
+        """Rows of a table with wrong values replaced by their expected values given the other columns. Missing values are
+        filled in, too.
+
+        A value is wrong if it is 99 times as probable in its column as given the other columns, which are the prior odds for an
+        error in 1% of the values. In a row with several errors, the least probable value is removed first, and the others are
+        evaluated without it.
+
+        Returns:
+            The rows, in the type of the input, and which values were changed, bool [N, columns of the input].
+
+        Raises:
+            ModelError: for pictures; use :meth:`denoise`.
+        """
+        fitted = self._fitted
+        data, rows = fitted.read_rows(X, self.unknown, context)
+        repaired, changed = repairs.repair(fitted, data, rows)
+        return like(X, repaired), changed
 
     def impute(
         self,
@@ -330,6 +431,19 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
 
         The model assumes that values are missing at random given the observed ones. If whether a value is missing depends on
         the value itself, beyond what the other columns explain, imputed values are biased.
+
+        >>> from sklearn.datasets import load_iris
+        >>> X = load_iris(as_frame=True).data
+        >>> vae = VAE(latent_dim=2, max_epochs=2, random_state=0).fit(X)
+        >>> gaps = X.head(3).copy()
+        >>> gaps.iloc[0, 1] = None
+        >>> bool(vae.impute(gaps).notna().all(axis=None))
+        True
+        >>> low, high = vae.impute(gaps, intervals=0.9)
+        >>> bool(low.iloc[0, 1] < high.iloc[0, 1]), bool(low.iloc[1, 1] == high.iloc[1, 1])
+        (True, True)
+        >>> len(vae.impute(gaps, draws=5))
+        5
         """
         completions.check_impute(draws, intervals)
         fitted, seed = self._fitted, self._seed(random_state)
@@ -378,6 +492,15 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
             random_state: a seed; by default that of the fit.
 
         How much new rows reveal about training rows: ``figures_["privacy"]``.
+
+        >>> from sklearn.datasets import load_iris
+        >>> X = load_iris(as_frame=True).data
+        >>> vae = VAE(latent_dim=2, max_epochs=2, random_state=0).fit(X)
+        >>> vae.sample(100).shape
+        (100, 4)
+        >>> wide = vae.sample(100, given={"petal width (cm)": (1.0, 2.0)})
+        >>> bool(wide["petal width (cm)"].between(1.0, 2.0).all()), sorted(vae.given_)
+        (True, ['effective_sample_size', 'probability'])
         """
         fitted = self._fitted
         request = Request(n, given, missing, identifiers, prior, noise, context)
@@ -391,6 +514,12 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         """Rows between two rows, both included; ``a`` and ``b`` are one row each.
 
         ``noise`` and ``random_state`` are those of :meth:`inverse_transform`.
+
+        >>> from sklearn.datasets import load_iris
+        >>> X = load_iris(as_frame=True).data
+        >>> vae = VAE(latent_dim=2, max_epochs=2, random_state=0).fit(X)
+        >>> vae.interpolate(X.iloc[0], X.iloc[149], steps=5).shape
+        (5, 4)
         """
         if not is_whole(steps, 2):
             raise ModelError(f"steps is a whole number from 2, not {steps!r}")
@@ -410,6 +539,15 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
 
         NaN fields are marginalised out; a row without any observed value has the score NaN. The density is per unit of every
         observed column (a change of unit adds a constant). For an autoencoder it is log p(x|z), which is not a bound.
+
+        >>> from sklearn.datasets import load_iris
+        >>> X = load_iris(as_frame=True).data
+        >>> vae = VAE(latent_dim=2, max_epochs=2, random_state=0).fit(X)
+        >>> rows = X.head(2).copy()
+        >>> rows.iloc[1, 1] = 50.0
+        >>> usual, odd = vae.score_samples(rows)
+        >>> bool(usual > odd)
+        True
         """
         if not is_whole(importance_samples, 1):
             raise ModelError(f"importance_samples is a whole number from 1, not {importance_samples!r}")
@@ -421,6 +559,15 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         For a mixed table, the parts are log p(column | columns before it), in the order of the columns; a missing value has 0,
         and columns that are not modelled are left out. For a model with a code, each part is a mean over the posterior of the
         code, and the last column, ``"(code)"``, is minus its KL.
+
+        >>> from sklearn.datasets import load_iris
+        >>> X = load_iris(as_frame=True).data
+        >>> vae = VAE(latent_dim=2, max_epochs=2, random_state=0).fit(X)
+        >>> parts = vae.score_parts(X)
+        >>> list(parts.columns)[-2:]
+        ['petal width (cm)', '(code)']
+        >>> bool(np.allclose(parts.sum(axis=1), vae.score_samples(X), atol=1e-3))
+        True
         """
         fitted = self._fitted
         data, rows = fitted.read_rows(X, self.unknown, context)
@@ -428,11 +575,25 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         return like(X, frame(parts, data.container))
 
     def score(self, X: Any, y: Any = None, *, context: Any = None) -> float:
-        """Mean of :meth:`score_samples` over the rows that have a score; higher is better."""
+        """Mean of :meth:`score_samples` over the rows that have a score; higher is better.
+
+        >>> from sklearn.datasets import load_iris
+        >>> X = load_iris(as_frame=True).data
+        >>> vae = VAE(latent_dim=2, max_epochs=2, random_state=0).fit(X)
+        >>> bool(vae.score(X) > vae.score(X + 5))
+        True
+        """
         return float(np.nanmean(self.score_samples(X, context=context)))
 
     def decision_function(self, X: Any, *, context: Any = None) -> NDArray[np.float64]:
-        """:meth:`score_samples` minus ``offset_``: higher is more usual, negative where :meth:`predict` returns -1."""
+        """:meth:`score_samples` minus ``offset_``: higher is more usual, negative where :meth:`predict` returns -1.
+
+        >>> from sklearn.datasets import load_iris
+        >>> X = load_iris(as_frame=True).data
+        >>> vae = VAE(latent_dim=2, max_epochs=2, random_state=0).fit(X)
+        >>> bool((vae.decision_function(X + 50) < 0).all())
+        True
+        """
         return self.score_samples(X, context=context) - self._fitted.offset
 
     def predict(self, X: Any, *, context: Any = None) -> NDArray[np.int64]:
@@ -440,6 +601,14 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
 
         The threshold is a conformal p-value of 0.05 among the held-out rows. With fewer than 19 held-out rows the share is
         1 / (their number + 1), the smallest possible. A row without any observed value is +1.
+
+        >>> from sklearn.datasets import load_iris
+        >>> X = load_iris(as_frame=True).data
+        >>> vae = VAE(latent_dim=2, max_epochs=2, random_state=0).fit(X)
+        >>> rows = X.head(2).copy()
+        >>> rows.iloc[1, 1] = 50.0
+        >>> vae.predict(rows)
+        array([ 1, -1])
         """
         return np.where(scores.unusual(self.decision_function(X, context=context), self.offset_), -1, 1)
 
@@ -470,6 +639,15 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
             ``fields`` (of tables): the columns that say most against the row. ``expected`` (of rows that are selected): the
             values of these columns, and between which values 90% lie by the model, given the other columns.
             A row without any observed value has no score: NaN (null in frames of polars and pyarrow), and no fields.
+
+        >>> from sklearn.datasets import load_iris
+        >>> X = load_iris(as_frame=True).data
+        >>> vae = VAE(latent_dim=2, max_epochs=2, random_state=0).fit(X)
+        >>> rows = X.head(2).copy()
+        >>> rows.iloc[1, 1] = 50.0
+        >>> found = vae.anomalies(rows)
+        >>> list(found.columns), bool(found["anomaly"][1] > 0)
+        (['score', 'anomaly', 'p_value', 'rank', 'anomalous', 'fields', 'expected'], True)
         """
         fitted, asked = self._fitted, scores.Asked(score, fdr, false_alarm_rate)
         data, rows = fitted.read_rows(X, self.unknown, context)
@@ -512,6 +690,15 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         Raises:
             DataError: rows are missing, ``train`` is not the data of the fit, or the model was trained on rows passed as
                 ``held_out``.
+
+        >>> from sklearn.datasets import load_iris
+        >>> X = load_iris(as_frame=True).data
+        >>> vae = VAE(latent_dim=2, max_epochs=2, random_state=0).fit(X)
+        >>> certificate = vae.certificate()
+        >>> certificate["active_units"].value
+        2.0
+        >>> print(certificate["completeness"].reason)  # 15 validation rows
+        15 validation rows are too few; at least 20 are needed
         """
         fitted = self._fitted
         fitted.refuse_all_contexts("a certificate")
@@ -531,6 +718,12 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         Raises:
             DataError: rows are missing, or ``train`` is not the data of the fit.
             ModelError: there is no such prior.
+
+        >>> from sklearn.datasets import load_iris
+        >>> X = load_iris(as_frame=True).data
+        >>> vae = VAE(latent_dim=2, max_epochs=2, random_state=0).fit(X)
+        >>> vae.refit_prior("gaussian").fitted_prior_.name
+        'gaussian'
         """
         fitted = self._fitted
         fitted.fitted_prior = fitted.prior_of(rows_of_fit(fitted, train, self.unknown).train, prior)
@@ -560,8 +753,18 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
     # -- storage ----------------------------------------------------------------------------------------------------
 
     def save(self, path: str | Path) -> Path:
-        """Write one .safetensors file that can run no code; whole or not at all. It holds no row of the fit: beside the weights
-        and the codec, means of groups of at least five training rows, with which :meth:`anomalies` compares others.
+        """Write one .safetensors file, which contains no code; a failure leaves no partial file. It holds no row of the fit:
+        beside the weights and the codec, it holds means of groups of at least five training rows, with which
+        :meth:`anomalies` compares others.
+
+        >>> import tempfile
+        >>> from sklearn.datasets import load_iris
+        >>> X = load_iris().data
+        >>> vae = VAE(latent_dim=2, max_epochs=2, random_state=0).fit(X)
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     again = load(vae.save(f"{folder}/iris.safetensors"))
+        >>> bool(np.array_equal(again.transform(X), vae.transform(X)))
+        True
         """
         self.complete().fitted_.settings = self._settings(self.seed_)
         return storage.save(self.fitted_, path)
@@ -633,7 +836,13 @@ def _with_defaults(constructor: F, **defaults: Any) -> F:
 
 
 class Autoencoder(VAE):
-    """``VAE(recipe="autoencoder")``: one code per row and no prior. See :class:`VAE` for everything else."""
+    """``VAE(recipe="autoencoder")``: one code per row and no prior. See :class:`VAE` for everything else.
+
+    >>> from sklearn.datasets import load_iris
+    >>> X = load_iris().data
+    >>> Autoencoder(latent_dim=2, max_epochs=2, random_state=0).fit_transform(X).shape
+    (150, 2)
+    """
 
     __init__ = _with_defaults(VAE.__init__, recipe="autoencoder")
 
@@ -648,6 +857,15 @@ def load(path: str | Path, parts: Iterable[type[Part]] = ()) -> VAE:
 
     Raises:
         StorageError: missing, damaged, of a newer version, with an unknown part, or with impossible values.
+
+    >>> import tempfile
+    >>> from sklearn.datasets import load_iris
+    >>> X = load_iris().data
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = VAE(latent_dim=2, max_epochs=2, random_state=0).fit(X).save(f"{folder}/iris.safetensors")
+    ...     vae = load(path)
+    >>> vae.transform(X).shape
+    (150, 2)
     """
     fitted = storage.load(path, parts)
     vae = _as_it_was(fitted, path)

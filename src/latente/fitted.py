@@ -22,6 +22,7 @@ from latente.rows import Rows
 from latente.seeding import seeded
 from latente.training.calibration import Calibration
 from latente.training.ex_post import fit_prior
+from latente.training.residuals import Residuals
 from latente.training.split import Split
 from latente.training.stages import Figures, Stages
 from latente.training.surroundings import Surroundings
@@ -49,6 +50,7 @@ class Fitted:
         context: codec of the context; None without a context.
         surroundings: a summary of the training rows; None in files of earlier versions.
         usual: scores of training rows and of held-out ones by each detector.
+        residuals: what decoded codes leave of clean rows; None where that was not looked at.
         offset: score below which a row is unusual.
     """
 
@@ -66,6 +68,7 @@ class Fitted:
     reading: Mapping[str, Any] = field(default_factory=dict)
     context: ContextCodec | None = None
     surroundings: Surroundings | None = None
+    residuals: Residuals | None = None
     usual: Usual = field(init=False)
 
     def __post_init__(self) -> None:

@@ -36,6 +36,7 @@ from latente.model.row_models import AutoregressiveModel, RowModel
 from latente.rows import Rows, levels_of
 from latente.seeding import seeded
 from latente.training.calibration import SHARES, Calibration
+from latente.training.residuals import MAX_DIRECTIONS, Residuals
 from latente.training.stages import Figures
 from latente.training.surroundings import Surroundings
 from latente.training.usual import QUANTILES, Usual
@@ -45,7 +46,7 @@ from latente.words import Message, stored
 KIND = "model"
 VERSION = 5
 WEIGHTS = ("model.", "row_model.", "fitted_prior.")  # prefixes of the tensors of trained parts
-PREFIXES = ("model", "row_model", "fitted_prior", "codec", "context", "calibration", "surroundings", "usual")
+PREFIXES = ("model", "row_model", "fitted_prior", "codec", "context", "calibration", "surroundings", "usual", "residuals")
 FACE_COLUMNS = ("encoder", "likelihood")  # parts with arguments about columns
 BUDGET = 2**24  # values that may be created for the smallest file, in addition to eight per byte
 
@@ -126,6 +127,7 @@ def save(fitted: Fitted, path: str | Path) -> Path:
         "calibration.surprise": torch.from_numpy(fitted.calibration.surprise),
         "calibration.covered": torch.from_numpy(fitted.calibration.covered),
         **_scores(fitted),
+        **({} if fitted.residuals is None else _plain("residuals", vars(fitted.residuals))),
     }
     return write_tensors(path, KIND, VERSION, values, tensors)
 
@@ -167,10 +169,12 @@ def _fitted(content: Content, tensors: dict[str, Tensor], own: tuple[type[Part],
     prior: Prior = _filled("fitted_prior", _of_kind(Prior, build(content.fitted_prior, own)), tensors).bind(model)
     calibration = _calibration(_below("calibration", tensors), math.prod(codec.shape))
     plain = content.recipe, codec, model, row_model, prior, calibration
+    residuals = _residuals(_below("residuals", tensors), math.prod(codec.shape))
     notes: list[str] = [*map(Message.from_json, content.figures.pop("notes", []))]
     if model.context_size != (context.size if context else 0) or (context and row_model is not model):
         raise StorageError("its parts read another context than it describes")
-    fitted = Fitted(*plain, Figures(content.figures), content.history, content.settings, notes, context=context)
+    told = Figures(content.figures), content.history, content.settings, notes
+    fitted = Fitted(*plain, *told, context=context, residuals=residuals)
     _fill_scores(fitted, content.scores, tensors)
     return fitted
 
@@ -227,6 +231,23 @@ def _context(content: Content, tensors: dict[str, Tensor]) -> ContextCodec | Non
     if not isinstance(codec, TableCodec) or len(codec.fields) != len(codec.names):
         raise StorageError("its context is no table whose columns are all used")
     return ContextCodec(codec)
+
+
+def _plain(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return {f"{prefix}.{name}": tensor.contiguous() for name, tensor in tensors.items()}
+
+
+def _residuals(tensors: dict[str, Tensor], size: int) -> Residuals | None:
+    """What decoded codes leave of clean rows, where the file says so."""
+    if not tensors:
+        return None
+    r = min(MAX_DIRECTIONS, tensors["variance"].numel()) if "variance" in tensors else 1
+    sizes = {"mean": (size,), "axes": (size, r), "variance": (r,), "rest": (size,)}
+    wanted = {name: torch.empty(shape, device="meta") for name, shape in sizes.items()}
+    held = fitting(tensors, wanted, "what is known of residuals")
+    if not (_is_positive(held["variance"]) and _is_positive(held["rest"])):
+        raise StorageError("what is known of residuals is damaged or was altered")
+    return Residuals(**held)
 
 
 def _arrays(prefix: str, arrays: Mapping[str, Any]) -> dict[str, Tensor]:

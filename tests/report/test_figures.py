@@ -162,6 +162,14 @@ def test_codes_without_rows_say_so():
     assert "no codes" in words(figures.latent_map(PAIR[:0]))
 
 
+def test_a_legend_beside_a_map_is_not_cut_off_in_a_notebook():
+    panel = figures.latent_map(np.eye(2), np.array(["a", "b"]))
+    figure = panel.get_figure(root=True)
+    figure.draw_without_rendering()
+    legend = panel.get_legend().get_window_extent()
+    assert figure.get_tightbbox().x1 * figure.dpi > legend.x1  # what Jupyter shows
+
+
 def test_classes_get_a_legend_and_measures_a_bar():
     codes = PAIR
     classes = figures.latent_map(codes, np.arange(60) % 3, ["a", "b", "c"], colour_name="kind")

@@ -102,6 +102,10 @@ class FieldsDistribution:
             fits &= torch.stack([(value >= low) & (value <= high) for low, high in intervals]).any(0)
         return drawn, fits.to(drawn.dtype).log()
 
+    def squared_error(self, x: Tensor) -> Tensor:
+        """Squared distance of each field's value [B, F] to its mean, [K, B, F]; of levels, of indicators divided by √2."""
+        return (x - self.mean).square()
+
     def log_prob(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
         """Log-density of each field in nats, [K, B, F]; 0 where it is missing."""
         value = self.field_log_prob(x.flatten(1))

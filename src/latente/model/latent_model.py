@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import torch
@@ -40,6 +40,7 @@ class Trace:
         p: prior p(z); None if the model has none.
         draw: K codes of each row.
         px: distribution p(x|z) over fields [K, B, F].
+        decode: p(x|z) of any codes [K, B, d] of these rows.
     """
 
     rows: Rows
@@ -47,6 +48,12 @@ class Trace:
     p: Distribution | None
     draw: Draw
     px: FieldsDistribution
+    decode: Callable[[Tensor], FieldsDistribution]
+
+    @cached_property
+    def px_at_code(self) -> FieldsDistribution:
+        """p(x|z) at the one code that stands for each row, [1, B, F]."""
+        return self.decode(self.q.code.unsqueeze(0))
 
     @property
     def z(self) -> Tensor:
@@ -208,7 +215,8 @@ class LatentModel(RowModel):
         """
         q = self.encode(encoder_rows or rows)
         draw = q.draw(K, noise)
-        return Trace(rows, q, self.p(rows.context), draw, self.decode(draw.z, rows.context))
+        decode = partial(self.decode, context=rows.context)
+        return Trace(rows, q, self.p(rows.context), draw, decode(draw.z), decode)
 
     def explain(self, rows: Rows, noise: Tensor) -> Explanations:
         trace = self.trace(rows, len(noise), noise=noise)

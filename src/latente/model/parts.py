@@ -63,6 +63,14 @@ class Part(nn.Module, metaclass=_RecordsArguments):
         no_context: why it can't be combined with a context; empty if it can.
         needs_context: whether it requires a context.
         own_rate: factor on the learning rate of its parameters, if these have their own loss (a critic).
+
+    >>> class Doubled(Part):
+    ...     name = "doubled"
+    ...     def __init__(self, factor: float = 2.0) -> None:
+    ...         super().__init__()
+    ...         self.factor = factor
+    >>> Doubled(factor=3.0).choice()
+    Choice(name='doubled', arguments={'factor': 3.0})
     """
 
     name: ClassVar[str] = ""

@@ -62,6 +62,14 @@ def write_report(
     Raises:
         StorageError: it can't be written.
         ModelError: there are no texts in that language.
+
+    >>> import tempfile
+    >>> from latente import VAE
+    >>> rows = np.random.default_rng(0).normal(size=(60, 3))
+    >>> vae = VAE(latent_dim=2, max_epochs=1, random_state=0).fit(rows)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write_report(vae, rows, f"{folder}/report.html", certificate=None).name
+    'report.html'
     """
     shown = data if isinstance(data, ReportData) else ReportData(vae, data, colours)
     return write_page(report(shown, lang=lang, certificate=certificate, run=run, source=source), path)

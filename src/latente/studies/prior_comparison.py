@@ -142,7 +142,11 @@ def compare_priors(
 
 
 def compare_laws(vae: VAE, laws: Sequence[str] | None = None, **rows: Any) -> PriorComparison:
-    """The old name of :func:`compare_priors`."""
+    """The former name of :func:`compare_priors`.
+
+    >>> compare_laws.__doc__.splitlines()[0]
+    'The former name of :func:`compare_priors`.'
+    """
     warnings.warn("compare_laws is now compare_priors", FutureWarning, stacklevel=2)
     return compare_priors(vae, laws, **rows)
 

@@ -44,6 +44,13 @@ def save(figure: Axes | Sequence[Axes] | Figure, path: str | os.PathLike[str], *
 
     Raises:
         StorageError: the suffix is not supported, or the file can't be written.
+
+    Example:
+        >>> import tempfile
+        >>> panel = Figure().subplots()
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     save(panel, f"{folder}/empty.png").name
+        'empty.png'
     """
     path = Path(path)
     kind = path.suffix.lower()
@@ -60,6 +67,11 @@ def vector(figure: Axes | Sequence[Axes] | Figure, dpi: int = 150) -> tuple[str,
     Args:
         figure: as in :func:`save`.
         dpi: pixels per inch of rasterised parts.
+
+    Example:
+        >>> text, width = vector(Figure(figsize=(2, 1)).subplots())
+        >>> "<svg" in text, width
+        (True, 2.0)
     """
     file = io.StringIO()
     with _laid_out(figure) as whole:

@@ -60,6 +60,13 @@ def ae_beside_vae(
 
     Returns:
         Six panels: reconstructions, samples and map of the first model, then of the second.
+
+    Example:
+        >>> import numpy as np
+        >>> pictures, codes = np.random.default_rng(0).random((16, 8, 8)), np.random.default_rng(1).normal(size=(16, 2))
+        >>> side = Side(pictures, pictures, codes, ("reconstructed", "sampled", "codes"))
+        >>> len(ae_beside_vae(pictures, side, side))
+        6
     """
     figure = new_figure(32 / 3, 20 / 3)
     halves: Any = figure.subfigures(1, 2, wspace=0.05)

@@ -106,6 +106,11 @@ def real_beside_generated(real: Array, generated: Array, limit: int = 48) -> lis
     Args:
         real, generated: pictures as in :func:`reconstructions`.
         limit: the most shown of each.
+
+    Example:
+        >>> import numpy as np
+        >>> len(real_beside_generated(np.zeros((9, 8, 8)), np.ones((9, 8, 8))))
+        2
     """
     count, scale = min(limit, len(real), len(generated)), sheets.value_range(real)
     across = _square(count)

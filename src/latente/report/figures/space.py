@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.patches import Rectangle
 
 from latente.errors import renamed
 from latente.report.drawing import maps, style, tables
@@ -190,6 +191,7 @@ def _places(count: int, side: float, has_key: bool = True) -> list[Axes]:
     """
     across, down = min(2, count), -(-count // 2)
     figure = new_figure(across * (side + 0.5 + _KEY * has_key), down * (side + 0.7))
+    figure.add_artist(Rectangle((0, 0), 1, 1, fill=False, lw=0))  # Jupyter cuts off what is beside the artists in the layout
     places = figure.add_gridspec(down, across * (1 + has_key), width_ratios=[side, *[_KEY] * has_key] * across)
     return [figure.add_subplot(places[k // across, k % across * (1 + has_key)]) for k in range(count)]
 
