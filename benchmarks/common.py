@@ -72,7 +72,7 @@ def options(description: str, **defaults: Any) -> argparse.Namespace:
             continue
         many = isinstance(value, tuple)
         kind = type(value[0]) if many else type(value)
-        parser.add_argument(f"--{name.replace('_', '-')}", type=kind, default=value, nargs="+" if many else None)
+        parser.add_argument(f"--{name.replace('_', '-')}", type=kind, default=value, nargs="*" if many else None)
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there")
     return parser.parse_args()
 

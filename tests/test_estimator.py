@@ -76,7 +76,7 @@ def test_what_comes_in_goes_out(kind: str, table: NDArray[np.float64]) -> None:
         else:
             assert result.dtype == rows.dtype
     anomalies = nw.from_native(vae.anomalies(rows))
-    assert anomalies.columns == ["score", "anomaly", "p_value", "fields"]
+    assert anomalies.columns == ["score", "anomaly", "p_value", "rank", "anomalous", "fields", "expected"]
     assert type(vae.anomalies(rows)) is (type(rows) if kind in make else pa.Table)
 
 
@@ -119,10 +119,13 @@ def test_a_unit_of_measure_changes_scores_by_a_constant(table: NDArray[np.float6
 def test_the_higher_the_anomaly_the_stranger_the_row(fitted_table: lt.VAE, table: NDArray[np.float64]) -> None:
     rows = table[:40].copy()
     rows[:3] *= 4
-    found = fitted_table.anomalies(rows).to_pandas()
-    assert (found["anomaly"] == fitted_table.offset_ - found["score"]).all()
-    assert set(found["anomaly"].nlargest(3).index) == {0, 1, 2} == set(found["score"].nsmallest(3).index)
-    assert ((found["anomaly"] > 0) == (fitted_table.predict(rows) == -1)).all()
+    for score in ("auto", "log-prob"):
+        found = fitted_table.anomalies(rows, score=score).to_pandas()
+        assert set(found["anomaly"].nlargest(3).index) == {0, 1, 2} == set(found["score"].nsmallest(3).index)
+        assert set(found["rank"].nsmallest(3).index) == {0, 1, 2} and found["rank"].min() == 1
+        assert ((found["anomaly"] >= 0) == found["anomalous"]).all()
+    np.testing.assert_allclose(found["score"], fitted_table.score_samples(rows))
+    np.testing.assert_allclose(found["anomaly"], fitted_table.offset_ - found["score"])
 
 
 @pytest.mark.parametrize("kind", [pd.DataFrame, pa.table, np.asarray])
@@ -166,7 +169,7 @@ def test_p_values_of_like_rows_are_uniform_at_most(digits: NDArray[np.uint8]) ->
     shuffled = np.random.default_rng(0).permutation(digits)
     learnt, fresh = shuffled[:1200], shuffled[1200:]
     vae = lt.VAE(max_epochs=8, validation_fraction=0.25, random_state=0).fit(learnt)
-    p = vae.anomalies(fresh)["p_value"].to_numpy()
+    p = vae.anomalies(fresh, score="log-prob")["p_value"].to_numpy()
     assert 0 < p.min() <= p.max() <= 1
     for level in (0.05, 0.2, 0.5):
         assert (p <= level).mean() < level + 0.08
@@ -189,10 +192,13 @@ def test_denoising_brings_rows_nearer_to_the_truth() -> None:
     generator = np.random.default_rng(0)
     truth = generator.normal(size=(2500, 2)) @ generator.normal(size=(2, 10))
     noisy = truth + 0.5 * generator.normal(size=truth.shape)
-    vae = lt.VAE(latent_dim=2, max_epochs=60, random_state=0).fit(noisy)
     error = lambda rows: float(np.square(rows - truth).mean())  # noqa: E731
-    assert error(vae.denoise(noisy)) < 0.45 * error(noisy)
-    assert error(vae.denoise(noisy)) <= 1.05 * error(vae.reconstruct(noisy))
+    plain, denoising = (lt.VAE(r, latent_dim=2, max_epochs=60, random_state=0).fit(noisy) for r in ("vae", "denoising"))
+    for vae, cleaned in ((plain, plain.denoise(noisy, noise=0.5)), (denoising, denoising.denoise(noisy))):
+        assert error(cleaned) < 0.45 * error(noisy)
+        assert error(cleaned) <= 1.05 * error(vae.reconstruct(noisy))
+    cleaned, noise = plain.denoise(noisy, return_noise=True)
+    assert noise == {"kind": "none"} and np.allclose(cleaned, noisy, atol=1e-4), "it is like the rows of the fit"
 
 
 def test_samples_have_the_moments_of_the_data(table: NDArray[np.float64]) -> None:
@@ -368,7 +374,8 @@ def test_holes_raise_no_false_alarm(share: float) -> None:
 
 
 def test_denoising_knows_no_neighbours(fitted_table: lt.VAE, table: NDArray[np.float64]) -> None:
-    np.testing.assert_allclose(fitted_table.denoise(table[5:6]), fitted_table.denoise(table)[5:6], rtol=1e-4)
+    one, all_rows = (fitted_table.denoise(rows, noise=0.5) for rows in (table[5:6], table))
+    np.testing.assert_allclose(one, all_rows[5:6], rtol=1e-3)
 
 
 def test_the_index_of_a_pandas_frame_comes_back(table: NDArray[np.float64]) -> None:

@@ -61,7 +61,14 @@ def test_pictures_and_autoencoders_too(digits: NDArray[np.uint8], tmp_path: Path
 
 
 def test_one_file_of_tensors_and_json(path: Path) -> None:
-    assert {name.partition(".")[0] for name in load_file(path)} == {"model", "fitted_prior", "codec", "calibration"}
+    assert {name.partition(".")[0] for name in load_file(path)} == {
+        "model",
+        "fitted_prior",
+        "codec",
+        "calibration",
+        "surroundings",
+        "usual",
+    }
     values = json.loads(metadata(path)["values"])
     assert values["latente"] == lt.__version__
     assert values["parts"]["encoder"]["name"] == "mlp-encoder"

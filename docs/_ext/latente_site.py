@@ -20,9 +20,10 @@ from latex2mathml.converter import convert
 from sphinx.application import Sphinx
 from typer.main import get_command
 
-from latente.catalogue import AUTOENCODER, PUBLISHED, VAE, Recipe
+from latente.catalogue import AUTOENCODER, PUBLISHED, VAE
 from latente.certificate.certificate import LINES
 from latente.cli import app as command_line
+from latente.composition import Recipe
 from latente.model.parts import Choice, part_class
 
 DOCS = Path(__file__).parents[1]

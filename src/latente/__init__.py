@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from latente.studies.comparison import compare
     from latente.studies.prior_comparison import compare_laws, compare_priors
     from latente.studies.tradeoff import tradeoff
+    from latente.tasks.detectors import detectors
 
 _ROOMS = {
     "data": ("read",),
@@ -36,6 +37,7 @@ _ROOMS = {
     "model.parts": ("Part", "choose"),
     "catalogue": ("recipe", "recipes"),
     "composition": ("Recipe",),
+    "tasks.detectors": ("detectors",),
     "studies.comparison": ("compare",),
     "studies.prior_comparison": ("compare_laws", "compare_priors"),
     "studies.tradeoff": ("tradeoff",),
@@ -60,6 +62,7 @@ __all__ = [
     "compare",
     "compare_laws",
     "compare_priors",
+    "detectors",
     "explore",
     "load",
     "open_run",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -37,6 +37,7 @@ class Blueprint:
     Attributes:
         hidden: widths of the encoder's layers; None for widths (or convolutions) by the size of the data.
         context_size: number of values of a row's context.
+        keep: share of the variance that the code has to keep; "pca" for what PCA of as many dimensions keeps, 0 for any.
     """
 
     recipe: Recipe
@@ -46,6 +47,7 @@ class Blueprint:
     hidden: tuple[int, ...] | None
     masked: bool
     context_size: int = 0
+    keep: float | str = 0.0
 
     def __call__(self, remedy: Remedy = Remedy()) -> Learner:
         """A new learner; weights are drawn from torch's generator."""
@@ -62,9 +64,16 @@ class Blueprint:
         sizes = self.sizes(remedy) | {"latent_dim": model.latent_dim}
         objective = build(recipe.objective, **sizes)
         schedule = build(recipe.schedule or schedule_for(model, remedy))
-        parts = tuple(build(penalty, **sizes) for penalty in recipe.penalties)
+        constraint = (choose("kept-variance", share=self.keep),) * bool(self.keep)
+        parts = tuple(build(penalty, **sizes) for penalty in (*recipe.penalties, *constraint))
         corruption = build(recipe.corruption, **sizes) if recipe.corruption else None
         return LatentLearner(model, objective, schedule, parts, corruption, recipe.recorded)
+
+    @property
+    def convolves(self) -> bool:
+        """Whether its networks are convolutions beside a linear model, at which they begin."""
+        with torch.random.fork_rng([]):
+            return network_for(self.fields, self.hidden) == "conv" and starts_linear(self().model)
 
     @property
     def spatial(self) -> bool:
@@ -112,7 +121,7 @@ class Blueprint:
 
     def sizes(self, remedy: Remedy = Remedy()) -> dict[str, Any]:
         """Arguments for parts that follow from the data, by name."""
-        shape, levels = row_shape(self.fields), levels_of(self.fields)
+        shape = row_shape(self.fields)
         of_mixed, few = is_mixed_table(self.fields), self.n_rows < SMALL_DATA
         hidden = widths(math.prod(shape), self.n_rows, of_mixed) if self.hidden is None else self.hidden
         return {
@@ -123,7 +132,7 @@ class Blueprint:
             "masked": self.masked,
             # On nine small mixed tables, held-out loss is .2 nats lower without it.
             "dropout": 0.1 if few and self.hidden is None and not of_mixed else 0.0,
-            "linear": remedy.linear and self.hidden is None and not levels and not self.overcomplete,
+            "linear": remedy.linear and self.hidden is None and (bool(self.keep) if of_mixed else not self.overcomplete),
             "skip": remedy.skip,
             "columns": heterogeneous.columns_of(self.fields),
             "n_rows": self.n_rows,
@@ -154,6 +163,7 @@ class RowBlueprint:
     fields: tuple[Field, ...]
     n_rows: int
     likelihood: Choice
+    convolves: ClassVar[bool] = False
 
     def __call__(self, remedy: Remedy = Remedy()) -> Learner:
         """A new learner; weights are drawn from torch's generator."""

@@ -53,9 +53,17 @@ def autoencoder() -> dict[str, Any]:
     return {}
 
 
-@published(AUTOENCODER, "an autoencoder that reconstructs clean rows from corrupted ones", "Vincent et al. 2008")
-def denoising(corruption: str = "gaussian-noise", **arguments: Any) -> dict[str, Any]:
-    return {"corruption": choose(corruption, **arguments)}
+@published(
+    AUTOENCODER, "learns to remove noise that it is told, from corrupted rows, or else that of the rows", "Vincent et al. 2008"
+)
+def denoising(corruption: str = "", **arguments: Any) -> dict[str, Any]:
+    """Clean rows are corrupted where the noise is told, and an autoencoder reconstructs them. Otherwise the rows are noisy, and
+    a VAE separates what codes say from noise.
+    """
+    if corruption or arguments:
+        return {"corruption": choose(corruption or "gaussian-noise", **arguments)}
+    parts = {"posterior": VAE.posterior, "prior": VAE.prior, "objective": VAE.objective}
+    return {**parts, "least_squares": False, "noisy": True}
 
 
 @published(AUTOENCODER, "an autoencoder with few active units for each row", "Ng 2011; Makhzani and Frey 2014")

@@ -56,6 +56,7 @@ class Recipe:
         reference: the paper.
         fitted_prior: the density that is fitted to the codes after training; None for the one with the best evidence.
         least_squares: all numeric fields have the same noise level.
+        noisy: whether the rows of a fit are taken to hold noise, which is all that reconstructions leave.
         recorded: whether a step may be recorded once and repeated; not if it varies.
 
     Raises:
@@ -76,6 +77,7 @@ class Recipe:
     schedule: Choice | None = None
     fitted_prior: Choice | None = None
     least_squares: bool = False
+    noisy: bool = False
     recorded: bool = True
 
     def __post_init__(self) -> None:

@@ -34,9 +34,10 @@ from latente.model.row_models import RowModel
 from latente.parameters import Parameters, is_whole
 from latente.rows import Rows
 from latente.seeding import seed_of, seeded
-from latente.tasks import completions, imputation, interpolation, reconstruct, scores
+from latente.tasks import completions, denoising, imputation, interpolation, reconstruct, repairs, scores
 from latente.tasks.anomalies import IMPORTANCE_SAMPLES
 from latente.tasks.new_rows import Request, new_rows
+from latente.tasks.rivals import DetectorComparison, compare_detectors
 from latente.training.calibration import Calibration
 from latente.training.stages import Figures
 from latente.words import Message
@@ -100,12 +101,20 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
             ?) are recognised in files.
         effort: "quick" trains once, in a quarter to half of the time. "balanced" compares short trials and two starts on fewer
             than 16,384 rows of numbers without missing values, if neither ``max_epochs`` nor ``time_limit`` is set; otherwise
-            it trains once. "best" adds longer runs from 1,000 rows: it takes up to 12 times as long, and improves most if all
-            columns depend on a few nonlinear degrees of freedom (``benchmarks.wall``).
+            it trains once. The second start ends as soon as it can no longer win. "best" adds longer runs from 1,000 rows: it
+            takes up to 12 times as long, and improves most if all columns depend on a few nonlinear degrees of freedom
+            (``benchmarks.wall``). For convolutions, "quick" and "balanced" use a seventh of the steps and one start.
         row_model: the model that scores, samples and completes rows, and decodes codes: "latent" is the model itself,
             "autoregressive" a separate model of each column given those before it and, to decode, the code (mixed tables only).
             "auto" is "autoregressive" for a mixed table with ``recipe="auto"`` and ``likelihood="auto"``, and "latent"
             otherwise. The certificate and the explorer always decode with the model itself.
+        contamination: share of the training rows that are anomalies and are not learned: the rows that are farthest from all
+            others. "auto" leaves out those that are too far to be usual, at most a fifth. None learns all rows; scores of
+            :meth:`anomalies` leave out a fifth either way. ``notes_`` says how many rows were left out.
+        keep: share of the variance of the rows that the code has to keep, such as .9, by a constraint on the squared error of
+            reconstructions (GECO, Rezende and Viola 2018); 0 for no constraint. "auto" is the share that PCA with as many
+            dimensions keeps if a separate row model scores rows, and 0 otherwise. If ``latent_dim`` dimensions can't keep the
+            share, the code keeps what training reaches; see ``information_kept`` in the certificate.
 
     Attributes:
         latent_dim_: dimensions of the code.
@@ -168,6 +177,8 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         missing: Sequence[Any] | None = None,
         effort: str = "balanced",
         row_model: str = "auto",
+        contamination: float | str | None = None,
+        keep: float | str = "auto",
     ) -> None:
         self.recipe = recipe
         self.latent_dim = latent_dim
@@ -188,6 +199,8 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         self.missing = missing
         self.effort = effort
         self.row_model = row_model
+        self.contamination = contamination
+        self.keep = keep
 
     # -- fitting ----------------------------------------------------------------------------------------------------
 
@@ -349,16 +362,48 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         with seeded(self._seed(random_state)):
             return self._mapped(X, decoded, context, noise)
 
-    def denoise(self, X: Any, *, context: Any = None) -> Any:
-        """The expected clean row for each noisy row: the mean of p(x|z) over the posterior of the code.
+    def denoise(self, X: Any, *, noise: Any = None, return_noise: bool = False, context: Any = None) -> Any:
+        """The posterior mean of the clean row for each noisy row, in the type of the input.
 
-        >>> from sklearn.datasets import load_iris
-        >>> X = load_iris(as_frame=True).data
-        >>> vae = VAE(latent_dim=2, max_epochs=2, random_state=0).fit(X)
-        >>> vae.denoise(X.head(2) + 0.1).shape
-        (2, 4)
+        The model is taken as one of clean rows. Missing values are filled in; levels and rows without noise are not changed.
+
+        Args:
+            X: the rows.
+            noise: the standard deviation of Gaussian noise in the units of the data, or a mapping from columns to it; or its
+                kind, whose level is estimated from all rows of X: "gaussian", "salt-and-pepper" (values replaced by the lowest
+                or highest possible ones) or "shot" (Poisson). None estimates the kind, too. The variance of Gaussian noise is
+                the squared error of reconstructions beyond that of held-out rows.
+            return_noise: also return the assumed noise, a dict with its "kind" ("none" without noise) and its "sigma" in the
+                units of the data (for a table, by column), "share", or "variance_of_a_unit".
+            context: as in :meth:`fit`.
+
+        Noise that the rows of the fit also have can't be estimated: pass its standard deviation, or fit with
+        ``recipe="denoising"``, which takes all that reconstructions leave for noise.
         """
-        return self._mapped(X, lambda rows: reconstruct.denoise(self.model_, rows, self.seed_), context)
+        fitted = self._fitted
+        data, rows = fitted.read_rows(X, self.unknown, context)
+        x, assumed = denoising.denoised(fitted, rows, noise)
+        cleaned = like(X, fitted.decode(x, data.container))
+        return (cleaned, denoising.described(fitted, assumed)) if return_noise else cleaned
+
+    def repair(self, X: Any, *, context: Any = None) -> tuple[Any, NDArray[np.bool_]]:
+        """Rows of a table with wrong values replaced by their expected values given the other columns. Missing values are
+        filled in, too.
+
+        A value is wrong if it is 99 times as probable in its column as given the other columns, which are the prior odds for an
+        error in 1% of the values. In a row with several errors, the least probable value is removed first, and the others are
+        evaluated without it.
+
+        Returns:
+            The rows, in the type of the input, and which values were changed, bool [N, columns of the input].
+
+        Raises:
+            ModelError: for pictures; use :meth:`denoise`.
+        """
+        fitted = self._fitted
+        data, rows = fitted.read_rows(X, self.unknown, context)
+        repaired, changed = repairs.repair(fitted, data, rows)
+        return like(X, repaired), changed
 
     def impute(
         self,
@@ -567,13 +612,32 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         """
         return np.where(scores.unusual(self.decision_function(X, context=context), self.offset_), -1, 1)
 
-    def anomalies(self, X: Any, *, context: Any = None) -> Any:
+    def anomalies(
+        self,
+        X: Any,
+        *,
+        score: str | Sequence[str] = "auto",
+        fdr: float | None = None,
+        false_alarm_rate: float | None = None,
+        context: Any = None,
+    ) -> Any:
         """How unusual each row is: a frame, with a row for each.
 
+        Args:
+            X: the rows.
+            score: "auto", the name of a score (see :func:`latente.detectors`), or a list of them: they are combined by their
+                tail probabilities, and each has a column of its own (higher is stranger). "log-prob" is
+                :meth:`score_samples`, by which :meth:`predict` decides.
+            fdr: select rows so that on average at most this share of the selected ones are usual (Benjamini and Hochberg).
+            false_alarm_rate: select rows so that at most this share of usual rows are selected; 0.05 without ``fdr``.
+            context: of a model that was fitted with one.
+
         Returns:
-            ``score``: log p(x) of :meth:`score_samples`, in nats; **lower** is more unusual. ``anomaly``: ``offset_`` minus
-            the score, in nats; **higher** is more unusual, and :meth:`predict` returns -1 above 0. ``p_value``: the conformal
-            p-value among held-out rows; lower is more unusual. ``fields`` (for tables): the columns that contribute most.
+            ``score``: **lower** is stranger, as in scikit-learn. ``anomaly``: the threshold minus the score; **higher** is
+            stranger, and above or at 0 is a p-value of at most ``false_alarm_rate`` (0.05). ``p_value``: the conformal p-value
+            among held-out rows; lower is stranger. ``rank``: 1 is the strangest row. ``anomalous``: whether it is selected.
+            ``fields`` (of tables): the columns that say most against the row. ``expected`` (of rows that are selected): the
+            values of these columns, and between which values 90% lie by the model, given the other columns.
             A row without any observed value has no score: NaN (null in frames of polars and pyarrow), and no fields.
 
         >>> from sklearn.datasets import load_iris
@@ -583,11 +647,33 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         >>> rows.iloc[1, 1] = 50.0
         >>> found = vae.anomalies(rows)
         >>> list(found.columns), bool(found["anomaly"][1] > 0)
-        (['score', 'anomaly', 'p_value', 'fields'], True)
+        (['score', 'anomaly', 'p_value', 'rank', 'anomalous', 'fields', 'expected'], True)
+        """
+        fitted, asked = self._fitted, scores.Asked(score, fdr, false_alarm_rate)
+        data, rows = fitted.read_rows(X, self.unknown, context)
+        return like(X, frame(scores.anomalies(fitted, rows, asked), data.container))
+
+    def surprise(self, X: Any, *, context: Any = None) -> Any:
+        """Where a row is strange: by how many nats -log p of each value exceeds what is usual there among held-out rows.
+
+        Returns:
+            Of pictures a heat map of each, [N, H, W], summed over channels; of tables a frame with the columns of the model.
+            0 where a value is missing.
         """
         fitted = self._fitted
         data, rows = fitted.read_rows(X, self.unknown, context)
-        return like(X, frame(scores.anomalies(fitted, rows), data.container))
+        return scores.surprise(fitted, rows, lambda columns: like(X, frame(columns, data.container)))
+
+    def compare_detectors(self, X: Any) -> DetectorComparison:
+        """Simple detectors (sum of squares, nearest neighbours, isolation forest, PCA) beside the score of :meth:`anomalies`.
+
+        They are fitted to the training rows while these are in memory, and to ``X`` itself otherwise.
+
+        Returns:
+            Agreement, the rows on which they differ, and a verdict, which says so where nothing suggests that the model sees
+            more than a simple detector. No label is used: it does not tell which of them is right.
+        """
+        return compare_detectors(self._fitted, X, self.unknown)
 
     # -- the certificate --------------------------------------------------------------------------------------------
 
@@ -667,7 +753,9 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
     # -- storage ----------------------------------------------------------------------------------------------------
 
     def save(self, path: str | Path) -> Path:
-        """Write one .safetensors file, which contains no code; a failure leaves no partial file.
+        """Write one .safetensors file, which contains no code; a failure leaves no partial file. It holds no row of the fit:
+        beside the weights and the codec, it holds means of groups of at least five training rows, with which
+        :meth:`anomalies` compares others.
 
         >>> import tempfile
         >>> from sklearn.datasets import load_iris

@@ -22,8 +22,11 @@ from latente.rows import Rows
 from latente.seeding import seeded
 from latente.training.calibration import Calibration
 from latente.training.ex_post import fit_prior
+from latente.training.residuals import Residuals
 from latente.training.split import Split
 from latente.training.stages import Figures, Stages
+from latente.training.surroundings import Surroundings
+from latente.training.usual import Usual
 
 MAX_CODED = 10_000  # largest number of codes to fit a prior to
 
@@ -45,6 +48,9 @@ class Fitted:
         at_hand: some of the rows of the fit; in memory only, and not copied.
         reading: how to read data, if not as in the fit; in memory only.
         context: codec of the context; None without a context.
+        surroundings: a summary of the training rows; None in files of earlier versions.
+        usual: scores of training rows and of held-out ones by each detector.
+        residuals: what decoded codes leave of clean rows; None where that was not looked at.
         offset: score below which a row is unusual.
     """
 
@@ -61,9 +67,13 @@ class Fitted:
     at_hand: Split | None = None
     reading: Mapping[str, Any] = field(default_factory=dict)
     context: ContextCodec | None = None
+    surroundings: Surroundings | None = None
+    residuals: Residuals | None = None
+    usual: Usual = field(init=False)
 
     def __post_init__(self) -> None:
         self.offset = self.calibration.offset
+        self.usual = Usual.of_log_prob(self.calibration.scores)
 
     def __getstate__(self) -> dict[str, Any]:
         """The state of a copy or a pickle: without the rows of the fit."""
@@ -226,7 +236,9 @@ class Fitted:
         hand = at_hand and at_hand.where(c)
         if hand and not model.has_prior:
             prior = prior_of_codes(model, hand.train, self.seed)
-        return replace(self, model=model, row_model=model, fitted_prior=prior, at_hand=hand, context=None)
+        found = replace(self, model=model, row_model=model, fitted_prior=prior, at_hand=hand, context=None)
+        found.usual = self.usual
+        return found
 
     def decode(self, x: Tensor, container: str | None = None, **how: Any) -> Any:
         """Encoded rows in the user's units."""

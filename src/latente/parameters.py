@@ -16,6 +16,7 @@ from latente.errors import ModelError
 from latente.model.parts import Choice, choose
 from latente.training import defaults
 from latente.training.plan import Plan
+from latente.training.trimming import AUTO
 
 ROW_MODELS = ("auto", "latent", "autoregressive")
 
@@ -47,6 +48,8 @@ class Parameters:
     missing: Sequence[Any] | None
     effort: str
     row_model: str
+    keep: float | str = AUTO
+    contamination: float | str | None = None
 
     @classmethod
     def of(cls, estimator: Any) -> Self:
@@ -71,6 +74,14 @@ class Parameters:
             "missing": (self.missing is None or _marks(self.missing), "None or a list of texts and numbers"),
             "effort": (self.effort in defaults.EFFORTS, "'quick', 'balanced' or 'best'"),
             "row_model": (self.row_model in ROW_MODELS, "'auto', 'latent' or 'autoregressive'"),
+            "keep": (
+                self.keep == "auto" or (is_share(self.keep) and not isinstance(self.keep, bool)),
+                "'auto' or a share from 0 to below 1",
+            ),
+            "contamination": (
+                self.contamination in (None, AUTO) or (is_share(self.contamination) and float(self.contamination) <= 0.5),
+                "None, 'auto' or a share from 0 to 0.5",
+            ),
             "precision": (self.precision in ("auto", "float32", "bfloat16"), "'auto', 'float32' or 'bfloat16'"),
         }
         for name, (good, wanted) in checks.items():
@@ -89,6 +100,12 @@ class Parameters:
     def row_model_asked(self) -> str:
         """The row model; a recipe chosen by name computes all results itself, unless a row model is chosen as well."""
         return "latent" if self.row_model == "auto" and self.recipe != "auto" else self.row_model
+
+    def keep_asked(self, scored_apart: bool) -> float | str:
+        """What share of the variance the code has to keep. Where a row model scores rows, the code serves nothing else."""
+        if self.keep != "auto":
+            return float(self.keep)
+        return "pca" if scored_apart and self.recipe == "auto" else 0.0
 
     def plan(self, seed: int) -> Plan:
         """The training parameters."""

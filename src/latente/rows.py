@@ -129,6 +129,23 @@ def expanded(x: Tensor, levels: tuple[int, ...]) -> Tensor:
     return torch.cat(columns, 1)
 
 
+def indicators(x: Tensor, levels: tuple[int, ...]) -> Tensor:
+    """Rows [N, F] with levels as indicators divided by √2, so that two different levels have distance 1, [N, P]."""
+    columns = [
+        (column == torch.arange(count, device=x.device)).to(x.dtype) * math.sqrt(0.5) if count else column
+        for column, count in zip(torch.split(x, 1, 1), levels or (0,) * x.shape[1], strict=True)
+    ]
+    return torch.cat(columns, 1)
+
+
+def of_indicators(values: Tensor, levels: tuple[int, ...]) -> Tensor:
+    """What is of columns [N, F] (such as a mask) for each of their :func:`indicators`, [N, P]."""
+    if not levels:
+        return values
+    columns = [column for f, count in enumerate(levels) for column in [values[:, f]] * max(1, count)]
+    return torch.stack(columns, 1)
+
+
 @dataclass(frozen=True, eq=False)
 class Rows:
     """A batch of encoded rows.

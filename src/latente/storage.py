@@ -33,17 +33,20 @@ from latente.model.parts import Choice, Part, build
 from latente.model.posteriors import Posterior
 from latente.model.priors import OwnPrior, Prior
 from latente.model.row_models import AutoregressiveModel, RowModel
-from latente.rows import Rows
+from latente.rows import Rows, levels_of
 from latente.seeding import seeded
 from latente.training.calibration import SHARES, Calibration
+from latente.training.residuals import MAX_DIRECTIONS, Residuals
 from latente.training.stages import Figures
+from latente.training.surroundings import Surroundings
+from latente.training.usual import QUANTILES, Usual
 from latente.version import __version__
 from latente.words import Message, stored
 
 KIND = "model"
 VERSION = 5
 WEIGHTS = ("model.", "row_model.", "fitted_prior.")  # prefixes of the tensors of trained parts
-PREFIXES = ("model", "row_model", "fitted_prior", "codec", "context", "calibration")
+PREFIXES = ("model", "row_model", "fitted_prior", "codec", "context", "calibration", "surroundings", "usual", "residuals")
 FACE_COLUMNS = ("encoder", "likelihood")  # parts with arguments about columns
 BUDGET = 2**24  # values that may be created for the smallest file, in addition to eight per byte
 
@@ -90,6 +93,7 @@ class Content(msgspec.Struct, forbid_unknown_fields=True):
     history: list[dict[str, float | int]]
     settings: dict[str, Any]
     context: dict[str, Any] | None = None
+    scores: list[str] = []
 
 
 def save(fitted: Fitted, path: str | Path) -> Path:
@@ -113,6 +117,7 @@ def save(fitted: Fitted, path: str | Path) -> Path:
         "history": fitted.history,
         "settings": fitted.settings,
         **({"context": context} if context else {}),
+        "scores": list(fitted.usual.names) if fitted.surroundings else [],
     }
     tensors = {
         **_weights(fitted.model, fitted.fitted_prior, fitted.row_model),
@@ -121,6 +126,8 @@ def save(fitted: Fitted, path: str | Path) -> Path:
         "calibration.scores": torch.from_numpy(fitted.calibration.scores),
         "calibration.surprise": torch.from_numpy(fitted.calibration.surprise),
         "calibration.covered": torch.from_numpy(fitted.calibration.covered),
+        **_scores(fitted),
+        **({} if fitted.residuals is None else _plain("residuals", vars(fitted.residuals))),
     }
     return write_tensors(path, KIND, VERSION, values, tensors)
 
@@ -162,10 +169,50 @@ def _fitted(content: Content, tensors: dict[str, Tensor], own: tuple[type[Part],
     prior: Prior = _filled("fitted_prior", _of_kind(Prior, build(content.fitted_prior, own)), tensors).bind(model)
     calibration = _calibration(_below("calibration", tensors), math.prod(codec.shape))
     plain = content.recipe, codec, model, row_model, prior, calibration
+    residuals = _residuals(_below("residuals", tensors), math.prod(codec.shape))
     notes: list[str] = [*map(Message.from_json, content.figures.pop("notes", []))]
     if model.context_size != (context.size if context else 0) or (context and row_model is not model):
         raise StorageError("its parts read another context than it describes")
-    return Fitted(*plain, Figures(content.figures), content.history, content.settings, notes, context=context)
+    told = Figures(content.figures), content.history, content.settings, notes
+    fitted = Fitted(*plain, *told, context=context, residuals=residuals)
+    _fill_scores(fitted, content.scores, tensors)
+    return fitted
+
+
+def _scores(fitted: Fitted) -> dict[str, Tensor]:
+    """What scores other than log p are compared with."""
+    if fitted.surroundings is None:
+        return {}
+    usual = {"tails": fitted.usual.tails, "held_out": fitted.usual.held_out}
+    where = {f"surroundings.{name}": value for name, value in fitted.surroundings.tensors().items()}
+    return {**where, **_arrays("usual", usual)}
+
+
+def _fill_scores(fitted: Fitted, names: list[str], tensors: dict[str, Tensor]) -> None:
+    """What scores other than log p are compared with, where a file has it: since version 5."""
+    where, usual = _below("surroundings", tensors), _below("usual", tensors)
+    if not names and not where and not usual:
+        return
+    found = _surroundings(where)
+    n = usual["held_out"].numel() // max(1, len(names))
+    sizes = {"tails": (len(names), QUANTILES), "held_out": (len(names), max(1, n))}
+    wanted = {name: torch.empty(shape, dtype=torch.float64, device="meta") for name, shape in sizes.items()}
+    held = fitting(usual, wanted, "what scores are compared with")
+    rising = held["tails"][:, :-1].diff(dim=1) >= 0
+    if not (bool(rising.all()) and bool((held["tails"][:, -1] > 0).all())):
+        raise StorageError("what scores are compared with is damaged or was altered")
+    fitted.surroundings, fitted.usual = found, Usual(tuple(names), held["tails"].numpy(), held["held_out"].numpy())
+
+
+def _surroundings(tensors: dict[str, Tensor]) -> Surroundings:
+    """The summary of training rows, of which every tensor is checked."""
+    if not {"groups", "axes"} <= tensors.keys() or tensors["groups"].ndim != 2 or not tensors["groups"].numel():
+        raise StorageError("the summary of training rows is not whole")
+    wanted = {name: torch.empty(shape, device="meta") for name, shape in Surroundings.shapes(tensors).items()}
+    held = fitting(tensors, wanted, "the summary of training rows")
+    if not (bool((held["scale"] > 0).all()) and bool((held["spread"] > 0).all()) and bool((held["variance"] >= 0).all())):
+        raise StorageError("the summary of training rows is damaged or was altered")
+    return Surroundings(**held)
 
 
 def _codec(prefix: str, described: dict[str, Any], tensors: dict[str, Tensor]) -> Codec:
@@ -184,6 +231,23 @@ def _context(content: Content, tensors: dict[str, Tensor]) -> ContextCodec | Non
     if not isinstance(codec, TableCodec) or len(codec.fields) != len(codec.names):
         raise StorageError("its context is no table whose columns are all used")
     return ContextCodec(codec)
+
+
+def _plain(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return {f"{prefix}.{name}": tensor.contiguous() for name, tensor in tensors.items()}
+
+
+def _residuals(tensors: dict[str, Tensor], size: int) -> Residuals | None:
+    """What decoded codes leave of clean rows, where the file says so."""
+    if not tensors:
+        return None
+    r = min(MAX_DIRECTIONS, tensors["variance"].numel()) if "variance" in tensors else 1
+    sizes = {"mean": (size,), "axes": (size, r), "variance": (r,), "rest": (size,)}
+    wanted = {name: torch.empty(shape, device="meta") for name, shape in sizes.items()}
+    held = fitting(tensors, wanted, "what is known of residuals")
+    if not (_is_positive(held["variance"]) and _is_positive(held["rest"])):
+        raise StorageError("what is known of residuals is damaged or was altered")
+    return Residuals(**held)
 
 
 def _arrays(prefix: str, arrays: Mapping[str, Any]) -> dict[str, Tensor]:
@@ -293,7 +357,10 @@ def _try_out(fitted: Fitted) -> None:
     rows = Rows(torch.zeros(1, *codec.shape), context=context)
     own = fitted.context is not None and isinstance(fitted.fitted_prior, OwnPrior)
     try:
-        drawn = [fitted.model.codes(rows), *([] if own else [fitted.fitted_prior.sample(1).float()])]
+        code = fitted.model.codes(rows)
+        if fitted.surroundings and fitted.surroundings.groups.shape[1] != _size_of_place(fitted, code):
+            raise StorageError("the summary of training rows is not of such rows")
+        drawn = [code, *([] if own else [fitted.fitted_prior.sample(1).float()])]
         decoders = (fitted.model, fitted.decoder)
         found += [decoder.decode(z.unsqueeze(0), context).mean for z in drawn for decoder in decoders]
         trace, parts = fitted.model.trace(rows), fitted.model.config()
@@ -309,6 +376,12 @@ def _try_out(fitted: Fitted) -> None:
         raise StorageError(f"its parts do not fit each other: {error}") from error
     if not all(bool(torch.isfinite(value).all()) for value in found):
         raise StorageError("what it gives for a row is not finite")
+
+
+def _size_of_place(fitted: Fitted, code: Tensor) -> int:
+    """How many values, codes and residuals a row has together."""
+    levels, size = levels_of(fitted.codec.fields), math.prod(fitted.codec.shape)
+    return (sum(max(1, count) for count in levels) or size) + code.shape[1] + size - sum(count > 0 for count in levels)
 
 
 def identity(model: LatentModel, prior: Prior, row_model: RowModel) -> str:

@@ -115,7 +115,7 @@ def links(tmp_path, data):
     return data, tmp_path / "soft.csv", tmp_path / "hard.csv", f"{tmp_path}/../{tmp_path.name}/{data.name}"
 
 
-COMMANDS = {"encode": (), "reconstruct": (), "denoise": (), "impute": (), "anomalies": (), "interpolate": (0, 1)}
+COMMANDS = {"encode": (), "reconstruct": (), "denoise": (), "impute": (), "repair": (), "anomalies": (), "interpolate": (0, 1)}
 
 
 @pytest.mark.parametrize("command", COMMANDS)

@@ -14,6 +14,7 @@ COMMANDS = [
     "reconstruct",
     "denoise",
     "impute",
+    "repair",
     "anomalies",
     "sample",
     "interpolate",
@@ -22,6 +23,7 @@ COMMANDS = [
     "tradeoff",
     "explore",
     "export",
+    "serve",
     "info",
     "recipes",
 ]

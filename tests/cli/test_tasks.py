@@ -71,8 +71,8 @@ def test_reconstruct_and_denoise_give_back_the_columns(latente, table_run, table
 def test_anomalies_are_told_with_the_columns_that_make_them_so(latente, table_run, table_csv, tmp_path, vae):
     ended = latente("anomalies", table_run, table_csv, "-o", tmp_path / "a.csv", "--json")
     written = pyarrow.csv.read_csv(tmp_path / "a.csv")
-    assert written.column_names == ["score", "anomaly", "p_value", "fields"]
-    np.testing.assert_allclose(written["score"].to_numpy(), vae.score_samples(str(table_csv)))
+    assert written.column_names == ["score", "anomaly", "p_value", "rank", "anomalous", "fields", "expected"]
+    np.testing.assert_allclose(written["score"].to_numpy(), vae.anomalies(str(table_csv))["score"].to_numpy())
     below = int((written["p_value"].to_numpy() <= 0.05).sum())
     told = {"out": str(tmp_path / "a.csv"), "rows": 120, "columns": written.column_names, "anomalous": below}
     assert ended.json == {**told, "warnings": []}
@@ -146,7 +146,7 @@ def test_picture_commands(latente, picture_run, pictures_npz, tmp_path):
     assert latente("info", picture_run, "--json").json["columns"][0]["height"] == 8
     assert latente("sample", picture_run, "-n", "3", "-o", tmp_path / "s", "--json").json["picture_shape"] == [8, 8]
     assert latente("interpolate", picture_run, pictures_npz, 0, 1, "-o", tmp_path / "way").code == 0
-    assert latente("anomalies", picture_run, pictures_npz).out.startswith("score,anomaly,p_value\n")
+    assert latente("anomalies", picture_run, pictures_npz).out.startswith("score,anomaly,p_value,rank,anomalous\n")
 
 
 @pytest.mark.parametrize("out", ["-", "x.csv", "x.parquet"])

@@ -121,6 +121,28 @@ def test_training_starts_at_the_linear_model(rows: NDArray[np.float64]) -> None:
     assert exact - 0.5 < elbo <= exact + 0.02
 
 
+def test_convolutions_start_at_the_linear_model() -> None:
+    """What is added to the linear paths is small at first, so that the bound is close to that of probabilistic PCA."""
+    from sklearn.datasets import load_digits
+    from sklearn.decomposition import PCA
+
+    from latente.blueprint import Blueprint
+    from latente.model.linear_start import start, starts_linear
+    from latente.rows import Field, Rows
+
+    pixels = np.kron(load_digits().images[:600] / 16, np.ones((2, 2)))[:, None]
+    rows, fields = Rows(torch.tensor(pixels, dtype=torch.float32)), (Field("pixels", shape=(1, 16, 16)),)
+    with seeded(0), torch.no_grad():
+        model = Blueprint(lt.recipe("vae"), fields, len(pixels), 6, None, False)().model.eval()
+        start(model, rows, torch.zeros(1))
+        rebuilt = model.typical(rows).mean[0].numpy()
+    assert model.encoder.name == "conv-encoder" and starts_linear(model)
+    flat = pixels.reshape(len(pixels), -1)
+    pca = PCA(6).fit(flat)
+    left = np.square(pca.inverse_transform(pca.transform(flat)) - flat).sum()
+    assert np.square(rebuilt - flat).sum() == pytest.approx(left, rel=0.05)
+
+
 def test_intervals_are_those_of_the_exact_conditional_law(fitted: lt.VAE, rows: NDArray[np.float64]) -> None:
     """One column hidden: given the others it is normal, with a known mean and standard deviation."""
     covariance, holed = covariance_of(fitted), rows[:300].copy()

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
+import typer
+
 from latente.cli.console import Console
 from latente.cli.options import Data, Force, Json, OutTable, Quiet, Run, UnknownLevels
 from latente.cli.reading import Reading, reads
@@ -12,6 +16,16 @@ def anomalies(
     run: Run,
     data: Data,
     out: OutTable = "-",
+    score: Annotated[
+        list[str], typer.Option("--score", help="A score, or several that are combined: auto, log-prob, near, covariance, …")
+    ] = ["auto"],  # noqa: B006
+    fdr: Annotated[
+        float | None, typer.Option("--fdr", help="Select rows so that on average at most this share of them are usual.")
+    ] = None,
+    false_alarm_rate: Annotated[
+        float | None,
+        typer.Option("--false-alarm-rate", help="Select rows so that at most this share of usual ones is selected."),
+    ] = None,
     force: Force = False,
     unknown: UnknownLevels = None,
     json: Json = False,
@@ -20,9 +34,10 @@ def anomalies(
 ) -> None:
     """Anomaly score of each row, and the columns that cause it.
 
-    score: log p(x) in nats, LOWER is more unusual. anomaly: how far the score is below the threshold, in nats, HIGHER is more
-    unusual, and above 0 is an anomaly. p_value: share of held-out rows with at most this score, LOWER is more unusual.
-    fields: the columns with the largest contribution.
+    score: LOWER is more unusual. anomaly: how far the score is below the threshold, HIGHER is more unusual. p_value: share of
+    held-out rows that are at least as unusual, LOWER is more unusual. rank: 1 is the most unusual row. anomalous: whether the
+    row is selected, by --fdr or --false-alarm-rate (0.05). fields: the columns with the largest contribution. expected: the
+    values of these columns in selected rows, and the range expected from the other columns.
 
     Rows like those of the training data have a p-value of at most 0.05 in 5 of 100 cases, whatever the model. A row without
     any value has no score, and these columns are empty.
@@ -36,10 +51,12 @@ def anomalies(
     task = Task(
         run, out, Console(json, quiet), data=data, force=force, unknown=unknown, reading=reading, numbers=True, text=True
     )
-    found = task.vae.anomalies(data)
+    asked = score[0] if len(score) == 1 else score
+    found = task.vae.anomalies(data, score=asked, fdr=fdr, false_alarm_rate=false_alarm_rate)
     from latente.cli.output import as_table
 
-    below = sum(p is not None and p <= 0.05 for p in as_table(found, ())["p_value"].to_pylist())
-    task.finish(found, anomalous=below)
+    selected = sum(as_table(found, ())["anomalous"].to_pylist())
+    task.finish(found, anomalous=selected)
     if task.destination.path is not None:
-        task.console.say(f"{below:,} of them have a p-value of at most 0.05; a higher 'anomaly' is stranger")
+        by = f"false discovery rate {fdr:g}" if fdr else f"p-value of at most {false_alarm_rate or 0.05:g}"
+        task.console.say(f"{selected:,} of them are anomalous ({by}); a higher 'anomaly' is stranger")

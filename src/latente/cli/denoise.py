@@ -2,9 +2,24 @@
 
 from __future__ import annotations
 
+from typing import Annotated, Any
+
+import typer
+
 from latente.cli.console import Console
 from latente.cli.options import Data, Force, Json, OutRows, Quiet, Run, UnknownLevels
 from latente.cli.reading import Reading, reads
+
+Noise = Annotated[
+    str | None,
+    typer.Option(
+        "--noise",
+        metavar="SIGMA|KIND",
+        help="The standard deviation of the noise in the units of the data, or its kind, whose level is estimated: gaussian, "
+        "salt-and-pepper or shot.",
+        show_default="estimated",
+    ),
+]
 
 
 @reads
@@ -12,6 +27,7 @@ def denoise(
     run: Run,
     data: Data,
     out: OutRows = "-",
+    noise: Noise = None,
     force: Force = False,
     unknown: UnknownLevels = None,
     json: Json = False,
@@ -20,13 +36,33 @@ def denoise(
 ) -> None:
     """Denoise rows.
 
-    The result is the mean of the decoded rows over the posterior of the code.
+    The result is the posterior mean of the clean row given the noisy one. Missing values are filled in. Rows without noise are
+    not changed.
 
     \b
     Example:
       latente denoise faces-vae noisy_faces -o clean_faces
+      latente denoise faces-vae noisy_faces -o clean_faces --noise 25
     """
     from latente.cli.tasks import Task
 
     task = Task(run, out, Console(json, quiet), data=data, force=force, unknown=unknown, reading=reading)
-    task.finish(task.vae.denoise(data))
+    cleaned, assumed = task.vae.denoise(data, noise=_told(noise), return_noise=True)
+    task.console.say(f"noise: {assumed.get('kind')}" + _level(assumed))
+    task.finish(cleaned, noise=assumed)
+
+
+def _told(noise: str | None) -> float | str | None:
+    try:
+        return None if noise is None else float(noise)
+    except ValueError:
+        return noise
+
+
+def _level(noise: dict[str, Any]) -> str:
+    sigma = noise.get("sigma")
+    if isinstance(sigma, dict):
+        return ", standard deviations " + ", ".join(f"{name} {value:.3g}" for name, value in sigma.items())
+    if sigma is not None:
+        return f", standard deviation {sigma:.3g}"
+    return "".join(f", {name.replace('_', ' ')} {value:.3g}" for name, value in noise.items() if name != "kind")

@@ -98,6 +98,16 @@ RowModelName = Annotated[
         "of the columns; auto is the latter for a mixed table with --recipe auto.",
     ),
 ]
+Keep = Annotated[
+    Any,
+    typer.Option(
+        "--keep",
+        parser=options.share,
+        metavar="SHARE",
+        help="Share of the variance that the code has to keep, such as .9. auto is the share that PCA with as many dimensions "
+        "keeps, if a separate row model scores rows.",
+    ),
+]
 BatchSize = Annotated[Any, typer.Option("--batch-size", parser=options.whole, metavar="N", help="Rows in a step.")]
 LearningRate = Annotated[Any, typer.Option("--learning-rate", parser=options.positive, metavar="X", help="Of the optimiser.")]
 Device = Annotated[Any, typer.Option("--device", parser=options.device, metavar="NAME", help="auto, cpu, cuda, cuda:1 or mps.")]
@@ -151,6 +161,7 @@ def fit(
     context: ContextColumns = None,
     effort: EffortName = Effort.balanced,
     row_model: RowModelName = RowModelKind.auto,
+    keep: Keep = AUTO,
     seed: Seed = 0,
     resume: Resume = False,
     checkpoint_every: CheckpointEvery = 5.0,
@@ -170,6 +181,7 @@ def fit(
       latente fit wine.csv
       latente fit wine.csv --recipe beta-vae:beta=2 --latent-dim 4 -o wine-beta
       latente fit patients.csv --kinds ward=categorical --kinds visit=identifier
+      latente fit faces --keep .9
       latente fit people.csv --recipe cvae --context sex --context age
       latente fit "select * exclude (id) from 'sales/*.parquet'" -o sales --time-limit 600
     """
@@ -195,6 +207,7 @@ def fit(
         missing=(reading or {}).get("missing"),
         effort=str(effort),
         row_model=str(row_model),
+        keep=keep,
     )
     folder = Path(out or f"{stem(data)}-{'vae' if name == AUTO else name}")
     console, writes = Console(json, quiet), Writes(figures and not context, certificate and not context, lang)

@@ -117,6 +117,23 @@ def positive(text: str) -> float | str:
     return value
 
 
+def share(text: str) -> float | str:
+    """``auto``, or a share from 0 to below 1.
+
+    >>> share(".9")
+    0.9
+    """
+    if text == AUTO:
+        return AUTO
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not 0 <= value < 1:
+        raise wrong(f"{text!r} is not a share from 0 to below 1, such as .9")
+    return value
+
+
 def limit(text: str) -> float | None:
     """A positive number, or ``auto`` for none."""
     return None if text == AUTO else float(positive(text))

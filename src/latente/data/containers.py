@@ -158,7 +158,9 @@ def _with_nulls(table: Any) -> Any:
     """A frame of polars or pyarrow with null where a number is NaN."""
     import narwhals as nw
 
-    numbers = [name for name, dtype in table.schema.items() if dtype.is_float()]
+    numbers = [name for name, dtype in table.schema.items() if dtype.is_float() and table[name].is_nan().any()]
+    if not numbers:  # a row's scores are a frame, too, and an expression takes as long as its score
+        return table
     return table.with_columns(*(nw.when(~nw.col(name).is_nan()).then(nw.col(name)).alias(name) for name in numbers))
 
 

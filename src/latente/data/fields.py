@@ -195,6 +195,20 @@ def standardise(values: Array, center: Any, scale: Any, columns: Any = slice(Non
     return Rows(torch.from_numpy(x), None if mask is None else torch.from_numpy(mask))
 
 
+def mean_and_spread(rows: Rows) -> tuple[Tensor, Tensor]:
+    """Mean and standard deviation of the observed values of each field of standardised rows, float64 ``[F]``.
+
+    Values near 0 are summed with their squares, in one pass: nothing of the variance is lost in the difference.
+    """
+    count = torch.full(rows.x.shape[1:], len(rows)) if rows.mask is None else rows.mask.sum(0)
+    sums = torch.zeros(2, *rows.x.shape[1:], dtype=torch.float64)
+    for block in blocks(rows.x.numpy()):
+        values = rows.x[block].double()  # 0 where one is missing
+        sums += torch.stack([values.sum(0), values.square().sum(0)])
+    mean, square = sums / count.clamp_min(1)
+    return mean, (square - mean.square()).clamp_min(0.0).sqrt()
+
+
 def restore(x: Array, center: Any, scale: Any, dtype: np.dtype[Any]) -> Array:
     """The inverse of :func:`standardise`: x · scale + center, as ``dtype``."""
     values = np.empty(x.shape, dtype)

@@ -319,7 +319,7 @@ def _as_frame(source: Any) -> Any:
 
 
 def _from_frame(frame: Any, columns: Collection[str] | None, codes: Collection[str]) -> Table:
-    chosen = [column for column in frame.iter_columns() if columns is None or str(column.name) in columns]
+    chosen = [_Series(column) for column in frame.iter_columns() if columns is None or str(column.name) in columns]
     series = [_of_one_kind(column) for column in chosen]
     names = tuple(str(column.name) for column in series)
     files.refuse_repeated(names)
@@ -347,7 +347,20 @@ def _from_frame(frame: Any, columns: Collection[str] | None, codes: Collection[s
     return Table(names, values, dtypes, container, integer_names=integer_names, levels=levels, exact=exact)
 
 
-def _of_one_kind(series: Any) -> Any:
+class _Series:
+    """A narwhals series whose name and type are looked up once: of one row, looking these up takes longer than reading it."""
+
+    def __init__(self, series: Any) -> None:
+        self.series, self.name, self.dtype = series, series.name, series.dtype
+
+    def __len__(self) -> int:
+        return len(self.series)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.series, name)
+
+
+def _of_one_kind(series: _Series) -> _Series:
     """A column of Python objects as one of what they are (booleans, whole numbers, dates, times, …), if all are the same; of
     numbers beside texts, and of numbers too large for any type, as text.
     """
@@ -365,7 +378,7 @@ def _of_one_kind(series: Any) -> Any:
         if not all(value is None or isinstance(value, (str, int, float, Decimal)) for value in values):
             return series
         column = pa.array([None if value is None else str(value) for value in values], pa.string())  # numbers among texts
-    return nw.from_native(pa.chunked_array([column]), series_only=True).alias(series.name)
+    return _Series(nw.from_native(pa.chunked_array([column]), series_only=True).alias(series.name))
 
 
 def in_order(codes: Array, texts: tuple[str, ...], categories: tuple[str, ...]) -> tuple[Array, tuple[str, ...]]:

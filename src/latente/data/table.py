@@ -16,6 +16,7 @@ from latente.data.columns import Column, Facts, Flag, Name, Number, as_asked, cl
 from latente.data.containers import ARRAYS, Array, numpy_dtype, snap, to_array, to_frame
 from latente.data.fields import (
     encoded,
+    mean_and_spread,
     on_grid,
     ordered_sample,
     recorded_grid,
@@ -164,10 +165,7 @@ class TableCodec(_OfColumns):
         Kinds, levels, ranges and bins stay: they are those of all rows, so that validation rows hold nothing unknown. A column
         that hardly varies in these rows keeps its scale.
         """
-        observed = torch.ones_like(rows.x, dtype=torch.bool) if rows.mask is None else rows.mask
-        count = observed.sum(0).clamp_min(1)
-        mean = torch.where(observed, rows.x, 0.0).sum(0, dtype=torch.float64) / count
-        spread = torch.where(observed, rows.x - mean, 0.0).square().sum(0, dtype=torch.float64).div(count).sqrt()
+        mean, spread = mean_and_spread(rows)
         columns = list(self.columns)
         for place, shift, factor in zip(self.places, mean.tolist(), spread.tolist(), strict=True):
             column = columns[place]
@@ -235,8 +233,12 @@ class TableCodec(_OfColumns):
 
     def value_at(self, row: Tensor, place: int) -> str:
         """One value of an encoded row [len(fields)] as text: its column, and its value in the user's units."""
-        column = self.columns[self.places[place]]
-        return f"column {column.name!r} holds {column.told(float(row[place]))}"
+        return f"column {self.columns[self.places[place]].name!r} holds {self.told(float(row[place]), place)}"
+
+    def told(self, value: float, place: int) -> str:
+        """An encoded value of a column of the model in the user's units, as text."""
+        words: str = self.columns[self.places[place]].told(value)
+        return words
 
     def encode(self, data: Table | Images, unknown: str = "error") -> Rows:
         """Rows ``[N, len(fields)]`` of a table; columns are matched by name where both tables have names.

@@ -17,16 +17,16 @@ from latente.model.row_models import RowModel
 from latente.rows import Rows
 from latente.seeding import seeded
 from latente.tasks import generation
-from latente.tasks.anomalies import field_surprise, log_likelihood
+from latente.tasks.anomalies import IMPORTANCE_SAMPLES, field_surprise, log_likelihood
 from latente.tasks.completions import calibrate_intervals
-from latente.training.calibration import Calibration
+from latente.tasks.denoising import know_residuals
+from latente.tasks.detectors import summarise
+from latente.training.calibration import MAX_TO_CALIBRATE, Calibration, rows_to_score
 from latente.training.fit import Outcome
 from latente.training.loop import Settings, costs_of, evaluate
 from latente.training.split import Split
 from latente.training.stages import CALIBRATION, OVERFITTING, PRIOR, PRIVACY, Figures, Stages
 from latente.words import Message
-
-MAX_TO_CALIBRATE = 5000  # gives p-values to 0.0002; scoring a million rows would take longer than training
 
 
 def finished(prepared: Prepared, outcome: Outcome, run: Settings, stages: Stages, settings: dict[str, Any]) -> Fitted:
@@ -45,11 +45,13 @@ def finished(prepared: Prepared, outcome: Outcome, run: Settings, stages: Stages
     parts = prepared.blueprint.recipe, prepared.codec, model, row_model, prior, calibration
     history = outcome.training.status.history
     fitted = Fitted(*parts, Figures({}), history, settings, at_hand=split.at_hand(), context=prepared.context)
+    with stages(CALIBRATION):
+        summarise(fitted, split)
     with stages(OVERFITTING):
         outcome.warnings += _overfitting(fitted, outcome)
     fitted.figures = Figures(_figures(outcome, run, model.latent_dim, split), _pending(fitted))
     fitted.figures |= {"row_model_loss": row_model_loss, "time": stages.seconds}
-    fitted.notes = [*prepared.codec.notes, *outcome.notes, *outcome.warnings, *_notes(fitted, split)]
+    fitted.notes = [*prepared.codec.notes, *outcome.notes, *outcome.warnings, *_notes(fitted, split, len(prepared.to_learn))]
     return fitted
 
 
@@ -61,17 +63,25 @@ def _asked_prior(prepared: Prepared) -> str | Choice:
 def complete(fitted: Fitted) -> None:
     """Compute what is otherwise computed when it is first used."""
     calibrate_intervals(fitted)
+    know_residuals(fitted)
     fitted.figures.complete()
 
 
 def _calibrated(prepared: Prepared, outcome: Outcome, row_model: RowModel) -> tuple[Calibration, float | None]:
     """Usual scores, and the loss of the row model, if there is one."""
     judged, seed = prepared.split.judged.subsample(MAX_TO_CALIBRATE), prepared.plan.seed
+    scored = judged.subsample(_rows_to_score(prepared, outcome, row_model))
     with seeded(seed):
         outcome.evaluated = evaluate(costs_of(outcome.model, outcome.training.learner.K), judged)
-    encoded = log_likelihood(row_model, judged, seed)
-    calibration = Calibration.of(in_units(prepared.codec, row_model, encoded, judged), field_surprise(row_model, judged))
+    encoded = log_likelihood(row_model, scored, seed)
+    calibration = Calibration.of(in_units(prepared.codec, row_model, encoded, scored), field_surprise(row_model, judged))
     return calibration, None if row_model is outcome.model else -float(encoded.mean())
+
+
+def _rows_to_score(prepared: Prepared, outcome: Outcome, row_model: RowModel) -> int:
+    run, codes = outcome.training, IMPORTANCE_SAMPLES if row_model.noise_size else 1
+    trained = run.status.step * run.settings.batch_size * prepared.blueprint.multiply_adds()
+    return rows_to_score(codes * (prepared.row_blueprint or prepared.blueprint).multiply_adds(), trained)
 
 
 def _overfitting(fitted: Fitted, outcome: Outcome) -> list[str]:
@@ -106,8 +116,11 @@ def _given_away(fitted: Fitted, train: Rows, held_out: Rows) -> dict[str, float 
     return privacy.privacy(fitted.codec.fields, train, held_out, as_given, (scores[0], scores[1]), seed)
 
 
-def _notes(fitted: Fitted, split: Split) -> list[str]:
+def _notes(fitted: Fitted, split: Split, learned: int) -> list[str]:
     notes: list[str] = []
+    if learned < len(split.train):
+        trimmed = len(split.train) - learned
+        notes.append(Message("fit.trimmed", n=trimmed, share=trimmed / len(split.train)))
     if hasattr(fitted.model.posterior, "chosen") and isinstance(fitted.codec, TableCodec):
         names = [fitted.codec.names[place] for place in np.flatnonzero(fitted.support())]
         notes.append(Message("fit.chosen_columns", names=names))

@@ -107,7 +107,7 @@ def _fit(prepared: Prepared, settings: Settings, checkpoints: Checkpoints | None
     split, search = prepared.split, prepared.plan.search(prepared.work())
     return Fit(
         prepared.blueprint,
-        split.train,
+        prepared.to_learn,
         split.held_out,
         prepared.resolution,
         settings,

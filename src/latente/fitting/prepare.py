@@ -11,12 +11,18 @@ from torch import Tensor
 from latente.blueprint import Blueprint, RowBlueprint, is_mixed_table, row_blueprint
 from latente.data import Codec, ContextCodec, Images, Table, TableCodec, fit_codec, read, refuse_outside, split_context
 from latente.errors import DataError, ModelError
+from latente.model.parts import choose
 from latente.parameters import Parameters, text_columns
-from latente.rows import Rows, levels_of
+from latente.rows import SCALAR, Rows, layout_of, levels_of
 from latente.training.dimension import latent_dimension
 from latente.training.loop import Settings
 from latente.training.plan import Plan, Work
 from latente.training.split import Split
+from latente.training.trimming import kept
+
+# Draws of the bound of measures with missing values: breast cancer with half of the values missing is imputed with a mean
+# squared error of .284, with one draw of .306, and with 20 of .288 (``benchmarks.imputation``).
+SAMPLES = 5
 
 
 @dataclass(frozen=True)
@@ -29,6 +35,7 @@ class Prepared:
         blueprint: of the model; row_blueprint: of a separate row model, if there is one.
         plan: the training parameters of the user.
         context: codec of the context; None without a context.
+        learned: which of the training rows are learned, bool [N].
     """
 
     codec: Codec
@@ -37,6 +44,7 @@ class Prepared:
     plan: Plan
     row_blueprint: RowBlueprint | None
     context: ContextCodec | None = None
+    learned: Tensor | None = None
 
     @classmethod
     def of(cls, data: Table | Images, parameters: Parameters, seed: int, context: Any = None) -> Prepared:
@@ -60,12 +68,19 @@ class Prepared:
             split = Split.of(replace(codec.encode(data), context=rows.context), parameters.validation_fraction, seed)
         blueprint = _blueprint(parameters, codec, split.train, seed)
         beside = row_blueprint(blueprint, parameters.row_model_asked)
-        return cls(codec, split, blueprint, parameters.plan(seed), beside, of_context)
+        blueprint = replace(blueprint, keep=parameters.keep_asked(beside is not None))
+        learned = kept(split.train, levels_of(codec.fields), parameters.contamination or 0.0)
+        return cls(codec, split, blueprint, parameters.plan(seed), beside, of_context, learned)
+
+    @property
+    def to_learn(self) -> Rows:
+        """The training rows, without those that were left out as anomalies."""
+        return self.split.train if self.learned is None or bool(self.learned.all()) else self.split.train[self.learned]
 
     def work(self, blueprint: Blueprint | RowBlueprint | None = None) -> Work:
         """The work for a model of these rows."""
-        train, mixed = self.split.train, is_mixed_table(self.codec.fields)
-        return Work(len(train), mixed, (blueprint or self.blueprint).multiply_adds(), train.mask is not None)
+        train, mixed, made = self.split.train, is_mixed_table(self.codec.fields), blueprint or self.blueprint
+        return Work(len(train), mixed, made.multiply_adds(), train.mask is not None, made.convolves)
 
     def settings(self, time_limit: float | None = None) -> Settings:
         """Settings of the training."""
@@ -102,4 +117,7 @@ def _blueprint(parameters: Parameters, codec: Codec, train: Rows, seed: int) -> 
     d = latent_dimension(train, seed, levels_of(codec.fields)) if asked == "auto" else int(asked)
     hidden = None if isinstance(parameters.hidden, str) else tuple(int(width) for width in parameters.hidden)
     context_size = 0 if train.context is None else train.context.shape[1]
+    table = layout_of(codec.fields) == SCALAR and not is_mixed_table(codec.fields)
+    if parameters.recipe == "auto" and train.mask is not None and table:
+        recipe = replace(recipe, objective=choose("importance-weighted", samples=SAMPLES))
     return Blueprint(recipe, codec.fields, len(train), d, hidden, train.mask is not None, context_size)

@@ -10,7 +10,6 @@ from latente.certificate.features import learnt_before
 from latente.data import observed_rows
 from latente.errors import DataError
 from latente.fitted import Fitted
-from latente.fitting.finish import MAX_TO_CALIBRATE
 from latente.rows import Rows
 from latente.tasks.scores import SAME_SCORE, scores
 from latente.training.split import Split
@@ -76,6 +75,6 @@ def _has_known_scores(fitted: Fitted, held_out: Rows | None) -> bool:
     """Whether held-out rows have the scores that the fit measured."""
     if held_out is None:
         return True
-    found = scores(fitted, held_out.subsample(MAX_TO_CALIBRATE).subsample(MAX_CHECKED))
+    found = scores(fitted, held_out.subsample(len(fitted.calibration.scores)).subsample(MAX_CHECKED))
     distance = np.abs(found[:, None] - fitted.calibration.scores).min(1)
     return bool((distance <= SAME_SCORE * np.maximum(1.0, np.abs(found))).all())

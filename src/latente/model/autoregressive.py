@@ -333,6 +333,17 @@ class Autoregressive(HistogramLikelihood):
         embedded: Tensor = self.embedding(self.bins.index(x))
         return (embedded * mask.unsqueeze(-1)).sum(1)
 
+    def each_log_prob(self, theta: Tensor, x: Tensor, mask: Tensor | None) -> Tensor:
+        """Log-density of each column's value [B, F] given the other observed ones, whatever their order, [B, F]."""
+        index = self.bins.index(x)
+        embedded = self.embedding(index)
+        embedded = embedded if mask is None else embedded * mask.unsqueeze(-1)
+        context = theta[0] + embedded.sum(1)
+        columns = range(self.size)
+        logits = (self.logits(f, self.features(f, context - embedded[:, f])) for f in columns)
+        logs = [log_softmax_at(each, index[:, f]) for f, each in zip(columns, logits, strict=True)]
+        return torch.stack(logs, -1) - self.bins.log_size_of(x, index)
+
     def _each_features(self, theta: Tensor, index: Tensor, mask: Tensor | None, added: Tensor | None) -> Iterator[Tensor]:
         context = theta
         for f, count in enumerate(self.bins.counts):

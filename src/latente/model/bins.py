@@ -21,6 +21,8 @@ FEW_BINS, FEW_NUMBERS = 16, 64  # up to these sizes a product with one-hot vecto
 MIN_HATS, MAX_HATS = 6, 24
 NEVER = -1e4  # a logit whose probability rounds to 0, but for which sums stay finite
 SLACK = 1e-4  # relative to the mean width of a bin; for rounding
+RARE = 0.05  # a lower frequency of a level is taken for this where the linear model begins
+BLUNT = 0.3  # of a column's variance at least is left where the linear model begins
 OFTEN = 200.0  # rows from which a bin has a free parameter, whatever the number of bins
 
 
@@ -407,6 +409,20 @@ class HistogramLikelihood(Likelihood):
             raise ModelError(f"bins are needed for each of the {self.size} columns, not for {len(bins)}")
         self.nominal = [bool(count) for count in levels] or [False] * self.size
         self.bins = BinTable(bins, self.nominal, steps)
+        parts = [*map(self.bins.by_group, ((self.bins.low + self.bins.high) / 2, torch.tensor(self.nominal)))]
+        for g, (middles, nominal) in enumerate(zip(*parts, strict=True)):
+            self.register_buffer(f"middles_{g}", middles[:, : self.bins.groups[g].bins], persistent=False)
+            self.register_buffer(f"of_levels_{g}", nominal[:, None, None] if nominal.any() else None, persistent=False)
+
+    @property
+    def middles(self) -> list[Tensor]:
+        """Of each group the middles of its columns' bins, [columns, M]."""
+        return [getattr(self, f"middles_{g}") for g in range(len(self.bins.groups))]
+
+    @property
+    def of_levels(self) -> list[Tensor | None]:
+        """Of each group which columns are of levels, bool [columns, 1, 1]; None where none is."""
+        return [getattr(self, f"of_levels_{g}") for g in range(len(self.bins.groups))]
 
     def densities(self, x: Tensor) -> Tensor:
         return self.bins.densities(x.flatten(1))
@@ -481,6 +497,17 @@ def grouped_log_prob(bins: BinTable, logits: Sequence[Tensor], index: Tensor) ->
     return torch.cat(logs).index_select(0, bins.back).movedim(0, -1)
 
 
+def _squared_error(logits: Tensor, middles: Tensor, of_levels: Tensor | None, x: Tensor, index: Tensor) -> Tensor:
+    """:meth:`HistogramFields.squared_error` of a group's columns, [columns, K, B], by logits [columns, K, B, M]."""
+    p = torch.softmax(logits, -1)
+    of_number = (x.unsqueeze(1) - (p @ middles.unsqueeze(-1)[:, None]).squeeze(-1)).square()
+    if of_levels is None:
+        return of_number
+    own = p.gather(-1, index[:, None, :, None].expand(*p.shape[:-1], 1)).squeeze(-1)
+    of_level = 0.5 * (p.square().sum(-1) - 2 * own + 1)
+    return torch.where(of_levels, of_level, of_number)
+
+
 class HistogramFields(FieldsDistribution):
     """Columns that are independent given a code; logits of their bins, one [columns, K, B, M] per group."""
 
@@ -497,6 +524,12 @@ class HistogramFields(FieldsDistribution):
         bins = self.part.bins
         index = bins.index(x)
         return grouped_log_prob(bins, self.grouped, index) - bins.log_size_of(x, index)
+
+    def squared_error(self, x: Tensor) -> Tensor:
+        bins, values = self.part.bins, self.part.bins.by_group(x.T)
+        index = bins.by_group(bins.index(x).T)
+        groups = zip(self.grouped, self.part.middles, self.part.of_levels, values, index, strict=True)
+        return torch.cat([_squared_error(*group) for group in groups]).index_select(0, bins.back).movedim(0, -1)
 
     def bin_probabilities(self, ends: Sequence[Tensor]) -> Tensor:
         """As in the base class, for the bins of this likelihood."""
@@ -521,6 +554,7 @@ class IndependentHistograms(HistogramLikelihood):
     """Columns cut into bins and independent given the code: one histogram for each column."""
 
     name = "histogram"
+    starts_linear = True
 
     def __init__(
         self, shape: tuple[int, ...], bins: Sequence[Bins], levels: tuple[int, ...] = (), steps: tuple[float, ...] = ()
@@ -546,6 +580,34 @@ class IndependentHistograms(HistogramLikelihood):
     @property
     def bases(self) -> list[Tensor]:
         return [getattr(self, f"base_{g}") for g in range(len(self.bins.groups))]
+
+    def linear_theta(self, weights: Tensor, mean: Tensor, residual: Tensor) -> tuple[Tensor, Tensor]:
+        """A column of variance s begins as N(0, s), tilted by m x / r - (1/r - 1/s) x² / 2: a normal of mean m and variance r.
+        A level of frequency p has the logit (m - p) / p beside its own, to first order.
+        """
+        found, bias = weights.new_zeros(self.outputs, weights.shape[1]), weights.new_zeros(self.outputs)
+        begin = 0
+        for f, count in enumerate(self.bins.counts):
+            width = count if self.nominal[f] else 1
+            own, place = slice(begin, begin + width), self.place(f)
+            theta = slice(place, place + self.bins.ranks[f])
+            if self.nominal[f]:
+                frequencies = torch.softmax(self.base_of(f), 0).double().clamp_min(RARE)
+                found[theta] = math.sqrt(2) * weights[own] / frequencies.unsqueeze(1)
+            else:
+                found[theta], bias[theta] = self._tilted(f, weights[begin], mean[begin], residual[begin])
+            begin += width
+        return found, bias
+
+    def _tilted(self, f: int, weights: Tensor, mean: Tensor, residual: Tensor) -> tuple[Tensor, Tensor]:
+        x, p = self.bins.middle(f).double(), torch.softmax(self.base_of(f), 0).double()
+        x = x - mean
+        variance = (p * x.square()).sum().clamp_min(1e-6)
+        r = torch.minimum(residual.clamp_min(BLUNT * variance), variance)
+        tilt = torch.stack([x / r, -x.square() / 2 * (1 / r - 1 / variance)], 1)
+        basis = self.bins.basis(f)
+        tilt = tilt if basis is None else torch.linalg.pinv(basis.double()) @ tilt
+        return tilt[:, :1] * weights, tilt[:, 1]
 
     def forward(self, theta: Tensor) -> FieldsDistribution:
         """theta [K, B, P]: coefficients of the logits, which are added to the logits of independent columns."""

@@ -112,6 +112,10 @@ class FieldsDistribution:
         """Log-probability that a field is missing, which broadcasts to [K, B, F]; 0 where that is not modelled."""
         return 0.0
 
+    def squared_error(self, x: Tensor) -> Tensor:
+        """Squared distance of each field's value [B, F] to its mean, [K, B, F]; of levels, of indicators divided by √2."""
+        return (x - self.mean).square()
+
     def log_prob(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
         """Log-density of each field in nats, [K, B, F]; ``missing_log_prob`` where it is missing."""
         value = self.field_log_prob(x.flatten(1))

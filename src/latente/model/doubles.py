@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 Model = TypeVar("Model", bound=nn.Module)
 
-_MADE: WeakKeyDictionary[nn.Module, tuple[list[object], nn.Module]] = WeakKeyDictionary()
+_MADE: WeakKeyDictionary[nn.Module, tuple[list[object], nn.Module, list[Tensor]]] = WeakKeyDictionary()
 
 
 @torch.no_grad()
@@ -19,12 +19,14 @@ def in_double(model: Model) -> Model:
     """A copy in double precision, on the CPU. It is created once and its values are updated later, because copying a model
     takes longer than scoring a row with it.
     """
-    parts = [*map(id, model.modules()), *(tensor.shape for tensor in _tensors(model)), model.training]
-    made_of, double = _MADE.get(model, (None, model))
+    tensors = _tensors(model)
+    parts = [*map(id, model.modules()), *(tensor.shape for tensor in tensors), model.training]
+    made_of, double, doubles = _MADE.get(model, (None, model, tensors))
     if parts != made_of:
         double = copy.deepcopy(model).to("cpu", torch.float64)
-        _MADE[model] = parts, double
-    for own, other in zip(_tensors(double), _tensors(model), strict=True):
+        doubles = _tensors(double)
+        _MADE[model] = parts, double, doubles
+    for own, other in zip(doubles, tensors, strict=True):
         own.copy_(other)
     return double  # type: ignore[return-value]
 

@@ -55,6 +55,11 @@ class Trace:
         q = self.q.detached()
         return replace(self, q=q, draw=Draw(z, lambda: q.log_prob(z)), px=self.model.decode(z, self.rows.context))
 
+    @cached_property
+    def px_at_code(self) -> FieldsDistribution:
+        """p(x|z) at the one code that stands for each row, [1, B, F]."""
+        return self.model.decode(self.q.code.unsqueeze(0), self.rows.context)
+
     @property
     def z(self) -> Tensor:
         """The codes, [K, B, d]."""

@@ -42,6 +42,7 @@ class Likelihood(Part):
     parameters_per_field = 1
     extra_multiply_adds = 0  # multiply-adds per row beyond those of its linear layers, each used once
     takes_levels = False
+    starts_linear = False  # whether a linear model says where theta begins (see :meth:`linear_theta`)
     support: ClassVar[tuple[float, float] | None] = None  # of values in the units of the data; None for standardised values
 
     def __init__(self, shape: tuple[int, ...]) -> None:
@@ -71,6 +72,12 @@ class Likelihood(Part):
             resolution: smallest step between recorded values of each field, [F]; 0 for continuous ones.
         """
 
+    def linear_theta(self, weights: Tensor, mean: Tensor, residual: Tensor) -> tuple[Tensor, Tensor]:
+        """Theta as a linear map of a code, [P, d] and [P], with the means ``weights`` z + ``mean``, [F, d] and [F]; levels are
+        indicators divided by √2, and ``residual`` is the variance that is left, [F].
+        """
+        return weights, mean
+
     def baseline_log_prob(self, train: Rows, held_out: Rows) -> Tensor:
         """Log-likelihood [B] of held-out rows under independent columns fitted to the training rows, which a collapsed model
         can reach. Normal columns here.
@@ -96,6 +103,7 @@ class Scale(Likelihood):
     """A likelihood with a learned standard deviation: one per field, one shared, or a fixed number."""
 
     floor: Tensor
+    starts_linear = True
 
     def __init__(self, shape: tuple[int, ...], sigma: str | float = "field") -> None:
         super().__init__(shape)

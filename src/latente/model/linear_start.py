@@ -7,16 +7,16 @@ and the layers improve on it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
 
 from latente.model.latent_model import LatentModel
-from latente.model.likelihoods import Scale
-from latente.model.networks.mlp import MLPDecoder, MLPEncoder
+from latente.model.networks.conv import ConvDecoder
+from latente.model.networks.mlp import MLPDecoder
 from latente.model.posteriors import Posterior
-from latente.rows import Rows
+from latente.rows import Rows, indicators
 
 MAX_ROWS = 4096
 MIN_SHARE_OF_VARIANCE = 1e-4
@@ -44,8 +44,8 @@ class LinearModel:
 
 @torch.no_grad()
 def linear_model(rows: Rows, d: int) -> LinearModel:
-    """PCA with ``d`` components of at most 4,096 rows; a missing value counts as 0, the mean of a standardised column."""
-    x = rows.subsample(MAX_ROWS).x.flatten(1).double().cpu()
+    """PCA with ``d`` components; a missing value counts as 0, the mean of a standardised column."""
+    x = rows.x.flatten(1).double().cpu()
     mean = x.mean(0)
     x = x - mean
     rank = max(1, min(d, (len(x) - 1) // 2, x.shape[1]))
@@ -70,27 +70,23 @@ def start(model: LatentModel, rows: Rows, resolution: Tensor) -> None:
         rows: the training rows.
         resolution: smallest step between recorded values of each field, [F].
     """
-    linear = linear_model(rows, max(1, model.latent_dim))
-    model.likelihood.start(rows, linear.residual.float(), resolution)
     some = rows.subsample(MAX_ROWS)
+    linear = linear_model(some, max(1, model.latent_dim))
+    model.likelihood.start(rows, linear.residual.float(), resolution)
     model.prior.start(some)  # type: ignore[operator]
     model.posterior.start_codes(lambda: model.features(some.x, some.mask, some.context))  # type: ignore[operator]
     if starts_linear(model):
+        levels = model.encoder.arguments.get("levels", ())
+        if levels:
+            linear = linear_model(replace(some, x=indicators(some.x, levels)), model.latent_dim)
         _start_paths(model, linear)
     model.prior.start_codes(lambda: model.encode(some).code)  # type: ignore[operator]
 
 
 def starts_linear(model: LatentModel) -> bool:
     """Whether both networks can represent a linear model without layers, and the likelihood its noise."""
-    encoder, decoder = model.encoder, model.decoder
-    paths = (
-        bool(model.posterior.starts_linear)
-        and isinstance(encoder, MLPEncoder)
-        and isinstance(decoder, MLPDecoder)
-        and encoder.linear
-        and decoder.linear is not None
-    )
-    return paths and isinstance(model.likelihood, Scale)
+    paths = model.posterior.starts_linear, getattr(model.encoder, "linear", False), getattr(model.decoder, "linear", None)
+    return all(paths) and bool(model.likelihood.starts_linear)
 
 
 def _start_paths(model: LatentModel, linear: LinearModel) -> None:
@@ -99,15 +95,16 @@ def _start_paths(model: LatentModel, linear: LinearModel) -> None:
     d, F = A.shape
     posterior, decoder = model.posterior, model.decoder
     assert isinstance(posterior, Posterior)
-    assert isinstance(decoder, MLPDecoder)
+    assert isinstance(decoder, (MLPDecoder, ConvDecoder))
     posterior.head.weight[:d, :-F].mul_(0.1)
     posterior.head.weight[:d, -F:] = A.float()
     posterior.head.bias[:d] = b.float()
     posterior.start(variance.float())
     assert decoder.linear is not None
-    decoder.linear.weight.zero_()[:, :d] = linear.weights.float()
-    decoder.linear.bias.copy_(linear.mean)
+    weights, bias = model.likelihood.linear_theta(linear.weights, linear.mean, linear.residual)
+    decoder.linear.weight.zero_()[:, :d] = weights.float()
+    decoder.linear.bias.copy_(bias)
     last = decoder.layers[-1]
-    assert isinstance(last, nn.Linear)
+    assert isinstance(last, (nn.Linear, nn.ConvTranspose2d))
     last.weight.mul_(0.1)
-    last.bias.zero_()
+    nn.init.zeros_(last.bias)  # type: ignore[arg-type]

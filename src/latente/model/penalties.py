@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from itertools import pairwise
 
 import torch
@@ -10,19 +11,25 @@ from torch import Tensor, nn
 
 from latente.errors import ModelError
 from latente.model.latent_model import Trace
+from latente.model.likelihoods import SPEED
 from latente.model.objectives import Strength, Terms, not_negative
 from latente.model.parts import FULL, Part, register
+from latente.rows import Rows, indicators, of_indicators
+
+MAX_ROWS = 4096  # by which a penalty is set
+OUTSIDE = 100.0  # nats that an error of twice what is tolerated counts in the choice of the best epoch
 
 
 class Penalty(Part):
     """Computes terms that are added to the loss and to the criterion for the best epoch.
 
     ``needs_input_gradient``: whether it differentiates the code with respect to the row. ``needs_prior``: whether it compares
-    codes with draws of the prior.
+    codes with draws of the prior. ``is_constraint``: whether it holds at the expense of the bound.
     """
 
     needs_input_gradient = False
     needs_prior = False
+    is_constraint = False
 
     def forward(self, trace: Trace, strength: Strength = FULL) -> Terms:
         """By default the single term :meth:`penalty`, with the name of the part."""
@@ -32,6 +39,9 @@ class Penalty(Part):
     def penalty(self, trace: Trace) -> Tensor:
         """The penalty of each row, [B]."""
         raise NotImplementedError
+
+    def start(self, rows: Rows) -> None:
+        """Learn from the training rows what it depends on."""
 
 
 @register
@@ -266,3 +276,56 @@ class Adversary(Critic):
         unlike = self.gamma * F.softplus(-self.logit(z, fixed=True))
         critic = self.loss(_of_prior(trace), z.detach())
         return Terms({"adversary": unlike, "critic": critic}, unlike + critic, unlike)
+
+
+@register
+class KeptVariance(Penalty):
+    """A constraint: codes keep a share of the variance, by the squared error of their decoded means (GECO, Rezende and Viola
+    2018). The error has a price, a parameter of its own, which rises while the error of a batch is above what is tolerated and
+    falls below it. Where the constraint holds anyway, the price goes to 0 and the objective is as it was.
+
+    The best epoch is that with the best objective among those that keep the constraint.
+
+    Args:
+        latent_dim: d.
+        levels: for each column its number of levels, 0 for one of numbers; () where all are numbers.
+        share: of the variance of the training rows; "pca" for the share that PCA with d components keeps.
+    """
+
+    name = "kept-variance"
+    is_constraint = True
+    tolerated: Tensor
+
+    def __init__(self, latent_dim: int, levels: tuple[int, ...] = (), share: float | str = "pca") -> None:
+        super().__init__()
+        if share != "pca" and not (isinstance(share, (int, float)) and 0 <= share < 1):
+            raise ModelError(f"share is 'pca' or a share of the variance, from 0 to below 1, not {share!r}")
+        self.latent_dim, self.levels, self.share = latent_dim, levels, share
+        self.register_buffer("tolerated", torch.ones(()))
+        self.log_price = nn.Parameter(torch.zeros(()))
+
+    @torch.no_grad()
+    def start(self, rows: Rows) -> None:
+        rows = rows.subsample(MAX_ROWS)
+        x = indicators(rows.x.flatten(1), self.levels).double()
+        mask = torch.ones_like(rows.x) if rows.mask is None else rows.mask
+        seen = of_indicators(mask.flatten(1), self.levels).double()
+        x = (x - (x * seen).sum(0) / seen.sum(0).clamp_min(1)) * seen
+        left = x * math.sqrt(1 - self.share) if isinstance(self.share, (int, float)) else x - _projected(x, self.latent_dim)
+        self.tolerated.fill_((left * seen).square().sum(1).mean().clamp_min(1e-6))
+
+    def forward(self, trace: Trace, strength: Strength = FULL) -> Terms:
+        x, mask = trace.rows.x.flatten(1), trace.rows.mask
+        each = trace.px_at_code.squared_error(x)[0]
+        error = (each if mask is None else each * mask.flatten(1)).sum(-1)
+        excess = error.detach().mean() / self.tolerated - 1
+        log_price = SPEED * self.log_price
+        rising = (log_price.detach() - log_price) * excess
+        paid = log_price.detach().exp() * error
+        return Terms({"squared_error": error}, paid + rising, (OUTSIDE * excess.clamp_min(0)).expand(len(error)))
+
+
+def _projected(x: Tensor, d: int) -> Tensor:
+    """Centred rows [N, P] on their first d principal components."""
+    _, _, v = torch.svd_lowrank(x, q=min(d + 8, *x.shape), niter=4)
+    return x @ v[:, :d] @ v[:, :d].T

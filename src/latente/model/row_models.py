@@ -43,6 +43,17 @@ class Completions(NamedTuple):
     weights: Tensor
 
 
+class Evidence(NamedTuple):
+    """Log-densities of each field's value, [B, F].
+
+    Attributes:
+        given: given what is seen of the other fields. alone: given nothing.
+    """
+
+    given: Tensor
+    alone: Tensor
+
+
 class RowModel(nn.Module):
     """Base. A subclass has a ``likelihood``, and implements :meth:`explain`, :meth:`typical` and :meth:`new`.
 
@@ -105,6 +116,22 @@ class RowModel(nn.Module):
     def field_log_prob(self, rows: Rows) -> Tensor:
         """log p of each field given the code of its row (see :meth:`typical`), [B, F]; 0 where it is missing."""
         return self.typical(rows).log_prob(rows.x, rows.mask)[0]
+
+    def evidence(self, rows: Rows, values: Tensor, noise: Tensor) -> Evidence:
+        """How probable each field's value is given what is seen of the others, and by itself.
+
+        Args:
+            rows: what is seen. values: of all fields, also of those that are not seen, [B, F].
+            noise: K explanations of each row, [K, B, noise_size].
+        """
+        px, log_ratio = self.explain(rows, noise)
+        each = px.field_log_prob(values)
+        seen = each if rows.mask is None else each.masked_fill(~rows.mask, 0.0)
+        log_weights = (seen.sum(-1) + log_ratio).unsqueeze(-1)
+        given = torch.logsumexp(log_weights - seen + each, 0) - torch.logsumexp(log_weights - seen, 0)
+        new = self.new(len(noise), context=None if rows.context is None else rows.context[:1])
+        alone = torch.stack([new.field_log_prob(value.expand(len(noise), -1))[0] for value in values])  # [B, K, F]
+        return Evidence(given, torch.logsumexp(alone, 1) - math.log(len(noise)))
 
     def complete(self, rows: Rows, noise: Tensor) -> Completions:
         """Missing values given the observed ones, from ``noise`` [K, B, noise_size + F]."""
@@ -179,6 +206,12 @@ class AutoregressiveModel(RowModel):
     def explain(self, rows: Rows, noise: Tensor) -> Explanations:
         K, B = len(noise), len(rows)
         return Explanations(self._fields(K, B), self.start.new_zeros(K, B))
+
+    def evidence(self, rows: Rows, values: Tensor, noise: Tensor) -> Evidence:
+        """Exact for the order in which a column comes last."""
+        theta = full_precision(self.start.expand(1, len(rows), -1))
+        given = self.likelihood.each_log_prob(theta, values, rows.mask)
+        return Evidence(given, self.likelihood.each_log_prob(theta, values, torch.zeros_like(values, dtype=torch.bool)))
 
     def typical(self, rows: Rows) -> FieldsDistribution:
         return self._fields(1, len(rows))

@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from latente.data import observed_rows, table_codec
-from latente.errors import warn
+from latente.errors import ModelError, warn
 from latente.fitted import Fitted
+from latente.parameters import is_share
 from latente.rows import SCALAR, Rows, layout_of
-from latente.tasks.anomalies import IMPORTANCE_SAMPLES, blame, field_surprise, log_likelihood, log_likelihood_parts
+from latente.tasks.anomalies import IMPORTANCE_SAMPLES, field_surprise, log_likelihood, log_likelihood_parts
+from latente.tasks.detectors import chosen, combined, strangeness
+from latente.tasks.reasons import reasons
+from latente.training.calibration import LEVEL
+from latente.training.usual import discoveries, p_values, threshold
 
 SAME_SCORE = 1e-6  # two computations of the same score differ by less
 
@@ -35,16 +44,77 @@ def parts(fitted: Fitted, rows: Rows, importance_samples: int = IMPORTANCE_SAMPL
     return dict(zip(names, found.T, strict=False))
 
 
-def anomalies(fitted: Fitted, rows: Rows) -> dict[str, Any]:
+@dataclass(frozen=True)
+class Asked:
+    """What is asked of anomalies; arguments as of :meth:`latente.VAE.anomalies`.
+
+    Raises:
+        ModelError: it can't be asked for.
+    """
+
+    score: str | Sequence[str] = "auto"
+    fdr: float | None = None
+    false_alarm_rate: float | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("fdr", "false_alarm_rate"):
+            value = getattr(self, name)
+            if value is not None and not (is_share(value) and value > 0):
+                raise ModelError(f"{name} is None or a share above 0 and below 1, not {value!r}")
+        if self.fdr is not None and self.false_alarm_rate is not None:
+            raise ModelError("rows are selected by fdr or by false_alarm_rate, not by both")
+
+    @property
+    def rate(self) -> float:
+        """Share of usual rows above the threshold."""
+        return LEVEL if self.false_alarm_rate is None else self.false_alarm_rate
+
+    def selected(self, p: Scores, held_out: int) -> NDArray[np.bool_]:
+        """Which rows are anomalies, by their p-values; a warning where held-out rows are too few for any to be one."""
+        found = p <= self.rate if self.fdr is None else discoveries(p, self.fdr)
+        least = self.false_alarm_rate if self.fdr is None else self.fdr / max(1, len(p))
+        if least and not found.any() and 1 / (held_out + 1) > least:
+            needed = math.ceil(1 / least) - 1
+            few = f"{held_out:,} held-out rows are few: no p-value is below 1/{held_out + 1}"
+            warn(f"{few}, and one anomaly by itself would need {needed:,} (see validation_fraction)")
+        return found
+
+
+def anomalies(fitted: Fitted, rows: Rows, asked: Asked = Asked()) -> dict[str, Any]:
     """The columns of :meth:`latente.VAE.anomalies`."""
-    found = scores(fitted, rows)
-    p_values = fitted.calibration.p_values(found)
-    columns: dict[str, Any] = {"score": found, "anomaly": fitted.offset - found, "p_value": p_values}
+    weights, scored = chosen(fitted, asked.score), _scored(rows)
+    each = strangeness(fitted, rows, tuple(weights))
+    of_usual = {name: torch.from_numpy(fitted.usual.of(name)) for name in weights}
+    usual, found = (combined(fitted.usual, weights, values) for values in (of_usual, each))
+    strange = np.where(scored, found, np.nan)
+    p = p_values(strange, usual)
+    columns: dict[str, Any] = {"score": -strange, "anomaly": strange - threshold(usual, asked.rate), "p_value": p}
+    columns["rank"] = _rank(strange)
+    columns["anomalous"] = selected = asked.selected(p, len(usual))
+    if not isinstance(asked.score, str):
+        columns |= {name: np.where(scored, values.numpy(), np.nan) for name, values in each.items()}
     if layout_of(fitted.codec.fields) == SCALAR:
-        names = tuple(field.name for field in fitted.codec.fields)
-        told = blame(field_surprise(fitted.row_model, rows), fitted.calibration.surprise, names)
-        columns["fields"] = [fields if p == p else "" for fields, p in zip(told, p_values.tolist(), strict=True)]
+        columns |= reasons(fitted, rows, strange, selected)
     return columns
+
+
+def surprise(fitted: Fitted, rows: Rows, framed: Callable[[dict[str, Any]], Any]) -> Any:
+    """What :meth:`latente.VAE.surprise` returns; ``framed`` makes a frame of columns."""
+    found = field_surprise(fitted.row_model, rows).double().numpy()
+    excess = found - fitted.calibration.surprise
+    if rows.mask is not None:
+        excess[~rows.mask.flatten(1).numpy()] = 0.0
+    fields = fitted.codec.fields
+    if fields[0].shape:
+        return excess.reshape(len(rows), *fields[0].shape).sum(1)
+    return framed({field.name: column for field, column in zip(fields, excess.T, strict=True)})
+
+
+def _rank(strange: Scores) -> NDArray[Any]:
+    """1 for the strangest row, equal ones alike; NaN where there is no score."""
+    scored = ~np.isnan(strange)
+    place = 1 + np.searchsorted(np.sort(-strange[scored]), -strange)
+    return place if scored.all() else np.where(scored, place, np.nan)
 
 
 def unusual(margin: Scores, offset: float) -> NDArray[np.bool_]:

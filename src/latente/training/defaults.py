@@ -98,13 +98,22 @@ class Pace(NamedTuple):
     share: float
 
 
-def pace(chosen: str, n: int, mixed: bool) -> Pace:
+def pace(chosen: str, n: int, mixed: bool, convolves: bool = False) -> Pace:
     """Factors for the training of a model with an effort."""
     asked = effort(chosen)
+    if convolves and not asked.longer:
+        return Pace(1, CONVOLUTIONS.rate, CONVOLUTIONS.share * asked.steps)
     if not mixed:
-        return Pace(1, asked.rate, asked.steps)
+        return Pace(1, asked.rate, asked.steps) if asked.compares or n >= FEW_ROWS else ONE_RUN_OF_FEW_ROWS
     usual = mixed_pace(n)
     return usual._replace(share=asked.mixed_steps * usual.share)
+
+
+# Few rows are soon learnt by heart at the rate of the other quick runs: breast cancer's loss is 28.5 so, and 25.6 here.
+ONE_RUN_OF_FEW_ROWS = Pace(1, 3e-3, 0.8)
+# Convolutions that begin at a linear model are at their best after 10 to 20 epochs; after that they overfit. On the first 3,000
+# pictures of MNIST the loss is -559 nats after 220 steps; without the linear model it was -538 after 700.
+CONVOLUTIONS = Pace(1, 6e-3, 0.15)
 
 
 def mixed_pace(n: int) -> Pace:

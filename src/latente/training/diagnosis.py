@@ -45,6 +45,7 @@ class Diagnosis:
         gain: held-out bound minus that of independent columns, nats per row, and its standard error ``gain_error``.
         baseline_log_prob: log-likelihood of the held-out rows under independent columns (given their context, if it is known),
             nats per row.
+        of_bound: whether the model was trained for the bound alone.
     """
 
     active: Tensor
@@ -52,6 +53,7 @@ class Diagnosis:
     gain: float
     gain_error: float
     baseline_log_prob: float
+    of_bound: bool = True
 
     @property
     def collapsed(self) -> str:
@@ -60,20 +62,20 @@ class Diagnosis:
             return Message("fit.no_information", nats=self.information)
         if self.active.float().mean() < MIN_ACTIVE_SHARE:
             return Message("fit.few_active", n=int(self.active.sum()), d=len(self.active))
-        if self.gain <= self.gain_error:
+        if self.of_bound and self.gain <= self.gain_error:
             return Message("fit.no_gain", gain=self.gain, error=self.gain_error)
         return ""
 
 
 @torch.no_grad()
-def diagnose(model: LatentModel, train: Rows, held_out: Rows) -> Diagnosis:
+def diagnose(model: LatentModel, train: Rows, held_out: Rows, of_bound: bool = True) -> Diagnosis:
     """Diagnose a trained model."""
     baseline = model.likelihood.baseline_log_prob(*beyond_context(model.likelihood, train, held_out)).double()
     traces = (model.trace(batch) for batch in held_out.batches(BATCH))
     gains = -torch.cat([trace.distortion + trace.rate for trace in traces]).double() - baseline
     error = float(gains.std() / math.sqrt(len(gains))) if len(gains) > 1 else 0.0
     found = active_units(model, train), information(model, train)
-    return Diagnosis(*found, float(gains.mean()), error, float(baseline.mean()))
+    return Diagnosis(*found, float(gains.mean()), error, float(baseline.mean()), of_bound)
 
 
 def active_units(model: LatentModel, rows: Rows, most: int = 10_000) -> Tensor:

@@ -28,11 +28,13 @@ class Learner(nn.Module):
 
     Attributes:
         recorded: whether a step may be recorded once and repeated.
+        of_bound: whether the loss has no constraint that the bound has to give way to.
     """
 
     model: Any
     settles: Mapping[str, float] = {"row_model": 0.2}  # the best epoch is not in the first fifth of the run
     differentiates_input = False
+    of_bound = True
 
     def __init__(self, model: RowModel, schedule: LinearSchedule | None = None, recorded: bool = True) -> None:
         super().__init__()
@@ -132,6 +134,7 @@ class LatentLearner(Learner):
     ) -> None:
         super().__init__(model, schedule, recorded)
         self.objective, self.penalties, self.corruption = objective, nn.ModuleList(penalties), corruption
+        self.of_bound = not any(penalty.is_constraint for penalty in penalties)
         self.differentiates_input = any(penalty.needs_input_gradient for penalty in penalties)
 
     @property
@@ -140,6 +143,8 @@ class LatentLearner(Learner):
 
     def start(self, rows: Rows, resolution: Tensor) -> None:
         linear_start.start(self.model, rows, resolution)
+        for penalty in self.penalties:
+            penalty.start(rows)  # type: ignore[operator]
 
     def trace(self, rows: Rows) -> Trace:
         """A pass over rows; in training the encoder reads corrupted ones."""

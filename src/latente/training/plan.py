@@ -26,12 +26,14 @@ class Work(NamedTuple):
         mixed: whether the columns of their table are mixed.
         multiply_adds: of one row's forward pass.
         missing: whether values are missing.
+        convolves: whether it has convolutions beside a linear model, at which they begin.
     """
 
     n: int
     mixed: bool
     multiply_adds: int
     missing: bool = False
+    convolves: bool = False
 
 
 @dataclass(frozen=True)
@@ -50,7 +52,7 @@ class Plan:
 
     def settings(self, work: Work, time_limit: float | None) -> Settings:
         """Settings of the training of the model, which may take ``time_limit`` seconds."""
-        batch, pace = self.batch(work), defaults.pace(self.effort, work.n, work.mixed)
+        batch, pace = self.batch(work), defaults.pace(self.effort, work.n, work.mixed, work.convolves)
         epochs: int | None = None if self.max_epochs == "auto" else int(self.max_epochs)
         if epochs is None and self.time_limit is None:
             epochs = round(pace.share * defaults.epochs(work.n, batch))
@@ -87,10 +89,11 @@ class Plan:
             return Search()
         chosen = self.max_epochs != "auto" or self.time_limit is not None
         longer = asked.longer and not (chosen or work.missing or work.mixed)
+        again = asked.longer or not work.convolves
         batch = self.batch(work)
         return Search(
             defaults.trials(work.mixed),
-            defaults.starts(work.n, chosen, work.missing),
+            defaults.starts(work.n, chosen, work.missing) if again and not work.mixed else 1,
             defaults.times_as_long(work.n, batch, batch * work.multiply_adds) if longer else 1.0,
         )
 

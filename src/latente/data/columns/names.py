@@ -78,9 +78,11 @@ def _is_timestamp(facts: Facts) -> bool:
     is not a useful feature. Times are dates, and whole numbers of seconds, milli-, micro- or nanoseconds since 1970.
     """
     epoch = any(EPOCH[0] <= facts.low / unit and facts.high / unit <= EPOCH[1] for unit in UNITS.values())
+    calendar = kind_of(facts.dtype) == "calendar"
+    if not (calendar or (epoch and not facts.matrix)):
+        return False
     values = facts.observed
-    of_time = kind_of(facts.dtype) == "calendar" or (epoch and not facts.matrix and bool((values == np.rint(values)).all()))
-    if not of_time:
+    if not (calendar or bool((values == np.rint(values)).all())):
         return False
     steps = np.diff(values)
     up, down = int((steps > 0).sum()), int((steps < 0).sum())

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from latente.model.bins import BinEmbedding, BinTable
 from latente.model.parts import Part, register
-from latente.rows import Bins
+from latente.rows import Bins, indicators, of_indicators
 
 
 @register
@@ -25,6 +25,7 @@ class BinsEncoder(Part):
         hidden: widths of the layers, with ReLU between them.
         dropout: share of each layer's units dropped in training.
         embedding: width of a bin's embedding; that of a missing value is 0.
+        linear: the row itself, with levels as indicators, stands beside the last layer's features.
     """
 
     name = "bins-encoder"
@@ -39,8 +40,10 @@ class BinsEncoder(Part):
         levels: tuple[int, ...] = (),
         dropout: float = 0.0,
         embedding: int = 16,
+        linear: bool = False,
     ) -> None:
         super().__init__()
+        self.levels, self.linear = levels, linear
         self.bins = BinTable(bins, [bool(count) for count in levels] or [False] * math.prod(shape))
         self.embedding = BinEmbedding(self.bins, embedding, 1 / math.sqrt(embedding))
         numbers = [f for f in range(math.prod(shape)) if not (levels and levels[f])]
@@ -48,7 +51,7 @@ class BinsEncoder(Part):
         sizes = (math.prod(shape) * embedding + len(numbers), *hidden)
         self.layers = nn.ModuleList(nn.Linear(*pair) for pair in pairwise(sizes))
         self.dropout = nn.Dropout(dropout) if dropout else None
-        self.width = sizes[-1]
+        self.width = sizes[-1] + sum(max(1, count) for count in levels or (1,) * math.prod(shape)) * linear
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
         """[B, F] to [B, H]; a missing field is 0 in ``x``."""
@@ -57,4 +60,8 @@ class BinsEncoder(Part):
         for layer in self.layers:
             h = torch.relu(layer(h))
             h = self.dropout(h) if self.dropout else h
-        return h
+        return torch.cat([h, self._itself(x, mask)], 1) if self.linear else h
+
+    def _itself(self, x: Tensor, mask: Tensor | None) -> Tensor:
+        values = indicators(x, self.levels)
+        return values if mask is None else values * of_indicators(mask, self.levels)

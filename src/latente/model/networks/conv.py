@@ -55,17 +55,30 @@ class Halving(Part):
 
 @register
 class ConvEncoder(Halving):
-    """Convolutions that halve the picture, then one linear layer to ``width`` features."""
+    """Convolutions that halve the picture, then one linear layer to ``width`` features.
+
+    Args:
+        linear: the picture itself is appended to the features of the last layer, so that the encoder can be linear.
+    """
 
     name = "conv-encoder"
 
-    def __init__(self, shape: tuple[int, ...], channels: tuple[int, ...], width: int = 256, masked: bool = False) -> None:
+    def __init__(
+        self,
+        shape: tuple[int, ...],
+        channels: tuple[int, ...],
+        width: int = 256,
+        masked: bool = False,
+        linear: bool = False,
+    ) -> None:
         super().__init__(shape, channels, masked)
-        self.last, self.width = nn.Linear(self.width, width), width
+        self.linear, self.last = linear, nn.Linear(self.width, width)
+        self.width = width + (math.prod(shape) if linear else 0)
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
         """[B, C, H, W] to [B, width]."""
-        return torch.relu(self.last(self.last_map(x, mask).flatten(1)))
+        h = torch.relu(self.last(self.last_map(x, mask).flatten(1)))
+        return torch.cat([h, x.flatten(1)], 1) if self.linear else h
 
 
 @register
@@ -112,7 +125,14 @@ class ConvMapDecoder(Part):
 
 @register
 class ConvDecoder(Part):
-    """The encoder's mirror: a linear layer, then transposed convolutions that double the picture, cut to size."""
+    """The encoder's mirror: a linear layer, then transposed convolutions that double the picture, cut to size.
+
+    Args:
+        latent_dim, outputs: d and P.
+        shape, channels, width: as of the encoder.
+        skip: the second layer reads the code again.
+        linear: a linear map of the code is added to what the convolutions give.
+    """
 
     name = "conv-decoder"
 
@@ -124,8 +144,10 @@ class ConvDecoder(Part):
         channels: tuple[int, ...],
         width: int = 256,
         skip: bool = False,
+        linear: bool = False,
     ) -> None:
         super().__init__()
+        self.linear = nn.Linear(latent_dim, outputs) if linear else None
         self.sizes = stages(shape, channels)[::-1]
         height, side = self.sizes[0]
         self.start = (channels[-1], height, side)
@@ -140,10 +162,12 @@ class ConvDecoder(Part):
         code = z.flatten(0, 1)
         h = torch.relu(self.first(code))
         h = self.second(torch.cat([h, code], -1) if self.skip else h).unflatten(1, self.start)
-        return doubled(h, self.layers, self.sizes[1:]).reshape(*z.shape[:2], -1)
+        theta = doubled(h, self.layers, self.sizes[1:]).reshape(*z.shape[:2], -1)
+        return theta if self.linear is None else theta + self.linear(z)
 
     def select_units(self, units: Tensor) -> None:
         """Read only these units of the code."""
+        self.linear = self.linear and linear_in(self.linear, units)
         self.first = linear_in(self.first, units)
         if self.skip:
             before = torch.arange(self.second.in_features - self.arguments["latent_dim"], device=units.device)
