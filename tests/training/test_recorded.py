@@ -133,8 +133,8 @@ def test_every_recipe_is_recorded_and_learns_the_same(recipe: str, holes: bool, 
 
 
 @pytest.mark.parametrize("holes", [False, True])
-def test_both_parts_of_a_mixed_table_are_recorded_once(holes: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    """For one size of batch each, though 270 rows are no multiple of any."""
+def test_all_parts_of_a_mixed_table_are_recorded_once(holes: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The VAE, the row model and its input for codes, for one size of batch each, though 270 rows are no multiple of any."""
     generator = np.random.default_rng(0)
     rows = pd.DataFrame(
         {"a": generator.normal(size=300), "b": generator.choice(list("xyz"), 300), "c": generator.poisson(3, 300)}
@@ -145,7 +145,7 @@ def test_both_parts_of_a_mixed_table_are_recorded_once(holes: bool, monkeypatch:
     make = Training._recording
     monkeypatch.setattr(Training, "_recording", lambda training, batch: made.append(make(training, batch)) or made[-1])
     vae = lt.VAE(latent_dim=1, max_epochs=2, random_state=0).fit(rows)
-    assert len(made) == 2 and None not in made
+    assert len(made) == 3 and None not in made
     assert vae.row_model_ is not vae.model_
 
 

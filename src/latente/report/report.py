@@ -64,6 +64,7 @@ def write_report(
         ModelError: there are no texts in that language.
 
     >>> import tempfile
+    >>> import numpy as np
     >>> from latente import VAE
     >>> rows = np.random.default_rng(0).normal(size=(60, 3))
     >>> vae = VAE(latent_dim=2, max_epochs=1, random_state=0).fit(rows)

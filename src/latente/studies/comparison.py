@@ -242,7 +242,8 @@ def compare(
         DataError: a model can't be fitted to the rows, or there are too few to hold some out.
         ModelError: a recipe is unknown, or there is none; more dimensions than fields.
 
-    >>>     >>> rows = np.random.default_rng(0).normal(size=(200, 2)) @ np.array([[1, 2, 0.5], [0, 1, -1]])
+    >>> import numpy as np
+    >>> rows = np.random.default_rng(0).normal(size=(200, 2)) @ np.array([[1, 2, 0.5], [0, 1, -1]])
     >>> found = compare(rows, latent_dim=2, max_epochs=3, random_state=0)
     >>> list(found.models), found.about["held_out_rows"]
     (['autoencoder', 'vae'], 67)
