@@ -83,7 +83,7 @@ def measured(rows: Any, seed: int, whole: bool, **how: Any) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder:
         if whole:
             _used(vae, rows, Path(folder), taken)
-    return found | taken | {"time": by_stage, "law": getattr(vae, "law_", None) and vae.law_.in_words}
+    return found | taken | {"time": by_stage, "fitted_prior": vae.fitted_prior_.in_words}
 
 
 def _used(vae: lt.VAE, rows: Any, folder: Path, taken: dict[str, float]) -> None:
