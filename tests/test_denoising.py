@@ -142,3 +142,11 @@ def test_noise_that_is_told_is_learnt_from_corrupted_rows() -> None:
     assert lt.recipe("denoising", corruption="masking").corruption == lt.choose("masking")
     alone = lt.recipe("denoising")
     assert alone.corruption is None and alone.noisy and alone.posterior == lt.recipe("vae").posterior
+
+
+@pytest.mark.parametrize("value", [9.0, 50.0, 1e6])
+def test_a_value_far_outside_of_its_column_is_always_repaired(linear: lt.VAE, value: float) -> None:
+    rows = gaussian(20, 8)
+    rows[3, 1] = rows[:, 1].mean() + value * 10
+    repaired, changed = linear.repair(rows)
+    assert changed[3, 1] and abs(repaired[3, 1]) < 20

@@ -53,12 +53,10 @@ def autoencoder() -> dict[str, Any]:
     return {}
 
 
-@published(
-    AUTOENCODER, "learns to remove noise that it is told, from corrupted rows, or else that of the rows", "Vincent et al. 2008"
-)
+@published(AUTOENCODER, "learns to remove noise: from rows that it corrupts, or from noisy rows alone", "Vincent et al. 2008")
 def denoising(corruption: str = "", **arguments: Any) -> dict[str, Any]:
-    """Clean rows are corrupted where the noise is told, and an autoencoder reconstructs them. Otherwise the rows are noisy, and
-    a VAE separates what codes say from noise.
+    """With a corruption, an autoencoder reconstructs clean rows from corrupted ones. Without one, the rows are taken as noisy,
+    and a VAE separates signal from noise.
     """
     if corruption or arguments:
         return {"corruption": choose(corruption or "gaussian-noise", **arguments)}

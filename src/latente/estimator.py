@@ -379,6 +379,13 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
 
         Noise that the rows of the fit also have can't be estimated: pass its standard deviation, or fit with
         ``recipe="denoising"``, which takes all that reconstructions leave for noise.
+
+        >>> from sklearn.datasets import load_iris
+        >>> X = load_iris(as_frame=True).data
+        >>> vae = VAE(latent_dim=2, max_epochs=2, random_state=0).fit(X)
+        >>> clean, noise = vae.denoise(X.head(2) + 0.1, noise=0.1, return_noise=True)
+        >>> clean.shape, noise["kind"]
+        ((2, 4), 'gaussian')
         """
         fitted = self._fitted
         data, rows = fitted.read_rows(X, self.unknown, context)
@@ -399,6 +406,15 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
 
         Raises:
             ModelError: for pictures; use :meth:`denoise`.
+
+        >>> from sklearn.datasets import load_iris
+        >>> X = load_iris(as_frame=True).data
+        >>> vae = VAE(latent_dim=2, max_epochs=100, random_state=0).fit(X)
+        >>> rows = X.head(2).copy()
+        >>> rows.iloc[1, 1] = 50.0
+        >>> repaired, changed = vae.repair(rows)
+        >>> bool(changed[1, 1]), bool(repaired.iloc[1, 1] < 10)
+        (True, True)
         """
         fitted = self._fitted
         data, rows = fitted.read_rows(X, self.unknown, context)
@@ -659,6 +675,11 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         Returns:
             Of pictures a heat map of each, [N, H, W], summed over channels; of tables a frame with the columns of the model.
             0 where a value is missing.
+
+        >>> import numpy as np
+        >>> pictures = np.random.default_rng(0).random((60, 8, 8))
+        >>> VAE(latent_dim=2, max_epochs=1, random_state=0).fit(pictures).surprise(pictures[:3]).shape
+        (3, 8, 8)
         """
         fitted = self._fitted
         data, rows = fitted.read_rows(X, self.unknown, context)
@@ -672,6 +693,12 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         Returns:
             Agreement, the rows on which they differ, and a verdict, which says so where nothing suggests that the model sees
             more than a simple detector. No label is used: it does not tell which of them is right.
+
+        >>> from sklearn.datasets import load_iris
+        >>> X = load_iris(as_frame=True).data
+        >>> vae = VAE(latent_dim=2, max_epochs=2, random_state=0).fit(X)
+        >>> type(vae.compare_detectors(X)).__name__
+        'DetectorComparison'
         """
         return compare_detectors(self._fitted, X, self.unknown)
 

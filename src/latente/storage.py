@@ -205,7 +205,7 @@ def _fill_scores(fitted: Fitted, names: list[str], tensors: dict[str, Tensor]) -
 
 
 def _surroundings(tensors: dict[str, Tensor]) -> Surroundings:
-    """The summary of training rows, of which every tensor is checked."""
+    """The summary of training rows; every tensor is checked."""
     if not {"groups", "axes"} <= tensors.keys() or tensors["groups"].ndim != 2 or not tensors["groups"].numel():
         raise StorageError("the summary of training rows is not whole")
     wanted = {name: torch.empty(shape, device="meta") for name, shape in Surroundings.shapes(tensors).items()}

@@ -47,7 +47,7 @@ class Evidence(NamedTuple):
     """Log-densities of each field's value, [B, F].
 
     Attributes:
-        given: given what is seen of the other fields. alone: given nothing.
+        given: given the observed values of the other fields. alone: given nothing.
     """
 
     given: Tensor
@@ -118,10 +118,10 @@ class RowModel(nn.Module):
         return self.typical(rows).log_prob(rows.x, rows.mask)[0]
 
     def evidence(self, rows: Rows, values: Tensor, noise: Tensor) -> Evidence:
-        """How probable each field's value is given what is seen of the others, and by itself.
+        """Log-densities of each field's value given the observed others, and by itself.
 
         Args:
-            rows: what is seen. values: of all fields, also of those that are not seen, [B, F].
+            rows: the observed values. values: of all fields, also of missing ones, [B, F].
             noise: K explanations of each row, [K, B, noise_size].
         """
         px, log_ratio = self.explain(rows, noise)

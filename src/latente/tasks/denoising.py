@@ -70,10 +70,10 @@ def denoised(fitted: Fitted, rows: Rows, noise: Any) -> tuple[Tensor, Noise]:
 
 
 def noise_of(fitted: Fitted, rows: Rows, noise: Any) -> Noise:
-    """The noise of rows, as the user says or estimated; see :meth:`latente.VAE.denoise`.
+    """The noise of rows, given by the user or estimated; see :meth:`latente.VAE.denoise`.
 
     Raises:
-        ModelError: it is none of what can be told.
+        ModelError: there is no such noise.
     """
     denoiser = Denoiser.of(fitted)
     if noise is None or noise in KINDS:
@@ -114,7 +114,7 @@ def know_residuals(fitted: Fitted) -> None:
 
 
 def _left(fitted: Fitted, rows: Rows) -> Tensor:
-    """What decoded codes leave of rows, [n, F]; 0 where nothing was seen."""
+    """Residuals of rows after reconstruction, [n, F]; 0 where a value is missing."""
     rows = rows.subsample(MAX_ROWS)
     left = rows.x.flatten(1) - reconstruct(fitted.model, rows)
     return left if rows.mask is None else left * rows.mask.flatten(1)
@@ -174,7 +174,7 @@ class Denoiser:
         return cls(fitted.model, residuals, _numbers(fitted), *_ends(fitted), own)
 
     def denoise(self, rows: Rows, noise: Noise) -> Tensor:
-        """E[clean row | noisy row], [N, F]; what was not seen is filled in."""
+        """E[clean row | noisy row], [N, F]; missing values are filled in."""
         return torch.cat([self._cleaned(batch, noise) for batch in rows.batches(BATCH)])
 
     def estimate(self, rows: Rows, kind: str | None = None) -> Noise:

@@ -175,13 +175,13 @@ def covariance(seen: Seen) -> Tensor:
 @torch.no_grad()
 @on_threads(USUAL)
 def strangeness(fitted: Fitted, rows: Rows, names: Sequence[str]) -> dict[str, Tensor]:
-    """What each of some detectors says of rows, [N] each."""
+    """Scores of rows by several detectors, [N] each."""
     seen = [Seen(fitted, batch) for batch in rows.batches(BATCH)]
     return {name: torch.cat([DETECTORS[name](each) for each in seen]) for name in names}
 
 
 def summarise(fitted: Fitted, split: Split) -> None:
-    """Learn where usual rows lie, and what each detector says of them.
+    """Learn where usual rows lie, and their scores by each detector.
 
     Held-out rows are compared with training rows alone; then they join the summary, for there may be few rows. Other rows are
     then a little less strange than held-out ones were, so p-values are right or a little too high.

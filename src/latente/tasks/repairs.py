@@ -45,7 +45,9 @@ def find(model: RowModel, rows: Rows, fields: tuple[Field, ...], seed: int) -> F
 
 
 def _anywhere(model: RowModel, rows: Rows, fields: tuple[Field, ...]) -> Tensor:
-    """Log-density of each value if it is uniform over some times the range of its column, [N, F]; of levels it is never so."""
+    """Log-density of each value if it is uniform over some times the range of its column, [N, F]; for levels -inf. Infinite for
+    values outside of that: they are wrong, whatever a model that never saw such values makes of them.
+    """
     grids = [field.grid for field in fields]
     known = [
         field.kind != CATEGORICAL and grid.low is not None and grid.high is not None
@@ -56,7 +58,9 @@ def _anywhere(model: RowModel, rows: Rows, fields: tuple[Field, ...]) -> Tensor:
     low, high = torch.tensor(ends).unbind(1)
     size = torch.where(steps > 0, steps, 1.0).log() - (RANGES * (high - low)).clamp_min(1e-6).log()
     possible = torch.tensor(known) & ((steps > 0) | model.likelihood.densities(rows.x))
-    return torch.where(possible, size, -math.inf).expand_as(rows.x)
+    margin = (RANGES - 1) / 2 * (high - low)
+    beyond = torch.tensor(known) & ((rows.x < low - margin) | (rows.x > high + margin))
+    return torch.where(beyond, math.inf, torch.where(possible, size, -math.inf).expand_as(rows.x))
 
 
 def _found(model: RowModel, rows: Rows, noise: Tensor, anywhere: Tensor) -> Found:
@@ -76,7 +80,7 @@ def _found(model: RowModel, rows: Rows, noise: Tensor, anywhere: Tensor) -> Foun
 def _odds(model: RowModel, rows: Rows, left: Tensor, noise: Tensor, anywhere: Tensor) -> Tensor:
     """A wrong value is one of its column, or one from anywhere, with the same probability."""
     given, alone = model.evidence(replace(rows, x=rows.x * left, mask=left), rows.x, noise)
-    return torch.where(anywhere.isfinite(), torch.logaddexp(alone, anywhere) - math.log(2), alone) - given
+    return torch.where(anywhere > -math.inf, torch.logaddexp(alone, anywhere) - math.log(2), alone) - given
 
 
 def repair(fitted: Fitted, data: Table | Images, rows: Rows) -> tuple[Any, NDArray[np.bool_]]:

@@ -60,24 +60,24 @@ class Residuals:
         """The variance of each field, [F]."""
         return self.rest + self.axes.square() @ self.variance
 
-    def observed(self, noise: Tensor, seen: Tensor) -> Observed:
-        """What they are seen through.
+    def observed(self, noise: Tensor, present: Tensor) -> Observed:
+        """Residuals observed through noise.
 
         Args:
-            noise: variance of independent noise, [F] or [B, F]. seen: which values are seen, bool [B, F].
+            noise: variance of independent noise, [F] or [B, F]. present: bool [B, F], True for observed values.
         """
-        alike = noise.ndim == 1 and bool(seen.all())
-        precision = (seen[:1] if alike else seen) / (self.rest + noise)
+        alike = noise.ndim == 1 and bool(present.all())
+        precision = (present[:1] if alike else present) / (self.rest + noise)
         S = torch.einsum("fr,bf,fs->brs", self.axes, precision, self.axes) + torch.diag(1 / self.variance)
         return Observed(self, precision, torch.linalg.cholesky(S))
 
 
 @dataclass(frozen=True)
 class Observed:
-    """Residuals seen with noise: of all rows alike (B = 1), or of each.
+    """Residuals observed with noise: of all rows alike (B = 1), or of each.
 
     Attributes:
-        precision: of each value, given the directions, [B, F]; 0 where it is not seen. factor: Cholesky factor, [B, r, r].
+        precision: of each value, given the directions, [B, F]; 0 where it is missing. factor: Cholesky factor, [B, r, r].
     """
 
     residuals: Residuals

@@ -1,4 +1,4 @@
-"""What detectors say of usual rows: that with which other rows are compared."""
+"""Scores of usual rows by each detector, with which scores of other rows are compared."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ QUANTILES = 92
 
 @dataclass(frozen=True)
 class Usual:
-    """What detectors say of usual rows; higher is stranger.
+    """Scores of usual rows by each detector; higher is stranger.
 
     Attributes:
         names: of the detectors, D of them.
@@ -38,7 +38,7 @@ class Usual:
         return tail
 
     def of(self, name: str) -> Values:
-        """What a detector says of the held-out rows, [n]."""
+        """Scores of the held-out rows by one detector, [n]."""
         strange: Values = self.held_out[self.names.index(name)]
         return strange
 
