@@ -32,7 +32,6 @@ def is_random(name: str) -> bool:
     return posterior.has_density and not issubclass(posterior, OneCode) and not lt.recipe(name).needs_context
 
 
-RANDOM = [name for name in NAMES if is_random(name)]
 DIGITS = NAMES[: NAMES.index("hi-vae")]
 
 
@@ -76,13 +75,10 @@ def test_every_recipe_serves_every_use(name: str, table: NDArray[np.float64], tm
     assert np.array_equal(again.score_samples(rows, **given), scores)
     assert np.array_equal(again.sample(10, **one), vae.sample(10, **one))
     assert again.recipe_ == vae.recipe_
-
-
-@pytest.mark.parametrize("name", RANDOM)
-def test_score_rises_with_importance_samples(name: str, table: NDArray[np.float64]) -> None:
-    vae = lt.VAE(recipe=name, max_epochs=3, latent_dim=4, hidden=(16,), random_state=0).fit(table[:200, :12])
-    bounds = [vae.score_samples(table[:60, :12], importance_samples=k).mean() for k in (1, 20, 400)]
-    assert bounds == sorted(bounds)
+    if is_random(name):
+        some = {key: value[:60] for key, value in given.items()}
+        bounds = [vae.score_samples(rows[:60], importance_samples=k, **some).mean() for k in (1, 20, 400)]
+        assert bounds == sorted(bounds)
 
 
 def is_linear_gaussian(name: str) -> bool:
@@ -243,7 +239,7 @@ def test_a_file_remembers_which_estimator_it_was(loaded: str, table: NDArray[np.
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("seed", range(2))
 @pytest.mark.parametrize("name", DIGITS)
 def test_digits_without_a_warning(name: str, seed: int, digits: NDArray[np.uint8]) -> None:
     """But for that of a tenth of the gain and more that 1,600 pictures do not carry over to others."""
