@@ -68,6 +68,7 @@ def test_one_file_of_tensors_and_json(path: Path) -> None:
         "calibration",
         "surroundings",
         "usual",
+        "residuals",
     }
     values = json.loads(metadata(path)["values"])
     assert values["latente"] == lt.__version__

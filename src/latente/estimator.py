@@ -108,7 +108,7 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
             "autoregressive" a separate model of each column given those before it and, to decode, the code (mixed tables only).
             "auto" is "autoregressive" for a mixed table with ``recipe="auto"`` and ``likelihood="auto"``, and "latent"
             otherwise. The certificate and the explorer always decode with the model itself.
-        contamination: share of the training rows that are anomalies and are not learned: the rows that are farthest from all
+        trim: share of the training rows that are anomalies and are not learned: the rows that are farthest from all
             others. "auto" leaves out those that are too far to be usual, at most a fifth. None learns all rows; scores of
             :meth:`anomalies` leave out a fifth either way. ``notes_`` says how many rows were left out.
         keep: share of the variance of the rows that the code has to keep, such as .9, by a constraint on the squared error of
@@ -177,7 +177,7 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         missing: Sequence[Any] | None = None,
         effort: str = "balanced",
         row_model: str = "auto",
-        contamination: float | str | None = None,
+        trim: float | str | None = None,
         keep: float | str = "auto",
     ) -> None:
         self.recipe = recipe
@@ -199,7 +199,7 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         self.missing = missing
         self.effort = effort
         self.row_model = row_model
-        self.contamination = contamination
+        self.trim = trim
         self.keep = keep
 
     # -- fitting ----------------------------------------------------------------------------------------------------

@@ -49,7 +49,7 @@ class Parameters:
     effort: str
     row_model: str
     keep: float | str = AUTO
-    contamination: float | str | None = None
+    trim: float | str | None = None
 
     @classmethod
     def of(cls, estimator: Any) -> Self:
@@ -78,8 +78,8 @@ class Parameters:
                 self.keep == "auto" or (is_share(self.keep) and not isinstance(self.keep, bool)),
                 "'auto' or a share from 0 to below 1",
             ),
-            "contamination": (
-                self.contamination in (None, AUTO) or (is_share(self.contamination) and float(self.contamination) <= 0.5),
+            "trim": (
+                self.trim in (None, AUTO) or (is_share(self.trim) and float(self.trim) <= 0.5),
                 "None, 'auto' or a share from 0 to 0.5",
             ),
             "precision": (self.precision in ("auto", "float32", "bfloat16"), "'auto', 'float32' or 'bfloat16'"),

@@ -129,16 +129,16 @@ def test_strange_rows_say_what_they_hold_and_what_is_expected(dirty: NDArray[np.
 def test_trimmed_rows_are_not_learned_and_said() -> None:
     rng = np.random.default_rng(0)
     usual = rng.normal(size=(300, 2)) @ rng.normal(size=(2, 5)) + 0.1 * rng.normal(size=(300, 5))
-    clean = lt.VAE(max_epochs=2, contamination="auto", random_state=0).fit(usual)
+    clean = lt.VAE(max_epochs=2, trim="auto", random_state=0).fit(usual)
     assert sum(note.values["n"] for note in clean.notes_ if "not learned" in note) <= 3
     rows = rng.permutation(np.concatenate([usual, 8 + rng.normal(size=(30, 5)) * 3]))
-    for contamination in ("auto", 0.1):
-        vae = lt.VAE(max_epochs=2, contamination=contamination, random_state=0).fit(rows)
+    for trim in ("auto", 0.1):
+        vae = lt.VAE(max_epochs=2, trim=trim, random_state=0).fit(rows)
         (note,) = [note for note in vae.notes_ if "not learned" in note]
         assert 15 <= note.values["n"] <= 45
         assert vae.certificate(train=rows)["rate"].known  # the rows of the fit are still told by their number
-    with pytest.raises(lt.ModelError, match="contamination"):
-        lt.VAE(contamination=0.9).fit(rows)
+    with pytest.raises(lt.ModelError, match="trim"):
+        lt.VAE(trim=0.9).fit(rows)
 
 
 def test_simple_detectors_beside_the_model(vae: lt.VAE, dirty: NDArray[np.float64]) -> None:

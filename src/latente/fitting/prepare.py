@@ -69,7 +69,7 @@ class Prepared:
         blueprint = _blueprint(parameters, codec, split.train, seed)
         beside = row_blueprint(blueprint, parameters.row_model_asked)
         blueprint = replace(blueprint, keep=parameters.keep_asked(beside is not None))
-        learned = kept(split.train, levels_of(codec.fields), parameters.contamination or 0.0)
+        learned = kept(split.train, levels_of(codec.fields), parameters.trim or 0.0)
         return cls(codec, split, blueprint, parameters.plan(seed), beside, of_context, learned)
 
     @property

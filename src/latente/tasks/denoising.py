@@ -21,6 +21,7 @@ from latente.errors import ModelError
 from latente.fitted import Fitted
 from latente.model.latent_model import LatentModel
 from latente.rows import CATEGORICAL, Rows
+from latente.seeding import seeded
 from latente.tasks.draws import own_noise, shared_noise
 from latente.tasks.reconstruct import reconstruct
 from latente.training.residuals import MAX_ROWS, Observed, Residuals
@@ -110,7 +111,8 @@ def know_residuals(fitted: Fitted) -> None:
     if fitted.residuals is None and fitted.at_hand is not None:
         numbers = _numbers(fitted)
         left = [_left(fitted, rows) * numbers for rows in (fitted.at_hand.train, fitted.at_hand.held_out) if rows is not None]
-        fitted.residuals = Residuals.of(*left)
+        with seeded(fitted.seed, "residuals"):  # of a random projection
+            fitted.residuals = Residuals.of(*left)
 
 
 def _left(fitted: Fitted, rows: Rows) -> Tensor:

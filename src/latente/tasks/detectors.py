@@ -191,8 +191,12 @@ def summarise(fitted: Fitted, split: Split) -> None:
     if split.held_out is not None:
         fitted.surroundings = _surroundings(fitted, split.train, split.held_out)
     of_train = strangeness(fitted, split.train.subsample(MAX_TO_SUMMARISE), tuple(DETECTORS))
-    tails = torch.stack([tail(values) for values in of_train.values()])
-    fitted.usual = Usual(tuple(DETECTORS), tails.numpy(), torch.stack([*of_judged.values()]).numpy())
+    names = tuple(name for name in DETECTORS if all(bool(found[name].isfinite().all()) for found in (of_train, of_judged)))
+    if not names:
+        fitted.surroundings = None
+        return
+    tails, held_out = ([of(found[name]) for name in names] for of, found in ((tail, of_train), (Tensor.double, of_judged)))
+    fitted.usual = Usual(names, torch.stack(tails).numpy(), torch.stack(held_out).numpy())
 
 
 @torch.no_grad()
@@ -212,15 +216,17 @@ def chosen(fitted: Fitted, score: str | Sequence[str]) -> dict[str, float]:
         ModelError: there is none of this name, or the model has no figures for it.
     """
     if score == "auto":
-        own = fitted.row_model is not fitted.model
-        return LOG_PROB if fitted.surroundings is None else WITH_ROW_MODEL if own else ENSEMBLE
+        ensemble = ENSEMBLE if fitted.row_model is fitted.model else WITH_ROW_MODEL
+        return ensemble if ensemble.keys() <= {*fitted.usual.names} else LOG_PROB
     names = (score,) if isinstance(score, str) else tuple(score)
     unknown = [name for name in names if name not in DETECTORS] if names else ["no name"]
     if unknown:
         raise ModelError(f"there is no score {unknown[0]!r}; there are auto, {', '.join(DETECTORS)}, or a list of them")
     lacking = [name for name in names if name not in fitted.usual.names]
     if lacking:
-        raise ModelError(f"this model was saved by an earlier version, without what {lacking[0]!r} needs: fit it again")
+        raise ModelError(
+            f"this model has no {lacking[0]!r}: it was not finite for usual rows, or the model was saved by an earlier version"
+        )
     return dict.fromkeys(names, 1.0)
 
 

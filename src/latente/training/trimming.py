@@ -18,7 +18,7 @@ FALSE_ALARMS = 0.001  # share of rows that "auto" leaves out where distances hav
 MIN_ROWS = 20
 
 
-def kept(rows: Rows, levels: tuple[int, ...], contamination: float | str) -> Tensor:
+def kept(rows: Rows, levels: tuple[int, ...], share: float | str) -> Tensor:
     """Which rows are learned, bool [N].
 
     A row is as strange as it is far from groups of others, by its values, its principal components and what these leave
@@ -27,14 +27,14 @@ def kept(rows: Rows, levels: tuple[int, ...], contamination: float | str) -> Ten
 
     Args:
         rows: encoded rows. levels: of each column, 0 for one of numbers; () where none has any.
-        contamination: share of anomalies, or "auto".
+        share: share of anomalies, or "auto".
     """
     everything = torch.ones(len(rows), dtype=torch.bool)
-    if not contamination or len(rows) < MIN_ROWS:
+    if not share or len(rows) < MIN_ROWS:
         return everything
     strange = _strangeness(expanded(rows.x.flatten(1), levels).double())
-    if contamination != AUTO:
-        limit = torch.quantile(strange, 1 - float(contamination))
+    if share != AUTO:
+        limit = torch.quantile(strange, 1 - float(share))
     else:
         middle, high = torch.quantile(strange, torch.tensor([0.5, 0.8], dtype=torch.float64))
         per_nat = (high - middle).clamp_min(1e-9) / math.log(0.5 / 0.2)
