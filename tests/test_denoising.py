@@ -150,3 +150,24 @@ def test_a_value_far_outside_of_its_column_is_always_repaired(linear: lt.VAE, va
     rows[3, 1] = rows[:, 1].mean() + value * 10
     repaired, changed = linear.repair(rows)
     assert changed[3, 1] and abs(repaired[3, 1]) < 20
+
+
+@pytest.mark.parametrize("recipe", ["cvae", "autoencoder"])
+def test_repair_of_models_with_a_context_or_without_a_prior(recipe: str) -> None:
+    rows, labels = gaussian(60, 9), np.arange(60) % 2
+    given = {"context": labels} if recipe == "cvae" else {}
+    vae = lt.VAE(recipe, 2, max_epochs=2, random_state=0).fit(rows, **given)
+    rows[3, 1] = 1e4
+    repaired, changed = vae.repair(rows, **given)
+    one, changed_alone = vae.repair(rows[3:4], **({"context": labels[3:4]} if given else {}))
+    assert changed[3, 1] and (changed_alone == changed[3:4]).all()
+    np.testing.assert_allclose(one, repaired[3:4], rtol=1e-3)
+
+
+def test_rows_without_noise_stay_to_the_bit() -> None:
+    when = pd.Timestamp("2024-01-01") + pd.to_timedelta(np.arange(80) % 50, "D")
+    frame = pd.DataFrame({"when": when, "price": np.random.default_rng(0).normal(50, 9, 80).round(2), "kind": ["a", "b"] * 40})
+    vae = lt.VAE(max_epochs=2, random_state=0).fit(frame)
+    cleaned, noise = vae.denoise(frame, return_noise=True)
+    assert noise == {"kind": "none"}
+    pd.testing.assert_frame_equal(cleaned, frame, check_dtype=False)

@@ -390,7 +390,7 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         fitted = self._fitted
         data, rows = fitted.read_rows(X, self.unknown, context)
         x, assumed = denoising.denoised(fitted, rows, noise)
-        cleaned = like(X, fitted.decode(x, data.container))
+        cleaned = like(X, fitted.decode(x, data.container, source=data if assumed.none else None))
         return (cleaned, denoising.described(fitted, assumed)) if return_noise else cleaned
 
     def repair(self, X: Any, *, context: Any = None) -> tuple[Any, NDArray[np.bool_]]:

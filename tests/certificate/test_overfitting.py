@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -43,8 +45,22 @@ def test_rows_that_crowd_together_are_no_copies_of_training_rows() -> None:
 
 
 def test_exact_copies_are_counted() -> None:
-    fake = np.concatenate([TRAIN[:30], sample(70, 3)])
-    assert overfitting.exact_copies(TRAIN, fake, 10.0).value == pytest.approx(0.3)
+    train, fake = (Rows(torch.from_numpy(x).float()) for x in (TRAIN, np.concatenate([TRAIN[:30], sample(70, 3)])))
+    assert overfitting.exact_copies(train, fake).value == pytest.approx(0.3)
+    some = torch.ones_like(fake.x, dtype=torch.bool)
+    some[:10, 0] = False
+    assert overfitting.exact_copies(train, replace(fake, mask=some)).value == pytest.approx(0.2), "a gap is no value"
+
+
+def test_rows_near_a_line_are_no_copies_of_one_another() -> None:
+    """In φ, ranks are those of training values, and one component keeps 95%: nearly all rows would be copies."""
+    rng = np.random.default_rng(0)
+
+    def line(n: int) -> Rows:
+        x = rng.normal(size=n)
+        return Rows(torch.from_numpy(np.stack([x, x + 0.05 * rng.normal(size=n), x + 0.05 * rng.normal(size=n)], 1)).float())
+
+    assert overfitting.exact_copies(line(2000), line(500)).value == 0
 
 
 def test_the_gap_has_the_error_of_two_independent_means() -> None:
@@ -73,7 +89,7 @@ def test_a_model_that_stores_its_rows_is_told_from_an_honest_one(jitter: float) 
     stored = TRAIN[rng.integers(1000, size=500)] + jitter * rng.normal(size=(500, 5))
     with seeded(0):
         setting = Setting(train, held_out, tuple(Field(f"x{k}") for k in range(5)))
-        figures, honest = (copied(setting, setting.features_of(np_to(rows))) for rows in (stored, sample(500, 8)))
+        figures, honest = (copied(setting, setting.rows_of(np_to(rows))) for rows in (stored, sample(500, 8)))
     (verdict,) = verdicts(figures)
     assert verdict.name == "copies rows"
     assert "C_T = −" in verdict.evidence

@@ -187,3 +187,13 @@ def test_resume_without_a_checkpoint(latente, table_csv, tmp_path):
     ended = latente("fit", table_csv, "-o", tmp_path / "run", *QUICK, "--resume")
     assert ended.code == 1
     assert "is finished, so there is nothing to resume" in ended.sentence
+
+
+def test_a_space_that_the_explorer_can_not_show_is_no_failure(latente, tmp_path):
+    import numpy as np
+
+    np.save(tmp_path / "x.npy", np.random.default_rng(0).normal(size=(60, 4)).astype(np.float32))
+    run = ("fit", tmp_path / "x.npy", "--recipe", "hyperspherical-vae", "--max-epochs", "1", "--no-figures", "--no-certificate")
+    ended = latente(*run, "-o", tmp_path / "run")
+    assert ended.code == 0, ended.err
+    assert not (tmp_path / "run/survey.safetensors").exists()

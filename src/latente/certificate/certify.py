@@ -114,12 +114,12 @@ def drawing(seed: int, name: str) -> AbstractContextManager[None]:
     return seeded(seed, CERTIFIED, name)
 
 
-def _emitted(row_model: RowModel, subject: Modelled, fitted: Prior, setting: Setting, seed: int) -> Array:
-    """Rows as a user gets them, in φ; of an autoencoder with noise, for its means alone are nobody's rows."""
+def _emitted(row_model: RowModel, subject: Modelled, fitted: Prior, setting: Setting, seed: int) -> Rows:
+    """Rows as a user gets them; of an autoencoder with noise, for its means alone are nobody's rows."""
     with setting.drawing("emitted"):
         if row_model is subject.model:
-            return setting.features_of(subject.draws(fitted.sample(setting.m).float()))
-        return setting.features_of(sample(row_model, fitted, setting.m, seed, noise=True))
+            return setting.rows_of(subject.draws(fitted.sample(setting.m).float()))
+        return setting.rows_of(sample(row_model, fitted, setting.m, seed, noise=True))
 
 
 def _prior(model: LatentModel) -> Draws | None:
@@ -188,13 +188,17 @@ class Setting:
             return continuous.Closeness.between(self.real, self.phi(self.train[torch.randperm(len(self.train))[:M]]))
 
     def features_of(self, x: Tensor, mask: Tensor | None = None) -> Array:
-        """φ of decoded rows [N, F], with the missing values of random training rows unless ``mask`` is given, so that real and
+        """φ of decoded rows [N, F]; see :meth:`rows_of`."""
+        return self.phi(self.rows_of(x, mask))
+
+    def rows_of(self, x: Tensor, mask: Tensor | None = None) -> Rows:
+        """Decoded rows [N, F], with the missing values of random training rows unless ``mask`` is given, so that real and
         generated rows have the same share of them. Values that are not finite are far from all others.
         """
         x = x.nan_to_num(FAR, FAR, -FAR).clamp(-FAR, FAR)
         if mask is None and self.train.mask is not None:
             mask = self.train.mask[torch.randint(len(self.train), (len(x),))]
-        return self.phi(Rows(x.view(len(x), *self.train.x.shape[1:]), mask))
+        return Rows(x.view(len(x), *self.train.x.shape[1:]), mask)
 
     def completeness(self, subject: CertifiedModel, draw: Draws, name: str) -> tuple[complete.Affinity, Estimate]:
         """S and C of rows that a subject decodes from codes of ``draw``; ``name`` is the name of the figure."""
@@ -397,15 +401,15 @@ def sensitivity(setting: Setting, model: LatentModel, subject: CertifiedModel, a
     return {"stretch": information.median_of(norm), "condition": information.median_of(condition)}
 
 
-def copied(setting: Setting, fake: Array) -> Figures:
-    """Whether generated rows, in φ, are copies of training rows."""
+def copied(setting: Setting, drawn: Rows) -> Figures:
+    """Whether generated rows are copies of training rows."""
     with setting.drawing("nearer_to_training"):
-        some = setting.phi(setting.some())
+        some, fake = setting.phi(setting.some()), setting.phi(drawn)
     return {
         "copying": overfitting.data_copying(setting.learnt, setting.real, fake),
         "nearer_to_training": overfitting.nearer_to_training(some, setting.real, fake),
-        "exact_copies": overfitting.exact_copies(setting.learnt, fake, setting.phi.spread),
-        "exact_copies_held_out": overfitting.exact_copies(setting.learnt, setting.real, setting.phi.spread),
+        "exact_copies": overfitting.exact_copies(setting.train, drawn),
+        "exact_copies_held_out": overfitting.exact_copies(setting.train, setting.held_out),
     }
 
 

@@ -10,11 +10,14 @@ from sklearn.metrics import roc_auc_score
 from sklearn.neighbors import NearestNeighbors
 
 from latente.certificate.estimates import MIN_ROWS, Array, Estimate, bootstrapped, mean_of, standard_error, too_few, unknown
+from latente.rows import Rows
 from latente.words import Message
 
 MIN_IN_CELL = 20
 MAX_CELLS = 10
-SAME = 1e-5  # of the standard deviation of φ: closer rows are the same row
+SAME = 1e-5  # of a standard deviation: closer values are the same
+PROJECTIONS = 8  # random directions in which the row is found that another may be a copy of
+ABSENT = 1e6  # stands for a missing value
 
 
 def gap(held_out: Array, train: Array) -> Estimate:
@@ -94,9 +97,21 @@ def nearer_to_training(train: Array, held_out: Array, fake: Array) -> Estimate:
     return bootstrapped(lambda means: means[0] / means[1], np.stack([drawn * is_train, drawn])).clipped()
 
 
-def exact_copies(train: Array, sample: Array, spread: float) -> Estimate:
-    """Share of rows of a sample that are training rows, up to rounding errors."""
-    return mean_of((_nearest(sample, train) < SAME * spread).astype(float)).clipped()
+def exact_copies(train: Rows, sample: Rows) -> Estimate:
+    """Share of rows of a sample that are training rows in every value, up to rounding errors. Not in φ, for its ranks and
+    principal components make different rows alike.
+    """
+    learnt, drawn = _values(train), _values(sample)
+    axes = np.random.default_rng(0).normal(size=(learnt.shape[1], PROJECTIONS)) / math.sqrt(learnt.shape[1])
+    nearest = NearestNeighbors(n_neighbors=1).fit(learnt @ axes).kneighbors(drawn @ axes, return_distance=False)[:, 0]
+    return mean_of((np.abs(drawn - learnt[nearest]).max(1) < SAME).astype(float)).clipped()
+
+
+def _values(rows: Rows) -> Array:
+    """Encoded values [N, F], which are standardised; a missing one is far from all values."""
+    x = rows.x.flatten(1)
+    values: Array = (x if rows.mask is None else x.masked_fill(~rows.mask.flatten(1), ABSENT)).double().numpy()
+    return values
 
 
 def membership(train: Array, held_out: Array) -> tuple[Estimate, Estimate]:

@@ -39,10 +39,10 @@ def privacy(
     with seeded(seed):
         phi = Features.fit(train, fields)
         some = train.subsample(min(M, len(held_out)))
-        learnt, real, drawn, alike = phi(train), phi(held_out), phi(fake), phi(some)
+        real, drawn, alike = phi(held_out), phi(fake), phi(some)
     found = {
-        "exact_copies": overfitting.exact_copies(learnt, drawn, phi.spread),
-        "exact_copies_held_out": overfitting.exact_copies(learnt, real, phi.spread),
+        "exact_copies": overfitting.exact_copies(train, fake),
+        "exact_copies_held_out": overfitting.exact_copies(train, held_out),
         "nearer_to_training": overfitting.nearer_to_training(alike, real, drawn),
         "membership": overfitting.membership(-scores[0], -scores[1])[0],
     }

@@ -88,8 +88,8 @@ def collapsed(figures: Figures, kind: Kind) -> Verdict | None:
     if no_structure(figures, kind) is not None:
         return None
     information, active = _of(figures, "mutual_information"), _of(figures, "active_units")
-    measured = [figures[name] for name in ("completeness", "continuity") if name in figures and figures[name].known]
-    empty = bool(measured) and all(figure.value <= NEXT_TO_NOTHING for figure in measured)
+    measured = [_of(figures, name) for name in ("completeness", "continuity")]
+    empty = all(figure.known and figure.value <= NEXT_TO_NOTHING for figure in measured)
     if not (information.value < MIN_INFORMATION or active.value == 0 or empty):
         return None
     shown = (_figure(name, _of(figures, name)) for name in ("mutual_information", "active_units", "completeness", "continuity"))

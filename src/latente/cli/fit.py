@@ -311,7 +311,7 @@ def written(
     with stages("figures"), speaking(writes.lang or language()) as say:
         paths = write_parts(vae, shown, stage)
     with stages("survey"):
-        paths |= {} if vae.fitted_.context else surveyed(vae, stage, console)
+        paths |= surveyed(vae, stage, console) if _explored(vae) else {}
     with stages("certificate"):
         certificate = certified(vae, console) if writes.certificate else None
     if certificate is not None:
@@ -320,12 +320,17 @@ def written(
         with stages("report"):
             paths |= reported(shown, stage, folder, console, lang=say.lang, certificate=certificate, source=source)
     wanted = [
-        *([] if vae.fitted_.context else ["survey"]),
+        *(["survey"] if _explored(vae) else []),
         *([*DRAWN, "report"] if shown else []),
         *(["certificate"] if writes.certificate and _held_out(vae) else []),
     ]
     paths["metrics"] = write_metrics(vae, stage, [name for name in wanted if name not in paths])
     return paths, certificate
+
+
+def _explored(vae: VAE) -> bool:
+    """Whether the explorer can show the codes of the run: of one context, on planes."""
+    return not vae.fitted_.context and not vae.model_.space.not_explored
 
 
 def surveyed(vae: VAE, folder: Path, console: Console) -> dict[str, Path]:

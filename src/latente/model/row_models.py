@@ -117,20 +117,25 @@ class RowModel(nn.Module):
         """log p of each field given the code of its row (see :meth:`typical`), [B, F]; 0 where it is missing."""
         return self.typical(rows).log_prob(rows.x, rows.mask)[0]
 
-    def evidence(self, rows: Rows, values: Tensor, noise: Tensor) -> Evidence:
+    def evidence(self, rows: Rows, values: Tensor, noise: Tensor, prior: Prior | None = None) -> Evidence:
         """Log-densities of each field's value given the observed others, and by itself.
 
         Args:
             rows: the observed values. values: of all fields, also of missing ones, [B, F].
             noise: K explanations of each row, [K, B, noise_size].
+            prior: of codes, where the model has none of its own.
         """
         px, log_ratio = self.explain(rows, noise)
         each = px.field_log_prob(values)
         seen = each if rows.mask is None else each.masked_fill(~rows.mask, 0.0)
         log_weights = (seen.sum(-1) + log_ratio).unsqueeze(-1)
         given = torch.logsumexp(log_weights - seen + each, 0) - torch.logsumexp(log_weights - seen, 0)
-        new = self.new(len(noise), context=None if rows.context is None else rows.context[:1])
-        alone = torch.stack([new.field_log_prob(value.expand(len(noise), -1))[0] for value in values])  # [B, K, F]
+        K = len(noise)
+        contexts = [None] if rows.context is None else [each.expand(K, -1) for each in torch.split(rows.context, 1)]
+        new = [self.new(K, prior, context) for context in contexts] * (len(values) // len(contexts))
+        alone = torch.stack(
+            [px.field_log_prob(value.expand(K, -1))[0] for px, value in zip(new, values, strict=True)]
+        )  # [B, K, F]
         return Evidence(given, torch.logsumexp(alone, 1) - math.log(len(noise)))
 
     def complete(self, rows: Rows, noise: Tensor) -> Completions:
@@ -207,7 +212,7 @@ class AutoregressiveModel(RowModel):
         K, B = len(noise), len(rows)
         return Explanations(self._fields(K, B), self.start.new_zeros(K, B))
 
-    def evidence(self, rows: Rows, values: Tensor, noise: Tensor) -> Evidence:
+    def evidence(self, rows: Rows, values: Tensor, noise: Tensor, prior: Prior | None = None) -> Evidence:
         """Exact for the order in which a column comes last."""
         theta = full_precision(self.start.expand(1, len(rows), -1))
         given = self.likelihood.each_log_prob(theta, values, rows.mask)

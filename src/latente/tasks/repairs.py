@@ -16,6 +16,7 @@ from torch import Tensor
 from latente.data import Images, Table, TableCodec
 from latente.errors import ModelError
 from latente.fitted import Fitted
+from latente.model.priors import Prior
 from latente.model.row_models import RowModel
 from latente.rows import CATEGORICAL, Field, Rows
 from latente.tasks import imputation
@@ -35,12 +36,12 @@ class Found(NamedTuple):
 
 
 @torch.no_grad()
-def find(model: RowModel, rows: Rows, fields: tuple[Field, ...], seed: int) -> Found:
+def find(model: RowModel, rows: Rows, fields: tuple[Field, ...], seed: int, prior: Prior | None = None) -> Found:
     """Wrong values: of each row the one with the highest odds goes first, and the others are judged without it."""
     anywhere = _anywhere(model, rows, fields)
     noise = shared_noise(seed, DRAWS if model.noise_size else 1, model.noise_size, torch.float32)
     batches = zip(rows.batches(BATCH), torch.split(anywhere, BATCH), strict=True)
-    found = [_found(model, batch, noise[:, own_noise(batch)], each) for batch, each in batches]
+    found = [_found(model, batch, noise[:, own_noise(batch)], each, prior) for batch, each in batches]
     return Found(*(torch.cat(parts) for parts in zip(*found, strict=True)))
 
 
@@ -63,23 +64,23 @@ def _anywhere(model: RowModel, rows: Rows, fields: tuple[Field, ...]) -> Tensor:
     return torch.where(beyond, math.inf, torch.where(possible, size, -math.inf).expand_as(rows.x))
 
 
-def _found(model: RowModel, rows: Rows, noise: Tensor, anywhere: Tensor) -> Found:
+def _found(model: RowModel, rows: Rows, noise: Tensor, anywhere: Tensor, prior: Prior | None) -> Found:
     seen = torch.ones_like(rows.x, dtype=torch.bool) if rows.mask is None else rows.mask
     least = math.log((1 - WRONG) / WRONG)
-    left, odds = seen.clone(), _odds(model, rows, seen, noise, anywhere)
+    left, odds = seen.clone(), _odds(model, rows, seen, noise, anywhere, prior)
     for _ in range(max(1, int(MAX_WRONG * rows.x.shape[1]))):
         worst, place = odds.masked_fill(~left, -math.inf).max(1)
         doubtful = torch.nonzero(worst > least).squeeze(1)
         if not len(doubtful):
             break
         left[doubtful, place[doubtful]] = False
-        odds[doubtful] = _odds(model, rows[doubtful], left[doubtful], noise[:, doubtful], anywhere[doubtful])
+        odds[doubtful] = _odds(model, rows[doubtful], left[doubtful], noise[:, doubtful], anywhere[doubtful], prior)
     return Found(odds.masked_fill(~seen, 0.0), seen & ~left & (odds > least))
 
 
-def _odds(model: RowModel, rows: Rows, left: Tensor, noise: Tensor, anywhere: Tensor) -> Tensor:
+def _odds(model: RowModel, rows: Rows, left: Tensor, noise: Tensor, anywhere: Tensor, prior: Prior | None) -> Tensor:
     """A wrong value is one of its column, or one from anywhere, with the same probability."""
-    given, alone = model.evidence(replace(rows, x=rows.x * left, mask=left), rows.x, noise)
+    given, alone = model.evidence(replace(rows, x=rows.x * left, mask=left), rows.x, noise, prior)
     return torch.where(anywhere > -math.inf, torch.logaddexp(alone, anywhere) - math.log(2), alone) - given
 
 
@@ -92,7 +93,8 @@ def repair(fitted: Fitted, data: Table | Images, rows: Rows) -> tuple[Any, NDArr
     codec = fitted.codec
     if not isinstance(data, Table) or not isinstance(codec, TableCodec):
         raise ModelError("repair is for columns of a table, and these are pictures: use denoise")
-    wrong = find(fitted.row_model, rows, codec.fields, fitted.seed).wrong
+    prior = None if fitted.row_model is not fitted.model or fitted.model.has_prior else fitted.fitted_prior
+    wrong = find(fitted.row_model, rows, codec.fields, fitted.seed, prior).wrong
     seen = ~wrong if rows.mask is None else rows.mask & ~wrong
     places = [data.names.index(field.name) for field in codec.fields]
     changed = np.zeros(data.values.shape, bool)
