@@ -31,6 +31,7 @@ from latente.model.posteriors import Posterior
 from latente.model.priors import Prior
 from latente.training.schedules import LinearSchedule
 
+NETWORKS = ("encoder", "decoder")
 KINDS: dict[str, type[Part]] = {
     "posterior": Posterior,
     "prior": Prior,
@@ -81,8 +82,12 @@ class Recipe:
     recorded: bool = True
 
     def __post_init__(self) -> None:
-        for role in ("encoder", "decoder", *KINDS):
+        for role in (*NETWORKS, *KINDS):
             value = getattr(self, role)
+            if value is None and role in ("posterior", "prior", "objective"):
+                raise ModelError(f"{role}: a recipe needs one; leave it out for that of the VAE")
+            if role == "penalties" and isinstance(value, (str, type, Choice)):
+                value = (value,)
             chosen = tuple(map(_chosen, value)) if role == "penalties" else _chosen(value)
             object.__setattr__(self, role, chosen)
             for choice in chosen if isinstance(chosen, tuple) else (chosen,):
@@ -120,6 +125,8 @@ def _plain(value: Any) -> Any:
 
 def _chosen(part: Any) -> Any:
     """A part by its name or class as a choice; the name must exist."""
+    if part is not None and not isinstance(part, (str, type, Choice)):
+        raise ModelError(f"a part is a name, a class of your own, or a choice with arguments, not {part!r}")
     if isinstance(part, str):
         part_class(part)
     return choose(part) if isinstance(part, (str, type)) else part
@@ -132,6 +139,8 @@ def _class(choice: Choice | None) -> type[Part] | None:
 
 def _check_kind(role: str, cls: type[Part] | None) -> None:
     kind = KINDS.get(role)
+    if cls is not None and role in NETWORKS and PARTS.get(cls.name) is cls and not cls.name.endswith(f"-{role}"):
+        raise ModelError(f"{role}: the part {cls.name!r} is no {role}")
     if cls is not None and kind is not None and PARTS.get(cls.name) is cls and not issubclass(cls, kind):
         raise ModelError(f"{role}: the part {cls.name!r} is no {kind.__name__.lower()}")
 
@@ -142,6 +151,11 @@ def _check_together(recipe: Recipe) -> None:
     if posterior is None or prior is None:
         return
     _check_encoder(posterior, recipe.encoder)
+    if not getattr(prior, "learned", True):
+        raise ModelError(
+            f"the prior {prior.name!r} is fitted to codes after training: choose it as fitted_prior={prior.name!r}, and a "
+            "prior that the model learns, such as 'standard-normal' or 'normal-mixture'"
+        )
     for own in (prior, _class(recipe.fitted_prior)):
         _check_space(posterior, own)
     for penalty in map(_class, recipe.penalties):

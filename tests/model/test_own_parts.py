@@ -73,3 +73,23 @@ def test_they_train_certify_save_load_and_explore(table: NDArray[np.float64], tm
     assert np.array_equal(again.score_samples(rows), vae.score_samples(rows))
     with pytest.raises(lt.StorageError, match="no part called 'own-"):
         lt.load(path)
+
+
+@pytest.mark.parametrize(
+    ("parts", "why"),
+    [
+        ({"prior": "mixture"}, "fitted to codes after training"),
+        ({"prior": "nearest"}, "fitted to codes after training"),
+        ({"prior": None}, "prior: a recipe needs one"),
+        ({"decoder": "mlp-encoder"}, "'mlp-encoder' is no decoder"),
+        ({"encoder": "mlp-decoder"}, "'mlp-decoder' is no encoder"),
+        ({"likelihood": 3}, "a part is a name"),
+    ],
+)
+def test_what_can_not_be_a_part_is_refused_at_construction(parts: dict[str, object], why: str) -> None:
+    with pytest.raises(lt.ModelError, match=why):
+        lt.Recipe(**parts)
+
+
+def test_one_penalty_needs_no_list() -> None:
+    assert lt.Recipe(penalties="l1-sparsity") == lt.Recipe(penalties=["l1-sparsity"])

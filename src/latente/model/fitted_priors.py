@@ -52,6 +52,7 @@ class MixturePrior(Prior):
     """Mixture of normals with full covariances; with one component, it has the moments of the aggregated posterior."""
 
     name = "mixture"
+    learned = False
     weights: Tensor
     means: Tensor
     cholesky: Tensor
@@ -292,6 +293,7 @@ class NearestPrior(Prior):
     """
 
     name = "nearest"
+    learned = False
     stores_codes = True
     center: Tensor
     cholesky: Tensor
@@ -343,6 +345,7 @@ class SphericalMixturePrior(Prior):
     """
 
     name = "spherical-mixture"
+    learned = False
     spaces = ("sphere",)
     weights: Tensor
     loc: Tensor
@@ -395,6 +398,7 @@ class TangentMixturePrior(Prior):
     """A mixture of normals in the tangent space at the centre of a ball."""
 
     name = "tangent-mixture"
+    learned = False
     spaces = ("ball",)
 
     def __init__(self, latent_dim: int, components: int = 10) -> None:

@@ -44,12 +44,14 @@ class Prior(Part):
         is_prior: whether a model with this part has a prior.
         stores_codes: whether codes of training rows are stored with it.
         by_gradient: whether ``fit`` takes a recorder of its steps.
+        learned: whether it can be the model's own prior, and not only be fitted to codes after training.
     """
 
     spaces: ClassVar[tuple[str, ...]] = ("euclidean",)
     is_prior = True
     stores_codes = False
     by_gradient = False
+    learned = True
 
     def forward(self, model: LatentModel, context: Tensor | None = None) -> Distribution | None:
         """p(z | context). A prior may encode rows with its ``model``."""
