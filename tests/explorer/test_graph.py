@@ -253,6 +253,7 @@ def model_of(**chosen: str) -> LatentModel:
     roles = {"encoder": f"{kind}-encoder", "posterior": "diagonal-normal", "prior": "standard-normal"}
     roles |= {"decoder": f"{kind}-decoder", "likelihood": "normal", **chosen}
     sizes |= {"shape": (1, 16, 18)} if "channels" in own else {}
+    sizes |= {"latent_dim": 20} if "map" in chosen.get("decoder", "") else {}  # one number for each position
     sizes |= {"levels": (0, 3, 0, 0)} if getattr(PARTS[roles["likelihood"]], "takes_levels", False) and "bins" in own else {}
     with seeded(3), torch.no_grad():
         model = compose({role: choose(name) for role, name in roles.items()}, **sizes)
@@ -274,8 +275,13 @@ def test_every_decoder_and_likelihood_is_in_the_page(decoder: str, tmp_path: Pat
                 px = model.decode(z.view(1, 1, -1))
                 return torch.cat([px.mean.flatten(), px.bin_probabilities(ends).flatten()])
 
-            cases.append((shown, *torch.randn(2, 1, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(0))))
+            cases.append((shown, *codes_for(model)))
     check(tmp_path, cases)
+
+
+def codes_for(model: LatentModel) -> Tensor:
+    """Two codes, [2, 1, d]."""
+    return torch.randn(2, 1, model.latent_dim, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
 
 
 @needs_node
