@@ -685,7 +685,7 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         data, rows = fitted.read_rows(X, self.unknown, context)
         return scores.surprise(fitted, rows, lambda columns: like(X, frame(columns, data.container)))
 
-    def compare_detectors(self, X: Any) -> DetectorComparison:
+    def compare_detectors(self, X: Any, *, context: Any = None) -> DetectorComparison:
         """Simple detectors (sum of squares, nearest neighbours, isolation forest, PCA) beside the score of :meth:`anomalies`.
 
         They are fitted to the training rows while these are in memory, and to ``X`` itself otherwise.
@@ -700,7 +700,7 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         >>> type(vae.compare_detectors(X)).__name__
         'DetectorComparison'
         """
-        return compare_detectors(self._fitted, X, self.unknown)
+        return compare_detectors(self._fitted, X, self.unknown, context)
 
     # -- the certificate --------------------------------------------------------------------------------------------
 

@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 
 import latente as lt
+from latente.tasks.anomalies import log_likelihood
 from latente.tasks.detectors import DETECTORS, ENSEMBLE, detector
 from latente.tasks.rivals import RIVALS
 from latente.training import surroundings
@@ -213,3 +214,18 @@ def test_pictures_have_scores(name: str, fitted_digits: lt.VAE, digits: NDArray[
     assert np.isfinite(found).all()
     if name in ("auto", "near", "covariance", "log-prob"):
         assert found[50:].max() < np.median(found[:50])
+
+
+def test_a_fit_scores_its_held_out_rows_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """log p of a model with codes takes a hundred draws for each row: detectors take what the calibration has."""
+
+    def computed(*_: object) -> None:
+        raise AssertionError("log p is computed again")
+
+    monkeypatch.setattr("latente.tasks.detectors.log_likelihood", computed)
+    rows = np.random.default_rng(0).normal(size=(80, 3))
+    vae = lt.VAE(max_epochs=1, random_state=0).fit(rows)
+    monkeypatch.undo()
+    held_out = vae.fitted_.at_hand.held_out
+    expected = -np.sort(vae.fitted_.in_units(log_likelihood(vae.row_model_, held_out, vae.seed_), held_out))
+    np.testing.assert_allclose(np.sort(vae.fitted_.usual.of("log-prob")), np.sort(expected))

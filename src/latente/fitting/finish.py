@@ -6,6 +6,8 @@ import math
 from typing import Any
 
 import numpy as np
+import torch
+from numpy.typing import NDArray
 
 from latente.certificate import privacy
 from latente.certificate.certify import overfitting_of
@@ -41,15 +43,18 @@ def finished(prepared: Prepared, outcome: Outcome, run: Settings, stages: Stages
     with stages(PRIOR):
         prior = prior_of_codes(model, split.train, seed, _asked_prior(prepared))
     with stages(CALIBRATION):
-        calibration, row_model_loss = _calibrated(prepared, outcome, row_model)
+        scored, encoded = _scored(prepared, outcome, row_model)
+        log_prob = in_units(prepared.codec, row_model, encoded, scored)
+        calibration = Calibration.of(log_prob, field_surprise(row_model, _judged(split)))
     parts = prepared.blueprint.recipe, prepared.codec, model, row_model, prior, calibration
     history = outcome.training.status.history
     fitted = Fitted(*parts, Figures({}), history, settings, at_hand=split.at_hand(), context=prepared.context)
     with stages(CALIBRATION):
-        summarise(fitted, split)
+        summarise(fitted, split, scored, torch.from_numpy(log_prob))
     with stages(OVERFITTING):
         outcome.warnings += _overfitting(fitted, outcome)
     fitted.figures = Figures(_figures(outcome, run, model.latent_dim, split), _pending(fitted))
+    row_model_loss = None if row_model is model else -float(encoded.mean())
     fitted.figures |= {"row_model_loss": row_model_loss, "time": stages.seconds}
     fitted.notes = [*prepared.codec.notes, *outcome.notes, *outcome.warnings, *_notes(fitted, split, len(prepared.to_learn))]
     return fitted
@@ -67,15 +72,18 @@ def complete(fitted: Fitted) -> None:
     fitted.figures.complete()
 
 
-def _calibrated(prepared: Prepared, outcome: Outcome, row_model: RowModel) -> tuple[Calibration, float | None]:
-    """Usual scores, and the loss of the row model, if there is one."""
-    judged, seed = prepared.split.judged.subsample(MAX_TO_CALIBRATE), prepared.plan.seed
+def _judged(split: Split) -> Rows:
+    """The held-out rows that calibration uses."""
+    return split.judged.subsample(MAX_TO_CALIBRATE)
+
+
+def _scored(prepared: Prepared, outcome: Outcome, row_model: RowModel) -> tuple[Rows, NDArray[np.float64]]:
+    """Held-out rows, as many as training pays for, and log p of each, encoded; also evaluates the model on held-out rows."""
+    judged, seed = _judged(prepared.split), prepared.plan.seed
     scored = judged.subsample(_rows_to_score(prepared, outcome, row_model))
     with seeded(seed):
         outcome.evaluated = evaluate(costs_of(outcome.model, outcome.training.learner.K), judged)
-    encoded = log_likelihood(row_model, scored, seed)
-    calibration = Calibration.of(in_units(prepared.codec, row_model, encoded, scored), field_surprise(row_model, judged))
-    return calibration, None if row_model is outcome.model else -float(encoded.mean())
+    return scored, log_likelihood(row_model, scored, seed)
 
 
 def _rows_to_score(prepared: Prepared, outcome: Outcome, row_model: RowModel) -> int:

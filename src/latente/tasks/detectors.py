@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import torch
@@ -18,6 +19,7 @@ from latente.errors import ModelError
 from latente.fitted import Fitted, in_units
 from latente.model.codes import CodeDistribution
 from latente.model.codes import rate as rate_of
+from latente.model.distributions import FieldsDistribution
 from latente.model.doubles import in_double
 from latente.rows import Rows, expanded, levels_of
 from latente.tasks.anomalies import log_likelihood
@@ -31,12 +33,12 @@ ENSEMBLE = {"near": 3.0, "covariance": 1.0}
 WITH_ROW_MODEL = {"near": 1.0, "covariance": 1.0, "log-prob": 1.0}
 """The same of mixed tables, of which a row model sees what the code does not."""
 LOG_PROB = {"log-prob": 1.0}
-MAX_TO_SUMMARISE = 3000  # training rows
-MAX_USUAL = 5000  # rows of each kind that scores are compared with
+OF_LOG_PROB = ("log-prob", "typicality")  # detectors that compute it
+MAX_TO_SUMMARISE, MAX_VALUES = 3000, 1_000_000  # training rows, and values of them
 BATCH = 2048
 
-DETECTORS: dict[str, Callable[[Seen], Tensor]] = {}
-Measure = Callable[["Seen"], Tensor]
+DETECTORS: dict[str, Callable[[Batch], Tensor]] = {}
+Measure = Callable[["Batch"], Tensor]
 
 
 def detectors() -> dict[str, str]:
@@ -57,7 +59,7 @@ def detector(measure: Measure) -> Measure:
     return measure
 
 
-class Seen:
+class Batch:
     """A batch of rows, and what a model makes of it; each computed once, in double precision, when a detector asks for it."""
 
     def __init__(self, fitted: Fitted, rows: Rows) -> None:
@@ -77,6 +79,11 @@ class Seen:
         return self.posterior.code
 
     @cached_property
+    def px(self) -> FieldsDistribution:
+        """p(x|z) at the code of each row, [1, B, F]."""
+        return self.model.decode(self.code.unsqueeze(0), self.rows.context)
+
+    @cached_property
     def surprise(self) -> Tensor:
         """-log p of each field by the row model, at the code where it has one, nats, [B, F]; 0 where it is missing."""
         return -self.row_model.field_log_prob(self.rows)
@@ -87,7 +94,7 @@ class Seen:
         column with levels, which is an indicator for each.
         """
         levels = levels_of(self.fitted.codec.fields)
-        expected = self.model.decode(self.code.unsqueeze(0), self.rows.context).mean[0]
+        expected = self.px.mean[0]
         x = self.rows.x.flatten(1)
         if self.rows.mask is not None:
             x = torch.where(self.rows.mask.flatten(1), x, expected)
@@ -124,73 +131,97 @@ class Seen:
 
 
 @detector
-def log_prob(seen: Seen) -> Tensor:
+def log_prob(batch: Batch) -> Tensor:
     """-log p(row) of the row model: by importance weighting where rows have codes."""
-    return -seen.log_prob
+    return -batch.log_prob
 
 
 @detector
-def typicality(seen: Seen) -> Tensor:
+def typicality(batch: Batch) -> Tensor:
     """How far log p(row) is from its mean over usual rows, on either side (Nalisnick et al. 2019)."""
-    return (seen.log_prob - float(seen.fitted.calibration.scores.mean())).abs()
+    return (batch.log_prob - float(batch.fitted.calibration.scores.mean())).abs()
 
 
 @detector
-def reconstruction(seen: Seen) -> Tensor:
+def reconstruction(batch: Batch) -> Tensor:
     """-log p(row | its code) of the model (An and Cho 2015, at the posterior mean)."""
-    return -seen.model.field_log_prob(seen.rows).sum(1)
+    return -batch.px.log_prob(batch.rows.x, batch.rows.mask)[0].sum(1)
 
 
 @detector
-def rate(seen: Seen) -> Tensor:
+def rate(batch: Batch) -> Tensor:
     """KL(q(z|row) || p(z)); 0 of a model without a prior."""
-    q, p = seen.posterior, seen.model.p(seen.rows.context)
-    return rate_of(q, p, q.draw(1, q.code.new_zeros(1, len(seen.rows), seen.model.noise_size)))
+    q, p = batch.posterior, batch.model.p(batch.rows.context)
+    return rate_of(q, p, q.draw(1, q.code.new_zeros(1, len(batch.rows), batch.model.noise_size)))
 
 
 @detector
-def code_distance(seen: Seen) -> Tensor:
+def code_distance(batch: Batch) -> Tensor:
     """Squared distance of the code to the mean code, each dimension by its spread over the aggregated posterior."""
-    return (seen.code_place / seen.surroundings.spread[seen.code_columns]).square().sum(1)
+    return (batch.code_place / batch.surroundings.spread[batch.code_columns]).square().sum(1)
 
 
 @detector
-def near_code(seen: Seen) -> Tensor:
+def near_code(batch: Batch) -> Tensor:
     """Distance of the code to the nearest mean of a group of training codes."""
-    return seen.surroundings.nearness(seen.code_place, seen.code_columns)
+    return batch.surroundings.nearness(batch.code_place, batch.code_columns)
 
 
 @detector
-def near(seen: Seen) -> Tensor:
+def near(batch: Batch) -> Tensor:
     """Distance of values, code and residuals together to the nearest mean of a group of training rows."""
-    return seen.surroundings.nearness(seen.place)
+    return batch.surroundings.nearness(batch.place)
 
 
 @detector
-def covariance(seen: Seen) -> Tensor:
+def covariance(batch: Batch) -> Tensor:
     """Squared Mahalanobis distance of values, code and residuals together, the strangest training rows left out."""
-    return seen.surroundings.distance(seen.place)
+    return batch.surroundings.distance(batch.place)
 
 
 @torch.no_grad()
 @on_threads(USUAL)
 def strangeness(fitted: Fitted, rows: Rows, names: Sequence[str]) -> dict[str, Tensor]:
     """Scores of rows by several detectors, [N] each."""
-    seen = [Seen(fitted, batch) for batch in rows.batches(BATCH)]
-    return {name: torch.cat([DETECTORS[name](each) for each in seen]) for name in names}
+    return _scores(_batches(fitted, rows), names)
 
 
-def summarise(fitted: Fitted, split: Split) -> None:
+def _batches(fitted: Fitted, rows: Rows) -> list[Batch]:
+    return [Batch(fitted, batch) for batch in rows.batches(BATCH)]
+
+
+def _scores(batches: list[Batch], names: Sequence[str]) -> dict[str, Tensor]:
+    return {name: torch.cat([DETECTORS[name](batch) for batch in batches]) for name in names}
+
+
+@torch.no_grad()
+@on_threads(USUAL)
+def summarise(fitted: Fitted, split: Split, scored: Rows, log_prob: Tensor) -> None:
     """Learn where usual rows lie, and their scores by each detector.
 
     Held-out rows are compared with training rows alone; then they join the summary, for there may be few rows. Other rows are
     then a little less strange than held-out ones were, so p-values are right or a little too high.
+
+    log p of a model with codes takes many draws for each row, so that of training rows is not computed: the held-out rows, of
+    which it is known, stand for them.
+
+    Args:
+        fitted: the model. split: its rows.
+        scored, log_prob: the held-out rows of its calibration, and log p of them, [n].
     """
-    fitted.surroundings = _surroundings(fitted, split.train)
-    of_judged = strangeness(fitted, split.judged.subsample(MAX_USUAL), tuple(DETECTORS))
+    few = split.train.subsample(min(MAX_TO_SUMMARISE, max(1, MAX_VALUES // split.train.x[:1].numel())))
+    train, judged = _batches(fitted, few), _batches(fitted, scored)
+    for batch, known in zip(judged, torch.split(log_prob, BATCH), strict=True):
+        batch.log_prob = known
+    fitted.surroundings = _surroundings(train)
+    of_judged = _scores(judged, tuple(DETECTORS))
     if split.held_out is not None:
-        fitted.surroundings = _surroundings(fitted, split.train, split.held_out)
-    of_train = strangeness(fitted, split.train.subsample(MAX_TO_SUMMARISE), tuple(DETECTORS))
+        share = len(few) / len(split.train)
+        others = split.held_out.subsample(max(1, round(share * len(split.held_out))))
+        fitted.surroundings = _surroundings([*train, *_batches(fitted, others)])
+    dear = OF_LOG_PROB if fitted.row_model.noise_size else ()
+    of_train = _scores(train, [name for name in DETECTORS if name not in dear])
+    of_train |= {name: of_judged[name] for name in dear}
     names = tuple(name for name in DETECTORS if all(bool(found[name].isfinite().all()) for found in (of_train, of_judged)))
     if not names:
         fitted.surroundings = None
@@ -199,14 +230,9 @@ def summarise(fitted: Fitted, split: Split) -> None:
     fitted.usual = Usual(names, torch.stack(tails).numpy(), torch.stack(held_out).numpy())
 
 
-@torch.no_grad()
-@on_threads(USUAL)
-def _surroundings(fitted: Fitted, *parts: Rows) -> Surroundings:
-    """Where some rows lie, as many of each part as its share."""
-    n = sum(map(len, parts))
-    some = [part.subsample(max(1, MAX_TO_SUMMARISE * len(part) // max(n, MAX_TO_SUMMARISE))) for part in parts]
-    places = [Seen(fitted, batch).parts for rows in some for batch in rows.batches(BATCH)]
-    return Surroundings.of([torch.cat(each) for each in zip(*places, strict=True)])
+def _surroundings(batches: Sequence[Batch]) -> Surroundings:
+    """Where some rows lie."""
+    return Surroundings.of([torch.cat(each) for each in zip(*(batch.parts for batch in batches), strict=True)])
 
 
 def chosen(fitted: Fitted, score: str | Sequence[str]) -> dict[str, float]:
@@ -238,3 +264,10 @@ def combined(usual: Usual, weights: Mapping[str, float], found: Mapping[str, Ten
         parts = [weight * surprise(found[name], torch.from_numpy(usual.tail(name))) for name, weight in weights.items()]
         total = torch.stack(parts).sum(0)
     return total.double().numpy()
+
+
+def rank(strange: NDArray[np.float64]) -> NDArray[Any]:
+    """1 for the strangest row, equal ones alike; NaN where there is no score."""
+    scored = ~np.isnan(strange)
+    place = 1 + np.searchsorted(np.sort(-strange[scored]), -strange)
+    return place if scored.all() else np.where(scored, place, np.nan)

@@ -18,7 +18,7 @@ from latente.errors import DataError
 from latente.fitted import Fitted
 from latente.rows import Rows
 from latente.tasks.anomalies import blame, field_surprise
-from latente.tasks.detectors import Seen, chosen, combined, strangeness
+from latente.tasks.detectors import Batch, chosen, combined, rank, strangeness
 from latente.words import Message
 
 Values = NDArray[np.float64]
@@ -88,17 +88,17 @@ class DetectorComparison:
     __repr__ = __str__
 
 
-def compare_detectors(fitted: Fitted, X: Any, unknown: str = "error") -> DetectorComparison:
+def compare_detectors(fitted: Fitted, X: Any, unknown: str = "error", context: Any = None) -> DetectorComparison:
     """See :meth:`latente.VAE.compare_detectors`."""
-    data, rows = fitted.read_rows(X, unknown)
+    data, rows = fitted.read_rows(X, unknown, context)
+    if len(rows) < 2 * MIN_TOP:
+        raise DataError(f"to compare detectors takes at least {2 * MIN_TOP} rows, not {len(rows)}")
     weights = chosen(fitted, "auto")
     model = combined(fitted.usual, weights, strangeness(fitted, rows, tuple(weights)))
     train = fitted.at_hand.train if fitted.at_hand is not None else rows
     found = _rivals(_plain(fitted, train.subsample(MAX_TRAIN)), _plain(fitted, rows), fitted.seed)
-    if len(rows) < 2 * MIN_TOP:
-        raise DataError(f"to compare detectors takes at least {2 * MIN_TOP} rows, not {len(rows)}")
-    ranks = {"model": _rank(model), **{name: _rank(strange) for name, strange in found.items()}}
-    shared = {name: (_correlation(ranks["model"], rank), _common(ranks["model"], rank)) for name, rank in ranks.items()}
+    ranks = {"model": rank(model), **{name: rank(strange) for name, strange in found.items()}}
+    shared = {name: (_correlation(ranks["model"], own), _common(ranks["model"], own)) for name, own in ranks.items()}
     del shared["model"]
     columns = {"detector": list(shared), "rank_correlation": [c for c, _ in shared.values()]}
     columns["strangest_in_common"] = [common for _, common in shared.values()]
@@ -110,17 +110,13 @@ def compare_detectors(fitted: Fitted, X: Any, unknown: str = "error") -> Detecto
 
 def _plain(fitted: Fitted, rows: Rows) -> Values:
     """Rows as a simple detector gets them: numbers standardised, levels as indicators, missing values filled in."""
-    return np.concatenate([Seen(fitted, batch).parts[0].detach().numpy() for batch in rows.batches(2048)])
+    return np.concatenate([Batch(fitted, batch).parts[0].detach().numpy() for batch in rows.batches(2048)])
 
 
 def _rivals(train: Values, rows: Values, seed: int) -> dict[str, Values]:
     spread = train.std(0)
     train, rows = ((x - train.mean(0)) / np.where(spread > 0, spread, 1.0) for x in (train, rows))
     return {name: measure(train, rows, seed) for name, measure in RIVALS.items()}
-
-
-def _rank(strange: Values) -> NDArray[np.int64]:
-    return 1 + np.searchsorted(np.sort(-strange), -strange)
 
 
 def _correlation(one: NDArray[np.int64], other: NDArray[np.int64]) -> float:
@@ -139,9 +135,9 @@ def _common(one: NDArray[np.int64], other: NDArray[np.int64]) -> float:
 
 def _differing(fitted: Fitted, rows: Rows, ranks: dict[str, NDArray[np.int64]]) -> dict[str, list[Any]]:
     """Rows that the model alone calls strange, and those that it alone does not."""
-    model, others = ranks["model"], np.stack([rank for name, rank in ranks.items() if name != "model"])
-    alone = np.flatnonzero(_top(model) & ~np.stack([_top(rank) for rank in others]).any(0))
-    missed = np.flatnonzero(~_top(model) & np.stack([_top(rank) for rank in others]).all(0))
+    model, others = ranks["model"], np.stack([own for name, own in ranks.items() if name != "model"])
+    alone = np.flatnonzero(_top(model) & ~np.stack([_top(own) for own in others]).any(0))
+    missed = np.flatnonzero(~_top(model) & np.stack([_top(own) for own in others]).all(0))
     places = [*alone[np.argsort(model[alone])][:MAX_DIFFERING], *missed[np.argsort(others[:, missed].mean(0))][:MAX_DIFFERING]]
     kinds = ["model alone"] * min(MAX_DIFFERING, len(alone)) + ["all others"] * min(MAX_DIFFERING, len(missed))
     fields = [""] * len(places)

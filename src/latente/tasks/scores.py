@@ -15,9 +15,9 @@ from latente.data import observed_rows, table_codec
 from latente.errors import ModelError, warn
 from latente.fitted import Fitted
 from latente.parameters import is_share
-from latente.rows import SCALAR, Rows, layout_of
+from latente.rows import IMAGE, SCALAR, Rows, layout_of
 from latente.tasks.anomalies import IMPORTANCE_SAMPLES, field_surprise, log_likelihood, log_likelihood_parts
-from latente.tasks.detectors import chosen, combined, strangeness
+from latente.tasks.detectors import chosen, combined, rank, strangeness
 from latente.tasks.reasons import reasons
 from latente.training.calibration import LEVEL
 from latente.training.usual import discoveries, p_values, threshold
@@ -89,7 +89,7 @@ def anomalies(fitted: Fitted, rows: Rows, asked: Asked = Asked()) -> dict[str, A
     strange = np.where(scored, found, np.nan)
     p = p_values(strange, usual)
     columns: dict[str, Any] = {"score": -strange, "anomaly": strange - threshold(usual, asked.rate), "p_value": p}
-    columns["rank"] = _rank(strange)
+    columns["rank"] = rank(strange)
     columns["anomalous"] = selected = asked.selected(p, len(usual))
     if not isinstance(asked.score, str):
         columns |= {name: np.where(scored, values.numpy(), np.nan) for name, values in each.items()}
@@ -105,16 +105,9 @@ def surprise(fitted: Fitted, rows: Rows, framed: Callable[[dict[str, Any]], Any]
     if rows.mask is not None:
         excess[~rows.mask.flatten(1).numpy()] = 0.0
     fields = fitted.codec.fields
-    if fields[0].shape:
+    if layout_of(fields) == IMAGE:
         return excess.reshape(len(rows), *fields[0].shape).sum(1)
     return framed({field.name: column for field, column in zip(fields, excess.T, strict=True)})
-
-
-def _rank(strange: Scores) -> NDArray[Any]:
-    """1 for the strangest row, equal ones alike; NaN where there is no score."""
-    scored = ~np.isnan(strange)
-    place = 1 + np.searchsorted(np.sort(-strange[scored]), -strange)
-    return place if scored.all() else np.where(scored, place, np.nan)
 
 
 def unusual(margin: Scores, offset: float) -> NDArray[np.bool_]:
