@@ -110,3 +110,8 @@ def test_what_every_law_would_reach(latente, table_csv, table_run, tmp_path, mon
     assert names[:2] == ["auto", "prior"] and {"gaussian", "mixture", "flow", "nearest"} <= set(names)
     assert "stores codes of rows" in latente("certify", run, table_csv, "--prior", "all").out
     assert (run / "model.safetensors").read_bytes() == before
+
+
+def test_a_table_of_many_fits_writes_no_page(latente, tmp_path):
+    ended = latente("compare", tmp_path / "x.csv", "--recipes", "all", "-o", tmp_path / "out")
+    assert ended.code == 2 and "leave --out" in ended.err

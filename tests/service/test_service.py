@@ -5,7 +5,9 @@ from __future__ import annotations
 import io
 import json
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -277,3 +279,23 @@ def test_the_container_is_built_of_files_that_exist():
     copied = [line.split()[1:-1] for line in (root / "Dockerfile").read_text().splitlines() if line.startswith("COPY")]
     own = [name for names in copied for name in names if not name.startswith(("--from", "/"))]
     assert own and all((root / name).exists() for name in own)
+
+
+@pytest.mark.parametrize("name", [name for name, task in TASKS.items() if task.takes_rows])
+def test_answers_do_not_depend_on_other_requests(client, service, people, name):
+    """Ranks and an estimated noise are of the rows of one request."""
+    rows = json.loads(people(24).to_json(orient="records", date_format="iso"))
+    alone = [rows_of(client.post(f"/{name}", {"rows": rows[i : i + 4]})) for i in range(0, 24, 4)]
+    service.batches.put(Job(None, None, 1, lambda _: time.sleep(0.3)))  # so that all wait at the same time
+    with ThreadPoolExecutor(6) as pool:
+        together = list(pool.map(lambda i: rows_of(client.post(f"/{name}", {"rows": rows[i : i + 4]})), range(0, 24, 4)))
+    for left, right in zip(chain(*alone), chain(*together), strict=True):
+        assert left == {key: pytest.approx(v, abs=1e-4) if isinstance(v, float) else v for key, v in right.items()}
+
+
+def test_anomalies_are_selected_as_asked(client):
+    found = rows_of(
+        client.post("/anomalies", {"rows": [ROW, {**ROW, "height": 900.0}], "false_alarm_rate": 0.3, "score": "near"})
+    )
+    assert [row["rank"] for row in found] == [2, 1]
+    assert client.post("/anomalies", {"rows": [ROW], "fdr": 2})[0] == 422

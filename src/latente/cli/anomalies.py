@@ -46,6 +46,7 @@ def anomalies(
     Example:
       latente anomalies wine-vae new_wine.csv -o suspects.csv
     """
+    from latente.cli.output import as_table
     from latente.cli.tasks import Task
 
     task = Task(
@@ -53,8 +54,6 @@ def anomalies(
     )
     asked = score[0] if len(score) == 1 else score
     found = task.vae.anomalies(data, score=asked, fdr=fdr, false_alarm_rate=false_alarm_rate)
-    from latente.cli.output import as_table
-
     selected = sum(as_table(found, ())["anomalous"].to_pylist())
     task.finish(found, anomalous=selected)
     if task.destination.path is not None:

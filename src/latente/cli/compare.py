@@ -70,6 +70,8 @@ def compare(
       latente compare wine.csv --recipes all --budget 10m
     """
     if recipes == ALL or seeds is not None or budget is not None:
+        if out or lang:
+            raise options.wrong("--recipes all, --seeds and --budget write no page: leave --out and --lang out, or use --json")
         fit = {"latent_dim": latent_dim, "hidden": hidden, "max_epochs": max_epochs, "device": device, "random_state": seed,
                "kinds": options.kinds(kinds), "seeds": seeds or 3, "budget": budget or time_limit}  # fmt: skip
         _rank(data, recipes, Console(json, quiet), fit, reading or {})

@@ -104,14 +104,19 @@ def whole(text: str) -> int | str:
     return int(text)
 
 
+def _number(text: str) -> float:
+    """NaN where it is none."""
+    try:
+        return float(text)
+    except ValueError:
+        return math.nan
+
+
 def positive(text: str) -> float | str:
     """``auto`` or a positive number."""
     if text == AUTO:
         return AUTO
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
+    value = _number(text)
     if not 0 < value < math.inf:
         raise wrong(f"{text!r} is not a positive number")
     return value
@@ -125,10 +130,7 @@ def share(text: str) -> float | str:
     """
     if text == AUTO:
         return AUTO
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
+    value = _number(text)
     if not 0 <= value < 1:
         raise wrong(f"{text!r} is not a share from 0 to below 1, such as .9")
     return value

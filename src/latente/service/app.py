@@ -189,7 +189,7 @@ class Service:
         if rows is None:
             n = options.get("n", 1)
             return Job(None, None, n if is_whole(n, 1) else 1, lambda _: _plain(task.answer(vae, None, options)))
-        key = (id(vae), name, rows.form, json.dumps(options, sort_keys=True))
+        key = (id(vae), name, rows.form, json.dumps(options, sort_keys=True)) if task.by_row else None
         return Job(key, rows.values, len(rows.values), lambda values: _plain(task.answer(vae, values, options)))
 
     async def _body(self, request: Request) -> bytes:

@@ -28,7 +28,9 @@ class Task:
         summary: what it answers, one sentence.
         answer: the function.
         options: what a request may hold beside its rows, with the JSON schema of each.
-        takes_rows: whether a request holds rows; those of several requests are then computed together.
+        takes_rows: whether a request holds rows.
+        by_row: whether the answer for a row is the same whatever rows are beside it; rows of several requests are then computed
+            together.
         gives_rows: whether the answer has the columns of the data.
     """
 
@@ -36,6 +38,7 @@ class Task:
     answer: Answer
     options: Mapping[str, Mapping[str, Any]]
     takes_rows: bool = True
+    by_row: bool = True
     gives_rows: bool = True
 
     def check(self, options: Mapping[str, Any]) -> None:
@@ -55,6 +58,13 @@ CONTEXT: dict[str, Any] = {
     "description": "Of a conditional model: the context of all rows.",
 }
 OF_ROWS: dict[str, dict[str, Any]] = {"context": CONTEXT}
+SHARE = {"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 1}
+OF_ANOMALIES: dict[str, dict[str, Any]] = {
+    **OF_ROWS,
+    "score": {"description": "A score, or a list of scores that are combined.", "default": "auto"},
+    "fdr": {**SHARE, "description": "Select rows so that on average at most this share of them are usual."},
+    "false_alarm_rate": {**SHARE, "description": "Select rows so that at most this share of usual rows is selected."},
+}
 OF_SAMPLE: dict[str, dict[str, Any]] = {
     "n": {"type": "integer", "minimum": 1, "maximum": MAX_NEW_ROWS, "default": 1},
     "given": {
@@ -102,12 +112,18 @@ def _columns(values: np.ndarray[Any, Any], name: str) -> Any:
 TASKS: dict[str, Task] = {
     "encode": Task("The code of each row.", _encode, OF_ROWS, gives_rows=False),
     "reconstruct": Task("Each row through the bottleneck and back.", lambda vae, rows, o: vae.reconstruct(rows, **o), OF_ROWS),
-    "denoise": Task("The expected clean row behind each row.", lambda vae, rows, o: vae.denoise(rows, **o), OF_ROWS),
+    "denoise": Task(
+        "The expected clean row behind each row; the noise is estimated from all rows of the request.",
+        lambda vae, rows, o: vae.denoise(rows, **o),
+        OF_ROWS,
+        by_row=False,
+    ),
     "impute": Task("Rows with their missing values filled in.", lambda vae, rows, o: vae.impute(rows, **o), OF_ROWS),
     "anomalies": Task(
-        "How unusual each row is: score, anomaly, conformal p-value, and the fields that say most against it.",
+        "How unusual each row is: score, anomaly, conformal p-value, rank, and the fields that say most against it.",
         lambda vae, rows, o: vae.anomalies(rows, **o),
-        OF_ROWS,
+        OF_ANOMALIES,
+        by_row=False,
         gives_rows=False,
     ),
     "score": Task("Log-density of each row, nats.", _score, OF_ROWS, gives_rows=False),
