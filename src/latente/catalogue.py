@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import Any
 
 from latente.composition import Recipe
-from latente.errors import ModelError
+from latente.errors import ModelError, alternatives
 from latente.model.parts import choose
 
 VAE = Recipe("vae", "variational autoencoder: a normal code for each row, regularised by N(0, I)", "Kingma and Welling 2014")
@@ -385,7 +385,7 @@ def recipe(name: str, **arguments: Any) -> Recipe:
         ModelError: no such recipe, or no such argument; the message lists those that exist.
     """
     if name not in PUBLISHED:
-        raise ModelError(f"there is no recipe called {name!r}; there are {', '.join(PUBLISHED)}")
+        raise ModelError(f"there is no recipe called {name!r}; {alternatives(name, [*PUBLISHED])}, listed by 'latente recipes'")
     try:
         return PUBLISHED[name](**arguments)
     except TypeError as error:

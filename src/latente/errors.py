@@ -6,13 +6,15 @@ libraries, such as scikit-learn, can handle them.
 
 from __future__ import annotations
 
+import difflib
 import functools
 import sys
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import ParamSpec, TypeVar
 
 Thing = TypeVar("Thing")
+FEW = 12  # names that are listed
 Arguments = ParamSpec("Arguments")
 
 
@@ -102,6 +104,20 @@ def warn(message: str) -> None:
     warnings.warn(message, LatenteWarning, stacklevel=level)
 
 
+def alternatives(name: str, names: Sequence[str]) -> str:
+    """What could be meant by a wrong name: the names that there are or, of many, the most similar ones.
+
+    >>> alternatives("b", ["vae", "iwae"])
+    'there are vae, iwae'
+    >>> alternatives("vea", ["vae", *map(str, range(20))])
+    "is 'vae' meant? there are 21"
+    """
+    if len(names) <= FEW:
+        return f"there are {', '.join(names)}"
+    close = difflib.get_close_matches(name, names, 3, 0.5)
+    return (f"is {' or '.join(map(repr, close))} meant? " if close else "") + f"there are {len(names)}"
+
+
 def entry(things: Mapping[str, Thing], name: str, what: str) -> Thing:
     """Look up a thing by its name; ``what`` is the word for it in the message.
 
@@ -113,5 +129,5 @@ def entry(things: Mapping[str, Thing], name: str, what: str) -> Thing:
     KeyError: "there is no model called 'vea'; there are vae, iwae"
     """
     if name not in things:
-        raise KeyError(f"there is no {what} called {name!r}; there are {', '.join(things)}")
+        raise KeyError(f"there is no {what} called {name!r}; {alternatives(name, [*things])}")
     return things[name]

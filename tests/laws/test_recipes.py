@@ -46,8 +46,8 @@ def test_json_round_trip(name: str) -> None:
     assert Recipe.from_json(json.loads(json.dumps(recipe.to_json()))) == recipe
 
 
-def test_unknown_names_and_arguments_list_the_known() -> None:
-    with pytest.raises(lt.ModelError, match="no recipe called 'bvae'; there are autoencoder, "):
+def test_unknown_names_and_arguments_are_answered_with_known_ones() -> None:
+    with pytest.raises(lt.ModelError, match="no recipe called 'bvae'; is .*'vae'.* meant.* there are [0-9]+"):
         lt.recipe("bvae")
     with pytest.raises(lt.ModelError, match="does not take gamma; its arguments: beta"):
         lt.recipe("beta-vae", gamma=1.0)
@@ -141,7 +141,7 @@ def test_parts_go_together_or_are_refused_with_the_reason(data: st.DataObject) -
         ),
         ({"posterior": "point-mass"}, "'elbo' weighs the rate of codes, and .* have none: choose 'reconstruction'"),
         ({"posterior": "elbo"}, "posterior: the part 'elbo' is no posterior"),
-        ({"prior": "flow-prior"}, "no part called 'flow-prior'; there are"),
+        ({"prior": "flow-prior"}, "no part called 'flow-prior'; is .*there are"),
         ({"posterior": "concrete-selector"}, "chooses values of the row itself: choose the encoder"),
         ({"fitted_prior": "symbols"}, "the prior 'symbols' is one of the kind 'grid'"),
         ({"posterior": "point-mass", "prior": "no-prior", "objective": "reconstruction", "penalties": ("mmd",)}, "has none"),

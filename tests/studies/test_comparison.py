@@ -230,7 +230,7 @@ def test_two_names_that_differ_in_signs_alone_have_two_folders(of_pictures: Comp
 
 
 def test_what_can_not_be_compared(table: NDArray[np.float64]) -> None:
-    with pytest.raises(lt.ModelError, match="no recipe called 'vea'; there are autoencoder"):
+    with pytest.raises(lt.ModelError, match="no recipe called 'vea'; is 'vae'"):
         lt.compare(table, ["vae", "vea"])
     with pytest.raises(lt.ModelError, match="there is nothing to compare"):
         lt.compare(table, [])

@@ -17,7 +17,7 @@ import msgspec
 import numpy as np
 from torch import nn
 
-from latente.errors import ModelError
+from latente.errors import ModelError, alternatives
 from latente.files import checked
 
 
@@ -133,7 +133,7 @@ def part_class(name: str, own: Iterable[type[Part]] = ()) -> type[Part]:
     """
     known = {**PARTS, **{cls.name: cls for cls in own}}
     if name not in known:
-        raise ModelError(f"there is no part called {name!r}; there are {', '.join(sorted(known))}")
+        raise ModelError(f"there is no part called {name!r}; {alternatives(name, sorted(known))}")
     return known[name]
 
 
