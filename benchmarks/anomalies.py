@@ -2,7 +2,7 @@
 
 Two protocols: "half" trains on half of the normal rows and judges all others; "all" trains on all rows, unlabelled, and judges
 the same rows. Baselines are fitted to the same training rows, each column standardised by them. Labels only judge. The default
-combination was chosen by the means over these sets (about 200 configurations of parts, of their combination, and of how many
+combination was chosen by the means over these sets (about 250 configurations of parts, of their combination, and of how many
 training rows are trimmed, on seeds 0 and 1); no choice depends on a single set.
 """
 
