@@ -169,7 +169,7 @@ def peers(rows: Any) -> dict[str, float]:
         "PyOD": ("pyod", _pyod),
         "Pythae": ("pythae", _pythae),
     }
-    contenders = of_numbers if numbers else {"TVAE": ("sdv", _tvae)}
+    contenders = of_numbers if numbers else {"TVAE": ("ctgan", _tvae)}
     taken: dict[str, float] = {}
     for name, (module, fit) in contenders.items():
         if find_spec(module) and len(x) <= MAX_PEER_ROWS:
@@ -210,10 +210,10 @@ def _pythae(x: Any) -> None:
 
 
 def _tvae(frame: Any) -> None:
-    from sdv.metadata import Metadata
-    from sdv.single_table import TVAESynthesizer
+    from ctgan import TVAE
 
-    TVAESynthesizer(Metadata.detect_from_dataframe(frame)).fit(frame)
+    levels = [*frame.columns[[not pd.api.types.is_numeric_dtype(kind) for kind in frame.dtypes]]]
+    TVAE().fit(frame.dropna(), levels)
 
 
 def main() -> None:

@@ -112,10 +112,10 @@ def alternatives(name: str, names: Sequence[str]) -> str:
     >>> alternatives("vea", ["vae", *map(str, range(20))])
     "is 'vae' meant? there are 21"
     """
-    if len(names) <= FEW:
-        return f"there are {', '.join(names)}"
     close = difflib.get_close_matches(name, names, 3, 0.5)
-    return (f"is {' or '.join(map(repr, close))} meant? " if close else "") + f"there are {len(names)}"
+    if close and len(names) > FEW:
+        return f"is {' or '.join(map(repr, close))} meant? there are {len(names)}"
+    return f"there are {', '.join(names)}"
 
 
 def entry(things: Mapping[str, Thing], name: str, what: str) -> Thing:

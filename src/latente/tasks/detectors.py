@@ -31,7 +31,7 @@ from latente.training.usual import Usual
 ENSEMBLE = {"near": 3.0, "covariance": 1.0}
 """What ``score="auto"`` combines, and what each counts: chosen once by the means over sets of ``benchmarks.anomalies``."""
 WITH_ROW_MODEL = {"near": 1.0, "covariance": 1.0, "log-prob": 1.0}
-"""The same of mixed tables, of which a row model sees what the code does not."""
+"""The same for mixed tables, where a row model sees what the code does not."""
 LOG_PROB = {"log-prob": 1.0}
 OF_LOG_PROB = ("log-prob", "typicality")  # detectors that compute it
 MAX_TO_SUMMARISE, MAX_VALUES = 3000, 1_000_000  # training rows, and values of them
@@ -202,8 +202,8 @@ def summarise(fitted: Fitted, split: Split, scored: Rows, log_prob: Tensor) -> N
     Held-out rows are compared with training rows alone; then they join the summary, for there may be few rows. Other rows are
     then a little less strange than held-out ones were, so p-values are right or a little too high.
 
-    log p of a model with codes takes many draws for each row, so that of training rows is not computed: the held-out rows, of
-    which it is known, stand for them.
+    log p of a model with codes takes many draws for each row, so it is not computed for training rows. The held-out rows,
+    whose log p is known, stand for them.
 
     Args:
         fitted: the model. split: its rows.
