@@ -33,7 +33,7 @@ export class Guest {
     const guest = new Guest(page);
     if (before) await page.addInitScript(before);
     await page.goto(url);
-    await page.waitForSelector(".stage, .failure");
+    await page.waitForSelector(".stage, .failure", { state: "attached" });
     return guest;
   }
 

@@ -104,7 +104,7 @@ export class MapView {
       const now = this.residual();
       if (now.some((value, i) => Math.abs(value - residual[i]) > 1e-4 * model.spread[i])) {
         residual = now;
-        if (layer.value === "sensitivity" || layer.value === "decoded") this.lay();
+        if (this.ground && layer.value !== "posterior" && layer.value !== "prior") this.lay();
       }
       if (explorer.cause === "keys" || explorer.cause === "lesson") this.followPoint();
       place.textContent = where(explorer, model);
@@ -153,6 +153,7 @@ export class MapView {
     this.ground?.stop();
     this.ground = groundOf(this.explorer.layer.value, {
       chart: this.explorer.chart(this.model),
+      view: this.camera.view,
       residual: this.residual(),
       ink: ink.value,
       field: this.explorer.field.value,
@@ -177,7 +178,13 @@ export class MapView {
   moved(): void {
     this.moving = performance.now();
     nextFrame(this.drawAll);
-    setTimeout(() => performance.now() - this.moving >= REST && this.drawPoints(), REST + 10);
+    setTimeout(() => performance.now() - this.moving >= REST && this.rest(), REST + 10);
+  }
+
+  /** The map rests: all points are drawn, and a layer that covers what is shown covers it again. */
+  private rest(): void {
+    this.drawPoints();
+    if (this.sized && this.ground?.follows) this.lay();
   }
 
   private resize(): void {
@@ -193,6 +200,7 @@ export class MapView {
     this.camera.resize(width, height);
     if (!this.sized) this.camera.fit(this.explorer.chart(this.model).plane.range);
     this.sized = true;
+    if (this.ground?.follows) this.lay();
     this.drawAll();
   }
 

@@ -1,0 +1,124 @@
+import type { Vector } from "../core/linear";
+import { normal, seeded } from "../core/random";
+import type { LatentModel } from "../engine/types";
+import { colour, whiten } from "./moments";
+
+/** How many rows there are around a code. */
+export type Crowd = "many" | "some" | "few" | "none" | "hole";
+
+const NEIGHBOURS = 5;
+/** Rows (or draws) that a code is compared with: all in the page would take longer than a frame. */
+const COMPARED = 2000;
+const JUDGED = 400;
+/** Shares of rows that are farther from other rows than a code that has many, some or few around it. */
+const [MANY, SOME, FEW] = [0.4, 0.05, 0.01];
+/** The share of random codes among which a code without rows is a hole, and not just far away. */
+const EXPECTED = 1.645;
+const DRAWS = 400;
+
+/**
+ * Where rows are, in all d dimensions: the one rule for the sentence at the point, the layer of holes and the lesson.
+ *
+ * With rows in the page, by the distance to the fifth nearest row, with each dimension divided by its standard deviation, as for
+ * the list of nearest rows. Without rows, by the density of the fitted prior.
+ */
+export class Neighbourhood {
+  private readonly usual: Float64Array;
+  private share: number | undefined;
+
+  constructor(private readonly model: LatentModel) {
+    this.usual = (model.points ? this.ofRows() : this.ofDraws()).sort();
+  }
+
+  /** Share of rows that lie at least as lonely as z, from 0 (nothing near) to 1. */
+  commonness(z: Vector): number {
+    const here = this.loneliness(z, -1);
+    let [low, high] = [0, this.usual.length];
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (this.usual[middle] < here) low = middle + 1;
+      else high = middle;
+    }
+    return 1 - low / this.usual.length;
+  }
+
+  at(z: Vector): Crowd {
+    const common = this.commonness(z);
+    if (common > MANY) return "many";
+    if (common > SOME) return "some";
+    if (common > FEW) return "few";
+    return this.isExpected(z) ? "hole" : "none";
+  }
+
+  /** Share of random codes, from the normal distribution with the moments of the codes, that fall into holes. */
+  get holes(): number {
+    if (this.share === undefined) {
+      const random = seeded(23);
+      let lost = 0;
+      for (let i = 0; i < DRAWS; i++)
+        if (this.commonness(colour(this.model, Float32Array.from({ length: this.model.d }, () => normal(random)))) <= FEW) lost++;
+      this.share = lost / DRAWS;
+    }
+    return this.share;
+  }
+
+  /** Whether it lies within the ellipsoid of 95% of random codes (Wilson and Hilferty's quantile of chi-squared). */
+  private isExpected(z: Vector): boolean {
+    const { d } = this.model;
+    const reach = d * (1 - 2 / (9 * d) + EXPECTED * Math.sqrt(2 / (9 * d))) ** 3;
+    return whiten(this.model, z).reduce((sum, value) => sum + value * value, 0) <= reach;
+  }
+
+  private ofRows(): Float64Array {
+    const { count, codes } = this.model.points!;
+    const d = this.model.d;
+    return Float64Array.from(spreadOver(count, JUDGED), (row) => this.loneliness(codes.subarray(row * d, (row + 1) * d), row));
+  }
+
+  private ofDraws(): Float64Array {
+    const random = seeded(29);
+    return Float64Array.from({ length: JUDGED }, () => this.loneliness(this.model.sample("fitted", random), -1));
+  }
+
+  /** Larger where there is less around z; `self` is a row that does not count as its own neighbour. */
+  private loneliness(z: Vector, self: number): number {
+    return this.model.points ? this.toNeighbours(z, self) : -this.model.logDensity(z);
+  }
+
+  /** Squared distance to the fifth nearest row. */
+  private toNeighbours(z: Vector, self: number): number {
+    const { points, d, spread } = this.model;
+    const { codes, count } = points!;
+    const weight = Float64Array.from(spread, (value) => 1 / Math.max(value, 1e-6) ** 2);
+    const nearest = new Float64Array(Math.max(1, Math.min(NEIGHBOURS, count - 1))).fill(Infinity);
+    const last = nearest.length - 1;
+    const stride = Math.max(1, Math.floor(count / COMPARED));
+    for (let row = 0; row < count; row += stride) {
+      if (row === self) continue;
+      let sum = 0;
+      for (let i = 0, at = row * d; i < d && sum < nearest[last]; i++, at++) sum += (codes[at] - z[i]) ** 2 * weight[i];
+      if (sum >= nearest[last]) continue;
+      let place = last;
+      for (; place > 0 && nearest[place - 1] > sum; place--) nearest[place] = nearest[place - 1];
+      nearest[place] = sum;
+    }
+    return nearest[last];
+  }
+}
+
+/** At most `most` row numbers, all over the table. */
+export function spreadOver(count: number, most: number): number[] {
+  const shown = Math.min(most, count);
+  return Array.from({ length: shown }, (_, i) => Math.floor(((i + 0.5) * count) / shown));
+}
+
+const known = new WeakMap<LatentModel, { points: LatentModel["points"]; found: Neighbourhood }>();
+
+/** The neighbourhood of a model, measured once for the points that it has. */
+export function neighbourhood(model: LatentModel): Neighbourhood {
+  const kept = known.get(model);
+  if (kept && kept.points === model.points) return kept.found;
+  const found = new Neighbourhood(model);
+  known.set(model, { points: model.points, found });
+  return found;
+}
