@@ -1,6 +1,6 @@
 /** What the tests and the bench open: the built page with a pack in it, in Debian's Chromium with WebGL in software. */
 
-import { mkdtempSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
@@ -27,6 +27,11 @@ export function launch() {
       "--enable-unsafe-swiftshader",
     ],
   });
+}
+
+/** Whether the pack of that name was made: some are of data that are not always at hand. */
+export function has(pack) {
+  return existsSync(new URL(`${pack}.pack`, FIXTURES));
 }
 
 /** The address of a page that holds the pack of that name, as `latente export` writes it. */

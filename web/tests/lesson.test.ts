@@ -111,7 +111,7 @@ describe("its figures", () => {
 
   test("cards show the columns that differ most", () => {
     const row = (x: number, y: string, z: number) => ({ type: "row" as const, fields: [field(number, x, ""), field(level, null, y), field(number, z, "")] });
-    expect(tellingColumns(table, [row(50, "a", 10), row(51, "b", 90)], 2)).toEqual([2, 1]);
+    expect(tellingColumns(table, [row(50, "a", 0), row(51, "b", 100)], 2)).toEqual([2, 1]);
     expect(tellingColumns(table, [row(0, "a", 50), row(99, "a", 50)], 1)).toEqual([0]);
   });
 });
