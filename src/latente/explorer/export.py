@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from latente.errors import DataError, LatenteError, LatenteWarning, StorageError
 from latente.explorer.block import as_text
-from latente.explorer.lesson import companion, lesson_models, some_of
+from latente.explorer.lesson import companion, lesson_models, rounded, some_of
 from latente.explorer.pack import MIN_ROWS, PackedModel, pack, rows_of
 from latente.explorer.survey import Survey
 from latente.files import write_text
@@ -124,7 +124,7 @@ def demo_page(
         seed: seed of the lesson's models.
     """
     models = [
-        packed_model(model, data=data, with_rows=True, certificate=certificate, labels={"digit": labels})
+        packed_model(rounded(model), data=data, with_rows=True, certificate=certificate, labels={"digit": labels})
         for model, certificate in zip((vae, autoencoder), certificates, strict=True)
     ]
     return export(path, pack("latente demo", models, lesson_models(data, seed)))
@@ -156,5 +156,7 @@ def lesson_page(
     progress("autoencoder")
     vaes = [vae, companion(vae, rows, seed)] if vae.model_.has_rate else [vae]
     kept = [certificate, *(None for _ in vaes[1:])]
-    models = [packed_model(each, data=rows, with_rows=True, certificate=of) for each, of in zip(vaes, kept, strict=True)]
+    models = [
+        packed_model(rounded(each), data=rows, with_rows=True, certificate=of) for each, of in zip(vaes, kept, strict=True)
+    ]
     return vaes, pack(title, models, lesson_models(rows, seed, progress), served)

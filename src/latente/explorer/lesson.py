@@ -6,7 +6,7 @@ import copy
 import math
 import warnings
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,7 +20,7 @@ from latente.certificate.subjects import Modelled
 from latente.data import Images, Table, read
 from latente.errors import LatenteWarning
 from latente.explorer.pack import Curve, Lesson, PackedModel, Snapshots, rows_of
-from latente.explorer.survey import Survey, posterior_moments
+from latente.explorer.survey import Survey, posterior_moments, rows_at_hand
 from latente.seeding import seeded
 
 if TYPE_CHECKING:
@@ -28,15 +28,21 @@ if TYPE_CHECKING:
     from latente.training.loop import Training
 
 SQUEEZED = (1, 2, 4, 8)  # dimensions of the autoencoders
-BETAS = (0.05, 0.3, 1.0, 2.0, 8.0)  # from nearly an autoencoder to a collapsed code
+BETAS = (0.1, 0.5, 1.0, 4.0, 100.0)  # from nearly an autoencoder to a collapsed code
 RECORDED = 1.0  # the beta of the model whose training is recorded
 MAX_ROWS = 2000
-STEPS, MIN_EPOCHS = 800, 60
-BATCH, SMALL_BATCH, FEW_ROWS = 128, 32, 1000
-SMALL: dict[str, Any] = {"hidden": (32,), "learning_rate": 1e-2, "early_stopping": False, "effort": "quick"}
+MAX_TRAINED, TRAINED = 1000, 0.85  # rows, and their share: the others measure C and K
+STEPS, MIN_EPOCHS = 600, 40
+BATCH, SMALL_BATCH, FEW_ROWS = 128, 32, 800
+SMALL: dict[str, Any] = {
+    "hidden": (32,),
+    "learning_rate": 1e-2,
+    "early_stopping": False,
+    "effort": "quick",
+    "validation_fraction": 0.0,
+}
 SNAPSHOTS, FOLLOWED = 30, 250  # moments of the training, and rows whose codes are recorded
 SIDE = 32
-MEASURED = 400  # rows of each kind by which C and K of a small model are measured
 
 
 def some_of(data: Any) -> Table | Images:
@@ -58,22 +64,31 @@ def lesson_models(data: Any, seed: int = 0, progress: Callable[[str], None] = la
     from latente.catalogue import recipe
     from latente.estimator import VAE, Autoencoder
 
-    how = {**SMALL, **_settings(len(read(data))), "random_state": seed}
+    trained, others = _split(read(data), seed)
+    how = {**SMALL, **_settings(len(trained)), "random_state": seed}
     film = Film()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", LatenteWarning)  # the lesson shows a collapsed code on purpose
         squeeze = {}
         for d in SQUEEZED:
             progress(f"small autoencoder, d = {d}")
-            squeeze[d] = _fitted(Autoencoder(latent_dim=d, **how), data)
+            squeeze[d] = _fitted(Autoencoder(latent_dim=d, **how), trained)
         by_beta = []
         for beta in BETAS:
             progress(f"small model, beta = {beta:g}")
             vae = VAE(recipe("beta-vae", beta=beta), latent_dim=2, **how)
-            by_beta.append(_fitted(vae, data, film if beta == RECORDED else _left_as_it_is))
+            by_beta.append(_fitted(vae, trained, film if beta == RECORDED else _left_as_it_is))
     regularisation = (squeeze[2], *by_beta)
     recorded = by_beta[BETAS.index(RECORDED)].vae
-    return Lesson(tuple(squeeze.values()), regularisation, curves(regularisation, seed), film.snapshots(recorded, data))
+    found = curves(regularisation, others, seed)
+    return Lesson(tuple(squeeze.values()), regularisation, found, film.snapshots(recorded, data))
+
+
+def _split(data: Table | Images, seed: int) -> tuple[Table | Images, Table | Images]:
+    """Rows to train on, and rows to measure C and K with."""
+    order = np.random.default_rng(seed).permutation(len(data))
+    count = min(MAX_TRAINED, math.ceil(TRAINED * len(data)))
+    return data.take(np.sort(order[:count])), data.take(np.sort(order[count:]))
 
 
 def _settings(n: int) -> dict[str, int]:
@@ -89,11 +104,18 @@ def _left_as_it_is(training: Training) -> None:
 
 
 def _fitted(vae: VAE, data: Any, observer: Callable[[Training], None] = _left_as_it_is) -> PackedModel:
-    vae.fit(data, observer=observer)
-    with torch.no_grad():
-        for parameter in vae.model_.parameters():
-            parameter.copy_(parameter.half().float())
-    return PackedModel(vae, Survey.of(vae, side=SIDE))
+    small = rounded(vae.fit(data, observer=observer))
+    return PackedModel(small, Survey.of(small, side=SIDE))
+
+
+@torch.no_grad()
+def rounded(vae: VAE) -> VAE:
+    """A copy of an estimator whose weights are rounded to half precision, which a page stores in half of the bytes."""
+    small, small_model = copy.copy(vae), copy.deepcopy(vae.model_)
+    for parameter in small_model.parameters():
+        parameter.copy_(parameter.half().float())
+    small.fitted_ = replace(vae.fitted_, model=small_model)
+    return small
 
 
 # ------------------------------------------------------------------------------------------------------------ snapshots
@@ -134,12 +156,12 @@ class Film:
 # ----------------------------------------------------------------------------------------------------------- figures
 
 
-def curves(models: Sequence[PackedModel], seed: int) -> tuple[Curve, ...]:
-    """C of rows decoded from N(0, I), and K, of models of the same rows, measured by the rows that they held out."""
-    hand = models[0].vae.fitted_.at_hand
-    if hand is None or hand.held_out is None:
+def curves(models: Sequence[PackedModel], others: Table | Images, seed: int) -> tuple[Curve, ...]:
+    """C of rows decoded from N(0, I), and K, of models of the same rows, measured with other rows."""
+    first, train = models[0].vae, rows_at_hand(models[0].vae)
+    if train is None or not len(others):
         return ()
-    setting = Setting(hand.train.subsample(MAX_ROWS), hand.held_out.subsample(MEASURED), models[0].vae.codec_.fields, seed)
+    setting = Setting(train, rows_of(first, others), first.codec_.fields, seed)
     setting.repeats = 1
     return tuple(_measured(model.vae, setting) for model in models)
 

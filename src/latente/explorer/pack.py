@@ -188,7 +188,7 @@ def _model(subject: PackedModel, block: Block, notes: list[Message], served: boo
         "active": list(survey.active),
         "centre": block.add(survey.centre),
         "spread": block.add(survey.spread),
-        "planes": [_plane(plane, block) for plane in survey.planes],
+        "planes": [_plane(plane, block, counted=subject.rows is not None and p > 1) for p, plane in enumerate(survey.planes)],
         "fitted": fitted_spec(vae.fitted_prior_, block, notes, vae.seed_),
         "prior": prior_of(model, block, notes) if model.has_rate else None,
         "units": view_of(vae.codec_).units(vae.codec_, model.likelihood, block),
@@ -228,9 +228,10 @@ def _beta(vae: VAE) -> float | None:
     return float(objective.arguments.get("beta", 1.0)) if objective.name == "elbo" else None
 
 
-def _plane(plane: PlaneOf, block: Block) -> dict[str, Any]:
+def _plane(plane: PlaneOf, block: Block, counted: bool) -> dict[str, Any]:
+    """A plane; its density is left out if the page can count it in the codes of the rows that it contains."""
     ends = {name: block.add(getattr(plane, name)) for name in ("origin", "across", "up")}
-    posterior = None if plane.posterior is None else block.grid(plane.posterior)
+    posterior = None if plane.posterior is None or counted else block.grid(plane.posterior)
     return {"kind": plane.kind, "dimensions": plane.dimensions, **ends, "range": plane.range, "posterior": posterior}
 
 

@@ -45,8 +45,8 @@ export class Explorer {
   readonly selection = new Signal<Uint32Array | null>(null);
   readonly walk = new Signal<Walk | null>(null);
   readonly marks = new Signal<Marks | null>(null);
-  /** The part of one model's map that a lesson points to. */
-  readonly frame = new Signal<{ model: LatentModel; middle: Vector; reach: number } | null>(null);
+  /** The parts of models' maps that a lesson points to. */
+  readonly frames = new Signal<{ model: LatentModel; middle: Vector; reach: number }[]>([]);
   /** The row whose codes are shown, if one was chosen. */
   readonly row = new Signal<number | null>(null);
   readonly lessonOpen: Signal<boolean>;

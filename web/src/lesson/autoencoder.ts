@@ -7,8 +7,7 @@ import { modelThat, type Content, type Room, type Step } from "./parts";
 import { Gauge, Pipeline } from "./pipeline";
 import { ownRow, Rows } from "./source";
 
-/** Noise up to one standard deviation; from the share ENOUGH on it counts as added. */
-const MOST_NOISE = 0.5;
+/** Noise in standard deviations, up to 1; from this one on it counts as added. */
 const ENOUGH = 0.3;
 
 /** Step 1, the paper's first figure: a row through encoder, code and decoder; noise goes, and an anomaly does not come back. */
@@ -17,7 +16,8 @@ export const autoencoder: Step = {
   build(room: Room): Content {
     const { explorer, scope, finish } = room;
     const { pack } = explorer;
-    const model = modelThat(explorer, false) ?? pack.models[0];
+    // The small one with the widest code: a narrow and small network removes more noise than a large one.
+    const model = pack.lesson?.squeeze.reduce((a, b) => (b.d > a.d ? b : a)) ?? modelThat(explorer, false) ?? pack.models[0];
     explorer.mapsShown.value = false;
     const pipeline = new Pipeline(explorer);
     const usual = share95(errorsOf(explorer, model));
@@ -27,7 +27,7 @@ export const autoencoder: Step = {
     let level = 0;
     let strange = false;
     const show = () => {
-      const given = level ? noisy(pack, clean, level * MOST_NOISE * 2, rows.place) : clean;
+      const given = level ? noisy(pack, clean, level, rows.place) : clean;
       const [output, original] = [rebuilt(model, given), asDecoded(pack, clean)];
       pipeline.show(model, asDecoded(pack, given), model.encode(given).mean, output, original);
       const error = errorOf(pack, clean, output);
@@ -64,7 +64,7 @@ export const autoencoder: Step = {
       ownRow(scope, explorer, (input) => use(input)),
     );
     const answer = () => {
-      const given = noisy(pack, rows.all[rows.place], level * MOST_NOISE * 2, rows.place);
+      const given = noisy(pack, rows.all[rows.place], level, rows.place);
       return t("lesson.1.answer", {
         size: whole(inputSize(pack)),
         code: plural("lesson.2.one", "lesson.2.many", model.d),

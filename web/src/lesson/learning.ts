@@ -98,6 +98,9 @@ class FourSteps {
 const STRIDE = 0.5;
 const HALVINGS = 6;
 
+/** How much of the map is shown around a cloud, in its standard deviations. */
+const AROUND = 7;
+
 /** The numbers of one row's pass through the model. */
 class LearningRun {
   row!: EncodeInput;
@@ -117,10 +120,18 @@ class LearningRun {
     [this.mean, this.sd, this.z] = [mean, sd, mean];
     this.explorer.moveAll(this.explorer.models.value.map((model) => model.encode(row).mean), "lesson");
     this.explorer.marks.value = { model: this.model, cloud: { mean, sd } };
+    this.explorer.frames.value = this.explorer.models.value.map((model) => this.frame(model, AROUND * Math.max(...sd)));
+  }
+
+  /** The map of another model is enlarged as much: there a row stays a point. */
+  private frame(model: LatentModel, reach: number): { model: LatentModel; middle: Vector; reach: number } {
+    const wide = (one: LatentModel) => Math.max(...one.spread);
+    return { model, middle: model.encode(this.row).mean, reach: (reach * wide(model)) / wide(this.model) };
   }
 
   leave(): void {
     this.explorer.marks.value = null;
+    this.explorer.frames.value = [];
   }
 
   private encode(): string {
@@ -132,7 +143,7 @@ class LearningRun {
     const noise = Float32Array.from(this.mean, () => normal(this.explorer.random));
     this.z = this.mean.map((value, i) => value + this.sd[i] * noise[i]);
     this.go(this.z);
-    return t("lesson.4.sampled", { noise: coordinates(noise, 2), z: coordinates(this.z, 2) });
+    return t("lesson.4.sampled", { z: coordinates(this.z, 2) });
   }
 
   private measure(): string {

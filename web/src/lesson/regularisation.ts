@@ -64,16 +64,17 @@ export const regularisation: Step = {
       h("div", { class: "film" }, flow.element, h("div", { class: "stack tight" }, ...charts.map((chart) => chart.element), space)),
       h("div", { class: "stack tight" }, h("p", { class: "note" }, t("lesson.6.strip")), pictures),
     );
-    const best = hits.reduce<number>((found, value, i) => ((value ?? 0) > (hits[found] ?? 0) ? i : found), 0);
     const answer = () =>
-      t("lesson.6.answer", { first: share(hits[0]), best: share(hits[best]), beta: betas[best], least: percent(errors[0]), error: percent(errors[last]), rate: number(rates[last] ?? 0) });
+      t("lesson.6.answer", {
+        rate: number(rates[last] ?? 0, 2),
+        c: said(pack, "completeness", last),
+        k: said(pack, "continuity", last),
+        least: percent(errors[0]),
+        error: percent(errors[last]),
+      });
     return { exhibit, answer };
   },
 };
-
-function share(value: number | null): string {
-  return value === null ? "–" : percent(value);
-}
 
 function said({ lesson }: Pack, name: "completeness" | "continuity", place: number): string {
   const value = interpolated(lesson!.curves.length ? lesson!.curves.map((curve) => curve[name]) : [null], place);

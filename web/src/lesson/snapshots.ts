@@ -17,7 +17,7 @@ export function snapshots(scope: Scope, explorer: Explorer): HTMLElement | null 
   const flow = new Flow(scope, training.codes, coloursOf(explorer, training.rows), t("lesson.4.film"), -1);
   const last = training.codes.length - 1;
   const ticks = [whole(training.epochs[0]), ...training.epochs.slice(1, -1).map(() => ""), whole(training.epochs[last])];
-  const charts = [lineChart(t("curve.reconstruction"), positive(training.reconstruction), () => say(training.reconstruction), ticks), lineChart(t("curve.kl"), training.kl, () => say(training.kl), ticks)];
+  const charts = [lineChart(t("curve.distortion"), positive(training.reconstruction), () => say(training.reconstruction), ticks), lineChart(t("curve.kl"), training.kl, () => say(training.kl), ticks)];
   let place = last;
   const say = (values: number[]) => number(values[Math.round(place)]);
   const show = (next: number) => {

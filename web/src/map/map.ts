@@ -77,9 +77,9 @@ export class MapView {
   /** What somebody asked to be seen, or everything. */
   private look(): void {
     if (!this.sized) return;
-    const frame = this.explorer.frame.value;
+    const frame = this.explorer.frames.value.find(({ model }) => model === this.model);
     this.reset();
-    if (frame?.model !== this.model) return;
+    if (!frame) return;
     const [u, v] = this.explorer.chart(this.model).project(frame.middle);
     this.camera.show([u - frame.reach, u + frame.reach, v - frame.reach, v + frame.reach]);
     this.moved();
@@ -87,7 +87,7 @@ export class MapView {
 
   private listen(place: HTMLElement): void {
     const { scope, explorer, model } = this;
-    const { plane, colour, layer, codes, showPoints, selection, walk, marks, field, frame } = explorer;
+    const { plane, colour, layer, codes, showPoints, selection, walk, marks, field, frames } = explorer;
     const observer = new ResizeObserver(() => this.resize());
     observer.observe(this.stage);
     scope.add(() => observer.disconnect());
@@ -96,7 +96,7 @@ export class MapView {
     // Frames that are still asked for find nothing to draw on.
     scope.add(() => (this.sized = false));
     scope.watch([plane, colour], () => this.load());
-    scope.watch([frame], () => this.look());
+    scope.watch([frames], () => this.look());
     scope.watch([plane, layer, field, ink], () => this.lay());
     // Layers that show the slice through the point follow it when it leaves the plane, not when it moves along.
     let residual = this.residual();
@@ -198,8 +198,9 @@ export class MapView {
     for (const canvas of [this.canvases[0], this.canvases[2]]) canvas.getContext("2d")!.scale(ratio, ratio);
     this.camera.em = parseFloat(getComputedStyle(document.documentElement).fontSize);
     this.camera.resize(width, height);
-    if (!this.sized) this.camera.fit(this.explorer.chart(this.model).plane.range);
+    const first = !this.sized;
     this.sized = true;
+    if (first) this.look();
     if (this.ground?.follows) this.lay();
     this.drawAll();
   }

@@ -145,6 +145,14 @@ export const en = {
   "figures.title": "Measured on validation rows",
   "figures.completeness": "Completeness",
   "figures.completeness.hint": "Do random codes decode to rows like real ones? 0: like rows with shuffled columns; 1: like other real rows",
+  "figures.completeness_prior": "Completeness from N(0, I)",
+  "figures.completeness_prior.hint": "Completeness with codes from the prior N(0, I) instead of a normal distribution fitted to the codes",
+  "figures.completeness_ceiling": "Upper bound of completeness",
+  "figures.completeness_ceiling.hint": "Completeness with the codes of real validation rows: no distribution of codes can do better with this decoder",
+  "figures.density": "Density",
+  "figures.density.hint": "How many generated rows lie among real ones: 1 as for other real rows. Blurred rows increase it",
+  "figures.coverage": "Coverage",
+  "figures.coverage.hint": "Share of real rows that have a generated row near them: low where variety is lacking",
   "figures.continuity": "Continuity",
   "figures.continuity.hint":
     "Do codes near the code of a row decode to similar rows? 0: no closer than a random row; 1: as close as the nearest real row",
@@ -173,6 +181,7 @@ export const en = {
   "own.draw": "Draw your own image",
   "own.edit": "Edit your own row",
   "curve.reconstruction": "Reconstruction error",
+  "curve.distortion": "−log p(x | z), nats",
   "curve.kl": "KL",
   "curve.hits": "Hits",
   "lesson.title": "Lesson in six steps",
@@ -234,15 +243,15 @@ export const en = {
   "lesson.4.epoch": "Epoch",
   "lesson.4.do.0": "1. Encode as a distribution",
   "lesson.4.do.1": "2. Sample a code",
-  "lesson.4.do.2": "3. Decode and measure the error",
+  "lesson.4.do.2": "3. Decode, measure the error",
   "lesson.4.do.3": "4. Backpropagate the error",
-  "lesson.4.encoded": "Mean {mean}, standard deviation {sd}. KL from N(0, I): {rate} nats.",
-  "lesson.4.sampled": "Mean + deviation × noise {noise} = code {z}.",
-  "lesson.4.measured": "Squared error {error}. The loss is the error in nats, −log p(row | code), plus the KL, {rate} nats.",
+  "lesson.4.encoded": "Mean {mean}, deviation {sd}; KL {rate} nats.",
+  "lesson.4.sampled": "Mean + deviation × noise = {z}.",
+  "lesson.4.measured": "Squared error {error}, and KL {rate} nats.",
   "lesson.4.propagated":
-    "A small step against the gradient (the arrow) reduces the squared error from {before} to {after}. In training, both networks are changed.",
+    "A step (the arrow) reduces the error from {before} to {after}.",
   "lesson.4.answer":
-    "Each time another code of the cloud is sampled, so nearby codes must decode to similar rows. The KL keeps the clouds close together. Play the training: both happens there.",
+    "Each time another code of the cloud is sampled, so nearby codes must decode to similar rows. The KL keeps the clouds close together. Now play the training.",
   "lesson.5.title": "Continuity and completeness",
   "lesson.5.a":
     "Continuity K: nearby codes decode to similar rows. Completeness C: random codes decode to rows like real ones. Both are shown where the point is, from 0 to 1.",
@@ -264,6 +273,6 @@ export const en = {
   "lesson.6.space": "Completeness C = {c} · continuity K = {k}",
   "lesson.6.strip": "A row, its reconstruction, and six samples from N(0, I)",
   "lesson.6.answer":
-    "Hits: {first} at β = 0, and {best} at β = {beta}. The reconstruction error rises from {least} to {error}, and the KL falls to {rate} nats. A good β is in between: hits, and information in the code.",
+    "At this end the KL is {rate} nats, and all samples are alike: they may be hits, but C = {c} and K = {k}. The reconstruction error rises from {least} to {error}. A good β is in between.",
   "toolbar.more": "Map settings",
 };

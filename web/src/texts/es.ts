@@ -148,6 +148,14 @@ export const es: Record<keyof typeof en, string> = {
   "figures.completeness": "Completitud",
   "figures.completeness.hint":
     "¿Los códigos al azar dan datos como los reales? 0: como datos con las columnas barajadas; 1: como otros datos reales",
+  "figures.completeness_prior": "Completitud desde N(0, I)",
+  "figures.completeness_prior.hint": "Completitud con códigos de la distribución a priori N(0, I) en lugar de una normal ajustada a los códigos",
+  "figures.completeness_ceiling": "Cota superior de la completitud",
+  "figures.completeness_ceiling.hint": "Completitud con los códigos de datos de validación reales: ninguna distribución de códigos da más con este decodificador",
+  "figures.density": "Densidad",
+  "figures.density.hint": "Cuántos datos generados quedan entre los reales: 1 como otros datos reales. Lo borroso la aumenta",
+  "figures.coverage": "Cobertura",
+  "figures.coverage.hint": "Proporción de datos reales que tienen cerca un dato generado: baja si falta variedad",
   "figures.continuity": "Continuidad",
   "figures.continuity.hint":
     "¿Los códigos cercanos al de un dato dan datos parecidos? 0: no más que un dato al azar; 1: tan cercanos como el dato real más próximo",
@@ -176,6 +184,7 @@ export const es: Record<keyof typeof en, string> = {
   "own.draw": "Dibuje su propia imagen",
   "own.edit": "Edite su propia fila",
   "curve.reconstruction": "Error de reconstrucción",
+  "curve.distortion": "−log p(x | z), nats",
   "curve.kl": "KL",
   "curve.hits": "Aciertos",
   "lesson.title": "Lección en seis pasos",
@@ -237,15 +246,15 @@ export const es: Record<keyof typeof en, string> = {
   "lesson.4.epoch": "Época",
   "lesson.4.do.0": "1. Codificar como distribución",
   "lesson.4.do.1": "2. Muestrear un código",
-  "lesson.4.do.2": "3. Decodificar y medir el error",
+  "lesson.4.do.2": "3. Decodificar, medir el error",
   "lesson.4.do.3": "4. Propagar el error hacia atrás",
-  "lesson.4.encoded": "Media {mean}, desviación estándar {sd}. KL respecto de N(0, I): {rate} nats.",
-  "lesson.4.sampled": "Media + desviación × ruido {noise} = código {z}.",
-  "lesson.4.measured": "Error cuadrático {error}. La pérdida es el error en nats, −log p(dato | código), más la KL, {rate} nats.",
+  "lesson.4.encoded": "Media {mean}, desviación {sd}; KL {rate} nats.",
+  "lesson.4.sampled": "Media + desviación × ruido = {z}.",
+  "lesson.4.measured": "Error cuadrático {error}, y KL {rate} nats.",
   "lesson.4.propagated":
-    "Un paso pequeño contra el gradiente (la flecha) reduce el error cuadrático de {before} a {after}. Al entrenar, se cambian ambas redes.",
+    "Un paso (la flecha) reduce el error de {before} a {after}.",
   "lesson.4.answer":
-    "Cada vez se muestrea otro código de la nube, así que códigos cercanos deben dar datos parecidos. La KL mantiene juntas las nubes. Anime el entrenamiento: ahí ocurren ambas cosas.",
+    "Cada vez se muestrea otro código de la nube, así que códigos cercanos deben dar datos parecidos. La KL mantiene juntas las nubes. Ahora anime el entrenamiento.",
   "lesson.5.title": "Continuidad y completitud",
   "lesson.5.a":
     "Continuidad K: códigos cercanos dan datos parecidos. Completitud C: los códigos al azar dan datos como los reales. Ambas se muestran donde está el punto, de 0 a 1.",
@@ -267,6 +276,6 @@ export const es: Record<keyof typeof en, string> = {
   "lesson.6.space": "Completitud C = {c} · continuidad K = {k}",
   "lesson.6.strip": "Un dato, su reconstrucción y seis muestras de N(0, I)",
   "lesson.6.answer":
-    "Aciertos: {first} con β = 0, y {best} con β = {beta}. El error de reconstrucción sube de {least} a {error}, y la KL baja a {rate} nats. Un buen β está en medio: aciertos, e información en el código.",
+    "En este extremo la KL es de {rate} nats y todas las muestras son iguales: pueden ser aciertos, pero C = {c} y K = {k}. El error de reconstrucción sube de {least} a {error}. Un buen β está en medio.",
   "toolbar.more": "Ajustes del mapa",
 };
