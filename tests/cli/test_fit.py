@@ -197,3 +197,10 @@ def test_a_space_that_the_explorer_can_not_show_is_no_failure(latente, tmp_path)
     ended = latente(*run, "-o", tmp_path / "run")
     assert ended.code == 0, ended.err
     assert not (tmp_path / "run/survey.safetensors").exists()
+
+
+def test_anomalies_are_trimmed(latente, table_csv, tmp_path):
+    options = "--max-epochs", "1", "--no-figures", "--no-certificate"
+    assert latente("fit", table_csv, "-o", tmp_path / "run", "--trim", ".1", *options).code == 0
+    assert any("not learned" in note for note in lt.load(tmp_path / "run" / "model.safetensors").notes_)
+    assert "0.5" in latente("fit", table_csv, "-o", tmp_path / "run", "--trim", ".7", *options).err
