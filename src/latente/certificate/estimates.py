@@ -19,7 +19,7 @@ INTERVAL = (2.5, 97.5)  # percentiles
 MIN_ROWS = 20
 MIN_CONTRAST = 0.1
 NOT_FINITE, NO_DENSITY = Message("reason.not_finite"), Message("reason.no_density")
-NOT_REFINED = Message("reason.not_refined")
+NOT_REFINED, NOT_STANDARD = Message("reason.not_refined"), Message("reason.not_standard")
 
 
 @dataclass(frozen=True)

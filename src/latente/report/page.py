@@ -73,6 +73,15 @@ class Cards:
 
 
 @dataclass(frozen=True)
+class Link:
+    """A link to another file: the address, relative to the page, and its text."""
+
+    address: str
+    text: str
+    block: ClassVar[str] = "link"
+
+
+@dataclass(frozen=True)
 class Grid:
     """A table.
 
@@ -82,6 +91,7 @@ class Grid:
         rows: texts, one for each column; the first one names the row.
         numbers: indices of numeric columns, which are right-aligned.
         tall: whether it may be long and gets a scroll bar.
+        folded: whether it is opened only by a click.
     """
 
     caption: str
@@ -89,6 +99,7 @@ class Grid:
     rows: Sequence[Sequence[str]]
     numbers: frozenset[int] = frozenset()
     tall: bool = False
+    folded: bool = False
     block: ClassVar[str] = "grid"
 
 
@@ -110,7 +121,7 @@ class Picture:
     block: ClassVar[str] = "picture"
 
 
-Block = Paragraph | Code | Listing | Cards | Grid | Picture
+Block = Paragraph | Code | Listing | Cards | Link | Grid | Picture
 
 
 @dataclass(frozen=True)
