@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from latente.composition import Recipe
-from latente.data import Codec, ContextCodec, Images, Table, TableCodec, read, read_context, refuse_outside
+from latente.data import LABELS, Codec, ContextCodec, Images, Table, TableCodec, read, read_context, refuse_outside
 from latente.errors import DataError, ModelError
 from latente.model.latent_model import LatentModel
 from latente.model.parts import Choice
@@ -186,6 +186,8 @@ class Fitted:
         codec = self.context.codec
         if context is not None:
             data = read_context(context, texts=codec.text_names, missing=self.settings.get("missing") or ())
+            if data.names == (LABELS,) and len(codec.names) == 1:
+                data = replace(data, names=codec.names)
         if not isinstance(data, Table) or (codec.named and not data.named):
             data = None
         found = self.context.encode(data and codec.like_fitted(data), unknown)

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
+from torch.optim.adamw import adamw as fused_adamw
 
 
 class FlatParameters:
@@ -72,7 +73,7 @@ def adamw(
 ) -> None:
     """One update of AdamW (Loshchilov and Hutter 2019), a kernel for each group.
 
-    The kernel, not torch.optim's class: on a small model the class's bookkeeping costs ten times the update.
+    The function, not torch.optim's class: on a small model the class's bookkeeping costs ten times the update.
 
     Args:
         groups: what to update.
@@ -81,7 +82,8 @@ def adamw(
     """
     updates.add_(1)
     for group in groups:
-        torch._fused_adamw_(
+        fused_adamw(
             [group.values], [group.gradient], [group.first], [group.second], [], [updates],
-            lr=rate * group.rate, beta1=0.9, beta2=beta2, weight_decay=weight_decay, eps=1e-8, amsgrad=False, maximize=False,
+            lr=rate * group.rate, beta1=0.9, beta2=beta2, weight_decay=weight_decay, eps=1e-8,
+            amsgrad=False, maximize=False, fused=True,
         )  # fmt: skip
