@@ -31,7 +31,7 @@ FITTED: dict[str, Any] = {
 }
 """The same for both models: plain networks, whose codes are not initialised by PCA, and seconds of training."""
 NAMES = {"autoencoder": "Autoencoder", "vae": "Variational autoencoder"}
-WIDTH = 120
+EXPLORER, WIDTH = "explorer.html", 120
 
 
 def demo(out: Folder = "latente-demo", seed: Seed = 0, lang: Lang = None, json: Json = False, quiet: Quiet = False) -> None:
@@ -52,7 +52,7 @@ def demo(out: Folder = "latente-demo", seed: Seed = 0, lang: Lang = None, json: 
     console, folder = Console(json, quiet), Path(out)
     for recipe in NAMES:
         claim(folder / recipe)  # before the fits
-    paths: dict[str, Any] = {"picture": folder / "demo.png", "report": folder / REPORT, "explorer": folder / "explorer.html"}
+    paths: dict[str, Any] = {"picture": folder / "demo.png", "report": folder / REPORT, "explorer": folder / EXPLORER}
     digits = Digits.draw()
     with console.hearing_warnings(), speaking(lang or language()) as say:
         models = fitted(digits, seed, console)
@@ -87,16 +87,17 @@ def fitted(digits: Digits, seed: int, console: Console) -> dict[str, Compared]:
 def write_demo_page(models: dict[str, Compared], digits: Digits, panels: list[Axes], folder: Path, say: Texts) -> Path:
     """The report of the VAE, beginning with the comparison with the autoencoder."""
     from latente.report.demonstration import beside
-    from latente.report.page import write_page
+    from latente.report.page import Link, write_page
     from latente.report.report import report
     from latente.report.report_data import ReportData
     from latente.report.run_folder import REPORT
 
     vae = models["vae"]
     shown = ReportData(vae.vae, digits.fitted, colours={say("demo.digit"): digits.fitted_classes})
-    page = report(shown, lang=say.lang, certificate=vae.certificate, run=folder / "vae", source="DATA")
-    sections = [beside(models, panels, say), *page.sections]
-    return write_page(replace(page, title=say("demo.title"), lead=say("demo.lead"), top=(), sections=sections), folder / REPORT)
+    page = report(shown, lang=say.lang, certificate=vae.certificate, run=folder / "vae", source="DATA", explorer=EXPLORER)
+    sections, link = [beside(models, panels, say), *page.sections], Link(EXPLORER, say("summary.explorer"))
+    page = replace(page, title=say("demo.title"), lead=say("demo.lead"), top=(link,), sections=sections)
+    return write_page(page, folder / REPORT)
 
 
 def write_explorer(models: dict[str, Compared], digits: Digits, seed: int, path: Path) -> Path:
