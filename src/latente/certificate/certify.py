@@ -6,7 +6,8 @@ import math
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache, cached_property
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -82,12 +83,14 @@ def certify(
         row_model: what new rows are drawn from, where it is another model.
     """
     setting = Setting(train, held_out, fields, seed)
-    subject = setting.subject(model)
-    terms = rate_distortion(model, setting.held_out, seed)
-    figures = measured(SPACE, lambda: space(setting, subject, fitted))
+    subject = cache(lambda: setting.subject(model))  # within what is measured: any of these may fail
+    terms = cache(lambda: rate_distortion(model, setting.held_out, seed))
+    reached = cache(lambda: headline(setting, subject()))
+    figures = measured(SPACE, lambda: space(setting, subject(), fitted, reached()))
+    figures |= measured(LINEAR, lambda: linear_space(setting, model.latent_dim, reached().affinity))
     figures |= informed(setting, model, subject, terms)
-    figures |= measured(COPIED, lambda: copied(setting, _emitted(row_model or model, subject, fitted, setting, seed)))
-    figures |= measured(MEMORISED, lambda: memorised(model, setting.train, terms, seed))
+    figures |= measured(COPIED, lambda: copied(setting, _emitted(row_model or model, subject(), fitted, setting, seed)))
+    figures |= measured(MEMORISED, lambda: memorised(model, setting.train, terms(), seed))
     figures |= measured(ATTRIBUTED, lambda: attributed(setting, model, fitted))
     related = dependence(setting.train, levels_of(fields)).found
     kind = Kind(model.has_rate, row_model is not None and row_model is not model, related)
@@ -248,9 +251,9 @@ class Setting:
 SPACE = (
     "completeness", "completeness_ceiling", "completeness_share", "affinity", "affinity_null", "affinity_real",
     "completeness_standard", "completeness_prior", "completeness_fitted_prior", "continuity",
-    *(f"continuity_rho_{rho}" for rho in continuous.CURVE), "density", "coverage", "completeness_pca",
-    "completeness_beyond_pca", "continuity_pca",
+    *(f"continuity_rho_{rho}" for rho in continuous.CURVE), "density", "coverage",
 )  # fmt: skip
+LINEAR = ("completeness_pca", "completeness_beyond_pca", "continuity_pca")
 LOSS = ("distortion", "rate", "loss", "nll", "effective_samples", "gain")
 AGGREGATED = ("rate_train", "mutual_information", "marginal_kl", "prior_holes")
 KEPT = ("information_kept", "information_kept_pca", "information_beyond_pca")
@@ -260,14 +263,27 @@ MEMORISED = ("gap", "membership", "membership_at_1")
 ATTRIBUTED = ("approximation", "amortisation", "prior_mismatch")
 
 
-def space(setting: Setting, subject: Modelled, fitted: Prior) -> Figures:
-    """Completeness and continuity of a subject, their components, and those of PCA."""
+class Headline(NamedTuple):
+    """Completeness with the Gaussian that has the moments of the codes, S and C."""
+
+    moments: Moments
+    affinity: complete.Affinity
+    value: Estimate
+
+
+def headline(setting: Setting, subject: Modelled) -> Headline:
+    """Of a subject."""
     with setting.drawing("moments"):
         moments = subject.model.space.moments(subject.codes(setting.train))
-    affinity, headline = setting.completeness(subject, moments.draw, "completeness")
+    return Headline(moments, *setting.completeness(subject, moments.draw, "completeness"))
+
+
+def space(setting: Setting, subject: Modelled, fitted: Prior, reached: Headline) -> Figures:
+    """Completeness and continuity of a subject, and their components."""
+    moments, affinity, value = reached
     bound = setting.bound(subject)
     figures = {
-        "completeness": headline,
+        "completeness": value,
         "completeness_ceiling": complete.completeness(bound, setting.scale),
         "completeness_share": complete.share(affinity, bound, setting.scale),
         "affinity": complete.affinity_of(affinity),
@@ -282,7 +298,7 @@ def space(setting: Setting, subject: Modelled, fitted: Prior) -> Figures:
     with setting.drawing("density"):
         fake, some = setting.features_of(subject.draws(moments.draw(setting.m))), setting.phi(setting.some())
     figures["density"], figures["coverage"] = complete.density_and_coverage(setting.real, fake, some)
-    return figures | linear_space(setting, subject.model.latent_dim, affinity)
+    return figures
 
 
 def by_prior(setting: Setting, subject: Modelled, fitted: Prior) -> Figures:
@@ -318,14 +334,19 @@ def linear_space(setting: Setting, latent_dim: int, affinity: complete.Affinity)
     }
 
 
-def informed(setting: Setting, model: LatentModel, subject: CertifiedModel, terms: information.RateDistortion) -> Figures:
+def informed(
+    setting: Setting,
+    model: LatentModel,
+    subject: Callable[[], CertifiedModel],
+    terms: Callable[[], information.RateDistortion],
+) -> Figures:
     """Rate and distortion, information in the code, the aggregated posterior, and the sensitivity of the decoder."""
-    active = active_units(model, setting.train)
-    figures = {"active_units": Estimate(float(active.sum()))}
-    figures |= measured(LOSS, lambda: loss_figures(setting, model, terms))
+    active = cache(lambda: active_units(model, setting.train))
+    figures = measured(("active_units",), lambda: {"active_units": Estimate(float(active().sum()))})
+    figures |= measured(LOSS, lambda: loss_figures(setting, model, terms()))
     figures |= measured(AGGREGATED, lambda: aggregated(setting, model))
-    figures |= measured(KEPT, lambda: kept_beside_pca(setting, model, int(active.sum())))
-    return figures | measured(SENSITIVITY, lambda: sensitivity(setting, model, subject, active))
+    figures |= measured(KEPT, lambda: kept_beside_pca(setting, model, int(active().sum())))
+    return figures | measured(SENSITIVITY, lambda: sensitivity(setting, model, subject(), active()))
 
 
 def loss_figures(setting: Setting, model: LatentModel, held_out: information.RateDistortion) -> Figures:

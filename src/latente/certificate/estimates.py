@@ -88,7 +88,8 @@ def measured(names: Iterable[str], measure: Callable[[], Mapping[str, Estimate]]
     try:
         with np.errstate(all="ignore"):
             found = dict(measure())
-    except (ArithmeticError, ValueError, RuntimeError) as error:  # from linear algebra, neighbours, or overflow
+    except (ArithmeticError, ValueError, RuntimeError, IndexError, np.linalg.LinAlgError) as error:
+        # from linear algebra, neighbours, or overflow
         return {name: unknown(Message("reason.not_computable", error=str(error))) for name in names}
     return {
         name: figure if figure.known or figure.reason else replace(figure, reason=NOT_FINITE) for name, figure in found.items()

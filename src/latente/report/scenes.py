@@ -65,8 +65,8 @@ def latent_maps(shown: ReportData) -> list[Axes]:
     colours = shown.given | {name: shown.measures[name] for name in best}
     with suppress(DataError):  # the text below the map says why
         colours[word("sensitivity")] = shown.sensitivity
-    codes = shown.codes[:, shown.pair]
-    return figures.latent_maps(codes, colours, density=shown.mixture, axis_names=shown.axis_names)
+    codes, rows = shown.codes[:, shown.pair], [str(number) for number in shown.numbers]
+    return figures.latent_maps(codes, colours, density=shown.mixture, axis_names=shown.axis_names, rows=rows)
 
 
 def posterior_against_priors(shown: ReportData, certificate: Certificate | None = None) -> list[Axes]:

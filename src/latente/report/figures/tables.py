@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 
-from latente.report.drawing import style
+from latente.report.drawing import labels, style
 from latente.report.drawing.associations import associations
 from latente.report.drawing.style import DIVERGING, FAINT, GIVEN, MUTED, STRENGTH, WARM, Array
 from latente.report.figures.canvas import new_figure, plain_figure, short, styled
-from latente.words import word
+from latente.words import amount, word
 
 MAX_COLUMNS, MAX_ROWS = 20, 16
 
@@ -68,6 +68,7 @@ def errors_by_column(errors: Array, names: Sequence[str], rows: Sequence[str], *
     order = order[np.linspace(0, len(order) - 1, min(limit, len(order))).round().astype(int)]
     panel = _rows_panel(len(order), len(names))
     image = _heat(panel, errors[order], [rows[k] for k in order], names, STRENGTH, (0.0, max(1.0, _most(errors))))
+    _tips(panel, errors[order], [rows[k] for k in order], names)
     _key(panel, image, word("error_in_deviations"))
     return panel
 
@@ -107,6 +108,7 @@ def anomalies(
     columns = np.sort(columns)
     shown = surprise[np.ix_(order, columns)]
     image = _heat(right, shown, [rows[k] for k in order], [names[k] for k in columns], STRENGTH, (0.0, max(1.0, _most(shown))))
+    _tips(right, shown, [rows[k] for k in order], [names[k] for k in columns])
     right.set_title(word("strangest_rows"))
     _key(right, image, word("nats_above_usual"))
     return [left, right]
@@ -146,6 +148,15 @@ def _heat(
     for spine in panel.spines.values():
         spine.set_visible(False)
     return image
+
+
+def _tips(panel: Axes, values: Array, rows: Sequence[str], columns: Sequence[str]) -> None:
+    """What a page shows where the pointer is over a value."""
+    places = [(j + 0.5, i + 0.5) for i in range(len(rows)) for j in range(len(columns))]
+    texts = [f"{row}, {column}: {amount(f'{value:.2f}')}" for row, line in zip(rows, values, strict=True)
+             for column, value in zip(columns, line, strict=True)]  # fmt: skip
+    if places:
+        labels.tips(panel, np.array(places), texts, size=150.0)
 
 
 def _key(panel: Axes, image: Any, name: str) -> None:
