@@ -53,7 +53,7 @@ def demo(out: Folder = "latente-demo", seed: Seed = 0, lang: Lang = None, json: 
     for recipe in NAMES:
         claim(folder / recipe)  # before the fits
     paths: dict[str, Any] = {"picture": folder / "demo.png", "report": folder / REPORT, "explorer": folder / EXPLORER}
-    digits = Digits.draw()
+    digits = Digits.draw(seed)
     with console.hearing_warnings(), speaking(lang or language()) as say:
         models = fitted(digits, seed, console)
         paths |= {name: write_run(m.vae, digits.fitted, folder / name, m.certificate) for name, m in models.items()}
