@@ -202,6 +202,8 @@ def _pythae(x: Any) -> None:
     from pythae.models import VAE, VAEConfig
     from pythae.pipelines import TrainingPipeline
 
+    low, high = x.min(0), x.max(0)
+    x = (x - low) / np.where(high > low, high - low, 1)  # it expects values from 0 to 1; its loss of other rows is not finite
     model = VAE(VAEConfig(input_dim=(x.shape[1],)))
     with tempfile.TemporaryDirectory() as folder:
         pipeline = TrainingPipeline(model=model)

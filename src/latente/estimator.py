@@ -391,7 +391,7 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         fitted = self._fitted
         data, rows = fitted.read_rows(X, self.unknown, context)
         x, assumed = denoising.denoised(fitted, rows, noise)
-        cleaned = like(X, fitted.decode(x, data.container, source=data if assumed.none else None))
+        cleaned = like(X, fitted.decode(x, data.container, **{"source" if assumed.none else "of": data}))
         return (cleaned, denoising.described(fitted, assumed)) if return_noise else cleaned
 
     def repair(self, X: Any, *, context: Any = None) -> tuple[Any, NDArray[np.bool_]]:
@@ -838,7 +838,7 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
     def _mapped(self, X: Any, task: Callable[[Rows], Tensor], context: Any = None, possible: bool = False) -> Any:
         fitted = self._fitted
         data, rows = fitted.read_rows(X, self.unknown, context)
-        return like(X, fitted.decode(task(rows), data.container, possible=possible))
+        return like(X, fitted.decode(task(rows), data.container, of=data, possible=possible))
 
     def __repr__(self, N_CHAR_MAX: int = 700) -> str:
         """The parameters; for a fitted estimator with a separate row model, also which model is used for what."""

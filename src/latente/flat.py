@@ -80,10 +80,10 @@ def adamw(
         updates: number of earlier updates, []; it is increased.
         rate: learning rate. weight_decay: as in torch.optim.AdamW. beta2: decay of the second moment.
     """
-    updates.add_(1)
     for group in groups:
-        fused_adamw(
-            [group.values], [group.gradient], [group.first], [group.second], [], [updates],
+        fused_adamw(  # it increases the number of updates that it is given
+            [group.values], [group.gradient], [group.first], [group.second], [], [updates.clone()],
             lr=rate * group.rate, beta1=0.9, beta2=beta2, weight_decay=weight_decay, eps=1e-8,
             amsgrad=False, maximize=False, fused=True,
         )  # fmt: skip
+    updates.add_(1)

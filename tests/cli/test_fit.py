@@ -211,3 +211,10 @@ def test_labels_colour_the_map_and_are_not_modelled(latente, table_csv, tmp_path
     assert "species" in page and "0: species cat" in page
     missing = latente("fit", path, "-o", tmp_path / "run2", "--labels", "breed", *QUICK)
     assert missing.code == 1 and "labels: there is no column 'breed'" in missing.sentence and not (tmp_path / "run2").exists()
+
+
+def test_anomalies_are_trimmed(latente, table_csv, tmp_path):
+    options = "--max-epochs", "1", "--no-figures", "--no-certificate"
+    assert latente("fit", table_csv, "-o", tmp_path / "run", "--trim", ".1", *options).code == 0
+    assert any("not learned" in note for note in lt.load(tmp_path / "run" / "model.safetensors").notes_)
+    assert "0.5" in latente("fit", table_csv, "-o", tmp_path / "run", "--trim", ".7", *options).err

@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 
 Folder = Annotated[str, typer.Option("--out", "-o", metavar="FOLDER", help="Folder for the two runs and the report.")]
 
-SIGMA = 0.3
+SIGMA = 0.15
 FITTED: dict[str, Any] = {
     "latent_dim": 16,
-    "hidden": (256,),
+    "hidden": (128, 128),
     "max_epochs": 40,
     "batch_size": 128,
     "learning_rate": 3e-3,

@@ -108,6 +108,17 @@ Keep = Annotated[
         "keeps, if a separate row model scores rows.",
     ),
 ]
+Trim = Annotated[
+    Any,
+    typer.Option(
+        "--trim",
+        parser=options.trim,
+        metavar="SHARE|auto",
+        help="Share of the rows that are anomalies and are not learned, such as .05; auto leaves out those that are too far "
+        "from the others.",
+        show_default="0",
+    ),
+]
 BatchSize = Annotated[Any, typer.Option("--batch-size", parser=options.whole, metavar="N", help="Rows in a step.")]
 LearningRate = Annotated[Any, typer.Option("--learning-rate", parser=options.positive, metavar="X", help="Of the optimiser.")]
 Device = Annotated[Any, typer.Option("--device", parser=options.device, metavar="NAME", help="auto, cpu, cuda, cuda:1 or mps.")]
@@ -171,6 +182,7 @@ def fit(
     effort: EffortName = Effort.balanced,
     row_model: RowModelName = RowModelKind.auto,
     keep: Keep = AUTO,
+    trim: Trim = None,
     seed: Seed = 0,
     resume: Resume = False,
     checkpoint_every: CheckpointEvery = 5.0,
@@ -218,6 +230,7 @@ def fit(
         effort=str(effort),
         row_model=str(row_model),
         keep=keep,
+        trim=trim,
     )
     folder = Path(out or f"{stem(data)}-{'vae' if name == AUTO else name}")
     console, writes = Console(json, quiet), Writes(figures and not context, certificate and not context, lang, labels or ())
