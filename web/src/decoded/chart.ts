@@ -25,7 +25,7 @@ export class FieldChart {
       ...this.distributions,
     );
     this.element = h("div", { class: "chart" }, drawing, h("div", { class: "chart-ends" }, ...ends(population, kind).map((text) => h("span", {}, text))));
-    this.shares = population.labels ? levels(population) : bins(population);
+    this.shares = isDiscrete(population) ? levels(population) : bins(population);
     this.behind.setAttribute("d", bars(this.shares(population), 0));
   }
 
@@ -36,10 +36,16 @@ export class FieldChart {
 
 /** What stands below a chart: the ends of its scale, or the levels of few bars. */
 function ends(population: ColumnDistribution, kind: Kind): string[] {
-  const { labels } = population;
-  if (!labels) return usualRange(population).map((value) => written(kind, value));
+  if (!isDiscrete(population)) return usualRange(population).map((value) => written(kind, value));
+  const { labels, low, high } = population;
   const most = frequent(population);
-  return most.length > NAMED ? [labels[most[0]], "…", labels[most[most.length - 1]]] : most.map((level) => labels[level]);
+  const name = (bin: number) => labels?.[bin] ?? written(kind, (low[bin] + high[bin]) / 2);
+  return (most.length > NAMED ? [most[0], most[most.length - 1]] : most).map(name);
+}
+
+/** Whether each bin is a value of its own, so that bars are drawn side by side: levels, and few numbers. */
+function isDiscrete({ labels, low, high }: ColumnDistribution): boolean {
+  return labels !== null || (low.length <= LEVELS && low.every((value, bin) => value === high[bin] || high[bin] - value === 1));
 }
 
 function frequent({ probability }: ColumnDistribution): number[] {

@@ -67,7 +67,7 @@ export class Column {
   }
 
   /** The nearest value that can be: on the grid of the record, within its bounds, and where one often repeats, exactly that. */
-  private possible(value: number): number {
+  possible(value: number): number {
     const { form, step, low, high, scale } = this.spec;
     let v = form === "whole" ? rint(value) : form === "truth" ? Number(value >= 0.5) : value;
     if (step > 0) v = rint((low + rint((v - low) / step) * step) * 1e10) / 1e10;

@@ -5,7 +5,7 @@ import { normal } from "../core/random";
 import { Signal } from "../core/signal";
 import { FieldChart } from "../decoded/chart";
 import type { Decoded, DecodedRow, LatentModel, Pack } from "../engine/types";
-import { nearness } from "../space/nearness";
+import { nearness, sampledRow } from "../space/nearness";
 import { small } from "../tools/answer";
 import { percent, t, whole } from "../texts";
 import { modelTitle } from "../texts/words";
@@ -78,7 +78,7 @@ class Side {
   /** The first 24 draws are shown and counted; the distribution of a column takes all. */
   show(noise: Vector[], from: "prior" | "fitted", random: () => number): void {
     const code = (z: Vector) => (from === "prior" ? z.slice(0, this.model.d) : this.model.sample("fitted", random));
-    const decoded = noise.slice(0, this.charts.length ? noise.length : DRAWN).map((z) => this.model.decode(code(z)));
+    const decoded = noise.slice(0, this.charts.length ? noise.length : DRAWN).map((z) => sampledRow(this.model.decode(code(z)), random));
     const good = decoded.slice(0, DRAWN).map((row) => this.near?.isNear(row) ?? false);
     this.hits = good.filter(Boolean).length;
     this.total = { hits: this.total.hits + this.hits, draws: this.total.draws + DRAWN };

@@ -2,7 +2,7 @@ import type { Explorer } from "../app/explorer";
 import { h } from "../core/dom";
 import type { Scope } from "../core/signal";
 import { usualRange } from "../decoded/distribution";
-import type { Decoded, LatentModel, Pack } from "../engine/types";
+import type { Decoded, Kind, LatentModel, Pack } from "../engine/types";
 import { said } from "../decoded/distribution";
 import { paint } from "../decoded/pixels";
 import { tellingColumns } from "../space/telling";
@@ -56,11 +56,19 @@ export function showPrincipal(explorer: Explorer): void {
 
 const COLUMNS = 9;
 
-/** The columns of a table that the lesson shows: those that differ most among its rows, in the table's order. */
+/** The columns of a table that the lesson shows: of its numbers and of its levels those that differ most, in the table's order. */
 export function shownColumns(explorer: Explorer, most = COLUMNS): number[] {
-  const rows = examples(explorer).map((input) => asDecoded(explorer.pack, input));
-  return tellingColumns(explorer.pack, rows, most).sort((a, b) => a - b);
+  const { input } = explorer.pack;
+  if (input.type === "image") return [];
+  const rows = examples(explorer).map((row) => asDecoded(explorer.pack, row));
+  const all = tellingColumns(explorer.pack, rows, input.fields.length);
+  const numbers = all.filter((i) => !LEVELS.has(input.fields[i].kind));
+  const levels = all.filter((i) => LEVELS.has(input.fields[i].kind));
+  const kept = Math.max(Math.ceil(most / 2), most - levels.length);
+  return [...numbers.slice(0, kept), ...levels.slice(0, most - Math.min(kept, numbers.length))].sort((a, b) => a - b);
 }
+
+const LEVELS: ReadonlySet<Kind> = new Set(["binary", "categorical", "ordinal"]);
 
 /** A row that changes: a picture, or the values of some columns, those marked that differ from the original. */
 export class Portrait {

@@ -2,7 +2,7 @@ import { Slider } from "../core/controls";
 import { fill, h } from "../core/dom";
 import { normal, seeded } from "../core/random";
 import type { LatentModel, Pack } from "../engine/types";
-import { nearness } from "../space/nearness";
+import { nearness, sampledRow } from "../space/nearness";
 import { spreadOver } from "../space/neighbourhood";
 import { small } from "../tools/answer";
 import { fixed, number, percent, t } from "../texts";
@@ -16,7 +16,7 @@ import { coloursOf } from "./snapshots";
 const ROWS = 500;
 const DRAWS = 100;
 const SHOWN = 6;
-const COLUMNS = 2;
+const COLUMNS = 3;
 
 /** Step 6: β from an autoencoder to a collapsed model. All rows move, and three curves and C and K follow. */
 export const regularisation: Step = {
@@ -100,7 +100,8 @@ function draws(model: LatentModel, count: number): Float32Array[] {
 
 function hitsOf(pack: Pack, model: LatentModel): number | null {
   const near = nearness(pack);
-  return near && mean(draws(model, DRAWS).map((z) => Number(near.isNear(model.decode(z)))));
+  const random = seeded(67);
+  return near && mean(draws(model, DRAWS).map((z) => Number(near.isNear(sampledRow(model.decode(z), random)))));
 }
 
 /** The codes of the same rows in each model, turned so that they move as little as possible. */

@@ -1,4 +1,4 @@
-import type { Decoded, EncodeInput, Pack, Points } from "../engine/types";
+import type { Decoded, DecodedField, EncodeInput, Pack, Points } from "../engine/types";
 import { spreadOver } from "./neighbourhood";
 
 /** Rows that a decoded one is compared with, and rows that say what is near. */
@@ -6,6 +6,20 @@ const COMPARED = 2000;
 const JUDGED = 300;
 /** As near as this share of rows that the model has not been trained on, or of rows to the other rows. */
 const USUAL = 0.95;
+
+/** A row drawn from the decoded distribution of each column: means are nearer to real rows than rows with their noise. */
+export function sampledRow(decoded: Decoded, random: () => number): Decoded {
+  if (decoded.type === "image") return decoded;
+  return { type: "row", fields: decoded.fields.map((field) => drawnField(field, random)) };
+}
+
+function drawnField(field: DecodedField, random: () => number): DecodedField {
+  const { probability, low, high, labels } = field.distribution;
+  let left = random();
+  const bin = Math.max(0, probability.findIndex((share) => (left -= share) <= 0));
+  if (labels) return { ...field, text: labels[bin] };
+  return { ...field, value: low[bin] + random() * (high[bin] - low[bin]) };
+}
 
 /** Whether decoded rows are like real ones: as near to one of them as 95% of real rows are to another one. */
 export class Nearness {

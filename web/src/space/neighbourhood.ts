@@ -7,8 +7,8 @@ import { colour, whiten } from "./moments";
 export type Crowd = "many" | "some" | "few" | "none" | "hole";
 
 const NEIGHBOURS = 5;
-/** Rows (or draws) that a code is compared with: all in the page would take longer than a frame. */
-const COMPARED = 2000;
+/** Rows that a code is compared with, and rows or draws that say what is usual: all in the page would take longer than a frame. */
+const COMPARED = 1500;
 const JUDGED = 400;
 /** Shares of rows that are farther from other rows than a code that has many, some or few around it. */
 const [MANY, SOME, FEW] = [0.4, 0.05, 0.01];
@@ -19,15 +19,21 @@ const DRAWS = 400;
 /**
  * Where rows are, in all d dimensions: the one rule for the sentence at the point, the layer of holes and the lesson.
  *
- * With rows in the page, by the distance to the fifth nearest row, with each dimension divided by its standard deviation, as for
- * the list of nearest rows. Without rows, by the density of the fitted prior.
+ * With rows in the page, by the distance to the fifth nearest code of a row, with each dimension divided by its standard
+ * deviation. A row has a cloud of codes in a VAE: one code is sampled from it, as in the certificate's holes. Without rows, by
+ * the density of the fitted prior.
  */
 export class Neighbourhood {
+  /** Standard deviation of the sampled codes in each dimension: of an inactive dimension that of the clouds. */
+  readonly scale: Float64Array;
+  private readonly codes: Float32Array | null;
   private readonly usual: Float64Array;
   private share: number | undefined;
 
   constructor(private readonly model: LatentModel) {
-    this.usual = (model.points ? this.ofRows() : this.ofDraws()).sort();
+    this.codes = sampledCodes(model);
+    this.scale = this.codes ? deviations(this.codes, model.d) : Float64Array.from(model.spread);
+    this.usual = (this.codes ? this.ofRows(this.codes) : this.ofDraws()).sort();
   }
 
   /** Share of rows that lie at least as lonely as z, from 0 (nothing near) to 1. */
@@ -54,10 +60,8 @@ export class Neighbourhood {
   get holes(): number {
     if (this.share === undefined) {
       const random = seeded(23);
-      let lost = 0;
-      for (let i = 0; i < DRAWS; i++)
-        if (this.commonness(colour(this.model, Float32Array.from({ length: this.model.d }, () => normal(random)))) <= FEW) lost++;
-      this.share = lost / DRAWS;
+      const draw = () => colour(this.model, Float32Array.from({ length: this.model.d }, () => normal(random)));
+      this.share = Array.from({ length: DRAWS }, draw).filter((z) => this.commonness(z) <= FEW).length / DRAWS;
     }
     return this.share;
   }
@@ -69,10 +73,9 @@ export class Neighbourhood {
     return whiten(this.model, z).reduce((sum, value) => sum + value * value, 0) <= reach;
   }
 
-  private ofRows(): Float64Array {
-    const { count, codes } = this.model.points!;
+  private ofRows(codes: Float32Array): Float64Array {
     const d = this.model.d;
-    return Float64Array.from(spreadOver(count, JUDGED), (row) => this.loneliness(codes.subarray(row * d, (row + 1) * d), row));
+    return Float64Array.from(spreadOver(codes.length / d, JUDGED), (row) => this.loneliness(codes.subarray(row * d, (row + 1) * d), row));
   }
 
   private ofDraws(): Float64Array {
@@ -82,18 +85,17 @@ export class Neighbourhood {
 
   /** Larger where there is less around z; `self` is a row that does not count as its own neighbour. */
   private loneliness(z: Vector, self: number): number {
-    return this.model.points ? this.toNeighbours(z, self) : -this.model.logDensity(z);
+    return this.codes ? this.toNeighbours(this.codes, z, self) : -this.model.logDensity(z);
   }
 
-  /** Squared distance to the fifth nearest row. */
-  private toNeighbours(z: Vector, self: number): number {
-    const { points, d, spread } = this.model;
-    const { codes, count } = points!;
-    const weight = Float64Array.from(spread, (value) => 1 / Math.max(value, 1e-6) ** 2);
+  /** Squared distance to the fifth nearest code. */
+  private toNeighbours(codes: Float32Array, z: Vector, self: number): number {
+    const { d } = this.model;
+    const count = codes.length / d;
+    const weight = this.scale.map((value) => 1 / Math.max(value, 1e-6) ** 2);
     const nearest = new Float64Array(Math.max(1, Math.min(NEIGHBOURS, count - 1))).fill(Infinity);
     const last = nearest.length - 1;
-    const stride = Math.max(1, Math.floor(count / COMPARED));
-    for (let row = 0; row < count; row += stride) {
+    for (let row = 0; row < count; row++) {
       if (row === self) continue;
       let sum = 0;
       for (let i = 0, at = row * d; i < d && sum < nearest[last]; i++, at++) sum += (codes[at] - z[i]) ** 2 * weight[i];
@@ -104,6 +106,33 @@ export class Neighbourhood {
     }
     return nearest[last];
   }
+}
+
+/** A code of each of some rows, sampled from its cloud where the page can compute that; null without rows. */
+function sampledCodes(model: LatentModel): Float32Array | null {
+  const { points, d } = model;
+  if (!points) return null;
+  const random = seeded(31);
+  const rows = spreadOver(points.count, COMPARED);
+  const out = new Float32Array(rows.length * d);
+  rows.forEach((row, k) => {
+    const input = model.stochastic && model.inPage ? points.input(row) : null;
+    const sd = input && model.encode(input).sd;
+    for (let i = 0; i < d; i++) out[k * d + i] = points.codes[row * d + i] + (sd ? sd[i] * normal(random) : 0);
+  });
+  return out;
+}
+
+function deviations(codes: Float32Array, d: number): Float64Array {
+  const n = codes.length / d;
+  return Float64Array.from({ length: d }, (_, i) => {
+    let [sum, squares] = [0, 0];
+    for (let at = i; at < codes.length; at += d) {
+      sum += codes[at];
+      squares += codes[at] ** 2;
+    }
+    return Math.sqrt(Math.max(0, squares / n - (sum / n) ** 2));
+  });
 }
 
 /** At most `most` row numbers, all over the table. */
