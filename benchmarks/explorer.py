@@ -22,6 +22,8 @@ import torch
 from sklearn.datasets import load_digits, load_wine
 
 import latente as lt
+from latente.cli import demo as command
+from latente.cli.console import Console
 from latente.explorer.export import demo_page, lesson_page, packed_model, page
 from latente.explorer.pack import pack
 
@@ -49,7 +51,17 @@ def digits(folder: Path) -> Path:
     data = load_digits()
     models = [kind(latent_dim=2, **QUICK).fit(data.images) for kind in (lt.VAE, lt.Autoencoder)]
     certificates = (models[0].certificate(), models[1].certificate())
-    path = demo_page(folder / "digits.html", models[0], models[1], data.images, data.target, certificates)
+    return with_pack(demo_page(folder / "digits.html", models[0], models[1], data.images, data.target, certificates))
+
+
+def of_demo(folder: Path) -> Path:
+    """The page of ``latente demo``: digits drawn from fonts, d = 16, with rows and lesson."""
+    digits, console = command.Digits.load(), Console(False, True)
+    return with_pack(command.write_explorer(command.fitted(digits, 0, console), digits, 0, folder / "demo.html"))
+
+
+def with_pack(path: Path) -> Path:
+    """A page, and the bare pack beside it."""
     path.with_suffix(".pack").write_bytes(unpacked(path.read_text(encoding="utf-8")))
     return path
 
@@ -147,7 +159,16 @@ def written_pack(path: Path, content: bytes) -> Path:
     return path
 
 
-PAGES: tuple[Callable[[Path], Path | None], ...] = (digits, wine, wine_with_rows, wine_lesson, heart, mnist_like, colours)
+PAGES: tuple[Callable[[Path], Path | None], ...] = (
+    digits,
+    of_demo,
+    wine,
+    wine_with_rows,
+    wine_lesson,
+    heart,
+    mnist_like,
+    colours,
+)
 
 
 def decode_time(content: Path) -> str:

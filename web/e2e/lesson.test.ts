@@ -53,7 +53,7 @@ async function inView(locator: Locator): Promise<boolean> {
   });
 }
 
-describe.each(["digits", "heart", "wine-lesson"].filter(has))("the lesson on %s", (pack) => {
+describe.each(["demo", "heart", "wine-lesson"].filter(has))("the lesson on %s", (pack) => {
   test.each([
     ["en", WIDE],
     ["es", WIDE],
@@ -92,7 +92,7 @@ describe.each(["digits", "heart", "wine-lesson"].filter(has))("the lesson on %s"
 
 describe("the steps", () => {
   test("a task counts when the gesture ends there, and not on the way", async () => {
-    const guest = await open("digits");
+    const guest = await open("demo");
     await guest.step(2);
     await dragThumb(guest, slider(guest), 1, 0, false);
     expect(await guest.isDone(2)).toBe(false);
@@ -108,7 +108,7 @@ describe("the steps", () => {
   });
 
   test("1: noise is partly removed, an anomaly is not rebuilt, a drawing passes through", async () => {
-    const guest = await open("digits");
+    const guest = await open("demo");
     const { page } = guest;
     const output = () => guest.picture(".portrait .pixels", 1);
     const clean = await output();
@@ -133,7 +133,7 @@ describe("the steps", () => {
   });
 
   test("2: one slider changes pipeline, map and error together", async () => {
-    const guest = await open("digits");
+    const guest = await open("demo");
     const { page } = guest;
     await guest.step(2);
     const state = async () => [
@@ -153,7 +153,7 @@ describe("the steps", () => {
   });
 
   test("3: the same draws are counted for both models", async () => {
-    const guest = await open("digits");
+    const guest = await open("demo");
     const { page } = guest;
     await guest.step(3);
     await page.getByRole("button", { name: "Generate 24" }).click();
@@ -173,7 +173,7 @@ describe("the steps", () => {
   });
 
   test("4: a cloud gives other samples, a point the same one; the four parts come in order and the error falls", async () => {
-    const guest = await open("digits");
+    const guest = await open("demo");
     const { page } = guest;
     await guest.step(4);
     const samples = (strip: number) => page.locator(".samples-strip").nth(strip).locator("canvas").evaluateAll((all) => all.map((one) => (one as HTMLCanvasElement).toDataURL()));
@@ -196,7 +196,7 @@ describe("the steps", () => {
   });
 
   test.each(["no-preference", "reduce"] as const)("4: the training plays as a film, motion: %s", async (motion) => {
-    const guest = await open("digits", { motion });
+    const guest = await open("demo", { motion });
     const { page } = guest;
     await guest.step(4);
     await page.waitForTimeout(300);
@@ -210,7 +210,7 @@ describe("the steps", () => {
   });
 
   test("5: a walk moves both points, random codes too, and K and C are those of the point", async () => {
-    const guest = await open("digits");
+    const guest = await open("demo");
     const { page } = guest;
     await guest.step(5);
     const places = () => page.locator(".place").allTextContents();
@@ -228,7 +228,7 @@ describe("the steps", () => {
   });
 
   test("6: all rows move continuously, and three curves, C and K stay in view", async () => {
-    const guest = await open("digits");
+    const guest = await open("demo");
     const { page } = guest;
     await guest.step(6);
     await guest.page.waitForTimeout(300);

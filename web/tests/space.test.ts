@@ -145,10 +145,10 @@ describe("points", () => {
     expect(composition(rows, { labels: null, values }).mean).toBeCloseTo(2 / 3);
   });
 
-  test("the nearest rows are those of a search of all, by spread", () => {
-    const codes = Float32Array.of(0, 0, 1, 0, 0, 10, 3, 3);
+  test("the nearest rows are those of a search of all, each dimension by the spread of the codes", () => {
+    const codes = Float32Array.of(0, 0, 1, 0, 0, 10, 3, 90);
     const points = { count: 4, codes, columns: [], row: () => null, input: () => null };
-    const wide = model({ points, spread: Float32Array.of(1, 100) });
+    const wide = model({ points, spread: Float32Array.of(1, 1) });
     expect(nearestRows(wide, Float32Array.of(0, 0), 2).map(({ row }) => row)).toEqual([0, 2]);
     expect(nearestRows(model(), Float32Array.of(0, 0), 2)).toEqual([]);
   });

@@ -251,8 +251,8 @@ def fit(
 
 @dataclass(frozen=True)
 class Writes:
-    """Additional files of a run folder: figures with a report, a certificate, the lesson; their language, and columns that colour
-    maps.
+    """Additional files of a run folder: figures with a report, a certificate, the lesson; their language, and the columns that
+    colour maps.
     """
 
     figures: bool

@@ -32,7 +32,7 @@ function ofModel(model: LatentModel, named: boolean): HTMLElement {
     const value = model.figures[name];
     return value === null || value === undefined ? [] : [h("dt", {}, t(key)), h("dd", {}, say(value))];
   });
-  return h("div", {}, named ? h("h3", {}, modelTitle(model)) : null, h("dl", {}, ...measured, ...fitted));
+  return h("div", {}, named ? h("h2", {}, modelTitle(model)) : null, h("dl", {}, ...measured, ...fitted));
 }
 
 /** In the reader's language, to stand in a sentence. */

@@ -145,7 +145,7 @@ export class MapView {
     this.crowd?.load(explorer.chart(model), explorer.colour.value);
     this.painter.select(explorer.selection.value);
     this.overlay.labels = this.crowd?.labels(model, explorer.colour.value) ?? [];
-    if (this.sized) this.camera.fit(explorer.chart(model).plane.range);
+    this.look();
     this.drawAll();
   }
 

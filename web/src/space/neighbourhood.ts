@@ -10,6 +10,8 @@ const NEIGHBOURS = 5;
 /** Rows that a code is compared with, and rows or draws that say what is usual: all in the page would take longer than a frame. */
 const COMPARED = 1500;
 const JUDGED = 400;
+/** Multiplications and additions that may be spent on clouds at once. */
+const AFFORDED = 2e8;
 /** Shares of rows that are farther from other rows than a code that has many, some or few around it. */
 const [MANY, SOME, FEW] = [0.4, 0.05, 0.01];
 /** The share of random codes among which a code without rows is a hole, and not just far away. */
@@ -115,12 +117,22 @@ function sampledCodes(model: LatentModel): Float32Array | null {
   const random = seeded(31);
   const rows = spreadOver(points.count, COMPARED);
   const out = new Float32Array(rows.length * d);
+  const clouds = cloudsOf(model, rows);
   rows.forEach((row, k) => {
-    const input = model.stochastic && model.inPage ? points.input(row) : null;
-    const sd = input && model.encode(input).sd;
+    const sd = clouds[k % clouds.length];
     for (let i = 0; i < d; i++) out[k * d + i] = points.codes[row * d + i] + (sd ? sd[i] * normal(random) : 0);
   });
   return out;
+}
+
+/** The standard deviations of the clouds of as many rows as are encoded at once; none where a row is a point. */
+function cloudsOf(model: LatentModel, rows: number[]): Vector[] {
+  if (!model.stochastic || !model.inPage) return [];
+  const some = rows.slice(0, Math.max(8, Math.floor(AFFORDED / model.multiplyAdds)));
+  return some.flatMap((row) => {
+    const input = model.points!.input(row);
+    return input ? [model.encode(input).sd] : [];
+  });
 }
 
 function deviations(codes: Float32Array, d: number): Float64Array {

@@ -20,7 +20,7 @@ export function samples(scope: Scope, explorer: Explorer): HTMLElement {
       ...explorer.models.value.map((model) => {
         const draws = Array.from({ length: DRAWN }, () => model.sample(fitted.value, explorer.random));
         const shown = answers(explorer, model, draws);
-        const title = explorer.models.value.length > 1 ? h("h3", {}, modelTitle(model)) : null;
+        const title = explorer.models.value.length > 1 ? h("h2", {}, modelTitle(model)) : null;
         return h("div", {}, title, h("div", { class: "cards" }, ...shown));
       }),
     );
