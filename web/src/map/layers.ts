@@ -65,16 +65,20 @@ function cloud(density: Density, [r, g, b]: Rgb): Raster {
   return new Raster(density, (cell) => [r, g, b, 165 * Math.sqrt(values[cell] / most) * fade(cell)]);
 }
 
-/** Holes of the slice through the point, as hatching, which is visible without colours. */
+/** The fitted prior as a pale tint; holes of the slice through the point as hatching, which is visible without colours. */
 function holes({ chart, view, residual, ink, changed }: Circumstances): Ground {
   const { model } = chart;
   const around = neighbourhood(model);
   const values = new Progressive(SIDE, view, (u, v) => Number(around.at(chart.lift(u, v, residual)) === "hole"), changed);
   const sheet = document.createElement("canvas");
   const hatched = progressive(values, () => (value) => [...ink.warm, value > 0.5 ? 255 : 0] as const);
+  const pale = cloud(chart.fitted, ink.quiet);
   return {
     ...hatched,
     draw: (context, camera) => {
+      context.globalAlpha = 0.5;
+      pale.draw(context, camera);
+      context.globalAlpha = 1;
       hatch(sheet, (sheetContext) => hatched.draw(sheetContext, camera), camera, ink.warm);
       context.drawImage(sheet, 0, 0);
     },
