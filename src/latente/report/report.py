@@ -346,8 +346,8 @@ class _Report(ABC):
 
     def anomalies(self) -> Iterator[Block]:
         """Anomaly scores; here, of tables."""
-        found = quantities.strange(self.shown)
-        if found is None or not self.shown.names:
+        found = quantities.strange(self.shown) if self.shown.layout == SCALAR else None
+        if found is None:
             yield Paragraph(self.say("anomalies.none"), "note")
             return
         yield Paragraph(self.say("anomalies.text", rows=len(found.scores)))

@@ -131,7 +131,7 @@ def _scores(panel: Axes, scores: Array, threshold: float) -> None:
 
 
 def _rows_panel(rows: int, columns: int) -> Axes:
-    return new_figure(2.6 + 0.32 * max(8, min(columns, 30)), 1.2 + 0.24 * max(4, rows)).add_subplot()
+    return new_figure(2.6 + 0.32 * max(8, min(columns, 30)), 1.2 + 0.24 * max(9, rows)).add_subplot()
 
 
 def _heat(
