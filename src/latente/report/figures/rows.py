@@ -111,7 +111,7 @@ def worst_to_best(originals: Array, reconstructed: Array, errors: Array, limit: 
     Example:
         >>> import numpy as np
         >>> pictures = np.random.default_rng(0).random((9, 8, 8))
-        >>> worst_to_best(pictures, 0 * pictures, np.arange(9.0)).get_title()
+        >>> worst_to_best(pictures, 0 * pictures, np.arange(9.0)).get_title(loc="left")
         'largest error … smallest error'
     """
     order = np.argsort(-errors, kind="stable")
