@@ -192,7 +192,7 @@ def test_the_results_come_first_and_the_long_table_is_folded(fitted_table, table
     top = html[html.index("<main>") : html.index("<nav")]
     assert f"explain {certificate['information_kept'].value:.0%}" in top
     reached, share = (certificate[f"completeness{name}"].value for name in ("", "_share"))
-    assert f"C = {reached:.2f}, where 1 is as much as other real rows do: {share:.0%} of what" in top
+    assert f"C = {reached:.2f}: 1 is as much as other real rows. This is {share:.0%} of what" in top
     assert top.index("explain") < top.index("cards") and '<a href="explorer.html">' in top
     assert len(re.findall("<details>", html)) == 1 and html.index("<details>") > html.index("Latent-space quality")
     folded = html[html.index("<details>") : html.index("</details>")]
