@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from latente.estimator import VAE
 
 MAX_COLUMNS = 8
+MAX_PANELS = 12  # columns with a panel of their own
 SHOWN_ROWS = 6
 EXPLAINED = 5
 NO_BREAK = "\u00a0"
@@ -433,6 +434,9 @@ class _TableReport(_Report):
     def rows_of(self, section: str) -> Iterator[Block]:
         if section == "samples":
             yield self.drawn("samples", scenes.scene("samples", self.shown), summary.of_samples(self.shown, self.say))
+            if len(self.shown.names) > MAX_PANELS:  # some of them have no panel
+                alt = summary.of_samples(self.shown, self.say)
+                yield picture(scenes.all_columns(self.shown), alt, self.say("samples.caption_all"))
             yield self.correlations()
         rows = {"rebuilt": self.rebuilt_rows, "walk": self.walk_rows, "samples": self.sampled_rows}[section]
         yield self.grid(f"{section}.rows", list(rows()))

@@ -16,6 +16,7 @@ from latente.data import decoded
 from latente.errors import DataError
 from latente.model.priors import StandardNormalPrior
 from latente.report import figures, quantities
+from latente.report.drawing import tables
 from latente.report.report_data import PRIOR_DRAWS, ReportData
 from latente.rows import IMAGE
 from latente.words import label, word
@@ -122,6 +123,15 @@ def beside_pca(shown: ReportData) -> list[Axes]:
         name, share = next(iter(shown.explained.items()))
         colours = shown.measures[name] if share > WORTH_A_COLOUR else None
     return figures.beside_pca(quantities.maps(shown), colours, colour_name=name)
+
+
+def all_columns(shown: ReportData) -> list[Axes]:
+    """Scores of every column of a table."""
+    real: Any = shown.rows
+    rebuilt: Any = shown.rebuilt
+    generated: Any = shown.generated
+    scores = {name: (tables.fit(real[name], rebuilt[name]), tables.gap(real[name], generated[name])) for name in real}
+    return figures.all_columns(scores)
 
 
 def errors(shown: ReportData, found: quantities.Rebuilt) -> Axes:
