@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 import signal
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
@@ -149,6 +149,14 @@ ContextColumns = Annotated[
         "because they describe one context.",
     ),
 ]
+LabelColumns = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--labels",
+        metavar="COLUMN",
+        help="A column that colours the maps of the report, and is not modelled. May be repeated.",
+    ),
+]
 Figures = Annotated[bool, typer.Option("--figures/--no-figures", help="Draw figures, and write the report with them.")]
 
 Certified = Annotated[bool, typer.Option("--certificate/--no-certificate", help="Measure the latent space, too.")]
@@ -170,6 +178,7 @@ def fit(
     precision: PrecisionName = Precision.auto,
     kinds: KindsOfColumns = None,
     context: ContextColumns = None,
+    labels: LabelColumns = None,
     effort: EffortName = Effort.balanced,
     row_model: RowModelName = RowModelKind.auto,
     keep: Keep = AUTO,
@@ -195,6 +204,7 @@ def fit(
       latente fit patients.csv --kinds ward=categorical --kinds visit=identifier
       latente fit faces --keep .9
       latente fit people.csv --recipe cvae --context sex --context age
+      latente fit cells.csv --labels type
       latente fit "select * exclude (id) from 'sales/*.parquet'" -o sales --time-limit 600
     """
     name, arguments = named(recipe)
@@ -223,18 +233,19 @@ def fit(
         trim=trim,
     )
     folder = Path(out or f"{stem(data)}-{'vae' if name == AUTO else name}")
-    console, writes = Console(json, quiet), Writes(figures and not context, certificate and not context, lang)
+    console, writes = Console(json, quiet), Writes(figures and not context, certificate and not context, lang, labels or ())
     how = {"resume": resume, "checkpoint_every": checkpoint_every, "context": context}
     run(vae, data, folder, console, writes, **how, reading=reading or {})
 
 
 @dataclass(frozen=True)
 class Writes:
-    """Additional files of a run folder: figures with a report, a certificate; and their language."""
+    """Additional files of a run folder: figures with a report, a certificate; their language, and columns that colour maps."""
 
     figures: bool
     certificate: bool
     lang: str | None
+    labels: Sequence[str] = ()
 
 
 def run(
@@ -250,7 +261,7 @@ def run(
     context: list[str] | None = None,
 ) -> None:
     """Fit, write the run folder, and print a summary."""
-    from latente.data import read
+    from latente.data import read, split_labels
     from latente.folders import finish, hold
     from latente.parameters import text_columns
     from latente.report.run_folder import CHECKPOINT, FILES, claim, metrics, missing_parts
@@ -262,7 +273,7 @@ def run(
         _check_resumable(folder, console)
     vae.verbose = int(console.shows_progress)
     with console.hearing_warnings() as heard, keeping_what_there_is(console) as observer:
-        rows = read(data, texts=text_columns(vae.kinds), **reading)
+        rows, colours = split_labels(read(data, texts=text_columns(vae.kinds), **reading), writes.labels)
         with hold(folder) as held:
             vae.fit(
                 rows,
@@ -277,7 +288,7 @@ def run(
                 console.remark(note)
             vae.notes_ = [*dict.fromkeys([*vae.notes_, *heard])]
             with _as_it_was(folder), held.stage() as stage:
-                paths, certificate = written(vae, rows, data, stage, folder, console, writes)
+                paths, certificate = written(vae, rows, colours, data, stage, folder, console, writes)
                 paths = held.commit(paths, FILES)
             shutil.rmtree(folder / CHECKPOINT, ignore_errors=True)  # only now: until here an interrupted command can be resumed
     if vae.figures_["finished"] == "interrupted":
@@ -309,7 +320,14 @@ def _as_it_was(folder: Path) -> Iterator[None]:
 
 
 def written(
-    vae: VAE, rows: Any, source: str, stage: Path, folder: Path, console: Console, writes: Writes
+    vae: VAE,
+    rows: Any,
+    colours: Mapping[str, Any],
+    source: str,
+    stage: Path,
+    folder: Path,
+    console: Console,
+    writes: Writes,
 ) -> tuple[dict[str, Path], Certificate | None]:
     """Write the parts of a run to the stage of its folder; returns their paths, and the certificate."""
     from latente.report.report_data import ReportData
@@ -320,7 +338,7 @@ def written(
     stages = Stages(on_start=console.progress, seconds=vae.figures_["time"])
     console.progress("intervals and privacy")
     vae.complete()
-    shown = ReportData(vae, rows) if writes.figures else None
+    shown = ReportData(vae, rows, colours) if writes.figures else None
     with stages("figures"), speaking(writes.lang or language()) as say:
         paths = write_parts(vae, shown, stage)
     with stages("survey"):

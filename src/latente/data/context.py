@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from functools import cached_property
@@ -14,7 +14,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from latente.data.containers import Array
 from latente.data.files import KINDS, quoted
+from latente.data.plain import column_of
 from latente.data.sources import Images, Table, read
 from latente.data.table import TableCodec
 from latente.errors import DataError
@@ -157,15 +159,29 @@ def _listed(value: Any) -> list[Any]:
     return value.tolist() if hasattr(value, "tolist") else list(value)
 
 
-def _apart(table: Table, names: Collection[str]) -> tuple[Table, Table]:
-    """A table without some columns, and these columns."""
+def split_labels(data: Table | Images, names: Sequence[str]) -> tuple[Table | Images, dict[str, Array]]:
+    """Rows to fit on, and columns that are only shown: labels by name.
+
+    Raises:
+        DataError: there are no such columns, or no others.
+    """
+    if not names:
+        return data, {}
+    if not isinstance(data, Table):
+        raise DataError("labels: there are no columns, because these are pictures")
+    rest, table = _apart(data, names, "labels")
+    return rest, {name: column_of(table, place) for place, name in enumerate(table.names)}
+
+
+def _apart(table: Table, names: Collection[str], what: str = "context") -> tuple[Table, Table]:
+    """A table without some columns, and these columns; ``what`` they are."""
     unknown = [name for name in names if name not in table.names]
     if unknown:
-        raise DataError(f"context: there is no column {quoted(unknown)}; there are {quoted(table.names)}")
+        raise DataError(f"{what}: there is no column {quoted(unknown)}; there are {quoted(table.names)}")
     own = [place for place, name in enumerate(table.names) if name in names]
     rest = [place for place in range(len(table.names)) if place not in own]
     if not rest:
-        raise DataError("context: all columns are context, so no column is left to model: name fewer")
+        raise DataError(f"{what}: all columns are {what}, so no column is left to model: name fewer")
     return _columns(table, rest), _columns(table, own)
 
 
