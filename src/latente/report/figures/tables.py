@@ -14,7 +14,7 @@ from latente.report.drawing.style import DIVERGING, FAINT, GIVEN, MADE, MUTED, S
 from latente.report.figures.canvas import new_figure, plain_figure, short, styled
 from latente.words import amount, word
 
-MAX_COLUMNS, MAX_ROWS = 20, 16
+MAX_COLUMNS, MAX_WIDE, MAX_ROWS = 20, 40, 16
 
 
 @styled
@@ -56,7 +56,7 @@ def errors_by_column(errors: Array, names: Sequence[str], rows: Sequence[str], *
 
     Args:
         errors: absolute errors of each value, in standard deviations of its column, ``[N, F]``; NaN where it is missing.
-        names: of the columns. rows: names of the rows.
+        names: of the columns; the 40 with the largest errors are shown. rows: names of the rows.
         limit: the most rows shown, at equal steps from the worst to the best.
 
     Example:
@@ -66,15 +66,17 @@ def errors_by_column(errors: Array, names: Sequence[str], rows: Sequence[str], *
     """
     order = np.argsort(-np.nan_to_num(np.square(errors)).sum(1), kind="stable")
     order = order[np.linspace(0, len(order) - 1, min(limit, len(order))).round().astype(int)]
-    panel = _rows_panel(len(order), len(names))
-    image = _heat(panel, errors[order], [rows[k] for k in order], names, STRENGTH, (0.0, max(1.0, _most(errors))))
-    _tips(panel, errors[order], [rows[k] for k in order], names)
+    columns = np.sort(np.argsort(-np.nan_to_num(errors).sum(0), kind="stable")[:MAX_WIDE])
+    shown, of_rows, of_columns = errors[np.ix_(order, columns)], [rows[k] for k in order], [names[k] for k in columns]
+    panel = _rows_panel(len(order), len(columns))
+    image = _heat(panel, shown, of_rows, of_columns, STRENGTH, (0.0, max(1.0, _most(errors))))
+    _tips(panel, shown, of_rows, of_columns)
     _key(panel, image, word("error_in_deviations"))
     return panel
 
 
 @styled
-def all_columns(scores: Mapping[str, tuple[float, float]], *, limit: int = 80) -> list[Axes]:
+def all_columns(scores: Mapping[str, tuple[float, float]], *, limit: int = MAX_WIDE) -> list[Axes]:
     """How well each column of a table is reconstructed and generated, beside each other, from the worst generated one.
 
     Args:
@@ -94,6 +96,9 @@ def all_columns(scores: Mapping[str, tuple[float, float]], *, limit: int = 80) -
     order = np.argsort(-np.nan_to_num(values[:, 1]), kind="stable")
     order = order[np.linspace(0, len(order) - 1, min(limit, len(order))).round().astype(int)]
     figure = new_figure(8.4, 0.9 + 0.19 * max(4, len(order)))
+    if len(order) < len(scores):
+        some = word("some_of_columns", shown=len(order), all=len(scores))
+        figure.suptitle(some, x=0.01, ha="left", fontsize=10, color=MUTED)
     panels = list(figure.subplots(1, 2, sharey=True))
     for panel, column, title in zip(panels, (0, 1), (word("explained"), word("distance")), strict=True):
         shown = np.clip(np.nan_to_num(values[order, column]), 0.0, 1.0)
