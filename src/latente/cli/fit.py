@@ -159,6 +159,14 @@ LabelColumns = Annotated[
 ]
 Figures = Annotated[bool, typer.Option("--figures/--no-figures", help="Draw figures, and write the report with them.")]
 
+Lesson = Annotated[
+    bool,
+    typer.Option(
+        "--lesson",
+        help="Also write RUN/lesson.html: six steps on your data, with some small models and at most 2,000 of its rows, which "
+        "anyone who has the file can read.",
+    ),
+]
 Certified = Annotated[bool, typer.Option("--certificate/--no-certificate", help="Measure the latent space, too.")]
 
 
@@ -188,6 +196,7 @@ def fit(
     checkpoint_every: CheckpointEvery = 5.0,
     figures: Figures = True,
     certificate: Certified = True,
+    lesson: Lesson = False,
     lang: Lang = None,
     json: Json = False,
     quiet: Quiet = False,
@@ -203,6 +212,7 @@ def fit(
       latente fit wine.csv --recipe beta-vae:beta=2 --latent-dim 4 -o wine-beta
       latente fit patients.csv --kinds ward=categorical --kinds visit=identifier
       latente fit faces --keep .9
+      latente fit wine.csv --lesson
       latente fit people.csv --recipe cvae --context sex --context age
       latente fit cells.csv --labels type
       latente fit "select * exclude (id) from 'sales/*.parquet'" -o sales --time-limit 600
@@ -233,17 +243,21 @@ def fit(
         trim=trim,
     )
     folder = Path(out or f"{stem(data)}-{'vae' if name == AUTO else name}")
-    console, writes = Console(json, quiet), Writes(figures and not context, certificate and not context, lang, labels or ())
+    parts = (asked and not context for asked in (figures, certificate, lesson))
+    console, writes = Console(json, quiet), Writes(*parts, lang, labels or ())
     how = {"resume": resume, "checkpoint_every": checkpoint_every, "context": context}
     run(vae, data, folder, console, writes, **how, reading=reading or {})
 
 
 @dataclass(frozen=True)
 class Writes:
-    """Additional files of a run folder: figures with a report, a certificate; their language, and columns that colour maps."""
+    """Additional files of a run folder: figures with a report, a certificate, the lesson; their language, and the columns that
+    colour maps.
+    """
 
     figures: bool
     certificate: bool
+    lesson: bool
     lang: str | None
     labels: Sequence[str] = ()
 
@@ -301,8 +315,8 @@ def run(
     console.say(summary(vae, folder, rows_seen=len(rows)))
     if certificate is not None:
         console.say(in_short(certificate, folder))
-    if "report" in paths:
-        console.say(f"report: {paths['report']} (open it in a browser)")
+    for name in sorted({"report", "lesson"} & paths.keys(), reverse=True):
+        console.say(f"{name}: {paths[name]} (open it in a browser)")
     missing = missing_parts(folder)
     console.report({**metrics(vae), "folder": folder, "paths": paths, "missing": missing})
     if missing:
@@ -350,10 +364,13 @@ def written(
     if shown is not None:
         with stages("report"):
             paths |= reported(shown, stage, folder, console, lang=say.lang, certificate=certificate, source=source)
+    if writes.lesson:
+        paths |= taught(vae, rows, source, stage, console, certificate)
     wanted = [
         *(["survey"] if _explored(vae) else []),
         *([*DRAWN, "report"] if shown else []),
         *(["certificate"] if writes.certificate and _held_out(vae) else []),
+        *(["lesson"] if writes.lesson else []),
     ]
     paths["metrics"] = write_metrics(vae, stage, [name for name in wanted if name not in paths])
     return paths, certificate
@@ -370,6 +387,19 @@ def surveyed(vae: VAE, folder: Path, console: Console) -> dict[str, Path]:
 
     with _part(console, "survey of the space"):
         return {"survey": Survey.of(vae).save(folder)}
+    return {}
+
+
+def taught(vae: VAE, rows: Any, source: str, stage: Path, console: Console, certificate: Certificate | None) -> dict[str, Path]:
+    """Write the lesson on these rows to the run folder."""
+    from latente.explorer.export import export, lesson_page
+    from latente.report.run_folder import LESSON
+
+    with _part(console, "lesson"):
+        seed = vae.seed_ % 2**31
+        _, content = lesson_page(stem(source), rows, vae, certificate, seed, lambda what: console.progress(f"lesson: {what}"))
+        console.remark(f"{LESSON} contains rows of {source}: anyone who has the file can read them", "warning")
+        return {"lesson": export(stage / LESSON, content)}
     return {}
 
 
