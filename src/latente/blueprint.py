@@ -19,7 +19,7 @@ from latente.model.linear_start import starts_linear
 from latente.model.networks.conv import SMALLEST_SIDE, positions_of
 from latente.model.parts import Choice, build, choose, part_class
 from latente.model.row_models import AutoregressiveModel
-from latente.rows import BINARY, IMAGE, MEASURES, SCALAR, Field, Rows, layout_of, levels_of, row_shape
+from latente.rows import BINARY, IMAGE, MEASURES, SCALAR, SERIES, Field, Rows, layout_of, levels_of, row_shape
 from latente.training.fit import Remedy
 from latente.training.learners import LatentLearner, Learner
 
@@ -280,6 +280,7 @@ class Networks(NamedTuple):
 NETWORKS = {
     SCALAR: Networks(lambda shape, hidden: "mlp", lambda shape: (), "field"),
     IMAGE: Networks(_network_of_pictures, channels, "shared"),
+    SERIES: Networks(lambda shape, hidden: "mlp", lambda shape: (), "field"),
 }
 
 

@@ -20,7 +20,7 @@ from torch import Tensor
 from latente import storage
 from latente.certificate import Certificate, certify
 from latente.composition import Recipe
-from latente.data import Codec, Images, Table, frame, like
+from latente.data import Codec, Data, Series, frame, like
 from latente.errors import DataError, LatenteError, ModelError, StorageError, renamed, warn
 from latente.files import Count, checked
 from latente.fitted import Fitted
@@ -34,7 +34,7 @@ from latente.model.row_models import RowModel
 from latente.parameters import Parameters, is_whole
 from latente.rows import Rows
 from latente.seeding import seed_of, seeded
-from latente.tasks import completions, denoising, imputation, interpolation, reconstruct, repairs, scores
+from latente.tasks import completions, denoising, imputation, interpolation, reconstruct, repairs, scores, steps
 from latente.tasks.anomalies import IMPORTANCE_SAMPLES
 from latente.tasks.new_rows import Request, new_rows
 from latente.tasks.rivals import DetectorComparison, compare_detectors
@@ -115,6 +115,12 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
             reconstructions (GECO, Rezende and Viola 2018); 0 for no constraint. "auto" is the share that PCA with as many
             dimensions keeps if a separate row model scores rows, and 0 otherwise. If ``latent_dim`` dimensions can't keep the
             share, the code keeps what training reaches; see ``information_kept`` in the certificate.
+        time: the column with the time, if rows are steps of series; "auto" takes the only column of dates, or else the order of
+            the rows. A row of the model is then a window of steps, with one code and one score. Times may be in any order, with
+            gaps. An array [N, T, C] holds N series. None for a table, whatever columns it has.
+        entity: the column that tells series apart, such as the machine; None for one series.
+        window: steps of a window; "auto" is the period with the largest autocorrelation, or all of a short series.
+        stride: steps between the beginnings of windows; "auto" is an eighth of a window, or more for long series.
 
     Attributes:
         latent_dim_: dimensions of the code.
@@ -179,6 +185,10 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         row_model: str = "auto",
         trim: float | str | None = None,
         keep: float | str = "auto",
+        time: str | None = None,
+        entity: str | None = None,
+        window: int | str = "auto",
+        stride: int | str = "auto",
     ) -> None:
         self.recipe = recipe
         self.latent_dim = latent_dim
@@ -201,6 +211,10 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         self.row_model = row_model
         self.trim = trim
         self.keep = keep
+        self.time = time
+        self.entity = entity
+        self.window = window
+        self.stride = stride
 
     # -- fitting ----------------------------------------------------------------------------------------------------
 
@@ -320,6 +334,24 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         """
         return self._fitted.model.codes(self._rows(X, context)).numpy()
 
+    def windows(self, X: Any) -> Any:
+        """The windows that :meth:`transform` and :meth:`score_samples` have a row for: the numbers (counted from 0) of
+        the ``first`` and the ``last`` row of X in each, as a frame; -1 for a window without rows.
+
+        Raises:
+            ModelError: the model is not one of series.
+
+        >>> import pandas as pd
+        >>> series = pd.DataFrame({"day": pd.date_range("2024-01-01", periods=100), "x": np.sin(np.arange(100) / 3)})
+        >>> vae = VAE(time="day", window=20, stride=10, max_epochs=1, random_state=0).fit(series)
+        >>> vae.windows(series).head(2).values.tolist()
+        [[0, 19], [10, 29]]
+        """
+        data = self._fitted.read(X)
+        if not isinstance(data, Series):
+            raise ModelError("windows are of series: fit with time=…, such as time='auto'")
+        return frame(data.rows_of_windows(), data.container)
+
     def inverse_transform(self, Z: Any, *, context: Any = None, noise: bool = False, random_state: Any = None) -> Any:
         """Rows decoded from codes [N, d], in the columns and units of the training data.
 
@@ -390,7 +422,7 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         fitted = self._fitted
         data, rows = fitted.read_rows(X, self.unknown, context)
         x, assumed = denoising.denoised(fitted, rows, noise)
-        cleaned = like(X, fitted.decode(x, data.container, source=data if assumed.none else None))
+        cleaned = like(X, fitted.decode(x, data.container, source=data if assumed.none else None, rows_of=data))
         return (cleaned, denoising.described(fitted, assumed)) if return_noise else cleaned
 
     def repair(self, X: Any, *, context: Any = None) -> tuple[Any, NDArray[np.bool_]]:
@@ -469,7 +501,7 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         found = completions.completions(fitted, rows, draws, intervals, seed)
         return [self._completed(X, data, x, possible=True) for x in found]
 
-    def _completed(self, X: Any, data: Table | Images, x: Tensor, possible: bool) -> Any:
+    def _completed(self, X: Any, data: Data, x: Tensor, possible: bool) -> Any:
         return like(X, self._fitted.decode(x, data.container, source=data, possible=possible))
 
     @renamed(law="prior", holes="missing")
@@ -656,6 +688,11 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
             values of these columns, and between which values 90% lie by the model, given the other columns.
             A row without any observed value has no score: NaN (null in frames of polars and pyarrow), and no fields.
 
+            Of series, a row of the result is a row of X, a step, and its score the mean over the windows that hold it. Time and
+            entity stand before it. ``event`` numbers intervals of selected steps, from 1. ``NAME_expected``, ``NAME_low`` and
+            ``NAME_high`` are the reconstruction of a numeric channel and a band that holds 90% of usual values. p-values count
+            held-out windows that overlap as one.
+
         >>> from sklearn.datasets import load_iris
         >>> X = load_iris(as_frame=True).data
         >>> vae = VAE(latent_dim=2, max_epochs=2, random_state=0).fit(X)
@@ -667,7 +704,10 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         """
         fitted, asked = self._fitted, scores.Asked(score, fdr, false_alarm_rate)
         data, rows = fitted.read_rows(X, self.unknown, context)
-        return like(X, frame(scores.anomalies(fitted, rows, asked), data.container))
+        found = (
+            steps.anomalies(fitted, data, rows, asked) if isinstance(data, Series) else scores.anomalies(fitted, rows, asked)
+        )
+        return like(X, frame(found, data.container))
 
     def surprise(self, X: Any, *, context: Any = None) -> Any:
         """Where a row is strange: by how many nats -log p of each value exceeds what is usual there among held-out rows.
@@ -833,7 +873,7 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
     def _mapped(self, X: Any, task: Callable[[Rows], Tensor], context: Any = None, possible: bool = False) -> Any:
         fitted = self._fitted
         data, rows = fitted.read_rows(X, self.unknown, context)
-        return like(X, fitted.decode(task(rows), data.container, possible=possible))
+        return like(X, fitted.decode(task(rows), data.container, possible=possible, rows_of=None if data is X else data))
 
     def __repr__(self, N_CHAR_MAX: int = 700) -> str:
         """The parameters; for a fitted estimator with a separate row model, also which model is used for what."""

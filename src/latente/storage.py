@@ -59,6 +59,7 @@ class Measured(TypedDict, total=False):
 
     rows: Required[Annotated[int, msgspec.Meta(ge=1)]]
     held_out_rows: Required[Count]
+    held_out_blocks: Count
     latent_dim: Count
     active_units: Count
     distortion: Plain

@@ -18,7 +18,7 @@ from latente.report import figures, scenes
 from latente.report.drawing.style import Array
 from latente.report.page import NOTHING, Block, Cards, Code, Grid, Listing, Page, Paragraph, cell, guarded, picture, write_page
 from latente.report.report_data import ReportData
-from latente.rows import IMAGE, SCALAR
+from latente.rows import IMAGE, SCALAR, SERIES
 from latente.training.stages import ended
 from latente.words import Texts, amount, capital, number, speaking
 
@@ -341,6 +341,22 @@ class _Report(ABC):
             yield f"{line:<{width}}  # {self.say(f'next.{name}')}"
 
 
+def columns_grid(say: Texts, codec: Any) -> Grid:
+    """The columns of a table with their kinds."""
+    rows = [
+        (name, _kind(say, kind), say.said(reason), number(missing, ".1%") if missing else NOTHING)
+        for name, kind, reason, missing in zip(codec.names, codec.kinds, codec.reasons, codec.missing, strict=True)
+    ]
+    head = [say(f"data.{name}") for name in ("column", "kind", "because", "missing")]
+    return Grid(say("data.caption", count=len(rows)), head, rows, frozenset({3}), tall=len(rows) > 24)
+
+
+def _kind(say: Texts, kind: str) -> str:
+    """The name of a kind of column; the kind itself if the catalogue lacks it."""
+    key = f"kind.{kind}"
+    return say(key) if key in say.entries else kind
+
+
 class _TableReport(_Report):
     """The report on the columns of a table."""
 
@@ -350,18 +366,7 @@ class _TableReport(_Report):
         return self.say("report.columns", count=len(self.codec.names))
 
     def fields(self) -> Block:
-        codec = self.codec
-        rows = [
-            (name, self.kind(kind), self.say.said(reason), number(missing, ".1%") if missing else NOTHING)
-            for name, kind, reason, missing in zip(codec.names, codec.kinds, codec.reasons, codec.missing, strict=True)
-        ]
-        head = [self.say(f"data.{name}") for name in ("column", "kind", "because", "missing")]
-        return Grid(self.say("data.caption", count=len(rows)), head, rows, frozenset({3}), tall=len(rows) > 24)
-
-    def kind(self, kind: str) -> str:
-        """The name of a kind of column; the kind itself if the catalogue lacks it."""
-        key = f"kind.{kind}"
-        return self.say(key) if key in self.say.entries else kind
+        return columns_grid(self.say, self.codec)
 
     def rows_of(self, section: str) -> Iterator[Block]:
         if section == "samples":
@@ -424,5 +429,23 @@ class _PictureReport(_Report):
             yield self.drawn(section, PICTURES[section](self.shown))
 
 
+class _SeriesReport(_Report):
+    """The report on windows of series."""
+
+    rows_are, suffix = "windows", "csv"
+
+    def size(self) -> str:
+        channels, steps = self.codec.shape
+        return self.say("report.windows", steps=steps, channels=channels)
+
+    def fields(self) -> Block:
+        return columns_grid(self.say, self.codec.table)
+
+    def rows_of(self, section: str) -> Iterator[Block]:
+        if section in WINDOWS:
+            yield self.drawn(section, WINDOWS[section](self.shown))
+
+
 PICTURES = {"walk": scenes.walk, "samples": scenes.real_beside_generated}
-REPORTS: dict[str, type[_Report]] = {SCALAR: _TableReport, IMAGE: _PictureReport}
+WINDOWS = {"walk": scenes.window_walk, "samples": scenes.windows_beside_generated}
+REPORTS: dict[str, type[_Report]] = {SCALAR: _TableReport, IMAGE: _PictureReport, SERIES: _SeriesReport}

@@ -15,11 +15,11 @@ from latente.fitted import Fitted
 from latente.model.priors import Prior
 from latente.model.row_models import RowModel
 from latente.parameters import is_whole
-from latente.rows import IMAGE, SCALAR, layout_of
+from latente.rows import IMAGE, SCALAR, SERIES, layout_of
 from latente.tasks import generation
 from latente.tasks.conditions import sample_given
 
-NOISE = {SCALAR: True, IMAGE: False}
+NOISE = {SCALAR: True, IMAGE: False, SERIES: True}
 """For each layout whether new rows have the noise of p(x|z) if nothing is asked: pictures with it are grainy."""
 
 
