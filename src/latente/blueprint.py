@@ -112,9 +112,14 @@ class Blueprint:
                 turned = isinstance(layer, nn.ConvTranspose2d)  # weights are used per input pixel
                 counts.append(layer.weight.numel() * (inputs[0] if turned else output)[0, 0].numel())  # type: ignore[operator]
 
+            def count_steps(layer: nn.GRU, inputs: tuple[Tensor, ...], output: tuple[Tensor, ...]) -> None:
+                counts.append(sum(weight.numel() for weight in layer.parameters()) * output[0].shape[1])
+
             for module in model.modules():
-                if isinstance(module, (nn.Conv2d, nn.ConvTranspose2d)):
+                if isinstance(module, (nn.Conv1d, nn.Conv2d, nn.ConvTranspose2d)):
                     module.register_forward_hook(count)
+                if isinstance(module, nn.GRU):
+                    module.register_forward_hook(count_steps)
             model.encode(row)
             model.decode(torch.zeros(1, 1, model.latent_dim), context)
         return sum(counts) + model.likelihood.extra_multiply_adds

@@ -20,7 +20,7 @@ from torch import Tensor
 from latente import storage
 from latente.certificate import Certificate, certify
 from latente.composition import Recipe
-from latente.data import Codec, Data, Series, frame, like
+from latente.data import Codec, Data, Series, SeriesCodec, frame, like
 from latente.errors import DataError, LatenteError, ModelError, StorageError, renamed, warn
 from latente.files import Count, checked
 from latente.fitted import Fitted
@@ -34,7 +34,7 @@ from latente.model.row_models import RowModel
 from latente.parameters import Parameters, is_whole
 from latente.rows import Rows
 from latente.seeding import seed_of, seeded
-from latente.tasks import completions, denoising, imputation, interpolation, reconstruct, repairs, scores, steps
+from latente.tasks import completions, denoising, gaps, imputation, interpolation, reconstruct, repairs, scores, steps
 from latente.tasks.anomalies import IMPORTANCE_SAMPLES
 from latente.tasks.new_rows import Request, new_rows
 from latente.tasks.rivals import DetectorComparison, compare_detectors
@@ -133,6 +133,8 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         row_model_: the model that scores, generates and completes rows: ``model_`` itself, or a separate row model (see
             ``row_model``).
         notes_: remarks on data and fit.
+        imputed_: after :meth:`impute` of series, the mean absolute errors of "model", "linear" and "chosen" on hidden values,
+            in standard deviations, and the share of the model by length of the gap and channel.
         given_: after ``sample(given=…)``, the probability of the conditions under the model, and the effective sample size.
         fields_: the kind of each column, and the reason.
         offset_: score below which :meth:`predict` returns -1.
@@ -459,6 +461,7 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         *,
         draws: int | None = None,
         intervals: float | None = None,
+        method: str = "auto",
         random_state: Any = None,
         context: Any = None,
     ) -> Any:
@@ -474,6 +477,9 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
                 calibrated so that the intervals contain this share of hidden numbers, over all columns. If almost all of the
                 probability is at one value (0 of a gain), both ends are that value, although the mean is not. For texts they
                 are ends in alphabetical order, or in that of an ordered category.
+            method: of series: "model", "linear" interpolation, or "auto": of both what is better on gaps like those of X made
+                in observed values, or a mean of both, by channel and length of the gap; ``imputed_`` has their errors.
+                Intervals are as wide as these errors.
             random_state: a seed; by default that of the fit.
             context: as in :meth:`fit`.
 
@@ -496,10 +502,22 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         completions.check_impute(draws, intervals)
         fitted, seed = self._fitted, self._seed(random_state)
         data, rows = fitted.read_rows(X, self.unknown, context)
+        if isinstance(data, Series):
+            return self._filled(X, data, method, draws, intervals, seed)
+        if method not in ("auto", "model"):
+            raise ModelError(f"method={method!r} is for series: fit with time=…")
         if draws is None and intervals is None:
             return self._completed(X, data, imputation.expected(fitted.row_model, rows, fitted.seed), possible=False)
         found = completions.completions(fitted, rows, draws, intervals, seed)
         return [self._completed(X, data, x, possible=True) for x in found]
+
+    def _filled(self, X: Any, data: Series, method: str, draws: int | None, intervals: float | None, seed: int) -> Any:
+        fitted = self._fitted
+        assert isinstance(fitted.codec, SeriesCodec)
+        found, self.imputed_ = gaps.impute(fitted, data, method, draws, intervals, seed)
+        several, codec = draws is not None or intervals is not None, fitted.codec
+        each = [like(X, codec.decode_steps(values, data, data.container, possible=several)) for values in found]
+        return each if several else each[0]
 
     def _completed(self, X: Any, data: Data, x: Tensor, possible: bool) -> Any:
         return like(X, self._fitted.decode(x, data.container, source=data, possible=possible))

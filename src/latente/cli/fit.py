@@ -144,8 +144,8 @@ TimeColumn = Annotated[
     typer.Option(
         "--time",
         metavar="COLUMN",
-        help="The rows are steps of series, with their time in this column; auto is the only column of dates, or else the order "
-        "of the rows. The model is one of windows of steps.",
+        help="The rows are steps of series, with their time in this column; auto is the only column of dates, or else the "
+        "order of the rows. The model is one of windows of steps.",
         show_default="the rows are no series",
     ),
 ]

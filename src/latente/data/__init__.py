@@ -8,7 +8,7 @@ from latente.data.given import intervals as restricted_to
 from latente.data.image import ImageCodec
 from latente.data.plain import Columns, PlainRows, decoded, plain
 from latente.data.sentinels import suspicious
-from latente.data.series import Series, SeriesCodec, TimeAsked
+from latente.data.series import Series, SeriesCodec, TimeAsked, filled
 from latente.data.sources import Images, Table, read
 from latente.data.table import TableCodec
 
@@ -29,6 +29,7 @@ __all__ = [
     "codec_from_state",
     "decoded",
     "encode",
+    "filled",
     "fit_codec",
     "frame",
     "like",

@@ -90,6 +90,11 @@ def noise_of(fitted: Fitted, rows: Rows, noise: Any) -> Noise:
     return Noise((sigma * unit).square())
 
 
+def no_noise(rows: Rows) -> Noise:
+    """The noise of clean rows."""
+    return Noise(torch.zeros(rows.x[:1].numel()))
+
+
 def described(fitted: Fitted, noise: Noise) -> dict[str, Any]:
     """Noise in the user's units: its kind, and its standard deviation or share."""
     unit = _units(fitted)

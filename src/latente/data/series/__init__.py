@@ -2,6 +2,6 @@
 
 from latente.data.series.codec import SeriesCodec
 from latente.data.series.read import TimeAsked
-from latente.data.series.windows import Series
+from latente.data.series.windows import Series, filled
 
-__all__ = ["Series", "SeriesCodec", "TimeAsked"]
+__all__ = ["Series", "SeriesCodec", "TimeAsked", "filled"]

@@ -57,7 +57,7 @@ class Clock:
         months = (start.astype("datetime64[M]").astype(int) + np.rint(self.step * steps).astype(int)).astype("datetime64[M]")
         days = (start - start.astype("datetime64[M]")).astype("timedelta64[s]").astype(int)
         last = (months + 1).astype("datetime64[s]").astype(int) - 86400
-        return np.minimum(months.astype("datetime64[s]").astype(int) + days, last).astype(float)
+        return np.asarray(np.minimum(months.astype("datetime64[s]").astype(int) + days, last), float)
 
     @property
     def said(self) -> Message:

@@ -278,9 +278,15 @@ class SeriesCodec:
         series = source if isinstance(source, Series) else steps
         if series is None:
             return self._new(values, container or self.container, possible)
-        of_rows = series.mean(values.swapaxes(1, 2))[series.grid.places]
-        table = series.table if source is not None else self._emptied(series.table)
-        found = self.table.decode(self.levelled(of_rows), container, source=table, possible=possible)
+        return self.decode_steps(series.mean(values.swapaxes(1, 2)), series, container, possible, keep=source is not None)
+
+    def decode_steps(
+        self, values: Array, series: Series, container: str | None = None, possible: bool = False, keep: bool = True
+    ) -> Any:
+        """Channels on the steps of an input [S, C] as its rows; observed values stay if they are to be kept."""
+        table = series.table if keep else self._emptied(series.table)
+        of_rows = self.levelled(values[series.grid.places]).astype(np.float32)
+        found = self.table.decode(of_rows, container, source=table, possible=possible)
         return found.reshape(*series.shape, -1) if series.shape else found
 
     def labels(self, series: Series) -> dict[str, Any]:
