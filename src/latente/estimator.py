@@ -34,7 +34,18 @@ from latente.model.row_models import RowModel
 from latente.parameters import Parameters, is_whole
 from latente.rows import Rows
 from latente.seeding import seed_of, seeded
-from latente.tasks import completions, denoising, gaps, imputation, interpolation, reconstruct, repairs, scores, steps
+from latente.tasks import (
+    completions,
+    continuation,
+    denoising,
+    gaps,
+    imputation,
+    interpolation,
+    reconstruct,
+    repairs,
+    scores,
+    steps,
+)
 from latente.tasks.anomalies import IMPORTANCE_SAMPLES
 from latente.tasks.new_rows import Request, new_rows
 from latente.tasks.rivals import DetectorComparison, compare_detectors
@@ -533,9 +544,11 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         identifiers: bool = False,
         prior: str = "auto",
         noise: bool | None = None,
+        after: Any = None,
+        steps: int | None = None,
         random_state: Any = None,
     ) -> Any:
-        """New rows.
+        """New rows; for series, new windows one after the other, or continuations of series.
 
         Args:
             n: how many.
@@ -555,6 +568,8 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
             prior: "fitted" draws codes from ``fitted_prior_``, "prior" from the model's own prior. "auto" is
                 "fitted", unless there is a separate row model (``row_model_``).
             noise: draw each field from its distribution (rows of a table: the default) or take its mean (pictures).
+            after: series to continue, each ``n`` times, by windows that are completed again and again.
+            steps: of a continuation; by default those of a window.
             random_state: a seed; by default that of the fit.
 
         How much new rows reveal about training rows: ``figures_["privacy"]``.
@@ -571,6 +586,8 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         fitted = self._fitted
         request = Request(n, given, missing, identifiers, prior, noise, context)
         self.given_: dict[str, float] = {}
+        if after is not None or steps is not None:
+            return continuation.after(fitted, after, request, steps, self._seed(random_state))
         rows, self.given_ = new_rows(fitted, request, self._seed(random_state))
         return rows
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from latente.data import Series, SeriesCodec
+from latente.errors import warn
 from latente.fitted import Fitted
 from latente.rows import Rows
 from latente.seeding import seeded
@@ -37,6 +38,9 @@ def anomalies(fitted: Fitted, series: Series, rows: Rows, asked: Asked) -> dict[
     p = p_values(strange, usual, blocks)
     columns = fitted.codec.labels(series)
     columns |= {"score": -strange, "anomaly": strange - threshold(usual, asked.rate, blocks), "p_value": p}
+    if blocks and 1 / (blocks + 1) > asked.rate:
+        few = f"the fit held out {blocks} windows without overlap: no p-value is below 1/{blocks + 1}"
+        warn(f"{few}, and none is at most {asked.rate:g}; 'rank' and 'anomaly' still order the steps (see validation_fraction)")
     columns["rank"] = rank(strange)
     columns["anomalous"] = selected = asked.selected(p, blocks or len(usual))
     columns["event"] = events(series, selected)

@@ -324,28 +324,46 @@ class SeriesCodec:
         return replace(table, values=values, exact={c: v for c, v in table.exact.items() if c not in hidden})
 
     def _new(self, values: Array, container: str, possible: bool) -> Any:
-        n, channels, window = values.shape
-        x = self.levelled(values.swapaxes(1, 2).reshape(n * window, channels))
+        n, window = len(values), values.shape[2]
         numbers = np.repeat(np.arange(n), window)
-        source = None if container in ARRAYS else self._timed(np.tile(np.arange(window), n), numbers)
-        found = self.table.decode(x, container, source=source, possible=possible)
-        if container in ARRAYS:
-            return found.reshape(n, window, -1)
-        return found if self.entity else _numbered(found, numbers)
+        times = np.tile(self.clock.times(self.first, np.arange(window)), n)
+        levels = tuple(map(str, range(n))) if self.entity in self.table.text_names else ()
+        found = self._decoded(values.swapaxes(1, 2), (times, numbers, levels), container, possible)
+        return found if self.entity or container in ARRAYS else _numbered(found, numbers)
 
-    def _timed(self, steps: Array, numbers: Array) -> Table:
+    def after(self, values: Array, series: Series, last: Array, container: str) -> Any:
+        """Continuations [n E, steps, C] of the series of an input after their ``last`` steps [E], as a frame with the number of
+        the continuation, or as an array [n E, steps, F].
+        """
+        steps, grid = values.shape[1], series.grid
+        n = len(values) // len(grid.starts)
+        ahead = last - grid.starts + 1
+        times = [self.clock.times(first, begin + np.arange(steps)) for first, begin in zip(grid.first, ahead, strict=True)]
+        place = series.table.names.index(self.entity) if self.entity else -1
+        entities = np.unique(series.table.values[:, place]) if self.entity else np.arange(len(grid.starts))
+        of = np.tile(np.concatenate(times), n), np.tile(np.repeat(entities, steps), n), series.table.levels.get(place, ())
+        found = self._decoded(values, of, container, possible=True)
+        return found if container in ARRAYS else _numbered(found, np.repeat(np.arange(n), steps * len(grid.starts)))
+
+    def _decoded(self, values: Array, of: tuple[Array, Array, tuple[str, ...]], container: str, possible: bool) -> Any:
+        """Channels [N, steps, C] as N steps rows; ``of`` has times and entities of the rows, and texts of the entities."""
+        x = self.levelled(values.reshape(-1, values.shape[2])).astype(np.float32)
+        source = None if container in ARRAYS else self._timed(*of)
+        found = self.table.decode(x, container, source=source, possible=possible)
+        return found.reshape(*values.shape[:2], -1) if container in ARRAYS else found
+
+    def _timed(self, times: Array, entities: Array, texts: tuple[str, ...]) -> Table:
         """A table of rows with times and entities, and no other value."""
         names, dtypes = self.table.names, self.table.dtypes
-        values, levels, exact = np.full((len(steps), len(names)), np.nan), {}, {}
+        values, levels, exact = np.full((len(times), len(names)), np.nan), {}, {}
         if self.time:
             place = names.index(self.time)
-            values[:, place] = self.clock.times(self.first, steps)
-            exact = {place: arrow_of(values[:, place], dtypes[place])} if is_moment(dtypes[place]) else {}
+            values[:, place] = times
+            exact = {place: arrow_of(times, dtypes[place])} if is_moment(dtypes[place]) else {}
         if self.entity:
             place = names.index(self.entity)
-            values[:, place] = numbers
-            if self.entity in self.table.text_names:
-                levels[place] = tuple(map(str, range(int(numbers.max()) + 1)))
+            values[:, place] = entities
+            levels = {place: texts} if texts else {}
         return Table(names, values, dtypes, self.container, integer_names=self.table.integer_names, levels=levels, exact=exact)
 
     def log_jacobian(self, rows: Rows, densities: Tensor | bool = True) -> Tensor:
