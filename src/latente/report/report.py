@@ -10,12 +10,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
+import narwhals as nw
+
 from latente.certificate import Certificate, Estimate
 from latente.certificate.certificate import LINES
 from latente.certificate.certificate import shown as figure_text
 from latente.errors import LatenteError
 from latente.report import figures, scenes
 from latente.report.drawing.style import Array
+from latente.report.events import Steps
 from latente.report.page import NOTHING, Block, Cards, Code, Grid, Listing, Page, Paragraph, cell, guarded, picture, write_page
 from latente.report.report_data import ReportData
 from latente.rows import IMAGE, SCALAR, SERIES
@@ -130,6 +133,10 @@ class _Report(ABC):
     def rows_of(self, section: str) -> Iterator[Block]:
         """The rows of a section: "rebuilt", "walk" or "samples"."""
 
+    def of_layout(self) -> dict[str, Callable[[], Iterator[Block]]]:
+        """Sections that only some layouts have."""
+        return {}
+
     def drawn(self, section: str, panels: Any) -> Block:
         """A figure of rows."""
         alt, caption = (self.say(f"{section}.{name}_{self.rows_are}") for name in ("alt", "caption"))
@@ -144,6 +151,7 @@ class _Report(ABC):
             "density": self.density,
             "walk": self.walk,
             "samples": self.samples,
+            **self.of_layout(),
             "certificate_part": self.certified,
             "next": self.next,
         }
@@ -444,6 +452,24 @@ class _SeriesReport(_Report):
     def rows_of(self, section: str) -> Iterator[Block]:
         if section in WINDOWS:
             yield self.drawn(section, WINDOWS[section](self.shown))
+
+    def of_layout(self) -> dict[str, Callable[[], Iterator[Block]]]:
+        return {"events": self.events}
+
+    def events(self) -> Iterator[Block]:
+        """The series with its band and events, and simple detectors beside the model."""
+        steps = Steps.of(self.shown)
+        yield Paragraph(self.say("events.text", count=steps.count, steps=steps.total))
+        yield picture(steps.drawn(), self.say("events.alt"), self.say("events.caption"))
+        head = [self.say(f"events.{name}") for name in ("event", "begins", "ends", "anomaly", "channels")]
+        if rows := list(steps.strongest()):
+            yield Grid(self.say("events.strongest"), head, rows, frozenset({3}))
+        compared = self.shown.vae.compare_detectors(self.shown.every)
+        columns = nw.from_native(compared.agreement, eager_only=True).to_dict(as_series=False)
+        beside = [(name, number(r, ".2f"), number(share, ".0%")) for name, r, share in zip(*columns.values(), strict=True)]
+        names = [self.say(f"events.{name}") for name in ("detector", "correlation", "common")]
+        yield Grid(self.say("events.beside"), names, beside, frozenset({1, 2}))
+        yield Paragraph(self.say.said(compared.verdict))
 
 
 PICTURES = {"walk": scenes.walk, "samples": scenes.real_beside_generated}
