@@ -857,7 +857,7 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
     def save(self, path: str | Path) -> Path:
         """Write one .safetensors file, which contains no code; a failure leaves no partial file. It holds no row of the fit:
         beside the weights and the codec, it holds means of groups of at least five training rows, with which
-        :meth:`anomalies` compares others.
+        :meth:`anomalies` compares others. A model of series also holds codes of training windows.
 
         >>> import tempfile
         >>> from sklearn.datasets import load_iris

@@ -50,6 +50,7 @@ class Fitted:
         context: codec of the context; None without a context.
         surroundings: a summary of the training rows; None in files of earlier versions.
         usual: scores of training rows and of held-out ones by each detector.
+        patches: of series, codes of training windows, [M, d]; None for other rows.
         residuals: what decoded codes leave of clean rows; None where that was not looked at.
         offset: score below which a row is unusual.
     """
@@ -69,6 +70,7 @@ class Fitted:
     context: ContextCodec | None = None
     surroundings: Surroundings | None = None
     residuals: Residuals | None = None
+    patches: Tensor | None = None
     usual: Usual = field(init=False)
 
     def __post_init__(self) -> None:

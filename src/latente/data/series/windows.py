@@ -17,7 +17,7 @@ from latente.rows import Overlaps
 MAX_VALUES = 4096  # of a window
 MAX_WINDOWS = 20_000
 MIN_WINDOW, USUAL_WINDOW, MAX_WINDOW = 8, 32, 256
-WHOLE = 64  # series up to this length are one window each
+WHOLE, MANY, WHOLE_OF_MANY = 64, 20, 512  # series up to this length are one window each; longer ones if there are many
 SHARE = 8  # windows begin every eighth of their length
 PERIODIC = 0.2  # autocorrelation from which a lag is a period
 AS_HIGH = 0.9  # of the highest peak: the first multiple of a period is a peak as well
@@ -108,7 +108,7 @@ def chosen_window(values: Array, grid: Grid) -> tuple[int, bool]:
         values: of channels on the grid, [S, C], NaN where missing.
     """
     longest, most = int(grid.lengths.max()), max(2, MAX_VALUES // values.shape[1])
-    if longest <= min(WHOLE, most):
+    if longest <= min(most, WHOLE if len(grid.lengths) < MANY else WHOLE_OF_MANY):
         return longest, False
     least = min(MIN_WINDOW, most)
     end = int(min(MAX_WINDOW, most, max(least, longest // 4)))
