@@ -12,7 +12,20 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from latente.composition import Recipe
-from latente.data import Codec, ContextCodec, Data, Series, Table, TableCodec, encode, read, read_context, refuse_outside
+from latente.data import (
+    Codec,
+    ContextCodec,
+    Data,
+    Series,
+    SeriesCodec,
+    Table,
+    TableCodec,
+    encode,
+    read,
+    read_context,
+    refuse_outside,
+    with_index,
+)
 from latente.errors import DataError, ModelError
 from latente.model.latent_model import LatentModel
 from latente.model.parts import Choice
@@ -141,6 +154,7 @@ class Fitted:
         if isinstance(X, Series):
             return X
         codec = self.codec
+        X = with_index(X, codec.time) if isinstance(codec, SeriesCodec) and codec.time else X
         of_context = self.context.codec if self.context is not None and codec.named and context is None else None
         how = {"missing": self.settings.get("missing") or (), **codec.reading_of_fit, **self.reading}
         names, texts, known = codec.feature_names if codec.named else None, codec.text_names, codec.known_notations

@@ -184,3 +184,18 @@ def test_recipes_of_series(recipe: str) -> None:
     assert np.isfinite(vae.score_samples(rows)).all()
     assert vae.sample(2).shape == (48, 4)
     assert len(vae.anomalies(rows)) == 300
+
+
+def test_the_time_may_be_the_index() -> None:
+    rows = series(300).set_index("when")
+    vae = lt.VAE(time="auto", window=24, stride=12, **QUICK).fit(rows)
+    assert vae.codec_.time == "when"
+    for result in (vae.reconstruct(rows), vae.impute(rows.iloc[::-1])):
+        assert list(result.columns) == ["a", "b"]
+    assert vae.impute(rows.iloc[::-1]).index.equals(rows.index[::-1])
+    several = pd.concat({"m1": rows, "m2": rows}, names=["machine"])
+    vae = lt.VAE(time="when", entity="machine", window=24, stride=12, **QUICK).fit(several)
+    assert vae.notes_[0].values["count"] == 2
+    assert vae.reconstruct(several).index.equals(several.index)
+    unnamed = rows.rename_axis(None)
+    assert len(lt.VAE(time="auto", window=24, stride=12, **QUICK).fit(unnamed).anomalies(unnamed)) == 300

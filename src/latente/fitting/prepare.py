@@ -23,6 +23,7 @@ from latente.data import (
     read,
     refuse_outside,
     split_context,
+    with_index,
 )
 from latente.errors import DataError, ModelError
 from latente.model.parts import choose
@@ -113,6 +114,7 @@ class Prepared:
 
 def read_to_fit(X: Any, parameters: Parameters) -> Table | Images:
     """Read rows to fit."""
+    X = X if parameters.time is None else with_index(X, parameters.time)
     return read(X, texts=text_columns(parameters.kinds), missing=parameters.missing or ())
 
 

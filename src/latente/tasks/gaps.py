@@ -24,6 +24,7 @@ BLENDS = (0.0, 0.25, 0.5, 0.75, 1.0)  # shares of the model
 SHORT, MEDIUM = 2, 12  # steps of a gap, up to which it is in the first and the second class
 CLASSES = 3
 MAX_HIDDEN = 0.1  # share of the observed values that are hidden as well
+MAX_TRIAL = 3000  # values of a channel
 ENOUGH = 40  # hidden values of a channel, from which it has a choice of its own
 SURE = 1.0  # standard errors by which the model has to be better than interpolation
 
@@ -196,7 +197,7 @@ def _hidden(series: Series, observed: Mask, generator: np.random.Generator) -> M
         return hidden
     together = _are_together(observed)
     for channel in range(channels):
-        left = MAX_HIDDEN * observed[:, channel].sum()
+        left = min(MAX_TRIAL, MAX_HIDDEN * observed[:, channel].sum())
         for length in generator.permutation(np.resize(lengths, max(len(lengths), steps)))[: 4 * steps]:
             if left <= 0:
                 break

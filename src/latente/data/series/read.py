@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
-from latente.data.containers import Array
+from latente.data.containers import Array, index_of_time, names_of_index
 from latente.data.files import quoted
 from latente.data.moments import kind_of
 from latente.data.series.clock import Clock
@@ -24,6 +25,16 @@ class TimeAsked:
     entity: str | None = None
     window: int | str = AUTO
     stride: int | str = AUTO
+
+
+def with_index(X: Any, time: str) -> Any:
+    """A pandas frame with its index as columns, if that is the time: named so, or of dates where the time is looked for."""
+    from narwhals.dependencies import is_pandas_dataframe
+
+    if not is_pandas_dataframe(X) or not index_of_time(X) or time in X.columns:
+        return X
+    X = X.set_axis(X.index.to_timestamp()) if X.index.dtype.kind == "O" and hasattr(X.index, "to_timestamp") else X
+    return X.reset_index() if time == AUTO or time in names_of_index(X) else X
 
 
 def as_table(data: Table | Images) -> tuple[Table, tuple[int, ...]]:
