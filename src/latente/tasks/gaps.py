@@ -16,6 +16,7 @@ from latente.errors import ModelError
 from latente.fitted import Fitted
 from latente.rows import Rows
 from latente.tasks.denoising import Denoiser, no_noise
+from latente.training.split import parts
 
 Values = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -23,7 +24,7 @@ METHODS = ("auto", "model", "linear")
 BLENDS = (0.0, 0.25, 0.5, 0.75, 1.0)  # shares of the model
 SHORT, MEDIUM = 2, 12  # steps of a gap, up to which it is in the first and the second class
 CLASSES = 3
-MAX_HIDDEN = 0.1  # share of the observed values that are hidden as well
+MAX_HIDDEN = 0.3  # share of the observed values of fresh steps that are hidden as well
 MAX_TRIAL = 3000  # values of a channel
 ENOUGH = 40  # hidden values of a channel, from which it has a choice of its own
 SURE = 1.0  # standard errors by which the model has to be better than interpolation
@@ -90,7 +91,7 @@ def fill(fitted: Fitted, series: Series, x: Values, observed: Mask, method: str)
     """
     if method not in METHODS:
         raise ModelError(f"method is one of {', '.join(map(repr, METHODS))}, not {method!r}")
-    hidden = _hidden(series, observed, np.random.default_rng(fitted.seed % 2**32))
+    hidden = _hidden(observed, _fresh(fitted, series, x, observed), np.random.default_rng(fitted.seed % 2**32))
     estimate = partial(_estimates, fitted, series, x)
     trial, found = estimate(observed & ~hidden), estimate(observed)
     kind = np.where(hidden, classes(observed & ~hidden), -1)
@@ -112,11 +113,14 @@ def _estimates(fitted: Fitted, series: Series, x: Values, observed: Mask) -> tup
     interpolated, [S, C] each.
     """
     known = np.where(observed, x, np.nan)
-    at = series.indices
-    mask = torch.from_numpy(observed[at]).mT
-    rows = Rows(torch.from_numpy(np.where(observed, x, 0.0).astype(np.float32)[at]).mT.contiguous(), mask.contiguous())
-    model = series.mean(_expected(fitted, rows).mT.numpy())
+    model = series.mean(_expected(fitted, _windows(series, x, observed)).mT.numpy())
     return interpolated(known, series), model + interpolated(known - model, series)
+
+
+def _windows(series: Series, x: Values, observed: Mask) -> Rows:
+    """Windows of channels on the steps of series."""
+    values, mask = (torch.from_numpy(part[series.indices]).mT.contiguous() for part in (np.where(observed, x, 0.0), observed))
+    return Rows(values.float(), mask)
 
 
 def _expected(fitted: Fitted, rows: Rows) -> torch.Tensor:
@@ -188,25 +192,37 @@ def classes(observed: Mask) -> NDArray[np.intp]:
     return found
 
 
-def _hidden(series: Series, observed: Mask, generator: np.random.Generator) -> Mask:
-    """Observed values that are hidden for a trial: whole gaps, as long as the missing ones, at random places."""
-    steps, channels = observed.shape
+def _fresh(fitted: Fitted, series: Series, x: Values, observed: Mask) -> Mask:
+    """Steps that the model was not trained on, bool [S]: of the rows of the fit those that it held out, of others all."""
+    known, seed = fitted.figures, fitted.seed
+    rows = _windows(series, x, observed)
+    train, held_out, _ = parts(rows, fitted.settings["validation_fraction"], seed, series.overlaps)
+    if (len(train), len(held_out)) != (known["rows"], known["held_out_rows"]):
+        return np.ones(len(x), bool)
+    found = np.zeros(len(x), bool)
+    found[series.indices[held_out.numpy()]] = True
+    return found
+
+
+def _hidden(observed: Mask, fresh: Mask, generator: np.random.Generator) -> Mask:
+    """Observed values that are hidden for a trial: gaps as long as the missing ones, at random places among the fresh steps."""
+    channels = observed.shape[1]
     lengths = np.array([end - begin for c in range(channels) for begin, end in runs(~observed[:, c])])
     hidden = np.zeros_like(observed)
     if not len(lengths):
         return hidden
-    together = _are_together(observed)
+    places = np.flatnonzero(fresh)
     for channel in range(channels):
-        left = min(MAX_TRIAL, MAX_HIDDEN * observed[:, channel].sum())
-        for length in generator.permutation(np.resize(lengths, max(len(lengths), steps)))[: 4 * steps]:
+        left = min(MAX_TRIAL, MAX_HIDDEN * observed[fresh, channel].sum())
+        for length in generator.permutation(np.resize(lengths, max(len(lengths), 2 * len(places)))):
             if left <= 0:
                 break
-            begin = int(generator.integers(0, max(1, steps - length)))
-            hidden[begin : begin + length, channel] = True
+            begin = int(generator.choice(places)) - int(generator.integers(length))
+            hidden[max(0, begin) : begin + length, channel] = True
             left -= length
-    if together:
+    if _are_together(observed):
         hidden[:] = hidden[:, :1]
-    return hidden & observed
+    return hidden & observed & fresh[:, None]
 
 
 def _are_together(observed: Mask) -> bool:

@@ -42,21 +42,8 @@ class Split:
         Raises:
             DataError: there are too few rows.
         """
-        observed = torch.nonzero(observed_rows(rows)).squeeze(1)
-        if len(observed) < MIN_ROWS:
-            raise DataError(
-                f"a model can't be fitted on n_samples={len(observed)} row(s) with values; it needs at least {MIN_ROWS}"
-            )
-        held = 0
-        if fraction and len(observed) >= MIN_TO_HOLD_OUT:
-            held = min(len(observed) - MIN_ROWS, max(1, round(fraction * len(observed))))
-        if overlaps is not None and held and len(overlaps.begins) > len(overlaps.starts):
-            with seeded(seed, HELD_OUT):
-                return _without_overlap(rows, observed, overlaps, fraction)
-        with seeded(seed, HELD_OUT):
-            order = observed[torch.randperm(len(observed))]
-        chosen = torch.sort(order[held:]).values
-        return cls(rows if len(chosen) == len(rows) else rows[chosen], rows[order[:held]] if held else None)
+        chosen, held, blocks = parts(rows, fraction, seed, overlaps)
+        return cls(rows if len(chosen) == len(rows) else rows[chosen], rows[held] if len(held) else None, blocks)
 
     @property
     def counts(self) -> tuple[int, int]:
@@ -78,7 +65,27 @@ class Split:
         return Split(_few(self.train), None if self.held_out is None else _few(self.held_out))
 
 
-def _without_overlap(rows: Rows, observed: torch.Tensor, overlaps: Overlaps, fraction: float) -> Split:
+Parts = tuple[torch.Tensor, torch.Tensor, int | None]
+
+
+def parts(rows: Rows, fraction: float, seed: int, overlaps: Overlaps | None = None) -> Parts:
+    """Indices of training rows and of held-out rows, and how many of these do not depend on each other; as :meth:`Split.of`."""
+    observed = torch.nonzero(observed_rows(rows)).squeeze(1)
+    if len(observed) < MIN_ROWS:
+        raise DataError(
+            f"a model can't be fitted on n_samples={len(observed)} row(s) with values; it needs at least {MIN_ROWS}"
+        )
+    held = 0
+    if fraction and len(observed) >= MIN_TO_HOLD_OUT:
+        held = min(len(observed) - MIN_ROWS, max(1, round(fraction * len(observed))))
+    with seeded(seed, HELD_OUT):
+        if overlaps is not None and held and len(overlaps.begins) > len(overlaps.starts):
+            return _without_overlap(observed, overlaps, fraction)
+        order = observed[torch.randperm(len(observed))]
+    return torch.sort(order[held:]).values, order[:held], None
+
+
+def _without_overlap(observed: torch.Tensor, overlaps: Overlaps, fraction: float) -> Parts:
     series = round(fraction * len(overlaps.starts))
     chosen, blocks = _series(overlaps, series) if series >= ENOUGH_SERIES else _runs(overlaps, fraction)
     begins = torch.from_numpy(overlaps.begins)
@@ -86,8 +93,8 @@ def _without_overlap(rows: Rows, observed: torch.Tensor, overlaps: Overlaps, fra
     near = torch.stack([(begins + overlaps.window > low) & (begins < high) for low, high in chosen]).any(0)
     train, held_out = (observed[part[observed]] for part in (~near, held))
     if len(train) < MIN_ROWS or not len(held_out):
-        return Split(rows[observed], None)
-    return Split(rows[train], rows[held_out], blocks)
+        return observed, observed[:0], None
+    return train, held_out, blocks
 
 
 Runs = list[tuple[int, int]]
