@@ -71,9 +71,10 @@ class Blueprint:
 
     @property
     def convolves(self) -> bool:
-        """Whether its networks are convolutions beside a linear model, at which they begin."""
+        """Whether its networks begin at a linear model beside which they learn fast: convolutions, and those of windows."""
+        fast = network_for(self.fields, self.hidden) == "conv" or layout_of(self.fields) == SERIES
         with torch.random.fork_rng([]):
-            return network_for(self.fields, self.hidden) == "conv" and starts_linear(self().model)
+            return fast and starts_linear(self().model)
 
     @property
     def spatial(self) -> bool:
