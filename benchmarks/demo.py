@@ -5,16 +5,20 @@ For each distribution of codes: the share that is as near to a training digit as
 
 from __future__ import annotations
 
+import json
 import time
 import warnings
+from pathlib import Path
 
 import numpy as np
 
 import latente as lt
 from benchmarks.common import Figure, options, report, show
+from benchmarks.data import ROOT
 from latente.cli.console import Console
 from latente.cli.demo import fitted
-from latente.report.demonstration import FORMS, NAMES, Compared, Digits, conclusion, difference
+from latente.report.demonstration import FORMS, NAMES, Compared, Digits, conclusion, difference, draw, written_out
+from latente.report.figures import save
 from latente.words import texts
 
 
@@ -25,9 +29,20 @@ def models(seed: int) -> dict[str, Compared]:
         return fitted(Digits.draw(seed), seed, Console(json=False, quiet=True))
 
 
+def for_readme(folder: Path) -> None:
+    """The picture of the README, and its figures, which tests compare with the sentences of the README."""
+    digits, pair, say = Digits.draw(0), models(0), texts("en")
+    save(draw(pair, digits, say), folder / "demo.png")
+    figures = {key: {name: written_out(key, pair[name].figure(key)) for name in NAMES} for key in FORMS}
+    (folder / "demo.json").write_text(json.dumps(figures, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
 def main() -> None:
     """Measure, print, and write where asked."""
-    asked = options(__doc__, seeds=5)
+    asked = options(__doc__, seeds=5, readme=False)
+    if asked.readme:
+        for_readme(ROOT / "docs")
+        return
     begin = time.perf_counter()
     found = [models(seed) for seed in range(asked.seeds)]
     values = {name: {key: np.array([each[name].figure(key).value for each in found]) for key in FORMS} for name in NAMES}

@@ -1,8 +1,10 @@
 """``latente demo``: its figures, and that no sentence says what a figure beside it contradicts."""
 
 import itertools
+import json
 import re
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -167,3 +169,27 @@ def test_the_picture_has_the_figures_of_the_table_and_frames_what_is_not_near():
     assert len(panels[1].patches) == 4 and len(panels[2].patches) == 2
     assert demonstration.principal(np.diag([3.0, 2.0, 1.0])).shape == (3, 2)
     assert {STANDARD, GAUSSIAN} < set(one.decoded)
+
+
+ROOT = Path(__file__).parents[2]
+PAGES = ("README.md", "README.es.md", "docs/index.md", "docs/lesson.md", "docs/es/index.md", "docs/es/leccion.md")
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_what_a_page_says_of_codes_from_the_prior_is_what_the_demo_measured(page):
+    """Shares in sentences on N(0, I) and the autoencoder are those of ``docs/demo.json`` (``benchmarks.demo --readme``)."""
+    recorded = json.loads((ROOT / "docs/demo.json").read_text("utf-8"))
+    assert recorded.keys() == FORMS.keys()
+    shares = {text.split()[0] for name, pair in recorded.items() if name.startswith("near") for text in pair.values()}
+    prose = " ".join((ROOT / page).read_text("utf-8").split())
+    said = [
+        text for text in re.split(r"(?<=[.:;]) ", prose) if "N(0, I)" in text and re.search("autoencoder", text, re.IGNORECASE)
+    ]
+    assert {share for text in said for share in re.findall(r"\d+%", text)} <= {*shares, "95%"}, said
+
+
+def test_the_recorded_figures_show_the_lesson():
+    recorded = json.loads((ROOT / "docs/demo.json").read_text("utf-8"))
+    share = {name: float(text.split("%")[0]) / 100 for name, text in recorded["near_standard"].items()}
+    assert share["vae"] >= 0.9 and share["autoencoder"] <= 0.5
+    assert float(recorded["near_gaussian"]["autoencoder"].split("%")[0]) >= 50

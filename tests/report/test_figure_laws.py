@@ -177,6 +177,7 @@ def test_columns_and_rows_as_heat_maps_are_readable() -> None:
     numbers = {f"a column with the number {k}": rng.normal(size=ROWS) for k in range(30)}
     for table in (*TABLES.values(), numbers):
         assert_readable(figures.correlations(table, table))
+    assert_readable(figures.all_columns({name: (k / 30, 1 - k / 30) for k, name in enumerate(numbers)}))
     names, rows = [*numbers], [str(1000 * k) for k in range(ROWS)]
     away = np.abs(rng.normal(size=(ROWS, len(names))))
     assert_readable(figures.errors_by_column(away, names, rows))

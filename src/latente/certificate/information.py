@@ -30,7 +30,8 @@ LAYERS = (nn.Linear, nn.Conv2d, nn.ConvTranspose2d)
 IMPORTANCE_SAMPLES, POINTS_AT_ONCE = 1000, 64
 BOUND_ROWS = 500
 VALUES_AT_ONCE = 500_000  # that stay in the processor's cache: of 4 million a decoding took twice as long
-MAX_OPERATIONS = 1e10  # of all decodings for the bound; a quarter of a second, and twice that where columns are mixed
+MAX_OPERATIONS = 1e10  # of all decodings for the bound; a quarter of a second
+OF_LEVELS = 3  # times as long take densities of columns with levels or bins as the layers that they come from
 MIN_ROWS_TO_BOUND, MIN_SAMPLES = 100, 100
 CAP_MARGIN = 0.5  # nats: an estimate of I(x;z) this close to log N is reported as "at least"
 AT_LEAST = "reason.at_least"
@@ -70,8 +71,8 @@ def batch_size(model: LatentModel, K: int) -> int:
 
 @torch.no_grad()
 def operations(model: LatentModel) -> int:
-    """Approximate multiplications and additions of one decoding, counted in its layers. torch's own counter would import a
-    compiler.
+    """Approximate multiplications and additions of one decoding with its density, counted in its layers. torch's own counter
+    would import a compiler.
     """
     counts = [model.footprint]
 
@@ -86,7 +87,7 @@ def operations(model: LatentModel) -> int:
     model.decode(torch.zeros(1, 1, model.latent_dim))
     for hook in hooks:
         hook.remove()
-    return sum(counts)
+    return sum(counts) * (OF_LEVELS if model.likelihood.takes_levels else 1)
 
 
 def affordable(model: LatentModel) -> tuple[int, int]:

@@ -21,6 +21,7 @@ from latente.cli.options import AUTO, Data, Json, Lang, Quiet, Seed, named
 from latente.cli.output import refuse_own_input
 from latente.cli.reading import Reading, reads
 from latente.errors import StorageError
+from latente.rows import SERIES, layout_of
 
 if TYPE_CHECKING:
     from latente.certificate import Certificate
@@ -157,6 +158,27 @@ LabelColumns = Annotated[
         help="A column that colours the maps of the report, and is not modelled. May be repeated.",
     ),
 ]
+TimeColumn = Annotated[
+    str | None,
+    typer.Option(
+        "--time",
+        metavar="COLUMN",
+        help="The rows are steps of series, with their time in this column; auto is the only column of dates, or else the "
+        "order of the rows. The model is one of windows of steps.",
+        show_default="the rows are no series",
+    ),
+]
+EntityColumn = Annotated[
+    str | None,
+    typer.Option("--entity", metavar="COLUMN", help="Tells series apart.", show_default="one"),
+]
+Window = Annotated[
+    Any,
+    typer.Option("--window", parser=options.whole, metavar="N", help="Steps of a window; auto is a period of the series."),
+]
+Stride = Annotated[
+    Any, typer.Option("--stride", parser=options.whole, metavar="N", help="Steps between the beginnings of two windows.")
+]
 Figures = Annotated[bool, typer.Option("--figures/--no-figures", help="Draw figures, and write the report with them.")]
 
 Lesson = Annotated[
@@ -191,6 +213,10 @@ def fit(
     row_model: RowModelName = RowModelKind.auto,
     keep: Keep = AUTO,
     trim: Trim = None,
+    time: TimeColumn = None,
+    entity: EntityColumn = None,
+    window: Window = AUTO,
+    stride: Stride = AUTO,
     seed: Seed = 0,
     resume: Resume = False,
     checkpoint_every: CheckpointEvery = 5.0,
@@ -213,6 +239,7 @@ def fit(
       latente fit patients.csv --kinds ward=categorical --kinds visit=identifier
       latente fit faces --keep .9
       latente fit wine.csv --lesson
+      latente fit sensors.csv --time timestamp --entity machine
       latente fit people.csv --recipe cvae --context sex --context age
       latente fit cells.csv --labels type
       latente fit "select * exclude (id) from 'sales/*.parquet'" -o sales --time-limit 600
@@ -241,10 +268,14 @@ def fit(
         row_model=str(row_model),
         keep=keep,
         trim=trim,
+        time=time,
+        entity=entity,
+        window=window,
+        stride=stride,
     )
     folder = Path(out or f"{stem(data)}-{'vae' if name == AUTO else name}")
-    parts = (asked and not context for asked in (figures, certificate, lesson))
-    console, writes = Console(json, quiet), Writes(*parts, lang, labels or ())
+    drawn, certified, taught = (asked and not context for asked in (figures, certificate, lesson))
+    console, writes = Console(json, quiet), Writes(drawn, certified, taught, lang, labels or ())
     how = {"resume": resume, "checkpoint_every": checkpoint_every, "context": context}
     run(vae, data, folder, console, writes, **how, reading=reading or {})
 
@@ -378,7 +409,8 @@ def written(
 
 def _explored(vae: VAE) -> bool:
     """Whether the explorer can show the codes of the run: of one context, on planes."""
-    return not vae.fitted_.context and not vae.model_.space.not_explored
+    series = layout_of(vae.codec_.fields) == SERIES
+    return not vae.fitted_.context and not vae.model_.space.not_explored and not series
 
 
 def surveyed(vae: VAE, folder: Path, console: Console) -> dict[str, Path]:

@@ -188,4 +188,5 @@ def companion(vae: VAE, data: Any, seed: int = 0) -> VAE:
     same = {name: getattr(vae, name) for name in ("hidden", "max_epochs", "batch_size", "learning_rate", "kinds")}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", LatenteWarning)
-        return Autoencoder(latent_dim=vae.latent_dim_, effort="quick", random_state=seed, **same).fit(data)
+        fitted: VAE = Autoencoder(latent_dim=vae.latent_dim_, effort="quick", random_state=seed, **same).fit(data)
+        return fitted

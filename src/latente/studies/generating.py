@@ -135,7 +135,7 @@ def share_of(hits: NDArray[np.bool_]) -> Estimate:
     """A share with its 95% interval (Wilson 1927), which is not empty if the share is 0 or 1.
 
     >>> found = share_of(np.ones(100, bool))
-    >>> found.value, round(found.low, 2), found.high
+    >>> found.value, round(found.low, 2), round(found.high, 2)
     (1.0, 0.96, 1.0)
     """
     n = len(hits)

@@ -48,7 +48,7 @@ def reconstructions(
         shown = originals[: limit or 10], np.asarray(reconstructed)[: limit or 10]
         return [sheets.picture_pairs(_picture_panel(shown[0], 2), *shown)]
     columns = _paired(originals, reconstructed, names)
-    fits = np.array([_fit(*pair) for pair in columns.values()])
+    fits = np.array([tables.fit(*pair) for pair in columns.values()])
     figure, panels = _column_panels(fits, _titles(columns), limit or 12, word("best_first"))
     for column, panel in panels.items():
         _rebuilt_column(panel, *[*columns.values()][column], fits[column])
@@ -111,7 +111,7 @@ def worst_to_best(originals: Array, reconstructed: Array, errors: Array, limit: 
     Example:
         >>> import numpy as np
         >>> pictures = np.random.default_rng(0).random((9, 8, 8))
-        >>> worst_to_best(pictures, 0 * pictures, np.arange(9.0)).get_title()
+        >>> worst_to_best(pictures, 0 * pictures, np.arange(9.0)).get_title(loc="left")
         'largest error … smallest error'
     """
     order = np.argsort(-errors, kind="stable")
@@ -189,14 +189,6 @@ def _paired(first: Columns, second: Columns, names: Sequence[str] | None) -> dic
         f"{name} (h)" if column.dtype.kind == "m" else name: (column, other)
         for (name, column), other in zip(_by_name(first, names).items(), _by_name(second, names).values(), strict=True)
     }
-
-
-def _fit(original: Array, reconstructed: Array) -> float:
-    """R² for numbers; for texts, the reduction of errors relative to always predicting the most common level."""
-    if not tables.is_levels(original):
-        return tables.r_squared(tables.numbers(original), tables.numbers(reconstructed))
-    right, most = tables.rebuilt_right(original, reconstructed)
-    return (right - most) / (1 - most) if most < 1 else math.nan
 
 
 def _rebuilt_column(panel: Axes, original: Array, reconstructed: Array, fit: float) -> None:

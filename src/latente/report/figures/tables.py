@@ -10,11 +10,11 @@ from matplotlib.axes import Axes
 
 from latente.report.drawing import labels, style
 from latente.report.drawing.associations import associations
-from latente.report.drawing.style import DIVERGING, FAINT, GIVEN, MUTED, STRENGTH, WARM, Array
+from latente.report.drawing.style import DIVERGING, FAINT, GIVEN, MADE, MUTED, STRENGTH, WARM, Array
 from latente.report.figures.canvas import new_figure, plain_figure, short, styled
 from latente.words import amount, word
 
-MAX_COLUMNS, MAX_ROWS = 20, 16
+MAX_COLUMNS, MAX_WIDE, MAX_ROWS = 20, 40, 16
 
 
 @styled
@@ -56,7 +56,7 @@ def errors_by_column(errors: Array, names: Sequence[str], rows: Sequence[str], *
 
     Args:
         errors: absolute errors of each value, in standard deviations of its column, ``[N, F]``; NaN where it is missing.
-        names: of the columns. rows: names of the rows.
+        names: of the columns; the 40 with the largest errors are shown. rows: names of the rows.
         limit: the most rows shown, at equal steps from the worst to the best.
 
     Example:
@@ -66,11 +66,49 @@ def errors_by_column(errors: Array, names: Sequence[str], rows: Sequence[str], *
     """
     order = np.argsort(-np.nan_to_num(np.square(errors)).sum(1), kind="stable")
     order = order[np.linspace(0, len(order) - 1, min(limit, len(order))).round().astype(int)]
-    panel = _rows_panel(len(order), len(names))
-    image = _heat(panel, errors[order], [rows[k] for k in order], names, STRENGTH, (0.0, max(1.0, _most(errors))))
-    _tips(panel, errors[order], [rows[k] for k in order], names)
+    columns = np.sort(np.argsort(-np.nan_to_num(errors).sum(0), kind="stable")[:MAX_WIDE])
+    shown, of_rows, of_columns = errors[np.ix_(order, columns)], [rows[k] for k in order], [names[k] for k in columns]
+    panel = _rows_panel(len(order), len(columns))
+    image = _heat(panel, shown, of_rows, of_columns, STRENGTH, (0.0, max(1.0, _most(errors))))
+    _tips(panel, shown, of_rows, of_columns)
     _key(panel, image, word("error_in_deviations"))
     return panel
+
+
+@styled
+def all_columns(scores: Mapping[str, tuple[float, float]], *, limit: int = MAX_WIDE) -> list[Axes]:
+    """How well each column of a table is reconstructed and generated, beside each other, from the worst generated one.
+
+    Args:
+        scores: by the name of the column, the share that reconstructions explain (R², or the reduction of errors of levels) and
+            the distance of generated rows to real ones, from 0 to 1.
+        limit: the most columns shown, at equal steps.
+
+    Returns:
+        The panel of reconstructions and that of distances.
+
+    Example:
+        >>> left, right = all_columns({"a": (0.9, 0.05), "b": (0.4, 0.2)})
+        >>> [text.get_text() for text in left.get_yticklabels()]
+        ['b', 'a']
+    """
+    values = np.array([*scores.values()], float).reshape(-1, 2)
+    order = np.argsort(-np.nan_to_num(values[:, 1]), kind="stable")
+    order = order[np.linspace(0, len(order) - 1, min(limit, len(order))).round().astype(int)]
+    figure = new_figure(8.4, 0.9 + 0.19 * max(4, len(order)))
+    if len(order) < len(scores):
+        some = word("some_of_columns", shown=len(order), all=len(scores))
+        figure.suptitle(some, x=0.01, ha="left", fontsize=10, color=MUTED)
+    panels = list(figure.subplots(1, 2, sharey=True))
+    for panel, column, title in zip(panels, (0, 1), (word("explained"), word("distance")), strict=True):
+        shown = np.clip(np.nan_to_num(values[order, column]), 0.0, 1.0)
+        panel.hlines(np.arange(len(order)), 0, shown, color=GIVEN, lw=1.2)
+        panel.plot(shown, np.arange(len(order)), "o", color=MADE, ms=4)
+        panel.set(title=title, xlim=(-0.02, 1.02), ylim=(len(order) - 0.4, -0.6))
+        panel.grid(axis="x", color=FAINT, lw=0.8)
+        panel.tick_params(axis="y", length=0)
+    panels[0].set_yticks(np.arange(len(order)), [short([*scores][k], 24) for k in order], fontsize=7.5)
+    return panels
 
 
 @styled
@@ -131,7 +169,7 @@ def _scores(panel: Axes, scores: Array, threshold: float) -> None:
 
 
 def _rows_panel(rows: int, columns: int) -> Axes:
-    return new_figure(2.6 + 0.32 * max(8, min(columns, 30)), 1.2 + 0.24 * max(4, rows)).add_subplot()
+    return new_figure(2.6 + 0.32 * max(8, min(columns, 30)), 1.2 + 0.24 * max(9, rows)).add_subplot()
 
 
 def _heat(
