@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from latente.composition import Recipe
 from latente.errors import ModelError
-from latente.model import heterogeneous
+from latente.model.column_distributions import columns_of
 from latente.model.latent_model import LatentModel, compose
 from latente.model.likelihoods import Likelihood
 from latente.model.linear_start import starts_linear
@@ -140,7 +140,7 @@ class Blueprint:
             "dropout": 0.1 if few and self.hidden is None and not of_mixed else 0.0,
             "linear": remedy.linear and self.hidden is None and (bool(self.keep) if of_mixed else not self.overcomplete),
             "skip": remedy.skip,
-            "columns": heterogeneous.columns_of(self.fields),
+            "columns": columns_of(self.fields),
             "n_rows": self.n_rows,
             "free_bits": remedy.free_bits,
             "context_size": self.context_size,

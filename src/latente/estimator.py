@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from types import FunctionType
@@ -435,7 +436,7 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         fitted = self._fitted
         data, rows = fitted.read_rows(X, self.unknown, context)
         x, assumed = denoising.denoised(fitted, rows, noise)
-        cleaned = like(X, fitted.decode(x, data.container, source=data if assumed.none else None, rows_of=data))
+        cleaned = like(X, fitted.decode(x, data.container, source=data if assumed.none else None, of=data))
         return (cleaned, denoising.described(fitted, assumed)) if return_noise else cleaned
 
     def repair(self, X: Any, *, context: Any = None) -> tuple[Any, NDArray[np.bool_]]:
@@ -596,7 +597,8 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
     ) -> Any:
         """Rows between two rows, both included; ``a`` and ``b`` are one row each.
 
-        ``noise`` and ``random_state`` are those of :meth:`inverse_transform`.
+        ``context`` is one context, or one for each of the two rows: the context between them is linear. ``noise`` and
+        ``random_state`` are those of :meth:`inverse_transform`.
 
         >>> from sklearn.datasets import load_iris
         >>> X = load_iris(as_frame=True).data
@@ -607,7 +609,7 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         if not is_whole(steps, 2):
             raise ModelError(f"steps is a whole number from 2, not {steps!r}")
         fitted = self._fitted
-        ends = self._one(a, context), self._one(b, context)
+        ends = self._one(a, context, 0), self._one(b, context, 1)
         with seeded(self._seed(random_state)):
             x = interpolation.interpolate(fitted.model, *ends, steps, fitted.decoder, noise)
         return fitted.decode(x, possible=noise)
@@ -899,16 +901,19 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
     def _rows(self, X: Any, context: Any = None) -> Rows:
         return self._fitted.rows(X, self.unknown, context)
 
-    def _one(self, X: Any, context: Any = None) -> Rows:
-        rows = self._rows(_as_rows(X, self.codec_.row_ndim), context)
-        if len(rows) != 1:
-            raise DataError(f"interpolate goes from one row to another; it was given {len(rows)}")
-        return rows
+    def _one(self, X: Any, context: Any, end: int) -> Rows:
+        """One row; ``context`` is that of both ends, or one for each."""
+        fitted, row = self._fitted, _as_rows(X, self.codec_.row_ndim)
+        if context is None:
+            return _single(fitted.rows(row, self.unknown))
+        of_ends = fitted.context_of(None, context, 2, self.unknown)
+        assert of_ends is not None
+        return replace(_single(fitted.encode(fitted.read(row, context), self.unknown)), context=of_ends[end : end + 1])
 
     def _mapped(self, X: Any, task: Callable[[Rows], Tensor], context: Any = None, possible: bool = False) -> Any:
         fitted = self._fitted
         data, rows = fitted.read_rows(X, self.unknown, context)
-        return like(X, fitted.decode(task(rows), data.container, possible=possible, rows_of=None if data is X else data))
+        return like(X, fitted.decode(task(rows), data.container, possible=possible, of=data))
 
     def __repr__(self, N_CHAR_MAX: int = 700) -> str:
         """The parameters; for a fitted estimator with a separate row model, also which model is used for what."""
@@ -991,6 +996,12 @@ def _as_it_was(fitted: Fitted, path: str | Path) -> VAE:
     except (LatenteError, TypeError) as error:
         raise StorageError(f"{path} does not describe an estimator of this Latente: {error}") from error
     return vae
+
+
+def _single(rows: Rows) -> Rows:
+    if len(rows) != 1:
+        raise DataError(f"interpolate goes from one row to another; it was given {len(rows)}")
+    return rows
 
 
 def _as_rows(X: Any, row_ndim: int) -> Any:

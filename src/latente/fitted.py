@@ -13,6 +13,7 @@ from torch import Tensor
 
 from latente.composition import Recipe
 from latente.data import (
+    LABELS,
     Codec,
     ContextCodec,
     Data,
@@ -204,6 +205,8 @@ class Fitted:
         codec = self.context.codec
         if context is not None:
             data = read_context(context, texts=codec.text_names, missing=self.settings.get("missing") or ())
+            if data.names == (LABELS,) and len(codec.names) == 1:
+                data = replace(data, names=codec.names)
         if not isinstance(data, Table) or (codec.named and not data.named):
             data = None
         found = self.context.encode(data and codec.like_fitted(data), unknown)
@@ -258,10 +261,9 @@ class Fitted:
         found.usual = self.usual
         return found
 
-    def decode(self, x: Tensor, container: str | None = None, *, rows_of: Data | None = None, **how: Any) -> Any:
-        """Encoded rows in the user's units; windows of an input as its rows."""
-        if isinstance(rows_of, Series):
-            how["steps"] = rows_of
+    def decode(self, x: Tensor, container: str | None = None, *, of: Data | None = None, **how: Any) -> Any:
+        """Encoded rows in the user's units; windows of an input, ``of``, as its rows."""
+        how["steps" if isinstance(of, Series) else "of"] = of
         return self.codec.decode(x.reshape(len(x), *self.codec.shape), container, **how)
 
     def in_units(self, encoded: NDArray[np.float64], rows: Rows) -> NDArray[np.float64]:

@@ -62,4 +62,4 @@ def anomalies(
     task.finish(found, anomalous=selected)
     if task.destination.path is not None:
         by = f"false discovery rate {fdr:g}" if fdr else f"p-value of at most {false_alarm_rate or 0.05:g}"
-        task.console.say(f"{selected:,} of them are anomalous{events} ({by}); a higher 'anomaly' is stranger")
+        task.say(f"{selected:,} of them are anomalous{events} ({by}); a higher 'anomaly' is stranger")

@@ -105,6 +105,10 @@ class Task:
         text = text or (not numbers and any(codec.known_levels.values()))
         self.destination = self.form.placed(self.destination, codec, text)
 
+    def say(self, text: str) -> None:
+        """Print a result on stdout or, if the rows go there, on stderr."""
+        (self.console.remark if self.destination.path is None else self.console.say)(text)
+
     def others(self, marks: Sequence[str]) -> list[Destination]:
         """Destinations beside OUT, one for each mark.
 

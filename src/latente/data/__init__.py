@@ -2,7 +2,7 @@
 
 from latente.data.codecs import CODECS, Codec, Data, codec_from_state, encode, fit_codec, refuse_outside, table_codec
 from latente.data.containers import frame, like
-from latente.data.context import ContextCodec, read_context, split_context
+from latente.data.context import LABELS, ContextCodec, read_context, split_context, split_labels
 from latente.data.fields import observed_rows
 from latente.data.given import intervals as restricted_to
 from latente.data.image import ImageCodec
@@ -14,6 +14,7 @@ from latente.data.table import TableCodec
 
 __all__ = [
     "CODECS",
+    "LABELS",
     "Codec",
     "Columns",
     "ContextCodec",
@@ -40,6 +41,7 @@ __all__ = [
     "refuse_outside",
     "restricted_to",
     "split_context",
+    "split_labels",
     "suspicious",
     "table_codec",
     "with_index",

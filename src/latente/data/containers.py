@@ -73,7 +73,12 @@ def float_dtype(dtype: np.dtype[Any]) -> np.dtype[Any]:
 
 def is_text(series: Any) -> bool:
     """Whether a narwhals series holds text: strings, or categories of them, and at least one."""
-    return str(series.dtype).partition("(")[0] in ("String", "Categorical", "Enum") and len(series.drop_nulls()) > 0
+    return str(series.dtype).partition("(")[0] in ("String", "Categorical", "Enum") and has_values(series)
+
+
+def has_values(series: Any) -> bool:
+    """Whether a narwhals series has a value that is not missing."""
+    return bool(series.null_count() < len(series))
 
 
 def dtype_label(series: Any, container: str) -> str:

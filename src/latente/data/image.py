@@ -133,7 +133,13 @@ class ImageCodec(Stored):
         return standardise(data.pixels, self.low, self.high - self.low)
 
     def decode(
-        self, x: Array | Tensor, container: str | None = None, *, source: Table | Images | None = None, possible: bool = False
+        self,
+        x: Array | Tensor,
+        container: str | None = None,
+        *,
+        source: Table | Images | None = None,
+        of: Table | Images | None = None,
+        possible: bool = False,
     ) -> Any:
         """Pictures in the user's layout and type.
 
@@ -141,6 +147,7 @@ class ImageCodec(Stored):
             x: encoded rows ``[N, C, H, W]``.
             container: ``"numpy"`` or ``"torch"``; None for that of the input.
             source: the input pictures; their observed values stay, and ``x`` only replaces missing ones.
+            of: the pictures that ``x`` replaces; not used, because all pixels are modelled.
             possible: limit values to the range from black to white.
 
         Raises:

@@ -37,10 +37,11 @@ def _columns(codec: TableCodec, rows: Any, mask: Array | None) -> Columns:
     table: Any = rows if isinstance(rows, Table) else codec.like_fitted(read(rows, texts=codec.text_names))
     seen = np.ones((len(table), len(codec.fields)), bool) if mask is None else mask
     names = (field.name for field in codec.fields)
-    return {name: _column(table, table.names.index(name), observed) for name, observed in zip(names, seen.T, strict=True)}
+    return {name: column_of(table, table.names.index(name), observed) for name, observed in zip(names, seen.T, strict=True)}
 
 
-def _column(table: Table, place: int, observed: Array) -> Array:
+def column_of(table: Table, place: int, observed: Array | bool = True) -> Array:
+    """A column of a table, as in :data:`PlainRows`; ``observed`` is False where a value is missing."""
     values, texts = np.where(observed, table.values[:, place], np.nan), table.levels.get(place)
     seen, kind = ~np.isnan(values), kind_of(table.dtypes[place])
     if texts is not None:

@@ -55,7 +55,7 @@ class ReportData:
         self.vae, self.total, self.numbers, self.every = vae, len(every), rows, every
         self.data = every.take(rows)
         self.scenes: dict[str, Any] = {}
-        self.given = {name: np.asarray(values)[rows] for name, values in (colours or {}).items()}
+        self.given = {name: colour_of(np.asarray(values)[rows]) for name, values in (colours or {}).items()}
 
     @property
     def layout(self) -> str:
@@ -80,7 +80,12 @@ class ReportData:
     @cached_property
     def rebuilt(self) -> PlainRows:
         """Reconstructions of the rows, or of the first ten pictures."""
-        return self.of(self.vae.reconstruct(self.data.take(range(self.few))))
+        return self.of(self.reconstructed)
+
+    @cached_property
+    def reconstructed(self) -> Any:
+        """The same, as the estimator returns them."""
+        return self.vae.reconstruct(self.data.take(range(self.few)))
 
     @property
     def few(self) -> int:
@@ -113,12 +118,15 @@ class ReportData:
         return self.vae.transform(self.data)
 
     @cached_property
+    def order(self) -> list[int]:
+        """The dimensions of the code, those with the most information about a row first."""
+        rows = expanded(self.encoded.x.flatten(1), levels_of(self.vae.codec_.fields)).numpy()
+        return by_information(self.codes, rows)
+
+    @property
     def pair(self) -> list[int]:
         """The two dimensions of the code with the most information about a row, or the only one."""
-        if self.codes.shape[1] == 1:
-            return [0]
-        rows = expanded(self.encoded.x.flatten(1), levels_of(self.vae.codec_.fields)).numpy()
-        return sorted(most_informative(self.codes, rows))
+        return sorted(self.order[:2])
 
     @cached_property
     def axis_names(self) -> tuple[str, str]:
@@ -192,19 +200,11 @@ class ReportData:
             raise DataError("an autoencoder has no distribution over codes")
         return q
 
-    def holes(self, drawn: Tensor) -> Array | None:
-        """Which codes [M, d] are in holes: the density of the aggregated posterior is below its 1% quantile over the codes of
-        other rows, bool [M]. None if there are too few rows, as in a certificate.
-        """
-        all_together, others = self._posteriors
-        n = len(others.code)
-        if n < information.MIN_ROWS_FOR_HOLES:
-            return None
-        draws = max(1, min(information.MAX_DRAWS_FOR_HOLES, DRAWN_ROWS // n))
+    @cached_property
+    def occupancy(self) -> information.Occupancy:
+        """Where the codes of rows are, and where the holes."""
         with seeded(self.vae.seed_, DRAWS):
-            codes = others.rsample((draws,)).flatten(0, 1)
-        limit = np.quantile(information.aggregated_log_density(all_together, codes), information.HOLE_QUANTILE)
-        return information.aggregated_log_density(all_together, drawn) < limit
+            return information.Occupancy.of(*self._posteriors)
 
     @cached_property
     def priors(self) -> dict[str, Tensor]:
@@ -220,7 +220,8 @@ def colour_of(column: Array) -> Array:
         return np.where(np.isnat(column), np.nan, 1970 + column.astype("datetime64[s]").astype(float) / 31_556_952)
     if column.dtype.kind == "m":
         return np.where(np.isnat(column), np.nan, column.astype(float) / 3600)
-    return np.array(["" if text is None else text for text in column]) if column.dtype == object else column.astype(float)
+    texts = column.dtype.kind in "OUS"
+    return np.array(["" if text is None else str(text) for text in column]) if texts else column.astype(float)
 
 
 def _colours_of_columns(columns: Columns) -> Columns:
@@ -257,14 +258,14 @@ SHOWN = {
 }
 
 
-def most_informative(codes: Array, rows: Array) -> list[int]:
-    """The two dimensions of codes ``[N, d]`` that individually explain most of the variance of encoded rows ``[N, F]``.
+def by_information(codes: Array, rows: Array) -> list[int]:
+    """The dimensions of codes ``[N, d]``, by the variance of encoded rows ``[N, F]`` that each explains, the largest first.
 
     The variance of a dimension is no criterion, because all active dimensions of a VAE have about that of the prior.
     """
     z = codes - codes.mean(axis=0)
     shared = z.T @ (rows - rows.mean(axis=0)) / np.maximum(np.linalg.norm(z, axis=0), 1e-12)[:, None]
-    return [int(k) for k in np.argsort(-np.square(shared).sum(axis=1), kind="stable")[:2]]
+    return [int(k) for k in np.argsort(-np.square(shared).sum(axis=1), kind="stable")]
 
 
 def mixture_on(prior: Prior, dimensions: Sequence[int]) -> tuple[Array, Array, Array]:

@@ -38,9 +38,9 @@ JUDGED = 200  # held-out rows, if there are enough: with fewer, the certificate'
 WALKS, STEPS, PAIRS = 3, 9, 10
 HOLES = "holes"
 SHOWN_FIGURES = (
-    "completeness", "completeness_prior", "completeness_fitted_prior", "completeness_ceiling", "continuity", "distortion",
-    "rate", "loss", "nll", "mutual_information", "active_units", "information_kept", "prior_holes", "gap", "copying",
-    "membership",
+    "completeness", "completeness_ceiling", "completeness_share", "completeness_standard", "completeness_prior",
+    "completeness_fitted_prior", "continuity", "density", "coverage", "distortion", "rate", "loss", "nll",
+    "mutual_information", "active_units", "information_kept", "prior_holes", "gap", "copying", "membership",
 )  # fmt: skip
 """Figures of a certificate in the table of a comparison."""
 PCA = "PCA"
