@@ -750,7 +750,8 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         """Where a row is strange: by how many nats -log p of each value exceeds what is usual there among held-out rows.
 
         Returns:
-            Of pictures a heat map of each, [N, H, W], summed over channels; of tables a frame with the columns of the model.
+            Of pictures a heat map of each, [N, H, W], summed over channels; of tables a frame with the columns of the model; of
+            series a frame with time, entity and channels.
             0 where a value is missing.
 
         >>> import numpy as np
@@ -760,6 +761,8 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         """
         fitted = self._fitted
         data, rows = fitted.read_rows(X, self.unknown, context)
+        if isinstance(data, Series):
+            return like(X, frame(steps.surprise(fitted, data, rows), data.container))
         return scores.surprise(fitted, rows, lambda columns: like(X, frame(columns, data.container)))
 
     def compare_detectors(self, X: Any, *, context: Any = None) -> DetectorComparison:

@@ -18,7 +18,17 @@ from latente.data.fields import encoded
 from latente.data.moments import arrow_of, as_series, is_moment
 from latente.data.observed import as_it_came
 from latente.data.series.clock import UNITS, Clock, Grid, grid_of
-from latente.data.series.read import AUTO, TimeAsked, as_table, clock_of, entities_of, entity_column, time_column, times_of
+from latente.data.series.read import (
+    AUTO,
+    TimeAsked,
+    as_table,
+    clock_of,
+    entities_of,
+    entity_column,
+    time_column,
+    times_of,
+    with_dates,
+)
 from latente.data.series.windows import Series, beginnings, chosen_stride, chosen_window
 from latente.data.sources import Images, Table
 from latente.data.state import State, expect
@@ -72,6 +82,7 @@ class SeriesCodec:
         """
         table, shape = as_table(data)
         time = "" if shape else time_column(table, asked.time)
+        table = with_dates(table, time)
         entity = entity_column(table, asked.entity, time)
         left_out = {name: kind for name, kind in ((time, "timestamp"), (entity, "identifier")) if name}
         codec = TableCodec.fit(table, {**(kinds or {}), **left_out}, recorded)
@@ -87,11 +98,13 @@ class SeriesCodec:
     def _with_windows(self, table: Table, grid: Grid, asked: TimeAsked) -> Self:
         """The same, with windows by the spectrum unless their length is set."""
         x, mask = self.on_grid(self.table.encode(table), grid)
-        window, periodic = chosen_window(torch.where(mask, x, torch.nan).numpy(), grid)
+        window, periodic = chosen_window(torch.where(mask, x, torch.nan).numpy(), grid, self.whole)
         if asked.window != AUTO:
             window, periodic = int(asked.window), False
             if window > grid.lengths.max():
                 raise DataError(f"window={window} is longer than the longest series, {int(grid.lengths.max())} steps")
+        if grid.lengths.max() <= window and len(grid.lengths) < 2:
+            raise DataError(f"the series has {int(grid.lengths.max())} steps, which is one window: set a shorter one, window=…")
         stride = chosen_stride(grid, window) if asked.stride == AUTO else int(asked.stride)
         return replace(self, window=window, stride=stride, remarks=tuple(_remarks(self, grid, window, stride, periodic)))
 
