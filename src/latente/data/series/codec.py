@@ -29,7 +29,7 @@ from latente.data.series.read import (
     times_of,
     with_dates,
 )
-from latente.data.series.windows import Series, beginnings, chosen_stride, chosen_window
+from latente.data.series.windows import Series, beginnings, chosen_stride, chosen_window, last_steps
 from latente.data.sources import Images, Table
 from latente.data.state import State, expect
 from latente.data.table import TableCodec
@@ -299,7 +299,7 @@ class SeriesCodec:
         """Channels on the steps of an input [S, C] as its rows; observed values stay if they are to be kept."""
         table = series.table if keep else self._emptied(series.table)
         of_rows = self.levelled(values[series.grid.places]).astype(np.float32)
-        found = self.table.decode(of_rows, container, source=table, possible=possible)
+        found = self.table.decode(of_rows, container or series.container, source=table, possible=possible)
         return found.reshape(*series.shape, -1) if series.shape else found
 
     def labels(self, series: Series) -> dict[str, Any]:
@@ -357,6 +357,28 @@ class SeriesCodec:
         of = np.tile(np.concatenate(times), n), np.tile(np.repeat(entities, steps), n), series.table.levels.get(place, ())
         found = self._decoded(values, of, container, possible=True)
         return found if container in ARRAYS else _numbered(found, np.repeat(np.arange(n), steps * len(grid.starts)))
+
+    def with_gaps(self, values: Array, series: Series, found: Any) -> Any:
+        """A decoded frame with rows for the steps between the first and the last of each series that the input lacks; in order
+        of entity and time.
+        """
+        import narwhals as nw
+
+        grid = series.grid
+        lacking = np.flatnonzero(grid.counts == 0)
+        of = np.searchsorted(grid.starts, lacking, side="right") - 1
+        inside = lacking <= last_steps(grid)[of]
+        lacking, of = lacking[inside], of[inside]
+        place = series.table.names.index(self.entity) if self.entity else -1
+        entities = np.unique(series.table.values[:, place])[of] if self.entity else of
+        times = [self.clock.times(grid.first[e], step - grid.starts[e])[None] for e, step in zip(of, lacking, strict=True)]
+        frame = nw.from_native(found, eager_only=True)
+        if times:
+            timed = np.concatenate(times), entities, series.table.levels.get(place, ())
+            rows = self._decoded(values[lacking][None], timed, series.container, possible=True)
+            more = nw.from_native(rows, eager_only=True)
+            frame = nw.concat([frame, more])
+        return nw.maybe_reset_index(frame.sort(*(name for name in (self.entity, self.time) if name))).to_native()
 
     def _decoded(self, values: Array, of: tuple[Array, Array, tuple[str, ...]], container: str, possible: bool) -> Any:
         """Channels [N, steps, C] as N steps rows; ``of`` has times and entities of the rows, and texts of the entities."""

@@ -92,6 +92,14 @@ class Series:
             return np.asarray(np.where(counts > 0, total / np.maximum(counts, 1), np.nan))
 
 
+def last_steps(grid: Grid) -> Array:
+    """The last step of each series that has a row, [E]."""
+    entity = np.searchsorted(grid.starts, grid.places, side="right") - 1
+    found = np.zeros(len(grid.starts), np.intp)
+    np.maximum.at(found, entity, grid.places)
+    return found
+
+
 def beginnings(grid: Grid, window: int, stride: int) -> Array:
     """First steps of windows: every ``stride`` steps of each series, and at its end."""
     found = []
