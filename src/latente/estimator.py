@@ -21,7 +21,7 @@ from torch import Tensor
 from latente import storage
 from latente.certificate import Certificate, certify
 from latente.composition import Recipe
-from latente.data import Codec, Data, Series, SeriesCodec, frame, like
+from latente.data import Codec, Data, Series, frame, like
 from latente.errors import DataError, LatenteError, ModelError, StorageError, renamed, warn
 from latente.files import Count, checked
 from latente.fitted import Fitted
@@ -474,6 +474,7 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         draws: int | None = None,
         intervals: float | None = None,
         method: str = "auto",
+        insert: bool = False,
         random_state: Any = None,
         context: Any = None,
     ) -> Any:
@@ -492,6 +493,7 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
             method: of series: "model", "linear" interpolation, or "auto": of both what is better on gaps like those of X made
                 in observed values, or a mean of both, by channel and length of the gap; ``imputed_`` has their errors.
                 Intervals are as wide as these errors.
+            insert: of series: also return rows for steps of time that X lacks; rows are then in order of entity and time.
             random_state: a seed; by default that of the fit.
             context: as in :meth:`fit`.
 
@@ -515,21 +517,15 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         fitted, seed = self._fitted, self._seed(random_state)
         data, rows = fitted.read_rows(X, self.unknown, context)
         if isinstance(data, Series):
-            return self._filled(X, data, method, draws, intervals, seed)
-        if method not in ("auto", "model"):
-            raise ModelError(f"method={method!r} is for series: fit with time=…")
+            found, self.imputed_ = gaps.impute(fitted, data, gaps.Asked(method, draws, intervals, insert), seed)
+            each = [like(X, rows) for rows in found]
+            return each[0] if draws is None and intervals is None else each
+        if method not in ("auto", "model") or insert:
+            raise ModelError(f"{'insert' if insert else f'method={method!r}'} is for series: fit with time=…")
         if draws is None and intervals is None:
             return self._completed(X, data, imputation.expected(fitted.row_model, rows, fitted.seed), possible=False)
         found = completions.completions(fitted, rows, draws, intervals, seed)
         return [self._completed(X, data, x, possible=True) for x in found]
-
-    def _filled(self, X: Any, data: Series, method: str, draws: int | None, intervals: float | None, seed: int) -> Any:
-        fitted = self._fitted
-        assert isinstance(fitted.codec, SeriesCodec)
-        found, self.imputed_ = gaps.impute(fitted, data, method, draws, intervals, seed)
-        several, codec = draws is not None or intervals is not None, fitted.codec
-        each = [like(X, codec.decode_steps(values, data, data.container, possible=several)) for values in found]
-        return each if several else each[0]
 
     def _completed(self, X: Any, data: Data, x: Tensor, possible: bool) -> Any:
         return like(X, self._fitted.decode(x, data.container, source=data, possible=possible))
@@ -750,7 +746,8 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         """Where a row is strange: by how many nats -log p of each value exceeds what is usual there among held-out rows.
 
         Returns:
-            Of pictures a heat map of each, [N, H, W], summed over channels; of tables a frame with the columns of the model.
+            Of pictures a heat map of each, [N, H, W], summed over channels; of tables a frame with the columns of the model; of
+            series a frame with time, entity and channels.
             0 where a value is missing.
 
         >>> import numpy as np
@@ -760,6 +757,8 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         """
         fitted = self._fitted
         data, rows = fitted.read_rows(X, self.unknown, context)
+        if isinstance(data, Series):
+            return like(X, frame(steps.surprise(fitted, data, rows), data.container))
         return scores.surprise(fitted, rows, lambda columns: like(X, frame(columns, data.container)))
 
     def compare_detectors(self, X: Any, *, context: Any = None) -> DetectorComparison:
@@ -913,7 +912,7 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
     def _mapped(self, X: Any, task: Callable[[Rows], Tensor], context: Any = None, possible: bool = False) -> Any:
         fitted = self._fitted
         data, rows = fitted.read_rows(X, self.unknown, context)
-        return like(X, fitted.decode(task(rows), data.container, possible=possible, of=data))
+        return like(X, fitted.decode(task(rows), data.container, possible=possible, of=None if isinstance(X, Series) else data))
 
     def __repr__(self, N_CHAR_MAX: int = 700) -> str:
         """The parameters; for a fitted estimator with a separate row model, also which model is used for what."""

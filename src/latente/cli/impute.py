@@ -37,6 +37,8 @@ MethodName = Annotated[
     typer.Option("--method", help="Of series: the model, linear interpolation, or what is better on gaps made for a trial."),
 ]
 
+Insert = Annotated[bool, typer.Option("--insert", help="Of series: also rows for steps of time that DATA lacks.")]
+
 
 @reads
 def impute(
@@ -46,6 +48,7 @@ def impute(
     draws: Draws = None,
     intervals: Intervals = None,
     method: MethodName = Method.auto,
+    insert: Insert = False,
     force: Force = False,
     unknown: UnknownLevels = None,
     seed: Seed = 0,
@@ -72,7 +75,7 @@ def impute(
     marks = [str(k + 1) for k in range(draws)] if draws else ["low", "high"] if intervals else []
     others = task.others(marks)
     rows = task.vae.fitted_.read(data)
-    how: dict[str, Any] = {"method": str(method), "random_state": seed}
+    how: dict[str, Any] = {"method": str(method), "insert": insert, "random_state": seed}
     if draws:
         written = task.beside(others, task.vae.impute(rows, draws=draws, **how), rows)
         task.console.report({"out": written, "seed": seed})

@@ -8,7 +8,7 @@ from latente.data.given import intervals as restricted_to
 from latente.data.image import ImageCodec
 from latente.data.plain import Columns, PlainRows, decoded, plain
 from latente.data.sentinels import suspicious
-from latente.data.series import Series, SeriesCodec, TimeAsked, filled, with_index
+from latente.data.series import Series, SeriesCodec, TimeAsked, filled, last_steps, with_index
 from latente.data.sources import Images, Table, read
 from latente.data.table import TableCodec
 
@@ -33,6 +33,7 @@ __all__ = [
     "filled",
     "fit_codec",
     "frame",
+    "last_steps",
     "like",
     "observed_rows",
     "plain",
