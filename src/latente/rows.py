@@ -146,6 +146,15 @@ def of_indicators(values: Tensor, levels: tuple[int, ...]) -> Tensor:
     return torch.stack(columns, 1)
 
 
+def spaced(n: int, most: int) -> Tensor:
+    """At most ``most`` evenly spaced row numbers of ``n`` rows, in rising order.
+
+    >>> spaced(10, 4), spaced(2, 4)
+    (tensor([0, 3, 6, 9]), tensor([0, 1]))
+    """
+    return torch.arange(n) if n <= most else torch.linspace(0, n - 1, most, dtype=torch.float64).round().long()
+
+
 @dataclass(frozen=True, eq=False)
 class Rows:
     """A batch of encoded rows.
@@ -181,9 +190,7 @@ class Rows:
 
     def subsample(self, most: int) -> Rows:
         """At most ``most`` rows, evenly spaced: files are often sorted, so the first rows are no random sample."""
-        if len(self) <= most:
-            return self
-        return self[torch.linspace(0, len(self) - 1, most, dtype=torch.float64).round().long()]
+        return self if len(self) <= most else self[spaced(len(self), most)]
 
     def batches(self, size: int) -> Iterator[Rows]:
         """Consecutive batches of at most ``size`` rows, as views."""

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from latente.cli.console import Console
-from latente.cli.options import Data, Force, Json, OutTable, Quiet, Run, UnknownLevels
+from latente.cli.options import Data, Force, Json, OutTable, Quiet, Run, UnknownLevels, Workers
 from latente.cli.reading import Reading, reads
 
 
@@ -28,6 +28,7 @@ def anomalies(
     ] = None,
     force: Force = False,
     unknown: UnknownLevels = None,
+    workers: Workers = 1,
     json: Json = False,
     quiet: Quiet = False,
     reading: Reading | None = None,
@@ -53,9 +54,13 @@ def anomalies(
         run, out, Console(json, quiet), data=data, force=force, unknown=unknown, reading=reading, numbers=True, text=True
     )
     asked = score[0] if len(score) == 1 else score
-    found = task.vae.anomalies(data, score=asked, fdr=fdr, false_alarm_rate=false_alarm_rate)
-    selected = sum(as_table(found, ())["anomalous"].to_pylist())
-    task.finish(found, anomalous=selected)
+    options: dict[str, Any] = {"score": asked, "fdr": fdr, "false_alarm_rate": false_alarm_rate}
+    figures = task.in_shards("anomalies", workers, **options)
+    if figures is None:
+        found = task.vae.anomalies(data, **options)
+        figures = {"anomalous": sum(as_table(found, ())["anomalous"].to_pylist())}
+        task.finish(found, **figures)
+    selected = figures["anomalous"]
     if task.destination.path is not None:
         by = f"false discovery rate {fdr:g}" if fdr else f"p-value of at most {false_alarm_rate or 0.05:g}"
         task.console.say(f"{selected:,} of them are anomalous ({by}); a higher 'anomaly' is stranger")

@@ -6,6 +6,7 @@ from latente.data.context import ContextCodec, read_context, split_context
 from latente.data.fields import observed_rows
 from latente.data.given import intervals as restricted_to
 from latente.data.image import ImageCodec
+from latente.data.pieces import Pieces, pieces_of
 from latente.data.plain import Columns, PlainRows, decoded, plain
 from latente.data.sentinels import suspicious
 from latente.data.sources import Images, Table, read
@@ -18,6 +19,7 @@ __all__ = [
     "ContextCodec",
     "ImageCodec",
     "Images",
+    "Pieces",
     "PlainRows",
     "Table",
     "TableCodec",
@@ -27,6 +29,7 @@ __all__ = [
     "frame",
     "like",
     "observed_rows",
+    "pieces_of",
     "plain",
     "read",
     "read_context",
