@@ -215,6 +215,7 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         checkpoint_every: float = 5.0,
         keep_checkpoint: bool = False,
         observer: Observer | None = None,
+        workers: int = 1,
     ) -> Self:
         """Fit the model to rows; ``y`` is ignored. Problems that are found are warnings, named like the verdicts of the
         certificate: "collapsed", "no structure found", "overfits".
@@ -232,6 +233,8 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
             checkpoint_every: seconds between two checkpoints.
             resume: continue from the checkpoint; the result is identical to that of an uninterrupted fit.
             observer: called after each epoch with the :class:`latente.training.loop.Training`.
+            workers: parts of each batch. Where ``torchrun --nproc-per-node W`` started as many processes, each computes one
+                part; the result is the same as that of one process with the same ``workers``, up to rounding.
 
         Raises:
             DataError, ModelError, TrainingError: what is wrong, where, and what to do.
@@ -247,7 +250,9 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         """
         settings = self._settings(seed_of(self.random_state))
         checkpointing = Checkpointing(checkpoint, resume, checkpoint_every, keep_checkpoint)
-        learnt = learn(X, Parameters.of(self), settings, checkpointing, observer, context)
+        if not is_whole(workers, 1):
+            raise ModelError(f"workers is a whole number from 1, not {workers!r}")
+        learnt = learn(X, Parameters.of(self), settings, checkpointing, observer, context, workers)
         self.fitted_ = learnt.fitted
         for warning in learnt.warnings:
             warn(warning)

@@ -7,13 +7,16 @@ from latente.data.fields import observed_rows
 from latente.data.given import intervals as restricted_to
 from latente.data.image import ImageCodec
 from latente.data.pieces import Pieces, pieces_of
+from latente.data.piecewise import Census
 from latente.data.plain import Columns, PlainRows, decoded, plain
 from latente.data.sentinels import suspicious
 from latente.data.sources import Images, Table, read
+from latente.data.spool import read_or_pieces
 from latente.data.table import TableCodec
 
 __all__ = [
     "CODECS",
+    "Census",
     "Codec",
     "Columns",
     "ContextCodec",
@@ -33,6 +36,7 @@ __all__ = [
     "plain",
     "read",
     "read_context",
+    "read_or_pieces",
     "refuse_outside",
     "restricted_to",
     "split_context",

@@ -36,10 +36,12 @@ class Pieces:
     Attributes:
         files: in the order of their rows.
         keep: what must live as long as the files, such as a temporary folder; None for files of the user.
+        text: the beginning of the text file that they were made from (:class:`latente.data.text.TextTable`), if they were.
     """
 
     files: tuple[Path, ...]
     keep: Any = field(default=None, repr=False)
+    text: Any = field(default=None, repr=False)
 
     @cached_property
     def pieces(self) -> tuple[Piece, ...]:

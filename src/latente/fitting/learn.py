@@ -11,7 +11,6 @@ from typing import Any, NamedTuple
 import torch
 
 from latente.blueprint import RowBlueprint
-from latente.data import Table, suspicious
 from latente.fitted import Fitted
 from latente.fitting.finish import finished
 from latente.fitting.prepare import Prepared, read_to_fit
@@ -27,6 +26,7 @@ from latente.training.learners import DecodingLearner, Learner
 from latente.training.loop import Settings, Training
 from latente.training.progress import plan, progress_bar
 from latente.training.stages import CALIBRATION, PREPARING, PRIOR, READING, ROW_MODEL, TRAINING, Stages
+from latente.training.workers import join_workers, of_first, rank
 
 ROW_MODEL_STAGE, DECODING_STAGE = 100, 101  # of a fit, after all stages of its model
 
@@ -41,12 +41,13 @@ class Checkpointing(NamedTuple):
     every: float
     keep: bool
 
-    def of(self, prepared: Prepared, parameters: Parameters) -> Checkpoints | None:
-        """The checkpoints of a fit, new or resumed; None without a folder."""
-        if self.folder is None:
+    def of(self, prepared: Prepared, parameters: Parameters, workers: int = 1) -> Checkpoints | None:
+        """The checkpoints of a fit, new or resumed; None without a folder. Of several processes only the first writes them."""
+        if self.folder is None or (rank() and not self.resume):
             return None
         identity = parameters.identity(prepared.blueprint.recipe, prepared.plan.seed)
-        checkpoints = Checkpoints(self.folder, identify(prepared.split.train, identity), self.every)
+        identity |= {"workers": workers} if workers > 1 else {}
+        checkpoints = Checkpoints(self.folder, identify(prepared.split.train, identity), self.every, writes=not rank())
         if not self.resume:
             checkpoints.clear()
         checkpoints.begin()
@@ -69,6 +70,7 @@ def learn(
     checkpointing: Checkpointing,
     observer: Observer | None,
     context: Any = None,
+    workers: int = 1,
 ) -> Learnt:
     """Read rows, train a model (and a separate row model, if there is one), and measure figures.
 
@@ -76,22 +78,24 @@ def learn(
         X: the rows. parameters: of the estimator; settings: the same in stored form, with the seed.
         checkpointing: where checkpoints are written. observer: called after each epoch.
         context: what the model is conditioned on.
+        workers: parts of each batch, and processes where ``torchrun`` started several.
     """
+    join_workers(workers)
     seed, stages = settings["seed"], Stages(parameters.time_limit)
     with stages(READING):
         data = read_to_fit(X, parameters)
-        doubts = suspicious(data) if isinstance(data, Table) else []
     with stages(PREPARING):
-        prepared = Prepared.of(data, parameters, seed, context)
-        run_settings = prepared.settings(stages.for_training())
-        checkpoints = checkpointing.of(prepared, parameters)
+        prepared = Prepared.of(data, parameters, seed, context, workers)
+        limit = stages.for_training()
+        run_settings = prepared.settings(limit and of_first(limit))
+        checkpoints = checkpointing.of(prepared, parameters, workers)
     with progress_bar(parameters.verbose > 0) as shown:
         stages.on_start = shown.stage
         if parameters.verbose > 0:
             shown.say(_announced(prepared, run_settings))
         fit = _fit(prepared, run_settings, checkpoints, _both(shown, observer))
         outcome = _trained(prepared, fit, stages, shrinks=parameters.latent_dim == "auto")
-        outcome.warnings += doubts
+        outcome.warnings += prepared.doubts
         fitted = finished(prepared, outcome, fit.settings, stages, settings)
     keeps = checkpoints is None or checkpointing.keep
     return Learnt(fitted, outcome.warnings, (lambda: None) if keeps or checkpoints is None else checkpoints.clear)

@@ -209,7 +209,7 @@ def summarise(fitted: Fitted, split: Split, scored: Rows, log_prob: Tensor) -> N
         fitted: the model. split: its rows.
         scored, log_prob: the held-out rows of its calibration, and log p of them, [n].
     """
-    few = split.train.subsample(min(MAX_TO_SUMMARISE, max(1, MAX_VALUES // split.train.x[:1].numel())))
+    few = split.train.subsample(min(MAX_TO_SUMMARISE, max(1, MAX_VALUES // split.train[:1].x.numel())))
     train, judged = _batches(fitted, few), _batches(fitted, scored)
     for batch, known in zip(judged, torch.split(log_prob, BATCH), strict=True):
         batch.log_prob = known

@@ -8,11 +8,12 @@ import torch
 
 from latente.data import observed_rows
 from latente.errors import DataError
-from latente.rows import Rows
+from latente.rows import Rows, random_places
 from latente.seeding import seeded
 
 MIN_ROWS = 2
 MIN_TO_HOLD_OUT = 5
+MAX_HELD_OUT = 100_000  # rows: more of them cost time, and tell no more
 MAX_ROWS_AT_HAND = 10_000  # of each kind; they stay in memory after a fit for its certificate
 MAX_VALUES_AT_HAND = 20_000_000
 HELD_OUT = 1_000_003  # the key of this random split; stored models find their held-out rows with it, so it must not change
@@ -31,24 +32,18 @@ class Split:
     held_out: Rows | None
 
     @classmethod
-    def of(cls, rows: Rows, fraction: float, seed: int) -> Split:
-        """Hold out a random share of the rows; rows without any observed value are in neither part.
+    def of(cls, rows: Rows, fraction: float, seed: int, most: int = MAX_HELD_OUT) -> Split:
+        """Hold out a random share of the rows, at most ``most``; rows without any observed value are in neither part.
 
         Raises:
             DataError: there are too few rows.
         """
         observed = torch.nonzero(observed_rows(rows)).squeeze(1)
-        if len(observed) < MIN_ROWS:
-            raise DataError(
-                f"a model can't be fitted on n_samples={len(observed)} row(s) with values; it needs at least {MIN_ROWS}"
-            )
-        held = 0
-        if fraction and len(observed) >= MIN_TO_HOLD_OUT:
-            held = min(len(observed) - MIN_ROWS, max(1, round(fraction * len(observed))))
-        with seeded(seed, HELD_OUT):
-            order = observed[torch.randperm(len(observed))]
-        chosen = torch.sort(order[held:]).values
-        return cls(rows if len(chosen) == len(rows) else rows[chosen], rows[order[:held]] if held else None)
+        held = observed[held_out_places(len(observed), fraction, seed, most)]
+        train = torch.zeros(len(rows), dtype=torch.bool)
+        train[observed] = True
+        train[held] = False
+        return cls(rows if bool(train.all()) else rows[torch.nonzero(train).squeeze(1)], rows[held] if len(held) else None)
 
     @property
     def counts(self) -> tuple[int, int]:
@@ -70,10 +65,23 @@ class Split:
         return Split(_few(self.train), None if self.held_out is None else _few(self.held_out))
 
 
+def held_out_places(n: int, fraction: float, seed: int, most: int = MAX_HELD_OUT) -> torch.Tensor:
+    """Which of ``n`` rows are held out.
+
+    Raises:
+        DataError: there are too few rows.
+    """
+    if n < MIN_ROWS:
+        raise DataError(f"a model can't be fitted on n_samples={n} row(s) with values; it needs at least {MIN_ROWS}")
+    held = min(n - MIN_ROWS, max(1, round(fraction * n)), most) if fraction and n >= MIN_TO_HOLD_OUT else 0
+    with seeded(seed, HELD_OUT):
+        return torch.randperm(n)[:held] if most > MAX_HELD_OUT else random_places(n, held)
+
+
 def _in_context(rows: Rows, context: torch.Tensor) -> Rows:
     assert rows.context is not None
     return replace(rows[(rows.context == context).all(1)], context=None)
 
 
 def _few(rows: Rows) -> Rows:
-    return rows.subsample(min(MAX_ROWS_AT_HAND, max(1, MAX_VALUES_AT_HAND // rows.x[:1].numel())))
+    return rows.subsample(min(MAX_ROWS_AT_HAND, max(1, MAX_VALUES_AT_HAND // rows[:1].x.numel())))
