@@ -29,6 +29,7 @@ from latente.fitting.learn import Checkpointing, Observer, learn
 from latente.fitting.rows_of_fit import learnt_and_others, rows_of_fit
 from latente.model.latent_model import LatentModel
 from latente.model.parts import Choice, Part, checked_arguments
+from latente.model.plain import PlainModule
 from latente.model.priors import Prior
 from latente.model.row_models import RowModel
 from latente.parameters import Parameters, is_whole
@@ -769,6 +770,20 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         """The former name of :meth:`refit_prior`."""
         warnings.warn("refit_law is now refit_prior", FutureWarning, stacklevel=2)
         return self.refit_prior(law, train=train)
+
+    @property
+    def module_(self) -> PlainModule:
+        """Encoder and decoder as plain modules of torch, over encoded rows, for one's own code; they share the weights.
+
+        >>> import torch
+        >>> from sklearn.datasets import load_iris
+        >>> X = load_iris().data
+        >>> vae = VAE(latent_dim=2, max_epochs=2, random_state=0).fit(X)
+        >>> x = vae.codec_.encode(vae.fitted_.read(X)).x
+        >>> bool(torch.equal(vae.module_.encoder(x), torch.from_numpy(vae.transform(X))))
+        True
+        """
+        return PlainModule(self.model_)
 
     @property
     def generator_(self) -> RowModel:

@@ -220,7 +220,20 @@ def fit(
     folder = Path(out or f"{stem(data)}-{'vae' if name == AUTO else name}")
     console, writes = Console(json, quiet), Writes(figures and not context, certificate and not context, lang)
     how = {"resume": resume, "checkpoint_every": checkpoint_every, "context": context, "workers": workers}
-    run(vae, data, folder, console, writes, **how, reading=reading or {})
+    if is_first():
+        run(vae, data, folder, console, writes, **how, reading=reading or {})
+    else:
+        _help_to_fit(vae, data, folder, resume, reading or {}, context=context, workers=workers)
+
+
+def _help_to_fit(vae: VAE, data: str, folder: Path, resume: bool, reading: Reading, **how: Any) -> None:
+    """Train with the first process, and write nothing."""
+    from latente.data import read_or_pieces
+    from latente.parameters import text_columns
+    from latente.report.run_folder import CHECKPOINT
+
+    rows = read_or_pieces(data, texts=text_columns(vae.kinds), **reading)
+    vae.fit(rows, checkpoint=folder / CHECKPOINT if resume else None, resume=resume, **how)
 
 
 @dataclass(frozen=True)
@@ -253,10 +266,6 @@ def run(
 
     console.rest = f"latente info {folder}"
     refuse_own_input([folder / name for name in FILES], [data])
-    if not is_first():
-        rows = read_or_pieces(data, texts=text_columns(vae.kinds), **reading)
-        vae.fit(rows, context=context, checkpoint=folder / CHECKPOINT if resume else None, resume=resume, workers=workers)
-        return
     finish(claim(folder))
     if resume:
         _check_resumable(folder, console)

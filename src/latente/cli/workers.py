@@ -9,6 +9,7 @@ import sys
 import time
 
 LOOK_EVERY = 0.2  # seconds
+TO_TELL = 5.0  # seconds for the first process to tell what went wrong, if another has failed
 
 
 def is_first() -> bool:
@@ -28,7 +29,10 @@ def in_processes(workers: int) -> int | None:
     try:
         while all(process.poll() is None for process in running):
             time.sleep(LOOK_EVERY)
-        return next((code for process in running if (code := process.poll())), 0) or running[0].wait()
+        failed = next((code for process in running if (code := process.poll())), 0)
+        return running[0].wait(TO_TELL if failed else None) or failed
+    except subprocess.TimeoutExpired:
+        return failed
     finally:
         for process in running:
             process.kill()
