@@ -217,6 +217,7 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         keep_checkpoint: bool = False,
         observer: Observer | None = None,
         workers: int = 1,
+        init: VAE | None = None,
     ) -> Self:
         """Fit the model to rows; ``y`` is ignored. Problems that are found are warnings, named like the verdicts of the
         certificate: "collapsed", "no structure found", "overfits".
@@ -236,6 +237,8 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
             observer: called after each epoch with the :class:`latente.training.loop.Training`.
             workers: parts of each batch. Where ``torchrun --nproc-per-node W`` started as many processes, each computes one
                 part; the result is the same as that of one process with the same ``workers``, up to rounding.
+            init: a fitted estimator whose weights training starts from. Its recipe, sizes, units, kinds and levels stay; scores
+                are calibrated on the new rows. It is not changed.
 
         Raises:
             DataError, ModelError, TrainingError: what is wrong, where, and what to do.
@@ -253,7 +256,7 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         checkpointing = Checkpointing(checkpoint, resume, checkpoint_every, keep_checkpoint)
         if not is_whole(workers, 1):
             raise ModelError(f"workers is a whole number from 1, not {workers!r}")
-        learnt = learn(X, Parameters.of(self), settings, checkpointing, observer, context, workers)
+        learnt = learn(X, Parameters.of(self), settings, checkpointing, observer, context, workers, init and init._fitted)
         self.fitted_ = learnt.fitted
         for warning in learnt.warnings:
             warn(warning)

@@ -251,7 +251,7 @@ def on_ray(function: Callable[[int], str], numbers: Sequence[int]) -> Iterator[s
     """A map over the workers of a Ray cluster, which all reach the files of the job."""
     import ray
 
-    remote = ray.remote(function)
+    remote = ray.remote(lambda number: function(number))  # it takes no partial function
     waiting = [remote.remote(number) for number in numbers]
     while waiting:
         done, waiting = ray.wait(waiting)

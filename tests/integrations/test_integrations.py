@@ -32,6 +32,7 @@ def test_plain_modules_share_the_weights(vae, iris):
 
 
 @pytest.mark.scale
+@pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("with_missing", [False, True])
 def test_onnx_equals_python(with_missing, iris, tmp_path):
     runtime = pytest.importorskip("onnxruntime")
@@ -78,6 +79,7 @@ def test_the_card_is_filled(vae, iris, tmp_path):
 
 
 @pytest.mark.scale
+@pytest.mark.filterwarnings("ignore")
 def test_push_to_the_hub(vae, iris, monkeypatch, tmp_path):
     hub = pytest.importorskip("huggingface_hub")
     from latente.integrations.hub import from_hub, push_to_hub
@@ -107,6 +109,7 @@ def test_push_to_the_hub(vae, iris, monkeypatch, tmp_path):
 
 
 @pytest.mark.scale
+@pytest.mark.filterwarnings("ignore")
 def test_mlflow(vae, iris, tmp_path):
     mlflow = pytest.importorskip("mlflow")
     from latente.integrations.mlflow import log_model, logs_terms
@@ -123,6 +126,7 @@ def test_mlflow(vae, iris, tmp_path):
 
 
 @pytest.mark.scale
+@pytest.mark.filterwarnings("ignore")
 def test_pyod(iris):
     pytest.importorskip("pyod")
     from pyod.utils.utility import check_detector
@@ -143,6 +147,7 @@ def test_pyod(iris):
 
 
 @pytest.mark.scale
+@pytest.mark.filterwarnings("ignore")
 def test_ray(vae, iris, tmp_path):
     ray = pytest.importorskip("ray")
     import pyarrow as pa

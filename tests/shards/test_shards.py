@@ -19,6 +19,7 @@ from latente.data import pieces_of
 from latente.errors import DataError
 
 N = 1200
+KILLS = int(os.environ.get("LATENTE_KILLS", "3"))
 
 
 @pytest.fixture(scope="module")
@@ -162,9 +163,9 @@ def test_killed_at_random_moments(folder, table, model, tmp_path):
     arguments = ["anomalies", model, rows, "-q", "--workers", 2, "-o"]
     assert command(*arguments, tmp_path / "whole.parquet").wait(300) == 0
     rng, out, kills = np.random.default_rng(0), tmp_path / "killed.parquet", 0
-    while not out.exists() and kills < 10:
+    while not out.exists() and kills < KILLS:
         run = command(*arguments, out)
-        time.sleep(rng.uniform(2.0, 9.0))
+        time.sleep(rng.uniform(2.0, 8.0))
         os.kill(run.pid, signal.SIGKILL) if run.poll() is None else None
         kills += run.wait() == -signal.SIGKILL
     assert command(*arguments, out).wait(300) == 0

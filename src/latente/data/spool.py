@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import os
-import tempfile
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import replace
 from itertools import chain
@@ -16,6 +15,7 @@ from latente.data.files import TEXT_FILES, kind_of, reading
 from latente.data.pieces import Pieces, pieces_of
 from latente.data.sources import Images, Table, as_reading, read
 from latente.data.text import Reading, TextTable, read_text
+from latente.folders import TemporaryFolder
 
 BLOCK = 32 << 20  # bytes of text that are read at once
 BYTES_OF_TEXT = 8  # in memory, for each of a text file
@@ -85,8 +85,8 @@ def _collected(batches: Any) -> Any:
 def _written(batches: Iterable[Any], schema: Any) -> Pieces:
     from pyarrow.parquet import ParquetWriter
 
-    keep = tempfile.TemporaryDirectory(prefix="latente-", ignore_cleanup_errors=True)
-    path = Path(keep.name) / "rows.parquet"
+    keep = TemporaryFolder()
+    path = keep.path / "rows.parquet"
     with ParquetWriter(path, schema) as writer:
         for batch in batches:
             writer.write_batch(batch, ROWS_OF_A_GROUP)
@@ -97,8 +97,8 @@ def _of_text(path: Path, texts: Collection[str], asked: Reading) -> Pieces:
     """A text file in blocks of whole rows, each read as the first one is, in temporary Parquet files."""
     from pyarrow.parquet import write_table
 
-    keep, first = tempfile.TemporaryDirectory(prefix="latente-", ignore_cleanup_errors=True), None
-    folder, files = Path(keep.name), []
+    keep, first, files = TemporaryFolder(), None, list[Path]()
+    folder = keep.path
     opened = gzip.open(path, "rb") if path.name.lower().endswith(".gz") else open(path, "rb")  # noqa: SIM115
     with reading(str(path)), opened as file:
         for number, block in enumerate(_blocks(file)):

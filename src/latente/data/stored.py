@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import tempfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
@@ -16,6 +15,7 @@ import torch
 from torch import Tensor
 
 from latente.errors import DataError
+from latente.folders import TemporaryFolder
 from latente.rows import Rows, joined
 
 WINDOW = 1 << 27  # bytes of the rows that are shuffled together; fewer rows are shuffled as a whole
@@ -143,8 +143,8 @@ class RowWriter:
     """
 
     def __init__(self, n: int, fields: int, masked: bool) -> None:
-        self.keep = tempfile.TemporaryDirectory(prefix="latente-", ignore_cleanup_errors=True)
-        self.folder, self.fields, self.masked, self.n = Path(self.keep.name), fields, masked, 0
+        self.keep = TemporaryFolder()
+        self.folder, self.fields, self.masked, self.n = self.keep.path, fields, masked, 0
         needed, free = n * fields * (5 if masked else 4), shutil.disk_usage(self.folder).free
         if needed > free:
             told = f"{needed / 2**30:.1f} GiB are needed for encoded rows, and {self.folder.parent} has {free / 2**30:.1f} GiB"

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from latente.blueprint import Blueprint, RowBlueprint, is_mixed_table, row_blueprint
+from latente.blueprint import Blueprint, Continued, RowBlueprint, is_mixed_table, row_blueprint
 from latente.data import (
     Census,
     Codec,
@@ -26,10 +26,12 @@ from latente.data import (
     suspicious,
 )
 from latente.errors import DataError, ModelError
+from latente.fitted import Fitted
 from latente.model.parts import choose
 from latente.parameters import Parameters, text_columns
 from latente.rows import SCALAR, Rows, layout_of, levels_of
 from latente.training.dimension import latent_dimension
+from latente.training.fit import MakesLearners
 from latente.training.loop import Settings
 from latente.training.plan import Plan, Work
 from latente.training.split import Split, held_out_places
@@ -54,6 +56,7 @@ class Prepared:
         context: codec of the context; None without a context.
         learned: which of the training rows are learned, bool [N].
         doubts: about values that look like marks of missing ones.
+        init: a trained model, to continue with.
     """
 
     codec: Codec
@@ -64,6 +67,7 @@ class Prepared:
     context: ContextCodec | None = None
     learned: Tensor | None = None
     doubts: Sequence[Message] = ()
+    init: Fitted | None = None
 
     @classmethod
     def of(
@@ -88,6 +92,37 @@ class Prepared:
         learned = kept(split.train, levels_of(codec.fields), parameters.trim or 0.0)
         return cls(codec, split, blueprint, parameters.plan(seed, workers), beside, of_context, learned, doubts)
 
+    @classmethod
+    def to_continue(
+        cls, data: Table | Images | Pieces, parameters: Parameters, seed: int, init: Fitted, workers: int = 1
+    ) -> Prepared:
+        """Encode and split new rows for a trained model, whose units, levels and sizes stay.
+
+        Raises:
+            DataError: the rows do not have its columns. ModelError: it has a context.
+        """
+        if init.context is not None:
+            raise ModelError("init=… is a model without context")
+        fraction, codec = parameters.validation_fraction, init.codec
+        if isinstance(data, Pieces):
+            if not isinstance(codec, TableCodec):
+                raise DataError("init=… is a model of pictures, and these are rows of a table")
+            split = _stored(Census(data, {}, codec.text_names, parameters.missing or ()), codec, fraction, seed)
+        else:
+            split = Split.of(init.encode(codec.like_fitted(data), parameters.unknown), fraction, seed)
+        few, model = split.train[:1], init.model
+        masked = bool(model.encoder.arguments.get("masked", few.mask is not None))
+        blueprint = Blueprint(init.recipe, codec.fields, len(split.train), init.latent_dim, None, masked)
+        beside = None if init.row_model is model else row_blueprint(blueprint, "autoregressive")
+        blueprint = replace(blueprint, keep=parameters.keep_asked(beside is not None))
+        return cls(codec, split, blueprint, parameters.plan(seed, workers), beside, init=init)
+
+    def learners(self, of: Blueprint | RowBlueprint) -> MakesLearners:
+        """What makes learners: new ones, or those of trained models."""
+        if self.init is None:
+            return of
+        return Continued(of, self.init.model if of is self.blueprint else self.init.row_model)
+
     @property
     def to_learn(self) -> Rows:
         """The training rows, without those that were left out as anomalies."""
@@ -108,8 +143,10 @@ class Prepared:
         return torch.cat([torch.full((max(1, field.size),), field.resolution) for field in self.codec.fields])
 
 
-def read_to_fit(X: Any, parameters: Parameters) -> Table | Images | Pieces:
-    """Read rows to fit."""
+def read_to_fit(X: Any, parameters: Parameters, init: Fitted | None = None) -> Table | Images | Pieces:
+    """Read rows to fit; for a trained model as it reads rows."""
+    if init is not None and not isinstance(X, Pieces):
+        return init.read(X)
     return read_or_pieces(X, texts=text_columns(parameters.kinds), missing=parameters.missing or ())
 
 
@@ -138,19 +175,23 @@ def _in_pieces(pieces: Pieces, parameters: Parameters, seed: int) -> tuple[Table
     kinds, recipe = parameters.kinds or {}, parameters.chosen_recipe()
     census = Census(pieces, kinds, text_columns(kinds), tuple(parameters.missing or ()))
     codec = census.codec(recipe.support is not None)
-    observed = census.observed(codec)
-    places = np.flatnonzero(observed)
-    held = places[held_out_places(len(places), parameters.validation_fraction, seed).numpy()]
-    learnt = observed
-    learnt[held] = False
-    train, held_out = census.stored(codec, learnt, held)
+    split = _stored(census, codec, parameters.validation_fraction, seed)
     if recipe.support is None:
-        codec = codec.scaled_by(train)
-        train, held_out = census.stored(codec, learnt, held)
+        codec = codec.scaled_by(split.train)
+        split = _stored(census, codec, parameters.validation_fraction, seed)
     elif recipe.likelihood:
-        for rows in train.batches(BATCH):
+        for rows in split.train.batches(BATCH):
             refuse_outside(codec, rows, recipe.support, recipe.likelihood.name)
-    return codec, Split(train, held_out), suspicious(census.survey.table)
+    return codec, split, suspicious(census.survey.table)
+
+
+def _stored(census: Census, codec: TableCodec, fraction: float, seed: int) -> Split:
+    """Encoded rows on disc, and held-out rows in memory: those that are held out of rows in memory."""
+    learnt = census.observed(codec)
+    places = np.flatnonzero(learnt)
+    held = places[held_out_places(len(places), fraction, seed).numpy()]
+    learnt[held] = False
+    return Split(*census.stored(codec, learnt, held))
 
 
 def _encoded(data: Table | Images, parameters: Parameters) -> tuple[Codec, Rows]:
