@@ -285,7 +285,7 @@ def results(job: Job, parts: Pieces) -> Iterator[Any]:
 def _whole(parts: Pieces, number: int) -> Any:
     import pyarrow as pa
 
-    return pa.concat_tables(parts.batches(number)).replace_schema_metadata(None)
+    return pa.concat_tables(parts.batches(number)).combine_chunks().replace_schema_metadata(None)
 
 
 def _ranked(job: Job, parts: Pieces, tables: Iterable[Any]) -> Iterator[Any]:

@@ -1,8 +1,10 @@
 """Workers: two processes find what one process does with the same batches."""
 
 import json
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -31,7 +33,9 @@ def in_processes(rows, recipe, folder, *more):
     pq.write_table(rows, folder / "rows.parquet")
     options = ["-r", recipe, "--latent-dim=2", "--hidden=16", "--batch-size=64", "--max-epochs=4", "--effort=quick", *more]
     command = ["fit", folder / "rows.parquet", *options, "--no-figures", "--no-certificate", "--json", "-o", folder / "run"]
-    told = subprocess.run([sys.executable, "-m", "latente", *command, "--workers", "2"], check=True, stdout=subprocess.PIPE)
+    words = [sys.executable, "-m", "latente", *map(str, command), "--workers", "2"]
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2] / "src")}
+    told = subprocess.run(words, check=True, stdout=subprocess.PIPE, env=environment)
     return json.loads(told.stdout), lt.open_run(folder / "run").model
 
 
@@ -58,7 +62,7 @@ def test_time_is_that_of_the_first_process(rows, tmp_path):
 
 def test_a_step_that_changes_more_than_its_gradient_is_refused(rows):
     with pytest.raises(ModelError, match="train it with one worker"):
-        fitted(rows, "vq-vae", 2)
+        fitted(rows, "rae-sn", 2)
 
 
 @pytest.mark.parametrize("workers", [0, 1.5])

@@ -51,6 +51,7 @@ def denoise(
     figures = task.in_shards("denoise", workers, noise=_told(noise))
     if figures is not None:
         task.console.say(f"noise: {figures['noise'].get('kind')}" + _level(figures["noise"]))
+        task.console.report(figures)
         return
     cleaned, assumed = task.vae.denoise(data, noise=_told(noise), return_noise=True)
     task.console.say(f"noise: {assumed.get('kind')}" + _level(assumed))

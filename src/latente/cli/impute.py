@@ -57,6 +57,7 @@ def impute(
     marks = [str(k + 1) for k in range(draws)] if draws else ["low", "high"] if intervals else []
     others = task.others(marks)
     if not marks and task.in_shards("impute", workers) is not None:
+        task.console.report({"ends": [], "intervals": None})
         return
     rows = task.vae.fitted_.read(data)
     if draws:

@@ -256,6 +256,7 @@ def write_csv(table: pa.Table, file: BinaryIO, delimiter: str = ",", header: boo
         names = io.StringIO()
         csv.writer(names, delimiter=delimiter, lineterminator="\n").writerow(table.column_names)
         file.write(names.getvalue().encode())
+    table = table.combine_chunks()  # Arrow writes zero bytes where chunks of columns begin at different rows
     write(table, file, WriteOptions(include_header=False, delimiter=delimiter, quoting_style="needed"))
 
 

@@ -95,12 +95,13 @@ class Pieces:
 
         piece = self.pieces[number]
         names = [name for name in self.schema.names if columns is None or name in columns]
-        alike = pa.schema([self.schema.field(name) for name in names]).empty_table()
+        alike = pa.schema([self.schema.field(name) for name in names], self.schema.metadata).empty_table()
         with reading(str(piece.file)), ParquetFile(piece.file) as file:
             there = [name for name in names if name in file.schema_arrow.names]
             for batch in file.iter_batches(self.at_once, row_groups=[piece.group], columns=there):
-                table = pa.concat_tables([alike, pa.Table.from_batches([batch])], promote_options="permissive")
-                yield table.select(names)
+                table = pa.Table.from_batches([batch]).replace_schema_metadata(alike.schema.metadata)
+                same = table.schema.equals(alike.schema)
+                yield table if same else pa.concat_tables([alike, table], promote_options="permissive").combine_chunks()
 
     def tables(self, columns: Collection[str] | None = None) -> Iterator[Any]:
         """All rows, in order, as Arrow tables of a few rows each."""

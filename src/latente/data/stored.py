@@ -44,12 +44,12 @@ class StoredRows(Rows):
     masked: bool
 
     @property
-    def x(self) -> Tensor:  # type: ignore[override]
+    def x(self) -> Tensor:
         """All values, [N, F]."""
         return self._between(0, self.n).x
 
     @property
-    def mask(self) -> Tensor | None:  # type: ignore[override]
+    def mask(self) -> Tensor | None:
         """Where values are observed, bool [N, F]; None if all are."""
         return self._between(0, self.n).mask
 

@@ -82,7 +82,8 @@ class Prepared:
         if isinstance(data, Pieces):
             if context is not None:
                 raise DataError("context=… needs rows that fit into memory: select fewer rows, or fewer columns")
-            codec, split, doubts = _in_pieces(data, parameters, seed)
+            of_rows, split, doubts = _in_pieces(data, parameters, seed)
+            codec: Codec = of_rows
         else:
             doubts = suspicious(data) if isinstance(data, Table) else []
             codec, split, of_context, parameters = _in_memory(data, parameters, seed, context)
