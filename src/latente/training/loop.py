@@ -105,10 +105,10 @@ class Training:
         self.steps_per_epoch = max(1, math.ceil(len(train) / settings.batch_size))
         self.norms: deque[float] = deque(maxlen=64)
         self.sitting: float | None = None
+        self.told: float | None = None
         self.heeded = self.strength
         self.strengths = {name: torch.tensor(value) for name, value in self.heeded.items()}
         self.label = "training"
-        self.told: float | None = None
 
     # -- progress ---------------------------------------------------------------------------------------------------
 
