@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import json
+import logging
 import warnings
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from latente.errors import ModelError
 from latente.estimator import VAE
 from latente.files import write_atomically
 from latente.fitted import Fitted
+from latente.model.doubles import in_double
 from latente.model.plain import PlainModule
 from latente.rows import Rows
 from latente.tasks.detectors import DETECTORS, OF_LOG_PROB, Batch, chosen
@@ -79,19 +81,27 @@ class Score(nn.Module):
     def __init__(self, fitted: Fitted, numbers: Numbers) -> None:
         super().__init__()
         self.fitted, self.numbers, self.weights = fitted, numbers, chosen(fitted, "auto")
-        if random := [name for name in self.weights if name in OF_LOG_PROB and fitted.row_model.noise_size]:
-            raise ModelError(f"the score {random[0]!r} of this model draws codes at random, and can't be exported")
+        self.model = in_double(fitted.model)
+        if random := [name for name in self.weights if name in OF_LOG_PROB]:
+            raise ModelError(f"the score {random[0]!r} can't be exported to ONNX; the encoder and the decoder can")
 
     def forward(self, rows: Tensor) -> Tensor:
         """Scores [B], lower is stranger, of values [B, F]; NaN without any value."""
-        batch = Batch(self.fitted, self.numbers(rows))
-        each = {name: DETECTORS[name](batch) for name in self.weights}
+        batch = Batch(self.fitted, self.numbers(rows), self.model)
+        each = {name: self._near(batch) if name == "near" else DETECTORS[name](batch) for name in self.weights}
         if len(each) == 1:
             total = next(iter(each.values()))
         else:
             tails = {name: torch.from_numpy(self.fitted.usual.tail(name)) for name in each}
             total = torch.stack([w * surprise(each[name], tails[name]) for name, w in self.weights.items()]).sum(0)
         return torch.where(torch.isnan(rows).all(1), torch.nan, -total)
+
+
+    def _near(self, batch: Batch) -> Tensor:
+        """The detector "near" for any number of rows, as products of matrices."""
+        place, groups = batch.place, batch.surroundings.groups.double()
+        squares = place.square().sum(1, keepdim=True) - 2 * place @ groups.T + groups.square().sum(1)
+        return squares.clamp_min(0.0).amin(1).sqrt()
 
 
 def to_onnx(vae: VAE, folder: str | Path, parts: tuple[str, ...] = PARTS) -> dict[str, Path]:
@@ -133,6 +143,7 @@ def _written(module: nn.Module, part: str, folder: Path, codec: TableCodec, d: i
     example = torch.zeros(2, d) if part == "decoder" else torch.zeros(2, len(codec.places), dtype=torch.float64)
     names = ("z", "rows") if part == "decoder" else ("rows", {"encoder": "z", "score": "score"}[part])
     module = module.eval().requires_grad_(False)
+    logging.getLogger("torch.onnx").setLevel(logging.ERROR)  # it tells of packages that it does not need
     with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
         warnings.simplefilter("ignore")
         try:

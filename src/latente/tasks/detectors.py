@@ -21,6 +21,7 @@ from latente.model.codes import CodeDistribution
 from latente.model.codes import rate as rate_of
 from latente.model.distributions import FieldsDistribution
 from latente.model.doubles import in_double
+from latente.model.latent_model import LatentModel
 from latente.rows import Rows, expanded, levels_of
 from latente.tasks.anomalies import log_likelihood
 from latente.threads import USUAL, on_threads
@@ -60,12 +61,16 @@ def detector(measure: Measure) -> Measure:
 
 
 class Batch:
-    """A batch of rows, and what a model makes of it; each computed once, in double precision, when a detector asks for it."""
+    """A batch of rows, and what a model makes of it; each computed once, in double precision, when a detector asks for it.
 
-    def __init__(self, fitted: Fitted, rows: Rows) -> None:
+    Args:
+        fitted: the model. rows: the rows. model: the same in double precision, if there is one already.
+    """
+
+    def __init__(self, fitted: Fitted, rows: Rows, model: LatentModel | None = None) -> None:
         self.fitted, self.given = fitted, rows
         self.rows = rows.to("cpu", torch.float64)
-        self.model = in_double(fitted.model)
+        self.model = in_double(fitted.model) if model is None else model
         self.row_model = self.model if fitted.row_model is fitted.model else in_double(fitted.row_model)
 
     @cached_property
