@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from pathlib import Path
@@ -46,12 +46,12 @@ class StoredRows(Rows):
     @property
     def x(self) -> Tensor:
         """All values, [N, F]."""
-        return self._between(0, self.n).x
+        return self._between((0, self.n)).x
 
     @property
     def mask(self) -> Tensor | None:
         """Where values are observed, bool [N, F]; None if all are."""
-        return self._between(0, self.n).mask
+        return self._between((0, self.n)).mask
 
     def __len__(self) -> int:
         return self.n
@@ -59,7 +59,7 @@ class StoredRows(Rows):
     def __getitem__(self, index: Tensor | slice) -> Rows:
         if isinstance(index, slice):
             start, stop, _ = index.indices(self.n)
-            return self._between(start, max(start, stop))
+            return self._between((start, max(start, stop)))
         places = (torch.nonzero(index).squeeze(1) if index.dtype == torch.bool else index).numpy()
         order = np.argsort(places, kind="stable")
         back = torch.from_numpy(np.argsort(order, kind="stable"))
@@ -75,13 +75,15 @@ class StoredRows(Rows):
             yield from self[:].shuffled(count, together)
             return
         generator = torch.Generator().manual_seed(int(torch.randint(2**62, ())))
-        left, kept, window = count, self[:0], self[:0]
-        for window in self._windows(generator):
-            rows = joined(kept, window)
-            whole = min(len(rows), left) // together * together
-            yield from rows[:whole].batches(together)
-            left, kept = left - whole, rows[whole:]
-        yield from joined(kept, window)[:left].batches(together)
+        left, kept, window, order = count, self[:0], self[:0], torch.zeros(0, dtype=torch.int64)
+        for window, order in self._windows(generator):
+            first = together - len(kept)
+            for chosen in (order[:first], *torch.split(order[first:], together)):
+                kept = joined(kept, window[chosen])
+                if len(kept) == together:
+                    yield kept
+                    left, kept = left - together, self[:0]
+        yield from joined(kept, window[order[: left - len(kept)]]).batches(together)
 
     @property
     def _row_bytes(self) -> int:
@@ -95,8 +97,8 @@ class StoredRows(Rows):
     def _one_window(self) -> bool:
         return self.n <= self._window_rows
 
-    def _windows(self, generator: torch.Generator) -> Iterator[Rows]:
-        """All rows in a random order, a window at a time; the next one is read in the meantime."""
+    def _windows(self, generator: torch.Generator) -> Iterator[tuple[Rows, Tensor]]:
+        """All rows, a window at a time, with a random order of each; the next one is read in the meantime."""
         size = self._window_rows // CHUNKS
         groups = torch.split(torch.randperm(-(-self.n // size), generator=generator), CHUNKS)
         with ThreadPoolExecutor(1) as reader:
@@ -105,21 +107,24 @@ class StoredRows(Rows):
                 window = coming.result()
                 if following is not None:
                     coming = reader.submit(self._runs, following, size)
-                yield window[torch.randperm(len(window), generator=generator)]
+                yield window, torch.randperm(len(window), generator=generator)
 
     def _runs(self, numbers: Tensor, size: int) -> Rows:
         """Runs of neighbouring rows, one after the other."""
-        starts = (numbers * size).tolist()
-        return joined(*(self._between(start, min(self.n, start + size)) for start in starts))
+        return self._between(*((start, min(self.n, start + size)) for start in (numbers * size).tolist()))
 
-    def _between(self, start: int, stop: int) -> Rows:
-        mask = self._run(MASK, np.dtype(bool), start, stop) if self.masked else None
-        return Rows(self._run(VALUES, np.dtype(np.float32), start, stop), mask)
+    def _of_runs(self, name: str, dtype: np.dtype[Any], runs: Sequence[tuple[int, int]]) -> Tensor:
+        found, place = np.empty((sum(stop - start for start, stop in runs), self.fields), dtype), 0
+        with open(self.folder / name, "rb", buffering=0) as file:
+            for start, stop in runs:
+                file.seek(start * self.fields * dtype.itemsize)
+                _fill(file, found[place : place + stop - start])
+                place += stop - start
+        return torch.from_numpy(found)
 
-    def _run(self, name: str, dtype: np.dtype[Any], start: int, stop: int) -> Tensor:
-        offset = start * self.fields * dtype.itemsize
-        found = np.fromfile(self.folder / name, dtype, (stop - start) * self.fields, offset=offset)
-        return torch.from_numpy(found).view(-1, self.fields)
+    def _between(self, *runs: tuple[int, int]) -> Rows:
+        x = self._of_runs(VALUES, np.dtype(np.float32), runs)
+        return Rows(x, self._of_runs(MASK, np.dtype(bool), runs) if self.masked else None)
 
     def _rows_at(self, name: str, dtype: np.dtype[Any], places: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
         """Rows by their numbers, in rising order."""
@@ -128,8 +133,18 @@ class StoredRows(Rows):
         with open(self.folder / name, "rb", buffering=0) as file:
             for row, place in zip(found, places.tolist(), strict=True):
                 file.seek(place * size)
-                file.readinto(row.data)
+                _fill(file, row)
         return found
+
+
+def _fill(file: Any, values: np.ndarray[Any, Any]) -> None:
+    """Read an array; one call of the system need not read all of it."""
+    left = memoryview(values.reshape(-1).view(np.uint8))
+    while left:
+        read = file.readinto(left)
+        if not read:
+            raise DataError("the encoded rows on disc are incomplete: is the temporary folder full?")
+        left = left[read:]
 
 
 class RowWriter:

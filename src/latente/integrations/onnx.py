@@ -96,7 +96,6 @@ class Score(nn.Module):
             total = torch.stack([w * surprise(each[name], tails[name]) for name, w in self.weights.items()]).sum(0)
         return torch.where(torch.isnan(rows).all(1), torch.nan, -total)
 
-
     def _near(self, batch: Batch) -> Tensor:
         """The detector "near" for any number of rows, as products of matrices."""
         place, groups = batch.place, batch.surroundings.groups.double()
