@@ -10,12 +10,15 @@ import hashlib
 import json
 import os
 import shutil
+import sys
 import threading
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from functools import lru_cache, partial
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -230,9 +233,22 @@ def on_processes(workers: int) -> Map:
         from multiprocessing import get_context
 
         with ProcessPoolExecutor(workers, get_context("spawn"), initializer=_end_with_parent) as pool:
-            yield from pool.map(function, numbers)
+            with _without_main():
+                found = pool.map(function, numbers)
+            yield from found
 
     return map if workers == 1 else mapped
+
+
+@contextmanager
+def _without_main() -> Iterator[None]:
+    """Context in which new processes do not run the program of this one again, as they would without ``if __name__ == …``."""
+    main = sys.modules["__main__"]
+    sys.modules["__main__"] = ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = main
 
 
 def _end_with_parent() -> None:
