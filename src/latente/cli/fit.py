@@ -419,6 +419,9 @@ def in_short(certificate: Certificate, folder: Path) -> str:
 
     figures = {name: certificate[name] for name in ("completeness", "continuity")}
     measured = ", ".join(f"{name} {shown(figure) if figure.known else 'unknown'}" for name, figure in figures.items())
+    bound, part = (certificate.figures.get(f"completeness_{name}") for name in ("ceiling", "share"))
+    if bound and part and part.known:
+        measured += f", upper bound of completeness {bound.value:.2f}"
     why = dict.fromkeys(figure.reason for figure in figures.values() if not figure.known)
     return f"space: {'; '.join([measured, *why])} (next: latente certify {folder})"
 

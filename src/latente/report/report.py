@@ -232,6 +232,9 @@ class _Report(ABC):
                 continue
             if math.isfinite(figure.low):
                 told = self.say("card.interval", meaning=told, low=figure.low, high=figure.high)
+            bound, share = (self.certificate.figures.get(f"{name}_{of}") for of in ("ceiling", "share"))  # type: ignore[union-attr]
+            if bound and share and share.known:
+                told = self.say("card.bound", meaning=told, bound=bound.value, share=share.value)
             yield label, number(figure.value, ".2f"), told
 
     def measured(self, figure: Estimate) -> str:
