@@ -21,6 +21,7 @@ from latente.cli.options import AUTO, Data, Json, Lang, Quiet, Seed, named
 from latente.cli.output import refuse_own_input
 from latente.cli.reading import Reading, reads
 from latente.errors import StorageError
+from latente.rows import SERIES, layout_of
 
 if TYPE_CHECKING:
     from latente.certificate import Certificate
@@ -157,8 +158,37 @@ LabelColumns = Annotated[
         help="A column that colours the maps of the report, and is not modelled. May be repeated.",
     ),
 ]
+TimeColumn = Annotated[
+    str | None,
+    typer.Option(
+        "--time",
+        metavar="COLUMN",
+        help="The rows are steps of series, with their time in this column; auto is the only column of dates, or else the "
+        "order of the rows. The model is one of windows of steps.",
+        show_default="the rows are no series",
+    ),
+]
+EntityColumn = Annotated[
+    str | None,
+    typer.Option("--entity", metavar="COLUMN", help="Tells series apart.", show_default="one"),
+]
+Window = Annotated[
+    Any,
+    typer.Option("--window", parser=options.whole, metavar="N", help="Steps of a window; auto is a period of the series."),
+]
+Stride = Annotated[
+    Any, typer.Option("--stride", parser=options.whole, metavar="N", help="Steps between the beginnings of two windows.")
+]
 Figures = Annotated[bool, typer.Option("--figures/--no-figures", help="Draw figures, and write the report with them.")]
 
+Lesson = Annotated[
+    bool,
+    typer.Option(
+        "--lesson",
+        help="Also write RUN/lesson.html: six steps on your data, with some small models and at most 2,000 of its rows, which "
+        "anyone who has the file can read.",
+    ),
+]
 Certified = Annotated[bool, typer.Option("--certificate/--no-certificate", help="Measure the latent space, too.")]
 
 
@@ -183,11 +213,16 @@ def fit(
     row_model: RowModelName = RowModelKind.auto,
     keep: Keep = AUTO,
     trim: Trim = None,
+    time: TimeColumn = None,
+    entity: EntityColumn = None,
+    window: Window = AUTO,
+    stride: Stride = AUTO,
     seed: Seed = 0,
     resume: Resume = False,
     checkpoint_every: CheckpointEvery = 5.0,
     figures: Figures = True,
     certificate: Certified = True,
+    lesson: Lesson = False,
     lang: Lang = None,
     json: Json = False,
     quiet: Quiet = False,
@@ -203,6 +238,8 @@ def fit(
       latente fit wine.csv --recipe beta-vae:beta=2 --latent-dim 4 -o wine-beta
       latente fit patients.csv --kinds ward=categorical --kinds visit=identifier
       latente fit faces --keep .9
+      latente fit wine.csv --lesson
+      latente fit sensors.csv --time timestamp --entity machine
       latente fit people.csv --recipe cvae --context sex --context age
       latente fit cells.csv --labels type
       latente fit "select * exclude (id) from 'sales/*.parquet'" -o sales --time-limit 600
@@ -231,19 +268,27 @@ def fit(
         row_model=str(row_model),
         keep=keep,
         trim=trim,
+        time=time,
+        entity=entity,
+        window=window,
+        stride=stride,
     )
     folder = Path(out or f"{stem(data)}-{'vae' if name == AUTO else name}")
-    console, writes = Console(json, quiet), Writes(figures and not context, certificate and not context, lang, labels or ())
+    drawn, certified, taught = (asked and not context for asked in (figures, certificate, lesson))
+    console, writes = Console(json, quiet), Writes(drawn, certified, taught, lang, labels or ())
     how = {"resume": resume, "checkpoint_every": checkpoint_every, "context": context}
     run(vae, data, folder, console, writes, **how, reading=reading or {})
 
 
 @dataclass(frozen=True)
 class Writes:
-    """Additional files of a run folder: figures with a report, a certificate; their language, and columns that colour maps."""
+    """Additional files of a run folder: figures with a report, a certificate, the lesson; their language, and the columns that
+    colour maps.
+    """
 
     figures: bool
     certificate: bool
+    lesson: bool
     lang: str | None
     labels: Sequence[str] = ()
 
@@ -301,8 +346,8 @@ def run(
     console.say(summary(vae, folder, rows_seen=len(rows)))
     if certificate is not None:
         console.say(in_short(certificate, folder))
-    if "report" in paths:
-        console.say(f"report: {paths['report']} (open it in a browser)")
+    for name in sorted({"report", "lesson"} & paths.keys(), reverse=True):
+        console.say(f"{name}: {paths[name]} (open it in a browser)")
     missing = missing_parts(folder)
     console.report({**metrics(vae), "folder": folder, "paths": paths, "missing": missing})
     if missing:
@@ -350,10 +395,13 @@ def written(
     if shown is not None:
         with stages("report"):
             paths |= reported(shown, stage, folder, console, lang=say.lang, certificate=certificate, source=source)
+    if writes.lesson:
+        paths |= taught(vae, rows, source, stage, console, certificate)
     wanted = [
         *(["survey"] if _explored(vae) else []),
         *([*DRAWN, "report"] if shown else []),
         *(["certificate"] if writes.certificate and _held_out(vae) else []),
+        *(["lesson"] if writes.lesson else []),
     ]
     paths["metrics"] = write_metrics(vae, stage, [name for name in wanted if name not in paths])
     return paths, certificate
@@ -361,7 +409,8 @@ def written(
 
 def _explored(vae: VAE) -> bool:
     """Whether the explorer can show the codes of the run: of one context, on planes."""
-    return not vae.fitted_.context and not vae.model_.space.not_explored
+    series = layout_of(vae.codec_.fields) == SERIES
+    return not vae.fitted_.context and not vae.model_.space.not_explored and not series
 
 
 def surveyed(vae: VAE, folder: Path, console: Console) -> dict[str, Path]:
@@ -370,6 +419,19 @@ def surveyed(vae: VAE, folder: Path, console: Console) -> dict[str, Path]:
 
     with _part(console, "survey of the space"):
         return {"survey": Survey.of(vae).save(folder)}
+    return {}
+
+
+def taught(vae: VAE, rows: Any, source: str, stage: Path, console: Console, certificate: Certificate | None) -> dict[str, Path]:
+    """Write the lesson on these rows to the run folder."""
+    from latente.explorer.export import export, lesson_page
+    from latente.report.run_folder import LESSON
+
+    with _part(console, "lesson"):
+        seed = vae.seed_ % 2**31
+        _, content = lesson_page(stem(source), rows, vae, certificate, seed, lambda what: console.progress(f"lesson: {what}"))
+        console.remark(f"{LESSON} contains rows of {source}: anyone who has the file can read them", "warning")
+        return {"lesson": export(stage / LESSON, content)}
     return {}
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -11,7 +10,7 @@ from latente.cli.console import Console, counted
 from latente.cli.failures import Misused
 from latente.cli.output import Destination, as_table, refuse_own_input
 from latente.cli.reading import Reading
-from latente.rows import IMAGE, SCALAR, layout_of
+from latente.rows import IMAGE, SCALAR, SERIES, layout_of
 
 if TYPE_CHECKING:
     from latente.estimator import VAE
@@ -32,7 +31,7 @@ def open_model(run: str, unknown: str | None = None, reading: Reading | None = N
     vae = open_run(run).model
     vae.unknown, vae.fitted_.reading = str(unknown or vae.unknown), reading or {}
     # The result goes to a file, and the package of the frame may not be installed.
-    vae.codec_ = replace(vae.codec_, container=vae.codec_.interchange)
+    vae.codec_ = vae.codec_.in_container(vae.codec_.interchange)
     return vae
 
 
@@ -58,7 +57,8 @@ def _said(table: Any) -> str:
 
 
 FORMS = {
-    SCALAR: Form(Destination.for_table, as_table, lambda table: {"columns": table.column_names}, _said, True),
+    SCALAR: (_TABLE := Form(Destination.for_table, as_table, lambda table: {"columns": table.column_names}, _said, True)),
+    SERIES: _TABLE._replace(private=False),
     IMAGE: Form(
         Destination.for_pictures,
         lambda pictures, names: pictures,

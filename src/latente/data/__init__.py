@@ -1,6 +1,6 @@
 """Data: conversion of data sources to encoded rows, and of decoded rows to the user's columns, types and units."""
 
-from latente.data.codecs import CODECS, Codec, codec_from_state, fit_codec, refuse_outside, table_codec
+from latente.data.codecs import CODECS, Codec, Data, codec_from_state, encode, fit_codec, refuse_outside, table_codec
 from latente.data.containers import frame, like
 from latente.data.context import LABELS, ContextCodec, read_context, split_context, split_labels
 from latente.data.fields import observed_rows
@@ -8,6 +8,7 @@ from latente.data.given import intervals as restricted_to
 from latente.data.image import ImageCodec
 from latente.data.plain import Columns, PlainRows, decoded, plain
 from latente.data.sentinels import suspicious
+from latente.data.series import Series, SeriesCodec, TimeAsked, filled, with_index
 from latente.data.sources import Images, Table, read
 from latente.data.table import TableCodec
 
@@ -17,13 +18,19 @@ __all__ = [
     "Codec",
     "Columns",
     "ContextCodec",
+    "Data",
     "ImageCodec",
     "Images",
     "PlainRows",
+    "Series",
+    "SeriesCodec",
     "Table",
     "TableCodec",
+    "TimeAsked",
     "codec_from_state",
     "decoded",
+    "encode",
+    "filled",
     "fit_codec",
     "frame",
     "like",
@@ -37,4 +44,5 @@ __all__ = [
     "split_labels",
     "suspicious",
     "table_codec",
+    "with_index",
 ]

@@ -32,6 +32,9 @@ def notes_of(table: Table, summary: Summary, kinds: list[str], ordered: Array) -
         if places:
             option = {"option": _option(table, places[0], key)} if key in ("timestamp", "flag") else {}
             yield Message(f"note.{key}", columns=some(named), **option)
+        if places and key == "timestamp" and kind_of(table.dtypes[places[0]]) == "calendar":
+            name = table.names[places[0]]
+            yield Message("note.series", name=repr(name), argument=shlex.quote(name))
     yield from _of_rows(table, summary, ordered)
 
 

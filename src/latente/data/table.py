@@ -34,7 +34,7 @@ from latente.data.state import State
 from latente.data.table_state import TableState
 from latente.data.text import Layout, Notation, Reading, TextTable
 from latente.errors import DataError
-from latente.rows import Field, Rows, row_shape
+from latente.rows import Field, Rows, ValueGrid, row_shape
 from latente.words import Message
 
 MIN_SPREAD = 0.01  # of the spread over all rows, from which on some rows tell the scale of a column
@@ -180,6 +180,16 @@ class TableCodec(_OfColumns):
         return tuple(self.columns[place].field for place in self.places)
 
     @property
+    def grids(self) -> tuple[ValueGrid, ...]:
+        """How each value of an encoded row is recorded."""
+        return tuple(field.grid for field in self.fields)
+
+    @property
+    def value_names(self) -> tuple[str, ...]:
+        """The name of each value of an encoded row."""
+        return tuple(field.name for field in self.fields)
+
+    @property
     def text_names(self) -> tuple[str, ...]:
         """Names of the columns of text."""
         return tuple(column.name for column in self.columns if numpy_dtype(column.dtype).kind == "O")
@@ -230,6 +240,10 @@ class TableCodec(_OfColumns):
         kept = self.places.tolist()
         positions = self._positions(data)[kept].tolist()
         return as_dates(data, map(Fitted, positions, (self.names[c] for c in kept), (self.dtypes[c] for c in kept)))
+
+    def in_container(self, container: str) -> Self:
+        """The same for results of another type."""
+        return replace(self, container=container)
 
     def value_at(self, row: Tensor, place: int) -> str:
         """One value of an encoded row [len(fields)] as text: its column, and its value in the user's units."""

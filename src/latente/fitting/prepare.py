@@ -9,7 +9,22 @@ import torch
 from torch import Tensor
 
 from latente.blueprint import Blueprint, RowBlueprint, is_mixed_table, row_blueprint
-from latente.data import Codec, ContextCodec, Images, Table, TableCodec, fit_codec, read, refuse_outside, split_context
+from latente.data import (
+    Codec,
+    ContextCodec,
+    Data,
+    Images,
+    Series,
+    SeriesCodec,
+    Table,
+    TableCodec,
+    encode,
+    fit_codec,
+    read,
+    refuse_outside,
+    split_context,
+    with_index,
+)
 from latente.errors import DataError, ModelError
 from latente.model.parts import choose
 from latente.parameters import Parameters, text_columns
@@ -53,16 +68,21 @@ class Prepared:
         Raises:
             DataError: the rows can't be used for training. ModelError: they do not fit the parameters.
         """
-        of_context = None
+        of_context, time = None, parameters.time_asked
+        if time is not None and context is not None:
+            raise ModelError("a model of series can't be conditioned on a context: leave out context, or time")
         if context is not None:
             data, table, kinds = split_context(data, context, parameters.kinds or {})
             of_context = ContextCodec.fit(table, kinds)
             others = {name: kind for name, kind in (parameters.kinds or {}).items() if name not in kinds}
             parameters = replace(parameters, kinds=others)
-        codec, rows = _encoded(data, parameters)
+        codec = _codec(data, parameters)
+        fitting = codec.like_fitted(data) if isinstance(codec, SeriesCodec) else data
+        rows = _encoded(codec, fitting, parameters)
         if of_context is not None:
             rows = replace(rows, context=of_context.encode(table))
-        split = Split.of(rows, parameters.validation_fraction, seed)
+        overlaps = fitting.overlaps if isinstance(fitting, Series) else None
+        split = Split.of(rows, parameters.validation_fraction, seed, overlaps)
         if isinstance(codec, TableCodec) and parameters.chosen_recipe().support is None:
             codec = codec.scaled_by(split.train)
             split = Split.of(replace(codec.encode(data), context=rows.context), parameters.validation_fraction, seed)
@@ -94,20 +114,26 @@ class Prepared:
 
 def read_to_fit(X: Any, parameters: Parameters) -> Table | Images:
     """Read rows to fit."""
+    X = X if parameters.time is None else with_index(X, parameters.time)
     return read(X, texts=text_columns(parameters.kinds), missing=parameters.missing or ())
 
 
-def _encoded(data: Table | Images, parameters: Parameters) -> tuple[Codec, Rows]:
-    """The codec of the training data, scaled as the likelihood requires, and the encoded rows."""
+def _codec(data: Table | Images, parameters: Parameters) -> Codec:
+    """The codec of the training data, scaled as the likelihood requires."""
+    as_recorded = parameters.chosen_recipe().support is not None
+    return fit_codec(data, parameters.kinds, as_recorded, parameters.time_asked)
+
+
+def _encoded(codec: Codec, data: Data, parameters: Parameters) -> Rows:
+    """The encoded training rows."""
     recipe = parameters.chosen_recipe()
-    codec = fit_codec(data, parameters.kinds, as_recorded=recipe.support is not None)
-    rows = codec.encode(data)
+    rows = encode(codec, data)
     if recipe.support and recipe.likelihood:
         try:
             refuse_outside(codec, rows, recipe.support, recipe.likelihood.name)
         except DataError as error:
             raise ModelError(str(error)) from error
-    return codec, rows
+    return rows
 
 
 def _blueprint(parameters: Parameters, codec: Codec, train: Rows, seed: int) -> Blueprint:

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
+import narwhals as nw
+
 from latente.certificate import Certificate, Estimate
 from latente.certificate.certificate import LINES
 from latente.certificate.certificate import shown as figure_text
@@ -17,6 +19,7 @@ from latente.errors import LatenteError
 from latente.report import figures, quantities, scenes, summary
 from latente.report.drawing.associations import associations
 from latente.report.drawing.style import Array
+from latente.report.events import Steps
 from latente.report.figures.tables import MAX_COLUMNS as MAX_CORRELATED
 from latente.report.page import (
     NOTHING,
@@ -34,7 +37,7 @@ from latente.report.page import (
     write_page,
 )
 from latente.report.report_data import ReportData
-from latente.rows import IMAGE, SCALAR
+from latente.rows import IMAGE, SCALAR, SERIES
 from latente.training.stages import ended
 from latente.words import Texts, amount, capital, number, speaking
 
@@ -151,6 +154,10 @@ class _Report(ABC):
     def rows_of(self, section: str) -> Iterator[Block]:
         """The rows of a section: "rebuilt", "walk" or "samples"."""
 
+    def of_layout(self) -> dict[str, Callable[[], Iterator[Block]]]:
+        """Sections that only some layouts have."""
+        return {}
+
     def drawn(self, section: str, panels: Any, alt: str = "") -> Block:
         """A figure of rows."""
         return picture(
@@ -168,6 +175,7 @@ class _Report(ABC):
             "walk": self.walk,
             "samples": self.samples,
             "anomalies": self.anomalies,
+            **self.of_layout(),
             "certificate_part": self.certified,
             "next": self.next,
         }
@@ -412,6 +420,22 @@ class _Report(ABC):
             yield f"{line:<{width}}  # {self.say(f'next.{name}')}"
 
 
+def columns_grid(say: Texts, codec: Any) -> Grid:
+    """The columns of a table with their kinds."""
+    rows = [
+        (name, _kind(say, kind), say.said(reason), number(missing, ".1%") if missing else NOTHING)
+        for name, kind, reason, missing in zip(codec.names, codec.kinds, codec.reasons, codec.missing, strict=True)
+    ]
+    head = [say(f"data.{name}") for name in ("column", "kind", "because", "missing")]
+    return Grid(say("data.caption", count=len(rows)), head, rows, frozenset({3}), tall=len(rows) > 24)
+
+
+def _kind(say: Texts, kind: str) -> str:
+    """The name of a kind of column; the kind itself if the catalogue lacks it."""
+    key = f"kind.{kind}"
+    return say(key) if key in say.entries else kind
+
+
 class _TableReport(_Report):
     """The report on the columns of a table."""
 
@@ -421,18 +445,7 @@ class _TableReport(_Report):
         return self.say("report.columns", count=len(self.codec.names))
 
     def fields(self) -> Block:
-        codec = self.codec
-        rows = [
-            (name, self.kind(kind), self.say.said(reason), number(missing, ".1%") if missing else NOTHING)
-            for name, kind, reason, missing in zip(codec.names, codec.kinds, codec.reasons, codec.missing, strict=True)
-        ]
-        head = [self.say(f"data.{name}") for name in ("column", "kind", "because", "missing")]
-        return Grid(self.say("data.caption", count=len(rows)), head, rows, frozenset({3}), tall=len(rows) > 24)
-
-    def kind(self, kind: str) -> str:
-        """The name of a kind of column; the kind itself if the catalogue lacks it."""
-        key = f"kind.{kind}"
-        return self.say(key) if key in self.say.entries else kind
+        return columns_grid(self.say, self.codec)
 
     def rows_of(self, section: str) -> Iterator[Block]:
         if section == "samples":
@@ -510,5 +523,41 @@ class _PictureReport(_Report):
             yield self.drawn(section, PICTURES[section](self.shown))
 
 
+class _SeriesReport(_Report):
+    """The report on windows of series."""
+
+    rows_are, suffix = "windows", "csv"
+
+    def size(self) -> str:
+        channels, steps = self.codec.shape
+        return self.say("report.windows", steps=steps, channels=channels)
+
+    def fields(self) -> Block:
+        return columns_grid(self.say, self.codec.table)
+
+    def rows_of(self, section: str) -> Iterator[Block]:
+        if section in WINDOWS:
+            yield self.drawn(section, WINDOWS[section](self.shown))
+
+    def of_layout(self) -> dict[str, Callable[[], Iterator[Block]]]:
+        return {"events": self.events}
+
+    def events(self) -> Iterator[Block]:
+        """The series with its band and events, and simple detectors beside the model."""
+        steps = Steps.of(self.shown)
+        yield Paragraph(self.say("events.text", count=steps.count, steps=steps.total))
+        yield picture(steps.drawn(), self.say("events.alt"), self.say("events.caption"))
+        head = [self.say(f"events.{name}") for name in ("event", "begins", "ends", "anomaly", "channels")]
+        if rows := list(steps.strongest()):
+            yield Grid(self.say("events.strongest"), head, rows, frozenset({3}))
+        compared = self.shown.vae.compare_detectors(self.shown.every)
+        columns = nw.from_native(compared.agreement, eager_only=True).to_dict(as_series=False)
+        beside = [(name, number(r, ".2f"), number(share, ".0%")) for name, r, share in zip(*columns.values(), strict=True)]
+        names = [self.say(f"events.{name}") for name in ("detector", "correlation", "common")]
+        yield Grid(self.say("events.beside"), names, beside, frozenset({1, 2}))
+        yield Paragraph(self.say.said(compared.verdict))
+
+
 PICTURES = {"walk": scenes.walk, "samples": scenes.real_beside_generated}
-REPORTS: dict[str, type[_Report]] = {SCALAR: _TableReport, IMAGE: _PictureReport}
+WINDOWS = {"walk": scenes.window_walk, "samples": scenes.windows_beside_generated}
+REPORTS: dict[str, type[_Report]] = {SCALAR: _TableReport, IMAGE: _PictureReport, SERIES: _SeriesReport}

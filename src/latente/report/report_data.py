@@ -13,12 +13,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from latente.certificate import information
-from latente.data import Columns, PlainRows, plain
+from latente.data import Columns, PlainRows, SeriesCodec, encode, plain
 from latente.errors import DataError
 from latente.model.codes import CodeDistribution
 from latente.model.fitted_priors import MixturePrior
 from latente.model.priors import OwnPrior, Prior
-from latente.rows import CATEGORICAL, IMAGE, SCALAR, Rows, expanded, layout_of, levels_of
+from latente.rows import CATEGORICAL, IMAGE, SCALAR, SERIES, Rows, expanded, layout_of, levels_of
 from latente.seeding import seeded
 from latente.training.diagnosis import active_units
 from latente.training.split import Split
@@ -44,7 +44,7 @@ class ReportData:
         colours: further values of the rows, to colour maps by: one for each row, by name.
 
     Attributes:
-        data: the rows shown, at most 2,000. numbers: their indices. total: number of all rows.
+        data: the rows shown, at most 2,000. numbers: their indices. total: number of all rows. every: all rows.
         given: ``colours`` of the rows shown. scenes: figures that are already drawn.
     """
 
@@ -52,7 +52,7 @@ class ReportData:
         vae.fitted_.refuse_all_contexts("a report")
         every = vae.fitted_.read(data)
         rows = np.random.default_rng(vae.seed_).permutation(len(every))[:DRAWN_ROWS]
-        self.vae, self.total, self.numbers = vae, len(every), rows
+        self.vae, self.total, self.numbers, self.every = vae, len(every), rows, every
         self.data = every.take(rows)
         self.scenes: dict[str, Any] = {}
         self.given = {name: colour_of(np.asarray(values)[rows]) for name, values in (colours or {}).items()}
@@ -65,7 +65,8 @@ class ReportData:
     @cached_property
     def names(self) -> tuple[str, ...]:
         """Names of a table's columns that are in the model."""
-        return tuple(field.name for field in self.vae.codec_.fields)
+        codec = self.vae.codec_
+        return tuple(field.name for field in (codec.table if isinstance(codec, SeriesCodec) else codec).fields)
 
     def of(self, result: Any) -> PlainRows:
         """Rows of the estimator as columns by name, or as pictures ``[N, H, W]`` or ``[N, H, W, C]``."""
@@ -109,7 +110,7 @@ class ReportData:
     @cached_property
     def encoded(self) -> Rows:
         """The encoded rows."""
-        return self.vae.codec_.encode(self.data)
+        return encode(self.vae.codec_, self.data)
 
     @cached_property
     def codes(self) -> Array:
@@ -232,6 +233,11 @@ def _colours_of_pictures(pictures: Array) -> Columns:
     return {word("brightness"): pixels.mean(1).filled(np.nan), word("contrast"): pixels.std(1).filled(np.nan)}
 
 
+def _colours_of_windows(windows: Array) -> Columns:
+    values = np.ma.masked_invalid(windows.reshape(len(windows), -1).astype(float))
+    return {word("level"): values.mean(1).filled(np.nan), word("deviation"): values.std(1).filled(np.nan)}
+
+
 class Shown(NamedTuple):
     """What a report shows of a layout.
 
@@ -245,7 +251,11 @@ class Shown(NamedTuple):
     measures: Callable[[Any], Columns]
 
 
-SHOWN = {SCALAR: Shown(DRAWN_ROWS, 0, _colours_of_columns), IMAGE: Shown(10, 64, _colours_of_pictures)}
+SHOWN = {
+    SCALAR: Shown(DRAWN_ROWS, 0, _colours_of_columns),
+    IMAGE: Shown(10, 64, _colours_of_pictures),
+    SERIES: Shown(9, 12, _colours_of_windows),
+}
 
 
 def by_information(codes: Array, rows: Array) -> list[int]:

@@ -18,7 +18,7 @@ from latente.model.priors import StandardNormalPrior
 from latente.report import figures, quantities
 from latente.report.drawing import tables
 from latente.report.report_data import PRIOR_DRAWS, ReportData
-from latente.rows import IMAGE
+from latente.rows import IMAGE, SCALAR, SERIES
 from latente.words import label, word
 
 WORTH_A_COLOUR = 0.1
@@ -28,12 +28,41 @@ SHOWN_DRAWS = 300
 
 def reconstructions(shown: ReportData) -> Any:
     """Originals and their reconstructions."""
-    return figures.reconstructions(shown.rows, shown.rebuilt)
+    return ROWS[shown.layout][0](shown)
 
 
 def samples(shown: ReportData) -> Any:
     """Generated rows, compared with the data."""
-    return figures.samples(shown.generated, shown.rows)
+    return ROWS[shown.layout][1](shown)
+
+
+def _windows(shown: ReportData) -> list[Axes]:
+    return figures.windows(np.asarray(shown.rows), np.asarray(shown.rebuilt), shown.names)
+
+
+def windows_beside_generated(shown: ReportData) -> list[Axes]:
+    """Windows of the data beside generated ones."""
+    labels = word("real"), word("new")
+    return figures.windows(np.asarray(shown.rows), np.asarray(shown.generated), shown.names, labels, together=False)
+
+
+def window_walk(shown: ReportData) -> list[Axes]:
+    """The interpolation between two windows."""
+    start, end, way = shown.walk
+    rows: Any = shown.rows
+    return figures.path(rows[start], np.asarray(way), rows[end], shown.names)
+
+
+_OF_ROWS = (
+    lambda shown: figures.reconstructions(shown.rows, shown.rebuilt),
+    lambda shown: figures.samples(shown.generated, shown.rows),
+)
+ROWS: dict[str, tuple[Callable[[ReportData], Any], Callable[[ReportData], Any]]] = {
+    SCALAR: _OF_ROWS,
+    IMAGE: _OF_ROWS,
+    SERIES: (_windows, windows_beside_generated),
+}
+"""For each layout the figures of reconstructions and of generated rows."""
 
 
 def training_curve(shown: ReportData) -> Any:

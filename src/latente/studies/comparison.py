@@ -24,7 +24,7 @@ from latente.errors import DataError, ModelError, entry, renamed
 from latente.estimator import VAE
 from latente.fitting.prepare import Prepared
 from latente.parameters import Parameters, text_columns
-from latente.rows import IMAGE, SCALAR, Rows, layout_of, levels_of
+from latente.rows import IMAGE, SCALAR, SERIES, Rows, layout_of, levels_of
 from latente.seeding import seed_of, seeded
 from latente.studies.places import Places, aligned, emptiness
 from latente.studies.setup import held_out_share, silent
@@ -50,7 +50,7 @@ LABELS = {
 }
 
 Chosen = str | Recipe
-EMITTED = {SCALAR: PLACES, IMAGE: SHOWN}
+EMITTED = {SCALAR: PLACES, IMAGE: SHOWN, SERIES: SHOWN}
 """For each layout how many rows are sampled from p(x|z)."""
 
 

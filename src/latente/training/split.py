@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+import numpy as np
 import torch
 
 from latente.data import observed_rows
 from latente.errors import DataError
-from latente.rows import Rows
+from latente.rows import Overlaps, Rows
 from latente.seeding import seeded
 
 MIN_ROWS = 2
 MIN_TO_HOLD_OUT = 5
 MAX_ROWS_AT_HAND = 10_000  # of each kind; they stay in memory after a fit for its certificate
 MAX_VALUES_AT_HAND = 20_000_000
+ENOUGH_SERIES, MAX_RUNS, RUN = 20, 10, 4  # held-out series; else held-out runs of time, and the least windows of each
 HELD_OUT = 1_000_003  # the key of this random split; stored models find their held-out rows with it, so it must not change
 
 
@@ -25,30 +27,23 @@ class Split:
     Attributes:
         train: training rows.
         held_out: rows for evaluation; None if there are none.
+        blocks: how many held-out rows do not depend on each other; None for all of them.
     """
 
     train: Rows
     held_out: Rows | None
+    blocks: int | None = None
 
     @classmethod
-    def of(cls, rows: Rows, fraction: float, seed: int) -> Split:
-        """Hold out a random share of the rows; rows without any observed value are in neither part.
+    def of(cls, rows: Rows, fraction: float, seed: int, overlaps: Overlaps | None = None) -> Split:
+        """Hold out a random share of the rows; rows without any observed value are in neither part. Of windows that overlap,
+        whole series or runs of time are held out, and training windows share no step with them.
 
         Raises:
             DataError: there are too few rows.
         """
-        observed = torch.nonzero(observed_rows(rows)).squeeze(1)
-        if len(observed) < MIN_ROWS:
-            raise DataError(
-                f"a model can't be fitted on n_samples={len(observed)} row(s) with values; it needs at least {MIN_ROWS}"
-            )
-        held = 0
-        if fraction and len(observed) >= MIN_TO_HOLD_OUT:
-            held = min(len(observed) - MIN_ROWS, max(1, round(fraction * len(observed))))
-        with seeded(seed, HELD_OUT):
-            order = observed[torch.randperm(len(observed))]
-        chosen = torch.sort(order[held:]).values
-        return cls(rows if len(chosen) == len(rows) else rows[chosen], rows[order[:held]] if held else None)
+        chosen, held, blocks = parts(rows, fraction, seed, overlaps)
+        return cls(rows if len(chosen) == len(rows) else rows[chosen], rows[held] if len(held) else None, blocks)
 
     @property
     def counts(self) -> tuple[int, int]:
@@ -68,6 +63,58 @@ class Split:
     def at_hand(self) -> Split:
         """At most ``MAX_ROWS_AT_HAND`` rows of each part."""
         return Split(_few(self.train), None if self.held_out is None else _few(self.held_out))
+
+
+Parts = tuple[torch.Tensor, torch.Tensor, int | None]
+
+
+def parts(rows: Rows, fraction: float, seed: int, overlaps: Overlaps | None = None) -> Parts:
+    """Indices of training rows and of held-out rows, and how many of these do not depend on each other; as :meth:`Split.of`."""
+    observed = torch.nonzero(observed_rows(rows)).squeeze(1)
+    if len(observed) < MIN_ROWS:
+        raise DataError(
+            f"a model can't be fitted on n_samples={len(observed)} row(s) with values; it needs at least {MIN_ROWS}"
+        )
+    held = 0
+    if fraction and len(observed) >= MIN_TO_HOLD_OUT:
+        held = min(len(observed) - MIN_ROWS, max(1, round(fraction * len(observed))))
+    with seeded(seed, HELD_OUT):
+        if overlaps is not None and held and len(overlaps.begins) > len(overlaps.starts):
+            return _without_overlap(observed, overlaps, fraction)
+        order = observed[torch.randperm(len(observed))]
+    return torch.sort(order[held:]).values, order[:held], None
+
+
+def _without_overlap(observed: torch.Tensor, overlaps: Overlaps, fraction: float) -> Parts:
+    series = round(fraction * len(overlaps.starts))
+    chosen, blocks = _series(overlaps, series) if series >= ENOUGH_SERIES else _runs(overlaps, fraction)
+    begins = torch.from_numpy(overlaps.begins)
+    held = torch.stack([(begins >= low) & (begins + overlaps.window <= high) for low, high in chosen]).any(0)
+    near = torch.stack([(begins + overlaps.window > low) & (begins < high) for low, high in chosen]).any(0)
+    train, held_out = (observed[part[observed]] for part in (~near, held))
+    if len(train) < MIN_ROWS or not len(held_out):
+        return observed, observed[:0], None
+    return train, held_out, blocks
+
+
+Runs = list[tuple[int, int]]
+
+
+def _series(overlaps: Overlaps, count: int) -> tuple[Runs, int]:
+    """Some series, as runs of steps, and how many they are."""
+    ends = np.append(overlaps.starts[1:], overlaps.begins.max() + overlaps.window)
+    some = torch.sort(torch.randperm(len(ends))[:count]).values.numpy()
+    return [(int(overlaps.starts[e]), int(ends[e])) for e in some], count
+
+
+def _runs(overlaps: Overlaps, fraction: float) -> tuple[Runs, int]:
+    """Runs of time, one at a random place in each of as many equal parts, and how many windows fit into them side by side."""
+    window, steps = overlaps.window, int(overlaps.begins.max()) + overlaps.window
+    count = int(np.clip(fraction * steps / (RUN * window), 1, MAX_RUNS))
+    length = max(2 * window, round(fraction * steps / count))
+    room = max(1, steps // count - length)
+    lows = [int(part * (steps / count) + torch.randint(room, ())) for part in range(count)]
+    return [(low, low + length) for low in lows], max(1, round(count * length / window))
 
 
 def _in_context(rows: Rows, context: torch.Tensor) -> Rows:

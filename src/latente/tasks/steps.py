@@ -1,0 +1,97 @@
+"""Anomalies of series: a score for each step from the windows that hold it, events, and what was expected."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from latente.data import Series, SeriesCodec
+from latente.errors import warn
+from latente.fitted import Fitted
+from latente.rows import Rows
+from latente.seeding import seeded
+from latente.tasks.anomalies import blame, field_surprise
+from latente.tasks.detectors import chosen, combined, rank, strangeness
+from latente.tasks.scores import Asked
+from latente.threads import USUAL, on_threads
+from latente.training.usual import p_values, threshold
+
+Values = NDArray[np.float64]
+DRAWS = 32  # of p(x|z), for the width of a band
+BAND = 1.645  # standard deviations that hold 90% of normal values
+TOGETHER = 4  # events that are less than a quarter of a window apart are one
+
+
+def anomalies(fitted: Fitted, series: Series, rows: Rows, asked: Asked) -> dict[str, Any]:
+    """The columns of :meth:`latente.VAE.anomalies` for the rows of a table of series."""
+    assert isinstance(fitted.codec, SeriesCodec)
+    weights = chosen(fitted, asked.score)
+    each = strangeness(fitted, rows, tuple(weights))
+    usual = combined(fitted.usual, weights, {name: torch.from_numpy(fitted.usual.of(name)) for name in weights})
+    on_steps = of_steps(series, combined(fitted.usual, weights, each))
+    blocks: int | None = fitted.figures.get("held_out_blocks")
+    strange = on_steps[series.grid.places]
+    p = p_values(strange, usual, blocks)
+    columns = fitted.codec.labels(series)
+    columns |= {"score": -strange, "anomaly": strange - threshold(usual, asked.rate, blocks), "p_value": p}
+    if blocks and 1 / (blocks + 1) > asked.rate:
+        few = f"the fit held out {blocks} windows without overlap: no p-value is below 1/{blocks + 1}"
+        warn(f"{few}, and none is at most {asked.rate:g}; 'rank' and 'anomaly' still order the steps (see validation_fraction)")
+    columns["rank"] = rank(strange)
+    columns["anomalous"] = selected = asked.selected(p, blocks or len(usual))
+    columns["event"] = events(series, selected)
+    if not isinstance(asked.score, str):
+        columns |= {name: of_steps(series, values.numpy())[series.grid.places] for name, values in each.items()}
+    columns["fields"] = _fields(fitted, series, rows)
+    return columns | expected(fitted, series, rows)
+
+
+def of_steps(series: Series, scores: Values) -> Values:
+    """Scores of windows [N] averaged over the windows that hold a step, [S]."""
+    return series.mean(np.broadcast_to(scores[:, None], series.indices.shape))
+
+
+def events(series: Series, selected: NDArray[np.bool_]) -> NDArray[np.intp]:
+    """The number of the event of each row, in order of time; 0 for none. Neighbouring selected steps are one event."""
+    grid = series.grid
+    steps = np.flatnonzero(np.bincount(grid.places[selected], minlength=grid.steps))
+    entity = np.searchsorted(grid.starts, steps, side="right")
+    apart = (np.diff(steps, prepend=-series.window) > max(1, series.window // TOGETHER)) | (np.diff(entity, prepend=0) > 0)
+    numbers = np.zeros(grid.steps, np.intp)
+    numbers[steps] = np.cumsum(apart)
+    return np.where(selected, numbers[grid.places], 0)
+
+
+def _fields(fitted: Fitted, series: Series, rows: Rows) -> list[str]:
+    """For each row the channels with the largest surprise beyond what is usual at a step."""
+    assert isinstance(fitted.codec, SeriesCodec)
+    surprise = field_surprise(fitted.row_model, rows).view(rows.x.shape).mT.double().numpy()
+    on_steps = torch.from_numpy(series.mean(surprise)[series.grid.places])
+    return blame(on_steps, fitted.calibration.surprise.reshape(fitted.codec.shape).mean(1), fitted.codec.channels)
+
+
+def expected(fitted: Fitted, series: Series, rows: Rows) -> dict[str, Values]:
+    """What the model expects of the numbers of each row, and a band that holds 90% of usual values, by name."""
+    assert isinstance(fitted.codec, SeriesCodec)
+    mean, spread = (series.mean(values.mT.numpy())[series.grid.places] for values in _band(fitted, rows))
+    ends = {"expected": mean, "low": mean - BAND * spread, "high": mean + BAND * spread}
+    found = {end: fitted.codec.numbers(values) for end, values in ends.items()}
+    return {f"{name}_{end}": found[end][name] for name in found["expected"] for end in ends}
+
+
+@torch.no_grad()
+@on_threads(USUAL)
+def _band(fitted: Fitted, rows: Rows) -> tuple[Tensor, Tensor]:
+    """Mean and standard deviation of p(x|z) at the code of each window, [N, C, L] each."""
+    means, spreads = [], []
+    with seeded(fitted.seed):
+        for batch in rows.batches(2048):
+            px = fitted.model.typical(batch)
+            drawn = torch.stack([px.sample()[0] for _ in range(DRAWS)])
+            means.append(px.mean[0].view_as(batch.x))
+            spreads.append(drawn.std(0).view_as(batch.x))
+    return torch.cat(means), torch.cat(spreads)
