@@ -241,3 +241,15 @@ def test_quantities_are_those_of_the_model(fitted_table, table):
     moved = quantities.traversed(shown)
     assert len(moved) == min(8, fitted_table.latent_dim_) and set(moved[0]) == set(shown.names)
     assert all(abs(values.mean()) < 1e-6 for values in moved[0].values())
+
+
+@pytest.mark.parametrize("lang", ["en", "es"])
+def test_windows_of_series(tmp_path, lang):
+    pandas = pytest.importorskip("pandas")
+    wave = np.sin(np.arange(500) / 4) + 0.1 * np.random.default_rng(0).normal(size=500)
+    frame = pandas.DataFrame({"when": pandas.date_range("2024-01-01", periods=500, freq="h"), "a": wave, "b": 3 - wave})
+    vae = quietly(lt.VAE(time="when", window=24, stride=4, max_epochs=2, latent_dim=3, random_state=0), frame)
+    html, read = written(vae, frame, tmp_path, lang=lang, certificate=None)
+    assert texts(lang)("page.failed", why="").split(":")[0] not in read.text
+    assert texts(lang)("rebuilt.caption_errors_windows") in read.text and texts(lang)("events.title") in read.text
+    assert len(html) < 2_000_000
