@@ -913,7 +913,7 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
     def _mapped(self, X: Any, task: Callable[[Rows], Tensor], context: Any = None, possible: bool = False) -> Any:
         fitted = self._fitted
         data, rows = fitted.read_rows(X, self.unknown, context)
-        return like(X, fitted.decode(task(rows), data.container, possible=possible, of=data))
+        return like(X, fitted.decode(task(rows), data.container, possible=possible, of=None if isinstance(X, Series) else data))
 
     def __repr__(self, N_CHAR_MAX: int = 700) -> str:
         """The parameters; for a fitted estimator with a separate row model, also which model is used for what."""

@@ -23,6 +23,7 @@ from latente.training.usual import p_values, threshold
 Values = NDArray[np.float64]
 DRAWS = 32  # of p(x|z), for the width of a band
 BAND = 1.645  # standard deviations that hold 90% of normal values
+TINY = 1e-9
 TOGETHER = 4  # events that are less than a quarter of a window apart are one
 
 
@@ -38,16 +39,23 @@ def anomalies(fitted: Fitted, series: Series, rows: Rows, asked: Asked) -> dict[
     p = p_values(strange, usual, blocks)
     columns = fitted.codec.labels(series)
     columns |= {"score": -strange, "anomaly": strange - threshold(usual, asked.rate, blocks), "p_value": p}
-    if blocks and 1 / (blocks + 1) > asked.rate:
-        few = f"the fit held out {blocks} windows without overlap: no p-value is below 1/{blocks + 1}"
-        warn(f"{few}, and none is at most {asked.rate:g}; 'rank' and 'anomaly' still order the steps (see validation_fraction)")
     columns["rank"] = rank(strange)
-    columns["anomalous"] = selected = asked.selected(p, blocks or len(usual))
+    columns["anomalous"] = selected = _selected(asked, p, blocks or len(usual))
     columns["event"] = events(series, selected)
     if not isinstance(asked.score, str):
         columns |= {name: of_steps(series, values.numpy())[series.grid.places] for name, values in each.items()}
     columns["fields"] = _fields(fitted, series, rows)
     return columns | expected(fitted, series, rows)
+
+
+def _selected(asked: Asked, p: Values, count: int) -> NDArray[np.bool_]:
+    """Which steps are anomalous; if no p-value can be low enough, those that are stranger than all held-out windows."""
+    least = 1 / (count + 1)
+    if asked.fdr is not None or least <= asked.rate:
+        return asked.selected(p, count)
+    few = f"the fit held out {count} windows without overlap, so no p-value is below 1/{count + 1}"
+    warn(f"{few}: steps that are stranger than all of them are selected (see validation_fraction and window)")
+    return p <= least + TINY
 
 
 def of_steps(series: Series, scores: Values) -> Values:
