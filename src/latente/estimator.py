@@ -21,7 +21,7 @@ from torch import Tensor
 from latente import storage
 from latente.certificate import Certificate, certify
 from latente.composition import Recipe
-from latente.data import Codec, Data, Series, SeriesCodec, frame, like
+from latente.data import Codec, Data, Series, frame, like
 from latente.errors import DataError, LatenteError, ModelError, StorageError, renamed, warn
 from latente.files import Count, checked
 from latente.fitted import Fitted
@@ -30,6 +30,7 @@ from latente.fitting.learn import Checkpointing, Observer, learn
 from latente.fitting.rows_of_fit import learnt_and_others, rows_of_fit
 from latente.model.latent_model import LatentModel
 from latente.model.parts import Choice, Part, checked_arguments
+from latente.model.plain import PlainModule
 from latente.model.priors import Prior
 from latente.model.row_models import RowModel
 from latente.parameters import Parameters, is_whole
@@ -243,6 +244,8 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         checkpoint_every: float = 5.0,
         keep_checkpoint: bool = False,
         observer: Observer | None = None,
+        workers: int = 1,
+        init: VAE | None = None,
     ) -> Self:
         """Fit the model to rows; ``y`` is ignored. Problems that are found are warnings, named like the verdicts of the
         certificate: "collapsed", "no structure found", "overfits".
@@ -260,6 +263,10 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
             checkpoint_every: seconds between two checkpoints.
             resume: continue from the checkpoint; the result is identical to that of an uninterrupted fit.
             observer: called after each epoch with the :class:`latente.training.loop.Training`.
+            workers: parts of each batch. Where ``torchrun --nproc-per-node W`` started as many processes, each computes one
+                part; the result is the same as that of one process with the same ``workers``, up to rounding.
+            init: a fitted estimator whose weights training starts from. Its recipe, sizes, units, kinds and levels stay; scores
+                are calibrated on the new rows. It is not changed.
 
         Raises:
             DataError, ModelError, TrainingError: what is wrong, where, and what to do.
@@ -275,7 +282,9 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         """
         settings = self._settings(seed_of(self.random_state))
         checkpointing = Checkpointing(checkpoint, resume, checkpoint_every, keep_checkpoint)
-        learnt = learn(X, Parameters.of(self), settings, checkpointing, observer, context)
+        if not is_whole(workers, 1):
+            raise ModelError(f"workers is a whole number from 1, not {workers!r}")
+        learnt = learn(X, Parameters.of(self), settings, checkpointing, observer, context, workers, init and init._fitted)
         self.fitted_ = learnt.fitted
         for warning in learnt.warnings:
             warn(warning)
@@ -474,6 +483,7 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         draws: int | None = None,
         intervals: float | None = None,
         method: str = "auto",
+        insert: bool = False,
         random_state: Any = None,
         context: Any = None,
     ) -> Any:
@@ -492,6 +502,7 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
             method: of series: "model", "linear" interpolation, or "auto": of both what is better on gaps like those of X made
                 in observed values, or a mean of both, by channel and length of the gap; ``imputed_`` has their errors.
                 Intervals are as wide as these errors.
+            insert: of series: also return rows for steps of time that X lacks; rows are then in order of entity and time.
             random_state: a seed; by default that of the fit.
             context: as in :meth:`fit`.
 
@@ -515,21 +526,15 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         fitted, seed = self._fitted, self._seed(random_state)
         data, rows = fitted.read_rows(X, self.unknown, context)
         if isinstance(data, Series):
-            return self._filled(X, data, method, draws, intervals, seed)
-        if method not in ("auto", "model"):
-            raise ModelError(f"method={method!r} is for series: fit with time=…")
+            found, self.imputed_ = gaps.impute(fitted, data, gaps.Asked(method, draws, intervals, insert), seed)
+            each = [like(X, rows) for rows in found]
+            return each[0] if draws is None and intervals is None else each
+        if method not in ("auto", "model") or insert:
+            raise ModelError(f"{'insert' if insert else f'method={method!r}'} is for series: fit with time=…")
         if draws is None and intervals is None:
             return self._completed(X, data, imputation.expected(fitted.row_model, rows, fitted.seed), possible=False)
         found = completions.completions(fitted, rows, draws, intervals, seed)
         return [self._completed(X, data, x, possible=True) for x in found]
-
-    def _filled(self, X: Any, data: Series, method: str, draws: int | None, intervals: float | None, seed: int) -> Any:
-        fitted = self._fitted
-        assert isinstance(fitted.codec, SeriesCodec)
-        found, self.imputed_ = gaps.impute(fitted, data, method, draws, intervals, seed)
-        several, codec = draws is not None or intervals is not None, fitted.codec
-        each = [like(X, codec.decode_steps(values, data, data.container, possible=several)) for values in found]
-        return each if several else each[0]
 
     def _completed(self, X: Any, data: Data, x: Tensor, possible: bool) -> Any:
         return like(X, self._fitted.decode(x, data.container, source=data, possible=possible))
@@ -750,7 +755,8 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         """Where a row is strange: by how many nats -log p of each value exceeds what is usual there among held-out rows.
 
         Returns:
-            Of pictures a heat map of each, [N, H, W], summed over channels; of tables a frame with the columns of the model.
+            Of pictures a heat map of each, [N, H, W], summed over channels; of tables a frame with the columns of the model; of
+            series a frame with time, entity and channels.
             0 where a value is missing.
 
         >>> import numpy as np
@@ -760,6 +766,8 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         """
         fitted = self._fitted
         data, rows = fitted.read_rows(X, self.unknown, context)
+        if isinstance(data, Series):
+            return like(X, frame(steps.surprise(fitted, data, rows), data.container))
         return scores.surprise(fitted, rows, lambda columns: like(X, frame(columns, data.container)))
 
     def compare_detectors(self, X: Any, *, context: Any = None) -> DetectorComparison:
@@ -841,6 +849,20 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         """The former name of :meth:`refit_prior`."""
         warnings.warn("refit_law is now refit_prior", FutureWarning, stacklevel=2)
         return self.refit_prior(law, train=train)
+
+    @property
+    def module_(self) -> PlainModule:
+        """Encoder and decoder as plain modules of torch, over encoded rows, for one's own code; they share the weights.
+
+        >>> import torch
+        >>> from sklearn.datasets import load_iris
+        >>> X = load_iris().data
+        >>> vae = VAE(latent_dim=2, max_epochs=2, random_state=0).fit(X)
+        >>> x = vae.codec_.encode(vae.fitted_.read(X)).x
+        >>> bool(torch.equal(vae.module_.encoder(x), torch.from_numpy(vae.transform(X))))
+        True
+        """
+        return PlainModule(self.model_)
 
     @property
     def generator_(self) -> RowModel:

@@ -134,7 +134,7 @@ def test_the_window_is_a_period() -> None:
     ("change", "asked", "message"),
     [
         ({}, {"time": "date"}, "no column 'date'; there are 'when'"),
-        ({}, {"time": "state"}, "'state' holds text that is no date, such as"),
+        ({}, {"time": "state"}, "'state' holds text that is no date, such as 'idle'"),
         ({}, {"time": "when", "entity": "when"}, "tells series apart"),
         ({}, {"time": "when", "window": 999}, "longer than the longest series, 200 steps"),
         ({"when": None}, {"time": "when"}, "empty in 1 rows, the first in row 3"),

@@ -199,3 +199,37 @@ def test_the_time_may_be_the_index() -> None:
     assert vae.reconstruct(several).index.equals(several.index)
     unnamed = rows.rename_axis(None)
     assert len(lt.VAE(time="auto", window=24, stride=12, **QUICK).fit(unnamed).anomalies(unnamed)) == 300
+
+
+def test_lacking_steps_are_inserted_on_demand(vae: lt.VAE) -> None:
+    rows = series(200)
+    given = pd.concat([rows[:50], rows[60:]]).sample(frac=1, random_state=0)
+    assert len(vae.impute(given)) == 190
+    whole = vae.impute(given, insert=True)
+    assert (whole["when"] == rows["when"]).all()
+    assert whole.notna().all(axis=None)
+    assert np.abs(whole["a"] - rows["a"]).max() < 1.5
+    kept = np.r_[:50, 60:200]
+    assert np.allclose(whole["a"].iloc[kept], rows["a"].iloc[kept])
+    low, high = vae.impute(given, insert=True, intervals=0.9)
+    assert (low["a"] < high["a"]).sum() == 10
+    with pytest.raises(lt.ModelError, match="no time column"):
+        lt.VAE(time="auto", window=8, **QUICK).fit(rows[["a"]].to_numpy()).impute(rows[["a"]].to_numpy(), insert=True)
+
+
+def test_steps_of_entities_are_inserted_within_each() -> None:
+    rows = pd.concat([series(120, k).assign(m=f"m{k}") for k in range(3)], ignore_index=True)
+    rows.loc[0:118, "when"] -= pd.Timedelta(days=100)  # the first one has a gap before its last row
+    given = rows.drop(index=[130, 131, 300])
+    vae = lt.VAE(time="when", entity="m", window=12, **QUICK).fit(given.drop(index=119))
+    whole = vae.impute(given.drop(index=119), insert=True)
+    assert whole.groupby("m").size().tolist() == [119, 120, 120]
+    assert whole.notna().all(axis=None)
+
+
+def test_surprise_has_a_column_for_each_channel(vae: lt.VAE) -> None:
+    rows = series(100)
+    rows.loc[50, "b"] = 9.0
+    found = vae.surprise(rows)
+    assert list(found.columns) == ["when", "a", "b"]
+    assert found["b"].idxmax() == 50

@@ -9,7 +9,7 @@ import typer
 
 from latente.cli.console import Console
 from latente.cli.failures import Misused
-from latente.cli.options import Data, Force, Json, OutRows, Quiet, Run, Seed, UnknownLevels
+from latente.cli.options import Data, Force, Json, OutRows, Quiet, Run, Seed, UnknownLevels, Workers
 from latente.cli.reading import Reading, reads
 
 Draws = Annotated[
@@ -37,6 +37,8 @@ MethodName = Annotated[
     typer.Option("--method", help="Of series: the model, linear interpolation, or what is better on gaps made for a trial."),
 ]
 
+Insert = Annotated[bool, typer.Option("--insert", help="Of series: also rows for steps of time that DATA lacks.")]
+
 
 @reads
 def impute(
@@ -46,9 +48,11 @@ def impute(
     draws: Draws = None,
     intervals: Intervals = None,
     method: MethodName = Method.auto,
+    insert: Insert = False,
     force: Force = False,
     unknown: UnknownLevels = None,
     seed: Seed = 0,
+    workers: Workers = 1,
     json: Json = False,
     quiet: Quiet = False,
     reading: Reading | None = None,
@@ -71,8 +75,11 @@ def impute(
     task = Task(run, out, Console(json, quiet), data=data, force=force, unknown=unknown, reading=reading)
     marks = [str(k + 1) for k in range(draws)] if draws else ["low", "high"] if intervals else []
     others = task.others(marks)
+    if not marks and task.in_shards("impute", workers) is not None:
+        task.console.report({"ends": [], "intervals": None})
+        return
     rows = task.vae.fitted_.read(data)
-    how: dict[str, Any] = {"method": str(method), "random_state": seed}
+    how: dict[str, Any] = {"method": str(method), "insert": insert, "random_state": seed}
     if draws:
         written = task.beside(others, task.vae.impute(rows, draws=draws, **how), rows)
         task.console.report({"out": written, "seed": seed})

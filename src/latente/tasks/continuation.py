@@ -6,10 +6,9 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
-from latente.data import Series, SeriesCodec
+from latente.data import Series, SeriesCodec, last_steps
 from latente.errors import ModelError
 from latente.fitted import Fitted
 from latente.parameters import is_whole
@@ -33,7 +32,7 @@ def after(fitted: Fitted, X: Any, request: Request, steps: int | None, seed: int
         raise ModelError("a continuation takes n, after, steps (a whole number from 1) and random_state alone")
     series = codec.like_fitted(fitted.read(X))
     found = continued(fitted, series, steps or codec.window, request.n, seed)
-    return codec.after(found.numpy(), series, last_steps(series), series.container)
+    return codec.after(found.numpy(), series, last_steps(series.grid), series.container)
 
 
 def continued(fitted: Fitted, series: Series, steps: int, n: int, seed: int) -> Tensor:
@@ -54,16 +53,7 @@ def last_windows(fitted: Fitted, series: Series) -> tuple[Tensor, Tensor]:
     codec = fitted.codec
     assert isinstance(codec, SeriesCodec)
     x, observed = codec.on_grid(codec.table.encode(series.table), series.grid)
-    at = last_steps(series)[:, None] + np.arange(1 - codec.window, 1)
+    at = last_steps(series.grid)[:, None] + np.arange(1 - codec.window, 1)
     inside = torch.from_numpy(at >= series.grid.starts[:, None])
     places = torch.from_numpy(np.maximum(at, 0))
     return (x[places] * inside.unsqueeze(-1)).mT.contiguous(), (observed[places] & inside.unsqueeze(-1)).mT.contiguous()
-
-
-def last_steps(series: Series) -> NDArray[np.intp]:
-    """The last step of each series that has a row, [E]."""
-    grid = series.grid
-    entity = np.searchsorted(grid.starts, grid.places, side="right") - 1
-    found = np.zeros(len(grid.starts), np.intp)
-    np.maximum.at(found, entity, grid.places)
-    return found

@@ -84,13 +84,7 @@ def _quantile(errors: Values, share: float) -> float:
 
 
 def fill(fitted: Fitted, series: Series, x: Values, observed: Mask, method: str) -> Gaps:
-    """Fill missing values of channels on the steps of series, [S, C]; 0 in ``x`` where nothing is observed.
-
-    Raises:
-        ModelError: there is no such method.
-    """
-    if method not in METHODS:
-        raise ModelError(f"method is one of {', '.join(map(repr, METHODS))}, not {method!r}")
+    """Fill missing values of channels on the steps of series, [S, C]; 0 in ``x`` where nothing is observed."""
     hidden = _hidden(observed, _fresh(fitted, series, x, observed), np.random.default_rng(fitted.seed % 2**32))
     estimate = partial(_estimates, fitted, series, x)
     trial, found = estimate(observed & ~hidden), estimate(observed)
@@ -231,16 +225,49 @@ def _are_together(observed: Mask) -> bool:
     return bool((missing.any(1) == missing.all(1)).mean() > 0.99)
 
 
-def impute(
-    fitted: Fitted, series: Series, method: str, draws: int | None, intervals: float | None, seed: int
-) -> tuple[list[Values], dict[str, Any]]:
-    """Filled channels on the steps of series [S, C]: one, several draws, or both ends of intervals."""
+@dataclass(frozen=True)
+class Asked:
+    """What is asked of imputed series; arguments as of :meth:`latente.VAE.impute`.
+
+    Raises:
+        ModelError: it can't be asked for.
+    """
+
+    method: str
+    draws: int | None
+    intervals: float | None
+    insert: bool
+
+    def __post_init__(self) -> None:
+        if self.method not in METHODS:
+            raise ModelError(f"method is one of {', '.join(map(repr, METHODS))}, not {self.method!r}")
+
+
+def impute(fitted: Fitted, series: Series, asked: Asked, seed: int) -> tuple[list[Any], dict[str, Any]]:
+    """Series without missing values in the user's units: one, several draws, or both ends of intervals; and the errors of the
+    trial.
+
+    Raises:
+        ModelError: steps can't be inserted.
+    """
     codec = fitted.codec
     assert isinstance(codec, SeriesCodec)
+    if asked.insert and not codec.time:
+        raise ModelError("insert=True adds rows with their time, and these series have no time column: leave it out")
     x, observed = (part.numpy() for part in codec.on_grid(codec.table.encode(series.table), series.grid))
-    found = fill(fitted, series, x.astype(float), observed, method)
-    if intervals is not None:
-        return list(found.bounds(intervals)), found.said(codec.channels)
-    generator = np.random.default_rng(seed % 2**32)
-    each = [found.values] if draws is None else [found.drawn(generator) for _ in range(draws)]
+    found = fill(fitted, series, x.astype(float), observed, asked.method)
+    several = asked.draws is not None or asked.intervals is not None
+    each = [codec.decode_steps(values, series, possible=several) for values in _completions(found, asked, seed)]
+    if asked.insert:
+        each = [
+            codec.with_gaps(values, series, rows) for values, rows in zip(_completions(found, asked, seed), each, strict=True)
+        ]
     return each, found.said(codec.channels)
+
+
+def _completions(found: Gaps, asked: Asked, seed: int) -> list[Values]:
+    """Filled channels on the steps of series, [S, C] each."""
+    if asked.intervals is not None:
+        return list(found.bounds(asked.intervals))
+    generator = np.random.default_rng(seed % 2**32)
+    return [found.values] if asked.draws is None else [found.drawn(generator) for _ in range(asked.draws)]

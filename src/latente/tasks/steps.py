@@ -74,12 +74,26 @@ def events(series: Series, selected: NDArray[np.bool_]) -> NDArray[np.intp]:
     return np.where(selected, numbers[grid.places], 0)
 
 
+def surprise(fitted: Fitted, series: Series, rows: Rows) -> dict[str, Any]:
+    """By how many nats -log p of each channel exceeds what is usual at a step, for each row; 0 where it is missing."""
+    assert isinstance(fitted.codec, SeriesCodec)
+    excess, usual = _surprise(fitted, series, rows)
+    observed = fitted.codec.on_grid(fitted.codec.table.encode(series.table), series.grid)[1].numpy()
+    found = np.where(observed[series.grid.places], excess - usual, 0.0)
+    return fitted.codec.labels(series) | dict(zip(fitted.codec.channels, found.T, strict=True))
+
+
+def _surprise(fitted: Fitted, series: Series, rows: Rows) -> tuple[Values, Values]:
+    """-log p of each channel at the steps of rows, [T, C], and its usual value, [C]."""
+    found = field_surprise(fitted.row_model, rows).view(rows.x.shape).mT.double().numpy()
+    return series.mean(found)[series.grid.places], fitted.calibration.surprise.reshape(rows.x.shape[1:]).mean(1)
+
+
 def _fields(fitted: Fitted, series: Series, rows: Rows) -> list[str]:
     """For each row the channels with the largest surprise beyond what is usual at a step."""
     assert isinstance(fitted.codec, SeriesCodec)
-    surprise = field_surprise(fitted.row_model, rows).view(rows.x.shape).mT.double().numpy()
-    on_steps = torch.from_numpy(series.mean(surprise)[series.grid.places])
-    return blame(on_steps, fitted.calibration.surprise.reshape(fitted.codec.shape).mean(1), fitted.codec.channels)
+    found, usual = _surprise(fitted, series, rows)
+    return blame(torch.from_numpy(found), usual, fitted.codec.channels)
 
 
 def expected(fitted: Fitted, series: Series, rows: Rows) -> dict[str, Values]:

@@ -18,8 +18,18 @@ from latente.data.fields import encoded
 from latente.data.moments import arrow_of, as_series, is_moment
 from latente.data.observed import as_it_came
 from latente.data.series.clock import UNITS, Clock, Grid, grid_of
-from latente.data.series.read import AUTO, TimeAsked, as_table, clock_of, entities_of, entity_column, time_column, times_of
-from latente.data.series.windows import Series, beginnings, chosen_stride, chosen_window
+from latente.data.series.read import (
+    AUTO,
+    TimeAsked,
+    as_table,
+    clock_of,
+    entities_of,
+    entity_column,
+    time_column,
+    times_of,
+    with_dates,
+)
+from latente.data.series.windows import Series, beginnings, chosen_stride, chosen_window, last_steps
 from latente.data.sources import Images, Table
 from latente.data.state import State, expect
 from latente.data.table import TableCodec
@@ -72,6 +82,7 @@ class SeriesCodec:
         """
         table, shape = as_table(data)
         time = "" if shape else time_column(table, asked.time)
+        table = with_dates(table, time)
         entity = entity_column(table, asked.entity, time)
         left_out = {name: kind for name, kind in ((time, "timestamp"), (entity, "identifier")) if name}
         codec = TableCodec.fit(table, {**(kinds or {}), **left_out}, recorded)
@@ -87,11 +98,13 @@ class SeriesCodec:
     def _with_windows(self, table: Table, grid: Grid, asked: TimeAsked) -> Self:
         """The same, with windows by the spectrum unless their length is set."""
         x, mask = self.on_grid(self.table.encode(table), grid)
-        window, periodic = chosen_window(torch.where(mask, x, torch.nan).numpy(), grid)
+        window, periodic = chosen_window(torch.where(mask, x, torch.nan).numpy(), grid, self.whole)
         if asked.window != AUTO:
             window, periodic = int(asked.window), False
             if window > grid.lengths.max():
                 raise DataError(f"window={window} is longer than the longest series, {int(grid.lengths.max())} steps")
+        if grid.lengths.max() <= window and len(grid.lengths) < 2:
+            raise DataError(f"the series has {int(grid.lengths.max())} steps, which is one window: set a shorter one, window=…")
         stride = chosen_stride(grid, window) if asked.stride == AUTO else int(asked.stride)
         return replace(self, window=window, stride=stride, remarks=tuple(_remarks(self, grid, window, stride, periodic)))
 
@@ -286,7 +299,7 @@ class SeriesCodec:
         """Channels on the steps of an input [S, C] as its rows; observed values stay if they are to be kept."""
         table = series.table if keep else self._emptied(series.table)
         of_rows = self.levelled(values[series.grid.places]).astype(np.float32)
-        found = self.table.decode(of_rows, container, source=table, possible=possible)
+        found = self.table.decode(of_rows, container or series.container, source=table, possible=possible)
         return found.reshape(*series.shape, -1) if series.shape else found
 
     def labels(self, series: Series) -> dict[str, Any]:
@@ -344,6 +357,28 @@ class SeriesCodec:
         of = np.tile(np.concatenate(times), n), np.tile(np.repeat(entities, steps), n), series.table.levels.get(place, ())
         found = self._decoded(values, of, container, possible=True)
         return found if container in ARRAYS else _numbered(found, np.repeat(np.arange(n), steps * len(grid.starts)))
+
+    def with_gaps(self, values: Array, series: Series, found: Any) -> Any:
+        """A decoded frame with rows for the steps between the first and the last of each series that the input lacks; in order
+        of entity and time.
+        """
+        import narwhals as nw
+
+        grid = series.grid
+        lacking = np.flatnonzero(grid.counts == 0)
+        of = np.searchsorted(grid.starts, lacking, side="right") - 1
+        inside = lacking <= last_steps(grid)[of]
+        lacking, of = lacking[inside], of[inside]
+        place = series.table.names.index(self.entity) if self.entity else -1
+        entities = np.unique(series.table.values[:, place])[of] if self.entity else of
+        times = [self.clock.times(grid.first[e], step - grid.starts[e])[None] for e, step in zip(of, lacking, strict=True)]
+        frame = nw.from_native(found, eager_only=True)
+        if times:
+            timed = np.concatenate(times), entities, series.table.levels.get(place, ())
+            rows = self._decoded(values[lacking][None], timed, series.container, possible=True)
+            more = nw.from_native(rows, eager_only=True)
+            frame = nw.concat([frame, more])
+        return nw.maybe_reset_index(frame.sort(*(name for name in (self.entity, self.time) if name))).to_native()
 
     def _decoded(self, values: Array, of: tuple[Array, Array, tuple[str, ...]], container: str, possible: bool) -> Any:
         """Channels [N, steps, C] as N steps rows; ``of`` has times and entities of the rows, and texts of the entities."""

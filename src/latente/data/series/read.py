@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from latente.data.as_dates import Fitted, as_dates
 from latente.data.containers import Array, index_of_time, names_of_index
 from latente.data.files import quoted
 from latente.data.moments import kind_of
@@ -57,7 +58,7 @@ def time_column(table: Table, asked: str) -> str:
     """The name of the column with the time; "" if rows are in order of time without one.
 
     Raises:
-        DataError: there is no such column, it holds no time, or several may be meant.
+        DataError: there is no such column, or several may be meant.
     """
     dates = [name for name, label in zip(table.names, table.dtypes, strict=True) if kind_of(label) == "calendar"]
     if asked == AUTO:
@@ -67,13 +68,26 @@ def time_column(table: Table, asked: str) -> str:
             raise DataError(f"time: several columns hold dates: {quoted(dates)}; name one, as in time={dates[0]!r}")
         return found[0] if found else ""
     _refuse_absent(table, asked, "time")
-    if table.names.index(asked) in table.levels:
-        example = table.levels[table.names.index(asked)][0]
-        raise DataError(
-            f"time: column {asked!r} holds text that is no date, such as {example[:40]!r}: write dates as 2024-02-01 09:30, or "
-            "give their format in date_format (--date-format)"
-        )
     return asked
+
+
+def with_dates(table: Table, time: str) -> Table:
+    """The table with the texts of its time column as dates.
+
+    Raises:
+        DataError: they are none.
+    """
+    place = table.names.index(time) if time else -1
+    if place not in table.levels:
+        return table
+    try:
+        return as_dates(table, [Fitted(place, time, "Datetime(us,)")])
+    except DataError as error:
+        example = table.levels[place][0]
+        raise DataError(
+            f"time: column {time!r} holds text that is no date, such as {example[:40]!r}: write dates as 2024-02-01 09:30, or "
+            "give their format in date_format (--date-format)"
+        ) from error
 
 
 def entity_column(table: Table, asked: str | None, time: str) -> str:

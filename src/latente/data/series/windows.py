@@ -17,7 +17,7 @@ from latente.rows import Overlaps
 MAX_VALUES = 4096  # of a window
 MAX_WINDOWS = 20_000
 MIN_WINDOW, USUAL_WINDOW, MAX_WINDOW = 8, 32, 256
-WHOLE, MANY, WHOLE_OF_MANY = 64, 20, 512  # series up to this length are one window each; longer ones if there are many
+MANY, WHOLE = 20, 512  # of so many series, each is one window if none is longer
 SHARE = 8  # windows begin every eighth of their length
 PERIODIC = 0.2  # autocorrelation from which a lag is a period
 AS_HIGH = 0.9  # of the highest peak: the first multiple of a period is a peak as well
@@ -92,6 +92,14 @@ class Series:
             return np.asarray(np.where(counts > 0, total / np.maximum(counts, 1), np.nan))
 
 
+def last_steps(grid: Grid) -> Array:
+    """The last step of each series that has a row, [E]."""
+    entity = np.searchsorted(grid.starts, grid.places, side="right") - 1
+    found = np.zeros(len(grid.starts), np.intp)
+    np.maximum.at(found, entity, grid.places)
+    return found
+
+
 def beginnings(grid: Grid, window: int, stride: int) -> Array:
     """First steps of windows: every ``stride`` steps of each series, and at its end."""
     found = []
@@ -101,16 +109,17 @@ def beginnings(grid: Grid, window: int, stride: int) -> Array:
     return np.concatenate(found)
 
 
-def chosen_window(values: Array, grid: Grid) -> tuple[int, bool]:
+def chosen_window(values: Array, grid: Grid, whole: bool) -> tuple[int, bool]:
     """The length of windows, and whether it is a period of the series.
 
     Args:
         values: of channels on the grid, [S, C], NaN where missing.
+        whole: whether few series are one window each, too.
     """
     longest, most = int(grid.lengths.max()), max(2, MAX_VALUES // values.shape[1])
-    if longest <= min(most, WHOLE if len(grid.lengths) < MANY else WHOLE_OF_MANY):
+    if longest <= min(most, WHOLE) and (whole or len(grid.lengths) >= MANY):
         return longest, False
-    least = min(MIN_WINDOW, most)
+    least = min(MIN_WINDOW, most, longest)
     end = int(min(MAX_WINDOW, most, max(least, longest // 4)))
     series = int(grid.lengths.argmax())
     found = period(values[grid.starts[series] :][: min(longest, MAX_STEPS)], end)
