@@ -3,11 +3,12 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help demo test bench docs format web test-web web-fixtures
+.PHONY: help demo test test-scale bench docs format web test-web web-fixtures
 
 help:
 	@echo "make demo     set up, then: digits, an autoencoder beside a VAE, and their figures"
 	@echo "make test     set up, then everything that a change must pass"
+	@echo "make test-scale  set up with ONNX, the Hub's client, MLflow, PyOD and Ray, then the tests of the adapters"
 	@echo "make bench    set up with the libraries to compare with, then speed and quality"
 	@echo "make docs     set up, then build the documentation in build/docs/html and execute its tutorials"
 	@echo "make web      build the explorer's page from web/ (needs Node 20.19 or newer, and npm)"
@@ -23,6 +24,10 @@ test: $(VENV)/.dev
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/pytest -n auto --dist worksteal
+
+# Without what make test runs; the packages are heavy.
+test-scale: $(VENV)/.scale
+	$(BIN)/pytest tests/integrations tests/shards tests/training/test_workers.py
 
 bench: $(VENV)/.bench
 	$(BIN)/python -m benchmarks.startup
@@ -70,7 +75,7 @@ $(VENV)/.core: pyproject.toml constraints.txt | $(BIN)/pip
 	$(BIN)/pip install -c constraints.txt -e .
 	touch $@
 
-$(VENV)/.dev $(VENV)/.bench $(VENV)/.docs: $(VENV)/.%: pyproject.toml constraints.txt | $(BIN)/pip
+$(VENV)/.dev $(VENV)/.bench $(VENV)/.docs $(VENV)/.scale: $(VENV)/.%: pyproject.toml constraints.txt | $(BIN)/pip
 	$(BIN)/pip install -c constraints.txt -e '.[$*]'
 	touch $@ $(VENV)/.core
 

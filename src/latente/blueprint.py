@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -180,6 +181,24 @@ class RowBlueprint:
         with torch.random.fork_rng([]):
             likelihood: Likelihood = self().model.likelihood
         return sum(_weights(likelihood)) + likelihood.extra_multiply_adds
+
+
+@dataclass(frozen=True)
+class Continued:
+    """Makes learners of a trained model, which continue where it is.
+
+    Attributes:
+        blueprint: of the model. model: trained; it is copied.
+    """
+
+    blueprint: Blueprint | RowBlueprint
+    model: Any
+
+    def __call__(self, remedy: Remedy = Remedy()) -> Learner:
+        """A learner of a copy of the model."""
+        learner = self.blueprint(remedy)
+        learner.model, learner.begun = copy.deepcopy(self.model).requires_grad_(True), True
+        return learner
 
 
 def row_blueprint(blueprint: Blueprint, asked: str) -> RowBlueprint | None:

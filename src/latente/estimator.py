@@ -30,6 +30,7 @@ from latente.fitting.learn import Checkpointing, Observer, learn
 from latente.fitting.rows_of_fit import learnt_and_others, rows_of_fit
 from latente.model.latent_model import LatentModel
 from latente.model.parts import Choice, Part, checked_arguments
+from latente.model.plain import PlainModule
 from latente.model.priors import Prior
 from latente.model.row_models import RowModel
 from latente.parameters import Parameters, is_whole
@@ -243,6 +244,8 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         checkpoint_every: float = 5.0,
         keep_checkpoint: bool = False,
         observer: Observer | None = None,
+        workers: int = 1,
+        init: VAE | None = None,
     ) -> Self:
         """Fit the model to rows; ``y`` is ignored. Problems that are found are warnings, named like the verdicts of the
         certificate: "collapsed", "no structure found", "overfits".
@@ -260,6 +263,10 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
             checkpoint_every: seconds between two checkpoints.
             resume: continue from the checkpoint; the result is identical to that of an uninterrupted fit.
             observer: called after each epoch with the :class:`latente.training.loop.Training`.
+            workers: parts of each batch. Where ``torchrun --nproc-per-node W`` started as many processes, each computes one
+                part; the result is the same as that of one process with the same ``workers``, up to rounding.
+            init: a fitted estimator whose weights training starts from. Its recipe, sizes, units, kinds and levels stay; scores
+                are calibrated on the new rows. It is not changed.
 
         Raises:
             DataError, ModelError, TrainingError: what is wrong, where, and what to do.
@@ -275,7 +282,9 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         """
         settings = self._settings(seed_of(self.random_state))
         checkpointing = Checkpointing(checkpoint, resume, checkpoint_every, keep_checkpoint)
-        learnt = learn(X, Parameters.of(self), settings, checkpointing, observer, context)
+        if not is_whole(workers, 1):
+            raise ModelError(f"workers is a whole number from 1, not {workers!r}")
+        learnt = learn(X, Parameters.of(self), settings, checkpointing, observer, context, workers, init and init._fitted)
         self.fitted_ = learnt.fitted
         for warning in learnt.warnings:
             warn(warning)
@@ -840,6 +849,20 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         """The former name of :meth:`refit_prior`."""
         warnings.warn("refit_law is now refit_prior", FutureWarning, stacklevel=2)
         return self.refit_prior(law, train=train)
+
+    @property
+    def module_(self) -> PlainModule:
+        """Encoder and decoder as plain modules of torch, over encoded rows, for one's own code; they share the weights.
+
+        >>> import torch
+        >>> from sklearn.datasets import load_iris
+        >>> X = load_iris().data
+        >>> vae = VAE(latent_dim=2, max_epochs=2, random_state=0).fit(X)
+        >>> x = vae.codec_.encode(vae.fitted_.read(X)).x
+        >>> bool(torch.equal(vae.module_.encoder(x), torch.from_numpy(vae.transform(X))))
+        True
+        """
+        return PlainModule(self.model_)
 
     @property
     def generator_(self) -> RowModel:

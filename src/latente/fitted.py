@@ -32,7 +32,7 @@ from latente.model.latent_model import LatentModel
 from latente.model.parts import Choice
 from latente.model.priors import OwnPrior, Prior
 from latente.model.row_models import RowModel
-from latente.rows import Rows
+from latente.rows import Rows, random_places
 from latente.seeding import seeded
 from latente.training.calibration import Calibration
 from latente.training.ex_post import fit_prior
@@ -287,5 +287,5 @@ def prior_of_codes(model: LatentModel, train: Rows, seed: int, prior: str | Choi
     with seeded(seed), torch.no_grad():
         if prior == "auto" and model.context is not None and model.has_prior:  # contexts differ in their codes
             return OwnPrior().bind(model)
-        some = train[torch.randperm(len(train))[:MAX_CODED]]
+        some = train[random_places(len(train), MAX_CODED)]
         return fit_prior(prior, model.encode(some).rsample(), model, seed % 2**32)

@@ -11,6 +11,8 @@ import os
 import secrets
 import shutil
 import sys
+import tempfile
+import weakref
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -20,6 +22,14 @@ from latente.files import keep_access, replace, sync_folder
 
 LOCK, STAGE, COMMITTED = ".lock", ".writing", ".written"
 OWN_NAMES = frozenset((LOCK, STAGE, COMMITTED))
+
+
+class TemporaryFolder:
+    """A new folder for temporary files (in ``TMPDIR``), which is removed when nothing refers to this object any more."""
+
+    def __init__(self) -> None:
+        self.path = Path(tempfile.mkdtemp(prefix="latente-"))
+        self._end = weakref.finalize(self, shutil.rmtree, self.path, ignore_errors=True)
 
 
 class Held:

@@ -130,9 +130,10 @@ class Parameters:
             return float(self.keep)
         return "pca" if scored_apart and self.recipe == "auto" else 0.0
 
-    def plan(self, seed: int) -> Plan:
+    def plan(self, seed: int, workers: int = 1) -> Plan:
         """The training parameters."""
-        return Plan(seed=seed, **{field.name: getattr(self, field.name) for field in fields(Plan) if field.name != "seed"})
+        own = {field.name: getattr(self, field.name) for field in fields(Plan) if field.name not in ("seed", "workers")}
+        return Plan(seed=seed, workers=workers, **own)
 
     def identity(self, recipe: Recipe, seed: int) -> dict[str, Any]:
         """Parameters that change the result, by which a checkpoint is identified."""

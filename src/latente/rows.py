@@ -17,6 +17,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+MANY = 1_000_000  # rows from which not all row numbers are held in memory
 REAL = "real"
 BINARY = "binary"
 IMAGE = "image"
@@ -165,6 +166,27 @@ class Overlaps(NamedTuple):
     window: int
 
 
+def spaced(n: int, most: int) -> Tensor:
+    """At most ``most`` evenly spaced row numbers of ``n`` rows, in rising order.
+
+    >>> spaced(10, 4), spaced(2, 4)
+    (tensor([0, 3, 6, 9]), tensor([0, 1]))
+    """
+    return torch.arange(n) if n <= most else torch.linspace(0, n - 1, most, dtype=torch.float64).round().long()
+
+
+def random_places(n: int, most: int) -> Tensor:
+    """At most ``most`` different random row numbers of ``n`` rows, from torch's generator; of many rows at most half.
+
+    >>> len(set(random_places(10**9, 1000).tolist()))
+    1000
+    """
+    if n <= MANY:
+        return torch.randperm(n)[:most]
+    drawn = torch.randint(n, (2 * most,)).numpy()  # all row numbers would not fit into memory
+    return torch.from_numpy(drawn[np.sort(np.unique(drawn, return_index=True)[1])[:most]])
+
+
 @dataclass(frozen=True, eq=False)
 class Rows:
     """A batch of encoded rows.
@@ -200,11 +222,27 @@ class Rows:
 
     def subsample(self, most: int) -> Rows:
         """At most ``most`` rows, evenly spaced: files are often sorted, so the first rows are no random sample."""
-        if len(self) <= most:
-            return self
-        return self[torch.linspace(0, len(self) - 1, most, dtype=torch.float64).round().long()]
+        return self if len(self) <= most else self[spaced(len(self), most)]
 
     def batches(self, size: int) -> Iterator[Rows]:
         """Consecutive batches of at most ``size`` rows, as views."""
         for start in range(0, len(self), size):
             yield self[start : start + size]
+
+    def some(self) -> Rows:
+        """The rows, or an evenly spaced part of them that fits into memory where they are on disc."""
+        return self
+
+    def shuffled(self, count: int, together: int) -> Iterator[Rows]:
+        """``count`` rows in a random order, ``together`` at a time; beyond the number of rows, the first ones come again."""
+        order = torch.randperm(len(self))
+        order = torch.cat([order, order[: count - len(order)]])
+        for chosen in torch.split(order.to(self.x.device), together):
+            yield self[chosen]
+
+
+def joined(*parts: Rows) -> Rows:
+    """Rows without context of several parts, one after the other."""
+    masks = [torch.ones_like(part.x, dtype=torch.bool) if part.mask is None else part.mask for part in parts]
+    masked = any(part.mask is not None for part in parts)
+    return Rows(torch.cat([part.x for part in parts]), torch.cat(masks) if masked else None)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from latente.cli.console import Console, counted
-from latente.cli.options import Data, Force, Json, OutTable, Quiet, Run, UnknownLevels
+from latente.cli.options import Data, Force, Json, OutTable, Quiet, Run, UnknownLevels, Workers
 from latente.cli.reading import Reading, reads
 
 
@@ -28,6 +28,7 @@ def anomalies(
     ] = None,
     force: Force = False,
     unknown: UnknownLevels = None,
+    workers: Workers = 1,
     json: Json = False,
     quiet: Quiet = False,
     reading: Reading | None = None,
@@ -55,11 +56,16 @@ def anomalies(
         run, out, Console(json, quiet), data=data, force=force, unknown=unknown, reading=reading, numbers=True, text=True
     )
     asked = score[0] if len(score) == 1 else score
-    found = task.vae.anomalies(data, score=asked, fdr=fdr, false_alarm_rate=false_alarm_rate)
-    table = as_table(found, ())
-    selected = sum(table["anomalous"].to_pylist())
-    events = f" in {counted(max(table['event'].to_pylist(), default=0), 'event')}" if "event" in table.column_names else ""
-    task.finish(found, anomalous=selected)
+    options: dict[str, Any] = {"score": asked, "fdr": fdr, "false_alarm_rate": false_alarm_rate}
+    figures, events = task.in_shards("anomalies", workers, **options), ""
+    if figures is None:
+        found = task.vae.anomalies(data, **options)
+        table = as_table(found, ())
+        figures = {"anomalous": sum(table["anomalous"].to_pylist())}
+        if "event" in table.column_names:
+            events = f" in {counted(max(table['event'].to_pylist(), default=0), 'event')}"
+        task.finish(found, **figures)
+    selected = figures["anomalous"]
     if task.destination.path is not None:
         by = f"false discovery rate {fdr:g}" if fdr else f"p-value of at most {false_alarm_rate or 0.05:g}"
         task.say(f"{selected:,} of them are anomalous{events} ({by}); a higher 'anomaly' is stranger")

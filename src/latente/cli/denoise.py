@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from latente.cli.console import Console
-from latente.cli.options import Data, Force, Json, OutRows, Quiet, Run, UnknownLevels, pairs
+from latente.cli.options import Data, Force, Json, OutRows, Quiet, Run, UnknownLevels, Workers, pairs
 from latente.cli.reading import Reading, reads
 
 Noise = Annotated[
@@ -30,6 +30,7 @@ def denoise(
     noise: Noise = None,
     force: Force = False,
     unknown: UnknownLevels = None,
+    workers: Workers = 1,
     json: Json = False,
     quiet: Quiet = False,
     reading: Reading | None = None,
@@ -48,6 +49,11 @@ def denoise(
     from latente.cli.tasks import Task
 
     task = Task(run, out, Console(json, quiet), data=data, force=force, unknown=unknown, reading=reading)
+    figures = task.in_shards("denoise", workers, noise=_told(noise))
+    if figures is not None:
+        task.console.say(f"noise: {figures['noise'].get('kind')}" + _level(figures["noise"]))
+        task.console.report(figures)
+        return
     cleaned, assumed = task.vae.denoise(data, noise=_told(noise), return_noise=True)
     task.say(f"noise: {assumed.get('kind')}" + _level(assumed))
     task.finish(cleaned, noise=assumed)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from latente.cli.console import Console
-from latente.cli.options import Data, Force, Json, OutTable, Quiet, Run, UnknownLevels
+from latente.cli.options import Data, Force, Json, OutTable, Quiet, Run, UnknownLevels, Workers
 from latente.cli.reading import Reading, reads
 
 
@@ -14,6 +14,7 @@ def encode(
     out: OutTable = "-",
     force: Force = False,
     unknown: UnknownLevels = None,
+    workers: Workers = 1,
     json: Json = False,
     quiet: Quiet = False,
     reading: Reading | None = None,
@@ -27,4 +28,5 @@ def encode(
     from latente.cli.tasks import Task
 
     task = Task(run, out, Console(json, quiet), data=data, force=force, unknown=unknown, reading=reading, numbers=True)
-    task.finish(task.vae.transform(data), tuple(task.vae.get_feature_names_out()))
+    if task.in_shards("encode", workers) is None:
+        task.finish(task.vae.transform(data), tuple(task.vae.get_feature_names_out()))

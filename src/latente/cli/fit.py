@@ -17,9 +17,10 @@ import typer
 from latente.cli import options
 from latente.cli.console import Console, counted
 from latente.cli.failures import FAILED
-from latente.cli.options import AUTO, Data, Json, Lang, Quiet, Seed, named
+from latente.cli.options import AUTO, Data, Json, Lang, Quiet, Seed, Workers, named
 from latente.cli.output import refuse_own_input
 from latente.cli.reading import Reading, reads
+from latente.cli.workers import in_processes, is_first
 from latente.errors import StorageError
 from latente.rows import SERIES, layout_of
 
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
     from latente.estimator import VAE
     from latente.report.report_data import ReportData
     from latente.training.loop import Training
+
+
+SHOWN = 10_000  # rows of figures, where not all fit into memory
 
 
 class Precision(StrEnum):
@@ -218,6 +222,7 @@ def fit(
     window: Window = AUTO,
     stride: Stride = AUTO,
     seed: Seed = 0,
+    workers: Workers = 1,
     resume: Resume = False,
     checkpoint_every: CheckpointEvery = 5.0,
     figures: Figures = True,
@@ -244,6 +249,9 @@ def fit(
       latente fit cells.csv --labels type
       latente fit "select * exclude (id) from 'sales/*.parquet'" -o sales --time-limit 600
     """
+    code = in_processes(workers)
+    if code is not None:
+        raise typer.Exit(code)
     name, arguments = named(recipe)
     noise, noise_arguments = named(likelihood)
     from latente.catalogue import recipe as find
@@ -276,8 +284,21 @@ def fit(
     folder = Path(out or f"{stem(data)}-{'vae' if name == AUTO else name}")
     drawn, certified, taught = (asked and not context for asked in (figures, certificate, lesson))
     console, writes = Console(json, quiet), Writes(drawn, certified, taught, lang, labels or ())
-    how = {"resume": resume, "checkpoint_every": checkpoint_every, "context": context}
-    run(vae, data, folder, console, writes, **how, reading=reading or {})
+    how = {"resume": resume, "checkpoint_every": checkpoint_every, "context": context, "workers": workers}
+    if is_first():
+        run(vae, data, folder, console, writes, **how, reading=reading or {})
+    else:
+        _help_to_fit(vae, data, folder, resume, reading or {}, context=context, workers=workers)
+
+
+def _help_to_fit(vae: VAE, data: str, folder: Path, resume: bool, reading: Reading, **how: Any) -> None:
+    """Train with the first process, and write nothing."""
+    from latente.data import read_or_pieces
+    from latente.parameters import text_columns
+    from latente.report.run_folder import CHECKPOINT
+
+    rows = read_or_pieces(data, texts=text_columns(vae.kinds), **reading)
+    vae.fit(rows, checkpoint=folder / CHECKPOINT if resume else None, resume=resume, **how)
 
 
 @dataclass(frozen=True)
@@ -304,9 +325,10 @@ def run(
     checkpoint_every: float,
     reading: Reading,
     context: list[str] | None = None,
+    workers: int = 1,
 ) -> None:
     """Fit, write the run folder, and print a summary."""
-    from latente.data import read, split_labels
+    from latente.data import read_or_pieces, split_labels
     from latente.folders import finish, hold
     from latente.parameters import text_columns
     from latente.report.run_folder import CHECKPOINT, FILES, claim, metrics, missing_parts
@@ -318,7 +340,7 @@ def run(
         _check_resumable(folder, console)
     vae.verbose = int(console.shows_progress)
     with console.hearing_warnings() as heard, keeping_what_there_is(console) as observer:
-        rows, colours = split_labels(read(data, texts=text_columns(vae.kinds), **reading), writes.labels)
+        rows, colours = split_labels(read_or_pieces(data, texts=text_columns(vae.kinds), **reading), writes.labels)
         with hold(folder) as held:
             vae.fit(
                 rows,
@@ -328,12 +350,13 @@ def run(
                 resume=resume,
                 observer=observer,
                 keep_checkpoint=True,
+                workers=workers,
             )
             for note in vae.notes_:
                 console.remark(note)
             vae.notes_ = [*dict.fromkeys([*vae.notes_, *heard])]
             with _as_it_was(folder), held.stage() as stage:
-                paths, certificate = written(vae, rows, colours, data, stage, folder, console, writes)
+                paths, certificate = written(vae, _shown_rows(vae, rows), colours, data, stage, folder, console, writes)
                 paths = held.commit(paths, FILES)
             shutil.rmtree(folder / CHECKPOINT, ignore_errors=True)  # only now: until here an interrupted command can be resumed
     if vae.figures_["finished"] == "interrupted":
@@ -352,6 +375,14 @@ def run(
     console.report({**metrics(vae), "folder": folder, "paths": paths, "missing": missing})
     if missing:
         raise typer.Exit(FAILED)
+
+
+def _shown_rows(vae: VAE, rows: Any) -> Any:
+    """The rows of figures: those of the fit, or some of them where not all fit into memory."""
+    from latente.data import Pieces
+    from latente.rows import spaced
+
+    return vae.fitted_.read(rows.take(spaced(len(rows), SHOWN).numpy())) if isinstance(rows, Pieces) else rows
 
 
 @contextmanager

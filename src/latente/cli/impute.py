@@ -9,7 +9,7 @@ import typer
 
 from latente.cli.console import Console
 from latente.cli.failures import Misused
-from latente.cli.options import Data, Force, Json, OutRows, Quiet, Run, Seed, UnknownLevels
+from latente.cli.options import Data, Force, Json, OutRows, Quiet, Run, Seed, UnknownLevels, Workers
 from latente.cli.reading import Reading, reads
 
 Draws = Annotated[
@@ -52,6 +52,7 @@ def impute(
     force: Force = False,
     unknown: UnknownLevels = None,
     seed: Seed = 0,
+    workers: Workers = 1,
     json: Json = False,
     quiet: Quiet = False,
     reading: Reading | None = None,
@@ -74,6 +75,9 @@ def impute(
     task = Task(run, out, Console(json, quiet), data=data, force=force, unknown=unknown, reading=reading)
     marks = [str(k + 1) for k in range(draws)] if draws else ["low", "high"] if intervals else []
     others = task.others(marks)
+    if not marks and task.in_shards("impute", workers) is not None:
+        task.console.report({"ends": [], "intervals": None})
+        return
     rows = task.vae.fitted_.read(data)
     how: dict[str, Any] = {"method": str(method), "insert": insert, "random_state": seed}
     if draws:

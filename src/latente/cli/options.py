@@ -16,8 +16,8 @@ Data = Annotated[
     typer.Argument(
         metavar="DATA",
         help="A .csv, .tsv, .txt (also .gz), .xlsx, .parquet, .feather, .json, .npy or .npz file (also FILE.npz:KEY), a folder "
-        "of pictures, or SQL for DuckDB: a query such as \"from 'x.csv'\", with its files in quotes. It runs with your rights, "
-        "and may read whatever you may read.",
+        "of pictures or of Parquet files, or SQL for DuckDB: a query such as \"from 'x.csv'\", with its files in quotes. It "
+        "runs with your rights, and may read whatever you may read.",
     ),
 ]
 Run = Annotated[str, typer.Argument(metavar="RUN", help="A run folder of 'latente fit', or a model file (.safetensors).")]
@@ -42,6 +42,7 @@ OutTable = Annotated[
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout, for programs.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")]
+Workers = Annotated[int, typer.Option("--workers", min=1, metavar="W", help="Processes that share the work.")]
 Force = Annotated[bool, typer.Option("--force", help="Let OUT replace what is read.")]
 Seed = Annotated[int, typer.Option("--seed", min=0, help="The same seed gives the same result on the same machine.")]
 

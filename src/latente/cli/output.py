@@ -11,8 +11,10 @@ import re
 import stat
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from contextlib import nullcontext
+from dataclasses import dataclass, replace
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -103,6 +105,29 @@ class Destination:
         else:
             self._write_with(WRITERS[self.suffix], result)
 
+    @property
+    def takes_pieces(self) -> bool:
+        """Whether a table can be written there a few rows at a time."""
+        return self.path is not None and self.suffix in (".parquet", *TEXTS)
+
+    def write_all(self, tables: Iterable[pa.Table], model: VAE | None = None) -> int:
+        """Write tables with the same columns, one after the other; returns the number of rows.
+
+        Args:
+            tables: at least one.
+            model: of rows that are written in the format of its text file; None for other tables.
+        """
+        counted: list[int] = []
+
+        def noted() -> Iterator[pa.Table]:
+            for table in tables:
+                counted.append(len(table))
+                yield table
+
+        write = _write_groups if self.suffix == ".parquet" else partial(_write_texts, suffix=self.suffix, model=model)
+        self._write_with(write, noted())
+        return sum(counted)
+
     def _write_with(self, write: Callable[[Any, BinaryIO], None], result: Any) -> None:
         from latente.files import write_atomically
 
@@ -183,8 +208,8 @@ def as_table(result: Any, names: Sequence[str]) -> pa.Table:
     return nw.from_native(result, eager_only=True).to_arrow()
 
 
-def _as_text(model: VAE | None, source: Table | Images | None) -> Callable[[Any, BinaryIO, str], None] | None:
-    """A function that writes rows of a model as text; None if its data was not text."""
+def _as_text(model: VAE | None, source: Table | Images | None) -> Callable[..., None] | None:
+    """A function that writes rows of a model as text, with or without a header; None if its data was not text."""
     codec: Any = model.codec_ if model is not None else None
     text = getattr(source, "text", None)
     layout = text.layout if text is not None else getattr(codec, "file_layout", None)
@@ -192,21 +217,46 @@ def _as_text(model: VAE | None, source: Table | Images | None) -> Callable[[Any,
         return None
     from latente.data.text import for_suffix, write_text_table
 
-    def write(table: Any, file: BinaryIO, suffix: str) -> None:
-        plain = partial(write_text_table, layout=for_suffix(layout, suffix), notations=codec.known_notations, source=text)
+    def write(table: Any, file: BinaryIO, suffix: str, header: bool = True) -> None:
+        own = layout if header else replace(layout, header=False, above="")
+        plain = partial(write_text_table, layout=for_suffix(own, suffix), notations=codec.known_notations, source=text)
         (_zipped(plain) if suffix.endswith(".gz") else plain)(table, file)
 
     return write
 
 
-def write_csv(table: pa.Table, file: BinaryIO, delimiter: str = ",") -> None:
+def _write_groups(tables: Iterator[pa.Table], file: BinaryIO) -> None:
+    """Tables as row groups of one Parquet file."""
+    from pyarrow.parquet import ParquetWriter
+
+    first = next(tables)
+    with ParquetWriter(file, first.schema) as writer:
+        for table in chain([first], tables):
+            writer.write_table(table, max(1, len(table)))
+
+
+def _write_texts(tables: Iterator[pa.Table], file: BinaryIO, suffix: str, model: VAE | None) -> None:
+    """Tables as one text file."""
+    written = _as_text(model, None) or (lambda table, file, suffix, header: write_csv(table, file, _mark(suffix), header))
+    with gzip.GzipFile("", "wb", fileobj=file, mtime=0) if suffix.endswith(".gz") else nullcontext(file) as opened:
+        for number, table in enumerate(tables):
+            written(table, opened, suffix.removesuffix(".gz"), number == 0)
+
+
+def _mark(suffix: str) -> str:
+    return "\t" if suffix.startswith(".tsv") else ","
+
+
+def write_csv(table: pa.Table, file: BinaryIO, delimiter: str = ",", header: bool = True) -> None:
     """UTF-8, names in the first line, quotes where needed, empty missing values."""
     from pyarrow.csv import WriteOptions
     from pyarrow.csv import write_csv as write
 
-    header = io.StringIO()
-    csv.writer(header, delimiter=delimiter, lineterminator="\n").writerow(table.column_names)
-    file.write(header.getvalue().encode())
+    if header:
+        names = io.StringIO()
+        csv.writer(names, delimiter=delimiter, lineterminator="\n").writerow(table.column_names)
+        file.write(names.getvalue().encode())
+    table = table.combine_chunks()  # Arrow writes zero bytes where chunks of columns begin at different rows
     write(table, file, WriteOptions(include_header=False, delimiter=delimiter, quoting_style="needed"))
 
 

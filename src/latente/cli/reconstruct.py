@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from latente.cli.console import Console
-from latente.cli.options import Data, Force, Json, OutRows, Quiet, Run, UnknownLevels
+from latente.cli.options import Data, Force, Json, OutRows, Quiet, Run, UnknownLevels, Workers
 from latente.cli.reading import Reading, reads
 
 
@@ -14,6 +14,7 @@ def reconstruct(
     out: OutRows = "-",
     force: Force = False,
     unknown: UnknownLevels = None,
+    workers: Workers = 1,
     json: Json = False,
     quiet: Quiet = False,
     reading: Reading | None = None,
@@ -29,4 +30,5 @@ def reconstruct(
     from latente.cli.tasks import Task
 
     task = Task(run, out, Console(json, quiet), data=data, force=force, unknown=unknown, reading=reading)
-    task.finish(task.vae.reconstruct(data))
+    if task.in_shards("reconstruct", workers) is None:
+        task.finish(task.vae.reconstruct(data))

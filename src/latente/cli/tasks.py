@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+import shutil
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -95,6 +96,7 @@ class Task:
         text: bool = False,
     ) -> None:
         self.destination, self.console, self._inputs, self._force = Destination.of(out), console, [run, data], force
+        self._how: dict[str, Any] = {"unknown": unknown and str(unknown), "reading": reading or {}}
         refuse_own_input([self.destination.path], self._inputs, force)
         if self.destination.path is None and console.json:
             raise Misused("--json needs -o FILE: without it, the rows themselves go to stdout")
@@ -125,6 +127,53 @@ class Task:
             place.write(self.form.made(result, self.vae.codec_.feature_names), self.vae, source)
             self.console.say(f"{counted(len(result), 'row')} in {place.path}")
         return [place.path for place in others]
+
+    def in_shards(self, task: str, workers: int = 1, **options: Any) -> dict[str, Any] | None:
+        """Do a task a row group at a time, if the data are Parquet files with several of them, and write the result.
+
+        Args:
+            task: a key of :data:`latente.shards.TASKS`. workers: processes. options: of the task.
+
+        Returns:
+            Figures of the result; None if the rows are to be read as a whole.
+        """
+        from latente import shards
+        from latente.data import pieces_of
+
+        run, data = self._inputs
+        pieces = pieces_of(data) if self.destination.takes_pieces else None
+        if pieces is None or self.form is not FORMS[SCALAR] or (workers == 1 and len(pieces) <= pieces.at_once):
+            return None
+        job = shards.Job(run, task, tuple(map(str, pieces.files)), options, **self._how)
+        figures: dict[str, Any] = {}
+        if task == "denoise":
+            job, figures["noise"] = shards.with_noise(job, options["noise"])
+        assert self.destination.path is not None
+        folder = self.destination.path.with_name(f"{self.destination.path.name}.parts")
+        told = lambda done, of: self.console.progress(f"{done:,} of {of:,} row groups")  # noqa: E731
+        parts = shards.run(job, folder, shards.on_processes(workers), told)
+        figures |= self._joined(shards.results(job, parts))
+        shutil.rmtree(folder, ignore_errors=True)
+        return figures
+
+    def _joined(self, tables: Iterable[Any]) -> dict[str, Any]:
+        """Write tables one after the other, and tell of it; returns how many rows are anomalous, where that is a column."""
+        import pyarrow.compute as pc
+
+        anomalous, names = 0, []
+
+        def counted_tables() -> Iterator[Any]:
+            nonlocal anomalous, names
+            for table in tables:
+                names = table.column_names
+                anomalous += pc.sum(table["anomalous"]).as_py() or 0 if "anomalous" in names else 0
+                yield table
+
+        rows = self.destination.write_all(counted_tables(), self.vae if self.of_rows else None)
+        self.console.say(f"{counted(rows, 'row')} of {counted(len(names), 'column')} in {self.destination.path}")
+        figures = {"anomalous": anomalous} if "anomalous" in names else {}
+        self.console.report({"out": self.destination.path, "rows": rows, "columns": names, **figures})
+        return figures
 
     def finish(self, result: Any, names: tuple[str, ...] | None = None, source: Any = None, **figures: Any) -> None:
         """Write the result, and print its path.

@@ -6,21 +6,26 @@ from latente.data.context import LABELS, ContextCodec, read_context, split_conte
 from latente.data.fields import observed_rows
 from latente.data.given import intervals as restricted_to
 from latente.data.image import ImageCodec
+from latente.data.pieces import Pieces, pieces_of
+from latente.data.piecewise import Census
 from latente.data.plain import Columns, PlainRows, decoded, plain
 from latente.data.sentinels import suspicious
 from latente.data.series import Series, SeriesCodec, TimeAsked, filled, last_steps, with_index
 from latente.data.sources import Images, Table, read
+from latente.data.spool import read_or_pieces
 from latente.data.table import TableCodec
 
 __all__ = [
     "CODECS",
     "LABELS",
+    "Census",
     "Codec",
     "Columns",
     "ContextCodec",
     "Data",
     "ImageCodec",
     "Images",
+    "Pieces",
     "PlainRows",
     "Series",
     "SeriesCodec",
@@ -36,9 +41,11 @@ __all__ = [
     "last_steps",
     "like",
     "observed_rows",
+    "pieces_of",
     "plain",
     "read",
     "read_context",
+    "read_or_pieces",
     "refuse_outside",
     "restricted_to",
     "split_context",

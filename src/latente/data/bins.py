@@ -13,25 +13,22 @@ from latente.data.containers import Array
 MAX_BINS, MIN_BINS = 256, 8
 ROWS_IN_A_BIN = 2  # neighbouring bins share parameters, so that they may be small
 REPEATED = 10  # mean number of rows per distinct value, from which each value has its own bin
-MAX_ROWS = 100_000
 
 
-def cut(values: Array, step: float) -> tuple[Array, Array, Array]:
+def cut(values: Array, step: float, n: int | None = None) -> tuple[Array, Array, Array]:
     """Lower and upper ends of a column's bins, in rising order, and the number of rows in each, all float64 ``[bins]``; the
     ends are equal if a bin is a single value.
 
     Args:
         values: the observed values of the column, float64 ``[n]``, at least one.
         step: of the grid of values; 0 if they are continuous. The ends of an interval lie half a step outside of its values.
+        n: number of rows that the values stand for; by default their own.
 
     >>> low, high, rows = cut(np.repeat([0.0, 1.0, 7.0], 30), 1.0)
     >>> low.tolist(), high.tolist(), rows.tolist()
     ([0.0, 1.0, 7.0], [0.0, 1.0, 7.0], [30.0, 30.0, 30.0])
     """
-    n = len(values)
-    if n > MAX_ROWS:
-        some = values[np.linspace(0, len(values) - 1, MAX_ROWS).astype(np.intp)]
-        values = np.concatenate([some, [values.min(), values.max()]])
+    n = len(values) if n is None else n
     distinct, counts = np.unique(values, return_counts=True)
     starts, alone = _runs(counts)
     first, last = distinct[starts], distinct[np.append(starts[1:], len(distinct)) - 1]

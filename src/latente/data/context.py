@@ -159,7 +159,7 @@ def _listed(value: Any) -> list[Any]:
     return value.tolist() if hasattr(value, "tolist") else list(value)
 
 
-def split_labels(data: Table | Images, names: Sequence[str]) -> tuple[Table | Images, dict[str, Array]]:
+def split_labels(data: Any, names: Sequence[str]) -> tuple[Any, dict[str, Array]]:
     """Rows to fit on, and columns that are only shown: labels by name.
 
     Raises:
@@ -168,7 +168,7 @@ def split_labels(data: Table | Images, names: Sequence[str]) -> tuple[Table | Im
     if not names:
         return data, {}
     if not isinstance(data, Table):
-        raise DataError("labels: there are no columns, because these are pictures")
+        raise DataError("labels are columns of a table that fits into memory")
     rest, table = _apart(data, names, "labels")
     return rest, {name: column_of(table, place) for place, name in enumerate(table.names)}
 

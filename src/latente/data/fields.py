@@ -144,8 +144,8 @@ def _in_decimals(values: Array, step: Array) -> Array:
         return np.asarray(np.where(np.abs(short - values) <= rounding, short, values))
 
 
-def far_values(values: Array, ordered: Array, low: Array, high: Array) -> Iterator[tuple[int, int, float]]:
-    """Column, row and value of what is more than a million spreads away from the column's median.
+def far_values(ordered: Array, low: Array, high: Array) -> Iterator[tuple[int, float]]:
+    """Columns with a value more than a million spreads away from their median, and the median.
 
     The spread is the distance between the quartiles or, if most values are the same, between those of the distinct values.
     """
@@ -155,8 +155,7 @@ def far_values(values: Array, ordered: Array, low: Array, high: Array) -> Iterat
     far = np.maximum(high - median, median - low)
     for column in np.flatnonzero(far > FAR * (upper - lower)):
         if far[column] > FAR * _spread(ordered[: count[column], column]):
-            row = int(np.nanargmax(np.abs(np.subtract(values[:, column], median[column], dtype=np.float64))))
-            yield int(column), row, float(values[row, column])
+            yield int(column), float(median[column])
 
 
 def _spread(ordered: Array) -> float:
@@ -200,11 +199,12 @@ def mean_and_spread(rows: Rows) -> tuple[Tensor, Tensor]:
 
     Values near 0 are summed with their squares, in one pass: nothing of the variance is lost in the difference.
     """
-    count = torch.full(rows.x.shape[1:], len(rows)) if rows.mask is None else rows.mask.sum(0)
-    sums = torch.zeros(2, *rows.x.shape[1:], dtype=torch.float64)
-    for block in blocks(rows.x.numpy()):
-        values = rows.x[block].double()  # 0 where one is missing
+    shape = rows[:1].x.shape[1:]
+    count, sums = torch.zeros(shape, dtype=torch.int64), torch.zeros(2, *shape, dtype=torch.float64)
+    for batch in rows.batches(max(1, BLOCK // max(1, shape.numel()))):
+        values = batch.x.double()  # 0 where one is missing
         sums += torch.stack([values.sum(0), values.square().sum(0)])
+        count += len(batch) if batch.mask is None else batch.mask.sum(0)
     mean, square = sums / count.clamp_min(1)
     return mean, (square - mean.square()).clamp_min(0.0).sqrt()
 

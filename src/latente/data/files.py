@@ -81,7 +81,7 @@ def load(
         raise DataError(_no_such_file(file) + hint)
     with reading(str(file)):
         if file.is_dir():
-            return _picture_folder(file)
+            return _parquet_folder(file) if any(file.glob("*.parquet")) else _picture_folder(file)
         if not file.stat().st_size:
             raise DataError("the file is empty")
         kind = kind_of(file)
@@ -111,6 +111,14 @@ def _parquet(file: Path) -> Any:
     from pyarrow.parquet import ParquetFile
 
     return ParquetFile(file).read()
+
+
+def _parquet_folder(folder: Path) -> Any:
+    """The rows of all Parquet files of a folder, in the order of their names."""
+    import pyarrow as pa
+
+    tables = [_parquet(file) for file in sorted(folder.glob("*.parquet"))]
+    return pa.concat_tables(tables, promote_options="permissive")
 
 
 def _feather(file: Path) -> Any:

@@ -8,9 +8,10 @@ from collections.abc import Iterator
 
 from latente.data.columns import FLAG, TIMESTAMP, Name, only_label
 from latente.data.containers import Array
-from latente.data.fields import Summary, far_values
+from latente.data.fields import far_values
 from latente.data.moments import kind_of, told
 from latente.data.sources import Table
+from latente.data.survey import Survey
 from latente.errors import DataError, LatenteWarning
 from latente.words import Message, listed, some
 
@@ -24,18 +25,19 @@ OF_KINDS = (
 )
 
 
-def notes_of(table: Table, summary: Summary, kinds: list[str], ordered: Array) -> Iterator[Message]:
+def notes_of(survey: Survey, kinds: list[str], ordered: Array) -> Iterator[Message]:
     """Notes on a table with columns of these kinds; ``ordered`` are its columns' values in rising order."""
+    table = survey.table
     for asked, key, with_value in OF_KINDS:
         places = [column for column, kind in enumerate(kinds) if kind in asked]
-        named = (f"{table.names[c]!r}" + (f" ({only_label(table, c)})" if with_value else "") for c in places)
+        named = (f"{table.names[c]!r}" + (f" ({only_label(survey, c)})" if with_value else "") for c in places)
         if places:
             option = {"option": _option(table, places[0], key)} if key in ("timestamp", "flag") else {}
             yield Message(f"note.{key}", columns=some(named), **option)
         if places and key == "timestamp" and kind_of(table.dtypes[places[0]]) == "calendar":
             name = table.names[places[0]]
             yield Message("note.series", name=repr(name), argument=shlex.quote(name))
-    yield from _of_rows(table, summary, ordered)
+    yield from _of_rows(survey, ordered)
 
 
 def _option(table: Table, column: int, key: str) -> Message:
@@ -49,12 +51,14 @@ def kinds_option(name: str, kind: str) -> Message:
     return Message("note.option", name=repr(name), kind=kind, argument=shlex.quote(f"{name}={kind}"))
 
 
-def _of_rows(table: Table, summary: Summary, ordered: Array) -> Iterator[Message]:
+def _of_rows(survey: Survey, ordered: Array) -> Iterator[Message]:
+    table, summary = survey.table, survey.summary
     if summary.empty_rows:
         yield Message("note.empty_rows", n=summary.empty_rows)
-    if len(table) < len(table.names):
-        yield Message("note.few_rows", rows=len(table), columns=len(table.names))
-    for column, row, value in far_values(table.values, ordered, summary.low, summary.high):
+    if survey.rows < len(table.names):
+        yield Message("note.few_rows", rows=survey.rows, columns=len(table.names))
+    for column, middle in far_values(ordered, summary.low, summary.high):
+        row, value = survey.farthest(column, middle)
         held = told(value, table.dtypes[column])
         yield Message("note.far", name=repr(table.names[column]), value=held, row=int(row))
 

@@ -146,12 +146,12 @@ def read(
     array([[ 1.,  2.],
            [ 3., nan]])
     """
-    reading = _reading(asked)
+    reading = as_reading(asked)
     data = source if isinstance(source, (Table, Images)) else _read(source, columns, texts, known, reading)
     return without_marks(data, reading.missing) if isinstance(data, Table) and reading.missing else data
 
 
-def _reading(asked: Mapping[str, Any]) -> Reading:
+def as_reading(asked: Mapping[str, Any]) -> Reading:
     """How a text file is to be read, with marks as texts."""
     try:
         found = Reading(**asked)

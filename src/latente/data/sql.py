@@ -53,6 +53,13 @@ def answer(query: str) -> Any:
         DataError: if it is not one query that can be answered, or its answer is larger than :func:`max_bytes`, or it would
             take hours.
     """
+    with answered(query) as reader:
+        return _within(max_bytes(), reader)
+
+
+@contextmanager
+def answered(query: str) -> Iterator[Any]:
+    """The answer as an Arrow reader of record batches; see :func:`answer`."""
     with reading("the SQL query"), _database() as database:
         statements = database.extract_statements(query)
         if len(statements) != 1:
@@ -61,8 +68,10 @@ def answer(query: str) -> Any:
             raise DataError("it must be a query that reads, such as select … from 'file.csv'")
         relation = database.sql(query)
         refuse_repeated(relation.columns)
-        with _bounded(database):
-            return _within(max_bytes(), relation)
+        rows = max(2048, 1_000_000 // len(relation.columns))
+        open_reader = getattr(relation, "to_arrow_reader", None) or relation.fetch_record_batch  # before DuckDB 1.4
+        with _bounded(database), open_reader(rows) as reader:
+            yield reader
 
 
 def max_bytes() -> int:
@@ -70,19 +79,16 @@ def max_bytes() -> int:
     return min(memory_limit() // 4, 8 << 30)
 
 
-def _within(limit: int, relation: Any) -> Any:
+def _within(limit: int, reader: Any) -> Any:
     import pyarrow as pa
 
-    rows = max(2048, 1_000_000 // len(relation.columns))
-    open_reader = getattr(relation, "to_arrow_reader", None) or relation.fetch_record_batch  # before DuckDB 1.4
     batches, size = [], 0
-    with open_reader(rows) as reader:
-        for batch in reader:
-            batches.append(batch)
-            size += batch.nbytes
-            if size > limit:
-                raise DataError(f"its answer has more than {limit / 2**30:.2g} GiB, the limit on this machine: {_REDUCE}")
-        return pa.Table.from_batches(batches, reader.schema)
+    for batch in reader:
+        batches.append(batch)
+        size += batch.nbytes
+        if size > limit:
+            raise DataError(f"its answer has more than {limit / 2**30:.2g} GiB, the limit on this machine: {_REDUCE}")
+    return pa.Table.from_batches(batches, reader.schema)
 
 
 @contextmanager

@@ -23,7 +23,6 @@ from latente.data.fields import (
     recorded_resolution,
     restore,
     standardise,
-    summarise,
 )
 from latente.data.files import quoted
 from latente.data.identifiers import Shape
@@ -31,6 +30,7 @@ from latente.data.notes import notes_of, tell_unknown
 from latente.data.observed import as_it_came, with_observed
 from latente.data.sources import Images, Table
 from latente.data.state import State
+from latente.data.survey import Survey
 from latente.data.table_state import TableState
 from latente.data.text import Layout, Notation, Reading, TextTable
 from latente.errors import DataError
@@ -92,11 +92,11 @@ class TableCodec(_OfColumns):
     interchange: ClassVar[str] = "pyarrow"
 
     @classmethod
-    def fit(cls, table: Table, kinds: Mapping[str, str] | None = None, as_recorded: bool = False) -> Self:
+    def fit(cls, table: Table | Survey, kinds: Mapping[str, str] | None = None, as_recorded: bool = False) -> Self:
         """The codec of a table.
 
         Args:
-            table: the rows.
+            table: the rows, or a survey of more rows than are in memory.
             kinds: the kinds of some columns, by name.
             as_recorded: leave numbers as they are (8-bit whole numbers that go beyond 1 as shares of 255), for a likelihood
                 with a support of its own, instead of standardising them.
@@ -105,10 +105,10 @@ class TableCodec(_OfColumns):
             DataError: if no column has two different values, or a column can't be of the kind that is asked for.
         """
         asked = kinds or {}
-        table = as_asked(table, asked)
+        survey = table if isinstance(table, Survey) else Survey.of(as_asked(table, asked))
+        table, ordered = survey.table, ordered_sample(survey.some)
         refuse_kinds(asked, table.names)
-        summary, ordered = summarise(table.values), ordered_sample(table.values)
-        facts = list(_facts(table, summary, ordered))
+        facts = list(_facts(survey, ordered))
         found = [kind_of_column(each, asked) for each in facts]
         classes = [class_of(kind.kind, bool(each.levels)) for each, kind in zip(facts, found, strict=True)]
         unit = _unit([f for f, made in zip(facts, classes, strict=True) if issubclass(made, Number)]) if as_recorded else None
@@ -116,7 +116,7 @@ class TableCodec(_OfColumns):
         if not any(column.is_kept for column in columns):
             others = " but those that are left out" if any(column.names_rows for column in columns) else ""
             raise DataError(f"there is nothing to learn: no column holds two different values{others}")
-        notes = (*table.notes, *notes_of(table, summary, [kind.kind for kind in found], ordered))
+        notes = (*table.notes, *notes_of(survey, [kind.kind for kind in found], ordered))
         codec = cls(columns, table.container, table.named, table.integer_names, notes)
         return codec if table.text is None else replace(codec, **_written(table.names, table.text))
 
@@ -467,14 +467,17 @@ class TableCodec(_OfColumns):
         return counted.double() * -torch.from_numpy(np.log(self.scale[self.places]))
 
 
-def _facts(table: Table, summary: Any, ordered: Array) -> Iterator[Facts]:
+def _facts(survey: Survey, ordered: Array) -> Iterator[Facts]:
     """What each column of a table holds."""
+    summary = survey.summary
     step = recorded_resolution(ordered, np.where(summary.scale > 0.0, summary.scale, 1.0)) * summary.scale
-    grid, matrix = recorded_grid(ordered, summary.low, step), is_matrix(table)
+    grid, matrix = recorded_grid(ordered, summary.low, step), is_matrix(survey.table)
     columns = (summary.low, summary.high, summary.mean, summary.scale, summary.missing, summary.binary, step, grid)
     counts = (~np.isnan(ordered)).sum(0)
     for place, numbers in enumerate(np.array(columns, object).T.tolist()):
-        yield Facts(table, place, matrix, ordered[: counts[place], place], *numbers)
+        known = ordered[: counts[place], place]  # of rare values there may be none among the rows in memory
+        rare = not counts[place] and survey.counts[place]
+        yield Facts(survey, place, matrix, np.array([numbers[0], numbers[1]]) if rare else known, *numbers)
 
 
 def _written(names: tuple[str, ...], text: TextTable) -> dict[str, Any]:

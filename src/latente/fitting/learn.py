@@ -11,7 +11,6 @@ from typing import Any, NamedTuple
 import torch
 
 from latente.blueprint import RowBlueprint
-from latente.data import Table, suspicious
 from latente.fitted import Fitted
 from latente.fitting.finish import finished
 from latente.fitting.prepare import Prepared, read_to_fit
@@ -25,8 +24,10 @@ from latente.training.checkpoint import Checkpoints, identify
 from latente.training.fit import Fit, MakesLearners, Outcome, Remedy
 from latente.training.learners import DecodingLearner, Learner
 from latente.training.loop import Settings, Training
+from latente.training.plan import Search
 from latente.training.progress import plan, progress_bar
 from latente.training.stages import CALIBRATION, PREPARING, PRIOR, READING, ROW_MODEL, TRAINING, Stages
+from latente.training.workers import join_workers, of_first, rank
 
 ROW_MODEL_STAGE, DECODING_STAGE = 100, 101  # of a fit, after all stages of its model
 
@@ -41,12 +42,13 @@ class Checkpointing(NamedTuple):
     every: float
     keep: bool
 
-    def of(self, prepared: Prepared, parameters: Parameters) -> Checkpoints | None:
-        """The checkpoints of a fit, new or resumed; None without a folder."""
-        if self.folder is None:
+    def of(self, prepared: Prepared, parameters: Parameters, workers: int = 1) -> Checkpoints | None:
+        """The checkpoints of a fit, new or resumed; None without a folder. Of several processes only the first writes them."""
+        if self.folder is None or (rank() and not self.resume):
             return None
         identity = parameters.identity(prepared.blueprint.recipe, prepared.plan.seed)
-        checkpoints = Checkpoints(self.folder, identify(prepared.split.train, identity), self.every)
+        identity |= {"workers": workers} if workers > 1 else {}
+        checkpoints = Checkpoints(self.folder, identify(prepared.split.train, identity), self.every, writes=not rank())
         if not self.resume:
             checkpoints.clear()
         checkpoints.begin()
@@ -69,6 +71,8 @@ def learn(
     checkpointing: Checkpointing,
     observer: Observer | None,
     context: Any = None,
+    workers: int = 1,
+    init: Fitted | None = None,
 ) -> Learnt:
     """Read rows, train a model (and a separate row model, if there is one), and measure figures.
 
@@ -76,22 +80,28 @@ def learn(
         X: the rows. parameters: of the estimator; settings: the same in stored form, with the seed.
         checkpointing: where checkpoints are written. observer: called after each epoch.
         context: what the model is conditioned on.
+        workers: parts of each batch, and processes where ``torchrun`` started several.
+        init: a trained model to continue with.
     """
+    join_workers(workers)
     seed, stages = settings["seed"], Stages(parameters.time_limit)
     with stages(READING):
-        data = read_to_fit(X, parameters)
-        doubts = suspicious(data) if isinstance(data, Table) else []
+        data = read_to_fit(X, parameters, init)
     with stages(PREPARING):
-        prepared = Prepared.of(data, parameters, seed, context)
-        run_settings = prepared.settings(stages.for_training())
-        checkpoints = checkpointing.of(prepared, parameters)
+        if init is None:
+            prepared = Prepared.of(data, parameters, seed, context, workers)
+        else:
+            prepared = Prepared.to_continue(data, parameters, seed, init, workers)
+        limit = stages.for_training()
+        run_settings = prepared.settings(limit and of_first(limit))
+        checkpoints = checkpointing.of(prepared, parameters, workers)
     with progress_bar(parameters.verbose > 0) as shown:
         stages.on_start = shown.stage
         if parameters.verbose > 0:
             shown.say(_announced(prepared, run_settings))
         fit = _fit(prepared, run_settings, checkpoints, _both(shown, observer))
-        outcome = _trained(prepared, fit, stages, shrinks=parameters.latent_dim == "auto")
-        outcome.warnings += doubts
+        outcome = _trained(prepared, fit, stages, shrinks=parameters.latent_dim == "auto" and init is None)
+        outcome.warnings += prepared.doubts
         fitted = finished(prepared, outcome, fit.settings, stages, settings)
     keeps = checkpoints is None or checkpointing.keep
     return Learnt(fitted, outcome.warnings, (lambda: None) if keeps or checkpoints is None else checkpoints.clear)
@@ -104,9 +114,9 @@ def _announced(prepared: Prepared, settings: Settings) -> str:
 
 
 def _fit(prepared: Prepared, settings: Settings, checkpoints: Checkpoints | None, observer: Observer) -> Fit:
-    split, search = prepared.split, prepared.plan.search(prepared.work())
+    split, search = prepared.split, prepared.plan.search(prepared.work()) if prepared.init is None else Search()
     return Fit(
-        prepared.blueprint,
+        prepared.learners(prepared.blueprint),
         prepared.to_learn,
         split.held_out,
         prepared.resolution,
@@ -139,7 +149,9 @@ def _fit_row_model(prepared: Prepared, fit: Fit, own: RowBlueprint, outcome: Out
     """Train the row model without codes, and then, for a fifth of the time, to decode the codes of the model."""
     any_order, limit = own.likelihood.arguments["any_order"], fit.settings.time_limit
     settings = prepared.plan.of_row_model(fit.settings, prepared.work(own), fit.held_out is not None, any_order)
-    row_model = _plain(fit, outcome, own, replace(settings, time_limit=limit and 0.8 * limit), ROW_MODEL_STAGE, "row model")
+    row_model = _plain(
+        fit, outcome, prepared.learners(own), replace(settings, time_limit=limit and 0.8 * limit), ROW_MODEL_STAGE, "row model"
+    )
     outcome.row_model = row_model
     if outcome.training.status.finished == "interrupted":
         return

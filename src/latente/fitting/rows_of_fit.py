@@ -12,7 +12,7 @@ from latente.errors import DataError
 from latente.fitted import Fitted
 from latente.rows import Overlaps, Rows
 from latente.tasks.scores import SAME_SCORE, scores
-from latente.training.split import Split
+from latente.training.split import MAX_HELD_OUT, Split
 
 MAX_CHECKED = 32  # held-out rows whose scores identify the rows of the fit
 
@@ -62,8 +62,9 @@ def _check_held_out(fitted: Fitted, held_out: Rows, learnt: Rows, at_hand: bool)
 
 def _split_again(fitted: Fitted, rows: Rows, overlaps: Overlaps | None) -> Split:
     """The rows of the fit, split as in the fit."""
-    split = Split.of(rows, fitted.settings["validation_fraction"], fitted.seed, overlaps)
     counts = (fitted.figures["rows"], fitted.figures["held_out_rows"])
+    most = max(MAX_HELD_OUT, counts[1])  # earlier versions held out more
+    split = Split.of(rows, fitted.settings["validation_fraction"], fitted.seed, overlaps, most)
     if split.counts != counts or not _has_known_scores(fitted, split.held_out):
         raise DataError(
             f"these are not the {sum(counts):,} rows of the fit in their order, so the training rows among them are unknown; "

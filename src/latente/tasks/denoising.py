@@ -26,6 +26,7 @@ from latente.tasks.reconstruct import reconstruct
 from latente.training.residuals import MAX_ROWS, Observed, Residuals
 
 BATCH = 256
+MAX_TO_ESTIMATE = 8 * BATCH  # rows from which the noise is estimated
 STEPS, RATE = 60, 0.4  # far enough for codes of rows that are all noise to come back
 PAIRS = 2  # of draws of a row's code
 TURNS = 3  # of telling which values were replaced, and estimating the level of noise
@@ -57,7 +58,13 @@ class Noise:
 
 
 def denoised(fitted: Fitted, rows: Rows, noise: Any) -> tuple[Tensor, Noise]:
-    """Clean rows [N, F], and the noise that was assumed; see :meth:`latente.VAE.denoise`.
+    """Clean rows [N, F], and the noise that was assumed; see :meth:`latente.VAE.denoise`."""
+    denoiser, assumed = planned(fitted, rows, noise)
+    return denoiser.denoise(rows, assumed), assumed
+
+
+def planned(fitted: Fitted, rows: Rows, noise: Any) -> tuple[Denoiser, Noise]:
+    """How rows are denoised, from at most 2,048 of them.
 
     If the user gives the noise, but rows differ from their reconstructions no more than the rows of the fit do, then those have
     the same noise.
@@ -66,7 +73,7 @@ def denoised(fitted: Fitted, rows: Rows, noise: Any) -> tuple[Tensor, Noise]:
     told = noise is not None and noise not in KINDS
     if told and not assumed.none and denoiser.estimate(rows, "gaussian").none:
         denoiser = replace(denoiser, residuals=denoiser.residuals.without(assumed.variance))
-    return denoiser.denoise(rows, assumed), assumed
+    return denoiser, assumed
 
 
 def noise_of(fitted: Fitted, rows: Rows, noise: Any) -> Noise:
@@ -180,7 +187,7 @@ class Denoiser:
 
     def estimate(self, rows: Rows, kind: str | None = None) -> Noise:
         """The noise of rows: how much further they are from their reconstructions than clean rows are."""
-        rows = rows.subsample(8 * BATCH)
+        rows = rows.subsample(MAX_TO_ESTIMATE)
         x, seen = rows.x.flatten(1), self._seen(rows)
         z, noise = self.model.codes(rows), Noise(torch.zeros(x.shape[1]))
         left = x - self._decoded(z, rows)

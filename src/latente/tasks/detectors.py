@@ -23,6 +23,7 @@ from latente.model.codes import CodeDistribution
 from latente.model.codes import rate as rate_of
 from latente.model.distributions import FieldsDistribution
 from latente.model.doubles import in_double
+from latente.model.latent_model import LatentModel
 from latente.rows import SERIES, Rows, expanded, layout_of, levels_of
 from latente.tasks.anomalies import log_likelihood
 from latente.threads import USUAL, on_threads
@@ -74,12 +75,17 @@ def detector(measure: Measure) -> Measure:
 
 
 class Batch:
-    """A batch of rows, and what a model makes of it; each computed once, in double precision, when a detector asks for it."""
+    """A batch of rows, and what a model makes of it; each computed once, in double precision, when a detector asks for it.
 
-    def __init__(self, fitted: Fitted, rows: Rows, patches: Tensor | None = None) -> None:
+    Args:
+        fitted: the model. rows: the rows. patches: of training windows, for series. model: the same in double
+            precision, if there is one already.
+    """
+
+    def __init__(self, fitted: Fitted, rows: Rows, patches: Tensor | None = None, model: LatentModel | None = None) -> None:
         self.fitted, self.given, self.patches = fitted, rows, patches
         self.rows = rows.to("cpu", torch.float64)
-        self.model = in_double(fitted.model)
+        self.model = in_double(fitted.model) if model is None else model
         self.row_model = self.model if fitted.row_model is fitted.model else in_double(fitted.row_model)
 
     among_training = False  # whether most of the rows that are scored are training rows
@@ -281,7 +287,7 @@ def summarise(fitted: Fitted, split: Split, scored: Rows, log_prob: Tensor) -> N
     """
     if layout_of(fitted.codec.fields) == SERIES:
         fitted.patches = patches_of(fitted, split.train)
-    few = split.train.subsample(min(MAX_TO_SUMMARISE, max(1, MAX_VALUES // split.train.x[:1].numel())))
+    few = split.train.subsample(min(MAX_TO_SUMMARISE, max(1, MAX_VALUES // split.train[:1].x.numel())))
     train, judged = _batches(fitted, few), _batches(fitted, scored)
     for batch, known in zip(judged, torch.split(log_prob, BATCH), strict=True):
         batch.log_prob = known

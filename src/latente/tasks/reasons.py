@@ -23,17 +23,33 @@ FIELDS = 3
 DRAWS = 64  # of completions: the ends of an interval to a few percent of its width
 
 
-def reasons(fitted: Fitted, rows: Rows, strange: NDArray[np.float64], selected: NDArray[np.bool_]) -> dict[str, list[str]]:
-    """The columns ``fields`` (of all rows that have a score) and ``expected`` (of the strangest selected ones)."""
+def fields(fitted: Fitted, rows: Rows, scored: NDArray[np.bool_]) -> list[str]:
+    """The column ``fields``, of rows that have a score."""
     names = tuple(field.name for field in fitted.codec.fields)
-    surprise = field_surprise(fitted.row_model, rows)
-    told = blame(surprise, fitted.calibration.surprise, names, FIELDS)
-    excess = surprise.double() - torch.from_numpy(fitted.calibration.surprise)
-    expected, chosen = [""] * len(rows), np.flatnonzero(selected)
-    for row in chosen[np.argsort(-strange[chosen], kind="stable")][:MAX_EXPLAINED].tolist():
-        expected[row] = _expected(fitted, rows[row : row + 1], excess[row])
-    scored = (~np.isnan(strange)).tolist()
-    return {"fields": [text if has else "" for text, has in zip(told, scored, strict=True)], "expected": expected}
+    told = blame(field_surprise(fitted.row_model, rows), fitted.calibration.surprise, names, FIELDS)
+    return [text if has else "" for text, has in zip(told, scored.tolist(), strict=True)]
+
+
+def to_explain(strange: NDArray[np.float64], selected: NDArray[np.bool_]) -> NDArray[np.intp]:
+    """Which rows are explained: the strangest ones of those that are selected, in the order of the rows."""
+    chosen = np.flatnonzero(selected)
+    return np.sort(chosen[np.argsort(-strange[chosen], kind="stable")][:MAX_EXPLAINED])
+
+
+def explanations(fitted: Fitted, rows: Rows) -> list[str]:
+    """The column ``expected`` of some rows."""
+    if not len(rows):
+        return []
+    excess = field_surprise(fitted.row_model, rows).double() - torch.from_numpy(fitted.calibration.surprise)
+    return [_expected(fitted, rows[row : row + 1], excess[row]) for row in range(len(rows))]
+
+
+def spread_out(texts: list[str], places: NDArray[np.intp], n: int) -> list[str]:
+    """``n`` texts, empty but at some places."""
+    found = [""] * n
+    for place, text in zip(places.tolist(), texts, strict=True):
+        found[place] = text
+    return found
 
 
 @torch.no_grad()

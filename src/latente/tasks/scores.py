@@ -18,7 +18,7 @@ from latente.parameters import is_share
 from latente.rows import IMAGE, SCALAR, Rows, layout_of
 from latente.tasks.anomalies import IMPORTANCE_SAMPLES, field_surprise, log_likelihood, log_likelihood_parts
 from latente.tasks.detectors import chosen, combined, rank, strangeness
-from latente.tasks.reasons import reasons
+from latente.tasks.reasons import explanations, fields, spread_out, to_explain
 from latente.training.calibration import LEVEL
 from latente.training.usual import discoveries, p_values, threshold
 
@@ -82,19 +82,33 @@ class Asked:
 
 def anomalies(fitted: Fitted, rows: Rows, asked: Asked = Asked()) -> dict[str, Any]:
     """The columns of :meth:`latente.VAE.anomalies`."""
-    weights, scored = chosen(fitted, asked.score), _scored(rows)
+    columns = by_row(fitted, rows, asked)
+    strange = -columns["score"]
+    tell_unscored(~np.isnan(strange))
+    columns["rank"] = rank(strange)
+    columns["anomalous"] = selected = asked.selected(columns["p_value"], len(fitted.usual.held_out[0]))
+    if "fields" in columns:
+        explained = to_explain(strange, selected)
+        columns["expected"] = spread_out(explanations(fitted, rows[torch.from_numpy(explained)]), explained, len(rows))
+    return columns
+
+
+def by_row(fitted: Fitted, rows: Rows, asked: Asked = Asked()) -> dict[str, Any]:
+    """The same columns, as far as they do not depend on other rows: without ``expected``, and with None as ``rank`` and
+    ``anomalous``.
+    """
+    weights, scored = chosen(fitted, asked.score), observed_rows(rows).numpy()
     each = strangeness(fitted, rows, tuple(weights))
     of_usual = {name: torch.from_numpy(fitted.usual.of(name)) for name in weights}
     usual, found = (combined(fitted.usual, weights, values) for values in (of_usual, each))
     strange = np.where(scored, found, np.nan)
-    p = p_values(strange, usual)
-    columns: dict[str, Any] = {"score": -strange, "anomaly": strange - threshold(usual, asked.rate), "p_value": p}
-    columns["rank"] = rank(strange)
-    columns["anomalous"] = selected = asked.selected(p, len(usual))
+    margin = strange - threshold(usual, asked.rate)
+    columns: dict[str, Any] = {"score": -strange, "anomaly": margin, "p_value": p_values(strange, usual)}
+    columns |= {"rank": None, "anomalous": None}
     if not isinstance(asked.score, str):
         columns |= {name: np.where(scored, values.numpy(), np.nan) for name, values in each.items()}
     if layout_of(fitted.codec.fields) == SCALAR:
-        columns |= reasons(fitted, rows, strange, selected)
+        columns["fields"] = fields(fitted, rows, scored)
     return columns
 
 
@@ -120,7 +134,12 @@ def unusual(margin: Scores, offset: float) -> NDArray[np.bool_]:
 def _scored(rows: Rows) -> NDArray[np.bool_]:
     """Which rows have a score, bool [N]: those with an observed value. A warning counts the others."""
     observed: NDArray[np.bool_] = observed_rows(rows).numpy()
-    if not observed.all():
-        told = f"rows without any observed value have no score: {int((~observed).sum()):,}, the first in row"
-        warn(f"{told} {int(np.flatnonzero(~observed)[0])} (counted from 0)")
+    tell_unscored(observed)
     return observed
+
+
+def tell_unscored(scored: NDArray[np.bool_]) -> None:
+    """Warn of rows without a score, if there are any."""
+    if not scored.all():
+        told = f"rows without any observed value have no score: {int((~scored).sum()):,}, the first in row"
+        warn(f"{told} {int(np.flatnonzero(~scored)[0])} (counted from 0)")

@@ -23,6 +23,7 @@ from latente.training.loop import Training
 
 VERSION = 1
 KIND = "checkpoint"
+BATCH = 65_536
 
 
 class Content(msgspec.Struct, forbid_unknown_fields=True):
@@ -39,10 +40,11 @@ class Checkpoints:
         folder: where they are written; created with the first.
         identity: digests of data, recipe and settings (see :func:`identify`); other checkpoints are refused.
         every: seconds between two checkpoints.
+        writes: whether this process writes them, and does not only read them.
     """
 
-    def __init__(self, folder: str | Path, identity: Mapping[str, str], every: float = 5.0) -> None:
-        self.folder, self.identity, self.every = Path(folder), dict(identity), every
+    def __init__(self, folder: str | Path, identity: Mapping[str, str], every: float = 5.0, writes: bool = True) -> None:
+        self.folder, self.identity, self.every, self.writes = Path(folder), dict(identity), every, writes
         self.written = time.monotonic()
 
     def begin(self) -> None:
@@ -81,7 +83,7 @@ class Checkpoints:
 
     def after_epoch(self, training: Training) -> None:
         """Write a checkpoint, if it is due or the run has ended."""
-        if training.status.finished or time.monotonic() - self.written >= self.every:
+        if self.writes and (training.status.finished or time.monotonic() - self.written >= self.every):
             self.write(training)
 
     def write(self, training: Training) -> None:
@@ -99,9 +101,10 @@ def identify(rows: Rows, settings: Mapping[str, Any]) -> dict[str, str]:
 
     Settings come first, because another seed changes the split, which is not other data.
     """
-    data = hashlib.sha256(rows.x.cpu().contiguous().numpy().data)
-    for part in (rows.mask, rows.context):
-        if part is not None:
-            data.update(part.cpu().contiguous().numpy().data)
+    data = hashlib.sha256()
+    for part in range(3):
+        for batch in rows.batches(BATCH):
+            if (values := batch.parts[part]) is not None:
+                data.update(values.cpu().contiguous().numpy().data)
     text = json.dumps(settings, sort_keys=True, default=str)
     return {"settings": hashlib.sha256(text.encode()).hexdigest(), "data": data.hexdigest()}

@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from sklearn.neighbors import NearestNeighbors
 
-from latente.rows import Rows, expanded
+from latente.rows import MANY, Rows, expanded
 
 MAX_DIMENSIONS = 64
 MAX_ROWS = 2000
@@ -42,9 +42,10 @@ def latent_dimension(rows: Rows, seed: int, levels: tuple[int, ...] = ()) -> int
     ``levels``: number of levels of each column, 0 for numbers; two different levels have distance 1. Enough for the structure
     of the data, and not more than the rows can determine; unused dimensions are dropped after training.
     """
-    n, fields = len(rows), rows.x[:1].numel()
-    chosen = np.sort(np.random.default_rng(seed).permutation(n)[:MAX_ROWS])
-    x = rows.x[torch.from_numpy(chosen)].flatten(1).cpu()
+    n, fields, generator = len(rows), rows[:1].x.numel(), np.random.default_rng(seed)
+    order = generator.permutation(n)[:MAX_ROWS] if n <= MANY else generator.choice(n, MAX_ROWS, replace=False)
+    chosen = np.sort(order)
+    x = rows[torch.from_numpy(chosen)].x.flatten(1).cpu()
     scale = torch.tensor([0.5**0.5 if count else 1.0 for count in levels for _ in range(max(1, count))])
     x = expanded(x, levels) * scale if levels else x
     estimate = math.ceil(2 * intrinsic_dimension(x.numpy()))

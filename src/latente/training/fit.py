@@ -237,7 +237,7 @@ class Fit:
     def _training(self, stage: int, settings: Settings, remedy: Remedy = Remedy()) -> Training:
         with seeded(settings.seed, stage):
             learner = self.make(remedy)
-            learner.start(self.train, self.resolution)
+            learner.start(self.train.some(), self.resolution)
         training = Training(learner, self.train, self.held_out, settings, stage)
         if self.checkpoints:
             self.checkpoints.restore(training)
@@ -263,7 +263,7 @@ class Fit:
         held_out = self.held_out if self.held_out is not None else self.train.subsample(SMALL_DATA)
         with seeded(self.settings.seed):
             evaluated = evaluate(costs_of(model, training.learner.K), held_out)
-            diagnosis = diagnose(model, self.train, held_out, training.learner.of_bound)
+            diagnosis = diagnose(model, self.train.some(), held_out, training.learner.of_bound)
         # With much data and an informative code, the linear baseline is not needed, and would take seconds.
         some, likelihood = self.train.subsample(SMALL_DATA), model.likelihood
         possible = has_residuals(likelihood, some) if some.context is not None else not likelihood.takes_levels

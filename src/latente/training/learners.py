@@ -29,8 +29,10 @@ class Learner(nn.Module):
     Attributes:
         recorded: whether a step may be recorded once and repeated.
         of_bound: whether the loss has no constraint that the bound has to give way to.
+        begun: whether the model is trained already, and continues where it is.
     """
 
+    begun = False
     model: Any
     settles: Mapping[str, float] = {"row_model": 0.2}  # the best epoch is not in the first fifth of the run
     differentiates_input = False
@@ -42,7 +44,8 @@ class Learner(nn.Module):
 
     def start(self, rows: Rows, resolution: Tensor) -> None:
         """Begin from the training rows; ``resolution`` is the smallest recorded step of each field, [F]."""
-        self.model.likelihood.start(rows, torch.ones_like(resolution), resolution)
+        if not self.begun:
+            self.model.likelihood.start(rows, torch.ones_like(resolution), resolution)
 
     @property
     def K(self) -> int:
@@ -142,7 +145,8 @@ class LatentLearner(Learner):
         return int(self.objective.K)
 
     def start(self, rows: Rows, resolution: Tensor) -> None:
-        linear_start.start(self.model, rows, resolution)
+        if not self.begun:
+            linear_start.start(self.model, rows, resolution)
         for penalty in self.penalties:
             penalty.start(rows)  # type: ignore[operator]
 

@@ -15,7 +15,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from latente.errors import StorageError, TrainingError
+from latente.errors import ModelError, StorageError, TrainingError
 from latente.files import Count, checked, fitting
 from latente.flat import FlatParameters, Group, adamw
 from latente.model.latent_model import LatentModel
@@ -26,6 +26,7 @@ from latente.threads import ASKED_FOR, Pace, denormals_as_zero, on_one_thread, o
 from latente.training.learners import Learner, Named
 from latente.training.recorded import NotRepeatable, Recording
 from latente.training.schedules import cosine
+from latente.training.workers import add_up, of_first, own_parts, world
 
 BLOCK = 250_000  # values gathered at once: few calls for small batches, and all values fit into the CPU's cache
 AVERAGE_EVERY = 4  # steps between updates of the moving average: the same average to 1e-5, at a quarter of the cost
@@ -42,7 +43,8 @@ class Settings:
     ``patience``: share of the run without a better held-out objective after which it stops; None never stops early.
     ``learning_rate``: with 4e-3 and Adam's second decay 0.995, tables and pictures reach a lower held-out loss in the same
     number of steps than with the usual 1e-3 and 0.999. ``average``: decay per step of the moving average of the weights.
-    ``threads``: largest number of CPU threads (see :meth:`Training._paced`).
+    ``threads``: largest number of CPU threads (see :meth:`Training._paced`). ``workers``: parts of each batch, which processes
+    share (:mod:`latente.training.workers`).
     """
 
     epochs: int | None
@@ -55,6 +57,7 @@ class Settings:
     precision: str = "float32"
     average: float = 0.999
     threads: int = 1
+    workers: int = 1
     seed: int = 0
 
 
@@ -102,6 +105,7 @@ class Training:
         self.steps_per_epoch = max(1, math.ceil(len(train) / settings.batch_size))
         self.norms: deque[float] = deque(maxlen=64)
         self.sitting: float | None = None
+        self.told: float | None = None
         self.heeded = self.strength
         self.strengths = {name: torch.tensor(value) for name, value in self.heeded.items()}
         self.label = "training"
@@ -120,12 +124,16 @@ class Training:
 
     @property
     def seconds(self) -> float:
-        """Training time so far, over all sessions."""
+        """Training time so far, over all sessions; of several processes that of the first, when it was last told."""
+        return self._seconds_now if self.told is None else self.told
+
+    @property
+    def _seconds_now(self) -> float:
         return self.status.elapsed + (0.0 if self.sitting is None else time.perf_counter() - self.sitting)
 
     def _clock(self, down: bool) -> None:
         """Store the time of the session that ends, and start another."""
-        self.status.elapsed, self.sitting = self.seconds, time.perf_counter() if down else None
+        self.status.elapsed, self.sitting = self._seconds_now, time.perf_counter() if down else None
 
     @property
     def strength(self) -> Strength:
@@ -155,6 +163,7 @@ class Training:
             except KeyboardInterrupt:
                 self.status.finished = "interrupted"
         self._clock(False)
+        self.status.elapsed = of_first(self.status.elapsed)
         return self
 
     def use_best(self) -> Any:
@@ -168,33 +177,53 @@ class Training:
         traces = [trace for batch in self._batches() if (trace := self._step(batch)) is not None]
         self._learns(False)
         self.status.epoch += 1
-        record = {"epoch": self.status.epoch, **_means("train", traces), **self._evaluated()}
+        record = {"epoch": self.status.epoch, **self._of_all(_means("train", traces)), **self._evaluated()}
         record |= {"progress": self.progress, "learning_rate": self._rate(), "seconds": self.seconds}
         record |= {f"{name}_weight": float(value) for name, value in self.strength.items()}
         self.status.history.append(record)
         self._judge(record, skipped=self.steps_per_epoch - len(traces))
 
+    def _of_all(self, means: dict[str, float]) -> dict[str, float]:
+        """Means over the rows of all processes, which are equally many."""
+        total = add_up(torch.tensor([*means.values()], dtype=torch.float64)) / world() if means else torch.zeros(0)
+        return dict(zip(means, total.tolist(), strict=True))
+
     def _batches(self) -> Iterator[Rows]:
         """The training rows in a random order, in batches of one size, gathered in blocks. The last batch is filled up with
         rows of the first, because a step is recorded for each size.
         """
-        n = len(self.train)
-        size = math.ceil(n / self.steps_per_epoch)
-        together = size * max(1, BLOCK // (size * self.train.x[0].numel()))
-        order = torch.randperm(n)
-        order = torch.cat([order, order[: size * self.steps_per_epoch - n]])
-        for chosen in torch.split(order.to(self.train.x.device), together):
-            yield from self.train[chosen].to(self.settings.device).batches(size)
+        size = math.ceil(len(self.train) / self.steps_per_epoch)
+        size += -size % self.settings.workers
+        together = size * max(1, BLOCK // (size * self.train[:1].x.numel()))
+        for block in self.train.shuffled(size * self.steps_per_epoch, together):
+            yield from block.to(self.settings.device).batches(size)
 
     def _step(self, batch: Rows) -> Named | None:
         """One update, and its terms; None if the gradient was not finite and the step was skipped."""
-        terms = self._differentiated(batch)
+        terms = self._differentiated(batch) if self.settings.workers == 1 else self._shared(batch)
         self.status.step += 1
         if not self._clipped():
             return None
         self._update()
         self._take_into_average()
         return terms
+
+    def _shared(self, batch: Rows) -> Named:
+        """The same for a batch in parts, of which this process computes its own: the gradient is the mean of all parts."""
+        workers, found = self.settings.workers, []
+        before = None if self.status.step else [buffer.clone() for buffer in self.learner.buffers()]
+        total = torch.zeros_like(self.flat.gradient)
+        parts = list(batch.batches(len(batch) // workers))
+        for part in own_parts(workers):
+            reseed(self.settings.seed, self.stage, self.status.epoch, self.status.step, part, device=self.settings.device)
+            found.append(self._differentiated(parts[part]))
+            total += self.flat.gradient
+        self.flat.gradient.copy_(add_up(total) / workers)
+        if self.settings.time_limit is not None:
+            self.told = of_first(self._seconds_now)
+        if before and not all(map(torch.equal, before, self.learner.buffers())):
+            raise ModelError("workers: a step of this recipe changes more than its gradient; train it with one worker")
+        return {name: torch.cat([terms[name] for terms in found]) for name in found[0]}
 
     def _differentiated(self, batch: Rows) -> Named:
         """The terms of a batch; sets the gradient of its loss."""

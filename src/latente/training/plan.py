@@ -49,6 +49,7 @@ class Plan:
     device: str
     precision: str
     seed: int
+    workers: int = 1
 
     def settings(self, work: Work, time_limit: float | None) -> Settings:
         """Settings of the training of the model, which may take ``time_limit`` seconds."""
@@ -64,6 +65,7 @@ class Plan:
             time_limit=time_limit,
             device=defaults.device(self.device),
             seed=self.seed,
+            workers=self.workers,
         )
         return self._sized(settings, work, pace.batches)
 
@@ -106,4 +108,5 @@ class Plan:
         batch = settings.batch_size * (batches if self.batch_size == "auto" else 1)
         step = batch * work.multiply_adds
         precision = defaults.precision(self.precision, settings.device, step)
-        return replace(settings, batch_size=batch, precision=precision, threads=defaults.threads(step))
+        threads = defaults.threads(step) if self.workers == 1 else 1
+        return replace(settings, batch_size=batch, precision=precision, threads=threads)

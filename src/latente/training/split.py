@@ -9,11 +9,12 @@ import torch
 
 from latente.data import observed_rows
 from latente.errors import DataError
-from latente.rows import Overlaps, Rows
+from latente.rows import Overlaps, Rows, random_places
 from latente.seeding import seeded
 
 MIN_ROWS = 2
 MIN_TO_HOLD_OUT = 5
+MAX_HELD_OUT = 100_000  # rows: more of them cost time, and tell no more
 MAX_ROWS_AT_HAND = 10_000  # of each kind; they stay in memory after a fit for its certificate
 MAX_VALUES_AT_HAND = 20_000_000
 ENOUGH_SERIES, MAX_RUNS, RUN = 20, 10, 4  # held-out series; else held-out runs of time, and the least windows of each
@@ -35,14 +36,14 @@ class Split:
     blocks: int | None = None
 
     @classmethod
-    def of(cls, rows: Rows, fraction: float, seed: int, overlaps: Overlaps | None = None) -> Split:
-        """Hold out a random share of the rows; rows without any observed value are in neither part. Of windows that overlap,
-        whole series or runs of time are held out, and training windows share no step with them.
+    def of(cls, rows: Rows, fraction: float, seed: int, overlaps: Overlaps | None = None, most: int = MAX_HELD_OUT) -> Split:
+        """Hold out a random share of the rows, at most ``most``; rows without any observed value are in neither part.
+        Of windows that overlap, whole series or runs of time are held out; training windows share no step with them.
 
         Raises:
             DataError: there are too few rows.
         """
-        chosen, held, blocks = parts(rows, fraction, seed, overlaps)
+        chosen, held, blocks = parts(rows, fraction, seed, overlaps, most)
         return cls(rows if len(chosen) == len(rows) else rows[chosen], rows[held] if len(held) else None, blocks)
 
     @property
@@ -68,21 +69,19 @@ class Split:
 Parts = tuple[torch.Tensor, torch.Tensor, int | None]
 
 
-def parts(rows: Rows, fraction: float, seed: int, overlaps: Overlaps | None = None) -> Parts:
+def parts(rows: Rows, fraction: float, seed: int, overlaps: Overlaps | None = None, most: int = MAX_HELD_OUT) -> Parts:
     """Indices of training rows and of held-out rows, and how many of these do not depend on each other; as :meth:`Split.of`."""
     observed = torch.nonzero(observed_rows(rows)).squeeze(1)
-    if len(observed) < MIN_ROWS:
-        raise DataError(
-            f"a model can't be fitted on n_samples={len(observed)} row(s) with values; it needs at least {MIN_ROWS}"
-        )
-    held = 0
-    if fraction and len(observed) >= MIN_TO_HOLD_OUT:
-        held = min(len(observed) - MIN_ROWS, max(1, round(fraction * len(observed))))
-    with seeded(seed, HELD_OUT):
-        if overlaps is not None and held and len(overlaps.begins) > len(overlaps.starts):
+    overlap = overlaps is not None and len(overlaps.begins) > len(overlaps.starts)
+    if overlap and fraction and len(observed) >= MIN_TO_HOLD_OUT:
+        assert overlaps is not None
+        with seeded(seed, HELD_OUT):
             return _without_overlap(observed, overlaps, fraction)
-        order = observed[torch.randperm(len(observed))]
-    return torch.sort(order[held:]).values, order[:held], None
+    held = observed[held_out_places(len(observed), fraction, seed, most)]
+    train = torch.zeros(len(rows), dtype=torch.bool)
+    train[observed] = True
+    train[held] = False
+    return torch.nonzero(train).squeeze(1), held, None
 
 
 def _without_overlap(observed: torch.Tensor, overlaps: Overlaps, fraction: float) -> Parts:
@@ -117,10 +116,23 @@ def _runs(overlaps: Overlaps, fraction: float) -> tuple[Runs, int]:
     return [(low, low + length) for low in lows], max(1, round(count * length / window))
 
 
+def held_out_places(n: int, fraction: float, seed: int, most: int = MAX_HELD_OUT) -> torch.Tensor:
+    """Which of ``n`` rows are held out.
+
+    Raises:
+        DataError: there are too few rows.
+    """
+    if n < MIN_ROWS:
+        raise DataError(f"a model can't be fitted on n_samples={n} row(s) with values; it needs at least {MIN_ROWS}")
+    held = min(n - MIN_ROWS, max(1, round(fraction * n)), most) if fraction and n >= MIN_TO_HOLD_OUT else 0
+    with seeded(seed, HELD_OUT):
+        return torch.randperm(n)[:held] if most > MAX_HELD_OUT else random_places(n, held)
+
+
 def _in_context(rows: Rows, context: torch.Tensor) -> Rows:
     assert rows.context is not None
     return replace(rows[(rows.context == context).all(1)], context=None)
 
 
 def _few(rows: Rows) -> Rows:
-    return rows.subsample(min(MAX_ROWS_AT_HAND, max(1, MAX_VALUES_AT_HAND // rows.x[:1].numel())))
+    return rows.subsample(min(MAX_ROWS_AT_HAND, max(1, MAX_VALUES_AT_HAND // rows[:1].x.numel())))

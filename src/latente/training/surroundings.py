@@ -93,7 +93,7 @@ def tail(values: Tensor) -> Tensor:
 def surprise(values: Tensor, usual: Tensor) -> Tensor:
     """-log of the share of usual values that are as high: counted up to the quantile .9, and exponential above it."""
     quantiles, excess = usual[:-1], usual[-1]
-    place = torch.searchsorted(quantiles, values.contiguous(), right=True).clamp(1, len(quantiles) - 1)
+    place = (values.unsqueeze(-1) >= quantiles).sum(-1).clamp(1, len(quantiles) - 1)
     low, high = quantiles[place - 1], quantiles[place]
     inside = ((values - low) / (high - low).clamp_min(1e-12)).clamp(0.0, 1.0)
     below = (place - 1 + inside) / 100

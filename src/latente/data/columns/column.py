@@ -15,6 +15,7 @@ from latente.data.moments import is_moment, refuse_unlike, told
 from latente.data.observed import exactly, kept
 from latente.data.sources import Table, is_number
 from latente.data.state import expect
+from latente.data.survey import Survey
 from latente.errors import DataError
 from latente.rows import BINARY, Bins, Field, ValueGrid
 from latente.words import Message
@@ -40,7 +41,7 @@ class Facts:
     """Properties of a column of a table.
 
     Attributes:
-        table, place: the table, and which of its columns it is.
+        survey, place: the table, and which of its columns it is.
         matrix: whether the table is a matrix of measures (:func:`is_matrix`).
         low, high, mean, spread: of the observed values; NaN where there is none. spread is the standard deviation.
         missing: share of the rows without a value. binary: whether only 0 and 1 occur, and both do.
@@ -48,7 +49,7 @@ class Facts:
         ordered: observed values of some rows in rising order.
     """
 
-    table: Table
+    survey: Survey
     place: int
     matrix: bool
     ordered: Array
@@ -60,6 +61,23 @@ class Facts:
     binary: bool
     step: float
     grid: float
+
+    @property
+    def table(self) -> Table:
+        """The rows in memory."""
+        return self.survey.table
+
+    @property
+    def count(self) -> int:
+        """Number of all rows in which it is observed."""
+        return int(self.survey.counts[self.place])
+
+    @property
+    def some(self) -> Array:
+        """Observed values of evenly spaced rows, float64, and with them the smallest and the largest of all."""
+        values = self.survey.some[:, self.place].astype(np.float64)
+        ends = [] if len(values) == self.survey.rows else [self.low, self.high]
+        return np.concatenate([values[~np.isnan(values)], ends])
 
     @property
     def name(self) -> str:

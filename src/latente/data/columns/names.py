@@ -64,7 +64,7 @@ class Name(Unknown):
 
 
 def _of_texts(facts: Facts) -> Kind | None:
-    texts, rows, what = facts.levels, len(facts.observed), what_of(facts)
+    texts, rows, what = facts.levels, facts.count, what_of(facts)
     if categories_of(facts.dtype) or len(texts) <= max(FEW_LEVELS, MAX_DISTINCT * rows):
         return None
     words = sum(len(text.split()) for text in texts) / len(texts)
@@ -91,16 +91,16 @@ def _is_timestamp(facts: Facts) -> bool:
 
 def _numbering(facts: Facts) -> Message | None:
     """How a column numbers the rows; None where it does not."""
-    rows = len(facts.table)
+    rows, values = facts.survey.rows, facts.values
     if not facts.table.named or rows < MIN_TO_NUMBER or facts.high - facts.low != rows - 1:
         return None
-    if bool((np.diff(facts.values) == 1.0).all()):
+    if bool((np.diff(values) == np.diff(facts.survey.places)).all()):
         return Message("column.running_number")
-    every = bool((np.diff(np.sort(facts.values)) == 1.0).all())
+    every = len(np.unique(values)) == len(values) and bool((values == np.rint(values)).all())
     return Message("column.permuted", low=facts.low, high=facts.high) if every else None
 
 
 def _shape(facts: Facts) -> Shape | None:
     if facts.levels:
-        return shape_of(facts.levels)
-    return None if is_moment(facts.dtype) else shape_of_numbers(facts.observed)
+        return None if facts.place in facts.survey.too_many else shape_of(facts.levels)
+    return None if is_moment(facts.dtype) else shape_of_numbers(facts.some)

@@ -57,7 +57,7 @@ class Number(Column):
             "binary": facts.binary,
         }
         if unit is None and not facts.matrix:
-            own["bins"] = np.stack(cut(facts.observed.astype(np.float64), grid))
+            own["bins"] = np.stack(cut(facts.some, grid, facts.count))
         return own
 
     def read(self, table: Table, place: int) -> tuple[Array, dict[str, int]]:

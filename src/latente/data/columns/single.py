@@ -16,6 +16,7 @@ from latente.data.moments import told
 from latente.data.observed import as_numbers, exactly, numbered
 from latente.data.sources import Table, is_number
 from latente.data.state import expect
+from latente.data.survey import Survey
 from latente.errors import DataError
 from latente.words import Message
 
@@ -46,8 +47,8 @@ class Flag(Levels):
             "grid": 1.0,
             "missing": 0.0,
         }
-        bins = {} if facts.levels else {"bins": np.stack(cut(facts.observed.astype(np.float64), 0.0))}
-        return {**own, **bins, "binary": True, "levels": (EMPTY, only_label(facts.table, facts.place))}
+        bins = {} if facts.levels else {"bins": np.stack(cut(facts.some, 0.0, facts.count))}
+        return {**own, **bins, "binary": True, "levels": (EMPTY, only_label(facts.survey, facts.place))}
 
     @property
     def _only(self) -> float | str:
@@ -142,16 +143,17 @@ class Empty(Unknown):
         return Kind("empty", Message("column.no_value")) if np.isnan(facts.low) else None
 
 
-def only_label(table: Table, column: int) -> str:
+def only_label(survey: Survey, column: int) -> str:
     """The only value of a column in words."""
+    table = survey.table
     if column in table.levels:
         return table.levels[column][0]
-    value = float(np.nanmin(table.values[:, column]))
+    value = float(survey.summary.low[column])
     return str(bool(value)) if numpy_dtype(table.dtypes[column]).kind == "b" else told(value, table.dtypes[column])
 
 
 def _quoted(facts: Facts) -> str:
-    return repr(facts.levels[0]) if facts.levels else only_label(facts.table, facts.place)
+    return repr(facts.levels[0]) if facts.levels else only_label(facts.survey, facts.place)
 
 
 def _percent(share: float) -> Message:

@@ -1,0 +1,1 @@
+"""Adapters to other tools; each needs the extra of its name."""
