@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import base64
 import gzip
+import os
 import shutil
 import subprocess
 import time
@@ -21,10 +22,13 @@ import torch
 from sklearn.datasets import load_digits, load_wine
 
 import latente as lt
-from latente.explorer.export import demo_page, packed_model, page
+from latente.cli import demo as command
+from latente.cli.console import Console
+from latente.explorer.export import demo_page, lesson_page, packed_model, page
 from latente.explorer.pack import pack
 
 QUICK: dict[str, Any] = {"max_epochs": 60, "batch_size": 128, "learning_rate": 5e-3, "random_state": 0}
+DATA = Path(os.environ.get("LATENTE_DATA", Path(__file__).parents[2] / "shared" / "data"))
 BUILT = Path(__file__).parents[1] / "web" / "build" / "engine.mjs"
 TIMED = """
 import { openPack } from "ENGINE";
@@ -47,7 +51,17 @@ def digits(folder: Path) -> Path:
     data = load_digits()
     models = [kind(latent_dim=2, **QUICK).fit(data.images) for kind in (lt.VAE, lt.Autoencoder)]
     certificates = (models[0].certificate(), models[1].certificate())
-    path = demo_page(folder / "digits.html", models[0], models[1], data.images, data.target, certificates)
+    return with_pack(demo_page(folder / "digits.html", models[0], models[1], data.images, data.target, certificates))
+
+
+def of_demo(folder: Path) -> Path:
+    """The page of ``latente demo``: digits drawn from fonts, d = 16, with rows and lesson."""
+    digits, console = command.Digits.load(), Console(False, True)
+    return with_pack(command.write_explorer(command.fitted(digits, 0, console), digits, 0, folder / "demo.html"))
+
+
+def with_pack(path: Path) -> Path:
+    """A page, and the bare pack beside it."""
     path.with_suffix(".pack").write_bytes(unpacked(path.read_text(encoding="utf-8")))
     return path
 
@@ -87,6 +101,24 @@ def wine_with_rows(folder: Path) -> Path:
     return written(folder / "wine-with-rows.html", "wine", [packed_model(model, data=rows, with_rows=True) for model in models])
 
 
+def wine_lesson(folder: Path) -> Path:
+    """The lesson on a mixed table."""
+    return lesson_of(folder, "wine-lesson", table())
+
+
+def heart(folder: Path) -> Path | None:
+    """The lesson on real mixed data; None where they are not at hand."""
+    file = DATA / "tables" / "heart.csv.gz"
+    return lesson_of(folder, "heart", str(file)) if file.exists() else None
+
+
+def lesson_of(folder: Path, name: str, data: Any) -> Path:
+    """A page with the lesson on some data, as ``latente explore DATA`` serves it."""
+    vae = lt.VAE("vae", effort="quick", random_state=0).fit(data)
+    content = lesson_page(name, data, vae, vae.certificate())[1]
+    return written_pack(folder / f"{name}.html", content)
+
+
 def mnist_like(folder: Path) -> Path:
     """A convolutional VAE of 28 x 28 pictures: digits, enlarged; hardly trained."""
     pictures = torch.from_numpy(load_digits().images[:400] / 16).unsqueeze(1)
@@ -117,13 +149,26 @@ def million(folder: Path) -> Path:
 
 def written(path: Path, title: str, models: list[Any]) -> Path:
     """A page, and beside it the bare pack."""
-    content = pack(title, models)
+    return written_pack(path, pack(title, models))
+
+
+def written_pack(path: Path, content: bytes) -> Path:
+    """A page of a pack, and beside it the bare pack."""
     path.write_text(page(content), encoding="utf-8")
     path.with_suffix(".pack").write_bytes(content)
     return path
 
 
-PAGES: tuple[Callable[[Path], Path], ...] = (digits, wine, wine_with_rows, mnist_like, colours)
+PAGES: tuple[Callable[[Path], Path | None], ...] = (
+    digits,
+    of_demo,
+    wine,
+    wine_with_rows,
+    wine_lesson,
+    heart,
+    mnist_like,
+    colours,
+)
 
 
 def decode_time(content: Path) -> str:
@@ -148,6 +193,8 @@ def main() -> None:
     for make in (*PAGES, *([million] if asked.million else [])):
         start = time.perf_counter()
         path = make(folder)
+        if path is None:
+            continue
         took = time.perf_counter() - start
         print(f"{path.name:<22} {path.stat().st_size:>11,} {took:>8.1f}   {decode_time(path.with_suffix('.pack'))}", flush=True)
 

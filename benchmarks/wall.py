@@ -8,6 +8,7 @@ for the same rows with their own defaults, where they are installed; with ``--be
 
 from __future__ import annotations
 
+import math
 import os
 import subprocess
 import sys
@@ -16,6 +17,7 @@ import time
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from statistics import fmean, median
@@ -29,7 +31,14 @@ import latente as lt
 from benchmarks import data
 from benchmarks.common import Figure, options, report, show
 
-MAX_PEER_ROWS = 20_000
+LONGEST = 300  # seconds that a peer may take
+PEERS = {  # the module, and whether it takes numbers only (otherwise mixed columns)
+    "PCA": ("sklearn.decomposition", True),
+    "IterativeImputer": ("sklearn.impute", True),
+    "PyOD": ("pyod.models.vae", True),
+    "Pythae": ("pythae.pipelines", True),
+    "TVAE": ("ctgan", False),
+}
 STAGES = "encode", "train", "after", "certificate", "report", "save", "load", "sample 1,000", "score all"
 
 SETS: dict[str, Callable[[], Any]] = {
@@ -159,23 +168,37 @@ def _holed(row: Any) -> Any:
     return row.assign(**{row.select_dtypes("number").columns[0]: np.nan})
 
 
-def peers(rows: Any) -> dict[str, float]:
-    """Seconds to fit with each library's own defaults, of those that are installed and take such rows."""
-    numbers = not isinstance(rows, pd.DataFrame)
-    x = np.asarray(rows, dtype=np.float32).reshape(len(rows), -1) if numbers else rows
-    of_numbers = {
-        "PCA": ("sklearn", _pca),
-        "IterativeImputer": ("sklearn", _iterative),
-        "PyOD": ("pyod", _pyod),
-        "Pythae": ("pythae", _pythae),
+def peers(name: str) -> dict[str, float]:
+    """Seconds to fit with each library's own defaults, of those that are installed and take such rows; each in a process of its
+    own, which is stopped after :data:`LONGEST` seconds: then it is infinite.
+    """
+    numbers = not isinstance(SETS[name](), pd.DataFrame)
+    chosen = {
+        peer: module
+        for peer, (module, of_numbers) in PEERS.items()
+        if of_numbers == numbers and find_spec(module.partition(".")[0])
     }
-    contenders = of_numbers if numbers else {"TVAE": ("ctgan", _tvae)}
+    return {peer: _seconds_of(peer, name) for peer in chosen}
+
+
+def _seconds_of(peer: str, name: str) -> float:
+    code = f"from benchmarks.wall import fit_peer; fit_peer({peer!r}, {name!r})"
+    try:
+        ended = subprocess.run([sys.executable, "-W", "ignore", "-c", code], capture_output=True, text=True, timeout=LONGEST)
+    except subprocess.TimeoutExpired:
+        return math.inf
+    return float(ended.stdout.split()[-1]) if ended.returncode == 0 else math.nan
+
+
+def fit_peer(peer: str, name: str) -> None:
+    """Fit a peer to a set, and print the seconds."""
+    rows = SETS[name]()
+    x = rows if isinstance(rows, pd.DataFrame) else np.asarray(rows, dtype=np.float32).reshape(len(rows), -1)
+    import_module(PEERS[peer][0])  # its time is not that of a fit
     taken: dict[str, float] = {}
-    for name, (module, fit) in contenders.items():
-        if find_spec(module) and len(x) <= MAX_PEER_ROWS:
-            with clocked(taken, name):
-                fit(x)
-    return taken
+    with clocked(taken, peer):
+        {"PCA": _pca, "IterativeImputer": _iterative, "PyOD": _pyod, "Pythae": _pythae, "TVAE": _tvae}[peer](x)
+    print(taken[peer])
 
 
 def _pca(x: Any) -> None:
@@ -202,6 +225,8 @@ def _pythae(x: Any) -> None:
     from pythae.models import VAE, VAEConfig
     from pythae.pipelines import TrainingPipeline
 
+    low, high = x.min(0), x.max(0)
+    x = (x - low) / np.where(high > low, high - low, 1)  # it expects values from 0 to 1; its loss of other rows is not finite
     model = VAE(VAEConfig(input_dim=(x.shape[1],)))
     with tempfile.TemporaryDirectory() as folder:
         pipeline = TrainingPipeline(model=model)
@@ -232,7 +257,7 @@ def main() -> None:
         }
         lines.append((name, *means.values(), *(runs[0].get(stage, float("nan")) for stage in STAGES)))
         figures += [Figure(f"{name}: {key}", value) for key, value in means.items()]
-        other = {"peers": peers(rows) if asked.peers else {}, "single": single(rows, 0) if asked.single else {}}
+        other = {"peers": peers(name) if asked.peers else {}, "single": single(rows, 0) if asked.single else {}}
         everything[name] = {"runs": runs, **other}
     show("From call to answer", ("", "fit", "processor", "loss", "gain", *STAGES), lines)
     if asked.single:

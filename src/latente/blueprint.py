@@ -13,14 +13,14 @@ from torch import Tensor, nn
 
 from latente.composition import Recipe
 from latente.errors import ModelError
-from latente.model import heterogeneous
+from latente.model.column_distributions import columns_of
 from latente.model.latent_model import LatentModel, compose
 from latente.model.likelihoods import Likelihood
 from latente.model.linear_start import starts_linear
 from latente.model.networks.conv import SMALLEST_SIDE, positions_of
 from latente.model.parts import Choice, build, choose, part_class
 from latente.model.row_models import AutoregressiveModel
-from latente.rows import BINARY, IMAGE, MEASURES, SCALAR, Field, Rows, layout_of, levels_of, row_shape
+from latente.rows import BINARY, IMAGE, MEASURES, SCALAR, SERIES, Field, Rows, layout_of, levels_of, row_shape
 from latente.training.fit import Remedy
 from latente.training.learners import LatentLearner, Learner
 
@@ -72,9 +72,10 @@ class Blueprint:
 
     @property
     def convolves(self) -> bool:
-        """Whether its networks are convolutions beside a linear model, at which they begin."""
+        """Whether its networks begin at a linear model beside which they learn fast: convolutions, and those of windows."""
+        fast = network_for(self.fields, self.hidden) == "conv" or layout_of(self.fields) == SERIES
         with torch.random.fork_rng([]):
-            return network_for(self.fields, self.hidden) == "conv" and starts_linear(self().model)
+            return fast and starts_linear(self().model)
 
     @property
     def spatial(self) -> bool:
@@ -113,9 +114,14 @@ class Blueprint:
                 turned = isinstance(layer, nn.ConvTranspose2d)  # weights are used per input pixel
                 counts.append(layer.weight.numel() * (inputs[0] if turned else output)[0, 0].numel())  # type: ignore[operator]
 
+            def count_steps(layer: nn.GRU, inputs: tuple[Tensor, ...], output: tuple[Tensor, ...]) -> None:
+                counts.append(sum(weight.numel() for weight in layer.parameters()) * output[0].shape[1])
+
             for module in model.modules():
-                if isinstance(module, (nn.Conv2d, nn.ConvTranspose2d)):
+                if isinstance(module, (nn.Conv1d, nn.Conv2d, nn.ConvTranspose2d)):
                     module.register_forward_hook(count)
+                if isinstance(module, nn.GRU):
+                    module.register_forward_hook(count_steps)
             model.encode(row)
             model.decode(torch.zeros(1, 1, model.latent_dim), context)
         return sum(counts) + model.likelihood.extra_multiply_adds
@@ -135,7 +141,7 @@ class Blueprint:
             "dropout": 0.1 if few and self.hidden is None and not of_mixed else 0.0,
             "linear": remedy.linear and self.hidden is None and (bool(self.keep) if of_mixed else not self.overcomplete),
             "skip": remedy.skip,
-            "columns": heterogeneous.columns_of(self.fields),
+            "columns": columns_of(self.fields),
             "n_rows": self.n_rows,
             "free_bits": remedy.free_bits,
             "context_size": self.context_size,
@@ -299,6 +305,7 @@ class Networks(NamedTuple):
 NETWORKS = {
     SCALAR: Networks(lambda shape, hidden: "mlp", lambda shape: (), "field"),
     IMAGE: Networks(_network_of_pictures, channels, "shared"),
+    SERIES: Networks(lambda shape, hidden: "mlp", lambda shape: (), "field"),
 }
 
 

@@ -347,6 +347,24 @@ def hi_vae_published(components: int = 10) -> dict[str, Any]:
     return {"likelihood": choose("heterogeneous"), "prior": prior, "posterior": posterior}
 
 
+@published(VAE, "a VAE of windows whose decoder adds a trend, seasons and the rest", "Desai et al. 2021")
+def timevae(degree: int = 2, seasons: tuple[int, ...] = ()) -> dict[str, Any]:
+    decoder = choose("trend-season-decoder", degree=degree, seasons=list(seasons))
+    return {"encoder": choose("dilated-encoder"), "decoder": decoder}
+
+
+@published(VAE, "a VAE of windows trained with some points hidden; missing ones are filled in by iteration", "Xu et al. 2018")
+def donut(hidden: float = 0.01) -> dict[str, Any]:
+    corruption, likelihood = choose("masking", share=hidden), choose("heteroscedastic-normal")
+    return {"encoder": choose("mlp-encoder", masked=False), "corruption": corruption, "likelihood": likelihood}
+
+
+@published(VAE, "a recurrent VAE of windows with a flow as its posterior, after OmniAnomaly", "Su et al. 2019")
+def recurrent_vae(transforms: int = 2) -> dict[str, Any]:
+    flow = choose("iaf", transforms=transforms)
+    return {"encoder": choose("gru-encoder"), "decoder": choose("gru-decoder"), "posterior": flow}
+
+
 class Recipes(Sequence[Recipe]):
     """The table of published models; prints as one."""
 

@@ -23,7 +23,7 @@ from latente.model import (  # noqa: F401  (most of them register)
 from latente.model.corruptions import Corruption
 from latente.model.likelihoods import Likelihood
 from latente.model.networks import bins as _bins  # noqa: F401
-from latente.model.networks import conv, mlp  # noqa: F401
+from latente.model.networks import conv, mlp, series  # noqa: F401
 from latente.model.objectives import Objective
 from latente.model.parts import PARTS, Choice, Part, choose, part_class
 from latente.model.penalties import Penalty

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from types import FunctionType
@@ -20,7 +21,7 @@ from torch import Tensor
 from latente import storage
 from latente.certificate import Certificate, certify
 from latente.composition import Recipe
-from latente.data import Codec, Images, Table, frame, like
+from latente.data import Codec, Data, Series, frame, like
 from latente.errors import DataError, LatenteError, ModelError, StorageError, renamed, warn
 from latente.files import Count, checked
 from latente.fitted import Fitted
@@ -35,7 +36,18 @@ from latente.model.row_models import RowModel
 from latente.parameters import Parameters, is_whole
 from latente.rows import Rows
 from latente.seeding import seed_of, seeded
-from latente.tasks import completions, denoising, imputation, interpolation, reconstruct, repairs, scores
+from latente.tasks import (
+    completions,
+    continuation,
+    denoising,
+    gaps,
+    imputation,
+    interpolation,
+    reconstruct,
+    repairs,
+    scores,
+    steps,
+)
 from latente.tasks.anomalies import IMPORTANCE_SAMPLES
 from latente.tasks.new_rows import Request, new_rows
 from latente.tasks.rivals import DetectorComparison, compare_detectors
@@ -116,6 +128,12 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
             reconstructions (GECO, Rezende and Viola 2018); 0 for no constraint. "auto" is the share that PCA with as many
             dimensions keeps if a separate row model scores rows, and 0 otherwise. If ``latent_dim`` dimensions can't keep the
             share, the code keeps what training reaches; see ``information_kept`` in the certificate.
+        time: the column with the time, if rows are steps of series; "auto" takes the only column of dates, or else the order of
+            the rows. A row of the model is then a window of steps, with one code and one score. Times may be in any order, with
+            gaps. An array [N, T, C] holds N series. None for a table, whatever columns it has.
+        entity: the column that tells series apart, such as the machine; None for one series.
+        window: steps of a window; "auto" is the period with the largest autocorrelation, or all of a short series.
+        stride: steps between the beginnings of windows; "auto" is an eighth of a window, or more for long series.
 
     Attributes:
         latent_dim_: dimensions of the code.
@@ -128,6 +146,8 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         row_model_: the model that scores, generates and completes rows: ``model_`` itself, or a separate row model (see
             ``row_model``).
         notes_: remarks on data and fit.
+        imputed_: after :meth:`impute` of series, the mean absolute errors of "model", "linear" and "chosen" on hidden values,
+            in standard deviations, and the share of the model by length of the gap and channel.
         given_: after ``sample(given=…)``, the probability of the conditions under the model, and the effective sample size.
         fields_: the kind of each column, and the reason.
         offset_: score below which :meth:`predict` returns -1.
@@ -180,6 +200,10 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         row_model: str = "auto",
         trim: float | str | None = None,
         keep: float | str = "auto",
+        time: str | None = None,
+        entity: str | None = None,
+        window: int | str = "auto",
+        stride: int | str = "auto",
     ) -> None:
         self.recipe = recipe
         self.latent_dim = latent_dim
@@ -202,6 +226,10 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         self.row_model = row_model
         self.trim = trim
         self.keep = keep
+        self.time = time
+        self.entity = entity
+        self.window = window
+        self.stride = stride
 
     # -- fitting ----------------------------------------------------------------------------------------------------
 
@@ -329,6 +357,24 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         """
         return self._fitted.model.codes(self._rows(X, context)).numpy()
 
+    def windows(self, X: Any) -> Any:
+        """The windows that :meth:`transform` and :meth:`score_samples` have a row for: the numbers (counted from 0) of
+        the ``first`` and the ``last`` row of X in each, as a frame; -1 for a window without rows.
+
+        Raises:
+            ModelError: the model is not one of series.
+
+        >>> import pandas as pd
+        >>> series = pd.DataFrame({"day": pd.date_range("2024-01-01", periods=100), "x": np.sin(np.arange(100) / 3)})
+        >>> vae = VAE(time="day", window=20, stride=10, max_epochs=1, random_state=0).fit(series)
+        >>> vae.windows(series).head(2).values.tolist()
+        [[0, 19], [10, 29]]
+        """
+        data = self._fitted.read(X)
+        if not isinstance(data, Series):
+            raise ModelError("windows are of series: fit with time=…, such as time='auto'")
+        return frame(data.rows_of_windows(), data.container)
+
     def inverse_transform(self, Z: Any, *, context: Any = None, noise: bool = False, random_state: Any = None) -> Any:
         """Rows decoded from codes [N, d], in the columns and units of the training data.
 
@@ -399,7 +445,7 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         fitted = self._fitted
         data, rows = fitted.read_rows(X, self.unknown, context)
         x, assumed = denoising.denoised(fitted, rows, noise)
-        cleaned = like(X, fitted.decode(x, data.container, source=data if assumed.none else None))
+        cleaned = like(X, fitted.decode(x, data.container, source=data if assumed.none else None, of=data))
         return (cleaned, denoising.described(fitted, assumed)) if return_noise else cleaned
 
     def repair(self, X: Any, *, context: Any = None) -> tuple[Any, NDArray[np.bool_]]:
@@ -436,6 +482,8 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         *,
         draws: int | None = None,
         intervals: float | None = None,
+        method: str = "auto",
+        insert: bool = False,
         random_state: Any = None,
         context: Any = None,
     ) -> Any:
@@ -451,6 +499,10 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
                 calibrated so that the intervals contain this share of hidden numbers, over all columns. If almost all of the
                 probability is at one value (0 of a gain), both ends are that value, although the mean is not. For texts they
                 are ends in alphabetical order, or in that of an ordered category.
+            method: of series: "model", "linear" interpolation, or "auto": of both what is better on gaps like those of X made
+                in observed values, or a mean of both, by channel and length of the gap; ``imputed_`` has their errors.
+                Intervals are as wide as these errors.
+            insert: of series: also return rows for steps of time that X lacks; rows are then in order of entity and time.
             random_state: a seed; by default that of the fit.
             context: as in :meth:`fit`.
 
@@ -473,12 +525,18 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         completions.check_impute(draws, intervals)
         fitted, seed = self._fitted, self._seed(random_state)
         data, rows = fitted.read_rows(X, self.unknown, context)
+        if isinstance(data, Series):
+            found, self.imputed_ = gaps.impute(fitted, data, gaps.Asked(method, draws, intervals, insert), seed)
+            each = [like(X, rows) for rows in found]
+            return each[0] if draws is None and intervals is None else each
+        if method not in ("auto", "model") or insert:
+            raise ModelError(f"{'insert' if insert else f'method={method!r}'} is for series: fit with time=…")
         if draws is None and intervals is None:
             return self._completed(X, data, imputation.expected(fitted.row_model, rows, fitted.seed), possible=False)
         found = completions.completions(fitted, rows, draws, intervals, seed)
         return [self._completed(X, data, x, possible=True) for x in found]
 
-    def _completed(self, X: Any, data: Table | Images, x: Tensor, possible: bool) -> Any:
+    def _completed(self, X: Any, data: Data, x: Tensor, possible: bool) -> Any:
         return like(X, self._fitted.decode(x, data.container, source=data, possible=possible))
 
     @renamed(law="prior", holes="missing")
@@ -492,9 +550,11 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         identifiers: bool = False,
         prior: str = "auto",
         noise: bool | None = None,
+        after: Any = None,
+        steps: int | None = None,
         random_state: Any = None,
     ) -> Any:
-        """New rows.
+        """New rows; for series, new windows one after the other, or continuations of series.
 
         Args:
             n: how many.
@@ -514,6 +574,8 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
             prior: "fitted" draws codes from ``fitted_prior_``, "prior" from the model's own prior. "auto" is
                 "fitted", unless there is a separate row model (``row_model_``).
             noise: draw each field from its distribution (rows of a table: the default) or take its mean (pictures).
+            after: series to continue, each ``n`` times, by windows that are completed again and again.
+            steps: of a continuation; by default those of a window.
             random_state: a seed; by default that of the fit.
 
         How much new rows reveal about training rows: ``figures_["privacy"]``.
@@ -530,6 +592,8 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         fitted = self._fitted
         request = Request(n, given, missing, identifiers, prior, noise, context)
         self.given_: dict[str, float] = {}
+        if after is not None or steps is not None:
+            return continuation.after(fitted, after, request, steps, self._seed(random_state))
         rows, self.given_ = new_rows(fitted, request, self._seed(random_state))
         return rows
 
@@ -538,7 +602,8 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
     ) -> Any:
         """Rows between two rows, both included; ``a`` and ``b`` are one row each.
 
-        ``noise`` and ``random_state`` are those of :meth:`inverse_transform`.
+        ``context`` is one context, or one for each of the two rows: the context between them is linear. ``noise`` and
+        ``random_state`` are those of :meth:`inverse_transform`.
 
         >>> from sklearn.datasets import load_iris
         >>> X = load_iris(as_frame=True).data
@@ -549,7 +614,7 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         if not is_whole(steps, 2):
             raise ModelError(f"steps is a whole number from 2, not {steps!r}")
         fitted = self._fitted
-        ends = self._one(a, context), self._one(b, context)
+        ends = self._one(a, context, 0), self._one(b, context, 1)
         with seeded(self._seed(random_state)):
             x = interpolation.interpolate(fitted.model, *ends, steps, fitted.decoder, noise)
         return fitted.decode(x, possible=noise)
@@ -665,6 +730,11 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
             values of these columns, and between which values 90% lie by the model, given the other columns.
             A row without any observed value has no score: NaN (null in frames of polars and pyarrow), and no fields.
 
+            Of series, a row of the result is a row of X, a step, and its score the mean over the windows that hold it. Time and
+            entity stand before it. ``event`` numbers intervals of selected steps, from 1. ``NAME_expected``, ``NAME_low`` and
+            ``NAME_high`` are the reconstruction of a numeric channel and a band that holds 90% of usual values. p-values count
+            held-out windows that overlap as one.
+
         >>> from sklearn.datasets import load_iris
         >>> X = load_iris(as_frame=True).data
         >>> vae = VAE(latent_dim=2, max_epochs=2, random_state=0).fit(X)
@@ -676,13 +746,17 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         """
         fitted, asked = self._fitted, scores.Asked(score, fdr, false_alarm_rate)
         data, rows = fitted.read_rows(X, self.unknown, context)
-        return like(X, frame(scores.anomalies(fitted, rows, asked), data.container))
+        found = (
+            steps.anomalies(fitted, data, rows, asked) if isinstance(data, Series) else scores.anomalies(fitted, rows, asked)
+        )
+        return like(X, frame(found, data.container))
 
     def surprise(self, X: Any, *, context: Any = None) -> Any:
         """Where a row is strange: by how many nats -log p of each value exceeds what is usual there among held-out rows.
 
         Returns:
-            Of pictures a heat map of each, [N, H, W], summed over channels; of tables a frame with the columns of the model.
+            Of pictures a heat map of each, [N, H, W], summed over channels; of tables a frame with the columns of the model; of
+            series a frame with time, entity and channels.
             0 where a value is missing.
 
         >>> import numpy as np
@@ -692,6 +766,8 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         """
         fitted = self._fitted
         data, rows = fitted.read_rows(X, self.unknown, context)
+        if isinstance(data, Series):
+            return like(X, frame(steps.surprise(fitted, data, rows), data.container))
         return scores.surprise(fitted, rows, lambda columns: like(X, frame(columns, data.container)))
 
     def compare_detectors(self, X: Any, *, context: Any = None) -> DetectorComparison:
@@ -805,7 +881,7 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
     def save(self, path: str | Path) -> Path:
         """Write one .safetensors file, which contains no code; a failure leaves no partial file. It holds no row of the fit:
         beside the weights and the codec, it holds means of groups of at least five training rows, with which
-        :meth:`anomalies` compares others.
+        :meth:`anomalies` compares others. A model of series also holds codes of training windows.
 
         >>> import tempfile
         >>> from sklearn.datasets import load_iris
@@ -847,16 +923,19 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
     def _rows(self, X: Any, context: Any = None) -> Rows:
         return self._fitted.rows(X, self.unknown, context)
 
-    def _one(self, X: Any, context: Any = None) -> Rows:
-        rows = self._rows(_as_rows(X, self.codec_.row_ndim), context)
-        if len(rows) != 1:
-            raise DataError(f"interpolate goes from one row to another; it was given {len(rows)}")
-        return rows
+    def _one(self, X: Any, context: Any, end: int) -> Rows:
+        """One row; ``context`` is that of both ends, or one for each."""
+        fitted, row = self._fitted, _as_rows(X, self.codec_.row_ndim)
+        if context is None:
+            return _single(fitted.rows(row, self.unknown))
+        of_ends = fitted.context_of(None, context, 2, self.unknown)
+        assert of_ends is not None
+        return replace(_single(fitted.encode(fitted.read(row, context), self.unknown)), context=of_ends[end : end + 1])
 
     def _mapped(self, X: Any, task: Callable[[Rows], Tensor], context: Any = None, possible: bool = False) -> Any:
         fitted = self._fitted
         data, rows = fitted.read_rows(X, self.unknown, context)
-        return like(X, fitted.decode(task(rows), data.container, possible=possible))
+        return like(X, fitted.decode(task(rows), data.container, possible=possible, of=None if isinstance(X, Series) else data))
 
     def __repr__(self, N_CHAR_MAX: int = 700) -> str:
         """The parameters; for a fitted estimator with a separate row model, also which model is used for what."""
@@ -939,6 +1018,12 @@ def _as_it_was(fitted: Fitted, path: str | Path) -> VAE:
     except (LatenteError, TypeError) as error:
         raise StorageError(f"{path} does not describe an estimator of this Latente: {error}") from error
     return vae
+
+
+def _single(rows: Rows) -> Rows:
+    if len(rows) != 1:
+        raise DataError(f"interpolate goes from one row to another; it was given {len(rows)}")
+    return rows
 
 
 def _as_rows(X: Any, row_ndim: int) -> Any:

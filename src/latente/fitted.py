@@ -12,7 +12,21 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from latente.composition import Recipe
-from latente.data import Codec, ContextCodec, Images, Table, TableCodec, read, read_context, refuse_outside
+from latente.data import (
+    LABELS,
+    Codec,
+    ContextCodec,
+    Data,
+    Series,
+    SeriesCodec,
+    Table,
+    TableCodec,
+    encode,
+    read,
+    read_context,
+    refuse_outside,
+    with_index,
+)
 from latente.errors import DataError, ModelError
 from latente.model.latent_model import LatentModel
 from latente.model.parts import Choice
@@ -50,6 +64,7 @@ class Fitted:
         context: codec of the context; None without a context.
         surroundings: a summary of the training rows; None in files of earlier versions.
         usual: scores of training rows and of held-out ones by each detector.
+        patches: of series, codes of training windows, [M, d]; None for other rows.
         residuals: what decoded codes leave of clean rows; None where that was not looked at.
         offset: score below which a row is unusual.
     """
@@ -69,6 +84,7 @@ class Fitted:
     context: ContextCodec | None = None
     surroundings: Surroundings | None = None
     residuals: Residuals | None = None
+    patches: Tensor | None = None
     usual: Usual = field(init=False)
 
     def __post_init__(self) -> None:
@@ -134,9 +150,12 @@ class Fitted:
         support[self.codec.places[chosen.numpy()]] = True
         return support
 
-    def read(self, X: Any, context: Any = None) -> Table | Images:
+    def read(self, X: Any, context: Any = None) -> Data:
         """Read the input, with only the columns of the model, and those of the context if that is not passed separately."""
+        if isinstance(X, Series):
+            return X
         codec = self.codec
+        X = with_index(X, codec.time) if isinstance(codec, SeriesCodec) and codec.time else X
         of_context = self.context.codec if self.context is not None and codec.named and context is None else None
         how = {"missing": self.settings.get("missing") or (), **codec.reading_of_fit, **self.reading}
         names, texts, known = codec.feature_names if codec.named else None, codec.text_names, codec.known_notations
@@ -151,9 +170,9 @@ class Fitted:
                 raise
             raise DataError(f"{error}; {lost[0]} is context, which may be given as context={{{lost[0]}: …}}, too") from error
 
-    def encode(self, data: Table | Images, unknown: str = "error") -> Rows:
+    def encode(self, data: Data, unknown: str = "error") -> Rows:
         """Encode data; ``unknown`` as in :class:`latente.VAE`."""
-        rows = self.codec.encode(data, unknown)
+        rows = encode(self.codec, data, unknown)
         likelihood: Any = self.model.likelihood
         if likelihood.support:
             refuse_outside(self.codec, rows, likelihood.support, likelihood.name)
@@ -167,13 +186,13 @@ class Fitted:
         """Encoded rows of an input, with their context."""
         return self.read_rows(X, unknown, context)[1]
 
-    def read_rows(self, X: Any, unknown: str = "error", context: Any = None) -> tuple[Table | Images, Rows]:
+    def read_rows(self, X: Any, unknown: str = "error", context: Any = None) -> tuple[Data, Rows]:
         """An input, and its encoded rows with their context."""
         data = self.read(X, context)
         rows = self.encode(data, unknown)
         return data, replace(rows, context=self.context_of(data, context, len(rows), unknown))
 
-    def context_of(self, data: Table | Images | None, context: Any, n: int, unknown: str = "error") -> Tensor | None:
+    def context_of(self, data: Data | None, context: Any, n: int, unknown: str = "error") -> Tensor | None:
         """The context of n rows, [n, C]: from ``context``, or from the columns of the rows; None for a model without context.
 
         Raises:
@@ -186,6 +205,8 @@ class Fitted:
         codec = self.context.codec
         if context is not None:
             data = read_context(context, texts=codec.text_names, missing=self.settings.get("missing") or ())
+            if data.names == (LABELS,) and len(codec.names) == 1:
+                data = replace(data, names=codec.names)
         if not isinstance(data, Table) or (codec.named and not data.named):
             data = None
         found = self.context.encode(data and codec.like_fitted(data), unknown)
@@ -205,7 +226,7 @@ class Fitted:
         if self.context is not None:
             raise DataError(f"{what} describes one context: use {self.chosen_context}")
 
-    def rows_in(self, X: Any, context: Any) -> Table | Images:
+    def rows_in(self, X: Any, context: Any) -> Data:
         """Of rows with their context those that are in one context.
 
         Raises:
@@ -240,8 +261,9 @@ class Fitted:
         found.usual = self.usual
         return found
 
-    def decode(self, x: Tensor, container: str | None = None, **how: Any) -> Any:
-        """Encoded rows in the user's units."""
+    def decode(self, x: Tensor, container: str | None = None, *, of: Data | None = None, **how: Any) -> Any:
+        """Encoded rows in the user's units; windows of an input, ``of``, as its rows."""
+        how["steps" if isinstance(of, Series) else "of"] = of
         return self.codec.decode(x.reshape(len(x), *self.codec.shape), container, **how)
 
     def in_units(self, encoded: NDArray[np.float64], rows: Rows) -> NDArray[np.float64]:

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
+from torch.optim.adamw import adamw as fused_adamw
 
 
 class FlatParameters:
@@ -72,16 +73,17 @@ def adamw(
 ) -> None:
     """One update of AdamW (Loshchilov and Hutter 2019), a kernel for each group.
 
-    The kernel, not torch.optim's class: on a small model the class's bookkeeping costs ten times the update.
+    The function, not torch.optim's class: on a small model the class's bookkeeping costs ten times the update.
 
     Args:
         groups: what to update.
         updates: number of earlier updates, []; it is increased.
         rate: learning rate. weight_decay: as in torch.optim.AdamW. beta2: decay of the second moment.
     """
-    updates.add_(1)
     for group in groups:
-        torch._fused_adamw_(
-            [group.values], [group.gradient], [group.first], [group.second], [], [updates],
-            lr=rate * group.rate, beta1=0.9, beta2=beta2, weight_decay=weight_decay, eps=1e-8, amsgrad=False, maximize=False,
+        fused_adamw(  # it increases the number of updates that it is given
+            [group.values], [group.gradient], [group.first], [group.second], [], [updates.clone()],
+            lr=rate * group.rate, beta1=0.9, beta2=beta2, weight_decay=weight_decay, eps=1e-8,
+            amsgrad=False, maximize=False, fused=True,
         )  # fmt: skip
+    updates.add_(1)

@@ -12,6 +12,7 @@ import numpy as np
 
 from latente.catalogue import recipe as find_recipe
 from latente.composition import Recipe
+from latente.data import TimeAsked
 from latente.errors import ModelError
 from latente.model.parts import Choice, choose
 from latente.training import defaults
@@ -50,6 +51,10 @@ class Parameters:
     row_model: str
     keep: float | str = AUTO
     trim: float | str | None = None
+    time: str | None = None
+    entity: str | None = None
+    window: int | str = AUTO
+    stride: int | str = AUTO
 
     @classmethod
     def of(cls, estimator: Any) -> Self:
@@ -82,11 +87,29 @@ class Parameters:
                 self.trim in (None, AUTO) or (is_share(self.trim) and float(self.trim) <= 0.5),
                 "None, 'auto' or a share from 0 to 0.5",
             ),
+            "time": (self.time is None or isinstance(self.time, str), "None, 'auto' or the name of a column"),
+            "entity": (self.entity is None or isinstance(self.entity, str), "None or the name of a column"),
+            "window": (self.window == AUTO or is_whole(self.window, 2), "'auto' or a whole number from 2"),
+            "stride": (self.stride == AUTO or is_whole(self.stride, 1), whole),
             "precision": (self.precision in ("auto", "float32", "bfloat16"), "'auto', 'float32' or 'bfloat16'"),
         }
         for name, (good, wanted) in checks.items():
             if not good:
                 raise ModelError(f"{name} is {getattr(self, name)!r}; it must be {wanted}")
+
+    @property
+    def time_asked(self) -> TimeAsked | None:
+        """How rows become series; None for rows that are none.
+
+        Raises:
+            ModelError: another parameter of series is set without ``time``.
+        """
+        if self.time is not None:
+            return TimeAsked(self.time, self.entity, self.window, self.stride)
+        for name, default in (("entity", None), ("window", AUTO), ("stride", AUTO)):
+            if getattr(self, name) != default:
+                raise ModelError(f"{name} is for series: name their time, too, as in time='timestamp' (--time timestamp)")
+        return None
 
     def chosen_recipe(self) -> Recipe:
         """The recipe, with the chosen likelihood."""

@@ -1,7 +1,8 @@
 """Rows and fields, which the packages ``data`` and ``model`` share.
 
-A *row* is one example: a line of a table, or one picture. A *field* is a named part of a row with a kind: a column, or the
-picture as a whole. The codec of a data set converts the user's rows to :class:`Rows`, the only input of a model.
+A *row* is one example: a line of a table, one picture, or a window of series. A *field* is a named part of a row with a kind: a
+column, or the picture or the window as a whole. The codec of a data set converts the user's
+rows to :class:`Rows`, the only input of a model.
 """
 
 from __future__ import annotations
@@ -13,18 +14,20 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 MANY = 1_000_000  # rows from which not all row numbers are held in memory
 REAL = "real"
 BINARY = "binary"
 IMAGE = "image"
+SERIES = "series"
 CATEGORICAL = "categorical"
 MEASURES = {REAL, "positive", "bounded"}
 SCALAR = "scalar"
-LAYOUTS = (SCALAR, IMAGE)
+LAYOUTS = (SCALAR, IMAGE, SERIES)
 """The layouts of a field. Each package has one table with an entry for each layout."""
-_AXES = {0: SCALAR, 3: IMAGE}
+_AXES = {0: SCALAR, 2: SERIES, 3: IMAGE}
 
 
 class Bins(NamedTuple):
@@ -68,10 +71,11 @@ class Field:
     """A named part of a row.
 
     Attributes:
-        name: the column's name, or ``"image"``.
+        name: the column's name, ``"image"`` or ``"window"``.
         kind: ``"real"``, ``"positive"``, ``"bounded"`` (shares from 0 to 1), ``"count"``, ``"integer"``, ``"ordinal"``,
-            ``"binary"`` (only 0 and 1 occur), ``"categorical"`` (the number of a level) or ``"image"``.
-        shape: ``()`` for a column, ``(C, H, W)`` for a picture.
+            ``"binary"`` (only 0 and 1 occur), ``"categorical"`` (the number of a level), ``"image"`` or
+            ``"series"``.
+        shape: ``()`` for a column, ``(C, H, W)`` for a picture, ``(C, L)`` for a window of C channels and L steps.
         resolution: the smallest step between recorded values, in encoded units; 0 for continuous values. No density is
             narrower than that.
         levels: number of levels of a categorical field.
@@ -93,7 +97,7 @@ class Field:
 
     @property
     def layout(self) -> str:
-        """``"scalar"`` or ``"image"``."""
+        """``"scalar"``, ``"image"`` or ``"series"``."""
         return _AXES[len(self.shape)]
 
     @property
@@ -108,7 +112,7 @@ def layout_of(fields: tuple[Field, ...]) -> str:
 
 
 def row_shape(fields: tuple[Field, ...]) -> tuple[int, ...]:
-    """Shape of one encoded row: ``(F,)`` for columns, ``(C, H, W)`` for a picture."""
+    """Shape of one encoded row: ``(F,)`` for columns, ``(C, H, W)`` for a picture, ``(C, L)`` for a window."""
     if len(fields) == 1 and fields[0].shape:
         return fields[0].shape
     return (len(fields),)
@@ -146,6 +150,20 @@ def of_indicators(values: Tensor, levels: tuple[int, ...]) -> Tensor:
         return values
     columns = [column for f, count in enumerate(levels) for column in [values[:, f]] * max(1, count)]
     return torch.stack(columns, 1)
+
+
+class Overlaps(NamedTuple):
+    """Which rows share values, because they are windows of the same series.
+
+    Attributes:
+        begins: the first step of each row, [N]; steps of all series are counted one after the other.
+        starts: the first step of each series, [E].
+        window: steps of a row.
+    """
+
+    begins: NDArray[np.intp]
+    starts: NDArray[np.intp]
+    window: int
 
 
 def spaced(n: int, most: int) -> Tensor:

@@ -87,7 +87,7 @@ def _model(path: str, unknown: str | None, reading: str) -> VAE:
     """The model of a job; loaded once in each process."""
     vae = open_run(path).model
     vae.unknown, vae.fitted_.reading = unknown or vae.unknown, json.loads(reading)
-    vae.codec_ = replace(vae.codec_, container=vae.codec_.interchange)
+    vae.codec_ = vae.codec_.in_container(vae.codec_.interchange)
     return vae
 
 

@@ -33,7 +33,7 @@ from latente.model.parts import Choice, Part, build
 from latente.model.posteriors import Posterior
 from latente.model.priors import OwnPrior, Prior
 from latente.model.row_models import AutoregressiveModel, RowModel
-from latente.rows import Rows, levels_of
+from latente.rows import SERIES, Rows, layout_of, levels_of
 from latente.seeding import seeded
 from latente.training.calibration import SHARES, Calibration
 from latente.training.residuals import MAX_DIRECTIONS, Residuals
@@ -46,7 +46,18 @@ from latente.words import Message, stored
 KIND = "model"
 VERSION = 5
 WEIGHTS = ("model.", "row_model.", "fitted_prior.")  # prefixes of the tensors of trained parts
-PREFIXES = ("model", "row_model", "fitted_prior", "codec", "context", "calibration", "surroundings", "usual", "residuals")
+PREFIXES = (
+    "model",
+    "row_model",
+    "fitted_prior",
+    "codec",
+    "context",
+    "calibration",
+    "surroundings",
+    "usual",
+    "residuals",
+    "patches",
+)
 FACE_COLUMNS = ("encoder", "likelihood")  # parts with arguments about columns
 BUDGET = 2**24  # values that may be created for the smallest file, in addition to eight per byte
 
@@ -59,6 +70,7 @@ class Measured(TypedDict, total=False):
 
     rows: Required[Annotated[int, msgspec.Meta(ge=1)]]
     held_out_rows: Required[Count]
+    held_out_blocks: Count
     latent_dim: Count
     active_units: Count
     distortion: Plain
@@ -128,6 +140,7 @@ def save(fitted: Fitted, path: str | Path) -> Path:
         "calibration.covered": torch.from_numpy(fitted.calibration.covered),
         **_scores(fitted),
         **({} if fitted.residuals is None else _plain("residuals", vars(fitted.residuals))),
+        **({} if fitted.patches is None else {"patches.codes": fitted.patches.contiguous()}),
     }
     return write_tensors(path, KIND, VERSION, values, tensors)
 
@@ -175,8 +188,19 @@ def _fitted(content: Content, tensors: dict[str, Tensor], own: tuple[type[Part],
         raise StorageError("its parts read another context than it describes")
     told = Figures(content.figures), content.history, content.settings, notes
     fitted = Fitted(*plain, *told, context=context, residuals=residuals)
+    fitted.patches = _patches(_below("patches", tensors), fitted)
     _fill_scores(fitted, content.scores, tensors)
     return fitted
+
+
+def _patches(tensors: dict[str, Tensor], fitted: Fitted) -> Tensor | None:
+    """Codes of training windows, which models of series have."""
+    if not tensors:
+        return None
+    wanted = {"codes": torch.empty(max(1, tensors["codes"].numel() // fitted.latent_dim), fitted.latent_dim, device="meta")}
+    if layout_of(fitted.codec.fields) != SERIES:
+        raise StorageError("only models of series have codes of windows")
+    return fitting(tensors, wanted, "the codes of windows")["codes"]
 
 
 def _scores(fitted: Fitted) -> dict[str, Tensor]:

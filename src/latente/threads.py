@@ -1,4 +1,4 @@
-"""How many threads a computation runs on.
+"""How many threads a computation runs on, and whether it computes with denormal numbers.
 
 Threads meet after every kernel. Where each has a processor to itself, more of them take up to 40% off a large step; where two
 fits of two threads each shared two processors, steps took 13 to 140 times as long as on one thread. Other numbers of threads
@@ -43,6 +43,21 @@ def on_one_thread() -> Iterator[None]:
     """Run torch, NumPy, SciPy and scikit-learn on one thread; afterwards it is as it was."""
     with ThreadpoolController().limit(limits=1), on_threads(1):
         yield
+
+
+@contextmanager
+def denormals_as_zero() -> Iterator[None]:
+    """Treat denormal numbers (below 1e-38 in single precision) as zero in this thread; afterwards it is as it was.
+
+    The processor computes with them many times more slowly. In training they are common, because the moments of parameters
+    without a gradient decay to them: an epoch of a table of 17 columns (dry bean) took 2.2 times as long after 15 epochs.
+    """
+    before = float(torch.tensor([1e-40]) * 1) == 0
+    torch.set_flush_denormal(True)
+    try:
+        yield
+    finally:
+        torch.set_flush_denormal(before)
 
 
 class Pace:

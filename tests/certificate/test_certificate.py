@@ -117,6 +117,8 @@ def test_an_autoencoder_has_no_density_and_says_so(autoencoder: lt.Autoencoder) 
         assert found[name].reason == "an autoencoder has no distribution over codes"
     for name in (
         "completeness",
+        "completeness_standard",
+        "completeness_share",
         "completeness_fitted_prior",
         "completeness_ceiling",
         "continuity",

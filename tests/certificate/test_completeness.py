@@ -14,6 +14,7 @@ from latente.certificate.completeness import (
     beyond,
     completeness,
     density_and_coverage,
+    share,
 )
 from latente.certificate.continuity import squared
 
@@ -148,3 +149,16 @@ def test_a_lead_has_the_interval_of_the_difference_of_the_same_held_out_rows() -
     assert same.low < 0 < same.high
     few = Scale(Affinity.between(disc(19, 0), HELD_OUT[:19]), Affinity.between(ring(19, 0), HELD_OUT[:19]))
     assert "too few" in beyond(own, other, few).reason
+
+
+def test_the_share_of_the_upper_bound_tells_blur_from_the_fault_of_the_space() -> None:
+    """A decoder that puts half of its rows apart can't reach C = 1; its space is perfect if random codes do as well."""
+    half = ring(400, 60)
+    half[::2] += 9
+    bound = Affinity.between(half, HELD_OUT)
+    found = share(Affinity.between(half[::-1].copy(), HELD_OUT), bound, SCALE)
+    assert completeness(bound, SCALE).value < 0.6
+    assert found.value == pytest.approx(1, abs=0.02) and found.low <= found.value <= found.high
+    assert share(Affinity.between(disc(400, 70), HELD_OUT), bound, SCALE).value < 0.2
+    nothing = share(bound, Affinity.between(ring(400, 0) + 9, HELD_OUT), SCALE)
+    assert not nothing.known and "upper bound" in nothing.reason

@@ -30,6 +30,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
 import latente as lt
+from latente.explorer import lesson
 from latente.explorer.pack import header_of
 from latente.explorer.server import Networks
 from tests.cli.conftest import Latente, Process
@@ -126,6 +127,46 @@ def test_export_refuses_what_can_not_be(
     unnamed = latente("export", table_run, "")
     assert unnamed.code == 1 and "that is a folder" in unnamed.sentence
     assert not out.exists()
+
+
+# --------------------------------------------------------------------------------------------------------------- lesson
+
+
+@pytest.fixture
+def short_lesson(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fewer and shorter fits."""
+    for name, value in {"SQUEEZED": (1, 2), "BETAS": (1.0,), "STEPS": 4, "MIN_EPOCHS": 2}.items():
+        monkeypatch.setattr(lesson, name, value)
+
+
+@pytest.mark.usefixtures("short_lesson")
+def test_fit_writes_the_lesson_on_its_data_and_says_that_it_holds_rows(
+    latente: Latente, table_csv: Path, tmp_path: Path
+) -> None:
+    ended = latente("fit", table_csv, "-o", tmp_path / "run", "--lesson", *QUICK)
+    assert ended.code == 0, ended.err
+    assert "lesson.html contains rows of" in " ".join(ended.err.split())
+    header = header_of(pack_in((tmp_path / "run/lesson.html").read_text(encoding="utf-8")))
+    assert [model["recipe"] for model in header["models"]] == ["vae", "autoencoder"] and header["lesson"]["training"]
+    assert latente("info", tmp_path / "run").code == 0
+    again = latente("fit", table_csv, "-o", tmp_path / "run", *QUICK)
+    assert again.code == 0 and not (tmp_path / "run/lesson.html").exists()
+
+
+@pytest.mark.usefixtures("short_lesson")
+def test_explore_takes_data_and_serves_the_lesson_on_it(
+    latente: Latente, table_csv: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    served: list[Any] = []
+    monkeypatch.setattr("latente.explorer.server.serve", lambda vaes, content, port, ready: served.append((vaes, content)))
+    ended = latente("explore", table_csv, "--no-browser")
+    assert ended.code == 0, ended.err
+    ((vaes, content),) = served
+    assert [vae.recipe_.name for vae in vaes] == ["vae", "autoencoder"]
+    assert header_of(content)["served"] is True and header_of(content)["lesson"]
+    refused = latente("explore", table_csv, "--data", table_csv)
+    assert refused.code == 2 and "belong to a run" in refused.sentence
+    assert latente("explore", "nowhere.csv").code == 1
 
 
 # --------------------------------------------------------------------------------------------------------------- server

@@ -197,3 +197,24 @@ def test_a_space_that_the_explorer_can_not_show_is_no_failure(latente, tmp_path)
     ended = latente(*run, "-o", tmp_path / "run")
     assert ended.code == 0, ended.err
     assert not (tmp_path / "run/survey.safetensors").exists()
+
+
+def test_labels_colour_the_map_and_are_not_modelled(latente, table_csv, tmp_path):
+    lines = table_csv.read_text().splitlines()
+    named = [f"{line},{'species' if not k else 'cat' if k % 2 else 'dog'}" for k, line in enumerate(lines)]
+    path = tmp_path / "named.csv"
+    path.write_text("\n".join(named) + "\n")
+    ended = latente("fit", path, "-o", tmp_path / "run", "--labels", "species", "--max-epochs", "2")
+    assert ended.code == 0, ended.err
+    assert lt.load(tmp_path / "run/model.safetensors").n_features_in_ == 4
+    page = (tmp_path / "run/report.html").read_text()
+    assert "species" in page and "0: species cat" in page
+    missing = latente("fit", path, "-o", tmp_path / "run2", "--labels", "breed", *QUICK)
+    assert missing.code == 1 and "labels: there is no column 'breed'" in missing.sentence and not (tmp_path / "run2").exists()
+
+
+def test_anomalies_are_trimmed(latente, table_csv, tmp_path):
+    options = "--max-epochs", "1", "--no-figures", "--no-certificate"
+    assert latente("fit", table_csv, "-o", tmp_path / "run", "--trim", ".1", *options).code == 0
+    assert any("not learned" in note for note in lt.load(tmp_path / "run" / "model.safetensors").notes_)
+    assert "0.5" in latente("fit", table_csv, "-o", tmp_path / "run", "--trim", ".7", *options).err

@@ -1,6 +1,7 @@
 """What commands write: a run that is whole or as it was, no own input, stdout that nobody reads, three lines on stderr."""
 
 import contextlib
+import csv
 import io
 import json
 import os
@@ -131,6 +132,16 @@ def test_no_command_writes_over_what_it_reads(latente, table_run, tmp_path, numb
     assert data.read_text() == before
     assert latente(command, table_run, data, *COMMANDS[command], "-o", data, "--force").code == 0
     assert data.read_text() != before
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_stdout_has_the_rows_alone(latente, table_run, tmp_path, numbers, command):
+    data = write_csv(tmp_path / "d.csv", numbers[:20])
+    ended = latente(command, table_run, data, *COMMANDS[command])
+    assert ended.code == 0
+    lines = ended.out.splitlines()
+    assert len({len(cells) for cells in csv.reader(lines)}) == 1
+    assert len(lines) == 1 + (9 if command == "interpolate" else 20)
 
 
 def test_nor_beside_it_nor_the_run_nor_by_stdout(latente, run, table_csv, tmp_path, numbers, process):

@@ -1,6 +1,7 @@
 """The commands that use a trained model."""
 
 import gzip
+import io
 import json
 
 import numpy as np
@@ -66,6 +67,16 @@ def test_reconstruct_and_denoise_give_back_the_columns(latente, table_run, table
         assert latente(command, table_run, table_csv, "-o", out).code == 0
         expected = getattr(vae, command)(str(table_csv))
         assert pyarrow.parquet.read_table(out).equals(expected)
+
+
+def test_noise_is_told_for_all_columns_for_some_or_by_its_kind(latente, table_run, table_csv, vae):
+    for told, noise in (["0.5"], 0.5), (["c0=0.5", "c2=1"], {"c0": 0.5, "c2": 1.0}), (["gaussian"], "gaussian"):
+        options = [text for each in told for text in ("--noise", each)]
+        ended = latente("denoise", table_run, table_csv, *options)
+        assert ended.code == 0
+        clean, _ = vae.denoise(str(table_csv), noise=noise, return_noise=True)
+        np.testing.assert_allclose(as_array(READ[".csv"](io.BytesIO(ended.out.encode()))), as_array(clean), rtol=1e-6)
+    assert "COLUMN=SIGMA" in latente("denoise", table_run, table_csv, "--noise", "c0=1", "--noise", "2").err
 
 
 def test_anomalies_are_told_with_the_columns_that_make_them_so(latente, table_run, table_csv, tmp_path, vae):

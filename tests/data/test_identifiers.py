@@ -160,3 +160,14 @@ def test_running_numbers_that_were_seen_keep_their_type(dtype: str) -> None:
     assert back["id"].dtype == dtype and back["id"].tolist() == list(range(N))
     far = replace(table, values=table.values - 5.5 * (np.arange(2) == 0), dtypes=("float64", *table.dtypes[1:]))
     assert codec.decode(codec.encode(far).x, source=far)["id"].tolist() == [k - 5.5 for k in range(N)]
+
+
+@pytest.mark.parametrize("frame", [pd.DataFrame, pl.DataFrame])
+def test_rows_that_are_replaced_keep_their_names(frame: Any) -> None:
+    rng = np.random.default_rng(0)
+    names = [f"r{i:04d}" for i in rng.permutation(N)]
+    rows = frame({"id": names, "a": (a := rng.normal(size=N)), "b": 2 * a + 0.1 * rng.normal(size=N)})
+    vae = lt.VAE(latent_dim=1, hidden=(8,), max_epochs=2, random_state=0).fit(rows)
+    for made in (vae.reconstruct(rows), vae.denoise(rows, noise=0.3)):
+        assert list(made["id"]) == names
+        assert not np.allclose(made["a"], a)

@@ -147,3 +147,16 @@ def test_other_zones_than_utc_are_refused_where_the_fit_had_none() -> None:
     for when in ("2024-02-01T00:00:00+02:00", pd.Timestamp("2024-02-01", tz="Europe/Madrid")):
         with pytest.raises(DataError, match="column 'when' held dates"):
             vae.score_samples(pd.DataFrame({"a": [0.1], "when": [when]}))
+
+
+def test_a_decoded_date_is_the_nearest_day() -> None:
+    days = pa.array([0, 1, 17_000], pa.date32())
+    codec = fit_codec(read(pa.table({"day": pa.array(R.permutation(20_000)[:N].tolist(), pa.date32()), "x": R.normal(size=N)})))
+    rows = codec.encode(read(pa.table({"day": days, "x": [0.0, 1.0, 2.0]}))).x
+    assert all(codec.decode(rows * (1 + error))["day"].to_pylist() == days.to_pylist() for error in (-1e-7, 0.0, 1e-7))
+
+
+def test_a_value_that_is_zero_but_for_rounding_is_told_as_zero() -> None:
+    codec = fit_codec(read(pd.DataFrame({"x": R.normal(10.0, 3.0, N), "y": R.normal(size=N)})))
+    zero = -codec.center[0] / codec.scale[0]  # type: ignore[union-attr]
+    assert codec.told(float(zero) * (1 + 1e-8), 0) == "0"  # type: ignore[union-attr]

@@ -26,8 +26,9 @@ from latente.explorer.pack import pack
 from latente.explorer.units import ShownBins, bins_of, kept
 from latente.model.autoregressive import AutoregressiveFields
 from latente.model.bins import HistogramFields
+from latente.model.column_distributions import LevelsDistribution
 from latente.model.distributions import ContinuousBernoulliFields, NormalFields, StudentTFields
-from latente.model.heterogeneous import HeterogeneousFields, LevelsDistribution
+from latente.model.heterogeneous import HeterogeneousFields
 from latente.tasks.reconstruct import decode
 from tests.explorer.models import CHOICES
 

@@ -13,17 +13,17 @@ from torch import Tensor
 
 import latente as lt
 from latente.model.codes import DiagonalNormal
-from latente.model.heterogeneous import (
+from latente.model.column_distributions import (
     DISTRIBUTIONS,
     Column,
     ColumnDistribution,
     CountDistribution,
-    Heterogeneous,
     Hurdle,
     NormalDistribution,
     columns_of,
     log_between,
 )
+from latente.model.heterogeneous import Heterogeneous
 from latente.model.priors import NormalMixturePrior
 from latente.rows import Field, Rows, ValueGrid
 from latente.seeding import seeded

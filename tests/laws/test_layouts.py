@@ -9,6 +9,7 @@ from latente.data.plain import PLAIN
 from latente.explorer.views import VIEWS
 from latente.report.report import REPORTS
 from latente.report.report_data import SHOWN
+from latente.report.scenes import ROWS
 from latente.report.side_by_side import SIDES
 from latente.report.study_pages import PLACES
 from latente.rows import LAYOUTS, Field, layout_of
@@ -24,6 +25,7 @@ TABLES = {
     "sampled rows": EMITTED,
     "reports": REPORTS,
     "rows of a report": SHOWN,
+    "figures of rows": ROWS,
     "models side by side": SIDES,
     "pages of comparisons": PLACES,
     "results of commands": FORMS,
@@ -36,4 +38,5 @@ def test_every_layout_has_an_entry(room: str) -> None:
 
 
 def test_a_field_has_the_layout_of_its_axes() -> None:
-    assert {Field("x").layout, layout_of((Field("image", shape=(3, 8, 8)),))} == set(LAYOUTS)
+    window = Field("window", shape=(2, 24))
+    assert {Field("x").layout, window.layout, layout_of((Field("image", shape=(3, 8, 8)),))} == set(LAYOUTS)

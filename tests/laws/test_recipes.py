@@ -84,7 +84,8 @@ def test_every_recipe_serves_every_use(name: str, table: NDArray[np.float64], tm
 def is_linear_gaussian(name: str) -> bool:
     """Whether p(x) is normal, once the decoder is linear and the noise one normal: its prior is N(0, I)."""
     recipe = lt.recipe(name)
-    return recipe.prior.name == "standard-normal" and is_random(name) and recipe.likelihood in (None, SHARED)
+    connected = recipe.decoder is None or recipe.decoder.name == "mlp-decoder"
+    return connected and recipe.prior.name == "standard-normal" and is_random(name) and recipe.likelihood in (None, SHARED)
 
 
 SHARED = lt.choose("normal", sigma="shared")

@@ -173,6 +173,45 @@ def test_how_training_went_is_readable() -> None:
     assert_readable(figures.space_measures([("completeness", 0.5, 0.4, 0.6), (" PCA", 0.4, np.nan, np.nan)]))
 
 
+def test_columns_and_rows_as_heat_maps_are_readable() -> None:
+    numbers = {f"a column with the number {k}": rng.normal(size=ROWS) for k in range(30)}
+    for table in (*TABLES.values(), numbers):
+        assert_readable(figures.correlations(table, table))
+    assert_readable(figures.all_columns({name: (k / 30, 1 - k / 30) for k, name in enumerate(numbers)}))
+    names, rows = [*numbers], [str(1000 * k) for k in range(ROWS)]
+    away = np.abs(rng.normal(size=(ROWS, len(names))))
+    assert_readable(figures.errors_by_column(away, names, rows))
+    assert_readable(figures.errors_by_column(away[:1, :1], names[:1], rows[:1]))
+    for count in (1, 30):
+        assert_readable(figures.anomalies(away.sum(1), away[:, :count], names[:count], rows, threshold=30.0))
+
+
+@pytest.mark.parametrize("d", [1, 3, 9, 40])
+def test_dimensions_of_a_code_are_readable(d: int) -> None:
+    codes, steps = rng.normal(size=(ROWS, d)), np.linspace(-2, 2, 7)
+    assert_readable(figures.kl_by_dimension(rng.random(d)))
+    assert_readable(figures.corner(codes))
+    columns = [{f"a column with the number {k}": k * steps for k in range(6)}] * min(d, 8)
+    assert_readable(figures.traversal(columns, steps))
+    assert_readable(figures.traversal(rng.random((min(d, 8), 7, 14, 14)), steps))
+
+
+@pytest.mark.parametrize("name", [*COLOURS, ""])
+def test_maps_of_codes_beside_pca_are_readable(name: str) -> None:
+    panels = figures.beside_pca({"codes of the model": CODES, "PCA": -CODES}, COLOURS.get(name), colour_name=name)
+    assert_readable(panels)
+    dots = [np.asarray(panel.collections[-1].get_facecolor()) for panel in panels]
+    assert len(dots[0]) == len(dots[1]) and np.array_equal(np.unique(dots[0], axis=0), np.unique(dots[1], axis=0))
+
+
+def test_reconstructions_from_the_worst_to_the_best_are_in_this_order() -> None:
+    pictures = np.arange(12.0)[:, None, None] * np.ones((12, 4, 4))
+    panel = figures.worst_to_best(pictures, pictures, pictures[:, 0, 0], limit=3)
+    assert_readable(panel)
+    shown = np.asarray(panel.images[0].get_array())[0, ::5, 0]
+    assert list(shown) == sorted(shown, reverse=True)
+
+
 def curve(
     sizes: list[tuple[int, float, float]], betas: list[tuple[float, float, float]], alone: float, **others: Any
 ) -> Tradeoff:

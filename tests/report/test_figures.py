@@ -211,7 +211,9 @@ def test_a_million_codes_are_counted_or_sampled():
 
 
 def test_training_curve_has_a_panel_for_the_rate_only_if_there_is_one():
-    loss, rate = figures.training_curve(HISTORY, best_epoch=40)
+    loss, distortion, rate = figures.training_curve(HISTORY, best_epoch=40)
+    last = HISTORY[-1]
+    assert distortion.lines[0].get_ydata()[-1] == pytest.approx(last["train_loss"] - last["train_rate"])
     drawn(loss)
     assert loss.get_ylim()[1] < 80
     assert rate.get_ylim()[0] == 0

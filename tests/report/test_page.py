@@ -123,3 +123,12 @@ def test_the_same_page_is_the_same_file(page, tmp_path):
 @pytest.mark.parametrize(("minutes", "words"), [(-10, "-0:10:00"), (90, "1:30:00"), (-1500, "-1 day, 1:00:00")])
 def test_durations_in_tables_are_told_as_elsewhere(minutes, words):
     assert cell(np.timedelta64(minutes, "m")) == words
+
+
+def test_tips_are_texts_that_appear_where_the_pointer_is():
+    drawn = figures.latent_maps(np.eye(2), {"a": np.array([EVIL, "x"])}, rows=[EVIL, "second row"])
+    html = Page("t", [Section("s", [picture(drawn, "alt")])]).html()
+    read = Read(html)
+    assert not read.open and not read.all("script", "b")
+    assert len(read.all("title")) == 3 and "tip:" not in html
+    assert f"{EVIL}: a {EVIL}" in read.text and "second row: a x" in read.text

@@ -9,14 +9,26 @@ import pytest
 import torch
 
 import latente as lt
-from latente.report import scenes
+from latente.report import quantities, scenes
 from latente.report.report import write_report
 from latente.report.report_data import ReportData
 from latente.words import texts
 from tests.report.test_page import Read
 
 EVIL = "<script>alert('a')</script>"
-PARTS = ("data", "training", "rebuilt", "map", "density", "walk", "samples", "certificate_part", "next")
+PARTS = (
+    "data",
+    "training",
+    "rebuilt",
+    "map",
+    "dimensions",
+    "density",
+    "walk",
+    "samples",
+    "anomalies",
+    "certificate_part",
+    "next",
+)
 
 
 def quietly(vae, data):
@@ -145,8 +157,8 @@ def test_holes_are_where_no_code_is(table):
     vae = lt.VAE(max_epochs=12, validation_fraction=0.2, random_state=0).fit(table)
     shown = ReportData(vae, table)
     far = 50 * np.ones((5, vae.latent_dim_), np.float32)
-    assert shown.holes(torch.from_numpy(far)).all()
-    assert shown.holes(shown.posterior.loc).mean() < 0.05
+    assert shown.occupancy.in_holes(torch.from_numpy(far)).all()
+    assert shown.occupancy.in_holes(shown.posterior.loc).mean() < 0.05
 
 
 def titles_of(panels):
@@ -155,7 +167,7 @@ def titles_of(panels):
 
 def test_holes_are_not_told_by_few_rows_and_their_share_is_that_of_the_certificate(fitted_table, table):
     few = ReportData(fitted_table, table)
-    assert few.holes(few.priors["prior"]) is None
+    assert few.occupancy.in_holes(few.priors["prior"]) is None
     assert titles_of(scenes.posterior_against_priors(few)) == ["prior N(0, I)", "fitted prior"]
     vae = lt.VAE(max_epochs=12, validation_fraction=0.2, random_state=0).fit(table)
     certificate = vae.certificate()
@@ -172,3 +184,60 @@ def test_it_is_public_and_refuses_other_languages(fitted_table, table, tmp_path)
     with pytest.raises(lt.ModelError, match="no texts"):
         lt.write_report(fitted_table, table, tmp_path / "r.html", lang="xx", certificate=None)
     assert not list(tmp_path.iterdir())
+
+
+def test_the_results_come_first_and_the_long_table_is_folded(fitted_table, table, tmp_path):
+    certificate = fitted_table.certificate()
+    html = written(fitted_table, table, tmp_path, certificate=certificate, explorer="explorer.html")[0]
+    top = html[html.index("<main>") : html.index("<nav")]
+    assert f"explain {certificate['information_kept'].value:.0%}" in top
+    reached, share = (certificate[f"completeness{name}"].value for name in ("", "_share"))
+    assert f"C = {reached:.2f}: 1 is as much as other real rows. This is {share:.0%} of what" in top
+    assert top.index("explain") < top.index("cards") and '<a href="explorer.html">' in top
+    assert len(re.findall("<details>", html)) == 1 and html.index("<details>") > html.index("Latent-space quality")
+    folded = html[html.index("<details>") : html.index("</details>")]
+    assert folded.count("<tr>") > 40
+
+
+def test_alternative_texts_say_the_results(fitted_table, table, tmp_path):
+    certificate = fitted_table.certificate()
+    _, read = written(fitted_table, table, tmp_path, certificate=certificate)
+    told = [svg["aria-label"] for svg in read.all("svg")]
+    assert len(set(told)) == len(told) - 2, "two maps have the same result, and two figures of generated columns"
+    shown = ReportData(fitted_table, table)
+    name, share = next(iter(shown.explained.items()))
+    assert f"The position on the map explains {share:.0%} of the variance of {name}, the most of all values." in told
+    assert (
+        f"Completeness C = {certificate['completeness'].value:.2f}, continuity K = {certificate['continuity'].value:.2f}."
+        in told
+    )
+    assert [text for text in told if not re.search(r"\d", text)] == [texts()("density.alt_plain")], "57 rows show no holes"
+
+
+def test_labels_colour_the_maps(fitted_digits, digits, tmp_path):
+    kinds = np.array(["odd", "even"], object)[(np.arange(len(digits)) % 2 == 0).astype(int)]
+    shown = ReportData(fitted_digits, digits, {"parity": kinds})
+    assert set(shown.given["parity"]) == {"odd", "even"}
+    assert scenes.latent_maps(shown)[0].get_title("left") == "parity"
+    legend = scenes.beside_pca(shown)[-1].get_legend()
+    assert [text.get_text() for text in legend.get_texts()] == ["even", "odd"]
+
+
+def test_quantities_are_those_of_the_model(fitted_table, table):
+    shown = ReportData(fitted_table, table)
+    held = shown.posterior
+    assert quantities.kl(shown).shape == (fitted_table.latent_dim_,)
+    variance = held.deviation.square()
+    rate = 0.5 * (held.code.square() + variance - 1 - variance.log()).sum(1).mean()
+    assert quantities.kl(shown).sum() == pytest.approx(float(rate), rel=1e-5)
+    found = quantities.rebuilt(shown)
+    again = fitted_table.fitted_.values(fitted_table.reconstruct(shown.data.take([3]))).x.numpy()
+    truth = shown.encoded.x[3:4].numpy()
+    assert found.errors[3] == pytest.approx((np.abs(again - truth) / quantities.deviations(shown))[0], abs=1e-3)
+    strange = quantities.strange(shown)
+    some = shown.data.take(range(len(strange.scores)))
+    assert strange.scores == pytest.approx(-fitted_table.score_samples(some), rel=1e-6)
+    assert (strange.scores >= strange.threshold).mean() < 0.2 and (strange.surprise >= 0).all()
+    moved = quantities.traversed(shown)
+    assert len(moved) == min(8, fitted_table.latent_dim_) and set(moved[0]) == set(shown.names)
+    assert all(abs(values.mean()) < 1e-6 for values in moved[0].values())

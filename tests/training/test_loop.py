@@ -58,6 +58,13 @@ def test_no_global_state_is_left_changed(table: NDArray[np.float64]) -> None:
     after = torch.get_rng_state(), np.random.get_state()[1].tolist(), torch.get_num_threads(), torch.get_default_dtype()  # noqa: NPY002
     assert torch.equal(before[0], after[0])
     assert before[1:] == after[1:]
+    assert float(torch.tensor([1e-40]) * 1) > 0
+
+
+def test_training_computes_no_denormal_numbers(table: NDArray[np.float64]) -> None:
+    seen = list[float]()
+    small(max_epochs=1).fit(table, observer=lambda training: seen.append(float(torch.tensor([1e-40]) * 1)))
+    assert set(seen) == {0.0}
 
 
 def test_history_holds_finite_nats_of_every_epoch(fitted_table: lt.VAE) -> None:

@@ -1,18 +1,20 @@
 /** What the tests and the bench open: the built page with a pack in it, in Debian's Chromium with WebGL in software. */
 
-import { mkdtempSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { gzipSync } from "node:zlib";
-import { chromium } from "playwright-core";
+import { chromium, firefox } from "playwright-core";
 
 const PAGE = new URL("../build/page/explorer.html", import.meta.url);
 const FIXTURES = new URL("../fixtures/", import.meta.url);
 const HEAD = 16; // bytes of a pack before its header; the last four are the header's length
 const folder = mkdtempSync(join(tmpdir(), "explorer-"));
 
+/** LATENTE_BROWSER=firefox takes Debian's Firefox, through WebDriver BiDi. */
 export function launch() {
+  if (process.env.LATENTE_BROWSER === "firefox") return firefox.launch({ channel: "moz-firefox", executablePath: "/usr/bin/firefox-esr" });
   return chromium.launch({
     executablePath: "/usr/bin/chromium",
     args: [
@@ -27,6 +29,11 @@ export function launch() {
       "--enable-unsafe-swiftshader",
     ],
   });
+}
+
+/** Whether the pack of that name was made: some are of data that are not always at hand. */
+export function has(pack) {
+  return existsSync(new URL(`${pack}.pack`, FIXTURES));
 }
 
 /** The address of a page that holds the pack of that name, as `latente export` writes it. */

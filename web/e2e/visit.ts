@@ -9,6 +9,8 @@ export interface Visit {
   width?: number;
   height?: number;
   motion?: "reduce" | "no-preference";
+  /** Whether the lesson is open; of a page that opens with it, it is closed otherwise. */
+  lesson?: boolean;
   /** Runs before the page's own script. */
   before?: () => void;
 }
@@ -28,13 +30,19 @@ export class Guest {
     return Guest.at(browser, pageWith(pack), visit);
   }
 
-  static async at(browser: Browser, url: string, { lang = "en", theme = "light", width = 1200, height = 850, motion, before }: Visit = {}): Promise<Guest> {
+  static async at(browser: Browser, url: string, { lang = "en", theme = "light", width = 1200, height = 850, motion, lesson = false, before }: Visit = {}): Promise<Guest> {
     const page = await browser.newPage({ locale: lang, colorScheme: theme, viewport: { width, height }, reducedMotion: motion ?? "no-preference" });
     const guest = new Guest(page);
     if (before) await page.addInitScript(before);
     await page.goto(url);
-    await page.waitForSelector(".stage, .failure");
+    await page.waitForSelector(".stage, .failure", { state: "attached" });
+    await guest.toggleLesson(lesson);
     return guest;
+  }
+
+  private async toggleLesson(open: boolean): Promise<void> {
+    const box = this.page.locator(".switches input").first();
+    if ((await box.count()) && (await box.isChecked()) !== open) await box.setChecked(open);
   }
 
   get stage(): Locator {
@@ -70,7 +78,7 @@ export class Guest {
     return this.page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => done()))));
   }
 
-  /** No serious or critical finding of axe-core, in the state that the page is in. */
+  /** No finding of axe-core, in the state that the page is in. */
   async isAccessible(state: string): Promise<void> {
     await this.page.evaluate(axe.source);
     // A colour on its way from one to another is neither: what counts is where it comes to rest.
@@ -78,9 +86,7 @@ export class Guest {
     await this.settled();
     const found = await this.page.evaluate(async () => {
       const { violations } = await (window as unknown as { axe: typeof axe }).axe.run();
-      return violations
-        .filter(({ impact }) => impact === "serious" || impact === "critical")
-        .map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html.slice(0, 160)).join(" | ")}`);
+      return violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html.slice(0, 160)).join(" | ")}`);
     });
     expect(found, state).toEqual([]);
   }
@@ -99,7 +105,7 @@ export class Guest {
   async close(): Promise<void> {
     expect(this.errors).toEqual([]);
     expect(this.requests.filter((url) => !/^(file|data|blob):/.test(url))).toEqual([]);
-    expect(this.requests.filter((url) => url.startsWith("file:")).length).toBe(1);
+    expect(this.requests.filter((url) => url.startsWith("file:")).length).toBeLessThanOrEqual(1);
     await this.page.close();
   }
 }

@@ -1,16 +1,16 @@
 import { describe, expect, test } from "vitest";
 import { normal, seeded } from "../src/core/random";
-import { bellOf, commonness, levelHolding } from "../src/space/density";
 import { Finder } from "../src/space/finder";
-import { holesOf, isHole } from "../src/space/holes";
 import { circle, composition, inside } from "../src/space/lasso";
-import { changeAround, localFigures } from "../src/space/local";
+import { continuityAt } from "../src/space/local";
 import { transport, whiten } from "../src/space/moments";
+import { Nearness } from "../src/space/nearness";
 import { nearestRows } from "../src/space/nearest";
+import { neighbourhood } from "../src/space/neighbourhood";
 import { Chart, chartOf } from "../src/space/plane";
 import { order } from "../src/space/progressive";
 import { descent, sensitivityAt } from "../src/space/sensitivity";
-import { bell, grid, model, plane } from "./fake";
+import { model, pack, plane } from "./fake";
 
 const slanted = () =>
   new Chart(model({ d: 3 }), {
@@ -57,42 +57,50 @@ describe("planes", () => {
   });
 });
 
-describe("holes", () => {
-  const range: [number, number, number, number] = [-4, 4, -4, 4];
-  const density = (value: (u: number, v: number) => number) => ({ side: 32, range, values: grid(value) });
+describe("where rows are, in all dimensions", () => {
+  const random = seeded(4);
+  const d = 3;
+  /** A shell of rows around an empty middle, in a plane of which the middle looks full. */
+  const onShell = () => {
+    const way = Array.from({ length: d }, () => normal(random));
+    return way.map((value) => (2 * value) / Math.hypot(...way));
+  };
+  const shell = Float32Array.from(Array.from({ length: 600 }, onShell).flat());
+  const points = { count: 600, codes: shell, columns: [], row: () => null, input: () => null };
+  const hollow = model({ d, points, spread: new Float32Array(d).fill(1.15) });
 
-  test("a posterior equal to the sampling density has none", () => {
-    const found = holesOf(density(bell), density(bell));
-    expect(found.share).toBe(0);
-    expect(found.deepest).toBeNull();
+  test("a place that a plane shows as full is a hole where rows are only above and below it", () => {
+    expect(neighbourhood(hollow).at(Float32Array.of(0, 0, 0))).toBe("hole");
+    expect(["many", "some"]).toContain(neighbourhood(hollow).at(Float32Array.of(0, 0, 2)));
+    expect(neighbourhood(hollow).at(Float32Array.of(0, 0, 40))).toBe("none");
+    expect(nearestRows(hollow, Float32Array.of(0, 0, 0), 1)[0].distance).toBeGreaterThan(1);
+    expect(neighbourhood(hollow).holes).toBeGreaterThan(0.2);
   });
 
-  test("a gap in the posterior is one, and its middle is the place to go to", () => {
-    const gap = (u: number, v: number) => Math.hypot(u - 1, v) < 0.8;
-    const found = holesOf(density((u, v) => (gap(u, v) ? 0 : bell(u, v))), density(bell));
-    expect(isHole(found, 1, 0)).toBe(true);
-    expect(isHole(found, -1, 0)).toBe(false);
-    expect(isHole(found, 99, 0)).toBe(false);
-    expect(found.share).toBeGreaterThan(0.1);
-    expect(found.share).toBeLessThan(0.35);
-    expect(Math.hypot(found.deepest![0] - 1, found.deepest![1])).toBeLessThan(0.4);
+  test("without rows the fitted prior says where they are", () => {
+    const bare = model();
+    expect(neighbourhood(bare).at(Float32Array.of(0, 0))).toBe("many");
+    expect(["none", "hole"]).toContain(neighbourhood(bare).at(Float32Array.of(9, 9)));
+    expect(neighbourhood(bare).holes).toBeLessThan(0.05);
   });
 
-  test("the bell has the moments of the density, tilted as it is", () => {
-    const tilted = density((u, v) => Math.exp(-(u * u - 1.6 * u * v + v * v) / 0.72));
-    const found = bellOf(tilted);
-    found.values.forEach((value, i) => expect(value).toBeCloseTo(tilted.values[i], 1));
-  });
-
-  test("how common a place is falls from the peak outwards", () => {
-    const common = [0, 1, 2, 3.5].map((u) => commonness(density(bell), u, 0));
-    expect(common[0]).toBeGreaterThan(0.95);
+  test("how common a code is falls from the middle outwards", () => {
+    const common = [0, 1, 2, 3.5].map((u) => neighbourhood(model()).commonness(Float32Array.of(u, 0)));
     expect([...common].sort((a, b) => b - a)).toEqual(common);
-    expect(commonness(density(bell), 50, 0)).toBe(0);
   });
+});
 
-  test("the densest cells above the level hold the share", () => {
-    expect(levelHolding(Float32Array.of(1, 2, 3, 4), 0.7)).toBe(3);
+describe("near real rows", () => {
+  const random = seeded(6);
+  const rows = Array.from({ length: 200 }, () => Float32Array.of(random(), random()));
+  const points = { count: 200, codes: new Float32Array(400), columns: [], row: () => null, input: (row: number) => ({ type: "image" as const, pixels: rows[row] }) };
+  const near = new Nearness(pack(), points);
+  const picture = (...pixels: number[]) => ({ type: "image" as const, channels: 1, height: 1, width: 2, pixels: Float32Array.from(pixels) });
+
+  test("what is among them is a hit, what is far from them is none", () => {
+    expect(near.isNear(picture(...rows[7]))).toBe(true);
+    expect(near.isNear(picture(2, 2))).toBe(false);
+    expect([near.share(picture(...rows[7])), near.share(picture(2, 2))]).toEqual([1, 0]);
   });
 });
 
@@ -137,10 +145,10 @@ describe("points", () => {
     expect(composition(rows, { labels: null, values }).mean).toBeCloseTo(2 / 3);
   });
 
-  test("the nearest rows are those of a search of all, by spread", () => {
-    const codes = Float32Array.of(0, 0, 1, 0, 0, 10, 3, 3);
+  test("the nearest rows are those of a search of all, each dimension by the spread of the codes", () => {
+    const codes = Float32Array.of(0, 0, 1, 0, 0, 10, 3, 90);
     const points = { count: 4, codes, columns: [], row: () => null, input: () => null };
-    const wide = model({ points, spread: Float32Array.of(1, 100) });
+    const wide = model({ points, spread: Float32Array.of(1, 1) });
     expect(nearestRows(wide, Float32Array.of(0, 0), 2).map(({ row }) => row)).toEqual([0, 2]);
     expect(nearestRows(model(), Float32Array.of(0, 0), 2)).toEqual([]);
   });
@@ -157,15 +165,12 @@ describe("what the decoder does to the space", () => {
     expect([...pull]).toEqual([expect.closeTo(2, 2), expect.closeTo(-8, 2)]);
   });
 
-  test("a flat decoder changes nothing, a steep one more than a gentle one", () => {
-    const flat = model({ means: () => Float64Array.of(1) });
-    expect(changeAround(flat, Float32Array.of(0, 0))).toBe(0);
+  test("continuity is 1 where nothing changes around a code, and falls where the decoder is steep", () => {
     const bent = model({ means: (z) => Float64Array.of(Math.max(0, z[0]) * 4 + z[0], z[1]) });
-    expect(changeAround(bent, Float32Array.of(1, 0))).toBeGreaterThan(2 * changeAround(bent, Float32Array.of(-1, 0)));
-  });
-
-  test("what the encoder finds back is near", () => {
-    expect(localFigures(model(), Float32Array.of(1, 1)).returns).toBeCloseTo(0, 5);
+    const [left, right] = [-1, 1].map((u) => continuityAt(bent, Float32Array.of(u, 0)));
+    expect(left).toBeGreaterThan(0.9);
+    expect(right).toBeLessThan(left);
+    expect(continuityAt(model({ means: () => Float64Array.of(1) }), Float32Array.of(0, 0))).toBe(0);
   });
 });
 

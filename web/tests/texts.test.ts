@@ -25,6 +25,12 @@ test("every text is used, and no sentence stands in the code", () => {
   for (const key of keys) expect(source.includes(`"${key}"`) || patterns.some((pattern) => pattern.test(key)), key).toBe(true);
 });
 
+test("no sentence has more than 30 words", () => {
+  for (const catalogue of [en, es])
+    for (const [key, text] of Object.entries(catalogue))
+      for (const sentence of text.split(/(?<=[.?!:])\s+/)) expect(sentence.split(/\s+/).length, `${key}: ${sentence}`).toBeLessThanOrEqual(30);
+});
+
 test("the language is what was asked for, else the reader's first that there is", () => {
   expect(chosenLanguage("es", ["en"])).toBe("es");
   expect(chosenLanguage(null, ["fr-FR", "es-MX", "en"])).toBe("es");

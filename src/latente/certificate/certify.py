@@ -6,7 +6,8 @@ import math
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache, cached_property
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -15,7 +16,16 @@ from latente.certificate import attribution, information, overfitting
 from latente.certificate import completeness as complete
 from latente.certificate import continuity as continuous
 from latente.certificate.certificate import Certificate
-from latente.certificate.estimates import NO_DENSITY, NOT_REFINED, Array, Estimate, mean_of, measured, unknown
+from latente.certificate.estimates import (
+    NO_DENSITY,
+    NOT_REFINED,
+    NOT_STANDARD,
+    Array,
+    Estimate,
+    mean_of,
+    measured,
+    unknown,
+)
 from latente.certificate.features import Features, distinct, shuffled
 from latente.certificate.subjects import (
     CertifiedModel,
@@ -29,7 +39,7 @@ from latente.certificate.subjects import (
 from latente.certificate.verdicts import Kind, Verdict, overfits, verdicts
 from latente.model.codes import CodeDistribution, rate
 from latente.model.latent_model import LatentModel
-from latente.model.priors import OwnPrior, Prior
+from latente.model.priors import OwnPrior, Prior, StandardNormalPrior
 from latente.model.row_models import RowModel
 from latente.model.spaces import Euclidean, Moments
 from latente.rows import CATEGORICAL, Field, Rows, levels_of
@@ -73,13 +83,14 @@ def certify(
         row_model: what new rows are drawn from, where it is another model.
     """
     setting = Setting(train, held_out, fields, seed)
-    subject = Modelled(model, fields, setting.held_out)
-    priors = {"prior": _prior(model), "fitted_prior": lambda n: fitted.sample(n).float()}
-    terms = rate_distortion(model, setting.held_out, seed)
-    figures = measured(SPACE, lambda: space(setting, subject, priors))
+    subject = cache(lambda: setting.subject(model))  # within what is measured: any of these may fail
+    terms = cache(lambda: rate_distortion(model, setting.held_out, seed))
+    reached = cache(lambda: headline(setting, subject()))
+    figures = measured(SPACE, lambda: space(setting, subject(), fitted, reached()))
+    figures |= measured(LINEAR, lambda: linear_space(setting, model.latent_dim, reached().affinity))
     figures |= informed(setting, model, subject, terms)
-    figures |= measured(COPIED, lambda: copied(setting, _emitted(row_model or model, subject, fitted, setting, seed)))
-    figures |= measured(MEMORISED, lambda: memorised(model, setting.train, terms, seed))
+    figures |= measured(COPIED, lambda: copied(setting, _emitted(row_model or model, subject(), fitted, setting, seed)))
+    figures |= measured(MEMORISED, lambda: memorised(model, setting.train, terms(), seed))
     figures |= measured(ATTRIBUTED, lambda: attributed(setting, model, fitted))
     related = dependence(setting.train, levels_of(fields)).found
     kind = Kind(model.has_rate, row_model is not None and row_model is not model, related)
@@ -115,16 +126,11 @@ def drawing(seed: int, name: str) -> AbstractContextManager[None]:
 
 
 def _emitted(row_model: RowModel, subject: Modelled, fitted: Prior, setting: Setting, seed: int) -> Rows:
-    """Rows as a user gets them; of an autoencoder with noise, for its means alone are nobody's rows."""
+    """Rows as a user gets them; of an autoencoder with residuals as noise, for its means alone are nobody's rows."""
     with setting.drawing("emitted"):
-        if row_model is subject.model:
+        if row_model is subject.model and not subject.model.has_rate:
             return setting.rows_of(subject.draws(fitted.sample(setting.m).float()))
         return setting.rows_of(sample(row_model, fitted, setting.m, seed, noise=True))
-
-
-def _prior(model: LatentModel) -> Draws | None:
-    """A sampler of the model's prior; None for an autoencoder."""
-    return OwnPrior().bind(model).sample if model.has_prior else None
 
 
 Draws = Callable[[int], Tensor]
@@ -164,6 +170,11 @@ class Setting:
         """All training rows in φ."""
         with self.drawing("learnt"):
             return self.phi(self.train)
+
+    def subject(self, model: LatentModel) -> Modelled:
+        """A trained model, with the noise that held-out rows show."""
+        with self.drawing("residuals"):
+            return Modelled(model, self.fields, self.held_out)
 
     def some(self) -> Rows:
         """A random subsample of the training rows, as large as the comparison."""
@@ -206,14 +217,13 @@ class Setting:
             affinity = self.against(lambda: self.features_of(subject.draws(draw(self.m))))
         return affinity, complete.completeness(affinity, self.scale)
 
-    def ceiling(self, subject: CertifiedModel) -> Estimate:
-        """C with the codes of held-out rows: an upper bound for this decoder with any prior. A row's reconstruction does not
+    def bound(self, subject: CertifiedModel) -> complete.Affinity:
+        """S with the codes of held-out rows: an upper bound for this decoder with any prior. A row's reconstruction does not
         count as its neighbour.
         """
         with self.drawing("completeness_ceiling"):
             parts = [self._rebuilt(subject) for _ in range(self.repeats)]
-        affinity = complete.Affinity.together([complete.Affinity.between(part, self.real, paired=True) for part in parts])
-        return complete.completeness(affinity, self.scale)
+        return complete.Affinity.together([complete.Affinity.between(part, self.real, paired=True) for part in parts])
 
     def _rebuilt(self, subject: CertifiedModel) -> Array:
         return self.features_of(subject.draws(subject.codes(self.held_out)), self.held_out.mask)
@@ -239,10 +249,11 @@ class Setting:
 
 # Names of the figures that each of the functions below returns.
 SPACE = (
-    "completeness", "completeness_ceiling", "affinity", "affinity_null", "affinity_real", "completeness_prior",
-    "completeness_fitted_prior", "continuity", *(f"continuity_rho_{rho}" for rho in continuous.CURVE), "density", "coverage",
-    "completeness_pca", "completeness_beyond_pca", "continuity_pca",
+    "completeness", "completeness_ceiling", "completeness_share", "affinity", "affinity_null", "affinity_real",
+    "completeness_standard", "completeness_prior", "completeness_fitted_prior", "continuity",
+    *(f"continuity_rho_{rho}" for rho in continuous.CURVE), "density", "coverage",
 )  # fmt: skip
+LINEAR = ("completeness_pca", "completeness_beyond_pca", "continuity_pca")
 LOSS = ("distortion", "rate", "loss", "nll", "effective_samples", "gain")
 AGGREGATED = ("rate_train", "mutual_information", "marginal_kl", "prior_holes")
 KEPT = ("information_kept", "information_kept_pca", "information_beyond_pca")
@@ -252,21 +263,34 @@ MEMORISED = ("gap", "membership", "membership_at_1")
 ATTRIBUTED = ("approximation", "amortisation", "prior_mismatch")
 
 
-def space(setting: Setting, subject: Modelled, priors: dict[str, Draws | None]) -> Figures:
-    """Completeness and continuity of a subject, their components, and those of PCA."""
+class Headline(NamedTuple):
+    """Completeness with the Gaussian that has the moments of the codes, S and C."""
+
+    moments: Moments
+    affinity: complete.Affinity
+    value: Estimate
+
+
+def headline(setting: Setting, subject: Modelled) -> Headline:
+    """Of a subject."""
     with setting.drawing("moments"):
         moments = subject.model.space.moments(subject.codes(setting.train))
-    affinity, headline = setting.completeness(subject, moments.draw, "completeness")
+    return Headline(moments, *setting.completeness(subject, moments.draw, "completeness"))
+
+
+def space(setting: Setting, subject: Modelled, fitted: Prior, reached: Headline) -> Figures:
+    """Completeness and continuity of a subject, and their components."""
+    moments, affinity, value = reached
+    bound = setting.bound(subject)
     figures = {
-        "completeness": headline,
-        "completeness_ceiling": setting.ceiling(subject),
+        "completeness": value,
+        "completeness_ceiling": complete.completeness(bound, setting.scale),
+        "completeness_share": complete.share(affinity, bound, setting.scale),
         "affinity": complete.affinity_of(affinity),
         "affinity_null": complete.affinity_of(setting.scale.null),
         "affinity_real": complete.affinity_of(setting.scale.real),
     }
-    for prior, draw in priors.items():
-        name = f"completeness_{prior}"
-        figures[name] = setting.completeness(subject, draw, name)[1] if draw else unknown(NO_DENSITY)
+    figures |= by_prior(setting, subject, fitted)
     figures["continuity"] = setting.continuity(subject, moments, "continuity")
     for rho in continuous.CURVE:
         name = f"continuity_rho_{rho}"
@@ -274,7 +298,25 @@ def space(setting: Setting, subject: Modelled, priors: dict[str, Draws | None]) 
     with setting.drawing("density"):
         fake, some = setting.features_of(subject.draws(moments.draw(setting.m))), setting.phi(setting.some())
     figures["density"], figures["coverage"] = complete.density_and_coverage(setting.real, fake, some)
-    return figures | linear_space(setting, subject.model.latent_dim, affinity)
+    return figures
+
+
+def by_prior(setting: Setting, subject: Modelled, fitted: Prior) -> Figures:
+    """C with codes from N(0, I), for every model of a Euclidean space; from the model's own prior; and from the fitted one."""
+    model = subject.model
+
+    def reached(draw: Draws, name: str) -> Estimate:
+        return setting.completeness(subject, draw, f"completeness_{name}")[1]
+
+    standard = own = unknown(NOT_STANDARD)
+    if model.space.kind == Euclidean.kind:
+        standard = reached(lambda n: torch.randn(n, model.latent_dim), "standard")
+    if not model.has_prior:
+        own = unknown(NO_DENSITY)
+    else:
+        own = standard if model.prior.name == StandardNormalPrior.name else reached(OwnPrior().bind(model).sample, "prior")
+    names = ("completeness_standard", "completeness_prior", "completeness_fitted_prior")
+    return dict(zip(names, (standard, own, reached(lambda n: fitted.sample(n).float(), "fitted_prior")), strict=True))
 
 
 def linear_space(setting: Setting, latent_dim: int, affinity: complete.Affinity) -> Figures:
@@ -292,14 +334,19 @@ def linear_space(setting: Setting, latent_dim: int, affinity: complete.Affinity)
     }
 
 
-def informed(setting: Setting, model: LatentModel, subject: CertifiedModel, terms: information.RateDistortion) -> Figures:
+def informed(
+    setting: Setting,
+    model: LatentModel,
+    subject: Callable[[], CertifiedModel],
+    terms: Callable[[], information.RateDistortion],
+) -> Figures:
     """Rate and distortion, information in the code, the aggregated posterior, and the sensitivity of the decoder."""
-    active = active_units(model, setting.train)
-    figures = {"active_units": Estimate(float(active.sum()))}
-    figures |= measured(LOSS, lambda: loss_figures(setting, model, terms))
+    active = cache(lambda: active_units(model, setting.train))
+    figures = measured(("active_units",), lambda: {"active_units": Estimate(float(active().sum()))})
+    figures |= measured(LOSS, lambda: loss_figures(setting, model, terms()))
     figures |= measured(AGGREGATED, lambda: aggregated(setting, model))
-    figures |= measured(KEPT, lambda: kept_beside_pca(setting, model, int(active.sum())))
-    return figures | measured(SENSITIVITY, lambda: sensitivity(setting, model, subject, active))
+    figures |= measured(KEPT, lambda: kept_beside_pca(setting, model, int(active().sum())))
+    return figures | measured(SENSITIVITY, lambda: sensitivity(setting, model, subject(), active()))
 
 
 def loss_figures(setting: Setting, model: LatentModel, held_out: information.RateDistortion) -> Figures:
@@ -353,13 +400,9 @@ def _prior_holes(setting: Setting, model: LatentModel, q: CodeDistribution) -> E
     """Prior holes, with respect to the posteriors ``q`` of training rows."""
     if model.space.not_continuous:
         return unknown(model.space.not_continuous)
-    n = len(setting.held_out)
-    draws = max(1, min(information.MAX_DRAWS_FOR_HOLES, M // max(1, n)))  # few rows: a more precise quantile
     with setting.drawing("prior_holes"):
-        of_held_out = model.encode(setting.held_out).rsample((draws,)).transpose(0, 1)
-        of_prior = OwnPrior().bind(model).sample(M)
-    density = information.aggregated_log_density(q, of_held_out.flatten(0, 1)).reshape(n, draws)
-    return information.prior_holes(information.aggregated_log_density(q, of_prior), density)
+        occupancy = information.Occupancy.of(q, model.encode(setting.held_out))
+        return occupancy.share(OwnPrior().bind(model).sample(M))
 
 
 def kept_beside_pca(setting: Setting, model: LatentModel, active: int) -> Figures:

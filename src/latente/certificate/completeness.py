@@ -144,6 +144,21 @@ def completeness(fake: Affinity, scale: Scale) -> Estimate:
     return _with_interval(value, halves).clipped()
 
 
+def share(fake: Affinity, bound: Affinity, scale: Scale) -> Estimate:
+    """C divided by its upper bound, in [0, 1]: what the latent space loses, apart from the blur of the decoder.
+
+    Args:
+        fake, bound: of rows decoded from random codes, and from the codes of held-out rows.
+        scale: the reference values.
+    """
+    if (refused := scale.refused()) or completeness(bound, scale).value < MIN_CONTRAST:
+        return unknown(refused or Message("reason.no_bound", least=MIN_CONTRAST))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        halves = (fake.halves - scale.null.halves) / (bound.halves - scale.null.halves)
+    value = (fake.value - scale.null.value) / (bound.value - scale.null.value)
+    return _with_interval(value, halves).clipped()
+
+
 def beyond(own: Affinity, other: Affinity, scale: Scale) -> Estimate:
     """C of one sample minus that of another with the same held-out rows. The half-samples of these are the same for both, which
     gives an interval of the difference.

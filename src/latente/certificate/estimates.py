@@ -19,7 +19,7 @@ INTERVAL = (2.5, 97.5)  # percentiles
 MIN_ROWS = 20
 MIN_CONTRAST = 0.1
 NOT_FINITE, NO_DENSITY = Message("reason.not_finite"), Message("reason.no_density")
-NOT_REFINED = Message("reason.not_refined")
+NOT_REFINED, NOT_STANDARD = Message("reason.not_refined"), Message("reason.not_standard")
 
 
 @dataclass(frozen=True)
@@ -88,7 +88,8 @@ def measured(names: Iterable[str], measure: Callable[[], Mapping[str, Estimate]]
     try:
         with np.errstate(all="ignore"):
             found = dict(measure())
-    except (ArithmeticError, ValueError, RuntimeError) as error:  # from linear algebra, neighbours, or overflow
+    except (ArithmeticError, ValueError, RuntimeError, IndexError, np.linalg.LinAlgError) as error:
+        # from linear algebra, neighbours, or overflow
         return {name: unknown(Message("reason.not_computable", error=str(error))) for name in names}
     return {
         name: figure if figure.known or figure.reason else replace(figure, reason=NOT_FINITE) for name, figure in found.items()

@@ -1,7 +1,8 @@
 """Features φ, in which rows are compared. They are fitted to the training rows and are the same for all models.
 
 Numeric columns become ranks of variance 1, levels become indicators divided by √2 (two different levels have distance 1),
-pictures are down-sampled. Then PCA keeps 95% of the variance, in at most 32 dimensions, without whitening.
+pictures are down-sampled, windows of series become values, differences and spectrum. Then PCA keeps
+95% of the variance, in at most 32 dimensions, without whitening.
 
 Ranks are uniform instead of normal scores, because normal scores turn slightly too large values into outliers, and in many
 dimensions the neighbours of outliers are real rows. With normal scores, independent normal columns with the moments of the
@@ -22,13 +23,14 @@ from sklearn.decomposition import PCA
 from torch import Tensor
 
 from latente.certificate.estimates import Array
-from latente.rows import BINARY, CATEGORICAL, IMAGE, SCALAR, Field, Rows, layout_of
+from latente.rows import BINARY, CATEGORICAL, IMAGE, SCALAR, SERIES, Field, Rows, layout_of
 
 KEPT_VARIANCE = 0.95
 MAX_DIMENSIONS = 32
 MAX_ROWS = 10_000
 SIDE = 16  # approximate number of pixels of a picture's longer side
 CHANCE = 0.01  # probability of so many repeated rows by chance, below which they are copies
+SPECTRUM_FLOOR = 0.1  # amplitudes below this, in standard deviations, are noise
 JITTER = 1e-7  # of the standard deviation of φ: puts equal rows in a random order
 
 
@@ -164,7 +166,37 @@ class Pictures:
         return small.flatten(1).double().numpy()
 
 
-RAW: dict[str, Callable[[Rows, tuple[Field, ...]], Callable[[Rows], Array]]] = {SCALAR: Columns.fit, IMAGE: Pictures.fit}
+@dataclass(frozen=True)
+class Windows:
+    """Features of windows of series: values, differences of neighbouring steps, and the logarithm of the spectrum of each
+    channel, in groups of equal variance. A missing value is the mean of its channel and step.
+    """
+
+    mean: Tensor
+    scale: tuple[float, ...]
+
+    @classmethod
+    def fit(cls, rows: Rows, fields: tuple[Field, ...]) -> Windows:
+        """From training windows [N, C, L]."""
+        observed = torch.ones_like(rows.x) if rows.mask is None else rows.mask.to(rows.x.dtype)
+        mean = (rows.x * observed).sum(0) / observed.sum(0).clamp_min(1)
+        groups = cls(mean, (1.0, 1.0, 1.0))._groups(rows)
+        return cls(mean, tuple(max(math.sqrt(float(group.var(0).sum())), 1e-12) for group in groups))
+
+    def _groups(self, rows: Rows) -> list[Array]:
+        x = (rows.x if rows.mask is None else torch.where(rows.mask, rows.x, self.mean)).double()
+        spectrum = torch.log(torch.fft.rfft(x - x.mean(-1, keepdim=True)).abs()[..., 1:] + SPECTRUM_FLOOR)
+        return [group.flatten(1).numpy() for group in (x, x.diff(dim=-1), spectrum) if group.numel()]
+
+    def __call__(self, rows: Rows) -> Array:
+        return np.concatenate([group / scale for group, scale in zip(self._groups(rows), self.scale, strict=False)], 1)
+
+
+RAW: dict[str, Callable[[Rows, tuple[Field, ...]], Callable[[Rows], Array]]] = {
+    SCALAR: Columns.fit,
+    IMAGE: Pictures.fit,
+    SERIES: Windows.fit,
+}
 """For each layout the features before the PCA, fitted to training rows."""
 
 

@@ -30,13 +30,14 @@ LAYERS = (nn.Linear, nn.Conv2d, nn.ConvTranspose2d)
 IMPORTANCE_SAMPLES, POINTS_AT_ONCE = 1000, 64
 BOUND_ROWS = 500
 VALUES_AT_ONCE = 500_000  # that stay in the processor's cache: of 4 million a decoding took twice as long
-MAX_OPERATIONS = 1e10  # of all decodings for the bound; a quarter of a second, and twice that where columns are mixed
+MAX_OPERATIONS = 1e10  # of all decodings for the bound; a quarter of a second
+OF_LEVELS = 3  # times as long take densities of columns with levels or bins as the layers that they come from
 MIN_ROWS_TO_BOUND, MIN_SAMPLES = 100, 100
 CAP_MARGIN = 0.5  # nats: an estimate of I(x;z) this close to log N is reported as "at least"
 AT_LEAST = "reason.at_least"
 HOLE_QUANTILE = 0.01
 MIN_ROWS_FOR_HOLES = 100  # one of these is below the 1% quantile; fewer rows do not determine it
-MAX_DRAWS_FOR_HOLES = 20  # from the posterior of each held-out row
+MAX_DRAWS_FOR_HOLES, CODES_FOR_HOLES = 20, 2000  # from the posterior of each held-out row, and in all
 WORSE_THAN_MEAN = Message("reason.worse_than_mean")
 FLAT = 1e-6  # smaller singular values, relative to the largest, count as this
 
@@ -70,8 +71,8 @@ def batch_size(model: LatentModel, K: int) -> int:
 
 @torch.no_grad()
 def operations(model: LatentModel) -> int:
-    """Approximate multiplications and additions of one decoding, counted in its layers. torch's own counter would import a
-    compiler.
+    """Approximate multiplications and additions of one decoding with its density, counted in its layers. torch's own counter
+    would import a compiler.
     """
     counts = [model.footprint]
 
@@ -86,7 +87,7 @@ def operations(model: LatentModel) -> int:
     model.decode(torch.zeros(1, 1, model.latent_dim))
     for hook in hooks:
         hook.remove()
-    return sum(counts)
+    return sum(counts) * (OF_LEVELS if model.likelihood.takes_levels else 1)
 
 
 def affordable(model: LatentModel) -> tuple[int, int]:
@@ -124,6 +125,40 @@ def log_sum(logs: Tensor) -> Tensor:
     most = logs.amax(1, keepdim=True)
     shifted = (logs - most.clamp_min(torch.finfo(most.dtype).min)).clamp_min_(-80.0)
     return shifted.float().exp_().sum(1).log().to(logs) + most.squeeze(1)
+
+
+@dataclass(frozen=True, eq=False)
+class Occupancy:
+    """Where the codes of rows are, and so what a prior hole is, in the certificate and the report alike.
+
+    A code is in a hole if the density of the aggregated posterior is lower there than at 99% of the codes of held-out rows.
+
+    Attributes:
+        q: posteriors of training rows.
+        held_out: log-density of the aggregated posterior at codes of held-out rows, several for each if they are few, [n, K].
+    """
+
+    q: CodeDistribution
+    held_out: Array
+
+    @classmethod
+    @torch.no_grad()
+    def of(cls, q: CodeDistribution, of_held_out: CodeDistribution) -> Occupancy:
+        """From the posteriors of training rows and of held-out rows. Uses torch's generator."""
+        n = of_held_out.batch_shape[0]
+        draws = max(1, min(MAX_DRAWS_FOR_HOLES, CODES_FOR_HOLES // max(1, n)))
+        codes = of_held_out.rsample((draws,)).transpose(0, 1)
+        return cls(q, aggregated_log_density(q, codes.flatten(0, 1)).reshape(n, draws))
+
+    def in_holes(self, z: Tensor) -> Array | None:
+        """Which codes [M, d] are in holes, bool [M]; None with too few held-out rows."""
+        if len(self.held_out) < MIN_ROWS_FOR_HOLES:
+            return None
+        return np.asarray(aggregated_log_density(self.q, z) < np.quantile(self.held_out, HOLE_QUANTILE))
+
+    def share(self, z: Tensor) -> Estimate:
+        """Share of codes [M, d] in holes; see :func:`prior_holes`."""
+        return prior_holes(aggregated_log_density(self.q, z), self.held_out)
 
 
 @torch.no_grad()

@@ -32,23 +32,23 @@ class CertifiedModel(Protocol):
 
 @dataclass(frozen=True)
 class Residuals:
-    """Noise for a decoder without noise: differences of held-out rows and their reconstructions.
+    """The noise of decoded rows, of the same kind for every model: differences of held-out rows and their reconstructions.
 
     Attributes:
         values: [n, F]; NaN for missing values.
-        numbers: numeric fields, to which the noise is added, [F]; the others are sampled from p(x|z).
+        numbers: fields to which the noise is added, [F]; the others are sampled from p(x|z).
     """
 
     values: Tensor
     numbers: Tensor
 
     @classmethod
-    def of(cls, rows: Rows, rebuilt: Tensor, fields: tuple[Field, ...]) -> Residuals:
-        """From held-out rows and their reconstructions [n, F]."""
+    def of(cls, rows: Rows, rebuilt: Tensor, fields: tuple[Field, ...], sampled: bool = False) -> Residuals:
+        """From held-out rows and their reconstructions [n, F]; ``sampled`` if all fields are sampled from p(x|z)."""
         values = rows.x.flatten(1) - rebuilt
         if rows.mask is not None:
             values = values.masked_fill(~rows.mask.flatten(1), math.nan)
-        numbers = [field.kind not in (BINARY, CATEGORICAL) for field in fields]
+        numbers = [not sampled and field.kind not in (BINARY, CATEGORICAL) for field in fields]
         return cls(values, torch.tensor(numbers).expand(values.shape[1]))
 
     def added_to(self, means: Tensor, drawn: Tensor) -> Tensor:
@@ -62,14 +62,18 @@ class Residuals:
 class Modelled:
     """A trained model.
 
+    The noise of numbers is the residuals of ``held_out``, for a VAE and an autoencoder alike: the noise that a model learned
+    would favour the one that overestimates it. Levels, and columns with distributions of their own (histograms, hurdles), whose
+    means are no values of the data, are sampled from p(x|z).
+
     Args:
-        model: the model; without a rate (an autoencoder), its noise is the residuals of ``held_out``.
-        fields: the fields of the rows. held_out: validation rows.
+        model: the model. fields: the fields of the rows. held_out: validation rows.
     """
 
     def __init__(self, model: LatentModel, fields: tuple[Field, ...], held_out: Rows) -> None:
         self.model = model
-        self.residuals = None if model.has_rate else Residuals.of(held_out, self.means(self.codes(held_out)), fields)
+        sampled: bool = model.likelihood.takes_levels
+        self.residuals = Residuals.of(held_out, self.means(self.codes(held_out)), fields, sampled)
 
     @torch.no_grad()
     def codes(self, rows: Rows) -> Tensor:
@@ -83,9 +87,12 @@ class Modelled:
 
     @torch.no_grad()
     def draws(self, z: Tensor) -> Tensor:
-        """Samples of p(x|z), [N, F]; for an autoencoder, means plus held-out residuals."""
-        drawn = torch.cat([self.model.decode(part.unsqueeze(0)).sample().squeeze(0) for part in torch.split(z, BATCH)])
-        return drawn if self.residuals is None else self.residuals.added_to(self.means(z), drawn)
+        """Means plus held-out residuals, or samples of p(x|z), [N, F]."""
+        means = self.means(z)
+        return self.residuals.added_to(means, means if self.residuals.numbers.all() else self._sampled(z))
+
+    def _sampled(self, z: Tensor) -> Tensor:
+        return torch.cat([self.model.decode(part.unsqueeze(0)).sample().squeeze(0) for part in torch.split(z, BATCH)])
 
 
 class Linear:

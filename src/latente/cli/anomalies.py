@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from latente.cli.console import Console
+from latente.cli.console import Console, counted
 from latente.cli.options import Data, Force, Json, OutTable, Quiet, Run, UnknownLevels, Workers
 from latente.cli.reading import Reading, reads
 
@@ -40,6 +40,8 @@ def anomalies(
     row is selected, by --fdr or --false-alarm-rate (0.05). fields: the columns with the largest contribution. expected: the
     values of these columns in selected rows, and the range expected from the other columns.
 
+    Of series: time and entity first; event numbers intervals of selected steps; NAME_low and NAME_high are a band.
+
     Rows like those of the training data have a p-value of at most 0.05 in 5 of 100 cases, whatever the model. A row without
     any value has no score, and these columns are empty.
 
@@ -55,12 +57,15 @@ def anomalies(
     )
     asked = score[0] if len(score) == 1 else score
     options: dict[str, Any] = {"score": asked, "fdr": fdr, "false_alarm_rate": false_alarm_rate}
-    figures = task.in_shards("anomalies", workers, **options)
+    figures, events = task.in_shards("anomalies", workers, **options), ""
     if figures is None:
         found = task.vae.anomalies(data, **options)
-        figures = {"anomalous": sum(as_table(found, ())["anomalous"].to_pylist())}
+        table = as_table(found, ())
+        figures = {"anomalous": sum(table["anomalous"].to_pylist())}
+        if "event" in table.column_names:
+            events = f" in {counted(max(table['event'].to_pylist(), default=0), 'event')}"
         task.finish(found, **figures)
     selected = figures["anomalous"]
     if task.destination.path is not None:
         by = f"false discovery rate {fdr:g}" if fdr else f"p-value of at most {false_alarm_rate or 0.05:g}"
-        task.console.say(f"{selected:,} of them are anomalous ({by}); a higher 'anomaly' is stranger")
+        task.say(f"{selected:,} of them are anomalous{events} ({by}); a higher 'anomaly' is stranger")

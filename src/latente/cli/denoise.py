@@ -7,16 +7,16 @@ from typing import Annotated, Any
 import typer
 
 from latente.cli.console import Console
-from latente.cli.options import Data, Force, Json, OutRows, Quiet, Run, UnknownLevels, Workers
+from latente.cli.options import Data, Force, Json, OutRows, Quiet, Run, UnknownLevels, Workers, pairs
 from latente.cli.reading import Reading, reads
 
 Noise = Annotated[
-    str | None,
+    list[str] | None,
     typer.Option(
         "--noise",
-        metavar="SIGMA|KIND",
-        help="The standard deviation of the noise in the units of the data, or its kind, whose level is estimated: gaussian, "
-        "salt-and-pepper or shot.",
+        metavar="SIGMA|COLUMN=SIGMA|KIND",
+        help="The standard deviation of the noise in the units of the data, that of a column (may be repeated), or its "
+        "kind, whose level is estimated: gaussian, salt-and-pepper or shot.",
         show_default="estimated",
     ),
 ]
@@ -44,6 +44,7 @@ def denoise(
     Example:
       latente denoise faces-vae noisy_faces -o clean_faces
       latente denoise faces-vae noisy_faces -o clean_faces --noise 25
+      latente denoise wine-vae noisy.csv -o clean.csv --noise alcohol=0.2 --noise hue=0.05
     """
     from latente.cli.tasks import Task
 
@@ -54,15 +55,22 @@ def denoise(
         task.console.report(figures)
         return
     cleaned, assumed = task.vae.denoise(data, noise=_told(noise), return_noise=True)
-    task.console.say(f"noise: {assumed.get('kind')}" + _level(assumed))
+    task.say(f"noise: {assumed.get('kind')}" + _level(assumed))
     task.finish(cleaned, noise=assumed)
 
 
-def _told(noise: str | None) -> float | str | None:
+def _told(texts: list[str] | None) -> Any:
+    """The noise of ``vae.denoise``: a number, numbers by column, the name of a kind, or None."""
+    if texts and (len(texts) > 1 or "=" in texts[0]):
+        return {name: _number(value) for name, value in pairs(texts, "COLUMN=SIGMA, such as age=2.5").items()}
+    return _number(texts[0]) if texts else None
+
+
+def _number(text: str) -> float | str:
     try:
-        return None if noise is None else float(noise)
+        return float(text)
     except ValueError:
-        return noise
+        return text
 
 
 def _level(noise: dict[str, Any]) -> str:

@@ -2,16 +2,29 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from latente.cli.console import Console
 from latente.cli.export import Compared, name_of, subjects
-from latente.cli.options import InContext, Json, Quiet, Run, in_context
+from latente.cli.failures import Misused
+from latente.cli.options import InContext, Json, Quiet, Seed, in_context
 from latente.cli.reading import Reading, reads
 from latente.errors import LatenteError
 
+if TYPE_CHECKING:
+    from latente.estimator import VAE
+
+Explored = Annotated[
+    str,
+    typer.Argument(
+        metavar="RUN|DATA",
+        help="A run folder of 'latente fit', or a model file (.safetensors); or data as for 'latente fit', on which some small "
+        "models are trained for the lesson.",
+    ),
+]
 Shown = Annotated[str, typer.Option("--data", metavar="DATA", help="Rows to show on the map.", show_default="no rows")]
 Port = Annotated[int, typer.Option("--port", min=0, max=65535, help="Port of the server.", show_default="any that is free")]
 NoBrowser = Annotated[bool, typer.Option("--no-browser", help="Only print the address.")]
@@ -19,12 +32,13 @@ NoBrowser = Annotated[bool, typer.Option("--no-browser", help="Only print the ad
 
 @reads
 def explore(
-    run: Run,
+    run: Explored,
     data: Shown = "",
     compare: Compared = "",
     context: InContext = None,
     port: Port = 0,
     no_browser: NoBrowser = False,
+    seed: Seed = 0,
     json: Json = False,
     quiet: Quiet = False,
     reading: Reading | None = None,
@@ -36,6 +50,7 @@ def explore(
     \b
     Example:
       latente explore wine-vae --data wine.csv
+      latente explore wine.csv
       latente explore people --context sex=Female
     """
     console = Console(json, quiet)
@@ -46,7 +61,13 @@ def explore(
     from latente.explorer.pack import pack
 
     with console.hearing_warnings():
-        models = subjects([run, compare] if compare else [run], data, bool(data), reading, in_context(context))
+        if _is_model(run):
+            models = subjects([run, compare] if compare else [run], data, bool(data), reading, in_context(context))
+            vaes, content = [model.vae for model in models], pack(name_of(run), models, served=True)
+        else:
+            if data or compare or context:
+                raise Misused("--data, --compare and --context belong to a run, and the argument is data: leave them out")
+            vaes, content = _lesson(run, reading, seed, console)
 
     def ready(address: str) -> None:
         console.say(f"{address}\nCtrl-C ends it")
@@ -55,4 +76,27 @@ def explore(
         if not no_browser:
             typer.launch(address)
 
-    serve([model.vae for model in models], pack(name_of(run), models, served=True), port, ready)
+    serve(vaes, content, port, ready)
+
+
+def _is_model(run: str) -> bool:
+    """Whether the argument is a run or a model file, and not data."""
+    from latente.report.run_folder import is_run
+
+    return run.endswith(".safetensors") or is_run(Path(run))
+
+
+def _lesson(data: str, reading: Reading | None, seed: int, console: Console) -> tuple[list[VAE], bytes]:
+    """Train the models of the lesson on data."""
+    from latente.cli.fit import stem
+    from latente.data import read
+    from latente.estimator import VAE
+    from latente.explorer.export import lesson_page
+
+    def progress(what: str) -> None:
+        console.say(f"fitting: {what}")
+
+    rows = read(data, **(reading or {}))
+    progress("VAE")
+    vae = VAE("vae", effort="quick", missing=(reading or {}).get("missing"), random_state=seed).fit(rows)
+    return lesson_page(stem(data), rows, vae, vae.certificate(), seed, progress, served=True)

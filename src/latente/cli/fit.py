@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 import signal
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
@@ -22,6 +22,7 @@ from latente.cli.output import refuse_own_input
 from latente.cli.reading import Reading, reads
 from latente.cli.workers import in_processes, is_first
 from latente.errors import StorageError
+from latente.rows import SERIES, layout_of
 
 if TYPE_CHECKING:
     from latente.certificate import Certificate
@@ -112,6 +113,17 @@ Keep = Annotated[
         "keeps, if a separate row model scores rows.",
     ),
 ]
+Trim = Annotated[
+    Any,
+    typer.Option(
+        "--trim",
+        parser=options.trim,
+        metavar="SHARE|auto",
+        help="Share of the rows that are anomalies and are not learned, such as .05; auto leaves out those that are too far "
+        "from the others.",
+        show_default="0",
+    ),
+]
 BatchSize = Annotated[Any, typer.Option("--batch-size", parser=options.whole, metavar="N", help="Rows in a step.")]
 LearningRate = Annotated[Any, typer.Option("--learning-rate", parser=options.positive, metavar="X", help="Of the optimiser.")]
 Device = Annotated[Any, typer.Option("--device", parser=options.device, metavar="NAME", help="auto, cpu, cuda, cuda:1 or mps.")]
@@ -142,8 +154,45 @@ ContextColumns = Annotated[
         "because they describe one context.",
     ),
 ]
+LabelColumns = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--labels",
+        metavar="COLUMN",
+        help="A column that colours the maps of the report, and is not modelled. May be repeated.",
+    ),
+]
+TimeColumn = Annotated[
+    str | None,
+    typer.Option(
+        "--time",
+        metavar="COLUMN",
+        help="The rows are steps of series, with their time in this column; auto is the only column of dates, or else the "
+        "order of the rows. The model is one of windows of steps.",
+        show_default="the rows are no series",
+    ),
+]
+EntityColumn = Annotated[
+    str | None,
+    typer.Option("--entity", metavar="COLUMN", help="Tells series apart.", show_default="one"),
+]
+Window = Annotated[
+    Any,
+    typer.Option("--window", parser=options.whole, metavar="N", help="Steps of a window; auto is a period of the series."),
+]
+Stride = Annotated[
+    Any, typer.Option("--stride", parser=options.whole, metavar="N", help="Steps between the beginnings of two windows.")
+]
 Figures = Annotated[bool, typer.Option("--figures/--no-figures", help="Draw figures, and write the report with them.")]
 
+Lesson = Annotated[
+    bool,
+    typer.Option(
+        "--lesson",
+        help="Also write RUN/lesson.html: six steps on your data, with some small models and at most 2,000 of its rows, which "
+        "anyone who has the file can read.",
+    ),
+]
 Certified = Annotated[bool, typer.Option("--certificate/--no-certificate", help="Measure the latent space, too.")]
 
 
@@ -163,15 +212,22 @@ def fit(
     precision: PrecisionName = Precision.auto,
     kinds: KindsOfColumns = None,
     context: ContextColumns = None,
+    labels: LabelColumns = None,
     effort: EffortName = Effort.balanced,
     row_model: RowModelName = RowModelKind.auto,
     keep: Keep = AUTO,
+    trim: Trim = None,
+    time: TimeColumn = None,
+    entity: EntityColumn = None,
+    window: Window = AUTO,
+    stride: Stride = AUTO,
     seed: Seed = 0,
     workers: Workers = 1,
     resume: Resume = False,
     checkpoint_every: CheckpointEvery = 5.0,
     figures: Figures = True,
     certificate: Certified = True,
+    lesson: Lesson = False,
     lang: Lang = None,
     json: Json = False,
     quiet: Quiet = False,
@@ -187,7 +243,10 @@ def fit(
       latente fit wine.csv --recipe beta-vae:beta=2 --latent-dim 4 -o wine-beta
       latente fit patients.csv --kinds ward=categorical --kinds visit=identifier
       latente fit faces --keep .9
+      latente fit wine.csv --lesson
+      latente fit sensors.csv --time timestamp --entity machine
       latente fit people.csv --recipe cvae --context sex --context age
+      latente fit cells.csv --labels type
       latente fit "select * exclude (id) from 'sales/*.parquet'" -o sales --time-limit 600
     """
     code = in_processes(workers)
@@ -216,9 +275,15 @@ def fit(
         effort=str(effort),
         row_model=str(row_model),
         keep=keep,
+        trim=trim,
+        time=time,
+        entity=entity,
+        window=window,
+        stride=stride,
     )
     folder = Path(out or f"{stem(data)}-{'vae' if name == AUTO else name}")
-    console, writes = Console(json, quiet), Writes(figures and not context, certificate and not context, lang)
+    drawn, certified, taught = (asked and not context for asked in (figures, certificate, lesson))
+    console, writes = Console(json, quiet), Writes(drawn, certified, taught, lang, labels or ())
     how = {"resume": resume, "checkpoint_every": checkpoint_every, "context": context, "workers": workers}
     if is_first():
         run(vae, data, folder, console, writes, **how, reading=reading or {})
@@ -238,11 +303,15 @@ def _help_to_fit(vae: VAE, data: str, folder: Path, resume: bool, reading: Readi
 
 @dataclass(frozen=True)
 class Writes:
-    """Additional files of a run folder: figures with a report, a certificate; and their language."""
+    """Additional files of a run folder: figures with a report, a certificate, the lesson; their language, and the columns that
+    colour maps.
+    """
 
     figures: bool
     certificate: bool
+    lesson: bool
     lang: str | None
+    labels: Sequence[str] = ()
 
 
 def run(
@@ -259,7 +328,7 @@ def run(
     workers: int = 1,
 ) -> None:
     """Fit, write the run folder, and print a summary."""
-    from latente.data import read_or_pieces
+    from latente.data import read_or_pieces, split_labels
     from latente.folders import finish, hold
     from latente.parameters import text_columns
     from latente.report.run_folder import CHECKPOINT, FILES, claim, metrics, missing_parts
@@ -271,7 +340,7 @@ def run(
         _check_resumable(folder, console)
     vae.verbose = int(console.shows_progress)
     with console.hearing_warnings() as heard, keeping_what_there_is(console) as observer:
-        rows = read_or_pieces(data, texts=text_columns(vae.kinds), **reading)
+        rows, colours = split_labels(read_or_pieces(data, texts=text_columns(vae.kinds), **reading), writes.labels)
         with hold(folder) as held:
             vae.fit(
                 rows,
@@ -287,7 +356,7 @@ def run(
                 console.remark(note)
             vae.notes_ = [*dict.fromkeys([*vae.notes_, *heard])]
             with _as_it_was(folder), held.stage() as stage:
-                paths, certificate = written(vae, _shown_rows(vae, rows), data, stage, folder, console, writes)
+                paths, certificate = written(vae, _shown_rows(vae, rows), colours, data, stage, folder, console, writes)
                 paths = held.commit(paths, FILES)
             shutil.rmtree(folder / CHECKPOINT, ignore_errors=True)  # only now: until here an interrupted command can be resumed
     if vae.figures_["finished"] == "interrupted":
@@ -300,8 +369,8 @@ def run(
     console.say(summary(vae, folder, rows_seen=len(rows)))
     if certificate is not None:
         console.say(in_short(certificate, folder))
-    if "report" in paths:
-        console.say(f"report: {paths['report']} (open it in a browser)")
+    for name in sorted({"report", "lesson"} & paths.keys(), reverse=True):
+        console.say(f"{name}: {paths[name]} (open it in a browser)")
     missing = missing_parts(folder)
     console.report({**metrics(vae), "folder": folder, "paths": paths, "missing": missing})
     if missing:
@@ -327,7 +396,14 @@ def _as_it_was(folder: Path) -> Iterator[None]:
 
 
 def written(
-    vae: VAE, rows: Any, source: str, stage: Path, folder: Path, console: Console, writes: Writes
+    vae: VAE,
+    rows: Any,
+    colours: Mapping[str, Any],
+    source: str,
+    stage: Path,
+    folder: Path,
+    console: Console,
+    writes: Writes,
 ) -> tuple[dict[str, Path], Certificate | None]:
     """Write the parts of a run to the stage of its folder; returns their paths, and the certificate."""
     from latente.report.report_data import ReportData
@@ -338,7 +414,7 @@ def written(
     stages = Stages(on_start=console.progress, seconds=vae.figures_["time"])
     console.progress("intervals and privacy")
     vae.complete()
-    shown = ReportData(vae, rows) if writes.figures else None
+    shown = ReportData(vae, rows, colours) if writes.figures else None
     with stages("figures"), speaking(writes.lang or language()) as say:
         paths = write_parts(vae, shown, stage)
     with stages("survey"):
@@ -350,10 +426,13 @@ def written(
     if shown is not None:
         with stages("report"):
             paths |= reported(shown, stage, folder, console, lang=say.lang, certificate=certificate, source=source)
+    if writes.lesson:
+        paths |= taught(vae, rows, source, stage, console, certificate)
     wanted = [
         *(["survey"] if _explored(vae) else []),
         *([*DRAWN, "report"] if shown else []),
         *(["certificate"] if writes.certificate and _held_out(vae) else []),
+        *(["lesson"] if writes.lesson else []),
     ]
     paths["metrics"] = write_metrics(vae, stage, [name for name in wanted if name not in paths])
     return paths, certificate
@@ -361,7 +440,8 @@ def written(
 
 def _explored(vae: VAE) -> bool:
     """Whether the explorer can show the codes of the run: of one context, on planes."""
-    return not vae.fitted_.context and not vae.model_.space.not_explored
+    series = layout_of(vae.codec_.fields) == SERIES
+    return not vae.fitted_.context and not vae.model_.space.not_explored and not series
 
 
 def surveyed(vae: VAE, folder: Path, console: Console) -> dict[str, Path]:
@@ -370,6 +450,19 @@ def surveyed(vae: VAE, folder: Path, console: Console) -> dict[str, Path]:
 
     with _part(console, "survey of the space"):
         return {"survey": Survey.of(vae).save(folder)}
+    return {}
+
+
+def taught(vae: VAE, rows: Any, source: str, stage: Path, console: Console, certificate: Certificate | None) -> dict[str, Path]:
+    """Write the lesson on these rows to the run folder."""
+    from latente.explorer.export import export, lesson_page
+    from latente.report.run_folder import LESSON
+
+    with _part(console, "lesson"):
+        seed = vae.seed_ % 2**31
+        _, content = lesson_page(stem(source), rows, vae, certificate, seed, lambda what: console.progress(f"lesson: {what}"))
+        console.remark(f"{LESSON} contains rows of {source}: anyone who has the file can read them", "warning")
+        return {"lesson": export(stage / LESSON, content)}
     return {}
 
 

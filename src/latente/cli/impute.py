@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from enum import StrEnum
+from typing import Annotated, Any
 
 import typer
 
@@ -23,6 +24,22 @@ Intervals = Annotated[
 ]
 
 
+class Method(StrEnum):
+    """How gaps of series are filled."""
+
+    auto = "auto"
+    model = "model"
+    linear = "linear"
+
+
+MethodName = Annotated[
+    Method,
+    typer.Option("--method", help="Of series: the model, linear interpolation, or what is better on gaps made for a trial."),
+]
+
+Insert = Annotated[bool, typer.Option("--insert", help="Of series: also rows for steps of time that DATA lacks.")]
+
+
 @reads
 def impute(
     run: Run,
@@ -30,6 +47,8 @@ def impute(
     out: OutRows = "-",
     draws: Draws = None,
     intervals: Intervals = None,
+    method: MethodName = Method.auto,
+    insert: Insert = False,
     force: Force = False,
     unknown: UnknownLevels = None,
     seed: Seed = 0,
@@ -60,10 +79,15 @@ def impute(
         task.console.report({"ends": [], "intervals": None})
         return
     rows = task.vae.fitted_.read(data)
+    how: dict[str, Any] = {"method": str(method), "insert": insert, "random_state": seed}
     if draws:
-        written = task.beside(others, task.vae.impute(rows, draws=draws, random_state=seed), rows)
+        written = task.beside(others, task.vae.impute(rows, draws=draws, **how), rows)
         task.console.report({"out": written, "seed": seed})
         return
-    whole = task.vae.impute(rows)
-    ends = task.vae.impute(rows, intervals=intervals, random_state=seed) if intervals else ()
-    task.finish(whole, source=rows, ends=task.beside(others, ends, rows), intervals=intervals)
+    whole = task.vae.impute(rows, **how)
+    ends = task.vae.impute(rows, intervals=intervals, **how) if intervals else ()
+    filled = getattr(task.vae, "imputed_", {})
+    task.finish(whole, source=rows, ends=task.beside(others, ends, rows), intervals=intervals, **filled)
+    if filled:
+        said = ", ".join(f"{name} {error:.3f}" for name, error in filled["error"].items())
+        task.console.remark(f"mean absolute error on gaps made for a trial, in standard deviations: {said}")

@@ -137,6 +137,18 @@ def share(text: str) -> float | str:
     return value
 
 
+def trim(text: str) -> float | str:
+    """``auto``, or a share from 0 to one half.
+
+    >>> trim(".05")
+    0.05
+    """
+    value = share(text)
+    if isinstance(value, float) and value > 0.5:
+        raise wrong(f"{text!r} is not a share from 0 to 0.5: most rows have to be usual ones")
+    return value
+
+
 def limit(text: str) -> float | None:
     """A positive number, or ``auto`` for none."""
     return None if text == AUTO else float(positive(text))

@@ -35,5 +35,5 @@ def repair(
     names = task.vae.codec_.feature_names
     counts = {name: int(count) for name, count in zip(names, changed.sum(0), strict=True) if count}
     what = ", ".join(f"{name} {count}" for name, count in sorted(counts.items(), key=lambda each: -each[1]))
-    task.console.say(f"{counted(int(changed.sum()), 'value')} changed" + (f": {what}" if what else ""))
+    task.say(f"{counted(int(changed.sum()), 'value')} changed" + (f": {what}" if what else ""))
     task.finish(repaired, changed=counts)

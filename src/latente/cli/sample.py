@@ -26,6 +26,9 @@ Holes = Annotated[bool, typer.Option("--holes", hidden=True)]  # the former name
 
 Identifiers = Annotated[bool, typer.Option("--identifiers", help="Generate identifiers such as running numbers or UUIDs.")]
 
+After = Annotated[str | None, typer.Option("--after", metavar="DATA", help="Series to continue, each N times.")]
+Steps = Annotated[int | None, typer.Option("--steps", min=1, help="Of a continuation.", show_default="those of a window")]
+
 
 def sample(
     run: Run,
@@ -35,6 +38,8 @@ def sample(
     missing: Missing = False,
     holes: Holes = False,
     identifiers: Identifiers = False,
+    after: After = None,
+    steps: Steps = None,
     out: OutRows = "-",
     force: Force = False,
     seed: Seed = 0,
@@ -47,13 +52,14 @@ def sample(
     Example:
       latente sample wine-vae -n 1000 -o more_wine.csv
       latente sample people --context sex=Female --context age=30 -o some.csv
+      latente sample sensors --after last_week.csv --steps 48 -n 5 -o next.csv
       latente sample people --given sex=Female --given age=30..40 -o some.csv
     """
     from latente.cli.tasks import Task
     from latente.tasks.conditions import one_in
 
     conditions(given or [])  # before the model is loaded
-    task = Task(run, out, Console(json, quiet), force=force)
+    task = Task(run, out, Console(json, quiet), data=after or "", force=force)
     asked = conditions(given or [], task.vae.codec_.known_levels)
     drawn = task.vae.sample(
         number,
@@ -61,6 +67,8 @@ def sample(
         context=in_context(context),
         missing=missing or holes,
         identifiers=identifiers,
+        after=after,
+        steps=steps,
         random_state=seed,
     )
     privacy, behind = task.vae.figures_.get("privacy"), task.vae.given_ if asked else None

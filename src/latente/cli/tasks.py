@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -12,7 +11,7 @@ from latente.cli.console import Console, counted
 from latente.cli.failures import Misused
 from latente.cli.output import Destination, as_table, refuse_own_input
 from latente.cli.reading import Reading
-from latente.rows import IMAGE, SCALAR, layout_of
+from latente.rows import IMAGE, SCALAR, SERIES, layout_of
 
 if TYPE_CHECKING:
     from latente.estimator import VAE
@@ -33,7 +32,7 @@ def open_model(run: str, unknown: str | None = None, reading: Reading | None = N
     vae = open_run(run).model
     vae.unknown, vae.fitted_.reading = str(unknown or vae.unknown), reading or {}
     # The result goes to a file, and the package of the frame may not be installed.
-    vae.codec_ = replace(vae.codec_, container=vae.codec_.interchange)
+    vae.codec_ = vae.codec_.in_container(vae.codec_.interchange)
     return vae
 
 
@@ -59,7 +58,8 @@ def _said(table: Any) -> str:
 
 
 FORMS = {
-    SCALAR: Form(Destination.for_table, as_table, lambda table: {"columns": table.column_names}, _said, True),
+    SCALAR: (_TABLE := Form(Destination.for_table, as_table, lambda table: {"columns": table.column_names}, _said, True)),
+    SERIES: _TABLE._replace(private=False),
     IMAGE: Form(
         Destination.for_pictures,
         lambda pictures, names: pictures,
@@ -106,6 +106,10 @@ class Task:
         self.form = FORMS[SCALAR if numbers else layout_of(codec.fields)]
         text = text or (not numbers and any(codec.known_levels.values()))
         self.destination = self.form.placed(self.destination, codec, text)
+
+    def say(self, text: str) -> None:
+        """Print a result on stdout or, if the rows go there, on stderr."""
+        (self.console.remark if self.destination.path is None else self.console.say)(text)
 
     def others(self, marks: Sequence[str]) -> list[Destination]:
         """Destinations beside OUT, one for each mark.

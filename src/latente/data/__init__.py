@@ -1,8 +1,8 @@
 """Data: conversion of data sources to encoded rows, and of decoded rows to the user's columns, types and units."""
 
-from latente.data.codecs import CODECS, Codec, codec_from_state, fit_codec, refuse_outside, table_codec
+from latente.data.codecs import CODECS, Codec, Data, codec_from_state, encode, fit_codec, refuse_outside, table_codec
 from latente.data.containers import frame, like
-from latente.data.context import ContextCodec, read_context, split_context
+from latente.data.context import LABELS, ContextCodec, read_context, split_context, split_labels
 from latente.data.fields import observed_rows
 from latente.data.given import intervals as restricted_to
 from latente.data.image import ImageCodec
@@ -10,26 +10,35 @@ from latente.data.pieces import Pieces, pieces_of
 from latente.data.piecewise import Census
 from latente.data.plain import Columns, PlainRows, decoded, plain
 from latente.data.sentinels import suspicious
+from latente.data.series import Series, SeriesCodec, TimeAsked, filled, last_steps, with_index
 from latente.data.sources import Images, Table, read
 from latente.data.spool import read_or_pieces
 from latente.data.table import TableCodec
 
 __all__ = [
     "CODECS",
+    "LABELS",
     "Census",
     "Codec",
     "Columns",
     "ContextCodec",
+    "Data",
     "ImageCodec",
     "Images",
     "Pieces",
     "PlainRows",
+    "Series",
+    "SeriesCodec",
     "Table",
     "TableCodec",
+    "TimeAsked",
     "codec_from_state",
     "decoded",
+    "encode",
+    "filled",
     "fit_codec",
     "frame",
+    "last_steps",
     "like",
     "observed_rows",
     "pieces_of",
@@ -40,6 +49,8 @@ __all__ = [
     "refuse_outside",
     "restricted_to",
     "split_context",
+    "split_labels",
     "suspicious",
     "table_codec",
+    "with_index",
 ]

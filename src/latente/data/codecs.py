@@ -9,20 +9,26 @@ import torch
 
 from latente.data.containers import Array
 from latente.data.image import ImageCodec
+from latente.data.series import Series, SeriesCodec, TimeAsked
 from latente.data.sources import Images, Table
 from latente.data.state import expect
 from latente.data.table import TableCodec
 from latente.errors import DataError, ModelError
 from latente.rows import Rows
 
-Codec = TableCodec | ImageCodec
+Codec = TableCodec | ImageCodec | SeriesCodec
+Data = Table | Images | Series
 
-CODECS: dict[str, type[TableCodec] | type[ImageCodec]] = {codec.kind: codec for codec in (TableCodec, ImageCodec)}
+CODECS: dict[str, type[TableCodec] | type[ImageCodec] | type[SeriesCodec]] = {
+    codec.kind: codec for codec in (TableCodec, ImageCodec, SeriesCodec)
+}
 
 
-def fit_codec(data: Table | Images, kinds: Mapping[str, str] | None = None, as_recorded: bool = False) -> Codec:
+def fit_codec(
+    data: Table | Images, kinds: Mapping[str, str] | None = None, as_recorded: bool = False, time: TimeAsked | None = None
+) -> Codec:
     """The codec of a data set; ``kinds`` sets the kinds of some columns of a table, by name. Numbers of a table are
-    standardised, or stay ``as_recorded`` for a likelihood with its own support.
+    standardised, or stay ``as_recorded`` for a likelihood with its own support. With ``time``, rows are those of series.
 
     Raises:
         DataError: if there are fewer than two rows, nothing in them differs, or a column can't have the requested kind.
@@ -36,6 +42,8 @@ def fit_codec(data: Table | Images, kinds: Mapping[str, str] | None = None, as_r
         raise DataError(
             f"a model can't be fitted on n_samples={len(data)} row; it needs at least 2, and many more for useful results"
         )
+    if time is not None:
+        return SeriesCodec.fit(data, time, kinds, as_recorded)
     if isinstance(data, Table):
         return TableCodec.fit(data, kinds, as_recorded)
     if kinds:
@@ -66,11 +74,18 @@ def table_codec(codec: Codec, what: str) -> TableCodec:
     """The codec of a table, for ``what`` only tables have.
 
     Raises:
-        ModelError: it is that of pictures.
+        ModelError: it is that of pictures, or of series.
     """
     if not isinstance(codec, TableCodec):
-        raise ModelError(f"{what} is for columns of a table, and these are pictures")
+        these = "series" if isinstance(codec, SeriesCodec) else "pictures"
+        raise ModelError(f"{what} is for columns of a table, and these are {these}")
     return codec
+
+
+def encode(codec: Codec, data: Data, unknown: str = "error") -> Rows:
+    """Encoded rows of what a codec reads."""
+    rows: Rows = codec.encode(data, unknown)  # type: ignore[arg-type]
+    return rows
 
 
 def codec_from_state(json: Mapping[str, Any], arrays: Mapping[str, Array]) -> Codec:

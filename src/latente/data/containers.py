@@ -73,7 +73,12 @@ def float_dtype(dtype: np.dtype[Any]) -> np.dtype[Any]:
 
 def is_text(series: Any) -> bool:
     """Whether a narwhals series holds text: strings, or categories of them, and at least one."""
-    return str(series.dtype).partition("(")[0] in ("String", "Categorical", "Enum") and len(series.drop_nulls()) > 0
+    return str(series.dtype).partition("(")[0] in ("String", "Categorical", "Enum") and has_values(series)
+
+
+def has_values(series: Any) -> bool:
+    """Whether a narwhals series has a value that is not missing."""
+    return bool(series.null_count() < len(series))
 
 
 def dtype_label(series: Any, container: str) -> str:
@@ -297,9 +302,26 @@ def _pandas_dtype(label: str, empty: bool) -> str:
 
 
 def like(source: Any, result: Any) -> Any:
-    """``result``, with the index of ``source`` if both are pandas frames with the same number of rows."""
+    """``result``, with the index of ``source`` if both are pandas frames with the same number of rows; a time that was the
+    index is no column.
+    """
     from narwhals.dependencies import is_pandas_dataframe
 
     if is_pandas_dataframe(source) and is_pandas_dataframe(result) and len(source) == len(result):
+        if index_of_time(source):
+            own = [name for name in names_of_index(source) if name in result.columns and name not in source.columns]
+            result = result.drop(columns=own)
         result.index = source.index
     return result
+
+
+def names_of_index(frame: Any) -> list[Any]:
+    """What the index of a pandas frame is called as columns."""
+    unnamed = ["index"] if frame.index.nlevels == 1 else [f"level_{level}" for level in range(frame.index.nlevels)]
+    return [other if name is None else name for name, other in zip(frame.index.names, unnamed, strict=True)]
+
+
+def index_of_time(frame: Any) -> bool:
+    """Whether the index of a pandas frame holds dates, alone or beside other levels."""
+    levels = (frame.index.get_level_values(level).dtype for level in range(frame.index.nlevels))
+    return any(dtype.kind == "M" or str(dtype).startswith("period") for dtype in levels)

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import date
 from functools import cached_property
+from numbers import Real
+from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from latente.data.files import quoted
+from latente.data.containers import Array
+from latente.data.files import KINDS, quoted
+from latente.data.plain import column_of
 from latente.data.sources import Images, Table, read
 from latente.data.table import TableCodec
 from latente.errors import DataError
@@ -114,6 +119,8 @@ def split_context(data: Table | Images, context: Any, kinds: Mapping[str, str]) 
         assert isinstance(data, Table)
         rest, table = _apart(data, names)
         return rest, table, {name: kind for name, kind in kinds.items() if name in names}
+    if isinstance(context, str) and not named and not _is_path(context):
+        raise DataError(f"context: X has no named columns, so {context!r} is none: pass the values, one for each row of X")
     table = read_context(context)
     if len(table) != len(data):
         raise DataError(f"context has {len(table):,} rows, and X has {len(data):,}: pass one for each row of X")
@@ -122,17 +129,28 @@ def split_context(data: Table | Images, context: Any, kinds: Mapping[str, str]) 
 
 
 def read_context(context: Any, columns: Collection[str] | None = None, texts: Collection[str] = (), **how: Any) -> Table:
-    """Context that is passed separately: a mapping from columns to a value or to one for each row, labels, or a table."""
+    """Separate context: a value or labels of the one column, a mapping from columns to a value or values, or a table."""
     import pyarrow as pa
 
     if isinstance(context, Mapping):
         context = pa.table({str(name): _listed(value) for name, value in context.items()})
-    elif isinstance(context, (list, tuple)) or getattr(context, "ndim", 0) == 1:
+    elif _is_value(context) or isinstance(context, (list, tuple)) or getattr(context, "ndim", 0) == 1:
         context = pa.table({str(getattr(context, "name", None) or LABELS): _listed(context)})
     table = read(context, columns, texts, **how)
     if not isinstance(table, Table):
         raise DataError("context must be columns of numbers, levels or dates, and these are pictures")
     return table
+
+
+def _is_path(text: str) -> bool:
+    return text.lower().endswith(KINDS) or Path(text).exists()
+
+
+def _is_value(context: Any) -> bool:
+    """Whether this is one number, level or date, not a name of a file."""
+    if isinstance(context, str):
+        return not _is_path(context)
+    return isinstance(context, (Real, date, np.generic)) or getattr(context, "ndim", None) == 0
 
 
 def _listed(value: Any) -> list[Any]:
@@ -141,15 +159,29 @@ def _listed(value: Any) -> list[Any]:
     return value.tolist() if hasattr(value, "tolist") else list(value)
 
 
-def _apart(table: Table, names: Collection[str]) -> tuple[Table, Table]:
-    """A table without some columns, and these columns."""
+def split_labels(data: Any, names: Sequence[str]) -> tuple[Any, dict[str, Array]]:
+    """Rows to fit on, and columns that are only shown: labels by name.
+
+    Raises:
+        DataError: there are no such columns, or no others.
+    """
+    if not names:
+        return data, {}
+    if not isinstance(data, Table):
+        raise DataError("labels are columns of a table that fits into memory")
+    rest, table = _apart(data, names, "labels")
+    return rest, {name: column_of(table, place) for place, name in enumerate(table.names)}
+
+
+def _apart(table: Table, names: Collection[str], what: str = "context") -> tuple[Table, Table]:
+    """A table without some columns, and these columns; ``what`` they are."""
     unknown = [name for name in names if name not in table.names]
     if unknown:
-        raise DataError(f"context: there is no column {quoted(unknown)}; there are {quoted(table.names)}")
+        raise DataError(f"{what}: there is no column {quoted(unknown)}; there are {quoted(table.names)}")
     own = [place for place, name in enumerate(table.names) if name in names]
     rest = [place for place in range(len(table.names)) if place not in own]
     if not rest:
-        raise DataError("context: all columns are context, so no column is left to model: name fewer")
+        raise DataError(f"{what}: all columns are {what}, so no column is left to model: name fewer")
     return _columns(table, rest), _columns(table, own)
 
 

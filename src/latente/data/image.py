@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, ClassVar, Self
 
@@ -17,7 +17,7 @@ from latente.data.fields import blocks, encoded, recorded_resolution, restore, s
 from latente.data.sources import LAYOUTS, Images, Table, from_channels_first
 from latente.data.state import Stored, expect
 from latente.errors import DataError
-from latente.rows import BINARY, IMAGE, Field, Rows
+from latente.rows import BINARY, IMAGE, Field, Rows, ValueGrid
 from latente.words import Message
 
 _BINARY_SHARE = 0.95  # share of pixels at an end of the range, from which a Bernoulli likelihood is suitable
@@ -81,6 +81,18 @@ class ImageCodec(Stored):
         """Pictures are not converted."""
         return data
 
+    value_names: ClassVar[tuple[str, ...]] = ("image",)
+
+    @property
+    def grids(self) -> tuple[ValueGrid, ...]:
+        """How the values of all pixels are recorded."""
+        span = self.high - self.low
+        return (ValueGrid(-self.low / span, 1 / span, self.resolution, 0.0, 1.0),)
+
+    def in_container(self, container: str) -> Self:
+        """The same for results of another type."""
+        return replace(self, container=container)
+
     def value_at(self, row: Tensor, place: int) -> str:
         """One pixel of an encoded row [C, H, W] as text."""
         at, low = np.unravel_index(place, self.shape), self.low
@@ -121,7 +133,13 @@ class ImageCodec(Stored):
         return standardise(data.pixels, self.low, self.high - self.low)
 
     def decode(
-        self, x: Array | Tensor, container: str | None = None, *, source: Table | Images | None = None, possible: bool = False
+        self,
+        x: Array | Tensor,
+        container: str | None = None,
+        *,
+        source: Table | Images | None = None,
+        of: Table | Images | None = None,
+        possible: bool = False,
     ) -> Any:
         """Pictures in the user's layout and type.
 
@@ -129,6 +147,7 @@ class ImageCodec(Stored):
             x: encoded rows ``[N, C, H, W]``.
             container: ``"numpy"`` or ``"torch"``; None for that of the input.
             source: the input pictures; their observed values stay, and ``x`` only replaces missing ones.
+            of: the pictures that ``x`` replaces; not used, because all pixels are modelled.
             possible: limit values to the range from black to white.
 
         Raises:

@@ -148,7 +148,7 @@ def arrow_of(values: NDArray[Any], label: str) -> Any:
     known = np.where(np.isnan(values), 0.0, values)
     known = known.clip(0.0, 86399.999999) if kind == "Time" else known
     digits = 6 if unit == "ns" else len(str(UNITS[unit])) - 1  # a double of seconds holds no more than microseconds
-    ticks = (np.rint(known * 10**digits) if kind != "Date" else np.floor(known / 86400)).astype(np.int64)
+    ticks = np.rint(known / 86400 if kind == "Date" else known * 10**digits).astype(np.int64)
     ticks = np.minimum(ticks, 86400 * 10**digits - 1) if kind == "Time" else ticks
     ticks = ticks.astype(np.int32) if kind == "Date" or pa.types.is_time32(type_) else ticks * (UNITS[unit] // 10**digits)
     return pa.array(ticks, mask=np.isnan(values)).cast(type_)
@@ -252,8 +252,8 @@ def told(value: float, label: str) -> str:
 
     >>> told(86400.0, "Date"), told(30600.0, "Time(us)"), told(93600.0, "Duration(us)"), told(2.5, "Float64")
     ('1970-01-02', '08:30:00', '1 day, 2:00:00', '2.5')
-    >>> told(-600.0, "Duration(us)")
-    '-0:10:00'
+    >>> told(-600.0, "Duration(us)"), told(86399.9, "Date")
+    ('-0:10:00', '1970-01-02')
     """
     found = parsed(label)
     if found is None or np.isnan(value):
@@ -261,6 +261,8 @@ def told(value: float, label: str) -> str:
     if found[0] == "Duration":
         return f"{'-' if value < 0 else ''}{datetime.timedelta(seconds=abs(value))}"
     zone = found[2]
+    if found[0] == "Date":
+        value = 86400.0 * float(np.rint(value / 86400))
     try:
         moment = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC) + datetime.timedelta(seconds=value)
     except OverflowError:

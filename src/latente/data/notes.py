@@ -34,6 +34,9 @@ def notes_of(survey: Survey, kinds: list[str], ordered: Array) -> Iterator[Messa
         if places:
             option = {"option": _option(table, places[0], key)} if key in ("timestamp", "flag") else {}
             yield Message(f"note.{key}", columns=some(named), **option)
+        if places and key == "timestamp" and kind_of(table.dtypes[places[0]]) == "calendar":
+            name = table.names[places[0]]
+            yield Message("note.series", name=repr(name), argument=shlex.quote(name))
     yield from _of_rows(survey, ordered)
 
 

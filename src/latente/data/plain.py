@@ -12,14 +12,15 @@ from latente.data.codecs import Codec
 from latente.data.containers import Array
 from latente.data.image import ImageCodec
 from latente.data.moments import kind_of
+from latente.data.series import Series, SeriesCodec
 from latente.data.sources import Images, Table, read, to_channels_first
 from latente.data.table import TableCodec
-from latente.rows import IMAGE, SCALAR, layout_of
+from latente.rows import IMAGE, SCALAR, SERIES, layout_of
 
 Columns = dict[str, Array]
 PlainRows = Array | Columns
-"""Pictures, [N, H, W] or [N, H, W, C], or columns of a table by name: numbers, dates as datetime64, times and durations as
-timedelta64, or texts with None if missing."""
+"""Pictures, [N, H, W] or [N, H, W, C], windows, [N, L, F], or columns of a table by name: numbers, dates as datetime64, times
+and durations as timedelta64, or texts with None if missing."""
 
 
 def plain(codec: Codec, rows: Any, mask: Tensor | None = None) -> PlainRows:
@@ -36,10 +37,11 @@ def _columns(codec: TableCodec, rows: Any, mask: Array | None) -> Columns:
     table: Any = rows if isinstance(rows, Table) else codec.like_fitted(read(rows, texts=codec.text_names))
     seen = np.ones((len(table), len(codec.fields)), bool) if mask is None else mask
     names = (field.name for field in codec.fields)
-    return {name: _column(table, table.names.index(name), observed) for name, observed in zip(names, seen.T, strict=True)}
+    return {name: column_of(table, table.names.index(name), observed) for name, observed in zip(names, seen.T, strict=True)}
 
 
-def _column(table: Table, place: int, observed: Array) -> Array:
+def column_of(table: Table, place: int, observed: Array | bool = True) -> Array:
+    """A column of a table, as in :data:`PlainRows`; ``observed`` is False where a value is missing."""
     values, texts = np.where(observed, table.values[:, place], np.nan), table.levels.get(place)
     seen, kind = ~np.isnan(values), kind_of(table.dtypes[place])
     if texts is not None:
@@ -57,4 +59,19 @@ def _pictures(codec: ImageCodec, rows: Any, mask: Array | None) -> Array:
     return pixels[:, 0] if pixels.shape[1] == 1 else np.moveaxis(pixels, 1, -1)
 
 
-PLAIN: dict[str, Callable[[Any, Any, Array | None], PlainRows]] = {SCALAR: _columns, IMAGE: _pictures}
+def _windows(codec: SeriesCodec, rows: Any, mask: Array | None) -> Array:
+    """Columns of windows, levels as their numbers; new windows are as the codec decodes them, one after the other."""
+    if isinstance(rows, np.ndarray):
+        return np.asarray(rows[..., codec.table.places], float)
+    table: Any = rows.table if isinstance(rows, Series) else codec.table.like_fitted(read(rows, texts=codec.text_names))
+    columns = [table.names.index(field.name) for field in codec.table.fields]
+    values = np.asarray(table.values[:, columns], float)
+    if not isinstance(rows, Series):
+        return values.reshape(-1, codec.window, len(columns))
+    on_steps = np.full((rows.grid.steps, len(columns)), np.nan)
+    on_steps[rows.grid.places] = values
+    found: Array = on_steps[rows.indices]
+    return found
+
+
+PLAIN: dict[str, Callable[[Any, Any, Array | None], PlainRows]] = {SCALAR: _columns, IMAGE: _pictures, SERIES: _windows}

@@ -23,6 +23,7 @@ from latente.data.containers import (
     categories_of,
     dtype_label,
     float_dtype,
+    has_values,
     is_text,
     known_dtype,
     numpy_dtype,
@@ -348,13 +349,23 @@ def _from_frame(frame: Any, columns: Collection[str] | None, codes: Collection[s
 
 
 class _Series:
-    """A narwhals series whose name and type are looked up once: of one row, looking these up takes longer than reading it."""
+    """A narwhals series whose name, type and number of missing values are looked up once.
+
+    Of one row, looking these up takes longer than reading it.
+    """
 
     def __init__(self, series: Any) -> None:
         self.series, self.name, self.dtype = series, series.name, series.dtype
+        self._missing: int | None = None
 
     def __len__(self) -> int:
         return len(self.series)
+
+    def null_count(self) -> int:
+        """Number of missing values."""
+        if self._missing is None:
+            self._missing = self.series.null_count()
+        return self._missing
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.series, name)
@@ -397,7 +408,7 @@ def _is_finer(series: Any) -> bool:
 
 def _is_large(series: Any) -> bool:
     """Whether a column holds whole numbers beyond what a double can: each is a level, so that it is kept exactly."""
-    whole = series.dtype.is_integer() and len(series.drop_nulls()) > 0
+    whole = series.dtype.is_integer() and has_values(series)
     return whole and max(abs(int(series.min())), abs(int(series.max()))) > 2**53
 
 

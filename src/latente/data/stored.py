@@ -139,7 +139,7 @@ class StoredRows(Rows):
 
 def _fill(file: Any, values: np.ndarray[Any, Any]) -> None:
     """Read an array; one call of the system need not read all of it."""
-    left = values.reshape(-1).view(np.uint8).data
+    left = memoryview(values.reshape(-1).view(np.uint8).data)
     while left:
         read = file.readinto(left)
         if not read:

@@ -34,7 +34,7 @@ from latente.data.survey import Survey
 from latente.data.table_state import TableState
 from latente.data.text import Layout, Notation, Reading, TextTable
 from latente.errors import DataError
-from latente.rows import Field, Rows, row_shape
+from latente.rows import Field, Rows, ValueGrid, row_shape
 from latente.words import Message
 
 MIN_SPREAD = 0.01  # of the spread over all rows, from which on some rows tell the scale of a column
@@ -180,6 +180,16 @@ class TableCodec(_OfColumns):
         return tuple(self.columns[place].field for place in self.places)
 
     @property
+    def grids(self) -> tuple[ValueGrid, ...]:
+        """How each value of an encoded row is recorded."""
+        return tuple(field.grid for field in self.fields)
+
+    @property
+    def value_names(self) -> tuple[str, ...]:
+        """The name of each value of an encoded row."""
+        return tuple(field.name for field in self.fields)
+
+    @property
     def text_names(self) -> tuple[str, ...]:
         """Names of the columns of text."""
         return tuple(column.name for column in self.columns if numpy_dtype(column.dtype).kind == "O")
@@ -230,6 +240,10 @@ class TableCodec(_OfColumns):
         kept = self.places.tolist()
         positions = self._positions(data)[kept].tolist()
         return as_dates(data, map(Fitted, positions, (self.names[c] for c in kept), (self.dtypes[c] for c in kept)))
+
+    def in_container(self, container: str) -> Self:
+        """The same for results of another type."""
+        return replace(self, container=container)
 
     def value_at(self, row: Tensor, place: int) -> str:
         """One value of an encoded row [len(fields)] as text: its column, and its value in the user's units."""
@@ -293,6 +307,7 @@ class TableCodec(_OfColumns):
         container: str | None = None,
         *,
         source: Table | Images | None = None,
+        of: Table | Images | None = None,
         possible: bool = False,
         mask: Tensor | None = None,
         names_from: int | None = None,
@@ -305,6 +320,7 @@ class TableCodec(_OfColumns):
             source: the input rows. Observed values stay unchanged (in a wider type if necessary), ``x`` only replaces missing
                 values and unknown levels. Imputed dates, times, durations and decimals of columns with names are rounded to the
                 recorded step.
+            of: the rows that ``x`` replaces; only their columns that are not modelled (identifiers, text) stay unchanged.
             possible: limit values to the range of the data and its grid.
             mask: bool ``[N, n_features]``, False for missing values; None for rows without missing values.
             names_from: a seed for new names in the columns that identify rows; None leaves them empty.
@@ -329,19 +345,28 @@ class TableCodec(_OfColumns):
             joined = _with_missing(_joined(parts, self.n_features), new, missing)
             return to_array(joined if table is None else with_observed(joined, table), container)
         columns = {int(c): values for group, part in parts for c, values in zip(self._every[group], part.T, strict=True)}
-        return self._as_frame(columns | new, set(new), missing, table, container)
+        of = of if isinstance(of, Table) else None
+        return self._as_frame(columns | new, set(new), missing, table or of, container, replaced=table is None)
 
     @cached_property
     def _every(self) -> Array:
         return np.arange(self.n_features)
 
     def _as_frame(
-        self, columns: dict[int, Any], new: set[int], missing: dict[int, Array], table: Table | None, container: str
+        self,
+        columns: dict[int, Any],
+        new: set[int],
+        missing: dict[int, Array],
+        table: Table | None,
+        container: str,
+        replaced: bool,
     ) -> Any:
-        """Decoded columns as a frame, with the observed values of a table in their places."""
+        """Decoded columns as a frame, with the observed values of a table in their places: only in the columns that are not
+        modelled if the values of the others are ``replaced``.
+        """
         empty, dtypes = set(np.flatnonzero(np.isnan(self.center)).tolist()) - new, dict(enumerate(self.dtypes))
         if table is not None:
-            labels, left_empty = self._keep(columns, table, empty)
+            labels, left_empty = self._keep(columns, table, empty, empty if replaced else set(range(self.n_features)))
             dtypes |= labels
             missing |= left_empty
             empty -= set(left_empty)
@@ -361,8 +386,11 @@ class TableCodec(_OfColumns):
         whole[:, alone] = np.random.default_rng(seed).random((len(observed), len(alone))) >= self.missing[alone]
         return torch.from_numpy(whole)
 
-    def _keep(self, columns: dict[int, Any], table: Table, empty: set[int]) -> tuple[dict[int, str], dict[int, Array]]:
-        """Put observed values into decoded columns. Columns of ``empty``, in which nothing is filled in, become what came.
+    def _keep(
+        self, columns: dict[int, Any], table: Table, empty: set[int], chosen: set[int]
+    ) -> tuple[dict[int, str], dict[int, Array]]:
+        """Put observed values into the ``chosen`` decoded columns. Columns of ``empty``, in which nothing is filled in, become
+        what came.
 
         Returns:
             The types of the columns, and where those of ``empty`` are missing.
@@ -370,7 +398,7 @@ class TableCodec(_OfColumns):
         labels, missing = {}, {}
         for column, place in enumerate(self._positions(table).tolist()):
             nothing = np.isnan(table.values[:, place])
-            if place < 0 or nothing.all():
+            if place < 0 or column not in chosen or nothing.all():
                 continue
             if column in empty:
                 columns[column], labels[column], missing[column] = as_it_came(table, place), table.dtypes[place], nothing

@@ -25,7 +25,7 @@ from torch import Tensor
 from latente.data.containers import Array
 
 MAGIC = b"LATENTE\0"
-VERSION = 2
+VERSION = 3
 ALIGNED = 8
 
 
@@ -38,7 +38,9 @@ class Block:
         self._data = bytearray()
 
     def add(self, values: Array | Tensor | Any, kind: str = "f4") -> int:
-        """The index of an array, stored as ``f4``, ``f8``, ``u1``, ``u2`` or ``i4``: what ``web/src/engine/block.ts`` reads."""
+        """The index of an array, stored as ``f2``, ``f4``, ``f8``, ``u1``, ``u2`` or ``i4``, which ``web/src/engine/block.ts``
+        reads.
+        """
         values = values.detach().to("cpu", torch.float64).numpy() if isinstance(values, Tensor) else np.asarray(values)
         array = np.ascontiguousarray(values.astype(f"<{kind}"))
         content = array.tobytes()

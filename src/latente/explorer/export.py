@@ -4,29 +4,24 @@ from __future__ import annotations
 
 import html
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from latente.errors import DataError, LatenteError, LatenteWarning, StorageError
 from latente.explorer.block import as_text
-from latente.explorer.pack import MIN_ROWS, Lesson, PackedModel, pack, rows_of
+from latente.explorer.lesson import companion, lesson_models, rounded, some_of
+from latente.explorer.pack import MIN_ROWS, PackedModel, pack, rows_of
 from latente.explorer.survey import Survey
 from latente.files import write_text
 
 if TYPE_CHECKING:
     from latente.certificate import Certificate
     from latente.estimator import VAE
-    from latente.training.loop import Training
 
 PLACE = "<!--latente-pack-->"
 NO_REQUEST = "connect-src 'none'"
-SQUEEZED = (1, 2, 4, 8)  # dimensions of the lesson's autoencoders
-BETAS = (0.05, 0.3, 1.0, 2.0, 8.0)  # from nearly an autoencoder to a collapsed code
-SMALL: dict[str, Any] = {"hidden": (64,), "max_epochs": 60, "batch_size": 128, "learning_rate": 1e-2, "early_stopping": False}
-FEW = 0.01  # held out: with so few, a fit on small data has no trials to choose from, which take most of its time
-LESSON_SIDE = 32
 
 
 def page(content: bytes, socket: str = "") -> str:
@@ -109,32 +104,6 @@ def export(path: str | Path, content: bytes) -> Path:
     return write_text(path, page(content))
 
 
-def lesson_models(data: Any, seed: int = 0) -> Lesson:
-    """Small models of pictures or of a table: autoencoders of increasing size, and models with increasing beta. This takes
-    some seconds for thousands of rows.
-    """
-    from latente.catalogue import recipe
-    from latente.estimator import VAE, Autoencoder
-
-    def of(vae: VAE) -> PackedModel:
-        return PackedModel(vae.fit(data, observer=_left_as_it_is), Survey.of(vae, side=LESSON_SIDE))
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", LatenteWarning)  # the lesson shows a collapsed code on purpose
-        squeeze = {d: of(Autoencoder(latent_dim=d, validation_fraction=FEW, random_state=seed, **SMALL)) for d in SQUEEZED}
-        by_beta = [
-            of(VAE(recipe("beta-vae", beta=beta), latent_dim=2, validation_fraction=FEW, random_state=seed, **SMALL))
-            for beta in BETAS
-        ]
-    return Lesson(tuple(squeeze.values()), (squeeze[2], *by_beta))
-
-
-def _left_as_it_is(training: Training) -> None:
-    """Ends a fit after its last epoch, so that a collapsed code is not corrected."""
-    if training.progress >= 1.0:
-        raise KeyboardInterrupt
-
-
 def demo_page(
     path: str | Path,
     vae: VAE,
@@ -155,7 +124,39 @@ def demo_page(
         seed: seed of the lesson's models.
     """
     models = [
-        packed_model(model, data=data, with_rows=True, certificate=certificate, labels={"digit": labels})
+        packed_model(rounded(model), data=data, with_rows=True, certificate=certificate, labels={"digit": labels})
         for model, certificate in zip((vae, autoencoder), certificates, strict=True)
     ]
     return export(path, pack("latente demo", models, lesson_models(data, seed)))
+
+
+def lesson_page(
+    title: str,
+    data: Any,
+    vae: VAE,
+    certificate: Certificate | None = None,
+    seed: int = 0,
+    progress: Callable[[str], None] = lambda what: None,
+    served: bool = False,
+) -> tuple[list[VAE], bytes]:
+    """A pack with the lesson on one's own data: a model, an autoencoder beside it, the small models, and at most 2,000 rows.
+
+    Args:
+        title: of the page.
+        data: whatever ``fit`` takes: the data of the model.
+        vae: the fitted model. certificate: of the model.
+        seed: of the other models.
+        progress: called with a description of each fit before it begins.
+        served: whether the page has a server.
+
+    Returns:
+        The models that the page shows, and the pack.
+    """
+    rows = some_of(data)
+    progress("autoencoder")
+    vaes = [vae, companion(vae, rows, seed)] if vae.model_.has_rate else [vae]
+    kept = [certificate, *(None for _ in vaes[1:])]
+    models = [
+        packed_model(rounded(each), data=rows, with_rows=True, certificate=of) for each, of in zip(vaes, kept, strict=True)
+    ]
+    return vaes, pack(title, models, lesson_models(rows, seed, progress), served)

@@ -11,12 +11,13 @@ import copy
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import torch
 
 from latente.data import Images, Table, read
+from latente.data.containers import Array
 from latente.errors import DataError
 from latente.explorer.block import Block
 from latente.explorer.forward import Forward
@@ -57,12 +58,59 @@ class PackedModel:
     labels: Mapping[str, Sequence[Any]] = field(default_factory=dict)
 
 
+class Curve(NamedTuple):
+    """Completeness of rows decoded from N(0, I), and continuity; None where unknown."""
+
+    completeness: float | None
+    continuity: float | None
+
+
+@dataclass(frozen=True, eq=False)
+class Snapshots:
+    """The codes of some rows at T moments of a training.
+
+    Attributes:
+        rows: their places among the rows of the page, [N]. codes: posterior means, [T, N, 2].
+        epochs, reconstruction, kl: of each moment; the latter two are -log p(x|z) and KL, nats per row.
+    """
+
+    rows: Array
+    codes: Array
+    epochs: Sequence[int]
+    reconstruction: Sequence[float]
+    kl: Sequence[float]
+
+    def write(self, block: Block) -> dict[str, Any]:
+        """The snapshots as the page reads them: codes in 16 bits."""
+        low, high = float(self.codes.min()), float(self.codes.max())
+        steps = np.rint(65535 * (self.codes - low) / ((high - low) or 1.0))
+        losses = {"reconstruction": list(self.reconstruction), "kl": list(self.kl)}
+        places = {"rows": block.add(self.rows, "i4"), "codes": block.add(steps, "u2")}
+        return {**places, "low": low, "high": high, "epochs": list(self.epochs), **losses}
+
+
 @dataclass(frozen=True, eq=False)
 class Lesson:
-    """Small models for the lesson: autoencoders of increasing size, and models of one size with increasing beta."""
+    """Small models for the lesson.
+
+    Attributes:
+        squeeze: autoencoders of increasing size. regularisation: models of one size with increasing beta.
+        curves: what was measured of the latter, in the same order; () where it was not. training: of one of them.
+    """
 
     squeeze: tuple[PackedModel, ...]
     regularisation: tuple[PackedModel, ...]
+    curves: tuple[Curve, ...] = ()
+    training: Snapshots | None = None
+
+    def write(self, block: Block, notes: list[Message]) -> dict[str, Any]:
+        """The lesson as the page reads it."""
+        return {
+            "squeeze": [_model(subject, block, notes, False) for subject in self.squeeze],
+            "regularisation": [_model(subject, block, notes, False) for subject in self.regularisation],
+            "curves": [curve._asdict() for curve in self.curves],
+            "training": self.training and self.training.write(block),
+        }
 
 
 def pack(title: str, models: Sequence[PackedModel], lesson: Lesson | None = None, served: bool = False) -> bytes:
@@ -87,11 +135,7 @@ def pack(title: str, models: Sequence[PackedModel], lesson: Lesson | None = None
         "rows": fitted_on(models[0].vae),
         "served": served,
         "models": [_model(subject, block, notes, served) for subject in models],
-        "lesson": lesson
-        and {
-            "squeeze": [_model(subject, block, notes, False) for subject in lesson.squeeze],
-            "regularisation": [_model(subject, block, notes, False) for subject in lesson.regularisation],
-        },
+        "lesson": lesson and lesson.write(block, notes),
         "population": [block.add(shares) for shares in models[0].survey.population],
         "notes": [*(in_languages(note) for note in dict.fromkeys(notes)), *_warned_of_few(models)],
     }
@@ -144,7 +188,7 @@ def _model(subject: PackedModel, block: Block, notes: list[Message], served: boo
         "active": list(survey.active),
         "centre": block.add(survey.centre),
         "spread": block.add(survey.spread),
-        "planes": [_plane(plane, block) for plane in survey.planes],
+        "planes": [_plane(plane, block, counted=subject.rows is not None and p > 1) for p, plane in enumerate(survey.planes)],
         "fitted": fitted_spec(vae.fitted_prior_, block, notes, vae.seed_),
         "prior": prior_of(model, block, notes) if model.has_rate else None,
         "units": view_of(vae.codec_).units(vae.codec_, model.likelihood, block),
@@ -152,6 +196,7 @@ def _model(subject: PackedModel, block: Block, notes: list[Message], served: boo
         "computed": computed,
         "points": None if subject.rows is None else _points(subject, subject.rows, block),
         "certificate": _certificate(subject.certificate),
+        "verdicts": subject.certificate and [in_languages(verdict.message) for verdict in subject.certificate.verdicts],
         "figures": {**{name: vae.figures_.get(name) for name in FIGURES}, "variance_kept": survey.kept},
     }
 
@@ -183,9 +228,10 @@ def _beta(vae: VAE) -> float | None:
     return float(objective.arguments.get("beta", 1.0)) if objective.name == "elbo" else None
 
 
-def _plane(plane: PlaneOf, block: Block) -> dict[str, Any]:
+def _plane(plane: PlaneOf, block: Block, counted: bool) -> dict[str, Any]:
+    """A plane; its density is left out if the page can count it in the codes of the rows that it contains."""
     ends = {name: block.add(getattr(plane, name)) for name in ("origin", "across", "up")}
-    posterior = None if plane.posterior is None else block.grid(plane.posterior)
+    posterior = None if plane.posterior is None or counted else block.grid(plane.posterior)
     return {"kind": plane.kind, "dimensions": plane.dimensions, **ends, "range": plane.range, "posterior": posterior}
 
 

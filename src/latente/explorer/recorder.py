@@ -197,7 +197,9 @@ def stored(value: Tensor) -> tuple[Tensor, str]:
     """A constant and the type that holds it exactly."""
     if not value.is_floating_point():
         return value, "i4"
-    return value, "f4" if torch.equal(value.float().double().nan_to_num(), value.double().nan_to_num()) else "f8"
+    exact = value.double().nan_to_num()
+    kinds = {"f2": value.half(), "f4": value.float()}
+    return value, next((kind for kind, rounded in kinds.items() if torch.equal(rounded.double().nan_to_num(), exact)), "f8")
 
 
 def room(value: Tensor) -> int:

@@ -28,6 +28,7 @@ from latente.model.latent_model import LatentModel
 from latente.rows import Rows, levels_of
 from latente.seeding import seeded
 from latente.tasks.reconstruct import decode
+from latente.training.diagnosis import active_of
 
 if TYPE_CHECKING:
     from latente.estimator import VAE
@@ -36,7 +37,6 @@ FILE, KIND, VERSION = "survey.safetensors", "survey", 1
 MAX_ROWS = 10_000
 SIDE = 64
 PAIRED = 5  # most active dimensions: each pair of them has a plane
-ACTIVE = 0.02  # change of the decoded row, relative to the most active dimension, from which a dimension counts as active
 PROBED = 64  # codes at which this change is measured
 OUTER = (0.002, 0.998)  # quantiles of the codes that a plane shows
 MARGIN = 0.15  # of this range, shown on each side
@@ -99,7 +99,8 @@ class Survey:
 
     Attributes:
         model: digest of the model.
-        active: active dimensions; those with the largest change of the decoded row come first.
+        active: active dimensions, as in the certificate, at least one; those with the largest change of the decoded row come
+            first.
         centre, spread: mean and standard deviation of the codes in each dimension, [d].
         planes: the one to begin with first.
         population: for each column the shares of its bins (:func:`latente.explorer.views.View`).
@@ -131,7 +132,10 @@ class Survey:
             raise DataError(f"{vae.recipe_.name}: {vae.model_.space.not_explored}")
         rows = rows if rows is not None else rows_at_hand(vae)
         mean, sd = _codes(vae, rows)
-        active = tuple(_active(Forward(vae.model_, vae.codec_), mean))
+        order = _by_change(Forward(vae.model_, vae.codec_), mean)
+        varying = active_of(vae.model_, mean)
+        few = order[: vae.figures_["active_units"]] if rows is None else [j for j in order if varying[j]]
+        active = tuple(few or order[:1])
         planes = tuple(_plane(*where, mean, sd, vae.model_, side if rows is not None else 0) for where in _planes(mean, active))
         population = tuple(view_of(vae.codec_).population(vae.codec_, vae.model_.likelihood, rows))
         kept = None if rows is None else _kept(vae, rows.subsample(MAX_ROWS), mean)
@@ -231,14 +235,13 @@ def _kept(vae: VAE, rows: Rows, codes: Array) -> float | None:
 
 
 @torch.no_grad()
-def _active(forward: Forward, codes: Array) -> list[int]:
-    """Dimensions by the change of decoded rows for a step of one standard deviation of the codes."""
+def _by_change(forward: Forward, codes: Array) -> list[int]:
+    """Dimensions by the change of decoded rows for a step of one standard deviation of the codes, the largest first."""
     some = torch.from_numpy(codes[np.linspace(0, len(codes) - 1, min(PROBED, len(codes))).astype(int)]).float()
     steps = torch.from_numpy(codes.std(0)).float().diag()
     differences = [forward.expected(some + step) - forward.expected(some - step) for step in steps]
     change = torch.stack(differences).square().sum(2).mean(1)
-    order = torch.argsort(change, descending=True, stable=True)
-    return [int(j) for j in order if change[j] >= ACTIVE**2 * change.max()] or [int(order[0])]
+    return [int(j) for j in torch.argsort(change, descending=True, stable=True)]
 
 
 def _read(p: int, plane: Plane, held: dict[str, Array]) -> PlaneOf:

@@ -10,10 +10,11 @@ import torch
 
 from latente.data import Codec, TableCodec
 from latente.data.containers import Array
+from latente.errors import ModelError
 from latente.explorer.block import Block
 from latente.explorer.units import bins_of, in_units, kept, population_of, row_units
 from latente.model.parts import Part
-from latente.rows import IMAGE, SCALAR, Rows, layout_of
+from latente.rows import IMAGE, SCALAR, SERIES, Rows, layout_of
 
 
 class View(NamedTuple):
@@ -86,7 +87,12 @@ def _picture_units(codec: Codec, likelihood: Part, block: Block) -> dict[str, An
     return {"type": "image", "shape": list(codec.shape)}
 
 
+def _refused(*_: Any) -> Any:
+    raise ModelError("the explorer shows no series yet: see the report of the run, or latente sample and latente interpolate")
+
+
 VIEWS = {
     SCALAR: View(row_units, population_of, _ends, _columns, _colours, _values),
     IMAGE: View(_picture_units, lambda *_: [], lambda *_: (), lambda codec: codec.shape, lambda *_: (), _pixels),
+    SERIES: View(_refused, _refused, _refused, lambda codec: codec.shape, _refused, _refused),
 }

@@ -143,6 +143,7 @@ def _figures(outcome: Outcome, settings: Settings, latent_dim: int, split: Split
     """The measured figures, plain values only; nats per row of encoded data."""
     at, (rows, held_out) = outcome.training.status, split.counts
     return {
+        **({} if split.blocks is None else {"held_out_blocks": split.blocks}),
         "rows": rows,
         "held_out_rows": held_out,
         "latent_dim": latent_dim,

@@ -15,15 +15,20 @@ from latente.data import (
     Census,
     Codec,
     ContextCodec,
+    Data,
     Images,
     Pieces,
+    Series,
+    SeriesCodec,
     Table,
     TableCodec,
+    encode,
     fit_codec,
     read_or_pieces,
     refuse_outside,
     split_context,
     suspicious,
+    with_index,
 )
 from latente.errors import DataError, ModelError
 from latente.fitted import Fitted
@@ -80,6 +85,8 @@ class Prepared:
         """
         of_context = None
         if isinstance(data, Pieces):
+            if parameters.time_asked is not None:
+                raise DataError("time=… needs rows that fit into memory: select fewer rows, or fewer columns")
             if context is not None:
                 raise DataError("context=… needs rows that fit into memory: select fewer rows, or fewer columns")
             of_rows, split, doubts = _in_pieces(data, parameters, seed)
@@ -145,9 +152,17 @@ class Prepared:
 
 
 def read_to_fit(X: Any, parameters: Parameters, init: Fitted | None = None) -> Table | Images | Pieces:
-    """Read rows to fit; for a trained model as it reads rows."""
+    """Read rows to fit; for a trained model as it reads rows.
+
+    Raises:
+        ModelError: the trained model is one of series.
+    """
+    if init is not None and isinstance(init.codec, SeriesCodec):
+        raise ModelError("init=… is a model of rows or of pictures, not of series")
     if init is not None and not isinstance(X, Pieces):
-        return init.read(X)
+        read: Any = init.read(X)
+        return read  # type: ignore[no-any-return]
+    X = X if parameters.time is None else with_index(X, parameters.time)
     return read_or_pieces(X, texts=text_columns(parameters.kinds), missing=parameters.missing or ())
 
 
@@ -155,16 +170,21 @@ def _in_memory(
     data: Table | Images, parameters: Parameters, seed: int, context: Any
 ) -> tuple[Codec, Split, ContextCodec | None, Parameters]:
     """Rows in memory, encoded and split; the parameters are without kinds of the context."""
-    of_context = None
+    of_context, time = None, parameters.time_asked
+    if time is not None and context is not None:
+        raise ModelError("a model of series can't be conditioned on a context: leave out context, or time")
     if context is not None:
         data, table, kinds = split_context(data, context, parameters.kinds or {})
         of_context = ContextCodec.fit(table, kinds)
         others = {name: kind for name, kind in (parameters.kinds or {}).items() if name not in kinds}
         parameters = replace(parameters, kinds=others)
-    codec, rows = _encoded(data, parameters)
+    codec = _codec(data, parameters)
+    fitting = codec.like_fitted(data) if isinstance(codec, SeriesCodec) else data
+    rows = _encoded(codec, fitting, parameters)
     if of_context is not None:
         rows = replace(rows, context=of_context.encode(table))
-    split = Split.of(rows, parameters.validation_fraction, seed)
+    overlaps = fitting.overlaps if isinstance(fitting, Series) else None
+    split = Split.of(rows, parameters.validation_fraction, seed, overlaps)
     if isinstance(codec, TableCodec) and parameters.chosen_recipe().support is None:
         codec = codec.scaled_by(split.train)
         split = Split.of(replace(codec.encode(data), context=rows.context), parameters.validation_fraction, seed)
@@ -195,17 +215,22 @@ def _stored(census: Census, codec: TableCodec, fraction: float, seed: int) -> Sp
     return Split(*census.stored(codec, learnt, held))
 
 
-def _encoded(data: Table | Images, parameters: Parameters) -> tuple[Codec, Rows]:
-    """The codec of the training data, scaled as the likelihood requires, and the encoded rows."""
+def _codec(data: Table | Images, parameters: Parameters) -> Codec:
+    """The codec of the training data, scaled as the likelihood requires."""
+    as_recorded = parameters.chosen_recipe().support is not None
+    return fit_codec(data, parameters.kinds, as_recorded, parameters.time_asked)
+
+
+def _encoded(codec: Codec, data: Data, parameters: Parameters) -> Rows:
+    """The encoded training rows."""
     recipe = parameters.chosen_recipe()
-    codec = fit_codec(data, parameters.kinds, as_recorded=recipe.support is not None)
-    rows = codec.encode(data)
+    rows = encode(codec, data)
     if recipe.support and recipe.likelihood:
         try:
             refuse_outside(codec, rows, recipe.support, recipe.likelihood.name)
         except DataError as error:
             raise ModelError(str(error)) from error
-    return codec, rows
+    return rows
 
 
 def _blueprint(parameters: Parameters, codec: Codec, train: Rows, seed: int) -> Blueprint:

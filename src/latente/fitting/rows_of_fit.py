@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 
 from latente.certificate.features import learnt_before
-from latente.data import observed_rows
+from latente.data import Series, observed_rows
 from latente.errors import DataError
 from latente.fitted import Fitted
-from latente.rows import Rows
+from latente.rows import Overlaps, Rows
 from latente.tasks.scores import SAME_SCORE, scores
 from latente.training.split import MAX_HELD_OUT, Split
 
@@ -41,8 +41,9 @@ def rows_of_fit(fitted: Fitted, train: Any = None, unknown: str = "error", whole
     """
     split = fitted.at_hand
     if train is not None:
-        rows = fitted.rows(train, unknown)
-        split = _split_again(fitted, rows) if whole else Split(rows, None)
+        data, rows = fitted.read_rows(train, unknown)
+        overlaps = data.overlaps if isinstance(data, Series) else None
+        split = _split_again(fitted, rows, overlaps) if whole else Split(rows, None)
     if split is None:
         raise DataError("the rows of the fit are no longer in memory: pass the data of the fit as train=…")
     return Split(split.train[observed_rows(split.train)], split.held_out)
@@ -59,11 +60,11 @@ def _check_held_out(fitted: Fitted, held_out: Rows, learnt: Rows, at_hand: bool)
         )
 
 
-def _split_again(fitted: Fitted, rows: Rows) -> Split:
+def _split_again(fitted: Fitted, rows: Rows, overlaps: Overlaps | None) -> Split:
     """The rows of the fit, split as in the fit."""
     counts = (fitted.figures["rows"], fitted.figures["held_out_rows"])
     most = max(MAX_HELD_OUT, counts[1])  # earlier versions held out more
-    split = Split.of(rows, fitted.settings["validation_fraction"], fitted.seed, most)
+    split = Split.of(rows, fitted.settings["validation_fraction"], fitted.seed, overlaps, most)
     if split.counts != counts or not _has_known_scores(fitted, split.held_out):
         raise DataError(
             f"these are not the {sum(counts):,} rows of the fit in their order, so the training rows among them are unknown; "

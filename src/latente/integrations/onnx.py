@@ -87,7 +87,7 @@ class Score(nn.Module):
 
     def forward(self, rows: Tensor) -> Tensor:
         """Scores [B], lower is stranger, of values [B, F]; NaN without any value."""
-        batch = Batch(self.fitted, self.numbers(rows), self.model)
+        batch = Batch(self.fitted, self.numbers(rows), model=self.model)
         each = {name: self._near(batch) if name == "near" else DETECTORS[name](batch) for name in self.weights}
         if len(each) == 1:
             total = next(iter(each.values()))

@@ -16,7 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from latente.errors import ModelError
-from latente.model.special import bin_probabilities, student_cdf
+from latente.model.special import bin_probabilities, standard_gamma, student_cdf
 
 Intervals = Sequence[tuple[float, float]]
 LOG_2PI = math.log(2 * math.pi)
@@ -220,7 +220,7 @@ class StudentTFields(FieldsDistribution):
         return student_cdf((x - self.mean) * torch.exp(-self.log_sigma), self.df)
 
     def sample(self) -> Tensor:
-        chi2 = 2 * torch._standard_gamma((0.5 * self.df).expand_as(self.mean).contiguous())
+        chi2 = 2 * standard_gamma((0.5 * self.df).expand_as(self.mean))
         return self.mean + torch.exp(self.log_sigma) * torch.randn_like(self.mean) * torch.sqrt(self.df / chi2)
 
 

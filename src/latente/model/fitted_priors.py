@@ -30,7 +30,7 @@ from latente.model.priors import Prior
 from latente.model.spaces import Grid, factor, from_tangent, log_volume, to_tangent, whitened
 from latente.model.special import one_hot
 from latente.seeding import seeded
-from latente.threads import on_threads
+from latente.threads import denormals_as_zero, on_threads
 from latente.words import Message
 
 if TYPE_CHECKING:
@@ -140,7 +140,7 @@ def maximise(nets: nn.Module, log_prob: Callable[[Tensor], Tensor], data: Tensor
     def step(batch: Tensor) -> list[Tensor]:
         return flat.differentiate(-log_prob(batch))
 
-    with seeded(seed), torch.enable_grad(), on_threads(1):  # a step is too small for several threads
+    with seeded(seed), torch.enable_grad(), on_threads(1), denormals_as_zero():  # a step is too small for several threads
         recorded = record(step, [data[torch.zeros(FLOW_BATCH, dtype=torch.long)]], flat.gradients)
         for number in range(FLOW_STEPS):
             batch = data[held:][torch.randint(len(data) - held, (FLOW_BATCH,))]

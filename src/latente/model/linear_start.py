@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from latente.model.latent_model import LatentModel
 from latente.model.networks.conv import ConvDecoder
 from latente.model.networks.mlp import MLPDecoder
+from latente.model.networks.series import ToSteps
 from latente.model.posteriors import Posterior
 from latente.rows import Rows, indicators
 
@@ -95,7 +96,7 @@ def _start_paths(model: LatentModel, linear: LinearModel) -> None:
     d, F = A.shape
     posterior, decoder = model.posterior, model.decoder
     assert isinstance(posterior, Posterior)
-    assert isinstance(decoder, (MLPDecoder, ConvDecoder))
+    assert isinstance(decoder, (MLPDecoder, ConvDecoder, ToSteps))
     posterior.head.weight[:d, :-F].mul_(0.1)
     posterior.head.weight[:d, -F:] = A.float()
     posterior.head.bias[:d] = b.float()
@@ -105,6 +106,6 @@ def _start_paths(model: LatentModel, linear: LinearModel) -> None:
     decoder.linear.weight.zero_()[:, :d] = weights.float()
     decoder.linear.bias.copy_(bias)
     last = decoder.layers[-1]
-    assert isinstance(last, (nn.Linear, nn.ConvTranspose2d))
+    assert isinstance(last, (nn.Linear, nn.Conv1d, nn.ConvTranspose2d))
     last.weight.mul_(0.1)
     nn.init.zeros_(last.bias)  # type: ignore[arg-type]

@@ -57,3 +57,8 @@ def bin_probabilities(cdf: Callable[[Tensor], Tensor], ends: Sequence[Tensor]) -
 def one_hot(index: Tensor, count: int, like: Tensor) -> Tensor:
     """1 at each index and 0 elsewhere, [...] to [..., count]. torch's own reads the values, and can't be in a recorded step."""
     return (index.unsqueeze(-1) == torch.arange(count, device=index.device)).to(like)
+
+
+def standard_gamma(shape: Tensor) -> Tensor:
+    """A draw from the gamma distribution of each ``shape`` and rate 1, of the same shape as the argument."""
+    return torch.distributions.Gamma(shape, torch.ones_like(shape), validate_args=False).sample()

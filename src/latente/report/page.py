@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any, ClassVar
+from urllib.parse import unquote
 
 import numpy as np
 from jinja2 import Environment, StrictUndefined, Template
@@ -29,6 +30,7 @@ from latente.data import moments
 from latente.errors import LatenteError
 from latente.files import write_text
 from latente.report import figures
+from latente.report.drawing.labels import TIP
 from latente.report.drawing.style import THEME
 from latente.version import __version__
 from latente.words import LANGUAGES, Texts, language, number, texts
@@ -73,6 +75,15 @@ class Cards:
 
 
 @dataclass(frozen=True)
+class Link:
+    """A link to another file: the address, relative to the page, and its text."""
+
+    address: str
+    text: str
+    block: ClassVar[str] = "link"
+
+
+@dataclass(frozen=True)
 class Grid:
     """A table.
 
@@ -82,6 +93,7 @@ class Grid:
         rows: texts, one for each column; the first one names the row.
         numbers: indices of numeric columns, which are right-aligned.
         tall: whether it may be long and gets a scroll bar.
+        folded: whether it is opened only by a click.
     """
 
     caption: str
@@ -89,6 +101,7 @@ class Grid:
     rows: Sequence[Sequence[str]]
     numbers: frozenset[int] = frozenset()
     tall: bool = False
+    folded: bool = False
     block: ClassVar[str] = "grid"
 
 
@@ -110,7 +123,7 @@ class Picture:
     block: ClassVar[str] = "picture"
 
 
-Block = Paragraph | Code | Listing | Cards | Grid | Picture
+Block = Paragraph | Code | Listing | Cards | Link | Grid | Picture
 
 
 @dataclass(frozen=True)
@@ -211,7 +224,16 @@ def _embedded(svg: str, alt: str) -> str:
     head, _, rest = body.partition(">")
     box = re.search(r'viewBox="[-0-9. ]+"', head)
     name = Markup('<svg {} role="img" aria-label="{}">').format(Markup(box.group() if box else ""), alt)
-    return str(name) + _themed(_own_ids(rest, alt))
+    return str(name) + _themed(_own_ids(_with_tips(rest), alt))
+
+
+def _with_tips(svg: str) -> str:
+    """Links to "tip:…" as texts that appear where the pointer is (see :func:`latente.report.drawing.labels.tips`)."""
+
+    def tip(found: re.Match[str]) -> str:
+        return f'<g class="tip">{Markup("<title>{}</title>").format(unquote(found[1]))}{found[2]}</g>'
+
+    return re.sub(rf'<a href="{TIP}([^"]*)"[^>]*>(.*?)</a>', tip, svg, flags=re.DOTALL)
 
 
 def _own_ids(svg: str, name: str) -> str:

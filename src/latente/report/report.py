@@ -10,15 +10,34 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
+import narwhals as nw
+
 from latente.certificate import Certificate, Estimate
 from latente.certificate.certificate import LINES
 from latente.certificate.certificate import shown as figure_text
 from latente.errors import LatenteError
-from latente.report import figures, scenes
+from latente.report import figures, quantities, scenes, summary
+from latente.report.drawing.associations import associations
 from latente.report.drawing.style import Array
-from latente.report.page import NOTHING, Block, Cards, Code, Grid, Listing, Page, Paragraph, cell, guarded, picture, write_page
+from latente.report.events import Steps
+from latente.report.figures.tables import MAX_COLUMNS as MAX_CORRELATED
+from latente.report.page import (
+    NOTHING,
+    Block,
+    Cards,
+    Code,
+    Grid,
+    Link,
+    Listing,
+    Page,
+    Paragraph,
+    cell,
+    guarded,
+    picture,
+    write_page,
+)
 from latente.report.report_data import ReportData
-from latente.rows import IMAGE, SCALAR
+from latente.rows import IMAGE, SCALAR, SERIES
 from latente.training.stages import ended
 from latente.words import Texts, amount, capital, number, speaking
 
@@ -26,6 +45,7 @@ if TYPE_CHECKING:
     from latente.estimator import VAE
 
 MAX_COLUMNS = 8
+MAX_PANELS = 12  # columns with a panel of their own
 SHOWN_ROWS = 6
 EXPLAINED = 5
 NO_BREAK = "\u00a0"
@@ -43,6 +63,7 @@ def write_report(
     run: str | Path = "",
     source: str = "",
     colours: Mapping[str, Sequence[Any] | Array] | None = None,
+    explorer: str = "",
 ) -> Path:
     """Write the report of a fitted estimator: one HTML file without external resources.
 
@@ -55,6 +76,7 @@ def write_report(
         run: the run folder, for the commands at the end.
         source: the DATA argument of these commands.
         colours: further values of the rows, to colour the map of the codes by: one for each row, by name.
+        explorer: address of a page of the explorer, relative to the report, to link to.
 
     Returns:
         The path.
@@ -73,7 +95,7 @@ def write_report(
     'report.html'
     """
     shown = data if isinstance(data, ReportData) else ReportData(vae, data, colours)
-    return write_page(report(shown, lang=lang, certificate=certificate, run=run, source=source), path)
+    return write_page(report(shown, lang=lang, certificate=certificate, run=run, source=source, explorer=explorer), path)
 
 
 def report(
@@ -83,6 +105,7 @@ def report(
     certificate: Certificate | str | None = "auto",
     run: str | Path = "",
     source: str = "",
+    explorer: str = "",
 ) -> Page:
     """The page that :func:`write_report` writes."""
     why = ""
@@ -90,7 +113,7 @@ def report(
         certificate, why = _certified(shown.vae)
     found = certificate if isinstance(certificate, Certificate) else None
     with speaking(lang) as say:
-        return REPORTS[shown.layout](shown, say, found, why, str(run), source).page()
+        return REPORTS[shown.layout](shown, say, found, why, str(run), source, explorer).page()
 
 
 def _certified(vae: VAE) -> tuple[Certificate | None, str]:
@@ -115,6 +138,7 @@ class _Report(ABC):
     why: str
     run: str
     source: str
+    explorer: str
     rows_are: ClassVar[str]
     suffix: ClassVar[str]
 
@@ -130,10 +154,15 @@ class _Report(ABC):
     def rows_of(self, section: str) -> Iterator[Block]:
         """The rows of a section: "rebuilt", "walk" or "samples"."""
 
-    def drawn(self, section: str, panels: Any) -> Block:
+    def of_layout(self) -> dict[str, Callable[[], Iterator[Block]]]:
+        """Sections that only some layouts have."""
+        return {}
+
+    def drawn(self, section: str, panels: Any, alt: str = "") -> Block:
         """A figure of rows."""
-        alt, caption = (self.say(f"{section}.{name}_{self.rows_are}") for name in ("alt", "caption"))
-        return picture(panels, alt, caption)
+        return picture(
+            panels, alt or self.say(f"{section}.alt_{self.rows_are}"), self.say(f"{section}.caption_{self.rows_are}")
+        )
 
     def page(self) -> Page:
         parts: dict[str, Callable[[], Iterator[Block]]] = {
@@ -141,9 +170,12 @@ class _Report(ABC):
             "training": self.training,
             "rebuilt": self.rebuilt,
             "map": self.map,
+            "dimensions": self.dimensions,
             "density": self.density,
             "walk": self.walk,
             "samples": self.samples,
+            "anomalies": self.anomalies,
+            **self.of_layout(),
             "certificate_part": self.certified,
             "next": self.next,
         }
@@ -167,6 +199,9 @@ class _Report(ABC):
         return self.say("report.lead", recipe=vae.recipe_.name, rows=shown.total, size=self.size())
 
     def top(self) -> Iterator[Block]:
+        yield from (Paragraph(text) for text in summary.sentences(self.shown, self.certificate, self.say))
+        yield from self.verdicts()
+        yield self.to_explorer()
         f = self.shown.vae.figures_
         judged = "held_out" if f["held_out_rows"] else "training"
         cards: list[tuple[str, str, str]] = [
@@ -175,7 +210,12 @@ class _Report(ABC):
             (self.say("card.loss"), number(f["loss"], ",.2f"), self.say(f"card.loss_{judged}")),
         ]
         yield Cards([*cards, *self.headlines()])
-        yield from self.verdicts()
+
+    def to_explorer(self) -> Block:
+        """A link to the explorer, or the command that opens it."""
+        if self.explorer:
+            return Link(self.explorer, self.say("summary.explorer"))
+        return Paragraph(self.say("summary.explore", command=f"latente explore {shlex.quote(self.run) if self.run else 'RUN'}"))
 
     def verdicts(self) -> Iterator[Block]:
         """The problems that the certificate found."""
@@ -232,14 +272,22 @@ class _Report(ABC):
         remarks = vae.notes_[len(vae.codec_.notes) :]
         if remarks:
             yield Listing([("", f"{capital(self.say.said(remark))}.") for remark in remarks], "note")
-        yield picture(scenes.scene("training_curve", self.shown), self.say("training.alt"), self.say("training.caption"))
+        drawn = scenes.scene("training_curve", self.shown)
+        yield picture(drawn, summary.of_training(self.shown, self.say), self.say("training.caption"))
 
     # -- reconstructions ----------- --------------------------------------------------------------------------------
 
     def rebuilt(self) -> Iterator[Block]:
         yield Paragraph(self.say(f"rebuilt.{self.rows_are}", dimensions=self.shown.codes.shape[1]))
-        yield self.drawn("rebuilt", scenes.scene("reconstructions", self.shown))
+        found = quantities.rebuilt(self.shown)
+        yield self.drawn("rebuilt", scenes.scene("reconstructions", self.shown), self.alt_of_rebuilt(found))
+        caption = self.say(f"rebuilt.caption_errors_{self.rows_are}")
+        yield picture(scenes.errors(self.shown, found), summary.of_errors(self.shown, found, self.say), caption)
         yield from self.rows_of("rebuilt")
+
+    def alt_of_rebuilt(self, found: quantities.Rebuilt) -> str:
+        """The result of the figure of reconstructions."""
+        return summary.of_errors(self.shown, found, self.say)
 
     def row(self, place: int) -> str:
         """The name of a row, by its number in the data."""
@@ -256,7 +304,25 @@ class _Report(ABC):
             listed = ", ".join(f"{name} {number(share, '.0%')}" for name, share in best)
             yield Paragraph(self.say("map.explained", listed=listed))
         drawn = scenes.line(shown, next(iter(shown.explained))) if d == 1 else scenes.latent_maps(shown)
-        yield picture(drawn, self.say("map.alt"), self.say("map.caption_one" if d == 1 else "map.caption"))
+        alt = summary.of_map(shown, self.say)
+        yield picture(drawn, alt, self.say("map.caption_one" if d == 1 else "map.caption"))
+        if d > 1:
+            yield picture(scenes.beside_pca(shown), alt, self.say("map.caption_pca"))
+
+    def dimensions(self) -> Iterator[Block]:
+        shown, f = self.shown, self.shown.vae.figures_
+        yield Paragraph(self.say("dimensions.text", d=f["latent_dim"], active=f["active_units"]))
+        kl = quantities.kl(shown)
+        if kl is not None:
+            alt = self.say("dimensions.alt_kl", name=f"z{int(kl.argmax()) + 1}", most=float(kl.max()), total=float(kl.sum()))
+            yield picture(figures.kl_by_dimension(kl), alt, self.say("dimensions.caption_kl"))
+        told = {"name": f"z{shown.order[0] + 1}", "most": min(quantities.MAX_TRAVERSED, f["latent_dim"])}
+        caption = self.say(f"dimensions.caption_{self.rows_are}")
+        yield picture(scenes.traversal(shown), self.say("dimensions.alt", **told), caption)
+        if f["latent_dim"] > 2:
+            yield picture(
+                scenes.corner(shown), self.say("dimensions.alt_corner", **told), self.say("dimensions.caption_corner")
+            )
 
     def density(self) -> Iterator[Block]:
         if not self.shown.vae.model_.has_rate:
@@ -265,7 +331,7 @@ class _Report(ABC):
         yield Paragraph(self.say("density.text"))
         yield picture(
             scenes.posterior_against_priors(self.shown, self.certificate),
-            self.say("density.alt"),
+            summary.of_density(self.certificate, self.say),
             self.say("density.caption_one" if len(self.shown.pair) == 1 else "density.caption"),
         )
         if self.shown.vae.row_model_ is not self.shown.vae.model_:
@@ -287,6 +353,15 @@ class _Report(ABC):
         yield Paragraph(self.say("samples.row_model" if own else "samples.prior", prior=prior))
         yield from self.rows_of("samples")
 
+    def anomalies(self) -> Iterator[Block]:
+        """Anomaly scores; here, of tables."""
+        found = quantities.strange(self.shown) if self.shown.layout == SCALAR else None
+        if found is None:
+            yield Paragraph(self.say("anomalies.none"), "note")
+            return
+        yield Paragraph(self.say("anomalies.text", rows=len(found.scores)))
+        yield picture(scenes.anomalies(self.shown, found), summary.of_anomalies(found, self.say), self.say("anomalies.caption"))
+
     # -- certificate -------------------------------------------------------------------------------------------------
 
     def certified(self) -> Iterator[Block]:
@@ -300,7 +375,8 @@ class _Report(ABC):
         yield Paragraph(self.say("certificate_part.text", **about))
         measures = scenes.measures_of(certificate)
         if measures:
-            alt, caption = (self.say(f"certificate_part.{name}") for name in ("alt", "caption"))
+            c, k = (certificate[name].value for name in ("completeness", "continuity"))
+            alt, caption = self.say("certificate_part.alt", c=c, k=k), self.say("certificate_part.caption")
             yield picture(figures.space_measures(measures), alt, caption)
         yield self.lines(certificate)
 
@@ -314,7 +390,7 @@ class _Report(ABC):
                 meaning = self.say("certificate_part.unknown", reason=reason)
             rows.append((self.say(f"certificate.{name}.label").replace("  ", "\u2003"), self.measured(figure), meaning))
         head = [self.say(f"certificate_part.{name}") for name in ("figure", "value", "means")]
-        return Grid(self.say("certificate_part.lines"), head, rows)
+        return Grid(self.say("certificate_part.lines"), head, rows, folded=True)
 
     def next(self) -> Iterator[Block]:
         if self.certificate is not None and self.certificate.verdicts:
@@ -341,6 +417,22 @@ class _Report(ABC):
             yield f"{line:<{width}}  # {self.say(f'next.{name}')}"
 
 
+def columns_grid(say: Texts, codec: Any) -> Grid:
+    """The columns of a table with their kinds."""
+    rows = [
+        (name, _kind(say, kind), say.said(reason), number(missing, ".1%") if missing else NOTHING)
+        for name, kind, reason, missing in zip(codec.names, codec.kinds, codec.reasons, codec.missing, strict=True)
+    ]
+    head = [say(f"data.{name}") for name in ("column", "kind", "because", "missing")]
+    return Grid(say("data.caption", count=len(rows)), head, rows, frozenset({3}), tall=len(rows) > 24)
+
+
+def _kind(say: Texts, kind: str) -> str:
+    """The name of a kind of column; the kind itself if the catalogue lacks it."""
+    key = f"kind.{kind}"
+    return say(key) if key in say.entries else kind
+
+
 class _TableReport(_Report):
     """The report on the columns of a table."""
 
@@ -350,24 +442,28 @@ class _TableReport(_Report):
         return self.say("report.columns", count=len(self.codec.names))
 
     def fields(self) -> Block:
-        codec = self.codec
-        rows = [
-            (name, self.kind(kind), self.say.said(reason), number(missing, ".1%") if missing else NOTHING)
-            for name, kind, reason, missing in zip(codec.names, codec.kinds, codec.reasons, codec.missing, strict=True)
-        ]
-        head = [self.say(f"data.{name}") for name in ("column", "kind", "because", "missing")]
-        return Grid(self.say("data.caption", count=len(rows)), head, rows, frozenset({3}), tall=len(rows) > 24)
-
-    def kind(self, kind: str) -> str:
-        """The name of a kind of column; the kind itself if the catalogue lacks it."""
-        key = f"kind.{kind}"
-        return self.say(key) if key in self.say.entries else kind
+        return columns_grid(self.say, self.codec)
 
     def rows_of(self, section: str) -> Iterator[Block]:
         if section == "samples":
-            yield self.drawn("samples", scenes.scene("samples", self.shown))
+            yield self.drawn("samples", scenes.scene("samples", self.shown), summary.of_samples(self.shown, self.say))
+            if len(self.shown.names) > MAX_PANELS:  # some of them have no panel
+                alt = summary.of_samples(self.shown, self.say)
+                yield picture(scenes.all_columns(self.shown), alt, self.say("samples.caption_all"))
+            yield self.correlations()
         rows = {"rebuilt": self.rebuilt_rows, "walk": self.walk_rows, "samples": self.sampled_rows}[section]
         yield self.grid(f"{section}.rows", list(rows()))
+
+    def alt_of_rebuilt(self, found: quantities.Rebuilt) -> str:
+        return summary.of_columns(self.shown, found.errors, self.say)
+
+    def correlations(self) -> Block:
+        """Associations of the columns in real and generated rows."""
+        names = [*self.shown.rows][:MAX_CORRELATED]
+        tables = [{name: table[name] for name in names} for table in (self.shown.rows, self.shown.generated)]
+        first, second = (associations(table) for table in tables)
+        alt = summary.of_correlations(names, second - first, self.say)
+        return picture(figures.correlations(*tables), alt, self.say("samples.caption_correlations"))
 
     def rebuilt_rows(self) -> Iterator[Line]:
         """Some rows, each above its reconstruction."""
@@ -424,5 +520,41 @@ class _PictureReport(_Report):
             yield self.drawn(section, PICTURES[section](self.shown))
 
 
+class _SeriesReport(_Report):
+    """The report on windows of series."""
+
+    rows_are, suffix = "windows", "csv"
+
+    def size(self) -> str:
+        channels, steps = self.codec.shape
+        return self.say("report.windows", steps=steps, channels=channels)
+
+    def fields(self) -> Block:
+        return columns_grid(self.say, self.codec.table)
+
+    def rows_of(self, section: str) -> Iterator[Block]:
+        if section in WINDOWS:
+            yield self.drawn(section, WINDOWS[section](self.shown))
+
+    def of_layout(self) -> dict[str, Callable[[], Iterator[Block]]]:
+        return {"events": self.events}
+
+    def events(self) -> Iterator[Block]:
+        """The series with its band and events, and simple detectors beside the model."""
+        steps = Steps.of(self.shown)
+        yield Paragraph(self.say("events.text", count=steps.count, steps=steps.total))
+        yield picture(steps.drawn(), self.say("events.alt"), self.say("events.caption"))
+        head = [self.say(f"events.{name}") for name in ("event", "begins", "ends", "anomaly", "channels")]
+        if rows := list(steps.strongest()):
+            yield Grid(self.say("events.strongest"), head, rows, frozenset({3}))
+        compared = self.shown.vae.compare_detectors(self.shown.every)
+        columns = nw.from_native(compared.agreement, eager_only=True).to_dict(as_series=False)
+        beside = [(name, number(r, ".2f"), number(share, ".0%")) for name, r, share in zip(*columns.values(), strict=True)]
+        names = [self.say(f"events.{name}") for name in ("detector", "correlation", "common")]
+        yield Grid(self.say("events.beside"), names, beside, frozenset({1, 2}))
+        yield Paragraph(self.say.said(compared.verdict))
+
+
 PICTURES = {"walk": scenes.walk, "samples": scenes.real_beside_generated}
-REPORTS: dict[str, type[_Report]] = {SCALAR: _TableReport, IMAGE: _PictureReport}
+WINDOWS = {"walk": scenes.window_walk, "samples": scenes.windows_beside_generated}
+REPORTS: dict[str, type[_Report]] = {SCALAR: _TableReport, IMAGE: _PictureReport, SERIES: _SeriesReport}

@@ -13,12 +13,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from latente.certificate import information
-from latente.data import Columns, PlainRows, plain
+from latente.data import Columns, PlainRows, SeriesCodec, encode, plain
 from latente.errors import DataError
 from latente.model.codes import CodeDistribution
 from latente.model.fitted_priors import MixturePrior
 from latente.model.priors import OwnPrior, Prior
-from latente.rows import CATEGORICAL, IMAGE, SCALAR, Rows, expanded, layout_of, levels_of
+from latente.rows import CATEGORICAL, IMAGE, SCALAR, SERIES, Rows, expanded, layout_of, levels_of
 from latente.seeding import seeded
 from latente.training.diagnosis import active_units
 from latente.training.split import Split
@@ -44,7 +44,7 @@ class ReportData:
         colours: further values of the rows, to colour maps by: one for each row, by name.
 
     Attributes:
-        data: the rows shown, at most 2,000. numbers: their indices. total: number of all rows.
+        data: the rows shown, at most 2,000. numbers: their indices. total: number of all rows. every: all rows.
         given: ``colours`` of the rows shown. scenes: figures that are already drawn.
     """
 
@@ -52,10 +52,10 @@ class ReportData:
         vae.fitted_.refuse_all_contexts("a report")
         every = vae.fitted_.read(data)
         rows = np.random.default_rng(vae.seed_).permutation(len(every))[:DRAWN_ROWS]
-        self.vae, self.total, self.numbers = vae, len(every), rows
+        self.vae, self.total, self.numbers, self.every = vae, len(every), rows, every
         self.data = every.take(rows)
         self.scenes: dict[str, Any] = {}
-        self.given = {name: np.asarray(values)[rows] for name, values in (colours or {}).items()}
+        self.given = {name: colour_of(np.asarray(values)[rows]) for name, values in (colours or {}).items()}
 
     @property
     def layout(self) -> str:
@@ -65,7 +65,8 @@ class ReportData:
     @cached_property
     def names(self) -> tuple[str, ...]:
         """Names of a table's columns that are in the model."""
-        return tuple(field.name for field in self.vae.codec_.fields)
+        codec = self.vae.codec_
+        return tuple(field.name for field in (codec.table if isinstance(codec, SeriesCodec) else codec).fields)
 
     def of(self, result: Any) -> PlainRows:
         """Rows of the estimator as columns by name, or as pictures ``[N, H, W]`` or ``[N, H, W, C]``."""
@@ -79,7 +80,12 @@ class ReportData:
     @cached_property
     def rebuilt(self) -> PlainRows:
         """Reconstructions of the rows, or of the first ten pictures."""
-        return self.of(self.vae.reconstruct(self.data.take(range(self.few))))
+        return self.of(self.reconstructed)
+
+    @cached_property
+    def reconstructed(self) -> Any:
+        """The same, as the estimator returns them."""
+        return self.vae.reconstruct(self.data.take(range(self.few)))
 
     @property
     def few(self) -> int:
@@ -104,7 +110,7 @@ class ReportData:
     @cached_property
     def encoded(self) -> Rows:
         """The encoded rows."""
-        return self.vae.codec_.encode(self.data)
+        return encode(self.vae.codec_, self.data)
 
     @cached_property
     def codes(self) -> Array:
@@ -112,12 +118,15 @@ class ReportData:
         return self.vae.transform(self.data)
 
     @cached_property
+    def order(self) -> list[int]:
+        """The dimensions of the code, those with the most information about a row first."""
+        rows = expanded(self.encoded.x.flatten(1), levels_of(self.vae.codec_.fields)).numpy()
+        return by_information(self.codes, rows)
+
+    @property
     def pair(self) -> list[int]:
         """The two dimensions of the code with the most information about a row, or the only one."""
-        if self.codes.shape[1] == 1:
-            return [0]
-        rows = expanded(self.encoded.x.flatten(1), levels_of(self.vae.codec_.fields)).numpy()
-        return sorted(most_informative(self.codes, rows))
+        return sorted(self.order[:2])
 
     @cached_property
     def axis_names(self) -> tuple[str, str]:
@@ -191,19 +200,11 @@ class ReportData:
             raise DataError("an autoencoder has no distribution over codes")
         return q
 
-    def holes(self, drawn: Tensor) -> Array | None:
-        """Which codes [M, d] are in holes: the density of the aggregated posterior is below its 1% quantile over the codes of
-        other rows, bool [M]. None if there are too few rows, as in a certificate.
-        """
-        all_together, others = self._posteriors
-        n = len(others.code)
-        if n < information.MIN_ROWS_FOR_HOLES:
-            return None
-        draws = max(1, min(information.MAX_DRAWS_FOR_HOLES, DRAWN_ROWS // n))
+    @cached_property
+    def occupancy(self) -> information.Occupancy:
+        """Where the codes of rows are, and where the holes."""
         with seeded(self.vae.seed_, DRAWS):
-            codes = others.rsample((draws,)).flatten(0, 1)
-        limit = np.quantile(information.aggregated_log_density(all_together, codes), information.HOLE_QUANTILE)
-        return information.aggregated_log_density(all_together, drawn) < limit
+            return information.Occupancy.of(*self._posteriors)
 
     @cached_property
     def priors(self) -> dict[str, Tensor]:
@@ -219,7 +220,8 @@ def colour_of(column: Array) -> Array:
         return np.where(np.isnat(column), np.nan, 1970 + column.astype("datetime64[s]").astype(float) / 31_556_952)
     if column.dtype.kind == "m":
         return np.where(np.isnat(column), np.nan, column.astype(float) / 3600)
-    return np.array(["" if text is None else text for text in column]) if column.dtype == object else column.astype(float)
+    texts = column.dtype.kind in "OUS"
+    return np.array(["" if text is None else str(text) for text in column]) if texts else column.astype(float)
 
 
 def _colours_of_columns(columns: Columns) -> Columns:
@@ -229,6 +231,11 @@ def _colours_of_columns(columns: Columns) -> Columns:
 def _colours_of_pictures(pictures: Array) -> Columns:
     pixels = np.ma.masked_invalid(pictures.reshape(len(pictures), -1).astype(float))
     return {word("brightness"): pixels.mean(1).filled(np.nan), word("contrast"): pixels.std(1).filled(np.nan)}
+
+
+def _colours_of_windows(windows: Array) -> Columns:
+    values = np.ma.masked_invalid(windows.reshape(len(windows), -1).astype(float))
+    return {word("level"): values.mean(1).filled(np.nan), word("deviation"): values.std(1).filled(np.nan)}
 
 
 class Shown(NamedTuple):
@@ -244,17 +251,21 @@ class Shown(NamedTuple):
     measures: Callable[[Any], Columns]
 
 
-SHOWN = {SCALAR: Shown(DRAWN_ROWS, 0, _colours_of_columns), IMAGE: Shown(10, 64, _colours_of_pictures)}
+SHOWN = {
+    SCALAR: Shown(DRAWN_ROWS, 0, _colours_of_columns),
+    IMAGE: Shown(10, 64, _colours_of_pictures),
+    SERIES: Shown(9, 12, _colours_of_windows),
+}
 
 
-def most_informative(codes: Array, rows: Array) -> list[int]:
-    """The two dimensions of codes ``[N, d]`` that individually explain most of the variance of encoded rows ``[N, F]``.
+def by_information(codes: Array, rows: Array) -> list[int]:
+    """The dimensions of codes ``[N, d]``, by the variance of encoded rows ``[N, F]`` that each explains, the largest first.
 
     The variance of a dimension is no criterion, because all active dimensions of a VAE have about that of the prior.
     """
     z = codes - codes.mean(axis=0)
     shared = z.T @ (rows - rows.mean(axis=0)) / np.maximum(np.linalg.norm(z, axis=0), 1e-12)[:, None]
-    return [int(k) for k in np.argsort(-np.square(shared).sum(axis=1), kind="stable")[:2]]
+    return [int(k) for k in np.argsort(-np.square(shared).sum(axis=1), kind="stable")]
 
 
 def mixture_on(prior: Prior, dimensions: Sequence[int]) -> tuple[Array, Array, Array]:

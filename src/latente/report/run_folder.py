@@ -8,6 +8,7 @@
         certificate.json     the certificate of the latent space
         survey.safetensors   density of the codes and histograms, for a page of the explorer; it contains no row
         report.html          the report
+        lesson.html          the lesson on these rows, if it was asked for; it contains rows
         figures/*.png        reconstructions, samples, latent_map, training_curve
         checkpoint/          while a fit runs: its state, from which it can be resumed
 
@@ -39,10 +40,10 @@ if TYPE_CHECKING:
     from latente.estimator import VAE
 
 MODEL, HISTORY, METRICS, FIGURES, CHECKPOINT = "model.safetensors", "history.csv", "metrics.json", "figures", "checkpoint"
-CERTIFICATE, REPORT, SURVEY = "certificate.json", "report.html", "survey.safetensors"
+CERTIFICATE, REPORT, SURVEY, LESSON = "certificate.json", "report.html", "survey.safetensors", "lesson.html"
 DRAWN = ("reconstructions", "samples", "latent_map", "training_curve")
 PICTURES = tuple(f"{FIGURES}/{name}.png" for name in DRAWN)
-FILES = (MODEL, HISTORY, METRICS, CERTIFICATE, REPORT, SURVEY, *PICTURES)
+FILES = (MODEL, HISTORY, METRICS, CERTIFICATE, REPORT, SURVEY, LESSON, *PICTURES)
 
 
 def claim(folder: str | Path) -> Path:

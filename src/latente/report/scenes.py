@@ -12,9 +12,13 @@ from matplotlib.axes import Axes
 
 from latente.certificate import Certificate
 from latente.certificate.certificate import LINES
+from latente.data import decoded
 from latente.errors import DataError
-from latente.report import figures
+from latente.model.priors import StandardNormalPrior
+from latente.report import figures, quantities
+from latente.report.drawing import tables
 from latente.report.report_data import PRIOR_DRAWS, ReportData
+from latente.rows import IMAGE, SCALAR, SERIES
 from latente.words import label, word
 
 WORTH_A_COLOUR = 0.1
@@ -24,12 +28,41 @@ SHOWN_DRAWS = 300
 
 def reconstructions(shown: ReportData) -> Any:
     """Originals and their reconstructions."""
-    return figures.reconstructions(shown.rows, shown.rebuilt)
+    return ROWS[shown.layout][0](shown)
 
 
 def samples(shown: ReportData) -> Any:
     """Generated rows, compared with the data."""
-    return figures.samples(shown.generated, shown.rows)
+    return ROWS[shown.layout][1](shown)
+
+
+def _windows(shown: ReportData) -> list[Axes]:
+    return figures.windows(np.asarray(shown.rows), np.asarray(shown.rebuilt), shown.names)
+
+
+def windows_beside_generated(shown: ReportData) -> list[Axes]:
+    """Windows of the data beside generated ones."""
+    labels = word("real"), word("new")
+    return figures.windows(np.asarray(shown.rows), np.asarray(shown.generated), shown.names, labels, together=False)
+
+
+def window_walk(shown: ReportData) -> list[Axes]:
+    """The interpolation between two windows."""
+    start, end, way = shown.walk
+    rows: Any = shown.rows
+    return figures.path(rows[start], np.asarray(way), rows[end], shown.names)
+
+
+_OF_ROWS = (
+    lambda shown: figures.reconstructions(shown.rows, shown.rebuilt),
+    lambda shown: figures.samples(shown.generated, shown.rows),
+)
+ROWS: dict[str, tuple[Callable[[ReportData], Any], Callable[[ReportData], Any]]] = {
+    SCALAR: _OF_ROWS,
+    IMAGE: _OF_ROWS,
+    SERIES: (_windows, windows_beside_generated),
+}
+"""For each layout the figures of reconstructions and of generated rows."""
 
 
 def training_curve(shown: ReportData) -> Any:
@@ -62,8 +95,8 @@ def latent_maps(shown: ReportData) -> list[Axes]:
     colours = shown.given | {name: shown.measures[name] for name in best}
     with suppress(DataError):  # the text below the map says why
         colours[word("sensitivity")] = shown.sensitivity
-    codes = shown.codes[:, shown.pair]
-    return figures.latent_maps(codes, colours, density=shown.mixture, axis_names=shown.axis_names)
+    codes, rows = shown.codes[:, shown.pair], [str(number) for number in shown.numbers]
+    return figures.latent_maps(codes, colours, density=shown.mixture, axis_names=shown.axis_names, rows=rows)
 
 
 def posterior_against_priors(shown: ReportData, certificate: Certificate | None = None) -> list[Axes]:
@@ -74,7 +107,7 @@ def posterior_against_priors(shown: ReportData, certificate: Certificate | None 
     most = SHOWN_DRAWS if len(pair) > 1 else PRIOR_DRAWS
     few = {}
     for name, codes in shown.priors.items():
-        found = shown.holes(codes)
+        found = shown.occupancy.in_holes(codes)
         certified = certificate and certificate.figures.get("prior_holes") if name == "prior" else None
         share = certified.value if certified and certified.known else math.nan if found is None else found.mean()
         told = word("sampled" if found is None else "sampled_from", prior=word(name), share=float(share))
@@ -96,9 +129,58 @@ def real_beside_generated(shown: ReportData) -> list[Axes]:
     return figures.real_beside_generated(np.asarray(shown.rows), np.asarray(shown.generated))
 
 
+def _dimension_names(shown: ReportData) -> list[str]:
+    return [f"z{k + 1}" for k in shown.order]
+
+
+def corner(shown: ReportData) -> list[Axes]:
+    """The most informative dimensions of the code, in pairs."""
+    standard = shown.vae.model_.prior.name == StandardNormalPrior.name
+    return figures.corner(shown.codes[:, shown.order], _dimension_names(shown), standard=standard)
+
+
+def traversal(shown: ReportData) -> list[Axes]:
+    """What changes along each of the most informative dimensions."""
+    found = quantities.traversed(shown)
+    return figures.traversal(found, quantities.STEPS, _dimension_names(shown)[: len(found)])
+
+
+def beside_pca(shown: ReportData) -> list[Axes]:
+    """The codes beside the first principal components, in the colours of the values given, or of the best explained ones."""
+    name, colours = next(iter(shown.given.items()), (None, None))
+    if name is None:
+        name, share = next(iter(shown.explained.items()))
+        colours = shown.measures[name] if share > WORTH_A_COLOUR else None
+    return figures.beside_pca(quantities.maps(shown), colours, colour_name=name)
+
+
+def all_columns(shown: ReportData) -> list[Axes]:
+    """Scores of every column of a table."""
+    real: Any = shown.rows
+    rebuilt: Any = shown.rebuilt
+    generated: Any = shown.generated
+    scores = {name: (tables.fit(real[name], rebuilt[name]), tables.gap(real[name], generated[name])) for name in real}
+    return figures.all_columns(scores)
+
+
+def errors(shown: ReportData, found: quantities.Rebuilt) -> Axes:
+    """Reconstructions from the worst to the best."""
+    if shown.layout == IMAGE:
+        pictures, of_rows = np.asarray(shown.rows)[: len(found.x)], np.sqrt(np.square(np.nan_to_num(found.errors)).mean(1))
+        return figures.worst_to_best(pictures, np.asarray(decoded(shown.vae.codec_, found.x)), of_rows)
+    return figures.errors_by_column(found.errors, shown.names, [str(number) for number in shown.numbers[: len(found.errors)]])
+
+
+def anomalies(shown: ReportData, found: quantities.Strange) -> list[Axes]:
+    """Anomaly scores, and what makes the strangest rows strange."""
+    rows = [str(number) for number in shown.numbers[: len(found.scores)]]
+    return figures.anomalies(found.scores, found.surprise, shown.names, rows, threshold=found.threshold)
+
+
 def measures_of(certificate: Certificate) -> list[tuple[str, float, float, float]]:
     """Completeness and continuity of a certificate, with the figures that they are compared with, if known."""
-    names = [name for of in ("completeness", "continuity") for name in LINES if name.startswith(of)]
+    of = ("completeness", "continuity")
+    names = [name for kind in of for name in LINES if name.startswith(kind) and not name.endswith("beyond_pca")]
     known = {name: certificate[name] for name in names if name in certificate.figures and certificate[name].known}
     return [(label(name), figure.value, figure.low, figure.high) for name, figure in known.items()]
 

@@ -34,7 +34,7 @@ from latente.report.drawing.style import (
 )
 from latente.report.figures.canvas import new_figure, short, styled
 from latente.report.report_data import SHOWN, explained
-from latente.rows import IMAGE, SCALAR
+from latente.rows import IMAGE, SCALAR, SERIES
 from latente.studies.comparison import Comparison
 from latente.words import word
 
@@ -283,4 +283,23 @@ class Sides(NamedTuple):
     walks: Callable[[Comparison, Any], list[Axes]]
 
 
-SIDES = {SCALAR: Sides(_columns, _profiles), IMAGE: Sides(_sheets, _strips)}
+def _windows(found: Comparison, real: Array) -> list[Axes]:
+    """A panel for each model with the first channel of windows decoded from the same codes."""
+    return _lines(found, {model: np.asarray(view.decoded)[:ACROSS, :, 0] for model, view in found.scene.views.items()})
+
+
+def _paths(found: Comparison, real: Array) -> list[Axes]:
+    """A panel for each model with the first channel of the windows of its first interpolation."""
+    return _lines(found, {model: np.asarray(view.walks[0])[..., 0] for model, view in found.scene.views.items()})
+
+
+def _lines(found: Comparison, windows: dict[str, Array]) -> list[Axes]:
+    figure = new_figure(10.0, 2.0 * len(windows) + 0.3)
+    panels = list(np.atleast_1d(figure.subplots(len(windows), 1, sharex=True)))
+    for k, (panel, (model, lines)) in enumerate(zip(panels, windows.items(), strict=True)):
+        panel.plot(lines.T, color=colour_of(k), lw=1.0, alpha=0.7)
+        panel.set_title(short(model, 60))
+    return panels
+
+
+SIDES = {SCALAR: Sides(_columns, _profiles), IMAGE: Sides(_sheets, _strips), SERIES: Sides(_windows, _paths)}

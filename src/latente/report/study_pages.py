@@ -26,7 +26,7 @@ from latente.report.bottleneck import rate_distortion
 from latente.report.drawing import tables
 from latente.report.page import Block, Code, Grid, Listing, Page, Paragraph, Section, cell, guarded, picture, write_page
 from latente.report.run_folder import claim, is_run, write_run
-from latente.rows import IMAGE, SCALAR
+from latente.rows import IMAGE, SCALAR, SERIES
 from latente.studies.comparison import LABELS, Comparison, free
 from latente.studies.tradeoff import HEADER, Tradeoff
 from latente.words import Texts, amount, capital, speaking
@@ -163,7 +163,11 @@ def _listed(found: Comparison, say: Texts) -> Iterable[Block]:
     yield Grid(say("compare.listed"), (say("compare.place"), say("compare.model"), *names), rows, frozenset(numbers))
 
 
-PLACES = {SCALAR: ("places_rows", _listed), IMAGE: ("places_pictures", lambda found, say: ())}
+PLACES = {
+    SCALAR: ("places_rows", _listed),
+    IMAGE: ("places_pictures", lambda found, say: ()),
+    SERIES: ("places_windows", lambda found, say: ()),
+}
 """For each layout the texts of the figure of random codes, and what is below it."""
 
 

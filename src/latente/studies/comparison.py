@@ -24,7 +24,7 @@ from latente.errors import DataError, ModelError, entry, renamed
 from latente.estimator import VAE
 from latente.fitting.prepare import Prepared
 from latente.parameters import Parameters, text_columns
-from latente.rows import IMAGE, SCALAR, Rows, layout_of, levels_of
+from latente.rows import IMAGE, SCALAR, SERIES, Rows, layout_of, levels_of
 from latente.seeding import seed_of, seeded
 from latente.studies.places import Places, aligned, emptiness
 from latente.studies.setup import held_out_share, silent
@@ -38,9 +38,9 @@ JUDGED = 200  # held-out rows, if there are enough: with fewer, the certificate'
 WALKS, STEPS, PAIRS = 3, 9, 10
 HOLES = "holes"
 SHOWN_FIGURES = (
-    "completeness", "completeness_prior", "completeness_fitted_prior", "completeness_ceiling", "continuity", "distortion",
-    "rate", "loss", "nll", "mutual_information", "active_units", "information_kept", "prior_holes", "gap", "copying",
-    "membership",
+    "completeness", "completeness_ceiling", "completeness_share", "completeness_standard", "completeness_prior",
+    "completeness_fitted_prior", "continuity", "density", "coverage", "distortion", "rate", "loss", "nll",
+    "mutual_information", "active_units", "information_kept", "prior_holes", "gap", "copying", "membership",
 )  # fmt: skip
 """Figures of a certificate in the table of a comparison."""
 PCA = "PCA"
@@ -50,7 +50,7 @@ LABELS = {
 }
 
 Chosen = str | Recipe
-EMITTED = {SCALAR: PLACES, IMAGE: SHOWN}
+EMITTED = {SCALAR: PLACES, IMAGE: SHOWN, SERIES: SHOWN}
 """For each layout how many rows are sampled from p(x|z)."""
 
 

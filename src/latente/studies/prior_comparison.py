@@ -171,7 +171,7 @@ class _Setup:
             z = q.rsample()
             own = q.log_prob(z).double().numpy() if model.has_rate else None
             losses = RateDistortion.of(model, setting.held_out)
-            return cls(Modelled(model, vae.codec_.fields, setting.held_out), setting, z, own, losses.distortion)
+            return cls(setting.subject(model), setting, z, own, losses.distortion)
 
     def measured(self, name: str, prior: Prior) -> PriorFigures:
         """The figures of one prior; C is equal to that of the certificate, because the random numbers are the same."""

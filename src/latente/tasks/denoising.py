@@ -16,7 +16,6 @@ from typing import Any, Self
 import torch
 from torch import Tensor
 
-from latente.data import TableCodec
 from latente.errors import ModelError
 from latente.fitted import Fitted
 from latente.model.latent_model import LatentModel
@@ -86,7 +85,7 @@ def noise_of(fitted: Fitted, rows: Rows, noise: Any) -> Noise:
     denoiser = Denoiser.of(fitted)
     if noise is None or noise in KINDS:
         return denoiser.estimate(rows, noise)
-    unit, names = _units(fitted), [field.name for field in fitted.codec.fields]
+    unit, names = _units(fitted), fitted.codec.value_names
     told = noise if isinstance(noise, Mapping) else dict.fromkeys(names, noise)
     strange = [name for name in told if name not in names]
     if strange or not all(isinstance(sigma, Real) and 0 <= float(sigma) < math.inf for sigma in told.values()):
@@ -96,6 +95,11 @@ def noise_of(fitted: Fitted, rows: Rows, noise: Any) -> Noise:
         )
     sigma = torch.tensor([float(told.get(name, 0.0)) for name in names]).expand(len(unit))
     return Noise((sigma * unit).square())
+
+
+def no_noise(rows: Rows) -> Noise:
+    """The noise of clean rows."""
+    return Noise(torch.zeros(rows.x[:1].numel()))
 
 
 def described(fitted: Fitted, noise: Noise) -> dict[str, Any]:
@@ -108,9 +112,9 @@ def described(fitted: Fitted, noise: Noise) -> dict[str, Any]:
     if noise.shot:
         return {"kind": "shot", "variance_of_a_unit": noise.shot / float(unit[0])}
     sigma = (noise.variance.sqrt() / unit).tolist()
-    fields = fitted.codec.fields
-    by_name = {field.name: value for field, value in zip(fields, sigma, strict=False) if field.kind != CATEGORICAL}
-    return {"kind": "gaussian", "sigma": sigma[0] if fields[0].shape else by_name}
+    names, numbers = fitted.codec.value_names, _numbers(fitted).tolist()
+    by_name = {name: value for name, value, number in zip(names, sigma, numbers, strict=False) if number}
+    return {"kind": "gaussian", "sigma": sigma[0] if names == ("image",) else by_name}
 
 
 def know_residuals(fitted: Fitted) -> None:
@@ -137,22 +141,17 @@ def _numbers(fitted: Fitted) -> Tensor:
 
 def _units(fitted: Fitted) -> Tensor:
     """What 1 of the user's is in encoded units, of each value of a row, [F]."""
-    codec = fitted.codec
-    if isinstance(codec, TableCodec):
-        return torch.tensor([field.grid.unit for field in codec.fields])
-    return torch.full((math.prod(codec.shape),), 1 / (codec.high - codec.low))
+    grids = fitted.codec.grids
+    return torch.tensor([grid.unit for grid in grids]).expand(math.prod(fitted.codec.shape) if len(grids) == 1 else -1)
 
 
 def _ends(fitted: Fitted) -> tuple[Tensor, Tensor, Tensor]:
     """What 0, the lowest and the highest value of the user's are in encoded units, [F] each."""
-    codec = fitted.codec
-    if isinstance(codec, TableCodec):
-        records = [field.grid for field in codec.fields]
-        ends = [(r.zero, -math.inf if r.low is None else r.low, math.inf if r.high is None else r.high) for r in records]
-        zero, low, high = torch.tensor(ends).unbind(1)
-        return zero, low, high
-    F = math.prod(codec.shape)
-    return torch.full((F,), -codec.low / (codec.high - codec.low)), torch.zeros(F), torch.ones(F)
+    records = fitted.codec.grids
+    ends = [(r.zero, -math.inf if r.low is None else r.low, math.inf if r.high is None else r.high) for r in records]
+    size = math.prod(fitted.codec.shape) if len(records) == 1 else -1
+    zero, low, high = (end.expand(size) for end in torch.tensor(ends).unbind(1))
+    return zero, low, high
 
 
 @dataclass(frozen=True)

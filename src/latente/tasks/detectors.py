@@ -22,7 +22,7 @@ from latente.model.codes import rate as rate_of
 from latente.model.distributions import FieldsDistribution
 from latente.model.doubles import in_double
 from latente.model.latent_model import LatentModel
-from latente.rows import Rows, expanded, levels_of
+from latente.rows import SERIES, Rows, expanded, layout_of, levels_of
 from latente.tasks.anomalies import log_likelihood
 from latente.threads import USUAL, on_threads
 from latente.training.split import Split
@@ -33,12 +33,17 @@ ENSEMBLE = {"near": 3.0, "covariance": 1.0}
 """What ``score="auto"`` combines, and what each counts: chosen once by the means over sets of ``benchmarks.anomalies``."""
 WITH_ROW_MODEL = {"near": 1.0, "covariance": 1.0, "log-prob": 1.0}
 """The same for mixed tables, where a row model sees what the code does not."""
+OF_WINDOWS = {"near-window": 3.0, "near": 1.0}
+"""The same for series, by the means of ``benchmarks.series``."""
 LOG_PROB = {"log-prob": 1.0}
 OF_LOG_PROB = ("log-prob", "typicality")  # detectors that compute it
 MAX_TO_SUMMARISE, MAX_VALUES = 3000, 1_000_000  # training rows, and values of them
 BATCH = 2048
 
+MAX_PATCHES, MAX_PATCH_VALUES = 4000, 2_000_000  # training windows whose codes are kept, and values that they decode to
+
 DETECTORS: dict[str, Callable[[Batch], Tensor]] = {}
+SERIES_DETECTORS: dict[str, Callable[[Batch], Tensor]] = {}
 Measure = Callable[["Batch"], Tensor]
 
 
@@ -48,7 +53,13 @@ def detectors() -> dict[str, str]:
     >>> detectors()["rate"]
     'KL(q(z|row) || p(z)); 0 of a model without a prior.'
     """
-    return {name: (measure.__doc__ or "").partition("\n")[0] for name, measure in DETECTORS.items()}
+    every = {**DETECTORS, **SERIES_DETECTORS}
+    return {name: (measure.__doc__ or "").partition("\n")[0] for name, measure in every.items()}
+
+
+def possible(fitted: Fitted) -> dict[str, Measure]:
+    """The detectors for a model, by name."""
+    return DETECTORS if fitted.patches is None else {**DETECTORS, **SERIES_DETECTORS}
 
 
 def detector(measure: Measure) -> Measure:
@@ -64,11 +75,12 @@ class Batch:
     """A batch of rows, and what a model makes of it; each computed once, in double precision, when a detector asks for it.
 
     Args:
-        fitted: the model. rows: the rows. model: the same in double precision, if there is one already.
+        fitted: the model. rows: the rows. patches: of training windows, for series. model: the same in double
+            precision, if there is one already.
     """
 
-    def __init__(self, fitted: Fitted, rows: Rows, model: LatentModel | None = None) -> None:
-        self.fitted, self.given = fitted, rows
+    def __init__(self, fitted: Fitted, rows: Rows, patches: Tensor | None = None, model: LatentModel | None = None) -> None:
+        self.fitted, self.given, self.patches = fitted, rows, patches
         self.rows = rows.to("cpu", torch.float64)
         self.model = in_double(fitted.model) if model is None else model
         self.row_model = self.model if fitted.row_model is fitted.model else in_double(fitted.row_model)
@@ -184,6 +196,28 @@ def covariance(batch: Batch) -> Tensor:
     return batch.surroundings.distance(batch.place)
 
 
+def near_window(batch: Batch) -> Tensor:
+    """Of series: distance of a window to the nearest one that the code of a training window decodes to."""
+    assert batch.patches is not None
+    return torch.cdist(batch.parts[0], batch.patches).amin(1)
+
+
+SERIES_DETECTORS["near-window"] = near_window
+
+
+def patches_of(fitted: Fitted, train: Rows) -> Tensor:
+    """Codes of some training windows, [M, d]."""
+    return fitted.model.codes(train.subsample(min(MAX_PATCHES, max(1, MAX_PATCH_VALUES // train.x[:1].numel()))))
+
+
+def _decoded_patches(fitted: Fitted) -> Tensor | None:
+    """What the codes of training windows decode to, [M, F], in double precision."""
+    if fitted.patches is None:
+        return None
+    codes = torch.split(fitted.patches.double(), BATCH)
+    return torch.cat([in_double(fitted.model).decode(z.unsqueeze(0)).mean[0].flatten(1) for z in codes])
+
+
 @torch.no_grad()
 @on_threads(USUAL)
 def strangeness(fitted: Fitted, rows: Rows, names: Sequence[str]) -> dict[str, Tensor]:
@@ -192,11 +226,13 @@ def strangeness(fitted: Fitted, rows: Rows, names: Sequence[str]) -> dict[str, T
 
 
 def _batches(fitted: Fitted, rows: Rows) -> list[Batch]:
-    return [Batch(fitted, batch) for batch in rows.batches(BATCH)]
+    patches = _decoded_patches(fitted)
+    return [Batch(fitted, batch, patches) for batch in rows.batches(BATCH)]
 
 
 def _scores(batches: list[Batch], names: Sequence[str]) -> dict[str, Tensor]:
-    return {name: torch.cat([DETECTORS[name](batch) for batch in batches]) for name in names}
+    every = {**DETECTORS, **SERIES_DETECTORS}
+    return {name: torch.cat([every[name](batch) for batch in batches]) for name in names}
 
 
 @torch.no_grad()
@@ -214,20 +250,24 @@ def summarise(fitted: Fitted, split: Split, scored: Rows, log_prob: Tensor) -> N
         fitted: the model. split: its rows.
         scored, log_prob: the held-out rows of its calibration, and log p of them, [n].
     """
+    if layout_of(fitted.codec.fields) == SERIES:
+        fitted.patches = patches_of(fitted, split.train)
     few = split.train.subsample(min(MAX_TO_SUMMARISE, max(1, MAX_VALUES // split.train[:1].x.numel())))
     train, judged = _batches(fitted, few), _batches(fitted, scored)
     for batch, known in zip(judged, torch.split(log_prob, BATCH), strict=True):
         batch.log_prob = known
     fitted.surroundings = _surroundings(train)
-    of_judged = _scores(judged, tuple(DETECTORS))
+    every = tuple(possible(fitted))
+    of_judged = _scores(judged, every)
     if split.held_out is not None:
         share = len(few) / len(split.train)
         others = split.held_out.subsample(max(1, round(share * len(split.held_out))))
         fitted.surroundings = _surroundings([*train, *_batches(fitted, others)])
-    dear = OF_LOG_PROB if fitted.row_model.noise_size else ()
-    of_train = _scores(train, [name for name in DETECTORS if name not in dear])
+    # A training window lies beside itself, and its neighbours in time.
+    dear = (*(OF_LOG_PROB if fitted.row_model.noise_size else ()), *(SERIES_DETECTORS if fitted.patches is not None else ()))
+    of_train = _scores(train, [name for name in every if name not in dear])
     of_train |= {name: of_judged[name] for name in dear}
-    names = tuple(name for name in DETECTORS if all(bool(found[name].isfinite().all()) for found in (of_train, of_judged)))
+    names = tuple(name for name in every if all(bool(found[name].isfinite().all()) for found in (of_train, of_judged)))
     if not names:
         fitted.surroundings = None
         return
@@ -248,11 +288,13 @@ def chosen(fitted: Fitted, score: str | Sequence[str]) -> dict[str, float]:
     """
     if score == "auto":
         ensemble = ENSEMBLE if fitted.row_model is fitted.model else WITH_ROW_MODEL
+        ensemble = ensemble if fitted.patches is None else OF_WINDOWS
         return ensemble if ensemble.keys() <= {*fitted.usual.names} else LOG_PROB
     names = (score,) if isinstance(score, str) else tuple(score)
-    unknown = [name for name in names if name not in DETECTORS] if names else ["no name"]
+    known = possible(fitted)
+    unknown = [name for name in names if name not in known] if names else ["no name"]
     if unknown:
-        raise ModelError(f"there is no score {unknown[0]!r}; there are auto, {', '.join(DETECTORS)}, or a list of them")
+        raise ModelError(f"there is no score {unknown[0]!r}; there are auto, {', '.join(known)}, or a list of them")
     lacking = [name for name in names if name not in fitted.usual.names]
     if lacking:
         raise ModelError(

@@ -15,11 +15,13 @@ from latente.fitted import Fitted
 from latente.model.priors import Prior
 from latente.model.row_models import RowModel
 from latente.parameters import is_whole
-from latente.rows import IMAGE, SCALAR, layout_of
+from latente.rows import IMAGE, SCALAR, SERIES, layout_of
+from latente.seeding import seeded
 from latente.tasks import generation
 from latente.tasks.conditions import sample_given
+from latente.tasks.denoising import know_residuals
 
-NOISE = {SCALAR: True, IMAGE: False}
+NOISE = {SCALAR: True, IMAGE: False, SERIES: True}
 """For each layout whether new rows have the noise of p(x|z) if nothing is asked: pictures with it are grainy."""
 
 
@@ -76,11 +78,25 @@ def new_rows(fitted: Fitted, request: Request, seed: int) -> tuple[Any, dict[str
         x, probable = sample_given(fitted, model, prior, n, seed, request.given)
         return fitted.decode(x, **how), probable
     if not request.missing:
-        return fitted.decode(generation.sample(model, prior, n, seed, noise, context), **how), {}
+        return fitted.decode(_drawn(fitted, model, prior, n, seed, noise, context), **how), {}
     codec = table_codec(fitted.codec, "missing")
     missing = torch.tensor([field.missing for field in codec.fields])
     x, mask = generation.sample_incomplete(model, prior, n, seed, missing, context)
     return fitted.decode(x, mask=codec.with_missing(mask, seed), **how), {}
+
+
+def _drawn(
+    fitted: Fitted, model: RowModel, prior: Prior | None, n: int, seed: int, noise: bool, context: Tensor | None
+) -> Tensor:
+    """New encoded rows; the noise of series is that of residuals, which neighbouring steps share."""
+    if not noise or layout_of(fitted.codec.fields) != SERIES:
+        return generation.sample(model, prior, n, seed, noise, context)
+    know_residuals(fitted)
+    if fitted.residuals is None:
+        return generation.sample(model, prior, n, seed, True, context)
+    means = generation.sample(model, prior, n, seed, False, context)
+    with seeded(seed, "noise of series"):
+        return means + fitted.residuals.sample(n)
 
 
 def _same_for_all(context: Tensor) -> Tensor:

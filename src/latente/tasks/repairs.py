@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from latente.data import Images, Table, TableCodec
+from latente.data import Data, Table, TableCodec
 from latente.errors import ModelError
 from latente.fitted import Fitted
 from latente.model.priors import Prior
@@ -84,15 +84,15 @@ def _odds(model: RowModel, rows: Rows, left: Tensor, noise: Tensor, anywhere: Te
     return torch.where(anywhere > -math.inf, torch.logaddexp(alone, anywhere) - math.log(2), alone) - given
 
 
-def repair(fitted: Fitted, data: Table | Images, rows: Rows) -> tuple[Any, NDArray[np.bool_]]:
+def repair(fitted: Fitted, data: Data, rows: Rows) -> tuple[Any, NDArray[np.bool_]]:
     """Rows in the user's units with wrong values replaced, and which values were changed, [N, columns].
 
     Raises:
-        ModelError: these are pictures.
+        ModelError: these are pictures or series.
     """
     codec = fitted.codec
     if not isinstance(data, Table) or not isinstance(codec, TableCodec):
-        raise ModelError("repair is for columns of a table, and these are pictures: use denoise")
+        raise ModelError("repair is for columns of a table, and these are pictures or series: use denoise")
     prior = None if fitted.row_model is not fitted.model or fitted.model.has_prior else fitted.fitted_prior
     wrong = find(fitted.row_model, rows, codec.fields, fitted.seed, prior).wrong
     seen = ~wrong if rows.mask is None else rows.mask & ~wrong

@@ -5,9 +5,11 @@ from __future__ import annotations
 import math
 import warnings
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from sklearn.decomposition import PCA
 from torch import Tensor
 
@@ -82,7 +84,12 @@ def active_units(model: LatentModel, rows: Rows, most: int = 10_000) -> Tensor:
     """Units whose means vary between rows, bool [d]. Without a KL the scale of codes is arbitrary, and variances are relative
     to the largest.
     """
-    variance = model.codes(rows.subsample(most)).var(0, correction=0)
+    return active_of(model, model.codes(rows.subsample(most)))
+
+
+def active_of(model: LatentModel, codes: Tensor | NDArray[Any]) -> Tensor:
+    """The same from the posterior means of rows, [N, d]."""
+    variance = torch.as_tensor(codes).var(0, correction=0)
     return variance > (ACTIVE_VARIANCE if model.has_rate else ACTIVE_VARIANCE * variance.max())
 
 

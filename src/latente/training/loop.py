@@ -22,7 +22,7 @@ from latente.model.latent_model import LatentModel
 from latente.model.objectives import Strength
 from latente.rows import Rows
 from latente.seeding import reseed, seeded
-from latente.threads import ASKED_FOR, Pace, on_one_thread, on_threads
+from latente.threads import ASKED_FOR, Pace, denormals_as_zero, on_one_thread, on_threads
 from latente.training.learners import Learner, Named
 from latente.training.recorded import NotRepeatable, Recording
 from latente.training.schedules import cosine
@@ -155,7 +155,7 @@ class Training:
     def run(self, until: float = 1.0, after_epoch: Callable[[Training], None] = lambda training: None) -> Training:
         """Train until this share of the run, or until it is finished; Ctrl-C finishes it early."""
         self._clock(True)
-        with seeded(self.settings.seed, device=self.settings.device), on_one_thread():
+        with seeded(self.settings.seed, device=self.settings.device), on_one_thread(), denormals_as_zero():
             try:
                 while not self.status.finished and self.progress < until:
                     self.epoch()

@@ -55,6 +55,11 @@ class Residuals:
         variance = (self.variance - self.axes.square().T @ noise).clamp_min(NOTHING)
         return replace(self, variance=variance, rest=(self.rest - noise).clamp_min(NOTHING))
 
+    def sample(self, n: int) -> Tensor:
+        """Residuals of n new rows, [n, F]."""
+        common = torch.randn(n, len(self.variance)) * self.variance.sqrt()
+        return self.mean + common @ self.axes.T + torch.randn(n, len(self.rest)) * self.rest.sqrt()
+
     @property
     def total(self) -> Tensor:
         """The variance of each field, [F]."""

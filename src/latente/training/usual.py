@@ -43,19 +43,26 @@ class Usual:
         return strange
 
 
-def p_values(strange: Values, held_out: Values) -> Values:
+def p_values(strange: Values, held_out: Values, blocks: int | None = None) -> Values:
     """Conformal p-values: the share of held-out rows that are as strange, the row itself counted (Vovk et al. 2005; Bates et
     al. 2023). A row like the held-out ones has a p-value below alpha with probability at most alpha, whatever the model.
     NaN where there is none.
+
+    Args:
+        blocks: how many of the held-out rows do not depend on each other; None for all. Blocks of dependent rows count as one
+            row each, in which the share of rows that are as strange counts (Lee, Barber and Willett 2023).
     """
-    ordered = np.sort(held_out)
+    ordered, count = np.sort(held_out), blocks or len(held_out)
     above = len(ordered) - np.searchsorted(ordered, strange, side="left")
-    return np.where(np.isnan(strange), np.nan, (1 + above) / (len(ordered) + 1))
+    return np.where(np.isnan(strange), np.nan, (1 + count * above / len(ordered)) / (count + 1))
 
 
-def threshold(held_out: Values, rate: float) -> float:
-    """The strangeness from which a p-value is at most ``rate``, or the least that there is."""
-    rank = math.floor(rate * (len(held_out) + 1)) - 1
+def threshold(held_out: Values, rate: float, blocks: int | None = None) -> float:
+    """The strangeness from which a p-value is at most ``rate``, or the least that there is; ``blocks`` as of
+    :func:`p_values`.
+    """
+    count = blocks or len(held_out)
+    rank = math.floor((rate * (count + 1) - 1) * len(held_out) / count)
     return float(np.sort(held_out)[::-1][max(rank, 0)])
 
 

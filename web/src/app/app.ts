@@ -14,6 +14,7 @@ import { sliders } from "../tools/sliders";
 import { tabs, type Tab } from "../tools/tabs";
 import { walkTool } from "../tools/walk";
 import type { Explorer } from "./explorer";
+import { banner } from "./banner";
 import { figures } from "./figures";
 import { header } from "./header";
 
@@ -47,23 +48,25 @@ export function mount(root: HTMLElement, session: Session): void {
 function page(scope: Scope, session: Session): HTMLElement[] {
   const { explorer, comparing, lesson } = session;
   const both = () => {
+    if (comparing.value === explorer.models.value.length > 1) return;
     if (comparing.value) explorer.show(explorer.pack.models.slice(0, 2));
-    else if (explorer.models.value.length > 1) explorer.show([explorer.main]);
+    else explorer.show([explorer.main]);
   };
   scope.follow(comparing, both);
   scope.follow(explorer.models, () => (comparing.value = explorer.models.value.length > 1));
+  const exhibit = h("section", { class: "exhibit", "aria-label": t("lesson.exhibit") });
   const columns = h(
     "main",
     { class: "columns" },
-    lessonView(scope, explorer, lesson),
-    maps(scope, explorer),
+    lessonView(scope, explorer, lesson, exhibit),
+    maps(scope, explorer, exhibit),
     h("aside", { class: "side", "aria-label": t("side.title") }, decodedView(scope, explorer), tools(scope, session), figures(scope, explorer)),
   );
   scope.watch([explorer.lessonOpen], () => columns.classList.toggle("with-lesson", explorer.lessonOpen.value));
-  return [header(scope, explorer, comparing), columns];
+  return [header(scope, explorer, comparing), banner(scope, explorer), columns];
 }
 
-function maps(scope: Scope, explorer: Explorer): HTMLElement {
+function maps(scope: Scope, explorer: Explorer, exhibit: HTMLElement): HTMLElement {
   const area = h("div", { class: "maps" });
   let views: MapView[] = [];
   let inner = scope.child();
@@ -74,7 +77,9 @@ function maps(scope: Scope, explorer: Explorer): HTMLElement {
     area.className = `maps of-${views.length}`;
     fill(area, ...views.map((view) => view.element));
   });
-  return h("section", { class: "middle", "aria-label": t("map.title") }, toolbar(scope, explorer, () => views), area, selectionNote(scope, explorer));
+  const shown = h("section", { class: "map-area", "aria-label": t("map.title") }, toolbar(scope, explorer, () => views), area, selectionNote(scope, explorer));
+  scope.watch([explorer.mapsShown], () => (shown.hidden = !explorer.mapsShown.value));
+  return h("div", { class: "middle" }, exhibit, shown);
 }
 
 function tools(scope: Scope, { explorer, tab }: Session): HTMLElement {

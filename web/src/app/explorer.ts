@@ -45,11 +45,15 @@ export class Explorer {
   readonly selection = new Signal<Uint32Array | null>(null);
   readonly walk = new Signal<Walk | null>(null);
   readonly marks = new Signal<Marks | null>(null);
-  /** The part of one model's map that a lesson points to. */
-  readonly frame = new Signal<{ model: LatentModel; middle: Vector; reach: number } | null>(null);
+  /** The parts of models' maps that a lesson points to. */
+  readonly frames = new Signal<{ model: LatentModel; middle: Vector; reach: number }[]>([]);
   /** The row whose codes are shown, if one was chosen. */
   readonly row = new Signal<number | null>(null);
   readonly lessonOpen: Signal<boolean>;
+  /** Changes when a gesture on a map ends: a lesson counts what was done then, and not on the way. */
+  readonly ended = new Signal(0);
+  /** Whether the maps are shown; some steps of the lesson have a figure of their own instead. */
+  readonly mapsShown = new Signal(true);
   cause: Cause = "start";
   /** Random draws of this session differ from page to page; the first ones are the same for everybody. */
   readonly random = seeded(20);
@@ -72,6 +76,10 @@ export class Explorer {
 
   chart(model: LatentModel): Chart {
     return chartOf(model, this.plane.value);
+  }
+
+  endGesture(): void {
+    this.ended.value++;
   }
 
   codeOf(model: LatentModel): Vector {

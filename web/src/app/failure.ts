@@ -20,10 +20,9 @@ export function showFailure(root: HTMLElement, failure: unknown): void {
     root,
     h(
       "main",
-      { class: "failure", role: "alert" },
+      { class: "failure" },
       h("span", { class: "mark" }, "Latente"),
-      h("h1", {}, t("failure.title")),
-      h("p", {}, t((code && SENTENCES[code]) ?? "failure.unknown")),
+      h("div", { role: "alert" }, h("h1", {}, t("failure.title")), h("p", {}, t((code && SENTENCES[code]) ?? "failure.unknown"))),
       h("p", { class: "note", lang: "en" }, detail),
     ),
   );

@@ -12,6 +12,9 @@ export function figures(scope: Scope, explorer: Explorer): HTMLElement {
   return h("details", { class: "figures", open: true }, h("summary", {}, t("figures.title")), body, notes(explorer));
 }
 
+/** Figures of the certificate, in this order. */
+const MEASURED = ["completeness_prior", "completeness", "completeness_ceiling", "continuity", "density", "coverage"] as const;
+
 /** Figures of the fit, and how they are said. */
 const FITTED: [string, Key, (value: number) => string][] = [
   ["variance_kept", "figures.kept", percent],
@@ -19,17 +22,17 @@ const FITTED: [string, Key, (value: number) => string][] = [
 ];
 
 function ofModel(model: LatentModel, named: boolean): HTMLElement {
-  const measured = (name: "completeness" | "continuity") => {
+  const measured = MEASURED.flatMap((name) => {
     const figure = model.certificate[name];
     if (!figure) return [];
     const why = figure.value === null && said(figure.reason);
     return [h("dt", { title: t(`figures.${name}.hint`) }, t(`figures.${name}`)), h("dd", {}, why || figureText(figure))];
-  };
+  });
   const fitted = FITTED.flatMap(([name, key, say]) => {
     const value = model.figures[name];
     return value === null || value === undefined ? [] : [h("dt", {}, t(key)), h("dd", {}, say(value))];
   });
-  return h("div", {}, named ? h("h3", {}, modelTitle(model)) : null, h("dl", {}, ...measured("completeness"), ...measured("continuity"), ...fitted));
+  return h("div", {}, named ? h("h2", {}, modelTitle(model)) : null, h("dl", {}, ...measured, ...fitted));
 }
 
 /** In the reader's language, to stand in a sentence. */

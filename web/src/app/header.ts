@@ -13,6 +13,9 @@ export function header(scope: Scope, explorer: Explorer, comparing: Signal<boole
     { value: "es", text: "Español" },
   ];
   const themes = (["auto", "light", "dark"] as const).map((value): { value: Theme; text: string } => ({ value, text: t(`theme.${value}`) }));
+  const compare = pack.models.length > 1 ? toggle(scope, t("compare.toggle"), comparing) : null;
+  // In the lesson each step chooses its models itself.
+  scope.watch([explorer.lessonOpen], () => compare && (compare.hidden = explorer.lessonOpen.value));
   return h(
     "header",
     {},
@@ -20,7 +23,7 @@ export function header(scope: Scope, explorer: Explorer, comparing: Signal<boole
     h(
       "div",
       { class: "view-controls" },
-      h("div", { class: "switches" }, toggle(scope, t("lesson.toggle"), explorer.lessonOpen), pack.models.length > 1 ? toggle(scope, t("compare.toggle"), comparing) : null),
+      h("div", { class: "switches" }, toggle(scope, t("lesson.toggle"), explorer.lessonOpen), compare),
       dropdown(scope, t("language.title"), languages, language),
       dropdown(scope, t("theme.title"), themes, theme),
     ),

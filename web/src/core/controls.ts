@@ -47,7 +47,7 @@ export function button(text: string, act: () => void, attributes: Record<string,
   return h("button", { type: "button", onclick: act, ...attributes }, text);
 }
 
-/** A slider that says its value in words. */
+/** A slider that says its value in words. `moved` follows it; `ended` is called when it is let go of, or moved by a key. */
 export class Slider {
   readonly element: HTMLElement;
   readonly input: HTMLInputElement;
@@ -58,9 +58,10 @@ export class Slider {
     range: { low: number; high: number; step: number | "any" },
     private readonly say: (value: number) => string,
     moved: (value: number) => void,
+    ended: (value: number) => void = () => {},
   ) {
     const { low, high, step } = range;
-    this.input = h("input", { type: "range", min: low, max: high, step, oninput: () => this.answer(moved) });
+    this.input = h("input", { type: "range", min: low, max: high, step, oninput: () => this.answer(moved), onchange: () => ended(Number(this.input.value)) });
     this.element = h("label", { class: "slider" }, h("span", {}, label), this.input, this.output);
   }
 

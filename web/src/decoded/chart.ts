@@ -1,28 +1,31 @@
-import { s } from "../core/dom";
-import type { DecodedField, ColumnDistribution } from "../engine/types";
-import { rebinned, usualRange } from "./distribution";
+import { h, s } from "../core/dom";
+import type { DecodedField, ColumnDistribution, Kind } from "../engine/types";
+import { rebinned, usualRange, written } from "./distribution";
 
-const [WIDTH, HEIGHT] = [120, 26];
+const [WIDTH, HEIGHT] = [240, 52];
 const BINS = 30;
 /** More levels than these are drawn as the most frequent ones. */
 const LEVELS = 14;
+/** More names than these do not fit below the bars. */
+const NAMED = 5;
 
 /** One column: its distribution in all rows in grey, and the decoded distribution at the point in colour. */
 export class FieldChart {
-  readonly element: SVGElement;
+  readonly element: HTMLElement;
   private readonly behind = s("path", { class: "population" });
   private readonly distributions: SVGPathElement[];
   private readonly shares: (distribution: ColumnDistribution) => Float64Array;
 
-  constructor(population: ColumnDistribution, models: number) {
+  constructor(population: ColumnDistribution, models: number, kind: Kind = "real") {
     this.distributions = Array.from({ length: models }, (_, k) => s("path", { class: `distribution-of-${k}` }));
-    this.element = s(
+    const drawing = s(
       "svg",
       { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, preserveAspectRatio: "none", class: "field-chart", "aria-hidden": "true" },
       this.behind,
       ...this.distributions,
     );
-    this.shares = population.labels ? levels(population) : bins(population);
+    this.element = h("div", { class: "chart" }, drawing, h("div", { class: "chart-ends" }, ...ends(population, kind).map((text) => h("span", {}, text))));
+    this.shares = isDiscrete(population) ? levels(population) : bins(population);
     this.behind.setAttribute("d", bars(this.shares(population), 0));
   }
 
@@ -31,11 +34,29 @@ export class FieldChart {
   }
 }
 
-function levels(population: ColumnDistribution): (distribution: ColumnDistribution) => Float64Array {
-  const most = [...population.probability.keys()]
-    .sort((a, b) => population.probability[b] - population.probability[a])
+/** What stands below a chart: the ends of its scale, or the levels of few bars. */
+function ends(population: ColumnDistribution, kind: Kind): string[] {
+  if (!isDiscrete(population)) return usualRange(population).map((value) => written(kind, value));
+  const { labels, low, high } = population;
+  const most = frequent(population);
+  const name = (bin: number) => labels?.[bin] ?? written(kind, (low[bin] + high[bin]) / 2);
+  return (most.length > NAMED ? [most[0], most[most.length - 1]] : most).map(name);
+}
+
+/** Whether each bin is a value of its own, so that bars are drawn side by side: levels, and few numbers. */
+function isDiscrete({ labels, low, high }: ColumnDistribution): boolean {
+  return labels !== null || (low.length <= LEVELS && low.every((value, bin) => value === high[bin] || high[bin] - value === 1));
+}
+
+function frequent({ probability }: ColumnDistribution): number[] {
+  return [...probability.keys()]
+    .sort((a, b) => probability[b] - probability[a])
     .slice(0, LEVELS)
     .sort((a, b) => a - b);
+}
+
+function levels(population: ColumnDistribution): (distribution: ColumnDistribution) => Float64Array {
+  const most = frequent(population);
   return (distribution) => Float64Array.from(most, (level) => distribution.probability[level]);
 }
 

@@ -32,9 +32,14 @@ const DECIMALS = 4;
 /** A decoded value as the reader's language writes it, with the decimals that the column has. */
 export function said(field: DecodedField): string {
   if (field.kind === "date") return field.text.replace(MIDNIGHT, "");
-  const plain = /^-?\d+(?:\.(\d+))?$/.exec(field.text);
-  if (field.value === null || !plain) return field.text;
-  return fixed(Number(field.text), Math.min(plain[1]?.length ?? 0, DECIMALS));
+  return field.value === null ? field.text : inWords(field.text);
+}
+
+/** A value's text with its decimals as the reader's language writes them; any other text as it is. */
+export function inWords(text: string): string {
+  const plain = /^-?\d+(?:\.(\d+))?(e[+-]?\d+)?$/i.exec(text);
+  if (!plain) return text;
+  return plain[2] ? number(Number(text)) : fixed(Number(text), Math.min(plain[1]?.length ?? 0, DECIMALS));
 }
 
 /** Shares of a distribution in `count` equal bins from low to high; what lies beyond falls into the outer ones. */

@@ -14,19 +14,20 @@ export class RowView {
     const fields = pack.input.type === "row" ? pack.input.fields : [];
     const body = h("tbody");
     this.lines = fields.map((field, i) => {
-      const chart = new FieldChart(pack.population[i], models.length);
+      const chart = new FieldChart(pack.population[i], models.length, field.kind);
       const values = models.map((_, k) => h("td", { class: `value of-model-${k}` }));
-      body.append(h("tr", {}, h("th", { scope: "row" }, field.name), ...values, h("td", { class: "distribution" }, chart.element)));
+      body.append(h("tr", {}, h("th", { scope: "row" }, field.name), ...values), h("tr", { class: "chart-row" }, h("td", { colspan: 1 + models.length }, chart.element)));
       return { values, chart, last: models.map(() => "") };
     });
     const heads = models.map((model, k) => h("th", { scope: "col", class: `of-model-${k}` }, models.length > 1 ? modelTitle(model) : t("decoded.value")));
     this.element = h(
       "div",
       { class: "row-view", tabindex: "0", role: "region", "aria-label": t("decoded.row") },
+      h("p", { class: "note" }, t("decoded.distribution")),
       h(
         "table",
         {},
-        h("thead", {}, h("tr", {}, h("th", { scope: "col" }, t("decoded.column")), ...heads, h("th", { scope: "col" }, t("decoded.distribution")))),
+        h("thead", {}, h("tr", {}, h("th", { scope: "col" }, t("decoded.column")), ...heads)),
         body,
       ),
     );

@@ -3,7 +3,7 @@
 import { PackError } from "./types";
 
 const MAGIC = "LATENTE\0";
-const VERSION = 2;
+const VERSION = 3;
 const HEAD = 16;
 
 export interface Tensor {
@@ -11,12 +11,19 @@ export interface Tensor {
   values: Float32Array | Float64Array | Uint8Array | Uint16Array | Int32Array;
 }
 
-const TYPES = { f4: Float32Array, f8: Float64Array, u1: Uint8Array, u2: Uint16Array, i4: Int32Array };
+const TYPES = { f2: Uint16Array, f4: Float32Array, f8: Float64Array, u1: Uint8Array, u2: Uint16Array, i4: Int32Array };
 
 interface Entry {
   type: keyof typeof TYPES;
   shape: number[];
   at: number;
+}
+
+/** The value of 16 bits of half precision. */
+function half(bits: number): number {
+  const [sign, exponent, fraction] = [bits >> 15 ? -1 : 1, (bits >> 10) & 31, bits & 1023];
+  if (exponent === 31) return fraction ? NaN : sign * Infinity;
+  return sign * (exponent ? 2 ** (exponent - 15) * (1 + fraction / 1024) : 2 ** -14 * (fraction / 1024));
 }
 
 /** The header, and arrays by their place in it, as views on the bytes. */
@@ -46,7 +53,8 @@ export class Block {
     const at = this.start + entry.at;
     if (!(length >= 0) || at + length * kind.BYTES_PER_ELEMENT > this.bytes.length)
       throw new PackError("damaged", "the pack is cut short");
-    return { shape: entry.shape, values: new kind(this.bytes.buffer as ArrayBuffer, this.bytes.byteOffset + at, length) };
+    const values = new kind(this.bytes.buffer as ArrayBuffer, this.bytes.byteOffset + at, length);
+    return { shape: entry.shape, values: entry.type === "f2" ? Float32Array.from(values, half) : values };
   }
 
   floats(place: number): Float32Array {

@@ -36,6 +36,20 @@ function lower(cholesky: Float64Array, u: Float64Array, centre: Float64Array): F
   });
 }
 
+/** log N(z; mean, L L'). */
+function logNormal(z: ArrayLike<number>, mean: Float64Array, factor: Float64Array): number {
+  const d = mean.length;
+  const white = new Float64Array(d);
+  let sum = (-d / 2) * Math.log(2 * Math.PI);
+  for (let i = 0; i < d; i++) {
+    let left = z[i] - mean[i];
+    for (let j = 0; j < i; j++) left -= factor[i * d + j] * white[j];
+    white[i] = left / factor[i * d + i];
+    sum -= white[i] ** 2 / 2 + Math.log(factor[i * d + i]);
+  }
+  return sum;
+}
+
 /** A normal in a plane. */
 interface Flat {
   weight: number;
@@ -66,6 +80,13 @@ export class Mixture {
     while (k < this.weights.length - 1 && (left -= this.weights[k]) > 0) k++;
     return lower(this.factors[k], this.means[k].map(() => normalDraw(random)), this.means[k]);
   };
+
+  /** log p(z) in all dimensions. */
+  logDensity(z: ArrayLike<number>): number {
+    const parts = this.means.map((mean, k) => Math.log(this.weights[k]) + logNormal(z, mean, this.factors[k]));
+    const top = Math.max(...parts);
+    return top + Math.log(parts.reduce((sum, part) => sum + Math.exp(part - top), 0));
+  }
 
   /** The components, projected. */
   private flat(origin: Direction, across: Direction, up: Direction): Flat[] {

@@ -31,6 +31,7 @@ export interface ModelSpec {
   computed: { encoder: GraphSpec | null; decoder: GraphSpec | null };
   points: PointsSpec | null;
   certificate: LatentModel["certificate"];
+  verdicts: LatentModel["verdicts"];
   figures: Record<string, number | null>;
 }
 
@@ -46,8 +47,9 @@ export class Model implements LatentModel {
   readonly centre: Float32Array;
   readonly spread: Float32Array;
   readonly planes: Plane[];
-  readonly points: Points | null;
+  points: Points | null;
   readonly certificate: LatentModel["certificate"];
+  readonly verdicts: LatentModel["verdicts"];
   readonly figures: Record<string, number | null>;
   readonly multiplyAdds: number;
   readonly inPage: boolean;
@@ -73,6 +75,7 @@ export class Model implements LatentModel {
     this.centre = block.floats(spec.centre);
     this.spread = block.floats(spec.spread);
     this.certificate = spec.certificate;
+    this.verdicts = spec.verdicts ?? null;
     this.figures = spec.figures;
     this.multiplyAdds = spec.multiply_adds;
     this.units = spec.units.type === "image" ? spec.units.shape : spec.units.columns.map((column) => new Column(column, block));
@@ -119,6 +122,10 @@ export class Model implements LatentModel {
   sample(from: "fitted" | "prior", random: () => number): Float32Array {
     if (from === "fitted") return this.drawn(random);
     return this.space.prior?.draw(random) ?? Float32Array.from({ length: this.d }, () => normalDraw(random));
+  }
+
+  logDensity(z: Float32Array): number {
+    return this.space.fitted.logDensity(z);
   }
 
   pair(i: number, j: number): Plane {

@@ -3,7 +3,7 @@
 import { Block, unpacked } from "./block";
 import { Model, type ModelSpec, isPicture } from "./model";
 import { Remote, type Socket } from "./remote";
-import { type ColumnDistribution, type LatentModel, type Pack, PackError } from "./types";
+import { type ColumnDistribution, type Curve, type LatentModel, type LessonModels, type Pack, PackError, type Snapshots } from "./types";
 
 /** The pack in a page: the text of `<script type="application/x-latente-pack">`, gzip in base64. */
 export async function packInPage(): Promise<Pack> {
@@ -46,8 +46,33 @@ function opened(block: Block, connect?: () => Socket): Pack {
     input: input(models[0]),
     population: population(models[0], header.population as number[], block),
     models,
-    lesson: lesson && { squeeze: small(lesson.squeeze), regularisation: small(lesson.regularisation) },
+    lesson: lesson && lessonModels(lesson, small, block),
   };
+}
+
+interface LessonSpec {
+  squeeze: ModelSpec[];
+  regularisation: ModelSpec[];
+  curves?: Curve[];
+  training?: { rows: number; codes: number; low: number; high: number; epochs: number[]; reconstruction: number[]; kl: number[] } | null;
+}
+
+function lessonModels(spec: LessonSpec, small: (specs: ModelSpec[]) => LatentModel[], block: Block): LessonModels {
+  const { training, curves } = spec;
+  return {
+    squeeze: small(spec.squeeze),
+    regularisation: small(spec.regularisation),
+    curves: curves ?? [],
+    training: training ? { ...training, rows: block.tensor(training.rows).values as Int32Array, codes: frames(training, block) } : null,
+  };
+}
+
+/** Codes are stored in 16 bits, [T, N, 2]. */
+function frames({ codes, low, high }: { codes: number; low: number; high: number }, block: Block): Snapshots["codes"] {
+  const { shape, values } = block.tensor(codes);
+  const all = Float32Array.from(values, (step) => low + ((high - low) * step) / 65535);
+  const size = all.length / shape[0];
+  return Array.from({ length: shape[0] }, (_, frame) => all.subarray(frame * size, (frame + 1) * size));
 }
 
 function input({ units }: Model): Pack["input"] {

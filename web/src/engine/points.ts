@@ -39,9 +39,14 @@ export function points(spec: PointsSpec, units: Column[] | [number, number, numb
         return { type: "image", pixels: Float32Array.from(pixels.values.subarray(index * size, (index + 1) * size), (p) => p / 255) };
       }
       if (!values) return null;
-      return { type: "row", values: of(index).map(([{ spec }, value]) => (Number.isNaN(value) ? null : (spec.labels?.[value] ?? value))) };
+      return { type: "row", values: of(index).map(([column, value]) => (Number.isNaN(value) ? null : recorded(column, value))) };
     },
   };
+}
+
+/** A value as it was recorded, without what encoding in single precision added. */
+function recorded(column: Column, value: number): number | string {
+  return column.spec.labels?.[value] ?? column.possible(value);
 }
 
 /** Texts of what was recorded are those of what is decoded. */

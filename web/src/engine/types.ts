@@ -99,9 +99,12 @@ export interface LatentModel {
   spread: Float32Array;
   /** The exported planes; the first one is shown at the start. */
   planes: Plane[];
+  /** Set by the lesson for its own models, whose codes the page computes. */
   points: Points | null;
   /** Figures of the certificate: value, low, high (null where unknown) and the reason why it is unknown. */
   certificate: Record<string, { value: number | null; low: number | null; high: number | null; reason: Said }>;
+  /** The certificate's verdicts, the most serious first; null where it was not measured. */
+  verdicts: Said[] | null;
   /** What `latente fit` measured, as far as it is known: loss, distortion, rate in nats per held-out row, …; `variance_kept` is a share. */
   figures: Record<string, number | null>;
   multiplyAdds: number;
@@ -119,6 +122,8 @@ export interface LatentModel {
   encodeSoon(input: EncodeInput): Promise<{ mean: Float32Array; sd: Float32Array } | null>;
   /** A sample of the prior fitted to the codes, or of the model's own prior (N(0, I) if it has none). */
   sample(from: "fitted" | "prior", random: () => number): Float32Array;
+  /** Logarithm of the density of the fitted prior at z, in all d dimensions. */
+  logDensity(z: Float32Array): number;
   /** The exported plane of a pair, or one made now: its fitted prior is exact, its posterior is counted from points if there are any. */
   pair(i: number, j: number): Plane;
   /** The plane through three codes that are not on one line; null where they are. */
@@ -154,8 +159,34 @@ export interface Pack {
   population: ColumnDistribution[];
   /** The main model first; a second one to compare with where there is. */
   models: LatentModel[];
-  /** Small models for the lesson: autoencoders by d, and models of one d by beta (the first is an autoencoder, beta 0). */
-  lesson: { squeeze: LatentModel[]; regularisation: LatentModel[] } | null;
+  lesson: LessonModels | null;
+}
+
+/** Small models for the lesson, whose codes the page computes itself. */
+export interface LessonModels {
+  /** Autoencoders by d. */
+  squeeze: LatentModel[];
+  /** Models of one d by beta; the first is an autoencoder, beta 0. */
+  regularisation: LatentModel[];
+  /** What was measured of each of these; null where unknown. */
+  curves: Curve[];
+  /** Snapshots of the training of one of these; null where none were recorded. */
+  training: Snapshots | null;
+}
+
+export interface Curve {
+  /** C of rows decoded from N(0, I), and K. */
+  completeness: number | null;
+  continuity: number | null;
+}
+
+export interface Snapshots {
+  /** Which rows of the points, and their codes at each snapshot, [T][N * 2]. */
+  rows: Int32Array;
+  codes: Float32Array[];
+  epochs: number[];
+  reconstruction: number[];
+  kl: number[];
 }
 
 /** A pack that can't be opened or used; the message is a sentence in English, `code` is what texts are chosen by. */

@@ -22,6 +22,7 @@ export interface ColumnSpec {
 }
 
 const ROUNDING = 1e-5; // of the spread: encoded values are of single precision
+const NOTHING = 1e-7; // of the spread: a value that is 0 but for single precision
 const FARTHEST = 1e9;
 const DAY = 86400;
 const LASTING = /^(-)?(?:(\d+) days?,? *)?(?:(\d+):(\d\d)(?::(\d\d(?:\.\d+)?))?)$/;
@@ -62,11 +63,11 @@ export class Column {
     if (form === "moment") return local(value, this.spec.zone);
     if (form === "time") return new Date(Math.round(value) * 1000).toISOString().slice(11, 19);
     if (form === "duration") return lasting(value);
-    return this.often.includes(value) ? String(value) : value.toFixed(decimals).replace(/^-(0(\.0*)?)$/, "$1");
+    return this.often.includes(value) ? plain(value, this.spec.scale) : value.toFixed(decimals).replace(/^-(0(\.0*)?)$/, "$1");
   }
 
   /** The nearest value that can be: on the grid of the record, within its bounds, and where one often repeats, exactly that. */
-  private possible(value: number): number {
+  possible(value: number): number {
     const { form, step, low, high, scale } = this.spec;
     let v = form === "whole" ? rint(value) : form === "truth" ? Number(value >= 0.5) : value;
     if (step > 0) v = rint((low + rint((v - low) / step) * step) * 1e10) / 1e10;
@@ -101,6 +102,11 @@ export class Column {
   histogram(probability: Float64Array): ColumnDistribution {
     return { low: this.low, high: this.high, labels: this.spec.labels, probability };
   }
+}
+
+/** A value that repeats, without what rounding added to it. */
+function plain(value: number, scale: number): string {
+  return String(Math.abs(value) < NOTHING * scale ? 0 : Number(value.toPrecision(12)));
 }
 
 /** What a text says in a column of its form. */

@@ -1,55 +1,112 @@
 import { Slider } from "../core/controls";
-import { h } from "../core/dom";
-import { chartOf } from "../space/plane";
-import { number, percent, t } from "../texts";
-import { examples, meanError } from "./examples";
-import { Ends } from "./lesson";
-import { bars, paragraphs, tasks, type Room, type Step } from "./parts";
+import { fill, h } from "../core/dom";
+import { normal, seeded } from "../core/random";
+import type { LatentModel, Pack } from "../engine/types";
+import { nearness, sampledRow } from "../space/nearness";
+import { spreadOver } from "../space/neighbourhood";
+import { small } from "../tools/answer";
+import { fixed, number, percent, t } from "../texts";
+import { interpolated, lineChart } from "./curves";
+import { turnedTo } from "../space/turned";
+import { Flow } from "./flow";
+import { asDecoded, divergence, errorsOf, examples, mean, rebuilt } from "./material";
+import { shownColumns, type Content, type Room, type Step } from "./parts";
+import { coloursOf } from "./snapshots";
 
-/** Step 6: regularisation. The same data, from an autoencoder (β = 0) to a model whose code says nothing. */
+const ROWS = 500;
+const DRAWS = 100;
+const SHOWN = 6;
+const COLUMNS = 3;
+
+/** Step 6: β from an autoencoder to a collapsed model. All rows move, and three curves and C and K follow. */
 export const regularisation: Step = {
-  missing: ({ pack }) => (pack.lesson && pack.lesson.regularisation.length > 1 ? null : "lesson.6.missing"),
-  build(room: Room) {
-    const { explorer, lesson, index } = room;
+  missing: ({ pack }) => (pack.lesson && pack.lesson.regularisation.length > 1 ? null : "lesson.missing.models"),
+  build(room: Room): Content {
+    const { explorer, scope, finish } = room;
     const { pack } = explorer;
+    explorer.mapsShown.value = false;
     const models = [...pack.lesson!.regularisation].sort((a, b) => (a.beta ?? 0) - (b.beta ?? 0));
-    const rows = examples(explorer);
-    const errors = models.map((model) => meanError(pack, model, rows));
-    const empty = models.map((model) => chartOf(model, { kind: "given", index: 0 }).holes?.share ?? 0);
-    const charts = [bars(t("lesson.6.holes"), empty, percent), bars(t("lesson.6.error"), errors, percent)];
-    const active = h("p", { class: "note", role: "status" });
-    const ends = new Ends(models.length);
+    const last = models.length - 1;
+    const betas = models.map((model) => number(model.beta ?? 0));
+    const errors = models.map((model) => mean(errorsOf(explorer, model)));
+    const rates = models.map((model) => rateOf(model, room));
+    const hits = models.map((model) => hitsOf(pack, model));
+    const charts = [
+      lineChart(t("curve.reconstruction"), errors, percent, betas),
+      lineChart(t("curve.kl"), rates, (value) => t("figures.nats", { value: number(value) }), betas),
+      lineChart(t("curve.hits"), hits, percent, betas),
+    ];
+    const places = spreadOver(pack.models[0].points?.count ?? 0, ROWS);
+    const flow = new Flow(scope, framesOf(pack, models, places), coloursOf(explorer, places), t("lesson.6.map"), 0);
+    const space = h("p", { class: "space-figures", role: "status" });
+    const pictures = h("div", { class: "samples-strip" });
+    const columns = shownColumns(explorer, COLUMNS);
+    const row = examples(explorer)[0];
+    let shown = -1;
     const show = (place: number) => {
-      explorer.show([models[place]]);
+      flow.show(place);
       charts.forEach((chart) => chart.choose(place));
-      active.textContent = t("lesson.6.active", { n: models[place].active.length, d: models[place].d });
+      space.textContent = t("lesson.6.space", { c: said(pack, "completeness", place), k: said(pack, "continuity", place) });
+      const nearest = Math.round(place);
+      if (nearest === shown) return;
+      shown = nearest;
+      const drawn = draws(models[nearest], SHOWN).map((z) => models[nearest].decode(z));
+      fill(pictures, small(asDecoded(pack, row), columns), small(rebuilt(models[nearest], row), columns), ...drawn.map((one) => small(one, columns)));
     };
-    const say = (place: number) => t("lesson.6.beta", { beta: number(models[place].beta ?? 0) });
-    const slider = new Slider(t("lesson.6.slider"), { low: 0, high: models.length - 1, step: 1 }, say, (place) => {
-      show(place);
-      const { first, last } = ends.visit(place);
-      if (first) lesson.finish(index, 0);
-      if (last) lesson.finish(index, 1);
-    });
-    explorer.plane.value = { kind: "given", index: 0 };
-    explorer.layer.value = "holes";
-    const start = models.length >> 1;
-    slider.value = start;
-    show(start);
-    const final = models.length - 1;
+    const say = (place: number) => t("lesson.6.beta", { beta: betas[Math.round(place)] });
+    const slider = new Slider(t("lesson.6.slider"), { low: 0, high: last, step: 0.02 }, say, show, (place) => place === last && finish());
+    slider.value = 0;
+    show(0);
+    const exhibit = h(
+      "div",
+      { class: "stack" },
+      slider.element,
+      h("div", { class: "film" }, flow.element, h("div", { class: "stack tight" }, ...charts.map((chart) => chart.element), space)),
+      h("div", { class: "stack tight" }, h("p", { class: "note" }, t("lesson.6.strip")), pictures),
+    );
     const answer = () =>
       t("lesson.6.answer", {
-        first: percent(empty[0]),
-        best: percent(Math.min(...empty)),
-        error: percent(errors[final]),
-        least: percent(Math.min(...errors)),
+        rate: number(rates[last] ?? 0, 2),
+        c: said(pack, "completeness", last),
+        k: said(pack, "continuity", last),
+        least: percent(errors[0]),
+        error: percent(errors[last]),
       });
-    return [
-      ...paragraphs("lesson.6.a", "lesson.6.b"),
-      slider.element,
-      ...charts.map((chart) => chart.element),
-      active,
-      tasks(room, [t("lesson.6.first"), t("lesson.6.last")], answer),
-    ];
+    return { exhibit, answer };
   },
 };
+
+function said({ lesson }: Pack, name: "completeness" | "continuity", place: number): string {
+  const value = interpolated(lesson!.curves.length ? lesson!.curves.map((curve) => curve[name]) : [null], place);
+  return value === null ? "–" : fixed(value);
+}
+
+/** Mean KL of the rows; an autoencoder has none. */
+function rateOf(model: LatentModel, { explorer }: Room): number | null {
+  if (!model.stochastic) return null;
+  return mean(
+    examples(explorer, DRAWS).map((input) => {
+      const q = model.encode(input);
+      return divergence(q.mean, q.sd);
+    }),
+  );
+}
+
+/** The same draws of N(0, I) for every model. */
+function draws(model: LatentModel, count: number): Float32Array[] {
+  const random = seeded(61);
+  return Array.from({ length: count }, () => Float32Array.from({ length: model.d }, () => normal(random)));
+}
+
+function hitsOf(pack: Pack, model: LatentModel): number | null {
+  const near = nearness(pack);
+  const random = seeded(67);
+  return near && mean(draws(model, DRAWS).map((z) => Number(near.isNear(sampledRow(model.decode(z), random)))));
+}
+
+/** The codes of the same rows in each model, turned so that they move as little as possible. */
+function framesOf(pack: Pack, models: LatentModel[], rows: number[]): Float32Array[] {
+  const inputs = rows.map((row) => pack.models[0].points!.input(row)!);
+  const frames = models.map((model) => Float32Array.from(inputs.flatMap((input) => [...model.encode(input).mean.subarray(0, 2)])));
+  return frames.reduce<Float32Array[]>((turned, frame) => [...turned, turned.length ? turnedTo(frame, turned[turned.length - 1]) : frame], []);
+}

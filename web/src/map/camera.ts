@@ -38,6 +38,13 @@ export class Camera {
     return [this.u + (x - this.width / 2) / this.scale, this.v - (y - this.height / 2) / this.scale];
   }
 
+  /** The part of the plane that is shown: [uMin, uMax, vMin, vMax]. */
+  get view(): [number, number, number, number] {
+    const [uMin, vMax] = this.toPlane(0, 0);
+    const [uMax, vMin] = this.toPlane(this.width, this.height);
+    return [uMin, uMax, vMin, vMax];
+  }
+
   pan(x: number, y: number): void {
     this.u -= x / this.scale;
     this.v += y / this.scale;

@@ -5,6 +5,8 @@ export interface Hands {
   /** Whether a press begins a line around points, moves the map, or the point. */
   gesture(): "move" | "pan" | "lasso";
   point(x: number, y: number): void;
+  /** The point was let go of. */
+  end(): void;
   hover(x: number, y: number): void;
   leave(): void;
   pan(dx: number, dy: number): void;
@@ -26,6 +28,7 @@ export function listenToHands(scope: Scope, element: HTMLElement, hands: Hands):
     element.setPointerCapture(event.pointerId);
     down.set(event.pointerId, place(event));
     line = [place(event)];
+    hands.leave();
     if (down.size === 1 && doing(event) === "move") hands.point(...place(event));
     if (event.button === 1) event.preventDefault();
   });
@@ -50,6 +53,7 @@ export function listenToHands(scope: Scope, element: HTMLElement, hands: Hands):
   const up = (event: PointerEvent) => {
     if (!down.delete(event.pointerId)) return;
     if (hands.gesture() === "lasso" && down.size === 0) hands.line(line, true);
+    if (down.size === 0) hands.end();
     line = [];
   };
   scope.on(element, "pointerup", up);

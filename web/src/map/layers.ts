@@ -5,6 +5,7 @@ import type { Layer } from "../app/explorer";
 import { usualRange } from "../decoded/distribution";
 import type { ColumnDistribution } from "../engine/types";
 import type { Density } from "../space/density";
+import { neighbourhood } from "../space/neighbourhood";
 import type { Chart } from "../space/plane";
 import { Progressive } from "../space/progressive";
 import { sensitivityAt } from "../space/sensitivity";
@@ -16,6 +17,8 @@ import { Thumbnails } from "./thumbnails";
 export interface Ground {
   draw(context: CanvasRenderingContext2D, camera: Camera): void;
   stop(): void;
+  /** Whether it covers what the map shows, and is computed anew when that changes. */
+  follows?: boolean;
   /** The values themselves, for other parts of the page. */
   values?: Progressive;
 }
@@ -24,6 +27,8 @@ const SIDE = 64;
 
 export interface Circumstances {
   chart: Chart;
+  /** The part of the plane that the map shows. */
+  view: Density["range"];
   residual: Vector | null;
   ink: Ink;
   /** The column of a table to show, and its distribution over all rows, which colours are spread over. */
@@ -37,7 +42,7 @@ export function groundOf(layer: Layer, at: Circumstances): Ground | null {
   const { chart, ink } = at;
   if (layer === "posterior" && chart.posterior) return still(cloud(chart.posterior, ink.accent));
   if (layer === "prior") return still(cloud(chart.fitted, ink.warm));
-  if (layer === "holes" && chart.holes) return holes(chart, ink);
+  if (layer === "holes") return holes(at);
   if (!chart.model.inPage) return null;
   if (layer === "sensitivity") return sensitivity(at);
   if (layer === "decoded") return decoded(at);
@@ -48,31 +53,35 @@ function still(raster: Raster): Ground {
   return { draw: (context, camera) => raster.draw(context, camera), stop: () => {} };
 }
 
+/** The outer share of a density's grid over which it fades, so that it does not end in an edge. */
+const RIM = 0.12;
+
 /** A density as a tint: the square root of it shows thin places, too. */
 function cloud(density: Density, [r, g, b]: Rgb): Raster {
-  const most = density.values.reduce((high, value) => Math.max(high, value), 0) || 1;
-  return new Raster(density, (cell) => [r, g, b, 165 * Math.sqrt(density.values[cell] / most)]);
+  const { side, values } = density;
+  const most = values.reduce((high, value) => Math.max(high, value), 0) || 1;
+  const inwards = (place: number) => Math.min(1, (Math.min(place, side - 1 - place) + 0.5) / (RIM * side));
+  const fade = (cell: number) => inwards(cell % side) * inwards(Math.floor(cell / side));
+  return new Raster(density, (cell) => [r, g, b, 165 * Math.sqrt(values[cell] / most) * fade(cell)]);
 }
 
-/** The sampling density as a pale tint; holes as hatching, which is visible without colours. */
-function holes(chart: Chart, ink: Ink): Ground {
-  const found = chart.holes!;
-  const pale = cloud(found.sampling, ink.quiet);
-  const mask = new Raster(found, (cell) => [...ink.warm, found.inside[cell] ? 255 : 0]);
+/** Holes of the slice through the point, as hatching, which is visible without colours. */
+function holes({ chart, view, residual, ink, changed }: Circumstances): Ground {
+  const { model } = chart;
+  const around = neighbourhood(model);
+  const values = new Progressive(SIDE, view, (u, v) => Number(around.at(chart.lift(u, v, residual)) === "hole"), changed);
   const sheet = document.createElement("canvas");
+  const hatched = progressive(values, () => (value) => [...ink.warm, value > 0.5 ? 255 : 0] as const);
   return {
+    ...hatched,
     draw: (context, camera) => {
-      context.globalAlpha = 0.5;
-      pale.draw(context, camera);
-      context.globalAlpha = 1;
-      hatch(sheet, mask, camera, ink.warm);
+      hatch(sheet, (sheetContext) => hatched.draw(sheetContext, camera), camera, ink.warm);
       context.drawImage(sheet, 0, 0);
     },
-    stop: () => {},
   };
 }
 
-function hatch(sheet: HTMLCanvasElement, mask: Raster, camera: Camera, [r, g, b]: Rgb): void {
+function hatch(sheet: HTMLCanvasElement, mask: (context: CanvasRenderingContext2D) => void, camera: Camera, [r, g, b]: Rgb): void {
   sheet.width = Math.max(1, Math.round(camera.width));
   sheet.height = Math.max(1, Math.round(camera.height));
   const context = sheet.getContext("2d")!;
@@ -86,23 +95,23 @@ function hatch(sheet: HTMLCanvasElement, mask: Raster, camera: Camera, [r, g, b]
   }
   context.stroke();
   context.globalCompositeOperation = "destination-in";
-  mask.draw(context, camera);
+  mask(context);
 }
 
 /** Doublings of the median sensitivity that the colours span, down and up. */
 const DOUBLINGS = 2;
 
-function sensitivity({ chart, residual, changed }: Circumstances): Ground {
-  const values = new Progressive(SIDE, chart.plane.range, (u, v) => sensitivityAt(chart, u, v, residual), changed);
+function sensitivity({ chart, view, residual, changed }: Circumstances): Ground {
+  const values = new Progressive(SIDE, view, (u, v) => sensitivityAt(chart, u, v, residual), changed);
   return progressive(values, () => {
     const usual = median(values.values);
-    return (value) => viridis((Math.log2(value / usual) / DOUBLINGS + 1) / 2);
+    return (value) => opaque(viridis((Math.log2(value / usual) / DOUBLINGS + 1) / 2));
   });
 }
 
 /** The decoder's output at each position: pictures, or one column's value for a table. */
 function decoded(at: Circumstances): Ground {
-  const { chart, residual, field, population, changed } = at;
+  const { chart, view, residual, field, population, changed } = at;
   const first = chart.model.decode(chart.model.centre);
   if (first.type === "image") return new Thumbnails(chart, residual, changed);
   const labels = first.fields[field]?.distribution.labels;
@@ -111,24 +120,31 @@ function decoded(at: Circumstances): Ground {
     const one = row.type === "row" ? row.fields[field] : undefined;
     return one ? (labels ? labels.indexOf(one.text) : (one.value ?? NaN)) : NaN;
   };
-  const values = new Progressive(SIDE, chart.plane.range, (u, v) => fieldAt(chart.lift(u, v, residual)), changed);
+  const values = new Progressive(SIDE, view, (u, v) => fieldAt(chart.lift(u, v, residual)), changed);
   const [low, high] = labels ? [0, 1] : usualRange(population[field]);
-  return progressive(values, () => (labels ? category : (value) => viridis((value - low) / (high - low || 1))));
+  return progressive(values, () => (value) => opaque(labels ? category(value) : viridis((value - low) / (high - low || 1))));
+}
+
+type Rgba = readonly [number, number, number, number];
+
+function opaque(colour: Rgb): Rgba {
+  return [...colour, 215];
 }
 
 /** A layer that is computed while it is looked at. */
-function progressive(values: Progressive, scale: () => (value: number) => Rgb): Ground {
+function progressive(values: Progressive, scale: () => (value: number) => Rgba): Ground {
   let raster: Raster | null = null;
   let seen = -1;
   return {
     values,
+    follows: true,
     draw: (context, camera) => {
       if (seen !== values.version) {
         seen = values.version;
         const colour = scale();
         raster = new Raster(values, (cell) => {
           const value = values.values[cell];
-          return Number.isNaN(value) ? [0, 0, 0, 0] : [...colour(value), 215];
+          return Number.isNaN(value) ? [0, 0, 0, 0] : colour(value);
         });
       }
       raster?.draw(context, camera, values.done);

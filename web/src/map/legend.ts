@@ -4,6 +4,7 @@ import { fill, h } from "../core/dom";
 import type { Scope } from "../core/signal";
 import { usualRange, written } from "../decoded/distribution";
 import type { LatentModel } from "../engine/types";
+import { neighbourhood } from "../space/neighbourhood";
 import { number, percent, t } from "../texts";
 
 /** What the colours of the map mean: of its layer, and of its points. */
@@ -24,8 +25,7 @@ function groundParts(explorer: Explorer, model: LatentModel, layer: Layer): Part
   if (layer === "posterior") return chart.posterior ? ramp("accent", t("legend.few"), t("legend.posterior")) : [t("legend.noPosterior")];
   if (layer === "prior") return ramp("warm", t("legend.seldom"), t("legend.prior"));
   if (layer === "holes") {
-    if (!chart.holes) return [t("legend.noPosterior")];
-    return [h("i", { class: "ramp hatched" }), t("legend.holes", { share: percent(chart.holes.share) })];
+    return [h("i", { class: "ramp hatched" }), t("legend.holes", { share: percent(neighbourhood(model).holes) })];
   }
   if (!model.inPage) return [t("legend.far")];
   if (layer === "sensitivity") return ramp("viridis", t("legend.low"), t("legend.high"));

@@ -77,9 +77,9 @@ export class MapView {
   /** What somebody asked to be seen, or everything. */
   private look(): void {
     if (!this.sized) return;
-    const frame = this.explorer.frame.value;
+    const frame = this.explorer.frames.value.find(({ model }) => model === this.model);
     this.reset();
-    if (frame?.model !== this.model) return;
+    if (!frame) return;
     const [u, v] = this.explorer.chart(this.model).project(frame.middle);
     this.camera.show([u - frame.reach, u + frame.reach, v - frame.reach, v + frame.reach]);
     this.moved();
@@ -87,7 +87,7 @@ export class MapView {
 
   private listen(place: HTMLElement): void {
     const { scope, explorer, model } = this;
-    const { plane, colour, layer, codes, showPoints, selection, walk, marks, field, frame } = explorer;
+    const { plane, colour, layer, codes, showPoints, selection, walk, marks, field, frames } = explorer;
     const observer = new ResizeObserver(() => this.resize());
     observer.observe(this.stage);
     scope.add(() => observer.disconnect());
@@ -96,7 +96,7 @@ export class MapView {
     // Frames that are still asked for find nothing to draw on.
     scope.add(() => (this.sized = false));
     scope.watch([plane, colour], () => this.load());
-    scope.watch([frame], () => this.look());
+    scope.watch([frames], () => this.look());
     scope.watch([plane, layer, field, ink], () => this.lay());
     // Layers that show the slice through the point follow it when it leaves the plane, not when it moves along.
     let residual = this.residual();
@@ -104,7 +104,7 @@ export class MapView {
       const now = this.residual();
       if (now.some((value, i) => Math.abs(value - residual[i]) > 1e-4 * model.spread[i])) {
         residual = now;
-        if (layer.value === "sensitivity" || layer.value === "decoded") this.lay();
+        if (this.ground && layer.value !== "posterior" && layer.value !== "prior") this.lay();
       }
       if (explorer.cause === "keys" || explorer.cause === "lesson") this.followPoint();
       place.textContent = where(explorer, model);
@@ -145,7 +145,7 @@ export class MapView {
     this.crowd?.load(explorer.chart(model), explorer.colour.value);
     this.painter.select(explorer.selection.value);
     this.overlay.labels = this.crowd?.labels(model, explorer.colour.value) ?? [];
-    if (this.sized) this.camera.fit(explorer.chart(model).plane.range);
+    this.look();
     this.drawAll();
   }
 
@@ -153,6 +153,7 @@ export class MapView {
     this.ground?.stop();
     this.ground = groundOf(this.explorer.layer.value, {
       chart: this.explorer.chart(this.model),
+      view: this.camera.view,
       residual: this.residual(),
       ink: ink.value,
       field: this.explorer.field.value,
@@ -177,7 +178,13 @@ export class MapView {
   moved(): void {
     this.moving = performance.now();
     nextFrame(this.drawAll);
-    setTimeout(() => performance.now() - this.moving >= REST && this.drawPoints(), REST + 10);
+    setTimeout(() => performance.now() - this.moving >= REST && this.rest(), REST + 10);
+  }
+
+  /** The map rests: all points are drawn, and a layer that covers what is shown covers it again. */
+  private rest(): void {
+    this.drawPoints();
+    if (this.sized && this.ground?.follows) this.lay();
   }
 
   private resize(): void {
@@ -191,8 +198,10 @@ export class MapView {
     for (const canvas of [this.canvases[0], this.canvases[2]]) canvas.getContext("2d")!.scale(ratio, ratio);
     this.camera.em = parseFloat(getComputedStyle(document.documentElement).fontSize);
     this.camera.resize(width, height);
-    if (!this.sized) this.camera.fit(this.explorer.chart(this.model).plane.range);
+    const first = !this.sized;
     this.sized = true;
+    if (first) this.look();
+    if (this.ground?.follows) this.lay();
     this.drawAll();
   }
 

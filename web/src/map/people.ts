@@ -20,6 +20,7 @@ export function listenToPeople(scope: Scope, explorer: Explorer, map: MapView): 
   listenToHands(scope, stage, {
     gesture: () => explorer.gesture.value,
     point: (x, y) => go(...camera.toPlane(x, y), "drag"),
+    end: () => explorer.endGesture(),
     hover: (x, y) => map.hover(x, y),
     leave: () => map.hover(-1e6, -1e6),
     pan: (dx, dy) => {
@@ -39,6 +40,7 @@ export function listenToPeople(scope: Scope, explorer: Explorer, map: MapView): 
     step: (across, up) => {
       const [u, v] = here();
       go(u + (across * wide()) / STEPS, v + (up * wide()) / STEPS, "keys");
+      explorer.endGesture();
     },
     zoom: (factor) => map.zoom(factor),
     reset: () => map.reset(),

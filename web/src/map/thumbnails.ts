@@ -5,7 +5,7 @@ import type { Chart } from "../space/plane";
 import type { Camera } from "./camera";
 
 /** How wide a picture of the grid is at least, in CSS pixels. */
-const CELL = 34;
+const CELL = 64;
 /** Pictures that are kept for when the map comes back to them. */
 const KEPT = 4000;
 

@@ -1,6 +1,7 @@
 import { fill, h } from "../core/dom";
 import { paint } from "../decoded/pixels";
 import type { LatentModel, Pack } from "../engine/types";
+import { inWords } from "../decoded/distribution";
 import { number, t, whole } from "../texts";
 
 const LINES = 8;
@@ -51,7 +52,7 @@ export function rowBody(pack: Pack, model: LatentModel, row: number, lines: numb
   }
   const cells = points.row(row) ?? coloured(model, row);
   if (cells.length)
-    parts.push(h("dl", {}, ...cells.slice(0, lines).flatMap(({ name, text }) => [h("dt", {}, name), h("dd", {}, text)])));
+    parts.push(h("dl", {}, ...cells.slice(0, lines).flatMap(({ name, text }) => [h("dt", {}, name), h("dd", {}, inWords(text))])));
   return parts;
 }
 

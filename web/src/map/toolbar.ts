@@ -18,14 +18,19 @@ export function toolbar(scope: Scope, explorer: Explorer, maps: () => MapView[])
   return h(
     "div",
     { class: "toolbar" },
-    chips(scope, t("layer.title"), layerOptions(explorer), explorer.layer),
+    h("div", { class: "toolbar-row" }, chips(scope, t("layer.title"), layerOptions(explorer), explorer.layer), zoom(maps)),
     h(
-      "div",
-      { class: "toolbar-row" },
-      model.d > 2 ? planes(scope, explorer) : null,
-      explorer.pack.input.type === "row" ? fields(scope, explorer) : null,
-      ...pointControls(scope, explorer),
-      gestures(scope, explorer, maps),
+      "details",
+      { class: "settings" },
+      h("summary", {}, t("toolbar.more")),
+      h(
+        "div",
+        { class: "toolbar-row" },
+        model.d > 2 ? planes(scope, explorer) : null,
+        explorer.pack.input.type === "row" ? fields(scope, explorer) : null,
+        ...pointControls(scope, explorer),
+        gestures(scope, explorer),
+      ),
     ),
   );
 }
@@ -37,7 +42,7 @@ function layerOptions({ pack }: Explorer): Option<Layer>[] {
   return [
     ...(known ? [option("posterior")] : []),
     option("prior"),
-    ...(known ? [option("holes")] : []),
+    option("holes"),
     ...(main.inPage ? [option("sensitivity"), pictures(pack.input.type === "image")] : []),
     option("none"),
   ];
@@ -88,21 +93,20 @@ function pointControls(scope: Scope, explorer: Explorer): HTMLElement[] {
   ];
 }
 
-function gestures(scope: Scope, explorer: Explorer, maps: () => MapView[]): HTMLElement {
+function gestures(scope: Scope, explorer: Explorer): HTMLElement {
   const option = (value: Gesture): Option<Gesture> => ({ value, text: t(`gesture.${value}`), hint: t(`gesture.${value}.hint`) });
   const offered: Gesture[] = explorer.pack.models[0].points ? ["move", "pan", "lasso"] : ["move", "pan"];
-  const zoom = (text: string, label: string, act: (map: MapView) => void) =>
+  return chips(scope, t("gesture.title"), offered.map(option), explorer.gesture);
+}
+
+function zoom(maps: () => MapView[]): HTMLElement {
+  const one = (text: string, label: string, act: (map: MapView) => void) =>
     button(text, () => maps().forEach(act), { class: "small", "aria-label": label, title: label });
   return h(
     "div",
-    { class: "gestures" },
-    chips(scope, t("gesture.title"), offered.map(option), explorer.gesture),
-    h(
-      "div",
-      { class: "zoom", role: "group", "aria-label": t("zoom.title") },
-      zoom("+", t("zoom.in"), (map) => map.zoom(1.5)),
-      zoom("−", t("zoom.out"), (map) => map.zoom(1 / 1.5)),
-      zoom("⤢", t("zoom.reset"), (map) => map.reset()),
-    ),
+    { class: "zoom", role: "group", "aria-label": t("zoom.title") },
+    one("+", t("zoom.in"), (map) => map.zoom(1.5)),
+    one("−", t("zoom.out"), (map) => map.zoom(1 / 1.5)),
+    one("⤢", t("zoom.reset"), (map) => map.reset()),
   );
 }

@@ -1,9 +1,10 @@
 import type { Vector } from "../core/linear";
 import type { LatentModel } from "../engine/types";
+import { neighbourhood } from "./neighbourhood";
 
 export interface Neighbour {
   row: number;
-  /** In standard deviations of the fitted prior, dimension by dimension. */
+  /** In standard deviations of the codes, dimension by dimension. */
   distance: number;
 }
 
@@ -12,7 +13,7 @@ export function nearestRows(model: LatentModel, z: Vector, count: number): Neigh
   const points = model.points;
   if (!points) return [];
   const d = model.d;
-  const weight = Float64Array.from(model.spread, (value) => 1 / Math.max(value, 1e-6) ** 2);
+  const weight = neighbourhood(model).scale.map((value) => 1 / Math.max(value, 1e-6) ** 2);
   const found: Neighbour[] = [];
   let worst = Infinity;
   for (let row = 0; row < points.count; row++) {

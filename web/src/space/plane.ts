@@ -1,7 +1,6 @@
 import { along, dot, subtract, type Vector } from "../core/linear";
 import type { LatentModel, Plane } from "../engine/types";
-import { bellOf, type Density } from "./density";
-import { holesOf, type Holes } from "./holes";
+import type { Density } from "./density";
 
 /** A plane somebody chose, which two models beside each other each resolve on their own. */
 export type PlaneChoice =
@@ -14,7 +13,6 @@ export class Chart {
   private readonly inverse: [number, number, number];
   readonly posterior: Density | null;
   readonly fitted: Density;
-  private found: Holes | null | undefined;
 
   constructor(
     readonly model: LatentModel,
@@ -27,15 +25,6 @@ export class Chart {
     this.inverse = determinant > 0 ? [bb / determinant, -ab / determinant, aa / determinant] : [1 / aa, 0, 0];
     this.posterior = plane.posterior && { side, range, values: plane.posterior };
     this.fitted = { side, range, values: plane.fitted };
-  }
-
-  /**
-   * The holes of this plane; null where nothing says where rows are. As in the certificate's completeness, what is drawn from is
-   * the same for every model, the normal density with the moments of the codes: a fitted prior would hide the holes.
-   */
-  get holes(): Holes | null {
-    if (this.found === undefined) this.found = this.posterior && holesOf(this.posterior, bellOf(this.posterior));
-    return this.found;
   }
 
   /** The dimensions that the axes are; null where an axis is a mixture of several. */

@@ -1,8 +1,8 @@
 import type { Explorer } from "../app/explorer";
 import type { LatentModel } from "../engine/types";
-import { commonness } from "../space/density";
-import { isHole } from "../space/holes";
+import { neighbourhood } from "../space/neighbourhood";
 import type { Chart, PlaneChoice } from "../space/plane";
+import type { Vector } from "../core/linear";
 import { coordinates, number, t, type Key } from "./index";
 
 /** Sentences that several parts of the page say. */
@@ -36,20 +36,13 @@ function names(model: LatentModel, across: number, up: number): { across: string
   return { across: model.dimensionNames[across], up: model.dimensionNames[up] };
 }
 
-/** How many rows there are around the point, in a few words. */
-export function crowdAt(chart: Chart, u: number, v: number): Key {
-  if (chart.holes && isHole(chart.holes, u, v)) return "here.hole";
-  if (!chart.posterior) return "here.unknown";
-  const usual = commonness(chart.posterior, u, v);
-  if (usual > 0.4) return "here.many";
-  if (usual > 0.05) return "here.some";
-  return usual > 0.01 ? "here.few" : "here.none";
+/** How many rows there are around a code, in a few words. */
+export function crowdAt(model: LatentModel, z: Vector): Key {
+  return `here.${neighbourhood(model).at(z)}`;
 }
 
 /** Where the point is, and whether rows are there. */
 export function where(explorer: Explorer, model: LatentModel): string {
   const z = explorer.codeOf(model);
-  const chart = explorer.chart(model);
-  const words = t(crowdAt(chart, ...chart.project(z)));
-  return words ? `${coordinates(z)} · ${words}` : coordinates(z);
+  return `${coordinates(z)} · ${t(crowdAt(model, z))}`;
 }

@@ -3,9 +3,10 @@ import { button, chips } from "../core/controls";
 import { fill, h } from "../core/dom";
 import { Signal, type Scope } from "../core/signal";
 import type { Vector } from "../core/linear";
+import type { LatentModel } from "../engine/types";
 import { t } from "../texts";
 import { modelTitle } from "../texts/words";
-import { card } from "./answer";
+import { cards } from "./answer";
 
 const DRAWN = 12;
 
@@ -18,9 +19,9 @@ export function samples(scope: Scope, explorer: Explorer): HTMLElement {
       grids,
       ...explorer.models.value.map((model) => {
         const draws = Array.from({ length: DRAWN }, () => model.sample(fitted.value, explorer.random));
-        const cards = draws.map((z, i) => answer(explorer, model, z, i));
-        const title = explorer.models.value.length > 1 ? h("h3", {}, modelTitle(model)) : null;
-        return h("div", {}, title, h("div", { class: "cards" }, ...cards));
+        const shown = answers(explorer, model, draws);
+        const title = explorer.models.value.length > 1 ? h("h2", {}, modelTitle(model)) : null;
+        return h("div", {}, title, h("div", { class: "cards" }, ...shown));
       }),
     );
   scope.watch([explorer.models, fitted], draw);
@@ -28,9 +29,9 @@ export function samples(scope: Scope, explorer: Explorer): HTMLElement {
   return h("div", {}, chips(scope, t("samples.from"), options, fitted), grids, button(t("samples.again"), draw, { class: "primary" }));
 }
 
-function answer(explorer: Explorer, model: Explorer["main"], z: Vector, i: number): HTMLElement {
-  const go = () => explorer.moveTo(z, "sample", model);
-  if (!model.inPage) return button(t("samples.go", { n: i + 1 }), go);
-  const decoded = model.decode(z);
-  return card(decoded, t("samples.go", { n: i + 1 }), go);
+function answers(explorer: Explorer, model: LatentModel, draws: Vector[]): HTMLElement[] {
+  const label = (i: number) => t("samples.go", { n: i + 1 });
+  const go = (i: number) => explorer.moveTo(draws[i], "sample", model);
+  if (!model.inPage) return draws.map((_, i) => button(label(i), () => go(i)));
+  return cards(explorer.pack, draws.map((z) => model.decode(z)), label, go);
 }

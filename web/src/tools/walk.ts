@@ -4,7 +4,7 @@ import { fill, h } from "../core/dom";
 import { between } from "../core/linear";
 import type { Scope } from "../core/signal";
 import { percent, t } from "../texts";
-import { card } from "./answer";
+import { cards } from "./answer";
 
 const FRAMES = 7;
 /** A walk from end to end, in milliseconds; where motion is unwelcome it goes in so many steps instead. */
@@ -102,9 +102,7 @@ function frames(explorer: Explorer): HTMLElement[] {
   const walk = explorer.walk.value!;
   const model = explorer.main;
   if (!model.inPage) return [];
-  return Array.from({ length: FRAMES }, (_, i) => {
-    const share = i / (FRAMES - 1);
-    const decoded = model.decode(between(walk.from[0], walk.to[0], share));
-    return card(decoded, percent(share), () => go(explorer, share));
-  });
+  const shares = Array.from({ length: FRAMES }, (_, i) => i / (FRAMES - 1));
+  const decoded = shares.map((share) => model.decode(between(walk.from[0], walk.to[0], share)));
+  return cards(explorer.pack, decoded, (i) => percent(shares[i]), (i) => go(explorer, shares[i]));
 }

@@ -20,6 +20,7 @@ from latente.errors import DataError
 from latente.rows import BINARY, Bins, Field, ValueGrid
 from latente.words import Message
 
+ROUNDING = 1e-6  # of an encoded value (single precision)
 ATOM = 0.1  # share of a column's rows from which a value is mentioned
 FEW_NUMBERS = 20  # up to this many different whole numbers form a scale
 FLAG = "flag"
@@ -252,8 +253,12 @@ class Column:
 
     def told(self, value: float) -> str:
         """An encoded value as text."""
+        if self.levels:
+            return repr(self.levels[min(len(self.levels) - 1, round(value * self.scale + self.center))])
         value = value * self.scale + self.center
-        return repr(self.levels[min(len(self.levels) - 1, round(value))]) if self.levels else told(value, self.dtype)
+        if abs(value) < ROUNDING * self.scale:
+            value = 0.0
+        return told(value, self.dtype)
 
     def condition(self, wanted: Any) -> Intervals:
         """The intervals, in encoded units, of the values that fulfil a condition.

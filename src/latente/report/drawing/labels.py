@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
+from urllib.parse import quote
 
 import numpy as np
 from matplotlib.axes import Axes
 
-from latente.report.drawing.style import Array, halo
+from latente.report.drawing.style import INK, Array, halo
 
 SIZE, LETTER, STEP = 8.0, 0.64, 3.0  # points of the letters; their width by it; points between places looked at on a line
 SIDES = [(1, 1), (-1, -1), (1, -1), (-1, 1), (1, 0), (-1, 0), (0, 1), (0, -1)]
+MAX_TIPS, TIP = 400, "tip:"
 
 
 def name_points(
@@ -70,3 +72,11 @@ def _hidden(box: Array, centres: Array, radii: Array, ways: Array, taken: list[A
     marks = int((np.linalg.norm(centres - nearest, axis=1) < radii + 1).sum())
     crossed = int(((ways > box[0] - 1.5) & (ways < box[1] + 1.5)).all(axis=1).sum())
     return 1000.0 * outside + 100.0 * names + 30.0 * marks + crossed
+
+
+def tips(panel: Axes, places: Array, texts: Sequence[str], size: float = 40.0) -> None:
+    """Texts that a page shows where the pointer is over one of some places [N, 2]; of more than 400, the first ones."""
+    count = min(MAX_TIPS, len(places))
+    addresses = [TIP + quote(text) for text in texts[:count]]
+    x, y = np.asarray(places[:count], float).T
+    panel.scatter(x, y, s=size, color=INK, alpha=0.005, linewidths=0, urls=addresses, zorder=6, gid="tips")

@@ -127,9 +127,18 @@ def by_class(panel: Axes, codes: Array, index: Array) -> Axes:
 
 def by_measure(panel: Axes, codes: Array, measure: Array, name: str) -> Axes:
     """Codes coloured by a numeric value (98% of its range; grey if missing), with a colour bar."""
-    scale = ScalarMappable(Normalize(*limits(measure, margin=0.0)), MEASURE.with_extremes(bad=LINE))
+    scale = _scale(measure)
     bar(panel, scale, name)
-    return points(panel, codes, scale.to_rgba(np.ma.masked_invalid(measure.astype(float))))
+    return points(panel, codes, painted(measure, scale))
+
+
+def _scale(measure: Array) -> ScalarMappable:
+    return ScalarMappable(Normalize(*limits(measure, margin=0.0)), MEASURE.with_extremes(bad=LINE))
+
+
+def painted(measure: Array, scale: ScalarMappable | None = None) -> Array:
+    """The colours of a numeric value, [N, 4]."""
+    return np.asarray((scale or _scale(measure)).to_rgba(np.ma.masked_invalid(measure.astype(float))))
 
 
 def hexagons(panel: Axes, codes: Array) -> Axes:

@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.patches import Rectangle
 
-from latente.report.drawing.style import MUTED, UNSEEN, Array, say
+from latente.report.drawing.style import MUTED, UNSEEN, WARM, Array, say
 from latente.words import word
 
 
@@ -44,13 +45,25 @@ def sheet(panel: Axes, tiles: Array, columns: int) -> Axes:
     if not tiles.size:
         return say(panel, word("no_pictures"))
     (count, height, width, _), rows = tiles.shape, math.ceil(len(tiles) / columns)
-    gap = max(1, round(0.08 * min(height, width)))
+    gap = _gap(height, width)
     canvas = np.zeros((rows * (height + gap) - gap, columns * (width + gap) - gap, 4))
     for k in range(count):
         top, left = (height + gap) * (k // columns), (width + gap) * (k % columns)
         canvas[top : top + height, left : left + width] = np.concatenate([tiles[k], np.ones((height, width, 1))], axis=-1)
     panel.imshow(canvas, interpolation="nearest" if max(height, width) < 64 else "antialiased")
     return panel
+
+
+def _gap(height: int, width: int) -> int:
+    return max(1, round(0.08 * min(height, width)))
+
+
+def frame(panel: Axes, which: Array, size: tuple[int, int], columns: int) -> None:
+    """Frames around some pictures of a :func:`sheet`: ``which`` of them, bool [N], of height and width ``size``."""
+    (height, width), gap = size, _gap(*size)
+    for k in np.flatnonzero(which):
+        corner = (width + gap) * (k % columns) - 0.5, (height + gap) * (k // columns) - 0.5
+        panel.add_patch(Rectangle(corner, width, height, fill=False, edgecolor=WARM, linewidth=1.6, clip_on=False))
 
 
 def picture_pairs(panel: Axes, originals: Array, reconstructed: Array) -> Axes:

@@ -19,6 +19,8 @@ GIVEN, MADE, WARM = "#7d8894", "#0b6fb8", "#c8443c"
 REGIONS = ("#f1f4f7", "#e6ebf0", "#dae1e8")
 MEASURE = LinearSegmentedColormap.from_list("measure", ["#3466b0", "#3fa39b", "#e3b23c"])
 """A sequential colour map that is visible on white and on black."""
+DIVERGING = LinearSegmentedColormap.from_list("diverging", ["#c8443c", "#f3f4f6", "#0b6fb8"])
+STRENGTH = LinearSegmentedColormap.from_list("strength", ["#eceff2", "#e3b23c", "#bd1f01"])
 UNSEEN = (0.96, 0.78, 0.76)
 CLASSES = ("#3f90da", "#ffa90e", "#bd1f01", "#94a4a2", "#832db6", "#a96b59", "#e76300", "#b9ac70", "#717581", "#92dadd")
 """Petroff's ten colours (arXiv 2107.02270), which are distinct for the colour-blind too."""

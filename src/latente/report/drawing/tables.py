@@ -225,3 +225,16 @@ def _named(panel: Axes, names: list[str]) -> None:
     panel.xaxis.set_major_locator(MaxNLocator(3, steps=STEPS))
     panel.xaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
     panel.tick_params(axis="y", length=0)
+
+
+def gap(real: Array, generated: Array) -> float:
+    """Distance of two columns, from 0 (equal) to 1 (disjoint): Kolmogorov-Smirnov, or total variation of levels."""
+    return level_gap(real, generated) if is_levels(real) else ks_distance(numbers(real), numbers(generated))
+
+
+def fit(original: Array, reconstructed: Array) -> float:
+    """R² for numbers; for texts, the reduction of errors relative to always predicting the most common level."""
+    if not is_levels(original):
+        return r_squared(numbers(original), numbers(reconstructed))
+    right, most = rebuilt_right(original, reconstructed)
+    return (right - most) / (1 - most) if most < 1 else math.nan

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +14,7 @@ from latente.report.drawing import maps, sheets
 from latente.report.drawing.style import MADE, WARM, Array, NormalMixture
 from latente.report.figures.canvas import new_figure, styled
 
-_STRIP, _MAP_SHAPE = 8, 0.52
+_STRIP, _MAP_SHAPE, _LOW_MAP_SHAPE = 8, 0.52, 0.36
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,15 +25,21 @@ class Side:
         reconstructed: pictures, one for each of the originals.
         drawn: decoded random codes, as pictures; the first sixteen are shown.
         codes: ``[N, 2]``.
-        captions: a short sentence above the reconstructions, the samples and the map.
+        captions: a short sentence above each panel.
         axis_names: of the two dimensions of ``codes``.
+        hits: which of ``drawn`` are near to real pictures, bool; the others get a frame.
+        fitted: decoded codes of a density that was fitted to the codes; the first eight are shown in a panel of their own.
+        fitted_hits: as ``hits``, of ``fitted``.
     """
 
     reconstructed: Array
     drawn: Array
     codes: Array
-    captions: tuple[str, str, str]
+    captions: Sequence[str]
     axis_names: tuple[str, str] = ("z₁", "z₂")
+    hits: Array | None = None
+    fitted: Array | None = None
+    fitted_hits: Array | None = None
 
 
 @styled
@@ -59,7 +66,8 @@ def ae_beside_vae(
         titles: of the two halves.
 
     Returns:
-        Six panels: reconstructions, samples and map of the first model, then of the second.
+        The panels of the first model, then of the second: reconstructions, samples, those of a fitted density if there are
+        any, and map.
 
     Example:
         >>> import numpy as np
@@ -77,19 +85,29 @@ def ae_beside_vae(
 
 
 def _half(half: SubFigure, originals: Array, side: Side, classes: Array | None, density: NormalMixture | None) -> None:
-    """One model: two rows of reconstructions, two rows of samples, and the map of its codes."""
+    """One model: two rows of reconstructions, two rows of samples, one of a fitted density, and the map of its codes."""
     height, width = sheets.channels_last(originals).shape[1:3]
-    strip = 2 * height / (_STRIP * width)
-    panels = half.subplots(3, 1, height_ratios=[strip, strip, _MAP_SHAPE])
+    strip, shape = height / (_STRIP * width), _MAP_SHAPE if side.fitted is None else _LOW_MAP_SHAPE
+    strips = [2 * strip, 2 * strip, *[strip] * (side.fitted is not None)]
+    panels = half.subplots(len(strips) + 1, 1, height_ratios=[*strips, shape])
     sheets.picture_pairs(panels[0], originals, side.reconstructed[: len(originals)])
-    sheets.sheet(panels[1], sheets.painted(side.drawn[: 2 * _STRIP], sheets.value_range(originals)), _STRIP)
-    maps.frame_map(panels[2], side.codes, density, side.axis_names, _MAP_SHAPE)
+    _strip(panels[1], side.drawn[: 2 * _STRIP], side.hits, originals)
+    if side.fitted is not None:
+        _strip(panels[2], side.fitted[:_STRIP], side.fitted_hits, originals)
+    maps.frame_map(panels[-1], side.codes, density, side.axis_names, shape)
     kinds = None if classes is None else maps.as_classes(classes)
     if kinds is None:
-        maps.points(panels[2], side.codes, MADE)
+        maps.points(panels[-1], side.codes, MADE)
     else:
-        maps.by_class(panels[2], side.codes, kinds[1])
-        maps.name_classes(panels[2], side.codes, *kinds)
+        maps.by_class(panels[-1], side.codes, kinds[1])
+        maps.name_classes(panels[-1], side.codes, *kinds)
     for panel, caption in zip(panels, side.captions, strict=True):
         panel.set_title(caption)
         panel.set_anchor("W")
+
+
+def _strip(panel: Axes, pictures: Array, hits: Array | None, originals: Array) -> None:
+    """Pictures with the brightness of the originals; those that are no hits get a frame."""
+    sheets.sheet(panel, sheets.painted(pictures, sheets.value_range(originals)), _STRIP)
+    if hits is not None:
+        sheets.frame(panel, ~hits[: len(pictures)], sheets.channels_last(pictures).shape[1:3], _STRIP)

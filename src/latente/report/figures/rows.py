@@ -48,7 +48,7 @@ def reconstructions(
         shown = originals[: limit or 10], np.asarray(reconstructed)[: limit or 10]
         return [sheets.picture_pairs(_picture_panel(shown[0], 2), *shown)]
     columns = _paired(originals, reconstructed, names)
-    fits = np.array([_fit(*pair) for pair in columns.values()])
+    fits = np.array([tables.fit(*pair) for pair in columns.values()])
     figure, panels = _column_panels(fits, _titles(columns), limit or 12, word("best_first"))
     for column, panel in panels.items():
         _rebuilt_column(panel, *[*columns.values()][column], fits[column])
@@ -87,7 +87,7 @@ def samples(
         down = math.ceil(len(shown) / across)
         return [sheets.sheet(_picture_panel(shown[:across], down, width=6.0), tiles, across)]
     columns = _paired(_empty(generated) if real is None else real, generated, names)
-    gaps = np.array([_gap(*pair) for pair in columns.values()])
+    gaps = np.array([tables.gap(*pair) for pair in columns.values()])
     figure, panels = _column_panels(-gaps, _titles(columns), limit or 12, word("closest_first"))
     for column, panel in panels.items():
         _generated_column(panel, *[*columns.values()][column], gaps[column])
@@ -97,6 +97,28 @@ def samples(
     )
     figure.legend(handles=[lines] if real is None else [areas, lines], loc="outside lower center", ncols=2)
     return figure.axes
+
+
+@styled
+def worst_to_best(originals: Array, reconstructed: Array, errors: Array, limit: int = 10) -> Axes:
+    """Pictures above their reconstructions, from the worst to the best, at equal steps of the rank.
+
+    Args:
+        originals, reconstructed: pictures as in :func:`reconstructions`.
+        errors: of each picture, ``[N]``.
+        limit: the most shown.
+
+    Example:
+        >>> import numpy as np
+        >>> pictures = np.random.default_rng(0).random((9, 8, 8))
+        >>> worst_to_best(pictures, 0 * pictures, np.arange(9.0)).get_title(loc="left")
+        'largest error … smallest error'
+    """
+    order = np.argsort(-errors, kind="stable")
+    order = order[np.linspace(0, len(order) - 1, min(limit, len(order))).round().astype(int)]
+    panel = sheets.picture_pairs(_picture_panel(originals[order], 2), originals[order], np.asarray(reconstructed)[order])
+    panel.set_title(word("worst_to_best"))
+    return panel
 
 
 @styled
@@ -169,26 +191,12 @@ def _paired(first: Columns, second: Columns, names: Sequence[str] | None) -> dic
     }
 
 
-def _fit(original: Array, reconstructed: Array) -> float:
-    """R² for numbers; for texts, the reduction of errors relative to always predicting the most common level."""
-    if not tables.is_levels(original):
-        return tables.r_squared(tables.numbers(original), tables.numbers(reconstructed))
-    right, most = tables.rebuilt_right(original, reconstructed)
-    return (right - most) / (1 - most) if most < 1 else math.nan
-
-
 def _rebuilt_column(panel: Axes, original: Array, reconstructed: Array, fit: float) -> None:
     if tables.is_levels(original):
         tables.levels_rebuilt(panel, original, reconstructed)
     else:
         dates = original.dtype.kind == "M"
         tables.against(panel, tables.numbers(original), tables.numbers(reconstructed), fit, dates)
-
-
-def _gap(real: Array, generated: Array) -> float:
-    if tables.is_levels(real):
-        return tables.level_gap(real, generated)
-    return tables.ks_distance(tables.numbers(real), tables.numbers(generated))
 
 
 def _generated_column(panel: Axes, real: Array, generated: Array, gap: float) -> None:

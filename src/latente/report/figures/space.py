@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 
 from latente.errors import renamed
-from latente.report.drawing import maps, style, tables
+from latente.report.drawing import labels, maps, style, tables
 from latente.report.drawing.style import FAINT, GIVEN, MADE, WARM, Array, NormalMixture
 from latente.report.figures.canvas import new_figure, short, styled
 from latente.words import amount, word
@@ -73,6 +74,7 @@ def latent_maps(
     *,
     density: NormalMixture | None = None,
     axis_names: tuple[str, str] = ("z₁", "z₂"),
+    rows: Sequence[str] = (),
 ) -> list[Axes]:
     """The same map in several colourings, one small panel each.
 
@@ -80,6 +82,7 @@ def latent_maps(
         codes: as in :func:`latent_map`.
         colours: the colours of each panel by its title; as in :func:`latent_map`.
         density, axis_names: as in :func:`latent_map`.
+        rows: what a page shows of a row where the pointer is over its dot; of at most 400 rows, in the first panel.
 
     Example:
         >>> import numpy as np
@@ -90,6 +93,8 @@ def latent_maps(
     for panel, (name, colour) in zip(panels, colours.items(), strict=False):
         latent_map(codes, colour, density=density, title=short(name, 44), axis_names=axis_names, ax=panel)
         _beside(panel)
+        if len(rows) and panel is panels[0]:
+            labels.tips(panel, codes, [f"{row}: {name} {value_text(value)}" for row, value in zip(rows, colour, strict=True)])
     return panels
 
 
@@ -182,6 +187,11 @@ def space_measures(measures: Sequence[tuple[str, float, float, float]]) -> Axes:
     panel.grid(axis="x", color=FAINT, lw=0.8)
     panel.tick_params(axis="y", length=0, labelsize=9)
     return panel
+
+
+def value_text(value: Any) -> str:
+    """A value in a few letters."""
+    return str(value) if isinstance(value, str) else amount(f"{float(value):.4g}")
 
 
 def _places(count: int, side: float, has_key: bool = True) -> list[Axes]:
