@@ -165,7 +165,7 @@ describe("the steps", () => {
     }
     await page.getByRole("button", { name: "Generate 24" }).click();
     expect(await sides.first().locator(".tally").textContent()).toContain("of 48");
-    await page.getByText("the fitted prior", { exact: true }).click();
+    await page.getByRole("radio", { name: "the fitted prior" }).check();
     expect(await page.locator(".draw.hit").count()).toBe(0);
     await page.getByRole("button", { name: "Generate 24" }).click();
     expect(await page.locator(".draw").count()).toBe(48);

@@ -47,8 +47,11 @@ describe("the map", () => {
     await guest.close();
   });
 
-  test("everything can be reached by Tab, and the focus is seen", async () => {
-    const guest = await Guest.open(browser, "digits");
+  test.each([
+    [true, ["step-button", "primary", "SELECT", "SUMMARY"]],
+    [false, ["stage", "SELECT", "SUMMARY", "panel"]],
+  ])("everything can be reached by Tab, and the focus is seen, lesson: %s", async (lesson, kinds) => {
+    const guest = await Guest.open(browser, "digits", { lesson });
     const { page } = guest;
     const reached = new Set<string>();
     for (let i = 0; i < 45; i++) {
@@ -61,7 +64,7 @@ describe("the map", () => {
       reached.add(kind);
       if (kind !== "BODY") expect(ring, kind).not.toBe("none");
     }
-    for (const kind of ["step-button", "stage", "SELECT", "primary", "SUMMARY", "panel"]) expect([...reached]).toContain(kind);
+    for (const kind of kinds) expect([...reached]).toContain(kind);
     await guest.close();
   });
 
@@ -83,6 +86,7 @@ describe("the map", () => {
   test("pan, zoom and everything again", async () => {
     const guest = await Guest.open(browser, "digits");
     const { page } = guest;
+    await guest.openSettings();
     const whole = await guest.picture(".stage > canvas", 1);
     await page.getByRole("button", { name: "Zoom in" }).click();
     await page.waitForTimeout(250);
@@ -100,6 +104,7 @@ describe("the map", () => {
 
   test("a lasso selects rows and says what they are", async () => {
     const guest = await Guest.open(browser, "digits");
+    await guest.openSettings();
     await guest.page.getByRole("radio", { name: "selects rows" }).check();
     await guest.drag([0.4, 0.4], [0.7, 0.4], [0.7, 0.7], [0.4, 0.7]);
     expect(await guest.page.locator(".selection").textContent()).toMatch(/\d+ rows selected\. digit: \d: \d+%/);
@@ -126,6 +131,7 @@ describe("the map", () => {
   test("a plane through three rows of four dimensions", async () => {
     const guest = await Guest.open(browser, "wine-with-rows");
     const { page } = guest;
+    await guest.openSettings();
     const before = await guest.picture(".stage > canvas", 1);
     await page.getByText("A plane through three rows").click();
     await page.getByLabel("Row 2 of the plane").fill("0");
