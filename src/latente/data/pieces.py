@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from latente.data.files import quoted, reading
+from latente.data.files import quoted, reading, refuse_repeated
 from latente.data.sql import is_sql
 from latente.errors import DataError
 
@@ -71,6 +71,7 @@ class Pieces:
         for file in self.files:
             with reading(str(file)):
                 found.append(read_metadata(file))
+                refuse_repeated(found[-1].schema.to_arrow_schema().names)
         return found
 
     def __len__(self) -> int:

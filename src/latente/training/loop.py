@@ -105,7 +105,7 @@ class Training:
         self.steps_per_epoch = max(1, math.ceil(len(train) / settings.batch_size))
         self.norms: deque[float] = deque(maxlen=64)
         self.sitting: float | None = None
-        self.received: float | None = None
+        self.shared_seconds: float | None = None
         self.heeded = self.strength
         self.strengths = {name: torch.tensor(value) for name, value in self.heeded.items()}
         self.label = "training"
@@ -124,8 +124,8 @@ class Training:
 
     @property
     def seconds(self) -> float:
-        """Training time so far, over all sessions; with several processes, that of the first, as it last sent it."""
-        return self._seconds_now if self.received is None else self.received
+        """Training time so far, over all sessions; the same in several processes: that of the first after the last step."""
+        return self._seconds_now if self.shared_seconds is None else self.shared_seconds
 
     @property
     def _seconds_now(self) -> float:
@@ -209,7 +209,7 @@ class Training:
         return terms
 
     def _shared(self, batch: Rows) -> Named:
-        """The same for a batch in parts: this process computes its own, and the gradient is the mean over all parts."""
+        """The same for a batch in parts. This process computes its own parts; the gradient is the mean of all parts."""
         workers, found = self.settings.workers, []
         before = None if self.status.step else [buffer.clone() for buffer in self.learner.buffers()]
         total = torch.zeros_like(self.flat.gradient)
@@ -220,7 +220,7 @@ class Training:
             total += self.flat.gradient
         self.flat.gradient.copy_(add_up(total) / workers)
         if self.settings.time_limit is not None:
-            self.received = of_first(self._seconds_now)
+            self.shared_seconds = of_first(self._seconds_now)
         if before and not all(map(torch.equal, before, self.learner.buffers())):
             raise ModelError("workers: a step of this recipe changes more than its gradient; train it with one worker")
         return {name: torch.cat([terms[name] for terms in found]) for name in found[0]}
