@@ -26,6 +26,7 @@ from latente.cli import demo as command
 from latente.cli.console import Console
 from latente.explorer.export import demo_page, lesson_page, packed_model, page
 from latente.explorer.pack import pack
+from latente.report.demonstration import Digits
 
 QUICK: dict[str, Any] = {"max_epochs": 60, "batch_size": 128, "learning_rate": 5e-3, "random_state": 0}
 DATA = Path(os.environ.get("LATENTE_DATA", Path(__file__).parents[2] / "shared" / "data"))
@@ -56,7 +57,7 @@ def digits(folder: Path) -> Path:
 
 def of_demo(folder: Path) -> Path:
     """The page of ``latente demo``: digits drawn from fonts, d = 16, with rows and lesson."""
-    digits, console = command.Digits.load(), Console(False, True)
+    digits, console = Digits.draw(), Console(False, True)
     return with_pack(command.write_explorer(command.fitted(digits, 0, console), digits, 0, folder / "demo.html"))
 
 

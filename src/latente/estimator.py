@@ -554,7 +554,7 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         steps: int | None = None,
         random_state: Any = None,
     ) -> Any:
-        """New rows; for series, new windows one after the other, or continuations of series.
+        """New rows; for series, new windows one after the other, all of the same length, or continuations of series.
 
         Args:
             n: how many.

@@ -21,7 +21,8 @@ UNKNOWN = Estimate(float("nan"), reason="too few rows")
 BETTER = {
     "en": r"^The (VAE|autoencoder) reconstructs|space of the (VAE|autoencoder) is more|more are near for the (VAE|autoencoder)|"
     r"and more for the (VAE|autoencoder)|fewer pictures of the VAE than of the (autoencoder)",
-    "es": r"^El (VAE|autoencoder) reconstruye mejor|espacio del (VAE|autoencoder) es más|cerca más en el (VAE|autoencoder)|"
+    "es": r"^El (VAE|autoencoder) reconstruye mejor|espacio del (VAE|autoencoder) es más|"
+    r"más imágenes cercanas en el (VAE|autoencoder)|"
     r"y más en el (VAE|autoencoder)|menos imágenes del VAE que del (autoencoder)",
 }
 """The model that a sentence calls better."""

@@ -223,7 +223,7 @@ def served(table_run: Path) -> Iterator[Served]:
         yield server
     finally:
         process.kill()
-        process.wait()
+        process.communicate()  # closes the pipes, too
 
 
 def is_alive(served: Served) -> bool:

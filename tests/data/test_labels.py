@@ -23,5 +23,5 @@ def test_labels_that_are_not_there_are_named() -> None:
         split_labels(table, ["kind"])
     with pytest.raises(lt.DataError, match="labels: all columns are labels"):
         split_labels(table, ["a"])
-    with pytest.raises(lt.DataError, match="labels: there are no columns"):
+    with pytest.raises(lt.DataError, match="labels are columns of a table"):
         split_labels(read(np.zeros((3, 8, 8))), ["kind"])

@@ -69,7 +69,8 @@ def test_a_gap_is_missing_and_rows_that_share_a_step_are_their_mean() -> None:
     data = frame().drop(index=range(100, 110))
     twice = data.iloc[[5]].assign(x=data["x"].iloc[5] + 2.0)
     codec = fitted(pd.concat([data, twice]), time="when", window=24, stride=1)
-    assert [note.key for note in codec.notes][:4] == ["series.read", "series.windows", "series.gaps", "series.twice"]
+    keys = ["series.read", "series.windows", "series.levels", "series.gaps", "series.twice"]
+    assert [note.key for note in codec.notes][:5] == keys
     series = codec.like_fitted(read(pd.concat([data, twice])))
     x, observed = codec.on_grid(codec.table.encode(series.table), series.grid)
     assert not observed[100:110].any()

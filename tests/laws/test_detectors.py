@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 import latente as lt
 from latente.tasks.anomalies import log_likelihood
-from latente.tasks.detectors import DETECTORS, ENSEMBLE, detector
+from latente.tasks.detectors import DETECTORS, ENSEMBLE, OF_WINDOWS, SERIES_DETECTORS, detector
 from latente.tasks.rivals import RIVALS
 from latente.training import surroundings
 
@@ -204,7 +204,8 @@ def test_a_map_of_surprise_shows_where_a_picture_was_altered(fitted_digits: lt.V
 def test_a_name_is_taken_once() -> None:
     with pytest.raises(lt.ModelError, match="taken"):
         detector(DETECTORS["near"])
-    assert set(ENSEMBLE) <= set(DETECTORS) == set(lt.detectors())
+    assert set(ENSEMBLE) <= set(DETECTORS)
+    assert set(OF_WINDOWS) <= {**DETECTORS, **SERIES_DETECTORS}.keys() == lt.detectors().keys()
 
 
 @pytest.mark.parametrize("name", SCORES)

@@ -241,3 +241,16 @@ def test_quantities_are_those_of_the_model(fitted_table, table):
     moved = quantities.traversed(shown)
     assert len(moved) == min(8, fitted_table.latent_dim_) and set(moved[0]) == set(shown.names)
     assert all(abs(values.mean()) < 1e-6 for values in moved[0].values())
+
+
+@pytest.mark.filterwarnings("ignore::latente.errors.LatenteWarning")  # so few windows give no small p-values
+def test_windows_of_series(tmp_path):
+    pandas = pytest.importorskip("pandas")
+    wave = np.sin(np.arange(300) / 4) + 0.1 * np.random.default_rng(0).normal(size=300)
+    frame = pandas.DataFrame({"when": pandas.date_range("2024-01-01", periods=300, freq="h"), "a": wave, "b": 3 - wave})
+    vae = lt.VAE(time="when", window=12, stride=6, max_epochs=2, latent_dim=3, effort="quick", random_state=0).fit(frame)
+    say, path = texts("es"), tmp_path / "report.html"
+    read = Read(write_report(vae, frame, path, lang="es", certificate=None).read_text(encoding="utf-8"))
+    assert say("page.failed", why="").split(":")[0] not in read.text
+    assert say("rebuilt.caption_errors_windows") in read.text and say("events.title") in read.text
+    assert say("anomalies.none") not in read.text

@@ -233,3 +233,11 @@ def test_surprise_has_a_column_for_each_channel(vae: lt.VAE) -> None:
     found = vae.surprise(rows)
     assert list(found.columns) == ["when", "a", "b"]
     assert found["b"].idxmax() == 50
+
+
+def test_an_event_in_the_rows_of_the_fit_is_not_compared_with_itself() -> None:
+    rows = series(1200)
+    rows.loc[600:640, "a"] = 10.0 + np.random.default_rng(5).normal(0, 2, 41)
+    found = lt.VAE(time="when", window=24, stride=4, **QUICK).fit(rows).anomalies(rows, score="near-window")
+    assert 590 <= int(found["anomaly"].argmax()) <= 650
+    assert found["anomaly"][605:635].min() > np.quantile(found["anomaly"].drop(range(575, 666)), 0.95)

@@ -61,7 +61,7 @@ function quantile(values, share) {
 }
 
 const browser = await launch();
-for (const pack of ["digits", "mnist-like", "wine-with-rows", "million"].filter(has)) {
+for (const pack of ["demo", "digits", "mnist-like", "wine-with-rows", "million"].filter(has)) {
   const url = pageWith(pack);
   const page = await browser.newPage({ viewport: SIZE });
   const begun = performance.now();

@@ -76,10 +76,11 @@ describe.each(["demo", "heart", "wine-lesson"].filter(has))("the lesson on %s", 
     await guest.close();
   });
 
-  test("each step is above the fold at 1280 × 800", async () => {
+  test("each step is above the fold at 1280 × 800, with its answer", async () => {
     const guest = await open(pack);
     for (let step = 1; step <= 6; step++) {
       await guest.step(step);
+      await TASKS[step - 1](guest);
       await guest.page.waitForTimeout(200);
       expect(await guest.scrolls(), `step ${step}`).toBe(false);
       const over = await guest.page.locator(".middle").evaluate((middle) => middle.scrollHeight - middle.clientHeight);
@@ -165,7 +166,7 @@ describe("the steps", () => {
     }
     await page.getByRole("button", { name: "Generate 24" }).click();
     expect(await sides.first().locator(".tally").textContent()).toContain("of 48");
-    await page.getByText("the fitted prior", { exact: true }).click();
+    await page.getByRole("radio", { name: "the fitted prior" }).check();
     expect(await page.locator(".draw.hit").count()).toBe(0);
     await page.getByRole("button", { name: "Generate 24" }).click();
     expect(await page.locator(".draw").count()).toBe(48);

@@ -1,6 +1,6 @@
 import type { Browser } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { launch } from "./browser.mjs";
+import { launch, pageWithHeader } from "./browser.mjs";
 import { Guest } from "./visit";
 
 let browser: Browser;
@@ -47,8 +47,11 @@ describe("the map", () => {
     await guest.close();
   });
 
-  test("everything can be reached by Tab, and the focus is seen", async () => {
-    const guest = await Guest.open(browser, "digits");
+  test.each([
+    [true, ["step-button", "primary", "SELECT", "SUMMARY"]],
+    [false, ["stage", "SELECT", "SUMMARY", "panel"]],
+  ])("everything can be reached by Tab, and the focus is seen, lesson: %s", async (lesson, kinds) => {
+    const guest = await Guest.open(browser, "digits", { lesson });
     const { page } = guest;
     const reached = new Set<string>();
     for (let i = 0; i < 45; i++) {
@@ -61,7 +64,7 @@ describe("the map", () => {
       reached.add(kind);
       if (kind !== "BODY") expect(ring, kind).not.toBe("none");
     }
-    for (const kind of ["step-button", "stage", "SELECT", "primary", "SUMMARY", "panel"]) expect([...reached]).toContain(kind);
+    for (const kind of kinds) expect([...reached]).toContain(kind);
     await guest.close();
   });
 
@@ -83,6 +86,7 @@ describe("the map", () => {
   test("pan, zoom and everything again", async () => {
     const guest = await Guest.open(browser, "digits");
     const { page } = guest;
+    await guest.openSettings();
     const whole = await guest.picture(".stage > canvas", 1);
     await page.getByRole("button", { name: "Zoom in" }).click();
     await page.waitForTimeout(250);
@@ -100,6 +104,7 @@ describe("the map", () => {
 
   test("a lasso selects rows and says what they are", async () => {
     const guest = await Guest.open(browser, "digits");
+    await guest.openSettings();
     await guest.page.getByRole("radio", { name: "selects rows" }).check();
     await guest.drag([0.4, 0.4], [0.7, 0.4], [0.7, 0.7], [0.4, 0.7]);
     expect(await guest.page.locator(".selection").textContent()).toMatch(/\d+ rows selected\. digit: \d: \d+%/);
@@ -123,9 +128,74 @@ describe("the map", () => {
     await guest.close();
   });
 
+  test("a row's box goes when a drag begins, and stays away after it", async () => {
+    const guest = await Guest.open(browser, "digits");
+    const box = (await guest.stage.boundingBox())!;
+    const tip = guest.page.locator(".tip");
+    const at = (x: number, y: number): [number, number] => [box.x + x * box.width, box.y + y * box.height];
+    let place: [number, number] = [0, 0];
+    search: for (let x = 0.3; x < 0.7; x += 0.02)
+      for (let y = 0.3; y < 0.7; y += 0.04) {
+        place = at(x, y);
+        await guest.page.mouse.move(...place);
+        if (await tip.isVisible()) break search;
+      }
+    expect(await tip.isVisible()).toBe(true);
+    await guest.page.mouse.down();
+    await guest.settled();
+    expect(await tip.isVisible()).toBe(false);
+    await guest.page.mouse.move(...at(0.02, 0.02), { steps: 4 });
+    await guest.page.mouse.up();
+    await guest.settled();
+    expect(await tip.isVisible()).toBe(false);
+    await guest.close();
+  });
+
+  test("two maps have room at 1280 pixels", async () => {
+    const guest = await Guest.open(browser, "digits", { width: 1280, height: 800 });
+    await guest.page.getByRole("checkbox", { name: "Two models" }).check();
+    await guest.settled();
+    for (const stage of await guest.page.locator(".stage").all()) {
+      const { width, height } = (await stage.boundingBox())!;
+      expect(Math.min(width, height)).toBeGreaterThan(390);
+    }
+    await guest.close();
+  });
+
+  test("a layer covers what the map shows, also after it was moved", async () => {
+    const guest = await Guest.open(browser, "digits");
+    const { page } = guest;
+    await page.locator(".toolbar .chips label", { hasText: "sensitivity" }).click();
+    await page.getByRole("button", { name: "Zoom out" }).click();
+    await page.waitForTimeout(900);
+    const alpha = await page.locator(".stage > canvas").first().evaluate((canvas) => {
+      const { width, height } = canvas as HTMLCanvasElement;
+      const context = (canvas as HTMLCanvasElement).getContext("2d")!;
+      return [[3, 3], [width - 4, 3], [3, height - 30], [width - 4, height - 30]].map(([x, y]) => context.getImageData(x, y, 1, 1).data[3]);
+    });
+    for (const corner of alpha) expect(corner).toBeGreaterThan(150);
+    await guest.close();
+  });
+
+  test("the certificate's verdicts are above the map, in the reader's language", async () => {
+    const verdicts = [{ en: "collapsed: the code is empty", es: "colapsado: el código está vacío" }, { en: "holes: some", es: "huecos: algunos" }];
+    const url = pageWithHeader("wine", "judged", ({ models: [model] }) => (model.verdicts = verdicts));
+    for (const [lang, words] of [["en", "collapsed"], ["es", "colapsado"]] as const) {
+      const guest = await Guest.at(browser, url, { lang });
+      expect(await guest.page.locator(".banner").textContent()).toContain(words);
+      expect(await guest.page.locator(".banner details p").count()).toBe(1);
+      await guest.isAccessible("a banner");
+      await guest.close();
+    }
+    const fine = await Guest.at(browser, pageWithHeader("wine", "fine", ({ models: [model] }) => (model.verdicts = [])));
+    expect(await fine.page.locator(".banner").isVisible()).toBe(false);
+    await fine.close();
+  });
+
   test("a plane through three rows of four dimensions", async () => {
     const guest = await Guest.open(browser, "wine-with-rows");
     const { page } = guest;
+    await guest.openSettings();
     const before = await guest.picture(".stage > canvas", 1);
     await page.getByText("A plane through three rows").click();
     await page.getByLabel("Row 2 of the plane").fill("0");

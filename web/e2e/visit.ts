@@ -65,6 +65,12 @@ export class Guest {
     return this.page.locator(selector).nth(index).evaluate((canvas) => (canvas as HTMLCanvasElement).toDataURL());
   }
 
+  /** Unfolds the map's settings; the map is smaller then, and comes to rest. */
+  async openSettings(): Promise<void> {
+    await this.page.locator(".settings > summary").click();
+    await this.page.waitForTimeout(300);
+  }
+
   step(number: number): Promise<void> {
     return this.page.locator(".step-button").nth(number - 1).click();
   }

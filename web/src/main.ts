@@ -13,6 +13,7 @@ import "./style/controls.css";
 import "./style/map.css";
 import "./style/side.css";
 import "./style/lesson.css";
+import "./style/print.css";
 
 /** Opens the pack and builds the page; says what it is doing, and what went wrong. */
 async function start(root: HTMLElement, load: () => Promise<Pack>): Promise<void> {

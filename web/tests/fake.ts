@@ -73,6 +73,7 @@ export function pack(over: Partial<Pack> = {}): Pack {
     input: { type: "image", channels: 1, height: 1, width: 2 },
     population: [],
     models: [model()],
+    near: null,
     lesson: null,
     ...over,
   };

@@ -95,12 +95,12 @@ describe("near real rows", () => {
   const rows = Array.from({ length: 200 }, () => Float32Array.of(random(), random()));
   const points = { count: 200, codes: new Float32Array(400), columns: [], row: () => null, input: (row: number) => ({ type: "image" as const, pixels: rows[row] }) };
   const near = new Nearness(pack(), points);
-  const picture = (...pixels: number[]) => ({ type: "image" as const, channels: 1, height: 1, width: 2, pixels: Float32Array.from(pixels) });
+  const at = (u: number, v: number) => Float32Array.of(u, v);
 
-  test("what is among them is a hit, what is far from them is none", () => {
-    expect(near.isNear(picture(...rows[7]))).toBe(true);
-    expect(near.isNear(picture(2, 2))).toBe(false);
-    expect([near.share(picture(...rows[7])), near.share(picture(2, 2))]).toEqual([1, 0]);
+  test("what is among them is a hit, what is far from them is none, beyond white too", () => {
+    expect(near.isNear(model(), rows[7], random)).toBe(true);
+    expect(near.isNear(model(), at(2, 2), random)).toBe(false);
+    expect([near.share(model(), rows[7]), near.share(model(), at(2, 2))]).toEqual([1, 0]);
   });
 });
 

@@ -106,7 +106,7 @@ def write_explorer(models: dict[str, Compared], digits: Digits, seed: int, path:
 
     vae, autoencoder = models["vae"], models["autoencoder"]
     certificates, labels = (vae.certificate, autoencoder.certificate), [*map(int, digits.fitted_classes)]
-    return demo_page(path, vae.vae, autoencoder.vae, digits.fitted, labels, certificates, seed)
+    return demo_page(path, vae.vae, autoencoder.vae, digits.fitted, labels, certificates, seed, digits.others)
 
 
 def tell(console: Console, models: dict[str, Compared], folder: Path) -> None:

@@ -92,11 +92,15 @@ def _lesson(data: str, reading: Reading | None, seed: int, console: Console) -> 
     from latente.data import read
     from latente.estimator import VAE
     from latente.explorer.export import lesson_page
+    from latente.explorer.lesson import some_of
 
     def progress(what: str) -> None:
         console.say(f"fitting: {what}")
 
-    rows = read(data, **(reading or {}))
+    everything = read(data, **(reading or {}))
+    rows = some_of(everything)
+    if len(rows) < len(everything):
+        console.remark(f"the models are trained on {len(rows):,} of {len(everything):,} rows, and the page contains these")
     progress("VAE")
     vae = VAE("vae", effort="quick", missing=(reading or {}).get("missing"), random_state=seed).fit(rows)
     return lesson_page(stem(data), rows, vae, vae.certificate(), seed, progress, served=True)

@@ -386,7 +386,7 @@ def written(
 ) -> tuple[dict[str, Path], Certificate | None]:
     """Write the parts of a run to the stage of its folder; returns their paths, and the certificate."""
     from latente.report.report_data import ReportData
-    from latente.report.run_folder import DRAWN, write_certificate, write_metrics, write_parts
+    from latente.report.run_folder import DRAWN, LESSON, write_certificate, write_metrics, write_parts
     from latente.training.stages import Stages
     from latente.words import language, speaking
 
@@ -404,7 +404,9 @@ def written(
         paths["certificate"] = write_certificate(certificate, stage)
     if shown is not None:
         with stages("report"):
-            paths |= reported(shown, stage, folder, console, lang=say.lang, certificate=certificate, source=source)
+            page = LESSON if writes.lesson else ""
+            how = {"lang": say.lang, "certificate": certificate, "source": source, "explorer": page}
+            paths |= reported(shown, stage, folder, console, **how)
     if writes.lesson:
         paths |= taught(vae, rows, source, stage, console, certificate)
     wanted = [
@@ -491,6 +493,9 @@ def in_short(certificate: Certificate, folder: Path) -> str:
 
     figures = {name: certificate[name] for name in ("completeness", "continuity")}
     measured = ", ".join(f"{name} {shown(figure) if figure.known else 'unknown'}" for name, figure in figures.items())
+    bound, part = (certificate.figures.get(f"completeness_{name}") for name in ("ceiling", "share"))
+    if bound and part and part.known:
+        measured += f", upper bound of completeness {bound.value:.2f}"
     why = dict.fromkeys(figure.reason for figure in figures.values() if not figure.known)
     return f"space: {'; '.join([measured, *why])} (next: latente certify {folder})"
 

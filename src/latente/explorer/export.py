@@ -15,6 +15,7 @@ from latente.explorer.lesson import companion, lesson_models, rounded, some_of
 from latente.explorer.pack import MIN_ROWS, PackedModel, pack, rows_of
 from latente.explorer.survey import Survey
 from latente.files import write_text
+from latente.studies.generating import Nearness
 
 if TYPE_CHECKING:
     from latente.certificate import Certificate
@@ -112,6 +113,7 @@ def demo_page(
     labels: Sequence[Any],
     certificates: tuple[Certificate | None, Certificate | None] = (None, None),
     seed: int = 0,
+    others: Any = None,
 ) -> Path:
     """The page of ``latente demo``: a VAE beside an autoencoder of the same pictures, with the lesson and with the rows (which
     are public, because they come with scikit-learn).
@@ -122,12 +124,22 @@ def demo_page(
         data: the data they were fitted on. labels: the label of each row.
         certificates: those of the two models.
         seed: seed of the lesson's models.
+        others: pictures that took no part in the fit; the page counts hits as :class:`latente.studies.generating.Nearness`.
     """
     models = [
         packed_model(rounded(model), data=data, with_rows=True, certificate=certificate, labels={"digit": labels})
         for model, certificate in zip((vae, autoencoder), certificates, strict=True)
     ]
-    return export(path, pack("latente demo", models, lesson_models(data, seed)))
+    near = None if others is None else _near(vae, others)
+    return export(path, pack("latente demo", models, lesson_models(data, seed), near=near))
+
+
+def _near(vae: VAE, others: Any) -> float:
+    """The distance to a training picture within which 95% of other pictures are."""
+    hand = vae.fitted_.at_hand
+    assert hand is not None
+    train, real = (rows.x.flatten(1).double().numpy() for rows in (hand.train, rows_of(vae, others)))
+    return Nearness.of(train, real).limit
 
 
 def lesson_page(

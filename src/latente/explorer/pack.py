@@ -113,7 +113,9 @@ class Lesson:
         }
 
 
-def pack(title: str, models: Sequence[PackedModel], lesson: Lesson | None = None, served: bool = False) -> bytes:
+def pack(
+    title: str, models: Sequence[PackedModel], lesson: Lesson | None = None, served: bool = False, near: float | None = None
+) -> bytes:
     """A pack of one model, or of two to compare, and of those for the lesson.
 
     Args:
@@ -121,6 +123,7 @@ def pack(title: str, models: Sequence[PackedModel], lesson: Lesson | None = None
         models: one or two, the main one first.
         lesson: the small models.
         served: whether the page has a server.
+        near: of pictures, the distance to a real one within which the page counts a hit; None for that of its rows.
 
     Raises:
         DataError: the models have different columns, or pictures of different sizes.
@@ -134,6 +137,7 @@ def pack(title: str, models: Sequence[PackedModel], lesson: Lesson | None = None
         "latente": __version__,
         "rows": fitted_on(models[0].vae),
         "served": served,
+        "near": near,
         "models": [_model(subject, block, notes, served) for subject in models],
         "lesson": lesson and lesson.write(block, notes),
         "population": [block.add(shares) for shares in models[0].survey.population],

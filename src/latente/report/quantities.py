@@ -14,7 +14,7 @@ from latente.data import decoded
 from latente.model.posteriors import DiagonalNormalPosterior
 from latente.model.priors import StandardNormalPrior
 from latente.report.report_data import Array, ReportData
-from latente.rows import IMAGE, levels_of
+from latente.rows import IMAGE, SCALAR, levels_of
 from latente.tasks.anomalies import IMPORTANCE_SAMPLES, field_surprise
 from latente.tasks.reconstruct import decode, reconstruct
 from latente.words import word
@@ -68,11 +68,16 @@ class Rebuilt(NamedTuple):
     x: torch.Tensor
     errors: Array
 
+    @property
+    def of_rows(self) -> Array:
+        """Root mean square error of each row, [n]."""
+        return np.asarray(np.sqrt(np.square(np.nan_to_num(self.errors)).mean(1)))
+
 
 def rebuilt(shown: ReportData) -> Rebuilt:
     """Of at most 500 rows. The error of a level is 0 or 1; that of a missing value NaN."""
     rows = shown.encoded[:MAX_JUDGED]
-    if shown.layout == IMAGE:
+    if shown.layout != SCALAR:
         x = reconstruct(shown.vae.model_, rows)
     else:
         x = shown.vae.fitted_.values(shown.reconstructed).x[:MAX_JUDGED]  # decoded once, for the other figures too

@@ -155,8 +155,8 @@ class _Report(ABC):
         """The rows of a section: "rebuilt", "walk" or "samples"."""
 
     def of_layout(self) -> dict[str, Callable[[], Iterator[Block]]]:
-        """Sections that only some layouts have."""
-        return {}
+        """Sections that depend on the layout."""
+        return {"anomalies": self.anomalies}
 
     def drawn(self, section: str, panels: Any, alt: str = "") -> Block:
         """A figure of rows."""
@@ -174,7 +174,6 @@ class _Report(ABC):
             "density": self.density,
             "walk": self.walk,
             "samples": self.samples,
-            "anomalies": self.anomalies,
             **self.of_layout(),
             "certificate_part": self.certified,
             "next": self.next,
@@ -240,6 +239,9 @@ class _Report(ABC):
                 continue
             if math.isfinite(figure.low):
                 told = self.say("card.interval", meaning=told, low=figure.low, high=figure.high)
+            bound, share = (self.certificate.figures.get(f"{name}_{of}") for of in ("ceiling", "share"))  # type: ignore[union-attr]
+            if bound and share and share.known:
+                told = self.say("card.bound", meaning=told, bound=bound.value, share=share.value)
             yield label, number(figure.value, ".2f"), told
 
     def measured(self, figure: Estimate) -> str:
@@ -317,8 +319,9 @@ class _Report(ABC):
             alt = self.say("dimensions.alt_kl", name=f"z{int(kl.argmax()) + 1}", most=float(kl.max()), total=float(kl.sum()))
             yield picture(figures.kl_by_dimension(kl), alt, self.say("dimensions.caption_kl"))
         told = {"name": f"z{shown.order[0] + 1}", "most": min(quantities.MAX_TRAVERSED, f["latent_dim"])}
-        caption = self.say(f"dimensions.caption_{self.rows_are}")
-        yield picture(scenes.traversal(shown), self.say("dimensions.alt", **told), caption)
+        if shown.layout != SERIES:
+            caption = self.say(f"dimensions.caption_{self.rows_are}")
+            yield picture(scenes.traversal(shown), self.say("dimensions.alt", **told), caption)
         if f["latent_dim"] > 2:
             yield picture(
                 scenes.corner(shown), self.say("dimensions.alt_corner", **told), self.say("dimensions.caption_corner")

@@ -23,7 +23,7 @@ from latente.words import label, word
 
 WORTH_A_COLOUR = 0.1
 MAX_COLOURS = 5
-SHOWN_DRAWS = 300
+SHOWN_DRAWS, SHOWN_WINDOWS = 300, 9
 
 
 def reconstructions(shown: ReportData) -> Any:
@@ -163,12 +163,32 @@ def all_columns(shown: ReportData) -> list[Axes]:
     return figures.all_columns(scores)
 
 
-def errors(shown: ReportData, found: quantities.Rebuilt) -> Axes:
+def errors(shown: ReportData, found: quantities.Rebuilt) -> Any:
     """Reconstructions from the worst to the best."""
-    if shown.layout == IMAGE:
-        pictures, of_rows = np.asarray(shown.rows)[: len(found.x)], np.sqrt(np.square(np.nan_to_num(found.errors)).mean(1))
-        return figures.worst_to_best(pictures, np.asarray(decoded(shown.vae.codec_, found.x)), of_rows)
+    return ERRORS[shown.layout](shown, found)
+
+
+def _errors_of_rows(shown: ReportData, found: quantities.Rebuilt) -> Axes:
     return figures.errors_by_column(found.errors, shown.names, [str(number) for number in shown.numbers[: len(found.errors)]])
+
+
+def _errors_of_pictures(shown: ReportData, found: quantities.Rebuilt) -> Axes:
+    rebuilt = np.asarray(decoded(shown.vae.codec_, found.x))
+    return figures.worst_to_best(np.asarray(shown.rows)[: len(rebuilt)], rebuilt, found.of_rows)
+
+
+def _errors_of_windows(shown: ReportData, found: quantities.Rebuilt) -> list[Axes]:
+    order = np.argsort(-found.of_rows, kind="stable")
+    order = order[np.linspace(0, len(order) - 1, min(SHOWN_WINDOWS, len(order))).round().astype(int)]
+    rebuilt = shown.of(shown.vae.reconstruct(shown.data.take(order)))
+    return figures.windows(np.asarray(shown.rows)[order], np.asarray(rebuilt), shown.names)
+
+
+ERRORS: dict[str, Callable[[ReportData, quantities.Rebuilt], Any]] = {
+    SCALAR: _errors_of_rows,
+    IMAGE: _errors_of_pictures,
+    SERIES: _errors_of_windows,
+}
 
 
 def anomalies(shown: ReportData, found: quantities.Strange) -> list[Axes]:

@@ -43,8 +43,7 @@ def of_training(shown: ReportData, say: Texts) -> str:
 
 def of_errors(shown: ReportData, found: Rebuilt, say: Texts) -> str:
     """How large the errors of reconstructions are."""
-    of_rows = np.sqrt(np.square(np.nan_to_num(found.errors)).mean(1))
-    return say("rebuilt.alt_errors", worst=float(of_rows.max()), median=float(np.median(of_rows)))
+    return say("rebuilt.alt_errors", worst=float(found.of_rows.max()), median=float(np.median(found.of_rows)))
 
 
 def of_columns(shown: ReportData, errors: Array, say: Texts) -> str:

@@ -6,6 +6,7 @@ training rows that are as strange, so that detectors in different units count al
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from typing import Any
@@ -15,6 +16,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from latente.data import SeriesCodec
 from latente.errors import ModelError
 from latente.fitted import Fitted, in_units
 from latente.model.codes import CodeDistribution
@@ -40,7 +42,8 @@ OF_LOG_PROB = ("log-prob", "typicality")  # detectors that compute it
 MAX_TO_SUMMARISE, MAX_VALUES = 3000, 1_000_000  # training rows, and values of them
 BATCH = 2048
 
-MAX_PATCHES, MAX_PATCH_VALUES = 4000, 2_000_000  # training windows whose codes are kept, and values that they decode to
+SAME_CODE, MOSTLY = 1e-4, 0.5  # distance of two codes of the same window; share of windows
+MAX_PATCHES, MAX_PATCH_VALUES = 8000, 4_000_000  # training windows whose codes are kept, and values that they decode to
 
 DETECTORS: dict[str, Callable[[Batch], Tensor]] = {}
 SERIES_DETECTORS: dict[str, Callable[[Batch], Tensor]] = {}
@@ -84,6 +87,15 @@ class Batch:
         self.rows = rows.to("cpu", torch.float64)
         self.model = in_double(fitted.model) if model is None else model
         self.row_model = self.model if fitted.row_model is fitted.model else in_double(fitted.row_model)
+
+    among_training = False  # whether most of the rows that are scored are training rows
+
+    @cached_property
+    def nearest_patch(self) -> tuple[Tensor, Tensor]:
+        """Distance of the code to the nearest one of a training window, and the index of that, [B] each."""
+        assert self.fitted.patches is not None
+        found = torch.cdist(self.parts[1], self.fitted.patches.double()).min(1)
+        return found.values, found.indices
 
     @cached_property
     def posterior(self) -> CodeDistribution:
@@ -197,9 +209,27 @@ def covariance(batch: Batch) -> Tensor:
 
 
 def near_window(batch: Batch) -> Tensor:
-    """Of series: distance of a window to the nearest one that the code of a training window decodes to."""
+    """Of series: distance of a window to the nearest one that the code of a training window decodes to.
+
+    If most of the windows are training windows, each is compared with the others that do not overlap it.
+    """
     assert batch.patches is not None
-    return torch.cdist(batch.parts[0], batch.patches).amin(1)
+    distance = torch.cdist(batch.parts[0], batch.patches)
+    if not batch.among_training:
+        return distance.amin(1)
+    near, place = batch.nearest_patch
+    away = (torch.arange(distance.shape[1]) - place.unsqueeze(1)).abs()
+    itself = (near < SAME_CODE).unsqueeze(1) & (away <= _overlapping(batch.fitted))
+    return distance.masked_fill(itself & ~itself.all(1, keepdim=True), math.inf).amin(1)
+
+
+def _overlapping(fitted: Fitted) -> int:
+    """How many patches on either side of one overlap it."""
+    assert fitted.patches is not None
+    if not isinstance(fitted.codec, SeriesCodec) or "held_out_blocks" not in fitted.figures:
+        return 0
+    thinned: float = max(1.0, fitted.figures["rows"] / len(fitted.patches))
+    return math.ceil(fitted.codec.window / fitted.codec.stride / thinned)
 
 
 SERIES_DETECTORS["near-window"] = near_window
@@ -227,7 +257,12 @@ def strangeness(fitted: Fitted, rows: Rows, names: Sequence[str]) -> dict[str, T
 
 def _batches(fitted: Fitted, rows: Rows) -> list[Batch]:
     patches = _decoded_patches(fitted)
-    return [Batch(fitted, batch, patches) for batch in rows.batches(BATCH)]
+    batches = [Batch(fitted, batch, patches) for batch in rows.batches(BATCH)]
+    if patches is not None:
+        known = torch.cat([batch.nearest_patch[0] < SAME_CODE for batch in batches])
+        for batch in batches:
+            batch.among_training = bool(known.double().mean() > MOSTLY)
+    return batches
 
 
 def _scores(batches: list[Batch], names: Sequence[str]) -> dict[str, Tensor]:

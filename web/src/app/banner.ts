@@ -13,7 +13,7 @@ export function banner(scope: Scope, explorer: Explorer): HTMLElement {
     const verdicts = shown.flatMap((model) => (model.verdicts ?? []).map((verdict) => ({ model, verdict })));
     element.hidden = lessonOpen.value || verdicts.length === 0;
     const [first, ...rest] = verdicts.map(({ model, verdict }) => h("p", {}, h("strong", {}, shown.length > 1 ? `${modelTitle(model)}: ` : "", said(verdict))));
-    fill(element, first, rest.length ? h("details", {}, h("summary", {}, t("banner.more", { n: rest.length })), ...rest) : null);
+    fill(element, h("span", {}, `${t("banner.title")}: `), first, rest.length ? h("details", {}, h("summary", {}, t("banner.more", { n: rest.length })), ...rest) : null);
   });
   return element;
 }

@@ -46,6 +46,7 @@ function opened(block: Block, connect?: () => Socket): Pack {
     input: input(models[0]),
     population: population(models[0], header.population as number[], block),
     models,
+    near: header.near ?? null,
     lesson: lesson && lessonModels(lesson, small, block),
   };
 }

@@ -159,6 +159,8 @@ export interface Pack {
   population: ColumnDistribution[];
   /** The main model first; a second one to compare with where there is. */
   models: LatentModel[];
+  /** Of pictures, the distance to a real one within which a decoded one is a hit; null where the rows of the page say it. */
+  near: number | null;
   lesson: LessonModels | null;
 }
 

@@ -5,7 +5,7 @@ import { normal } from "../core/random";
 import { Signal } from "../core/signal";
 import { FieldChart } from "../decoded/chart";
 import type { Decoded, DecodedRow, LatentModel, Pack } from "../engine/types";
-import { nearness, sampledRow } from "../space/nearness";
+import { nearness } from "../space/nearness";
 import { small } from "../tools/answer";
 import { percent, t, whole } from "../texts";
 import { modelTitle } from "../texts/words";
@@ -14,7 +14,7 @@ import { pairOfModels, shownColumns, type Content, type Room, type Step } from "
 const DRAWN = 24;
 /** For the distribution of a column, 24 rows are few: so many more are drawn with them. */
 const MORE = 10;
-const COLUMNS = 6;
+const COLUMNS = 9;
 
 /** Step 3, the paper's second figure: the same draws of N(0, I), decoded by an autoencoder and by a VAE, and hits counted. */
 export const generating: Step = {
@@ -78,8 +78,9 @@ class Side {
   /** The first 24 draws are shown and counted; the distribution of a column takes all. */
   show(noise: Vector[], from: "prior" | "fitted", random: () => number): void {
     const code = (z: Vector) => (from === "prior" ? z.slice(0, this.model.d) : this.model.sample("fitted", random));
-    const decoded = noise.slice(0, this.charts.length ? noise.length : DRAWN).map((z) => sampledRow(this.model.decode(code(z)), random));
-    const good = decoded.slice(0, DRAWN).map((row) => this.near?.isNear(row) ?? false);
+    const codes = noise.slice(0, this.charts.length ? noise.length : DRAWN).map(code);
+    const decoded = codes.map((z) => this.model.decode(z));
+    const good = codes.slice(0, DRAWN).map((z) => this.near?.isNear(this.model, z, random) ?? false);
     this.hits = good.filter(Boolean).length;
     this.total = { hits: this.total.hits + this.hits, draws: this.total.draws + DRAWN };
     this.count.textContent = this.near ? t("lesson.3.tally", { hits: this.hits, n: DRAWN, share: this.share(), draws: whole(this.total.draws) }) : "";

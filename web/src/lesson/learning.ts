@@ -98,6 +98,11 @@ class FourSteps {
 const STRIDE = 0.5;
 const HALVINGS = 6;
 
+/** The standard deviation of a cloud in one direction. */
+function width(sd: Vector, way: Vector): number {
+  return Math.sqrt(sd.reduce((sum, value, i) => sum + (value * way[i]) ** 2, 0));
+}
+
 /** How much of the map is shown around a cloud, in its standard deviations. */
 const AROUND = 7;
 
@@ -120,7 +125,9 @@ class LearningRun {
     [this.mean, this.sd, this.z] = [mean, sd, mean];
     this.explorer.moveAll(this.explorer.models.value.map((model) => model.encode(row).mean), "lesson");
     this.explorer.marks.value = { model: this.model, cloud: { mean, sd } };
-    this.explorer.frames.value = this.explorer.models.value.map((model) => this.frame(model, AROUND * Math.max(...sd)));
+    const { across, up } = this.explorer.chart(this.model).plane;
+    const reach = AROUND * Math.max(width(sd, across), width(sd, up));
+    this.explorer.frames.value = this.explorer.models.value.map((model) => this.frame(model, reach));
   }
 
   /** The map of another model is enlarged as much: there a row stays a point. */

@@ -2,7 +2,7 @@ import { Slider } from "../core/controls";
 import { fill, h } from "../core/dom";
 import { normal, seeded } from "../core/random";
 import type { LatentModel, Pack } from "../engine/types";
-import { nearness, sampledRow } from "../space/nearness";
+import { nearness } from "../space/nearness";
 import { spreadOver } from "../space/neighbourhood";
 import { small } from "../tools/answer";
 import { fixed, number, percent, t } from "../texts";
@@ -33,7 +33,7 @@ export const regularisation: Step = {
     const hits = models.map((model) => hitsOf(pack, model));
     const charts = [
       lineChart(t("curve.reconstruction"), errors, percent, betas),
-      lineChart(t("curve.kl"), rates, (value) => t("figures.nats", { value: number(value) }), betas),
+      lineChart(t("curve.kl"), rates, (value) => t("figures.nats", { value: fixed(value) }), betas),
       lineChart(t("curve.hits"), hits, percent, betas),
     ];
     const places = spreadOver(pack.models[0].points?.count ?? 0, ROWS);
@@ -66,7 +66,7 @@ export const regularisation: Step = {
     );
     const answer = () =>
       t("lesson.6.answer", {
-        rate: number(rates[last] ?? 0, 2),
+        rate: fixed(rates[last] ?? 0),
         c: said(pack, "completeness", last),
         k: said(pack, "continuity", last),
         least: percent(errors[0]),
@@ -101,7 +101,7 @@ function draws(model: LatentModel, count: number): Float32Array[] {
 function hitsOf(pack: Pack, model: LatentModel): number | null {
   const near = nearness(pack);
   const random = seeded(67);
-  return near && mean(draws(model, DRAWS).map((z) => Number(near.isNear(sampledRow(model.decode(z), random)))));
+  return near && mean(draws(model, DRAWS).map((z) => Number(near.isNear(model, z, random))));
 }
 
 /** The codes of the same rows in each model, turned so that they move as little as possible. */

@@ -84,7 +84,7 @@ function whole(model: LatentModel): string {
 /** K and C at one code: how little changes around it, and how near its decoded row is to real ones. */
 function localWords({ explorer }: Room, model: LatentModel, z: Float32Array): string {
   const near = nearness(explorer.pack);
-  return t("lesson.5.here", { k: fixed(continuityAt(model, z)), c: near ? fixed(near.share(model.decode(z))) : "–" });
+  return t("lesson.5.here", { k: fixed(continuityAt(model, z)), c: near ? fixed(near.share(model, z)) : "–" });
 }
 
 function mark(strip: HTMLElement, share: number): void {

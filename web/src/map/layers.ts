@@ -53,28 +53,32 @@ function still(raster: Raster): Ground {
   return { draw: (context, camera) => raster.draw(context, camera), stop: () => {} };
 }
 
-/** The outer share of a density's grid over which it fades, so that it does not end in an edge. */
-const RIM = 0.12;
+/** The outer share of a density's grid over which it fades towards an ellipse, so that it does not end in a square. */
+const RIM = 0.3;
 
 /** A density as a tint: the square root of it shows thin places, too. */
 function cloud(density: Density, [r, g, b]: Rgb): Raster {
   const { side, values } = density;
   const most = values.reduce((high, value) => Math.max(high, value), 0) || 1;
-  const inwards = (place: number) => Math.min(1, (Math.min(place, side - 1 - place) + 0.5) / (RIM * side));
-  const fade = (cell: number) => inwards(cell % side) * inwards(Math.floor(cell / side));
+  const outwards = (place: number) => (2 * place + 1) / side - 1;
+  const fade = (cell: number) => Math.max(0, Math.min(1, (1 - Math.hypot(outwards(cell % side), outwards(Math.floor(cell / side)))) / RIM));
   return new Raster(density, (cell) => [r, g, b, 165 * Math.sqrt(values[cell] / most) * fade(cell)]);
 }
 
-/** Holes of the slice through the point, as hatching, which is visible without colours. */
+/** The fitted prior as a pale tint; holes of the slice through the point as hatching, which is visible without colours. */
 function holes({ chart, view, residual, ink, changed }: Circumstances): Ground {
   const { model } = chart;
   const around = neighbourhood(model);
   const values = new Progressive(SIDE, view, (u, v) => Number(around.at(chart.lift(u, v, residual)) === "hole"), changed);
   const sheet = document.createElement("canvas");
   const hatched = progressive(values, () => (value) => [...ink.warm, value > 0.5 ? 255 : 0] as const);
+  const pale = cloud(chart.fitted, ink.quiet);
   return {
     ...hatched,
     draw: (context, camera) => {
+      context.globalAlpha = 0.5;
+      pale.draw(context, camera);
+      context.globalAlpha = 1;
       hatch(sheet, (sheetContext) => hatched.draw(sheetContext, camera), camera, ink.warm);
       context.drawImage(sheet, 0, 0);
     },

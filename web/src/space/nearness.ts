@@ -1,15 +1,15 @@
-import type { Decoded, DecodedField, EncodeInput, Pack, Points } from "../engine/types";
+import type { Vector } from "../core/linear";
+import type { DecodedField, DecodedRow, EncodeInput, LatentModel, Pack, Points } from "../engine/types";
 import { spreadOver } from "./neighbourhood";
 
 /** Rows that a decoded one is compared with, and rows that say what is near. */
 const COMPARED = 2000;
-const JUDGED = 300;
+const JUDGED = 400;
 /** As near as this share of rows that the model has not been trained on, or of rows to the other rows. */
 const USUAL = 0.95;
 
 /** A row drawn from the decoded distribution of each column: means are nearer to real rows than rows with their noise. */
-export function sampledRow(decoded: Decoded, random: () => number): Decoded {
-  if (decoded.type === "image") return decoded;
+function sampledRow(decoded: DecodedRow, random: () => number): DecodedRow {
   return { type: "row", fields: decoded.fields.map((field) => drawnField(field, random)) };
 }
 
@@ -25,6 +25,9 @@ function drawnField(field: DecodedField, random: () => number): DecodedField {
 export class Nearness {
   private readonly rows: Float64Array[];
   private readonly usual: Float64Array;
+  /** The squared distance of a hit. */
+  private readonly limit: number;
+  private readonly channels: number;
   private readonly scale: ((value: number | string | null) => number[])[];
 
   constructor(pack: Pack, points: Points) {
@@ -32,18 +35,20 @@ export class Nearness {
       .map((row) => points.input(row))
       .filter((input): input is EncodeInput => input !== null);
     this.scale = pack.input.type === "row" ? pack.input.fields.map((field, i) => (field.labels ? indicator(field.labels) : standard(column(inputs, i)))) : [];
+    this.channels = pack.input.type === "image" ? pack.input.channels : 1;
     this.rows = inputs.map((input) => this.features(input));
     this.usual = Float64Array.from(spreadOver(this.rows.length, JUDGED), (row) => this.nearest(this.rows[row], row)).sort();
+    this.limit = pack.near === null ? this.usual[Math.min(this.usual.length - 1, Math.floor(USUAL * this.usual.length))] : pack.near ** 2;
   }
 
-  /** Whether a decoded row counts as near to real ones. */
-  isNear(decoded: Decoded): boolean {
-    return this.nearest(this.ofDecoded(decoded), -1) <= this.usual[Math.min(this.usual.length - 1, Math.floor(USUAL * this.usual.length))];
+  /** Whether a code decodes to a row that counts as near to real ones; of a table it is drawn from the decoded distributions. */
+  isNear(model: LatentModel, z: Vector, random: () => number): boolean {
+    return this.nearest(this.decoded(model, z, random), -1) <= this.limit;
   }
 
-  /** Share of real rows that are at least as far from every other real row. */
-  share(decoded: Decoded): number {
-    const here = this.nearest(this.ofDecoded(decoded), -1);
+  /** Share of real rows that are at least as far from every other real row as the row decoded from a code. */
+  share(model: LatentModel, z: Vector): number {
+    const here = this.nearest(this.decoded(model, z, null), -1);
     return this.usual.reduce((count, value) => count + Number(value >= here), 0) / this.usual.length;
   }
 
@@ -59,13 +64,19 @@ export class Nearness {
     return best;
   }
 
-  private ofDecoded(decoded: Decoded): Float64Array {
-    if (decoded.type === "image") return Float64Array.from(decoded.pixels);
-    return this.features({ type: "row", values: decoded.fields.map((field) => field.value ?? field.text) });
+  /** Of pictures the means themselves, beyond black and white too, as in the report. */
+  private decoded(model: LatentModel, z: Vector, random: (() => number) | null): Float64Array {
+    if (!this.scale.length) return model.means(z);
+    const row = model.decode(z) as DecodedRow;
+    const { fields } = random ? sampledRow(row, random) : row;
+    return this.features({ type: "row", values: fields.map((field) => field.value ?? field.text) });
   }
 
   private features(input: EncodeInput): Float64Array {
-    return Float64Array.from(input.type === "image" ? input.pixels : input.values.flatMap((value, i) => this.scale[i](value)));
+    if (input.type === "row") return Float64Array.from(input.values.flatMap((value, i) => this.scale[i](value)));
+    const area = input.pixels.length / this.channels;
+    // One channel after the other, as the decoder's means.
+    return Float64Array.from(input.pixels, (_, i) => input.pixels[(i % area) * this.channels + Math.floor(i / area)]);
   }
 }
 

@@ -450,6 +450,8 @@ def _remarks(codec: SeriesCodec, grid: Grid, window: int, stride: int, periodic:
     of = {"time": time, "step": codec.clock.said, "count": len(grid.lengths), "steps": grid.steps}
     yield Message("series.read", **of)
     yield Message("series.period" if periodic else "series.windows", window=window, stride=stride)
+    if codec.counts:
+        yield Message("series.levels")
     empty, twice, late = int((grid.counts == 0).sum()), int(grid.counts.clip(1).sum() - grid.steps), float(grid.late.mean())
     if empty:
         yield Message("series.gaps", n=empty, share=empty / grid.steps)
