@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 help:
 	@echo "make demo     set up, then: digits, an autoencoder beside a VAE, and their figures"
 	@echo "make test     set up, then everything that a change must pass"
-	@echo "make test-scale  set up with ONNX, the Hub's client, MLflow, PyOD and Ray, then the tests of the adapters"
+	@echo "make test-scale  set up with ONNX, the Hub's client, MLflow, PyOD, Ray and Spark, then the tests of the adapters"
 	@echo "make bench    set up with the libraries to compare with, then speed and quality"
 	@echo "make docs     set up, then build the documentation in build/docs/html and execute its tutorials"
 	@echo "make web      build the explorer's page from web/ (needs Node 20.19 or newer, and npm)"
@@ -27,6 +27,8 @@ test: $(VENV)/.dev
 
 # Without what make test runs; the packages are heavy.
 test-scale: $(VENV)/.scale
+	command -v java >/dev/null || { as_root=$$([ "$$(id -u)" = 0 ] || echo sudo); \
+	  $$as_root apt-get update -q && $$as_root apt-get install -y -q default-jre-headless; }
 	$(BIN)/pytest tests/integrations tests/shards tests/training/test_workers.py
 
 bench: $(VENV)/.bench

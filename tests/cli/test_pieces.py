@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.csv
 import pyarrow.parquet as pq
 import pytest
 
@@ -56,6 +57,26 @@ def test_the_same_file(
     assert found.levels == whole.levels
     np.testing.assert_allclose(found.values, whole.values, rtol=1e-5, atol=1e-6)
     assert sorted(path.name for path in tmp_path.iterdir()) == [f"pieces.{suffix}", f"whole.{suffix}"]
+
+
+@pytest.mark.parametrize("task", ["anomalies", "impute"])
+def test_a_large_text_file(task: str, rows: Path, latente: Latente, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from latente.data import spool
+
+    vae = lt.VAE(latent_dim=2, max_epochs=2, effort="quick", random_state=0)
+    table = pq.read_table(rows).set_column(0, "x0", pa.array([round(x, 2) for x in pq.read_table(rows)["x0"].to_pylist()]))
+    pa.csv.write_csv(table, tmp_path / "rows.csv")
+    vae.fit(tmp_path / "rows.csv").save(tmp_path / "model.safetensors")
+    arguments = [task, tmp_path / "model.safetensors", tmp_path / "rows.csv", "-q", "-o"]
+    assert latente(*arguments, tmp_path / "whole.csv").code == 0
+    monkeypatch.setattr(sql, "max_bytes", lambda: 1000)
+    monkeypatch.setattr(spool, "BLOCK", 4000)
+    monkeypatch.setattr(pieces, "ROWS_AT_ONCE", 100)
+    assert latente(*arguments, tmp_path / "pieces.csv").code == 0
+    monkeypatch.undo()
+    whole, found = (lt.read(tmp_path / f"{name}.csv") for name in ("whole", "pieces"))
+    assert (found.names, found.levels) == (whole.names, whole.levels)
+    np.testing.assert_allclose(found.values, whole.values, rtol=1e-5, atol=1e-6)
 
 
 @pytest.mark.slow

@@ -1,6 +1,9 @@
 """Adapters to other tools give what Python gives. Each test needs its package: ``make test-scale`` installs them all."""
 
 import json
+import os
+import shutil
+import sys
 
 import numpy as np
 import pytest
@@ -161,5 +164,27 @@ def test_ray(vae, iris, tmp_path):
         there = shards.run(job, tmp_path / "ray", shards.on_ray)
     finally:
         ray.shutdown()
+    here = shards.run(job, tmp_path / "here")
+    assert [piece.file.read_bytes() for piece in there.pieces] == [piece.file.read_bytes() for piece in here.pieces]
+
+
+@pytest.mark.scale
+@pytest.mark.filterwarnings("ignore")
+def test_spark(vae, iris, tmp_path, monkeypatch):
+    sql = pytest.importorskip("pyspark.sql")
+    if shutil.which("java") is None:
+        pytest.skip("there is no Java")
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(path for path in sys.path if path))
+    monkeypatch.setenv("PYSPARK_PYTHON", sys.executable)
+    pq.write_table(pa.Table.from_pandas(iris), tmp_path / "rows.parquet", row_group_size=80)
+    job = shards.Job(str(vae.save(tmp_path / "model.safetensors")), "score", (str(tmp_path / "rows.parquet"),))
+    session = sql.SparkSession.builder.master("local[2]").config("spark.ui.enabled", "false").getOrCreate()
+    try:
+        there = shards.run(job, tmp_path / "spark", shards.on_spark(session))
+    finally:
+        session.stop()
     here = shards.run(job, tmp_path / "here")
     assert [piece.file.read_bytes() for piece in there.pieces] == [piece.file.read_bytes() for piece in here.pieces]

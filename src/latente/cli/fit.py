@@ -19,8 +19,8 @@ from latente.cli.console import Console, counted
 from latente.cli.failures import FAILED
 from latente.cli.options import AUTO, Data, Json, Lang, Quiet, Seed, Workers, named
 from latente.cli.output import refuse_own_input
-from latente.cli.reading import Reading, reads
-from latente.cli.workers import in_processes, is_first
+from latente.cli.reading import Reading, reads, shown_rows
+from latente.cli.workers import help_to_fit, in_processes, is_first
 from latente.errors import StorageError
 from latente.rows import SERIES, layout_of
 
@@ -29,9 +29,6 @@ if TYPE_CHECKING:
     from latente.estimator import VAE
     from latente.report.report_data import ReportData
     from latente.training.loop import Training
-
-
-SHOWN = 10_000  # rows of figures, where not all fit into memory
 
 
 class Precision(StrEnum):
@@ -288,17 +285,7 @@ def fit(
     if is_first():
         run(vae, data, folder, console, writes, **how, reading=reading or {})
     else:
-        _help_to_fit(vae, data, folder, resume, reading or {}, context=context, workers=workers)
-
-
-def _help_to_fit(vae: VAE, data: str, folder: Path, resume: bool, reading: Reading, **how: Any) -> None:
-    """Train with the first process, and write nothing."""
-    from latente.data import read_or_pieces
-    from latente.parameters import text_columns
-    from latente.report.run_folder import CHECKPOINT
-
-    rows = read_or_pieces(data, texts=text_columns(vae.kinds), **reading)
-    vae.fit(rows, checkpoint=folder / CHECKPOINT if resume else None, resume=resume, **how)
+        help_to_fit(vae, data, folder, resume, reading or {}, context=context, workers=workers)
 
 
 @dataclass(frozen=True)
@@ -356,7 +343,7 @@ def run(
                 console.remark(note)
             vae.notes_ = [*dict.fromkeys([*vae.notes_, *heard])]
             with _as_it_was(folder), held.stage() as stage:
-                paths, certificate = written(vae, _shown_rows(vae, rows), colours, data, stage, folder, console, writes)
+                paths, certificate = written(vae, shown_rows(vae, rows), colours, data, stage, folder, console, writes)
                 paths = held.commit(paths, FILES)
             shutil.rmtree(folder / CHECKPOINT, ignore_errors=True)  # only now: until here an interrupted command can be resumed
     if vae.figures_["finished"] == "interrupted":
@@ -375,14 +362,6 @@ def run(
     console.report({**metrics(vae), "folder": folder, "paths": paths, "missing": missing})
     if missing:
         raise typer.Exit(FAILED)
-
-
-def _shown_rows(vae: VAE, rows: Any) -> Any:
-    """The rows of figures: those of the fit, or some of them where not all fit into memory."""
-    from latente.data import Pieces
-    from latente.rows import spaced
-
-    return vae.fitted_.read(rows.take(spaced(len(rows), SHOWN).numpy())) if isinstance(rows, Pieces) else rows
 
 
 @contextmanager

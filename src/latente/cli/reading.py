@@ -5,9 +5,14 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable
 from functools import wraps
-from typing import Annotated, Any, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
 import typer
+
+if TYPE_CHECKING:
+    from latente.estimator import VAE
+
+SHOWN = 10_000  # rows of figures, where not all fit into memory
 
 OPTIONS: dict[str, tuple[Any, Any]] = {
     "missing": (
@@ -44,3 +49,11 @@ def reads(command: Callable[..., None]) -> Callable[..., None]:
     with_options.__signature__ = own.replace(parameters=[*ordered, *shared], return_annotation=None)  # type: ignore[attr-defined]
     with_options.__annotations__ = {**hints, **options}
     return with_options
+
+
+def shown_rows(vae: VAE, rows: Any) -> Any:
+    """The rows of figures: those of the fit, or some of them where not all fit into memory."""
+    from latente.data import Pieces
+    from latente.rows import spaced
+
+    return vae.fitted_.read(rows.take(spaced(len(rows), SHOWN).numpy())) if isinstance(rows, Pieces) else rows

@@ -14,6 +14,7 @@ from latente.cli.reading import Reading
 from latente.rows import IMAGE, SCALAR, SERIES, layout_of
 
 if TYPE_CHECKING:
+    from latente.data import Pieces
     from latente.estimator import VAE
 
 
@@ -129,7 +130,8 @@ class Task:
         return [place.path for place in others]
 
     def in_shards(self, task: str, workers: int = 1, **options: Any) -> dict[str, Any] | None:
-        """Do a task a row group at a time, if the data are Parquet files with several of them, and write the result.
+        """Do a task a row group at a time, if the data are Parquet files with several of them, or a text file that is too large
+        for memory, and write the result.
 
         Args:
             task: a key of :data:`latente.shards.TASKS`. workers: processes. options: of the task.
@@ -138,10 +140,9 @@ class Task:
             Figures of the result; None if the rows are to be read as a whole.
         """
         from latente import shards
-        from latente.data import pieces_of
 
-        run, data = self._inputs
-        pieces = pieces_of(data) if self.destination.takes_pieces else None
+        run = self._inputs[0]
+        pieces = self._pieces() if self.destination.takes_pieces else None
         if pieces is None or self.form is not FORMS[SCALAR] or (workers == 1 and len(pieces) <= pieces.at_once):
             return None
         job = shards.Job(run, task, tuple(map(str, pieces.files)), options, **self._how)
@@ -155,6 +156,16 @@ class Task:
         figures |= self._joined(shards.results(job, parts))
         shutil.rmtree(folder, ignore_errors=True)
         return figures
+
+    def _pieces(self) -> Pieces | None:
+        """The data in pieces, if they can be read so."""
+        from latente.data import pieces_of, too_large
+
+        data, codec = self._inputs[1], self.vae.codec_
+        if codec.kind != "table":
+            return None
+        how = {"known": codec.known_notations, **codec.reading_of_fit, **self._how["reading"]}
+        return pieces_of(data) or too_large(data, codec.text_names, **how)
 
     def _joined(self, tables: Iterable[Any]) -> dict[str, Any]:
         """Write tables one after the other, and tell of it; returns how many rows are anomalous, where that is a column."""

@@ -7,6 +7,12 @@ import socket
 import subprocess
 import sys
 import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from latente.cli.reading import Reading
+    from latente.estimator import VAE
 
 LOOK_EVERY = 0.2  # seconds
 TO_TELL = 5.0  # seconds for the first process to tell what went wrong, if another has failed
@@ -42,3 +48,13 @@ def _started(environment: dict[str, str], rank: int) -> subprocess.Popen[bytes]:
     """The same command in another process; all but the first are silent."""
     silent = subprocess.DEVNULL if rank else None
     return subprocess.Popen([sys.executable, "-m", "latente", *sys.argv[1:]], env=environment, stdout=silent, stderr=silent)
+
+
+def help_to_fit(vae: VAE, data: str, folder: Path, resume: bool, reading: Reading, **how: Any) -> None:
+    """Train with the first process, and write nothing."""
+    from latente.data import read_or_pieces
+    from latente.parameters import text_columns
+    from latente.report.run_folder import CHECKPOINT
+
+    rows = read_or_pieces(data, texts=text_columns(vae.kinds), **reading)
+    vae.fit(rows, checkpoint=folder / CHECKPOINT if resume else None, resume=resume, **how)

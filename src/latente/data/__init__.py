@@ -12,7 +12,7 @@ from latente.data.plain import Columns, PlainRows, decoded, plain
 from latente.data.sentinels import suspicious
 from latente.data.series import Series, SeriesCodec, TimeAsked, filled, last_steps, with_index
 from latente.data.sources import Images, Table, read
-from latente.data.spool import read_or_pieces
+from latente.data.spool import read_or_pieces, too_large
 from latente.data.table import TableCodec
 
 __all__ = [
@@ -52,5 +52,6 @@ __all__ = [
     "split_labels",
     "suspicious",
     "table_codec",
+    "too_large",
     "with_index",
 ]

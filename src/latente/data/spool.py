@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import gzip
 import os
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 from itertools import chain
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, BinaryIO
 
 from latente.data import sql
 from latente.data.files import TEXT_FILES, kind_of, reading
 from latente.data.pieces import Pieces, pieces_of
 from latente.data.sources import Images, Table, as_reading, read
-from latente.data.text import Reading, TextTable, read_text
+from latente.data.text import Notation, Reading, TextTable, read_text
 from latente.folders import TemporaryFolder
 
 BLOCK = 32 << 20  # bytes of text that are read at once
@@ -32,7 +33,7 @@ def read_or_pieces(source: Any, texts: Collection[str] = (), **asked: Any) -> Ta
     if isinstance(source, Pieces):
         return source
     if isinstance(source, (str, os.PathLike)):
-        found = _of_query(str(source)) if sql.is_sql(source) else _of_file(source, texts, asked)
+        found = _of_query(str(source)) if sql.is_sql(source) else too_large(source, texts, **asked)
     else:
         found = _of_stream(source) if _is_stream(source) else None
     if isinstance(found, Pieces):
@@ -55,13 +56,20 @@ def _of_stream(source: Any) -> Any:
         return _collected(pa.RecordBatchReader.from_stream(source))
 
 
-def _of_file(source: str | os.PathLike[str], texts: Collection[str], asked: dict[str, Any]) -> Pieces | None:
-    """The pieces of a Parquet or text file that is too large for memory; None for others."""
+def too_large(
+    source: str | os.PathLike[str],
+    texts: Collection[str] = (),
+    known: Mapping[str, Notation] = MappingProxyType({}),
+    **asked: Any,
+) -> Pieces | None:
+    """The pieces of a Parquet or text file that is too large for memory; None for others. Arguments as of
+    :func:`latente.data.read`.
+    """
     limit, pieces, path = sql.max_bytes(), pieces_of(source), Path(source)
     if pieces is not None:
         return pieces if pieces.nbytes > limit else None
-    large = path.is_file() and BYTES_OF_TEXT * path.stat().st_size > limit
-    return _of_text(path, texts, as_reading(asked)) if large and kind_of(path) in TEXT_FILES else None
+    large = not sql.is_sql(source) and path.is_file() and BYTES_OF_TEXT * path.stat().st_size > limit
+    return _of_text(path, texts, as_reading(asked), known) if large and kind_of(path) in TEXT_FILES else None
 
 
 def _is_stream(source: Any) -> bool:
@@ -93,7 +101,7 @@ def _written(batches: Iterable[Any], schema: Any) -> Pieces:
     return Pieces((path,), keep)
 
 
-def _of_text(path: Path, texts: Collection[str], asked: Reading) -> Pieces:
+def _of_text(path: Path, texts: Collection[str], asked: Reading, known: Mapping[str, Notation]) -> Pieces:
     """A text file in blocks of whole rows, each read as the first one is, in temporary Parquet files."""
     from pyarrow.parquet import write_table
 
@@ -102,18 +110,20 @@ def _of_text(path: Path, texts: Collection[str], asked: Reading) -> Pieces:
     opened = gzip.open(path, "rb") if path.name.lower().endswith(".gz") else open(path, "rb")  # noqa: SIM115
     with reading(str(path)), opened as file:
         for number, block in enumerate(_blocks(file)):
-            found = _read_block(block, folder / path.name.removesuffix(".gz"), texts, asked, first)
+            found = _read_block(block, folder / path.name.removesuffix(".gz"), texts, asked, first or known)
             first = first or found
             files.append(folder / f"{number:06}.parquet")
             write_table(_without_empty(found.table), files[-1], row_group_size=ROWS_OF_A_GROUP)
     return Pieces(tuple(files), keep, first)
 
 
-def _read_block(block: bytes, path: Path, texts: Collection[str], asked: Reading, first: TextTable | None) -> TextTable:
+def _read_block(
+    block: bytes, path: Path, texts: Collection[str], asked: Reading, first: TextTable | Mapping[str, Notation]
+) -> TextTable:
     """A block of a text file, as the first block is written."""
-    if first is None:
+    if not isinstance(first, TextTable):
         path.write_bytes(block)
-        return read_text(path, asked, texts)
+        return read_text(path, asked, texts, first)
     layout = first.layout
     how = replace(asked, encoding=layout.encoding, delimiter=layout.delimiter, skip_rows=0, header=False)
     head = layout.delimiter.join(f'"{name}"' for name in first.table.column_names) if layout.header else ""

@@ -31,6 +31,7 @@ from latente.training.workers import add_up, of_first, own_parts, world
 BLOCK = 250_000  # values gathered at once: few calls for small batches, and all values fit into the CPU's cache
 AVERAGE_EVERY = 4  # steps between updates of the moving average: the same average to 1e-5, at a quarter of the cost
 EVALUATION_BATCH = 2048
+TOGETHER = 256  # batches whose terms are added up at once
 MIN_PATIENCE = 5  # epochs, however short the run
 MAX_RESTARTS = 3  # how often a diverged run continues from its best weights with a tenth of its learning rate
 EXPLODED = 1e3  # times the lowest held-out objective so far; runs do not recover from this
@@ -174,14 +175,16 @@ class Training:
     def epoch(self) -> None:
         """One pass over the training rows (see :meth:`_batches`), then an evaluation of the held-out rows."""
         reseed(self.settings.seed, self.stage, self.status.epoch, device=self.settings.device)
-        traces = [trace for batch in self._batches() if (trace := self._step(batch)) is not None]
+        means = _Means()
+        for batch in self._batches():
+            means.add(self._step(batch))
         self._learns(False)
         self.status.epoch += 1
-        record = {"epoch": self.status.epoch, **self._of_all(_means("train", traces)), **self._evaluated()}
+        record = {"epoch": self.status.epoch, **self._of_all(means.found("train")), **self._evaluated()}
         record |= {"progress": self.progress, "learning_rate": self._rate(), "seconds": self.seconds}
         record |= {f"{name}_weight": float(value) for name, value in self.strength.items()}
         self.status.history.append(record)
-        self._judge(record, skipped=self.steps_per_epoch - len(traces))
+        self._judge(record, skipped=self.steps_per_epoch - means.batches)
 
     def _of_all(self, means: dict[str, float]) -> dict[str, float]:
         """Means over the rows of all processes, which are equally many."""
@@ -479,8 +482,44 @@ def _rows_of(tensors: Sequence[Tensor], example: Rows) -> Rows:
 
 def _means(prefix: str, batches: list[Named]) -> dict[str, float]:
     """The mean of each term over the rows of all batches."""
-    names = batches[0] if batches else ()
-    means = {name: float(torch.cat([batch[name] for batch in batches]).cpu().double().mean()) for name in names}
-    if "distortion" in means:
-        means["loss"] = means["distortion"] + means.get("rate", 0.0)
-    return {f"{prefix}_{name}": mean for name, mean in means.items()}
+    means = _Means()
+    for batch in batches:
+        means.add(batch)
+    return means.found(prefix)
+
+
+class _Means:
+    """Means of terms over rows; only a few batches are in memory.
+
+    Attributes:
+        batches: number of batches with terms.
+    """
+
+    def __init__(self) -> None:
+        self.kept: list[Named] = []
+        self.sums: dict[str, float] = {}
+        self.batches = self.rows = 0
+
+    def add(self, terms: Named | None) -> None:
+        """Add the terms of a batch, [B] each, if there are any."""
+        if terms is not None:
+            self.kept.append(terms)
+            self.batches += 1
+        if len(self.kept) >= TOGETHER:
+            self._add_up()
+
+    def _add_up(self) -> None:
+        if not self.kept:
+            return
+        joined = {name: torch.cat([batch[name] for batch in self.kept]).cpu().double() for name in self.kept[0]}
+        self.rows += len(next(iter(joined.values())))
+        self.sums = {name: self.sums.get(name, 0.0) + float(values.sum()) for name, values in joined.items()}
+        self.kept = []
+
+    def found(self, prefix: str) -> dict[str, float]:
+        """The mean of each term, and of the loss: distortion plus rate."""
+        self._add_up()
+        means = {name: value / self.rows for name, value in self.sums.items()}
+        if "distortion" in means:
+            means["loss"] = means["distortion"] + means.get("rate", 0.0)
+        return {f"{prefix}_{name}": mean for name, mean in means.items()}
