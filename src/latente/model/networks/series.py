@@ -100,10 +100,10 @@ class GRUEncoder(OfSteps):
 
     def __init__(self, shape: tuple[int, ...], width: int = 64, masked: bool = False, linear: bool = False) -> None:
         super().__init__(shape, width, masked, linear)
-        self.recurrent = nn.GRU(self.inputs, width, batch_first=True)
+        self.recurrent = nn.GRU(self.inputs, width)
 
     def states(self, x: Tensor) -> Tensor:
-        return self.recurrent(x.mT)[0].mT  # type: ignore[no-any-return]
+        return self.recurrent(x.permute(2, 0, 1))[0].permute(1, 2, 0)  # type: ignore[no-any-return]
 
 
 class ToSteps(Part):
@@ -165,12 +165,12 @@ class GRUDecoder(ToSteps):
 
     def __init__(self, latent_dim: int, outputs: int, shape: tuple[int, ...], width: int = 64, linear: bool = False) -> None:
         super().__init__(latent_dim, outputs, shape, width, linear)
-        self.recurrent = nn.GRU(width, width, batch_first=True)
+        self.recurrent = nn.GRU(width, width)
 
     def states(self, code: Tensor) -> Tensor:
         h = torch.tanh(self.first(code))
-        states: Tensor = self.recurrent(h.unsqueeze(1).expand(-1, self.steps, -1), h.unsqueeze(0).contiguous())[0]
-        return states.mT
+        states: Tensor = self.recurrent(h.expand(self.steps, -1, -1), h.unsqueeze(0).contiguous())[0]
+        return states.permute(1, 2, 0)
 
 
 @register
