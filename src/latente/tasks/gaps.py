@@ -27,7 +27,7 @@ CLASSES = 3
 MAX_HIDDEN = 0.3  # share of the observed values of fresh steps that are hidden as well
 MAX_TRIAL = 3000  # values of a channel
 ENOUGH = 40  # hidden values of a channel, from which it has a choice of its own
-MANY, QUARTER = 2000, 4  # windows, of which more begin every quarter of a window
+MANY, QUARTER = 2000, 4  # more windows than that are thinned: they begin every quarter of a window
 SURE = 1.0  # standard errors by which the model has to be better than interpolation
 
 
