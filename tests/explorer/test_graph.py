@@ -236,9 +236,10 @@ def test_the_distribution_function_of_student() -> None:
 
 
 def parts(ending: str) -> list[str]:
-    """Names of registered parts that look at rows, or at codes."""
+    """Names of registered parts that look at rows, or at codes; but for networks along time: the explorer draws no series."""
     needed = {"encoder": "shape", "decoder": "outputs"}[ending]
-    return sorted(name for name, cls in PARTS.items() if name.endswith(ending) and needed in constructor_arguments(cls))
+    drawn = [name for name, cls in PARTS.items() if name.endswith(ending) and not cls.__module__.endswith("networks.series")]
+    return sorted(name for name in drawn if needed in constructor_arguments(PARTS[name]))
 
 
 def model_of(**chosen: str) -> LatentModel:
