@@ -72,8 +72,9 @@ class Blueprint:
 
     @property
     def convolves(self) -> bool:
-        """Whether its networks begin at a linear model beside which they learn fast: convolutions, and those of windows."""
-        fast = network_for(self.fields, self.hidden) == "conv" or layout_of(self.fields) == SERIES
+        """Whether its networks begin at a linear model beside which they learn fast: convolutions, or many windows."""
+        many = layout_of(self.fields) == SERIES and self.n_rows >= SMALL_DATA
+        fast = many or network_for(self.fields, self.hidden) == "conv"
         with torch.random.fork_rng([]):
             return fast and starts_linear(self().model)
 

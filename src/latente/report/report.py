@@ -154,10 +154,6 @@ class _Report(ABC):
     def rows_of(self, section: str) -> Iterator[Block]:
         """The rows of a section: "rebuilt", "walk" or "samples"."""
 
-    def of_layout(self) -> dict[str, Callable[[], Iterator[Block]]]:
-        """Sections that depend on the layout."""
-        return {"anomalies": self.anomalies}
-
     def drawn(self, section: str, panels: Any, alt: str = "") -> Block:
         """A figure of rows."""
         return picture(
@@ -174,7 +170,7 @@ class _Report(ABC):
             "density": self.density,
             "walk": self.walk,
             "samples": self.samples,
-            **self.of_layout(),
+            "anomalies": self.anomalies,
             "certificate_part": self.certified,
             "next": self.next,
         }
@@ -539,10 +535,7 @@ class _SeriesReport(_Report):
         if section in WINDOWS:
             yield self.drawn(section, WINDOWS[section](self.shown))
 
-    def of_layout(self) -> dict[str, Callable[[], Iterator[Block]]]:
-        return {"events": self.events}
-
-    def events(self) -> Iterator[Block]:
+    def anomalies(self) -> Iterator[Block]:
         """The series with its band and events, and simple detectors beside the model."""
         steps = Steps.of(self.shown)
         yield Paragraph(self.say("events.text", count=steps.count, steps=steps.total))

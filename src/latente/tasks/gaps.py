@@ -27,6 +27,7 @@ CLASSES = 3
 MAX_HIDDEN = 0.3  # share of the observed values of fresh steps that are hidden as well
 MAX_TRIAL = 3000  # values of a channel
 ENOUGH = 40  # hidden values of a channel, from which it has a choice of its own
+MANY, QUARTER = 2000, 4  # windows, of which more begin every quarter of a window
 SURE = 1.0  # standard errors by which the model has to be better than interpolation
 
 
@@ -106,7 +107,7 @@ def _estimates(fitted: Fitted, series: Series, x: Values, observed: Mask) -> tup
     """All values from the observed ones: by interpolation, and by the model with what it leaves at observed values
     interpolated, [S, C] each.
     """
-    known = np.where(observed, x, np.nan)
+    known, series = np.where(observed, x, np.nan), series if len(series) <= MANY else series.thinned(QUARTER)
     model = series.mean(_expected(fitted, _windows(series, x, observed)).mT.numpy())
     return interpolated(known, series), model + interpolated(known - model, series)
 

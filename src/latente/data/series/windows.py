@@ -49,6 +49,10 @@ class Series:
         """Some windows, by their indices."""
         return replace(self, begins=self.begins[np.asarray(rows)])
 
+    def thinned(self, parts: int) -> Series:
+        """The same series in fewer windows, which begin every ``parts``-th part of a window at most."""
+        return replace(self, begins=beginnings(self.grid, self.window, max(1, self.window // parts)))
+
     @property
     def container(self) -> str:
         """Type of the input."""
