@@ -9,7 +9,8 @@ import typer
 
 from latente.cli import options
 from latente.cli.console import Console
-from latente.cli.fit import Device, Hidden, KindsOfColumns, LatentDim, MaxEpochs, TimeLimit, stem
+from latente.cli.fit import stem
+from latente.cli.fit_options import Device, Hidden, KindsOfColumns, LatentDim, MaxEpochs, TimeLimit
 from latente.cli.options import AUTO, Data, Json, Lang, Quiet, Seed, named
 from latente.cli.output import refuse_own_input
 from latente.cli.reading import Reading, reads
