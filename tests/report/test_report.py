@@ -192,7 +192,7 @@ def test_the_results_come_first_and_the_long_table_is_folded(fitted_table, table
     top = html[html.index("<main>") : html.index("<nav")]
     assert f"explain {certificate['information_kept'].value:.0%}" in top
     reached, share = (certificate[f"completeness{name}"].value for name in ("", "_share"))
-    assert f"C = {reached:.2f}: 1 is as much as other real rows. This is {share:.0%} of what" in top
+    assert f"C = {reached:.2f}, where 1 is as much as other real rows. This C is {share:.0%} of what" in top
     assert top.index("explain") < top.index("cards") and '<a href="explorer.html">' in top
     assert len(re.findall("<details>", html)) == 1 and html.index("<details>") > html.index("Latent-space quality")
     folded = html[html.index("<details>") : html.index("</details>")]
@@ -206,7 +206,7 @@ def test_alternative_texts_say_the_results(fitted_table, table, tmp_path):
     assert len(set(told)) == len(told) - 2, "two maps have the same result, and two figures of generated columns"
     shown = ReportData(fitted_table, table)
     name, share = next(iter(shown.explained.items()))
-    assert f"The position on the map explains {share:.0%} of the variance of {name}, the most of all values." in told
+    assert f"The position on the map explains {share:.0%} of the variance of {name}, more than of any other value." in told
     assert (
         f"Completeness C = {certificate['completeness'].value:.2f}, continuity K = {certificate['continuity'].value:.2f}."
         in told

@@ -200,7 +200,7 @@ export const en = {
   "lesson.missing.vae": "This file has no variational autoencoder that can be decoded in the page.",
   "lesson.1.title": "Encode and decode",
   "lesson.1.a":
-    "An autoencoder consists of two networks. The encoder compresses a row into a few numbers, the code. The decoder reconstructs the row from the code alone. What all rows have in common passes; noise does not.",
+    "An autoencoder consists of two networks. The encoder compresses a row into a few numbers, the code. The decoder reconstructs the row from the code alone. What the rows have in common passes through; noise does not.",
   "lesson.1.task": "Set the noise to 30% or more, and release the slider.",
   "lesson.1.error": "Reconstruction error",
   "lesson.1.slider": "Noise",
@@ -237,7 +237,7 @@ export const en = {
   "lesson.4.title": "A point and a cloud",
   "lesson.4.a":
     "An autoencoder encodes a row as one point, a VAE as a distribution: a cloud. Each training step of a VAE has four parts.",
-  "lesson.4.task": "Take the four parts in their order.",
+  "lesson.4.task": "Go through the four parts in order.",
   "lesson.4.resample": "Sample again",
   "lesson.4.film": "Codes during training",
   "lesson.4.epoch": "Epoch",
@@ -247,14 +247,14 @@ export const en = {
   "lesson.4.do.3": "4. Backpropagate the error",
   "lesson.4.encoded": "Mean {mean}, deviation {sd}; KL {rate} nats.",
   "lesson.4.sampled": "Mean + deviation × noise = {z}.",
-  "lesson.4.measured": "Squared error {error}, and KL {rate} nats.",
+  "lesson.4.measured": "Squared error {error} and KL {rate} nats.",
   "lesson.4.propagated":
     "A step (the arrow) reduces the error from {before} to {after}.",
   "lesson.4.answer":
     "Each time another code of the cloud is sampled, so nearby codes must decode to similar rows. The KL keeps the clouds close together. Now play the training.",
   "lesson.5.title": "Continuity and completeness",
   "lesson.5.a":
-    "Continuity K: nearby codes decode to similar rows. Completeness C: random codes decode to rows like real ones. Both are shown where the point is, from 0 to 1.",
+    "Continuity K: nearby codes decode to similar rows. Completeness C: random codes decode to rows like real ones. Both are shown for the point, from 0 to 1.",
   "lesson.5.task": "Move the slider from A to B, and release it there.",
   "lesson.5.slider": "From A to B",
   "lesson.5.others": "Other rows",

@@ -27,7 +27,7 @@ export const es: Record<keyof typeof en, string> = {
   "map.title": "Mapa de los códigos",
   "map.label": "Mapa de los códigos: {model}",
   "map.keys":
-    "Las flechas mueven el punto; con Mayús, a pasos pequeños. Más y menos acercan y alejan; 0 muestra todo. Intro lleva el punto al dato más cercano, S selecciona los datos alrededor del punto y Escape borra la selección.",
+    "Las flechas mueven el punto; con Mayús, a pasos pequeños. Más y menos acercan y alejan; 0 muestra todo. Enter lleva el punto al dato más cercano, S selecciona los datos alrededor del punto y Escape quita la selección.",
   "axis.across": "horizontal",
   "axis.up": "vertical",
   "plane.title": "Plano",
@@ -128,7 +128,7 @@ export const es: Record<keyof typeof en, string> = {
   "near.go": "Dato {n}",
   "near.distance": "a {distance} desviaciones estándar",
   "encode.draw": "Dibuje una imagen; el codificador muestra su código en el mapa.",
-  "encode.edit": "Cambie un valor; el codificador muestra el código de la fila en el mapa. Un valor vacío es ausente.",
+  "encode.edit": "Cambie un valor; el codificador muestra el código de la fila en el mapa. Un valor vacío es faltante.",
   "encode.said": "Código {mean} ± {sd} (media ± desviación estándar).",
   "encode.point": "Código {mean}.",
   "draw.label": "Imagen para dibujar",
@@ -137,7 +137,7 @@ export const es: Record<keyof typeof en, string> = {
   "draw.take": "Copiar la imagen decodificada",
   "draw.clear": "Borrar",
   "edit.take": "Copiar la fila decodificada",
-  "edit.unseen": "ausente",
+  "edit.unseen": "faltante",
   "selection.one": "{n} dato seleccionado.",
   "selection.many": "{n} datos seleccionados.",
   "selection.mean": "Media de {name}: {value}",
@@ -148,12 +148,12 @@ export const es: Record<keyof typeof en, string> = {
   "figures.completeness": "Completitud",
   "figures.completeness.hint":
     "¿Los códigos al azar dan datos como los reales? 0: como datos con las columnas barajadas; 1: como otros datos reales",
-  "figures.completeness_prior": "Completitud desde N(0, I)",
-  "figures.completeness_prior.hint": "Completitud con códigos de la distribución a priori N(0, I) en lugar de una normal ajustada a los códigos",
+  "figures.completeness_prior": "Completitud con N(0, I)",
+  "figures.completeness_prior.hint": "Completitud con códigos de la distribución a priori N(0, I) en lugar de una distribución normal ajustada a los códigos",
   "figures.completeness_ceiling": "Cota superior de la completitud",
-  "figures.completeness_ceiling.hint": "Completitud con los códigos de datos de validación reales: ninguna distribución de códigos da más con este decodificador",
+  "figures.completeness_ceiling.hint": "Completitud con los códigos de datos reales de validación: ninguna distribución de códigos logra más con este decodificador",
   "figures.density": "Densidad",
-  "figures.density.hint": "Cuántos datos generados quedan entre los reales: 1 como otros datos reales. Lo borroso la aumenta",
+  "figures.density.hint": "Cuántos datos generados quedan entre los reales: 1 es como otros datos reales. Los datos borrosos la aumentan",
   "figures.coverage": "Cobertura",
   "figures.coverage.hint": "Proporción de datos reales que tienen cerca un dato generado: baja si falta variedad",
   "figures.continuity": "Continuidad",
@@ -177,7 +177,7 @@ export const es: Record<keyof typeof en, string> = {
   "pipeline.many": "Código: {n} números",
   "pipeline.code": "Código {code}",
   "gauge.usual": "el 95% de los datos tiene como máximo {usual} (la línea)",
-  "gauge.mean": "la línea es la media de los datos, {usual}",
+  "gauge.mean": "la línea es la media de todos los datos, {usual}",
   "rows.before": "Dato anterior",
   "rows.next": "Dato siguiente",
   "rows.of": "Dato {n} de {of}",
@@ -197,13 +197,13 @@ export const es: Record<keyof typeof en, string> = {
   "lesson.original": "Original",
   "lesson.missing.decoder": "El decodificador no está en esta página, así que aquí no se puede calcular nada.",
   "lesson.missing.models":
-    "Este archivo no tiene modelos pequeños para este paso. «latente fit DATA --lesson» y «latente demo» escriben páginas que los tienen.",
+    "Este archivo no tiene modelos pequeños para este paso. «latente fit DATOS --lesson» y «latente demo» escriben páginas que los tienen.",
   "lesson.missing.pair":
-    "Este paso necesita un autoencoder junto a un VAE. «latente fit DATA --lesson» y «latente demo» escriben páginas que tienen ambos.",
+    "Este paso necesita un autoencoder junto a un VAE. «latente fit DATOS --lesson» y «latente demo» escriben páginas que tienen ambos.",
   "lesson.missing.vae": "Este archivo no tiene un autoencoder variacional que se pueda decodificar en la página.",
   "lesson.1.title": "Codificar y decodificar",
   "lesson.1.a":
-    "Un autoencoder consta de dos redes. El codificador comprime un dato en unos pocos números, el código. El decodificador reconstruye el dato solo a partir del código. Pasa lo que los datos tienen en común; el ruido no.",
+    "Un autoencoder consta de dos redes. El codificador comprime un dato en unos pocos números, el código. El decodificador reconstruye el dato solo a partir del código. Lo que los datos tienen en común pasa; el ruido, no.",
   "lesson.1.task": "Ponga el ruido en 30% o más y suelte el control.",
   "lesson.1.error": "Error de reconstrucción",
   "lesson.1.slider": "Ruido",
@@ -221,7 +221,7 @@ export const es: Record<keyof typeof en, string> = {
   "lesson.2.slider": "Tamaño del código",
   "lesson.2.one": "{n} número",
   "lesson.2.many": "{n} números",
-  "lesson.2.error": "Error medio de los datos",
+  "lesson.2.error": "Error medio de todos los datos",
   "lesson.2.here": "Error de este dato",
   "lesson.2.answer":
     "Con {least}, el error medio es {leastError} del rango de valores; con {most}, {mostError}. Un código pequeño conserva solo lo que muchos datos tienen en común.",
@@ -231,7 +231,7 @@ export const es: Record<keyof typeof en, string> = {
   "lesson.3.task": "Genere 24 a partir de N(0, I).",
   "lesson.3.generate": "Generar {n}",
   "lesson.3.how":
-    "Un acierto está tan cerca de un dato real como el 95% de los datos reales de otro. Lo borroso acierta más fácilmente, así que los aciertos no miden la variedad.",
+    "Un acierto está tan cerca de un dato real como lo está el 95% de los datos reales de otro. Los datos borrosos son aciertos más fácilmente, así que los aciertos no miden la variedad.",
   "lesson.3.tally": "{hits} aciertos de {n} · {share} de {draws} hasta ahora",
   "lesson.3.hit": "un acierto: hay un dato real cerca",
   "lesson.3.miss": "no hay un dato real cerca",
@@ -240,7 +240,7 @@ export const es: Record<keyof typeof en, string> = {
   "lesson.4.title": "Un punto y una nube",
   "lesson.4.a":
     "Un autoencoder codifica un dato como un punto; un VAE, como una distribución: una nube. Cada paso de entrenamiento de un VAE tiene cuatro partes.",
-  "lesson.4.task": "Haga las cuatro partes en su orden.",
+  "lesson.4.task": "Siga las cuatro partes en orden.",
   "lesson.4.resample": "Muestrear otra vez",
   "lesson.4.film": "Los códigos durante el entrenamiento",
   "lesson.4.epoch": "Época",
@@ -250,20 +250,20 @@ export const es: Record<keyof typeof en, string> = {
   "lesson.4.do.3": "4. Propagar el error hacia atrás",
   "lesson.4.encoded": "Media {mean}, desviación {sd}; KL {rate} nats.",
   "lesson.4.sampled": "Media + desviación × ruido = {z}.",
-  "lesson.4.measured": "Error cuadrático {error}, y KL {rate} nats.",
+  "lesson.4.measured": "Error cuadrático {error} y KL {rate} nats.",
   "lesson.4.propagated":
     "Un paso (la flecha) reduce el error de {before} a {after}.",
   "lesson.4.answer":
-    "Cada vez se muestrea otro código de la nube, así que códigos cercanos deben dar datos parecidos. La KL mantiene juntas las nubes. Ahora anime el entrenamiento.",
+    "Cada vez se muestrea otro código de la nube, así que los códigos cercanos deben dar datos parecidos. La KL mantiene juntas las nubes. Ahora anime el entrenamiento.",
   "lesson.5.title": "Continuidad y completitud",
   "lesson.5.a":
-    "Continuidad K: códigos cercanos dan datos parecidos. Completitud C: los códigos al azar dan datos como los reales. Ambas se muestran donde está el punto, de 0 a 1.",
+    "Continuidad K: los códigos cercanos dan datos parecidos. Completitud C: los códigos al azar dan datos como los reales. Ambas se muestran para el punto, de 0 a 1.",
   "lesson.5.task": "Lleve el control de A a B y suéltelo ahí.",
   "lesson.5.slider": "De A a B",
   "lesson.5.others": "Otros datos",
   "lesson.5.random": "Código al azar",
   "lesson.5.here": "K aquí {k} · C aquí {c}",
-  "lesson.5.figures": "K = {k}, C desde N(0, I) = {c}",
+  "lesson.5.figures": "K = {k}, C con N(0, I) = {c}",
   "lesson.5.answer":
     "En todo el espacio, medido con datos de validación: autoencoder {ofAutoencoder}; VAE {ofVae}. 1 es tan bueno como otros datos reales. Ahora pruebe códigos al azar, o arrastre el punto.",
   "lesson.6.title": "Regularización",
@@ -277,5 +277,5 @@ export const es: Record<keyof typeof en, string> = {
   "lesson.6.strip": "Un dato, su reconstrucción y seis muestras de N(0, I)",
   "lesson.6.answer":
     "En este extremo la KL es de {rate} nats y todas las muestras son iguales: pueden ser aciertos, pero C = {c} y K = {k}. El error de reconstrucción sube de {least} a {error}. Un buen β está en medio.",
-  "toolbar.more": "Ajustes del mapa",
+  "toolbar.more": "Opciones del mapa",
 };
