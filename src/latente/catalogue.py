@@ -350,7 +350,7 @@ def hi_vae_published(components: int = 10) -> dict[str, Any]:
 @published(VAE, "a VAE of windows whose decoder adds a trend, seasons and the rest", "Desai et al. 2021")
 def timevae(degree: int = 2, seasons: tuple[int, ...] = ()) -> dict[str, Any]:
     decoder = choose("trend-season-decoder", degree=degree, seasons=list(seasons))
-    return {"encoder": choose("dilated-encoder"), "decoder": decoder}
+    return {"encoder": choose("dilated-encoder"), "decoder": decoder, "recorded": False}  # kernels of convolutions vary
 
 
 @published(VAE, "a VAE of windows trained with some points hidden; missing ones are filled in by iteration", "Xu et al. 2018")

@@ -75,7 +75,7 @@ def test_ctrl_c_anywhere_else_ends_with_130(latente, table_csv, tmp_path, monkey
     def interrupted(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("latente.data.read", interrupted)
+    monkeypatch.setattr("latente.data.read_or_pieces", interrupted)
     ended = latente("fit", table_csv, "-o", tmp_path / "run")
     assert ended.code == 130
     assert "Traceback" not in ended.err

@@ -252,5 +252,5 @@ def test_windows_of_series(tmp_path):
     say, path = texts("es"), tmp_path / "report.html"
     read = Read(write_report(vae, frame, path, lang="es", certificate=None).read_text(encoding="utf-8"))
     assert say("page.failed", why="").split(":")[0] not in read.text
-    assert say("rebuilt.caption_errors_windows") in read.text and say("events.title") in read.text
+    assert say("rebuilt.caption_errors_windows") in read.text and say("anomalies.title") in read.text
     assert say("anomalies.none") not in read.text

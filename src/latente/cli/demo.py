@@ -35,7 +35,7 @@ EXPLORER, WIDTH = "explorer.html", 120
 
 
 def demo(out: Folder = "latente-demo", seed: Seed = 0, lang: Lang = None, json: Json = False, quiet: Quiet = False) -> None:
-    """An autoencoder beside a VAE, on 2,000 digits drawn from fonts.
+    """An autoencoder beside a VAE, on 2,000 drawn digits.
 
     Where should new codes come from? Codes are drawn from N(0, I), from the range of the codes, and from a Gaussian fitted to
     them, and decoded by both models. The result is a report in one HTML file.

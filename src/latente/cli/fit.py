@@ -53,7 +53,6 @@ from latente.cli.output import refuse_own_input
 from latente.cli.reading import Reading, reads, shown_rows
 from latente.cli.workers import help_to_fit, in_processes, is_first
 from latente.errors import StorageError
-from latente.rows import SERIES, layout_of
 
 if TYPE_CHECKING:
     from latente.certificate import Certificate
@@ -290,6 +289,8 @@ def written(
 
 def _explored(vae: VAE) -> bool:
     """Whether the explorer can show the codes of the run: of one context, on planes."""
+    from latente.rows import SERIES, layout_of
+
     series = layout_of(vae.codec_.fields) == SERIES
     return not vae.fitted_.context and not vae.model_.space.not_explored and not series
 
