@@ -19,7 +19,8 @@ from latente.words import texts
 LOW, MIDDLE, HIGH = Estimate(0.55, 0.5, 0.6), Estimate(0.62, 0.52, 0.75), Estimate(0.93, 0.9, 0.95)
 UNKNOWN = Estimate(float("nan"), reason="too few rows")
 BETTER = {
-    "en": r"^The (VAE|autoencoder) reconstructs|space of the (VAE|autoencoder) is more|more pictures of the (VAE|autoencoder) are near|"
+    "en": r"^The (VAE|autoencoder) reconstructs|space of the (VAE|autoencoder) is more|"
+    r"more pictures of the (VAE|autoencoder) are near|"
     r"and more for the (VAE|autoencoder)|fewer pictures of the VAE than of the (autoencoder)",
     "es": r"^El (VAE|autoencoder) reconstruye mejor|espacio del (VAE|autoencoder) es más|"
     r"más imágenes cercanas en el (VAE|autoencoder)|"
