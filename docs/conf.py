@@ -1,5 +1,6 @@
 """The documentation site: `make docs`. Pages that follow from the code are made by ``_ext/latente_site.py``."""
 
+import os
 import sys
 from pathlib import Path
 
@@ -7,6 +8,7 @@ from latente.version import __version__
 
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE / "_ext"))
+os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])  # where `latente` is
 
 project, author = "Latente", "the Latente contributors"
 version = release = __version__

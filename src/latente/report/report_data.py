@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 Array = NDArray[Any]
 
 DRAWN_ROWS = 2000
-PRIOR_DRAWS = 2000
+PRIOR_DRAWS = 1000
 DRAWS = "figures"  # the name of what is drawn here
 MAX_OPERATIONS = 5e9  # multiply-adds for the sensitivity of the decoder: about a second
 

@@ -107,9 +107,10 @@ def posterior_against_priors(shown: ReportData, certificate: Certificate | None 
     most = SHOWN_DRAWS if len(pair) > 1 else PRIOR_DRAWS
     few = {}
     for name, codes in shown.priors.items():
-        found = shown.occupancy.in_holes(codes)
-        certified = certificate and certificate.figures.get("prior_holes") if name == "prior" else None
-        share = certified.value if certified and certified.known else math.nan if found is None else found.mean()
+        certified = certificate.figures.get("prior_holes") if certificate is not None and name == "prior" else None
+        known = certified.value if certified is not None and certified.known else None
+        found = shown.occupancy.in_holes(codes if known is None else codes[:most])
+        share = known if known is not None else math.nan if found is None else found.mean()
         told = word("sampled" if found is None else "sampled_from", prior=word(name), share=float(share))
         in_hole = np.zeros(len(codes), bool) if found is None else found
         few[told] = codes.numpy()[:most, pair], in_hole[:most]
