@@ -10,6 +10,7 @@ from latente.model.context import Context
 from latente.model.networks.bins import BinsEncoder
 from latente.model.networks.conv import ConvDecoder, ConvEncoder, stages
 from latente.rows import Bins
+from latente.seeding import seeded
 
 
 @pytest.mark.parametrize("shape", [(1, 16, 16), (3, 17, 23), (1, 28, 5)])
@@ -45,7 +46,8 @@ def test_bins_tell_a_missing_value_from_any_other() -> None:
 
 
 def test_context_stands_beside_features_and_codes() -> None:
-    context = Context(width=4, size=2, units=3)
+    with seeded(0):
+        context = Context(width=4, size=2, units=3)
     c = torch.tensor([[1.0, 0.0], [0.0, 1.0]])
     h = context(torch.ones(2, 4), c)
     assert h.shape == (2, context.width) == (2, 7)
