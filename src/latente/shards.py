@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import shutil
 import sys
 import threading
 import warnings
@@ -121,7 +120,7 @@ def _denoise(vae: VAE, table: Any, options: Mapping[str, Any]) -> Any:
     denoiser, noise = Denoiser.of(fitted), Noise(torch.tensor(options["variance"]), options["replaced"], options["shot"])
     if options["shared"]:
         denoiser = replace(denoiser, residuals=denoiser.residuals.without(noise.variance))
-    return fitted.decode(denoiser.denoise(rows, noise), data.container, source=data if noise.none else None)
+    return fitted.decode(denoiser.denoise(rows, noise), data.container, source=data if noise.none else None, of=data)
 
 
 TASKS: dict[str, Shard] = {
@@ -188,13 +187,16 @@ def run(job: Job, folder: str | Path, mapped: Map = map, on_part: Callable[[int,
 
     Args:
         job: what to do.
-        folder: for the parts; those of another job are removed.
+        folder: for the parts; those of another job are removed. It must hold nothing else.
         mapped: calls a function for the number of each missing shard, in any order and any process, such as :func:`map`,
             :func:`on_processes`, :func:`on_ray` or :func:`on_spark`.
         on_part: called after each part with the number of parts so far, and of all parts.
 
     Returns:
         The parts, in order.
+
+    Raises:
+        DataError: there are no rows, or the folder holds other files than a job's.
     """
     model_of(job)
     count, folder = len(job.pieces.pieces), Path(folder)
@@ -215,11 +217,31 @@ def run(job: Job, folder: str | Path, mapped: Map = map, on_part: Callable[[int,
 def _begin(job: Job, folder: Path) -> None:
     """Keep the parts of the same job, and remove everything else that a job writes."""
     identity, note = job.identity, folder / JOB
+    others = [path.name for path in folder.glob("*") if path not in _written(folder)]
+    if others:
+        raise DataError(f"{folder} holds other files, such as {others[0]!r}: choose an empty folder for the parts")
     if not (note.exists() and json.loads(note.read_text()).get("job") == identity):
-        shutil.rmtree(folder, ignore_errors=True)
+        remove(folder)
         write_text(note, json.dumps({"job": identity, **asdict(job)}, indent=1))
     for left in (*folder.glob(".part-*"), *folder.glob(f".{MANIFEST}.*")):  # of a process that was killed
         left.unlink(missing_ok=True)
+
+
+def _written(folder: Path) -> list[Path]:
+    """All that a job writes to a folder; names that begin with a point are of processes that were killed."""
+    return [
+        path
+        for form in ("part-*.parquet", ".part-*", JOB, f".{JOB}.*", MANIFEST, f".{MANIFEST}.*")
+        for path in folder.glob(form)
+    ]
+
+
+def remove(folder: Path) -> None:
+    """Remove what a job has written, and the folder if it is empty then."""
+    for path in _written(folder):
+        path.unlink(missing_ok=True)
+    if folder.exists() and not any(folder.iterdir()):
+        folder.rmdir()
 
 
 # -- where shards are computed ------------------------------------------------------------------------------------------

@@ -36,7 +36,8 @@ def table(folder):
     columns["x0"][5] = 40.0
     kind = rng.choice(["a", "b"], N).astype(object)
     kind[3] = None
-    found = pa.table({name: pa.array(values, from_pandas=True) for name, values in {**columns, "kind": kind}.items()})
+    columns |= {"kind": kind, "id": np.array([f"r{number:05}" for number in rng.permutation(N)], dtype=object)}
+    found = pa.table({name: pa.array(values, from_pandas=True) for name, values in columns.items()})
     pq.write_table(found, folder / "rows.parquet", row_group_size=250)
     return found
 
@@ -121,6 +122,14 @@ def test_parts_of_another_job_are_removed(folder, table, model, tmp_path):
     shards.run(job(folder, model, "encode"), tmp_path)
     assert shards.part_of(tmp_path, 0).stat().st_mtime_ns != before
     assert pq.read_table(shards.part_of(tmp_path, 0)).column_names == ["vae0", "vae1"]
+
+
+def test_a_folder_with_other_files_is_refused(folder, model, tmp_path):
+    (tmp_path / "thesis.txt").write_text("years of work")
+    with pytest.raises(DataError, match=r"other files, such as 'thesis\.txt'"):
+        shards.run(job(folder, model, "encode"), tmp_path)
+    shards.remove(tmp_path)
+    assert (tmp_path / "thesis.txt").read_text() == "years of work"
 
 
 def test_pieces_are_the_rows(folder, table):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -58,8 +57,9 @@ def _said(table: Any) -> str:
     return f"{counted(len(table), 'row')} of {counted(len(table.column_names), 'column')}"
 
 
+_TABLE = Form(Destination.for_table, as_table, lambda table: {"columns": table.column_names}, _said, True)
 FORMS = {
-    SCALAR: (_TABLE := Form(Destination.for_table, as_table, lambda table: {"columns": table.column_names}, _said, True)),
+    SCALAR: _TABLE,
     SERIES: _TABLE._replace(private=False),
     IMAGE: Form(
         Destination.for_pictures,
@@ -151,11 +151,13 @@ class Task:
             job, figures["noise"] = shards.with_noise(job, options["noise"])
         assert self.destination.path is not None
         folder = self.destination.path.with_name(f"{self.destination.path.name}.parts")
-        told = lambda done, of: self.console.progress(f"{done:,} of {of:,} row groups")  # noqa: E731
-        parts = shards.run(job, folder, shards.on_processes(workers), told)
+        parts = shards.run(job, folder, shards.on_processes(workers), self._tell)
         figures |= self._joined(shards.results(job, parts))
-        shutil.rmtree(folder, ignore_errors=True)
+        shards.remove(folder)
         return figures
+
+    def _tell(self, done: int, of: int) -> None:
+        self.console.progress(f"{done:,} of {of:,} row groups")
 
     def _pieces(self) -> Pieces | None:
         """The data in pieces, if they can be read so."""

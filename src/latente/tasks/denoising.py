@@ -16,7 +16,7 @@ from typing import Any, Self
 import torch
 from torch import Tensor
 
-from latente.errors import ModelError
+from latente.errors import ModelError, alternatives
 from latente.fitted import Fitted
 from latente.model.latent_model import LatentModel
 from latente.rows import CATEGORICAL, Rows
@@ -88,7 +88,11 @@ def noise_of(fitted: Fitted, rows: Rows, noise: Any) -> Noise:
     unit, names = _units(fitted), fitted.codec.value_names
     told = noise if isinstance(noise, Mapping) else dict.fromkeys(names, noise)
     strange = [name for name in told if name not in names]
-    if strange or not all(isinstance(sigma, Real) and 0 <= float(sigma) < math.inf for sigma in told.values()):
+    if strange:
+        raise ModelError(
+            f"noise: there is no column of the model called {strange[0]!r}; {alternatives(str(strange[0]), names)}"
+        )
+    if not all(isinstance(sigma, Real) and 0 <= float(sigma) < math.inf for sigma in told.values()):
         raise ModelError(
             f"noise is None, a standard deviation in the units of the data, one for each of some columns, or one of "
             f"{', '.join(map(repr, KINDS))}, not {noise!r:.60}"

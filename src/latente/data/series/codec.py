@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from typing import Any, ClassVar, Self
 
@@ -42,8 +42,22 @@ LEFT_OUT = ("note.timestamp", "note.names_rows", "note.series")
 NUMBER = "series"  # column with the number of a new series
 
 
+@dataclass(frozen=True)
+class _Stored:
+    """What a file has of a codec, without its columns; see :class:`SeriesCodec`."""
+
+    time: str
+    entity: str
+    clock: Clock
+    first: float
+    window: int
+    stride: int
+    whole: bool
+    remarks: tuple[Message, ...] = ()
+
+
 @dataclass(frozen=True, eq=False)
-class SeriesCodec:
+class SeriesCodec(_Stored):
     """Converts series to encoded windows [N, C, L] and back.
 
     Numbers are one channel each, and columns with levels one for each level. Time and entity are columns that are not modelled.
@@ -58,15 +72,7 @@ class SeriesCodec:
         remarks: on the series.
     """
 
-    table: TableCodec
-    time: str
-    entity: str
-    clock: Clock
-    first: float
-    window: int
-    stride: int
-    whole: bool
-    remarks: tuple[Message, ...] = ()
+    table: TableCodec = field(kw_only=True)
 
     kind: ClassVar[str] = "series"
     interchange: ClassVar[str] = "pyarrow"
@@ -90,7 +96,7 @@ class SeriesCodec:
         times = times_of(table, time, entities)
         clock = clock_of(table, time, times, entities)
         grid = grid_of(times, entities, clock)
-        made = cls(codec, time, entity, clock, float(grid.first.min()), 1, 1, bool(shape))
+        made = cls(time, entity, clock, float(grid.first.min()), 1, 1, bool(shape), table=codec)
         own = {repr(name) for name in left_out}
         notes = tuple(note for note in codec.notes if note.key not in LEFT_OUT or not any(name in note for name in own))
         return replace(made, table=replace(codec, notes=notes))._with_windows(table, grid, asked)
@@ -113,9 +119,7 @@ class SeriesCodec:
     def to_state(self) -> State:
         """What can be written as JSON, and the arrays."""
         json, arrays = self.table.to_state()
-        own = {
-            field.name: getattr(self, field.name) for field in fields(self) if field.name not in ("table", "clock", "remarks")
-        }
+        own = {each.name: getattr(self, each.name) for each in fields(_Stored) if each.name not in ("clock", "remarks")}
         clock = {"unit": self.clock.unit, "step": self.clock.step}
         remarks = [remark.to_json() for remark in self.remarks]
         return {"kind": self.kind, "table": json, **own, "clock": clock, "remarks": remarks}, arrays
@@ -131,7 +135,7 @@ class SeriesCodec:
         expect(isinstance(json.get("table"), dict), "the columns of the series")
         table = TableCodec.from_state(json["table"], arrays)
         stored: _Stored = checked(own, _Stored, "the stored description of the series")
-        codec = cls(table, **{field.name: getattr(stored, field.name) for field in fields(stored)})
+        codec = cls(**{each.name: getattr(stored, each.name) for each in fields(stored)}, table=table)
         codec.check()
         return codec
 
@@ -412,20 +416,6 @@ class SeriesCodec:
             -1, *(1, 1) if not torch.as_tensor(densities).ndim else self.shape
         )
         return (counted * each[:, None]).sum((1, 2))
-
-
-@dataclass(frozen=True)
-class _Stored:
-    """What a file has of a codec, without its columns."""
-
-    time: str
-    entity: str
-    clock: Clock
-    first: float
-    window: int
-    stride: int
-    whole: bool
-    remarks: tuple[Message, ...] = ()
 
 
 def _column(table: Table, name: str) -> Any:
