@@ -69,9 +69,10 @@ def test_the_level_of_noise_is_estimated_and_clean_rows_stay(linear: lt.VAE) -> 
     np.testing.assert_allclose(kept, clean, atol=1e-4)
 
 
-@pytest.mark.parametrize("noise", ["loud", -1.0, {"y": 1.0}, float("nan"), [1.0]])
+@pytest.mark.parametrize("noise", ["loud", -1.0, {"x0": -1.0}, {"y": 1.0}, float("nan"), [1.0]])
 def test_what_is_no_noise_is_refused(linear: lt.VAE, noise: Any) -> None:
-    with pytest.raises(lt.ModelError, match="noise is None, a standard deviation"):
+    said = "no column of the model called 'y'; there are x0, " if noise == {"y": 1.0} else "noise is None, a standard deviation"
+    with pytest.raises(lt.ModelError, match=said):
         linear.denoise(gaussian(5, 7), noise=noise)
 
 
