@@ -246,6 +246,7 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         observer: Observer | None = None,
         workers: int = 1,
         init: VAE | None = None,
+        public: Any = None,
     ) -> Self:
         """Fit the model to rows; ``y`` is ignored. Problems that are found are warnings, named like the verdicts of the
         certificate: "collapsed", "no structure found", "overfits".
@@ -267,6 +268,10 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
                 part; the result is the same as that of one process with the same ``workers``, up to rounding.
             init: a fitted estimator whose weights training starts from. Its recipe, sizes, units, kinds and levels stay; scores
                 are calibrated on the new rows. It is not changed.
+            public: what is public of the rows of a private fit (recipe "dp-vae"): for each column its bounds ``(low, high)`` or
+                a list of its values, with None where values may be missing; one tuple for all columns; or public rows with the
+                same columns. Units, kinds and levels are taken from it, and values outside the bounds are moved to them.
+                Pictures need none. ``init`` counts as public.
 
         Raises:
             DataError, ModelError, TrainingError: what is wrong, where, and what to do.
@@ -284,7 +289,8 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         checkpointing = Checkpointing(checkpoint, resume, checkpoint_every, keep_checkpoint)
         if not is_whole(workers, 1):
             raise ModelError(f"workers is a whole number from 1, not {workers!r}")
-        learnt = learn(X, Parameters.of(self), settings, checkpointing, observer, context, workers, init and init._fitted)
+        init_ = init and init._fitted
+        learnt = learn(X, Parameters.of(self), settings, checkpointing, observer, context, workers, init_, public)
         self.fitted_ = learnt.fitted
         for warning in learnt.warnings:
             warn(warning)

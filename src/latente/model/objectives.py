@@ -91,7 +91,7 @@ class ELBO(Objective):
     def __init__(self, beta: float = 1.0, free_bits: float = 0.0) -> None:
         super().__init__()
         not_negative(beta=beta, free_bits=free_bits)
-        self.beta, self.free_bits = beta, free_bits
+        self.beta, self.free_bits, self.couples_rows = beta, free_bits, free_bits > 0
 
     def forward(self, trace: Trace, strength: Strength = FULL) -> Terms:
         rate = self._priced_rate(trace)
@@ -134,6 +134,7 @@ class Capacity(Objective):
     """Distortion + gamma |rate - C|, C growing to ``capacity`` nats (Burgess et al. 2018)."""
 
     name = "capacity"
+    couples_rows = True
     follows: ClassVar[Mapping[str, float]] = {"capacity": 0.6}
 
     def __init__(self, gamma: float = 10.0, capacity: float = 25.0) -> None:
@@ -211,6 +212,7 @@ class TotalCorrelation(Objective):
     """
 
     name = "total-correlation"
+    couples_rows = True
 
     def __init__(self, n_rows: int, alpha: float = 1.0, beta: float = 6.0, gamma: float = 1.0) -> None:
         super().__init__()
