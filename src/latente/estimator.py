@@ -822,7 +822,8 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         fitted.refuse_all_contexts("a certificate")
         learnt, others = learnt_and_others(fitted, train, held_out, self.unknown)
         name, row_model = fitted.recipe.name, fitted.row_model
-        return certify(fitted.model, fitted.fitted_prior, fitted.codec.fields, learnt, others, fitted.seed, name, row_model)
+        found = certify(fitted.model, fitted.fitted_prior, fitted.codec.fields, learnt, others, fitted.seed, name, row_model)
+        return replace(found, about={**found.about, **fitted.budget})
 
     def refit_prior(self, prior: str | Choice = "auto", *, train: Any = None) -> Self:
         """Fit another density to the codes of the training rows, for ``sample`` and the completeness of the fitted prior. The
@@ -835,7 +836,7 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
 
         Raises:
             DataError: rows are missing, or ``train`` is not the data of the fit.
-            ModelError: there is no such prior.
+            ModelError: there is no such prior, or the fit was private.
 
         >>> from sklearn.datasets import load_iris
         >>> X = load_iris(as_frame=True).data
@@ -844,6 +845,10 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         'gaussian'
         """
         fitted = self._fitted
+        if fitted.budget:
+            raise ModelError(
+                "a density fitted to codes of the rows would end the privacy of this model: it keeps its own prior"
+            )
         fitted.fitted_prior = fitted.prior_of(rows_of_fit(fitted, train, self.unknown).train, prior)
         fitted.notes = [note for note in fitted.notes if note != STORES_CODES]
         if fitted.fitted_prior.stores_codes:

@@ -1,8 +1,8 @@
 """A differentially private fit: the rows meet the model only in :mod:`latente.training.private`.
 
-What a fit otherwise takes from the rows comes from elsewhere. Units, kinds and levels are those of public rows, or of bounds that
-the user passes. The sizes of the model follow from the numbers of rows and columns. The fitted prior is the model's own. Figures,
-and what scores are compared with, are measured on rows that the private model draws.
+What a fit otherwise takes from the rows comes from elsewhere. Units, kinds and levels are those of public rows, or of bounds
+that the user passes. The sizes of the model follow from the numbers of rows and columns. The fitted prior is the model's own.
+Figures, and what scores are compared with, are measured on rows that the private model draws.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from torch import Tensor
 
 from latente.blueprint import Blueprint
 from latente.data import Codec, Images, Pieces, Table, encode, fit_codec, read
+from latente.data.containers import numpy_dtype
 from latente.errors import DataError, ModelError
 from latente.fitted import Fitted
 from latente.fitting.finish import finished
@@ -89,7 +90,7 @@ def _prepared(
     if init is None:
         size = rows.x[0].numel()
         hidden = None if isinstance(parameters.hidden, str) else tuple(parameters.hidden)
-        d = max(1, min(MAX_CODE, size // 2)) if d == "auto" else int(d)
+        d = min(MAX_CODE, (size + 1) // 2) if d == "auto" else int(d)
         masked = shown is not None and shown.mask is not None
     else:
         hidden, d, masked = None, init.latent_dim, bool(init.model.encoder.arguments.get("masked", True))
@@ -142,7 +143,8 @@ def _public(data: Table | Images, public: Any, parameters: Parameters) -> tuple[
     elif public is None:
         raise ModelError(
             "a private fit takes units, kinds and levels from what is public: pass public={'age': (0, 120), 'sex': ['f', 'm']} "
-            f"with bounds or levels of the {len(data.names)} columns, a tuple (low, high) for all columns, or public rows"
+            f"(--public age=0:120 --public sex=f,m) with bounds or levels of the {len(data.names)} columns, a tuple (low, high) for "
+            "all columns, or public rows"
         )
     elif isinstance(public, (Mapping, tuple)):
         shown, known = _made(data, public if isinstance(public, Mapping) else dict.fromkeys(data.names, public))
@@ -173,7 +175,9 @@ def _made(data: Table, bounds: Mapping[str, Any]) -> tuple[Table, dict[str, str]
     if unknown or (left and not data.named):
         raise DataError(f"public=… must tell of the columns {', '.join(data.names)}; see {(unknown or left)[0]!r}")
     places = [place for place, name in enumerate(data.names) if name in bounds]
-    told = [_Told.of(data.names[place], bounds[data.names[place]], place in data.levels) for place in places]
+    told = [
+        _Told.of(data.names[place], bounds[data.names[place]], place in data.levels, _is_whole(data, place)) for place in places
+    ]
     n = max(MADE, *(EACH_LEVEL * len(each.values) for each in told))
     shuffled = np.random.default_rng(0)
     values = np.stack([shuffled.permutation(each.column(n)) for each in told], 1)
@@ -191,7 +195,7 @@ class _Told:
 
     Attributes:
         values: that it takes; for numbers between bounds some of them.
-        levels: for text, the levels. kind: if it can't be seen in the values.
+        levels: for text, the levels. kind: if it does not follow from the values.
         missing: whether values may be missing.
     """
 
@@ -204,7 +208,7 @@ class _Told:
     MISSING: ClassVar[float] = 0.1  # share of the made rows
 
     @classmethod
-    def of(cls, name: str, told: Any, text: bool) -> _Told:
+    def of(cls, name: str, told: Any, text: bool, whole: bool) -> _Told:
         """From bounds (a tuple of two), or all values; None among them stands for a missing value."""
         if isinstance(told, str) or not isinstance(told, (tuple, list, set, np.ndarray)):
             raise DataError(f"public={{{name!r}: {told!r}}}: it must be bounds (low, high), or a list of all values")
@@ -213,7 +217,6 @@ class _Told:
         if text:
             levels = tuple(sorted(map(str, given)))
             return cls(name, np.arange(len(levels)), levels, missing=missing)
-        whole = all(isinstance(value, (int, np.integer)) for value in given)
         numbers = np.array([_number(name, value) for value in given])
         if not (isinstance(told, tuple) and len(given) == 2):
             return cls(name, numbers, missing=missing)
@@ -228,6 +231,11 @@ class _Told:
         column = np.resize(self.values.astype(np.float64), n)
         column[: round(self.missing * self.MISSING * n)] = np.nan
         return column
+
+
+def _is_whole(data: Table, place: int) -> bool:
+    """Whether the type of a column is one of whole numbers."""
+    return numpy_dtype(data.dtypes[place]).kind in "iu"
 
 
 def _number(name: str, value: Any) -> float:

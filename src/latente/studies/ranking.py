@@ -184,7 +184,7 @@ def rank(
     if not is_whole(seeds, 1) or not (budget is None or budget > 0):
         raise ModelError(f"seeds must be a whole number from 1 and budget a positive number, not {seeds!r} and {budget!r}")
     every = list(PUBLISHED) if isinstance(recipes, str) and recipes == ALL else recipes
-    chosen = {name: recipe for name, recipe in named(every).items() if recipes != ALL or not recipe.needs_context}
+    chosen = {name: recipe for name, recipe in named(every).items() if recipes != ALL or recipe.by_itself}
     rows, first = read(data, texts=text_columns(parameters.get("kinds"))), seed_of(random_state)
     share = {} if budget is None else {"time_limit": budget / len(chosen) / seeds}
     common = {"validation_fraction": held_out_share(len(rows), JUDGED), **parameters, **share}

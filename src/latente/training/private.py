@@ -16,6 +16,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -86,14 +87,7 @@ class Mechanism:
         Raises:
             ModelError: Opacus is missing, or no noise is enough.
         """
-        least = _opacus().utils.get_noise_multiplier
-        asked = {"target_epsilon": privacy.epsilon, "target_delta": privacy.delta, "sample_rate": sampling, "steps": steps}
-        with _quiet():
-            try:
-                noise = least(**asked, accountant="prv", epsilon_tolerance=_error(privacy), eps_error=_error(privacy))
-            except (ValueError, RuntimeError) as error:
-                raise ModelError(f"no noise keeps {steps} steps within epsilon={privacy.epsilon:g}: {error}") from error
-        return cls(privacy, float(noise), sampling, steps)
+        return cls(privacy, _least_noise(privacy, sampling, steps), sampling, steps)
 
     def epsilon(self) -> float:
         """What the steps spend, an upper bound; 0 without a step."""
@@ -110,6 +104,17 @@ class Mechanism:
         return {**spent, "noise": self.noise, "sampling": self.sampling, "steps": self.steps}
 
 
+@lru_cache(maxsize=64)  # it takes a second
+def _least_noise(privacy: Privacy, sampling: float, steps: int) -> float:
+    least = _opacus().utils.get_noise_multiplier
+    asked = {"target_epsilon": privacy.epsilon, "target_delta": privacy.delta, "sample_rate": sampling, "steps": steps}
+    with _quiet():
+        try:
+            return float(least(**asked, accountant="prv", epsilon_tolerance=_error(privacy), eps_error=_error(privacy)))
+        except (ValueError, RuntimeError) as error:
+            raise ModelError(f"no noise keeps {steps} steps within epsilon={privacy.epsilon:g}: {error}") from error
+
+
 def _error(privacy: Privacy) -> float:
     """How exactly epsilon is computed: an upper bound of that precision."""
     return 0.01 * min(1.0, privacy.epsilon)
@@ -117,7 +122,7 @@ def _error(privacy: Privacy) -> float:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Without NumPy's warnings of logarithms of 0, which the accountant expects."""
+    """Without warnings of logarithms of 0, which the accountant expects, and of how torch.func lays out rows."""
     with warnings.catch_warnings(), np.errstate(divide="ignore", invalid="ignore"):
         warnings.simplefilter("ignore", UserWarning)
         yield
@@ -212,12 +217,13 @@ class PrivateTraining(Training):
 
         parts = tensors_of(rows)
         try:
-            each = vmap(grad(loss), (None, *(0 for _ in parts)), randomness="different")(parameters, *parts)
+            with _quiet():
+                each = vmap(grad(loss), (None, *(0 for _ in parts)), randomness="different")(parameters, *parts)
         except RuntimeError as error:
             raise ModelError(
                 f"the loss of this recipe can't be differentiated row by row, as a private fit needs: {error}"
             ) from error
-        gradients: Tensor = torch.cat([each[name].flatten(1) for name in names], 1)
+        gradients: Tensor = torch.cat([each[name].reshape(len(rows), -1) for name in names], 1)
         return gradients
 
 
