@@ -109,11 +109,6 @@ class Recipe:
         """Whether it is one of rows given a context only."""
         return any((part.own or part_class(part.name)).needs_context for part in (self.posterior, self.prior))
 
-    @property
-    def by_itself(self) -> bool:
-        """Whether a fit needs nothing but rows: no context, and nothing that is public of them."""
-        return not self.needs_context and self.privacy is None
-
     def to_json(self) -> dict[str, Any]:
         """Plain values only."""
         return {key: _plain(value) for key, value in vars(self).items()}

@@ -143,8 +143,8 @@ def _public(data: Table | Images, public: Any, parameters: Parameters) -> tuple[
     elif public is None:
         raise ModelError(
             "a private fit takes units, kinds and levels from what is public: pass public={'age': (0, 120), 'sex': ['f', 'm']} "
-            f"(--public age=0:120 --public sex=f,m) with bounds or levels of the {len(data.names)} columns, a tuple (low, high) for "
-            "all columns, or public rows"
+            f"(--public age=0:120 --public sex=f,m) with bounds or levels of the {len(data.names)} columns, a tuple "
+            "(low, high) for all columns, or public rows"
         )
     elif isinstance(public, (Mapping, tuple)):
         shown, known = _made(data, public if isinstance(public, Mapping) else dict.fromkeys(data.names, public))
