@@ -239,6 +239,8 @@ def public(texts: list[str] | None) -> Any:
 
     >>> public(["age=0:120,?", "sex=f,m"]), public(["0:1.5"]), public(["public.csv"])
     ({'age': (0, 120, None), 'sex': ['f', 'm']}, (0, 1.5), 'public.csv')
+    >>> public(["day=2020-01-01:2020-12-31"])
+    {'day': (datetime.date(2020, 1, 1), datetime.date(2020, 12, 31))}
     """
     if texts and len(texts) == 1 and "=" not in texts[0]:
         found = _values(texts[0])
@@ -251,13 +253,13 @@ def _values(text: str) -> tuple[Any, ...] | list[Any]:
     """Bounds as a tuple, or values as a list, with None for a question mark."""
     given = [part.strip() for part in text.split(",") if part.strip()]
     rest, missing = [part for part in given if part != "?"], [None] if "?" in given else []
-    ends = [_value(end) for end in rest[0].split(":")] if len(rest) == 1 else []
+    ends = [_as_value(end) for end in rest[0].split(":")] if len(rest) == 1 else []
     if len(ends) == 2 and not any(isinstance(end, str) for end in ends):
         return (*ends, *missing)
-    return [*map(_value, rest), *missing]
+    return [*map(_as_value, rest), *missing]
 
 
-def _value(text: str) -> Any:
+def _as_value(text: str) -> Any:
     """A number or a date, where the text is one."""
     for kind in (int, float, date.fromisoformat):
         with suppress(ValueError):

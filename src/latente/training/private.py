@@ -210,10 +210,9 @@ class PrivateTraining(Training):
         parameters = {name: value.detach() for name, value in zip(names, self.flat.parameters, strict=True)}
         strength = {name: torch.tensor(value) for name, value in self.strength.items()}
 
-        def loss(parameters: dict[str, Tensor], *of_row: Tensor) -> Tensor:
+        def loss(parameters: dict[str, Tensor], *of_row: Tensor) -> Any:
             one = rows_of([part.unsqueeze(0) for part in of_row], rows)
-            total: Tensor = functional_call(self.learner, parameters, (one, strength)).total[0]
-            return total
+            return functional_call(self.learner, parameters, (one, strength)).total[0]
 
         parts = tensors_of(rows)
         try:
