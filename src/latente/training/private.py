@@ -231,7 +231,8 @@ def clipped(gradients: Tensor, clip: float) -> Tensor:
     finite = gradients.isfinite().all(1, keepdim=True)
     gradients = torch.where(finite, gradients, 0.0)
     norms = gradients.double().norm(dim=1, keepdim=True)
-    return gradients * (clip / norms.clamp_min(clip)).to(gradients.dtype)
+    scale: Tensor = (clip / norms.clamp_min(clip)).to(gradients.dtype)
+    return scale * gradients
 
 
 def refuse_coupled(learner: LatentLearner) -> None:
