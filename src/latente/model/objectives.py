@@ -203,7 +203,7 @@ class ImportanceWeighted(Objective):
         encoder, decoder = self._weights((joint - log_q).detach())
         if z.requires_grad:
             scale = (encoder / decoder).unsqueeze(-1)
-            z.register_hook(lambda gradient: gradient * scale)
+            z.register_hook(lambda gradient: gradient * scale)  # type: ignore[no-untyped-call]
         surrogate = (decoder * joint - encoder * log_q).sum(0)
         bound = self._bound((joint - log_q).detach(), 1) + surrogate - surrogate.detach()
         return Terms({"distortion": read.distortion, "rate": trace.rate}, -bound)
