@@ -192,7 +192,7 @@ class DiagonalNormal(CodeDistribution):
 
 
 def _log_sum_exp(values: Tensor) -> Tensor:
-    """Over the last dimension. Values far below the largest count as e^-80 of it: exp takes 50 times as long where it gives 0."""
+    """Over the last dimension. Values far below the largest count as e^-80 of it: exp takes 50 times as long to give 0."""
     most = values.detach().amax(-1, keepdim=True)
     return (values - most).clamp_min(-80.0).exp().sum(-1).log() + most.squeeze(-1)
 
