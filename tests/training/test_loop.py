@@ -15,6 +15,8 @@ from typing import ClassVar
 from unittest import mock
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import torch
 from numpy.typing import NDArray
@@ -22,12 +24,15 @@ from sklearn.datasets import make_s_curve
 
 import latente as lt
 from latente import threads
+from latente.data import pieces_of
+from latente.files import read_tensors, write_tensors
 from latente.model.latent_model import Trace
 from latente.model.objectives import Strength, Terms
 from latente.model.parts import FULL
 from latente.model.penalties import Penalty
 from latente.rows import Rows
 from latente.training import defaults
+from latente.training.checkpoint import KIND, VERSION, Checkpoints
 from latente.training.dimension import intrinsic_dimension
 from latente.training.loop import Training
 
@@ -118,6 +123,75 @@ def test_a_run_in_sittings_ends_in_the_same_weights(table: NDArray[np.float64], 
     assert torch.equal(weights(vae), weights(whole))
     assert [r["held_out_objective"] for r in vae.history_] == [r["held_out_objective"] for r in whole.history_]
     assert not list(tmp_path.glob("*"))
+
+
+class _Stop(Exception):
+    pass
+
+
+def stopped_within_epochs(monkeypatch: pytest.MonkeyPatch, steps: int) -> None:
+    """From now on, every fit writes a checkpoint after so many steps, wherever that is in an epoch, and stops."""
+    write = Checkpoints.write
+
+    def due(self: Checkpoints) -> bool:
+        self.steps = getattr(self, "steps", 0) + 1  # type: ignore[attr-defined]
+        return self.steps == steps  # type: ignore[no-any-return, attr-defined]
+
+    def stop(self: Checkpoints, training: Training) -> None:
+        write(self, training)
+        if getattr(self, "steps", 0) == steps:
+            raise _Stop
+
+    monkeypatch.setattr(Checkpoints, "due", due)
+    monkeypatch.setattr(Checkpoints, "write", stop)
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize("stored", [False, True])
+def test_a_fit_that_stops_within_epochs_ends_in_the_same_weights(
+    stored: bool, workers: int, table: NDArray[np.float64], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In memory, and on disc with windows of 64 rows; stopped every 13 steps of epochs with eight."""
+    monkeypatch.setattr("latente.data.stored.WINDOW", 64 * 4 * 30)
+    rows = pa.table({f"x{i}": column for i, column in enumerate(table.T)})
+    pq.write_table(rows, tmp_path / "rows.parquet")
+    source = pieces_of(tmp_path / "rows.parquet") if stored else rows
+    whole = small(batch_size=64, max_epochs=4).fit(source, workers=workers)
+    stopped_within_epochs(monkeypatch, 13)
+    stops = 0
+    while stops < 40:
+        try:
+            vae = small(batch_size=64, max_epochs=4).fit(source, checkpoint=tmp_path / "c", resume=stops > 0, workers=workers)
+            break
+        except _Stop:
+            stops += 1
+    assert stops >= 2
+    assert torch.equal(weights(vae), weights(whole))
+    for one, other in zip(vae.history_, whole.history_, strict=True):
+        assert {**one, "seconds": 0} == {**other, "seconds": 0}
+
+
+def test_an_altered_generator_is_refused(table: NDArray[np.float64], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    stopped_within_epochs(monkeypatch, 3)
+    with pytest.raises(_Stop):
+        small().fit(table, checkpoint=tmp_path)
+    [path] = tmp_path.glob("*.safetensors")
+    values, tensors = read_tensors(path, KIND, VERSION)
+    write_tensors(path, KIND, VERSION, values, {**tensors, "generator": tensors["generator"].fill_(255)})
+    with pytest.raises(lt.StorageError, match="altered"):
+        small().fit(table, checkpoint=tmp_path, resume=True)
+
+
+def test_checkpoints_take_a_small_share_of_the_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    checkpoints, now = Checkpoints(tmp_path, {}, every=1.0), [0.0]
+    monkeypatch.setattr("latente.training.checkpoint.time.monotonic", lambda: now[0])
+    checkpoints.written, checkpoints.took, now[0] = 0.0, 0.2, 3.9
+    assert not checkpoints.due()
+    now[0] = 4.1
+    assert checkpoints.due()
+    checkpoints.took = 0.0
+    now[0] = 0.9
+    assert not checkpoints.due()
 
 
 def test_a_checkpoint_of_something_else_is_refused(table: NDArray[np.float64], tmp_path: Path) -> None:

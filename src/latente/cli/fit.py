@@ -383,7 +383,7 @@ def _check_resumable(folder: Path, console: Console) -> None:
 @contextmanager
 def keeping_what_there_is(console: Console) -> Iterator[Any]:
     """Context in which the first Ctrl-C ends training early, in all its stages, and the second ends the process at once with
-    130; without a bar, lines show the progress.
+    130; without a bar, lines show the progress. Of several processes, all end training after the same step.
 
     Yields:
         The observer that a fit needs for this.
@@ -395,15 +395,19 @@ def keeping_what_there_is(console: Console) -> Iterator[Any]:
         if asked:
             raise SystemExit(130)
         asked = True
+        if world() > 1 and TRAINING.is_set():
+            STOP.set()
+            return
         raise KeyboardInterrupt
 
     def observer(training: Training) -> None:
-        if asked:  # each run of a fit ends at a KeyboardInterrupt, and the fit continues with the next one
+        if asked and world() == 1:  # each run of a fit ends at a KeyboardInterrupt, and the fit continues with the next one
             raise KeyboardInterrupt
         if not console.shows_progress:
             console.progress(f"{100 * training.progress:3.0f}%  {describe(training)}")
 
     from latente.training.progress import describe
+    from latente.training.workers import STOP, TRAINING, world
 
     before = signal.signal(signal.SIGINT, interrupt)
     try:

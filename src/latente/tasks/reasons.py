@@ -23,10 +23,10 @@ FIELDS = 3
 DRAWS = 64  # of completions: the ends of an interval to a few percent of its width
 
 
-def fields(fitted: Fitted, rows: Rows, scored: NDArray[np.bool_]) -> list[str]:
-    """The column ``fields``, of rows that have a score."""
+def fields(fitted: Fitted, surprise: Tensor, scored: NDArray[np.bool_]) -> list[str]:
+    """The column ``fields``, of rows that have a score, by the surprise of each field, [N, F]."""
     names = tuple(field.name for field in fitted.codec.fields)
-    told = blame(field_surprise(fitted.row_model, rows), fitted.calibration.surprise, names, FIELDS)
+    told = blame(surprise, fitted.calibration.surprise, names, FIELDS)
     return [text if has else "" for text, has in zip(told, scored.tolist(), strict=True)]
 
 

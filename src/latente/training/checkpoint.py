@@ -21,9 +21,10 @@ from latente.files import checked, read_tensors, write_tensors
 from latente.rows import Rows
 from latente.training.loop import Training
 
-VERSION = 1
+VERSION = 2
 KIND = "checkpoint"
 BATCH = 65_536
+MAX_SHARE = 0.05  # of the time, for checkpoints within an epoch
 
 
 class Content(msgspec.Struct, forbid_unknown_fields=True):
@@ -45,7 +46,7 @@ class Checkpoints:
 
     def __init__(self, folder: str | Path, identity: Mapping[str, str], every: float = 5.0, writes: bool = True) -> None:
         self.folder, self.identity, self.every, self.writes = Path(folder), dict(identity), every, writes
-        self.written = time.monotonic()
+        self.written, self.took = time.monotonic(), 0.0
 
     def begin(self) -> None:
         """Create the folder, so that the fit can be resumed.
@@ -86,11 +87,19 @@ class Checkpoints:
         if self.writes and (training.status.finished or time.monotonic() - self.written >= self.every):
             self.write(training)
 
+    def due(self) -> bool:
+        """Whether a checkpoint should be written within an epoch: writing takes a small share of the time at most."""
+        return self.writes and time.monotonic() - self.written >= max(self.every, self.took / MAX_SHARE)
+
     def write(self, training: Training) -> None:
         """Write now."""
+        if not self.writes:
+            return
+        begin = time.monotonic()
         values, tensors = training.state()
         write_tensors(self._path(training), KIND, VERSION, {"identity": self.identity, "run": values}, tensors)
         self.written = time.monotonic()
+        self.took = self.written - begin
 
     def _path(self, training: Training) -> Path:
         return self.folder / f"stage-{training.stage}.safetensors"
