@@ -149,19 +149,22 @@ def stopped_within_epochs(monkeypatch: pytest.MonkeyPatch, steps: int) -> None:
 @pytest.mark.parametrize("workers", [1, 2])
 @pytest.mark.parametrize("stored", [False, True])
 def test_a_fit_that_stops_within_epochs_ends_in_the_same_weights(
-    stored: bool, workers: int, table: NDArray[np.float64], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    stored: bool, workers: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """In memory, and on disc with windows of 64 rows; stopped every 13 steps of epochs with eight."""
-    monkeypatch.setattr("latente.data.stored.WINDOW", 64 * 4 * 30)
-    rows = pa.table({f"x{i}": column for i, column in enumerate(table.T)})
+    """In memory, and on disc with windows of 64 rows; stopped every 37 steps of epochs with eight."""
+    monkeypatch.setattr("latente.data.stored.WINDOW", 64 * 4 * 5)
+    rng = np.random.default_rng(0)
+    values = rng.normal(size=(569, 2)) @ rng.normal(size=(2, 5)) + 0.1 * rng.normal(size=(569, 5))
+    rows = pa.table({f"x{i}": column for i, column in enumerate(values.T)})
     pq.write_table(rows, tmp_path / "rows.parquet")
     source = pieces_of(tmp_path / "rows.parquet") if stored else rows
-    whole = small(batch_size=64, max_epochs=4).fit(source, workers=workers)
-    stopped_within_epochs(monkeypatch, 13)
+    how = {"batch_size": 64, "max_epochs": 3}
+    whole = small(**how).fit(source, workers=workers)
+    stopped_within_epochs(monkeypatch, 37)
     stops = 0
-    while stops < 40:
+    while stops < 9:
         try:
-            vae = small(batch_size=64, max_epochs=4).fit(source, checkpoint=tmp_path / "c", resume=stops > 0, workers=workers)
+            vae = small(**how).fit(source, checkpoint=tmp_path / "c", resume=stops > 0, workers=workers)
             break
         except _Stop:
             stops += 1

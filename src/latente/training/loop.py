@@ -228,7 +228,7 @@ class Training:
 
     def _after_step(self) -> None:
         """Keep the state if that is due, and stop if that was asked for: in all processes after the same step."""
-        keeps, stops = self._asked_for() if world() == 1 else self.asked
+        keeps, stops = self._asked_for() if self.settings.workers == 1 else self.asked
         if keeps:
             self.means.share(of_first_only=True)
             if self.keeper is not None:
