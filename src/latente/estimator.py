@@ -25,8 +25,9 @@ from latente.data import Codec, Data, Series, frame, like
 from latente.errors import DataError, LatenteError, ModelError, StorageError, renamed, warn
 from latente.files import Count, checked
 from latente.fitted import Fitted
+from latente.fitting.callbacks import Callbacks, CallbackSupportMixin, with_callbacks
 from latente.fitting.finish import complete
-from latente.fitting.learn import Checkpointing, Observer, learn
+from latente.fitting.learn import Checkpointing, Learnt, Observer, learn
 from latente.fitting.rows_of_fit import learnt_and_others, rows_of_fit
 from latente.model.latent_model import LatentModel
 from latente.model.parts import Choice, Part, checked_arguments
@@ -77,7 +78,7 @@ class _Left(Generic[T]):
         setattr(estimator.fitted_, self.name, value)
 
 
-class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseEstimator):  # type: ignore[misc]
+class VAE(CallbackSupportMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseEstimator):  # type: ignore[misc]
     """A variational autoencoder for tables or pictures.
 
     Parameters with the value ``"auto"`` are chosen from the data. ``X`` may be an ndarray or tensor ``[N, F]``, pictures
@@ -238,6 +239,7 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         X: Any,
         y: Any = None,
         *,
+        sample_weight: Any = None,
         context: Any = None,
         checkpoint: str | Path | None = None,
         resume: bool = False,
@@ -253,6 +255,8 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         Args:
             X: the rows.
             y: not used.
+            sample_weight: what each row counts in the loss, and in the losses of ``figures_``: a number from 0 for each. A row
+                with the weight 2 counts as two rows. Units, levels, p-values and the certificate do not depend on it.
             context: what the model is conditioned on, numbers, levels or dates: names of columns of X, which are then not
                 modelled, or separate data with one row for each row of X (labels, an array, a frame). The model is
                 p(x|context). Other methods take the context from the rows, if these have its columns, or as ``context=``: one
@@ -262,7 +266,9 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
             keep_checkpoint: whether to keep them after the fit.
             checkpoint_every: seconds between two checkpoints.
             resume: continue from the checkpoint; the result is identical to that of an uninterrupted fit.
-            observer: called after each epoch with the :class:`latente.training.loop.Training`.
+            observer: called after each epoch with the :class:`latente.training.loop.Training`. Callbacks of scikit-learn
+                (``vae.set_callbacks(ProgressBar())``, from its version 1.9) get each epoch as a task, with its record in
+                ``history_`` as metadata; one that returns True ends training.
             workers: parts of each batch. Where ``torchrun --nproc-per-node W`` started as many processes, each computes one
                 part; the result is the same as that of one process with the same ``workers``, up to rounding.
             init: a fitted estimator whose weights training starts from. Its recipe, sizes, units, kinds and levels stay; scores
@@ -284,12 +290,20 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         checkpointing = Checkpointing(checkpoint, resume, checkpoint_every, keep_checkpoint)
         if not is_whole(workers, 1):
             raise ModelError(f"workers is a whole number from 1, not {workers!r}")
-        learnt = learn(X, Parameters.of(self), settings, checkpointing, observer, context, workers, init and init._fitted)
-        self.fitted_ = learnt.fitted
+        how = {"context": context, "workers": workers, "init": init and init._fitted, "sample_weight": sample_weight}
+        learnt = self._learn(Callbacks(self, X, y, observer, sample_weight), settings, checkpointing, **how)
         for warning in learnt.warnings:
             warn(warning)
         learnt.clean_up()
         return self
+
+    @with_callbacks  # type: ignore[untyped-decorator]
+    def _learn(self, callbacks: Callbacks, settings: dict[str, Any], checkpointing: Checkpointing, **how: Any) -> Learnt:
+        callbacks.begin()
+        learnt = learn(callbacks.X, Parameters.of(self), settings, checkpointing, callbacks.after_epoch, **how)
+        self.fitted_ = learnt.fitted
+        callbacks.finished()
+        return learnt
 
     def complete(self) -> Self:
         """Compute what is otherwise computed when it is first used: the calibration of intervals, and the figures of privacy.

@@ -15,6 +15,7 @@ from typing import ClassVar
 from unittest import mock
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -146,8 +147,7 @@ def stopped_within_epochs(monkeypatch: pytest.MonkeyPatch, steps: int) -> None:
     monkeypatch.setattr(Checkpoints, "write", stop)
 
 
-@pytest.mark.parametrize("workers", [1, 2])
-@pytest.mark.parametrize("stored", [False, True])
+@pytest.mark.parametrize(("stored", "workers"), [(False, 1), (True, 2)])
 def test_a_fit_that_stops_within_epochs_ends_in_the_same_weights(
     stored: bool, workers: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -236,6 +236,43 @@ def test_killed_at_any_moment_and_resumed_to_the_bit(table: NDArray[np.float64],
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
     whole = lt.VAE(max_epochs=40, random_state=3).fit(table)
     assert torch.equal(weights(lt.load(tmp_path / "model.safetensors")), weights(whole))
+
+
+KILLED_WITHIN = """
+    import sys, latente as lt
+    from latente.training.checkpoint import Checkpoints
+    write = Checkpoints.write
+    def told(self, training):
+        write(self, training)
+        print(training.status.within, flush=True)
+    Checkpoints.write = told
+    vae = lt.VAE("vae", hidden=(16,), latent_dim=2, batch_size=2, max_epochs=1, random_state=3, effort="quick").fit(
+        sys.argv[3], checkpoint=sys.argv[1], resume=True, checkpoint_every=0.0)
+    vae.save(sys.argv[2])
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["csv", "parquet"])
+def test_killed_within_its_only_epoch_and_resumed_to_the_bit(kind: str, table: NDArray[np.float64], tmp_path: Path) -> None:
+    data, script, saved = tmp_path / f"rows.{kind}", tmp_path / "run.py", tmp_path / "model.safetensors"
+    rows = pd.DataFrame(np.tile(table, (8, 1)), columns=[f"x{i}" for i in range(30)])
+    rows.to_csv(data, index=False) if kind == "csv" else rows.to_parquet(data, index=False)
+    script.write_text(textwrap.dedent(KILLED_WITHIN))
+    command = [sys.executable, str(script), str(tmp_path / "checkpoint"), str(saved), str(data)]
+    reached = []
+    for _ in range(2):
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+            assert process.stdout is not None
+            reached.append([int(process.stdout.readline()) for _ in range(3)][-1])
+            process.send_signal(signal.SIGKILL)
+    assert 0 < reached[0] < reached[1]
+    assert not saved.exists()
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    found = lt.load(saved)
+    whole = lt.VAE("vae", hidden=(16,), latent_dim=2, batch_size=2, max_epochs=1, random_state=3, effort="quick").fit(data)
+    assert torch.equal(weights(found), weights(whole))
+    assert found.figures_["loss"] == whole.figures_["loss"]
 
 
 def test_ctrl_c_keeps_the_best_so_far(table: NDArray[np.float64]) -> None:

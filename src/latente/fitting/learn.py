@@ -73,6 +73,7 @@ def learn(
     context: Any = None,
     workers: int = 1,
     init: Fitted | None = None,
+    sample_weight: Any = None,
 ) -> Learnt:
     """Read rows, train a model (and a separate row model, if there is one), and measure figures.
 
@@ -82,6 +83,7 @@ def learn(
         context: what the model is conditioned on.
         workers: parts of each batch, and processes where ``torchrun`` started several.
         init: a trained model to continue with.
+        sample_weight: what each row counts in the loss.
     """
     join_workers(workers)
     seed, stages = settings["seed"], Stages(parameters.time_limit)
@@ -89,9 +91,9 @@ def learn(
         data = read_to_fit(X, parameters, init)
     with stages(PREPARING):
         if init is None:
-            prepared = Prepared.of(data, parameters, seed, context, workers)
+            prepared = Prepared.of(data, parameters, seed, context, workers, sample_weight)
         else:
-            prepared = Prepared.to_continue(data, parameters, seed, init, workers)
+            prepared = Prepared.to_continue(data, parameters, seed, init, workers, sample_weight)
         limit = stages.for_training()
         run_settings = prepared.settings(limit and of_first(limit))
         checkpoints = checkpointing.of(prepared, parameters, workers)

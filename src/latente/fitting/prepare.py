@@ -76,7 +76,13 @@ class Prepared:
 
     @classmethod
     def of(
-        cls, data: Table | Images | Pieces, parameters: Parameters, seed: int, context: Any = None, workers: int = 1
+        cls,
+        data: Table | Images | Pieces,
+        parameters: Parameters,
+        seed: int,
+        context: Any = None,
+        workers: int = 1,
+        sample_weight: Any = None,
     ) -> Prepared:
         """Encode and split the rows, and choose the sizes of the model.
 
@@ -85,6 +91,7 @@ class Prepared:
         """
         of_context = None
         if isinstance(data, Pieces):
+            _refuse_weights(sample_weight)
             if parameters.time_asked is not None:
                 raise DataError("time=… needs rows that fit into memory: select fewer rows, or fewer columns")
             if context is not None:
@@ -93,7 +100,8 @@ class Prepared:
             codec: Codec = of_rows
         else:
             doubts = suspicious(data) if isinstance(data, Table) else []
-            codec, split, of_context, parameters = _in_memory(data, parameters, seed, context)
+            weight = weights(sample_weight, data, parameters)
+            codec, split, of_context, parameters = _in_memory(data, parameters, seed, context, weight)
         blueprint = _blueprint(parameters, codec, split.train, seed)
         beside = row_blueprint(blueprint, parameters.row_model_asked)
         blueprint = replace(blueprint, keep=parameters.keep_asked(beside is not None))
@@ -102,7 +110,13 @@ class Prepared:
 
     @classmethod
     def to_continue(
-        cls, data: Table | Images | Pieces, parameters: Parameters, seed: int, init: Fitted, workers: int = 1
+        cls,
+        data: Table | Images | Pieces,
+        parameters: Parameters,
+        seed: int,
+        init: Fitted,
+        workers: int = 1,
+        sample_weight: Any = None,
     ) -> Prepared:
         """Encode and split new rows for a trained model, whose units, levels and sizes stay.
 
@@ -115,9 +129,11 @@ class Prepared:
         if isinstance(data, Pieces):
             if not isinstance(codec, TableCodec):
                 raise DataError("init=… is a model of pictures, and these are rows of a table")
+            _refuse_weights(sample_weight)
             split = _stored(Census(data, {}, codec.text_names, parameters.missing or ()), codec, fraction, seed)
         else:
-            split = Split.of(init.encode(codec.like_fitted(data), parameters.unknown), fraction, seed)
+            rows = init.encode(codec.like_fitted(data), parameters.unknown)
+            split = Split.of(replace(rows, weight=weights(sample_weight, data, parameters)), fraction, seed).weighted_alike()
         few, model = split.train[:1], init.model
         masked = bool(model.encoder.arguments.get("masked", few.mask is not None))
         blueprint = Blueprint(init.recipe, codec.fields, len(split.train), init.latent_dim, None, masked)
@@ -167,7 +183,7 @@ def read_to_fit(X: Any, parameters: Parameters, init: Fitted | None = None) -> T
 
 
 def _in_memory(
-    data: Table | Images, parameters: Parameters, seed: int, context: Any
+    data: Table | Images, parameters: Parameters, seed: int, context: Any, weight: Tensor | None
 ) -> tuple[Codec, Split, ContextCodec | None, Parameters]:
     """Rows in memory, encoded and split; the parameters are without kinds of the context."""
     of_context, time = None, parameters.time_asked
@@ -180,15 +196,45 @@ def _in_memory(
         parameters = replace(parameters, kinds=others)
     codec = _codec(data, parameters)
     fitting = codec.like_fitted(data) if isinstance(codec, SeriesCodec) else data
-    rows = _encoded(codec, fitting, parameters)
+    rows = replace(_encoded(codec, fitting, parameters), weight=weight)
     if of_context is not None:
         rows = replace(rows, context=of_context.encode(table))
     overlaps = fitting.overlaps if isinstance(fitting, Series) else None
     split = Split.of(rows, parameters.validation_fraction, seed, overlaps)
     if isinstance(codec, TableCodec) and parameters.chosen_recipe().support is None:
         codec = codec.scaled_by(split.train)
-        split = Split.of(replace(codec.encode(data), context=rows.context), parameters.validation_fraction, seed)
-    return codec, split, of_context, parameters
+        again = replace(codec.encode(data), context=rows.context, weight=weight)
+        split = Split.of(again, parameters.validation_fraction, seed)
+    return codec, split.weighted_alike(), of_context, parameters
+
+
+def weights(sample_weight: Any, data: Table | Images, parameters: Parameters) -> Tensor | None:
+    """Weights of rows, float32 [N]; None if they are all the same.
+
+    Raises:
+        DataError: they are not one number from 0 for each row.
+    """
+    if sample_weight is None:
+        return None
+    if parameters.time is not None:
+        raise DataError("sample_weight is of rows, and those of a series are steps: leave it out, or leave out time=…")
+    try:
+        found = np.asarray(sample_weight, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise DataError(f"sample_weight holds something else than numbers: {error}") from error
+    if found.shape != (len(data),):
+        raise DataError(
+            f"sample_weight has shape {list(found.shape)}, and there are {len(data):,} rows: it is one number for each"
+        )
+    wrong = np.flatnonzero(~(np.isfinite(found) & (found >= 0)))
+    if len(wrong):
+        raise DataError(f"sample_weight is {found[wrong[0]]:g} in row {wrong[0]} (counted from 0): it must be a number from 0")
+    return None if (found == found[:1]).all() and found.any() else torch.from_numpy(found).float()
+
+
+def _refuse_weights(sample_weight: Any) -> None:
+    if sample_weight is not None:
+        raise DataError("sample_weight needs rows that fit into memory: select fewer rows, or fewer columns")
 
 
 def _in_pieces(pieces: Pieces, parameters: Parameters, seed: int) -> tuple[TableCodec, Split, list[Message]]:

@@ -41,6 +41,13 @@ class Terms:
         """The criterion for the best epoch, [B]."""
         return self.total if self.selects is None else self.selects
 
+    def weighted(self, weight: Tensor | None) -> Terms:
+        """The same with weights of rows, [B]; as they are without weights. Terms of a batch as a whole count with each row."""
+        if weight is None:
+            return self
+        named = {name: value * weight for name, value in self.named.items()}
+        return Terms(named, self.total * weight, None if self.selects is None else self.selects * weight)
+
     def __add__(self, other: Terms) -> Terms:
         return Terms({**self.named, **other.named}, self.total + other.total, self.judged + other.judged)
 

@@ -106,7 +106,7 @@ def anomalies_of_each(fitted: Fitted, rows: Rows, asked: Asked, sizes: Sequence[
 
 def _of_request(fitted: Fitted, columns: Mapping[str, Any], own: slice, asked: Asked) -> dict[str, Any]:
     """The columns of some rows, with their ranks and selection."""
-    found = {name: None if values is None else values[own] for name, values in columns.items()}
+    found: dict[str, Any] = {name: None if values is None else values[own] for name, values in columns.items()}
     found["rank"] = rank(-found["score"])
     found["anomalous"] = asked.selected(found["p_value"], len(fitted.usual.held_out[0]))
     return found

@@ -111,7 +111,7 @@ def identify(rows: Rows, settings: Mapping[str, Any]) -> dict[str, str]:
     Settings come first, because another seed changes the split, which is not other data.
     """
     data = hashlib.sha256()
-    for part in range(3):
+    for part in range(4):
         for batch in rows.batches(BATCH):
             if (values := batch.parts[part]) is not None:
                 data.update(values.cpu().contiguous().numpy().data)

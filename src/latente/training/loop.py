@@ -22,7 +22,7 @@ from latente.errors import ModelError, StorageError, TrainingError
 from latente.files import Count, checked, fitting
 from latente.flat import FlatParameters, Group, adamw
 from latente.model.latent_model import LatentModel
-from latente.model.objectives import Strength
+from latente.model.objectives import Strength, Terms
 from latente.rows import Rows
 from latente.seeding import generator_state, is_generator_state, reseed, seeded, set_generator_state
 from latente.threads import ASKED_FOR, Pace, denormals_as_zero, on_one_thread, on_threads
@@ -523,7 +523,7 @@ def costs_of(model: LatentModel, K: int = 1) -> Callable[[Rows], Named]:
 
     def judge(rows: Rows) -> Named:
         trace = model.trace(rows, K)
-        return {"distortion": trace.distortion, "rate": trace.rate}
+        return Terms({"distortion": trace.distortion, "rate": trace.rate}, trace.distortion).weighted(rows.weight).named
 
     return judge
 
