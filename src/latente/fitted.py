@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -17,14 +18,17 @@ from latente.data import (
     Codec,
     ContextCodec,
     Data,
+    Pieces,
     Series,
     SeriesCodec,
     Table,
     TableCodec,
     encode,
+    pieces_of,
     read,
     read_context,
     refuse_outside,
+    too_large,
     with_index,
 )
 from latente.errors import DataError, ModelError
@@ -169,6 +173,19 @@ class Fitted:
             if not lost:
                 raise
             raise DataError(f"{error}; {lost[0]} is context, which may be given as context={{{lost[0]}: …}}, too") from error
+
+    def pieces(self, X: Any, also_small: bool = False, **more: Any) -> Pieces | None:
+        """An input in pieces, if it is a table in Parquet files or in text that does not fit into memory.
+
+        Args:
+            X: the input. also_small: whether Parquet files that fit are in pieces, too.
+            more: how to read, if not as in the fit.
+        """
+        codec, how = self.codec, {**self.codec.reading_of_fit, **self.reading, **more}
+        if isinstance(X, Pieces) or not isinstance(codec, TableCodec) or not isinstance(X, (str, os.PathLike)):
+            return X if isinstance(X, Pieces) else None
+        found = pieces_of(X) if also_small else None
+        return found or too_large(X, codec.text_names, known=codec.known_notations, **how)
 
     def encode(self, data: Data, unknown: str = "error") -> Rows:
         """Encode data; ``unknown`` as in :class:`latente.VAE`."""

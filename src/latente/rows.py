@@ -244,7 +244,9 @@ class Rows:
 
 
 def joined(*parts: Rows) -> Rows:
-    """Rows without context of several parts, one after the other."""
+    """Rows without weights of several parts, one after the other."""
     masks = [torch.ones_like(part.x, dtype=torch.bool) if part.mask is None else part.mask for part in parts]
     masked = any(part.mask is not None for part in parts)
-    return Rows(torch.cat([part.x for part in parts]), torch.cat(masks) if masked else None)
+    contexts = [part.context for part in parts if part.context is not None]
+    x = torch.cat([part.x for part in parts])
+    return Rows(x, torch.cat(masks) if masked else None, torch.cat(contexts) if contexts else None)

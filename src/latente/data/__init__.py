@@ -2,7 +2,7 @@
 
 from latente.data.codecs import CODECS, Codec, Data, codec_from_state, encode, fit_codec, refuse_outside, table_codec
 from latente.data.containers import frame, like
-from latente.data.context import LABELS, ContextCodec, read_context, split_context, split_labels
+from latente.data.context import LABELS, ContextCodec, names_of_context, read_context, split_context, split_labels
 from latente.data.fields import observed_rows
 from latente.data.given import intervals as restricted_to
 from latente.data.image import ImageCodec
@@ -40,6 +40,7 @@ __all__ = [
     "frame",
     "last_steps",
     "like",
+    "names_of_context",
     "observed_rows",
     "pieces_of",
     "plain",

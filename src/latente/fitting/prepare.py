@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -24,6 +24,7 @@ from latente.data import (
     TableCodec,
     encode,
     fit_codec,
+    names_of_context,
     read_or_pieces,
     refuse_outside,
     split_context,
@@ -94,9 +95,7 @@ class Prepared:
             _refuse_weights(sample_weight)
             if parameters.time_asked is not None:
                 raise DataError("time=… needs rows that fit into memory: select fewer rows, or fewer columns")
-            if context is not None:
-                raise DataError("context=… needs rows that fit into memory: select fewer rows, or fewer columns")
-            of_rows, split, doubts = _in_pieces(data, parameters, seed)
+            of_rows, split, of_context, parameters, doubts = _in_pieces(data, parameters, seed, context)
             codec: Codec = of_rows
         else:
             doubts = suspicious(data) if isinstance(data, Table) else []
@@ -130,7 +129,7 @@ class Prepared:
             if not isinstance(codec, TableCodec):
                 raise DataError("init=… is a model of pictures, and these are rows of a table")
             _refuse_weights(sample_weight)
-            split = _stored(Census(data, {}, codec.text_names, parameters.missing or ()), codec, fraction, seed)
+            split = stored_split(Census(data, {}, codec.text_names, parameters.missing or ()), codec, fraction, seed)
         else:
             rows = init.encode(codec.like_fitted(data), parameters.unknown)
             split = Split.of(replace(rows, weight=weights(sample_weight, data, parameters)), fraction, seed).weighted_alike()
@@ -237,22 +236,40 @@ def _refuse_weights(sample_weight: Any) -> None:
         raise DataError("sample_weight needs rows that fit into memory: select fewer rows, or fewer columns")
 
 
-def _in_pieces(pieces: Pieces, parameters: Parameters, seed: int) -> tuple[TableCodec, Split, list[Message]]:
-    """Rows that do not fit into memory, encoded on disc and split; and doubts about some of them."""
-    kinds, recipe = parameters.kinds or {}, parameters.chosen_recipe()
-    census = Census(pieces, kinds, text_columns(kinds), tuple(parameters.missing or ()))
+def _in_pieces(
+    pieces: Pieces, parameters: Parameters, seed: int, context: Any
+) -> tuple[TableCodec, Split, ContextCodec | None, Parameters, list[Message]]:
+    """Rows that do not fit into memory, encoded on disc and split; and doubts about some of them. The parameters are without
+    kinds of the context.
+    """
+    there, recipe = pieces.schema.names, parameters.chosen_recipe()
+    of_context = [] if context is None else names_of_context(context, there)
+    kinds = parameters.kinds or {}
+    others = {name: kind for name, kind in kinds.items() if name not in of_context}
+    census = _census(pieces, parameters, others, [name for name in there if name not in of_context])
     codec = census.codec(recipe.support is not None)
-    split = _stored(census, codec, parameters.validation_fraction, seed)
+    if of_context:
+        own = {name: kind for name, kind in kinds.items() if name in of_context}
+        beside = _census(pieces, parameters, own, of_context)
+        census.beside = beside, ContextCodec.of(beside.codec(False))
+        parameters = replace(parameters, kinds=others)
+    split = stored_split(census, codec, parameters.validation_fraction, seed)
     if recipe.support is None:
         codec = codec.scaled_by(split.train)
-        split = _stored(census, codec, parameters.validation_fraction, seed)
+        split = stored_split(census, codec, parameters.validation_fraction, seed)
     elif recipe.likelihood:
         for rows in split.train.batches(BATCH):
             refuse_outside(codec, rows, recipe.support, recipe.likelihood.name)
-    return codec, split, suspicious(census.survey.table)
+    doubts = suspicious(census.survey.table)
+    return codec, split, census.beside and census.beside[1], parameters, doubts
 
 
-def _stored(census: Census, codec: TableCodec, fraction: float, seed: int) -> Split:
+def _census(pieces: Pieces, parameters: Parameters, kinds: Mapping[str, str], names: Sequence[str]) -> Census:
+    """Some columns of rows in pieces."""
+    return Census(pieces, kinds, text_columns(kinds), tuple(parameters.missing or ()), names)
+
+
+def stored_split(census: Census, codec: TableCodec, fraction: float, seed: int) -> Split:
     """Encoded rows on disc, and held-out rows in memory: those that are held out of rows in memory."""
     learnt = census.observed(codec)
     held = held_out_places(int(learnt.sum()), fraction, seed).numpy()
