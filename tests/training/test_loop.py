@@ -240,7 +240,10 @@ def test_killed_at_any_moment_and_resumed_to_the_bit(table: NDArray[np.float64],
 
 KILLED_WITHIN = """
     import sys, latente as lt
+    from latente.data import sql, stored
     from latente.training.checkpoint import Checkpoints
+    if sys.argv[3].endswith(".parquet"):
+        sql.max_bytes, stored.WINDOW = lambda: 10_000, 100_000
     write = Checkpoints.write
     def told(self, training):
         write(self, training)
@@ -254,7 +257,13 @@ KILLED_WITHIN = """
 
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", ["csv", "parquet"])
-def test_killed_within_its_only_epoch_and_resumed_to_the_bit(kind: str, table: NDArray[np.float64], tmp_path: Path) -> None:
+def test_killed_within_its_only_epoch_and_resumed_to_the_bit(
+    kind: str, table: NDArray[np.float64], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In memory, and in pieces with several windows."""
+    if kind == "parquet":
+        monkeypatch.setattr("latente.data.sql.max_bytes", lambda: 10_000)
+        monkeypatch.setattr("latente.data.stored.WINDOW", 100_000)
     data, script, saved = tmp_path / f"rows.{kind}", tmp_path / "run.py", tmp_path / "model.safetensors"
     rows = pd.DataFrame(np.tile(table, (8, 1)), columns=[f"x{i}" for i in range(30)])
     rows.to_csv(data, index=False) if kind == "csv" else rows.to_parquet(data, index=False)
