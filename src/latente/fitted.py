@@ -15,6 +15,7 @@ from torch import Tensor
 from latente.composition import Recipe
 from latente.data import (
     LABELS,
+    Album,
     Codec,
     ContextCodec,
     Data,
@@ -24,6 +25,7 @@ from latente.data import (
     Table,
     TableCodec,
     encode,
+    large_album,
     pieces_of,
     read,
     read_context,
@@ -173,6 +175,12 @@ class Fitted:
             if not lost:
                 raise
             raise DataError(f"{error}; {lost[0]} is context, which may be given as context={{{lost[0]}: …}}, too") from error
+
+    def album(self, X: Any) -> Album | None:
+        """An input in shards of pictures that do not fit into memory."""
+        if isinstance(X, Album):
+            return X
+        return None if isinstance(self.codec, (TableCodec, SeriesCodec)) else large_album(X)
 
     def pieces(self, X: Any, also_small: bool = False, **more: Any) -> Pieces | None:
         """An input in pieces, if it is a table in Parquet files or in text that does not fit into memory.

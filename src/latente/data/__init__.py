@@ -1,5 +1,6 @@
 """Data: conversion of data sources to encoded rows, and of decoded rows to the user's columns, types and units."""
 
+from latente.data.album import Album, large_album
 from latente.data.codecs import CODECS, Codec, Data, codec_from_state, encode, fit_codec, refuse_outside, table_codec
 from latente.data.containers import frame, like
 from latente.data.context import LABELS, ContextCodec, names_of_context, read_context, split_context, split_labels
@@ -18,6 +19,7 @@ from latente.data.table import TableCodec
 __all__ = [
     "CODECS",
     "LABELS",
+    "Album",
     "Census",
     "Codec",
     "Columns",
@@ -38,6 +40,7 @@ __all__ = [
     "filled",
     "fit_codec",
     "frame",
+    "large_album",
     "last_steps",
     "like",
     "names_of_context",

@@ -8,7 +8,6 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-import torch
 
 from latente.data.columns import as_asked
 from latente.data.containers import Array, categories_of, numpy_dtype
@@ -17,11 +16,11 @@ from latente.data.fields import Summary, observed_rows, summarise
 from latente.data.observed import texts_of
 from latente.data.pieces import Pieces
 from latente.data.sources import Images, Table, read
-from latente.data.stored import RowWriter, StoredRows
+from latente.data.stored import RowWriter, StoredRows, store
 from latente.data.survey import Survey, sample_rows
 from latente.data.table import TableCodec
 from latente.errors import DataError
-from latente.rows import Rows, joined, spaced
+from latente.rows import Rows, spaced
 
 MAX_LEVELS = 100_000  # of a column; names of rows may be more
 
@@ -159,15 +158,7 @@ class Census:
         masked, shape = any(kept.missing for kept in codec.fields), (len(codec.fields),)
         context = {} if self.beside is None else {"context": (self.beside[1].size,)}
         writer = RowWriter(int(learnt.sum()), {"x": shape, **({"mask": shape} if masked else {}), **context})
-        ordered, parts, start = np.sort(held), [], 0
-        for rows in map(writer.masked_alike, self.with_context(codec)):
-            low, high = np.searchsorted(ordered, (start, start + len(rows)))
-            writer.add(rows[torch.from_numpy(learnt[start : start + len(rows)])])
-            parts += [rows[torch.from_numpy(ordered[low:high] - start)]] if high > low else []
-            start += len(rows)
-        back = np.empty(len(held), np.int64)
-        back[np.argsort(held, kind="stable")] = np.arange(len(held))
-        return writer.finish(), joined(*parts)[torch.from_numpy(back)] if parts else None
+        return store(self.with_context(codec), writer, learnt, held)
 
 
 @dataclass(eq=False)

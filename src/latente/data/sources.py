@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 import warnings
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from decimal import Decimal
 from types import MappingProxyType
@@ -98,6 +98,10 @@ class Images:
 
     def __len__(self) -> int:
         return len(self.pixels)
+
+    def parts(self) -> Iterator[Images]:
+        """All pictures, in parts: one, because all are in memory."""
+        yield self
 
     def take(self, rows: Sequence[int] | Array) -> Images:
         """Some pictures, by their indices."""

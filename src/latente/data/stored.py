@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import cached_property
@@ -154,6 +154,26 @@ def _fill(file: Any, values: np.ndarray[Any, Any]) -> None:
         if not read:
             raise DataError("the encoded rows on disc are incomplete: is the temporary folder full?")
         left = left[read:]
+
+
+def store(
+    batches: Iterable[Rows], writer: RowWriter, learnt: np.ndarray[Any, Any], held: np.ndarray[Any, Any]
+) -> tuple[StoredRows, Rows | None]:
+    """Rows on disc and in memory.
+
+    Args:
+        batches: all rows, in order. writer: for those that go to disc, of which ``learnt`` [N] tells.
+        held: numbers of those that stay in memory, in any order.
+    """
+    ordered, parts, start = np.sort(held), [], 0
+    for rows in map(writer.masked_alike, batches):
+        low, high = np.searchsorted(ordered, (start, start + len(rows)))
+        writer.add(rows[torch.from_numpy(learnt[start : start + len(rows)])])
+        parts += [rows[torch.from_numpy(ordered[low:high] - start)]] if high > low else []
+        start += len(rows)
+    back = np.empty(len(held), np.int64)
+    back[np.argsort(held, kind="stable")] = np.arange(len(held))
+    return writer.finish(), joined(*parts)[torch.from_numpy(back)] if parts else None
 
 
 class RowWriter:

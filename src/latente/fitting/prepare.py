@@ -11,11 +11,14 @@ import torch
 from torch import Tensor
 
 from latente.blueprint import Blueprint, Continued, RowBlueprint, is_mixed_table, row_blueprint
+from latente.composition import Recipe
 from latente.data import (
+    Album,
     Census,
     Codec,
     ContextCodec,
     Data,
+    ImageCodec,
     Images,
     Pieces,
     Series,
@@ -47,7 +50,7 @@ from latente.words import Message
 # Draws of the bound of measures with missing values: breast cancer with half of the values missing is imputed with a mean
 # squared error of .284, with one draw of .306, and with 20 of .288 (``benchmarks.imputation``).
 SAMPLES = 5
-BATCH = 65_536
+BATCH = 4_000_000  # values
 
 
 @dataclass(frozen=True)
@@ -78,7 +81,7 @@ class Prepared:
     @classmethod
     def of(
         cls,
-        data: Table | Images | Pieces,
+        data: Table | Images | Pieces | Album,
         parameters: Parameters,
         seed: int,
         context: Any = None,
@@ -91,12 +94,16 @@ class Prepared:
             DataError: the rows can't be used for training. ModelError: they do not fit the parameters.
         """
         of_context = None
-        if isinstance(data, Pieces):
+        if isinstance(data, (Pieces, Album)):
             _refuse_weights(sample_weight)
             if parameters.time_asked is not None:
                 raise DataError("time=… needs rows that fit into memory: select fewer rows, or fewer columns")
-            of_rows, split, of_context, parameters, doubts = _in_pieces(data, parameters, seed, context)
-            codec: Codec = of_rows
+            codec: Codec
+            doubts: list[Message] = []
+            if isinstance(data, Album):
+                codec, split = _in_shards(data, parameters, seed, context)
+            else:
+                codec, split, of_context, parameters, doubts = _in_pieces(data, parameters, seed, context)
         else:
             doubts = suspicious(data) if isinstance(data, Table) else []
             weight = weights(sample_weight, data, parameters)
@@ -110,7 +117,7 @@ class Prepared:
     @classmethod
     def to_continue(
         cls,
-        data: Table | Images | Pieces,
+        data: Table | Images | Pieces | Album,
         parameters: Parameters,
         seed: int,
         init: Fitted,
@@ -125,11 +132,12 @@ class Prepared:
         if init.context is not None:
             raise ModelError("init=… is a model without context")
         fraction, codec = parameters.validation_fraction, init.codec
-        if isinstance(data, Pieces):
-            if not isinstance(codec, TableCodec):
-                raise DataError("init=… is a model of pictures, and these are rows of a table")
+        if isinstance(data, (Pieces, Album)):
+            if isinstance(codec, TableCodec) != isinstance(data, Pieces):
+                raise DataError("init=… is a model of a table, and these are pictures, or the other way round")
             _refuse_weights(sample_weight)
-            split = stored_split(Census(data, {}, codec.text_names, parameters.missing or ()), codec, fraction, seed)
+            of = Census(data, {}, codec.text_names, parameters.missing or ()) if isinstance(data, Pieces) else data
+            split = stored_split(of, codec, fraction, seed)
         else:
             rows = init.encode(codec.like_fitted(data), parameters.unknown)
             split = Split.of(replace(rows, weight=weights(sample_weight, data, parameters)), fraction, seed).weighted_alike()
@@ -166,7 +174,7 @@ class Prepared:
         return torch.cat([torch.full((max(1, field.size),), field.resolution) for field in self.codec.fields])
 
 
-def read_to_fit(X: Any, parameters: Parameters, init: Fitted | None = None) -> Table | Images | Pieces:
+def read_to_fit(X: Any, parameters: Parameters, init: Fitted | None = None) -> Table | Images | Pieces | Album:
     """Read rows to fit; for a trained model as it reads rows.
 
     Raises:
@@ -174,7 +182,7 @@ def read_to_fit(X: Any, parameters: Parameters, init: Fitted | None = None) -> T
     """
     if init is not None and isinstance(init.codec, SeriesCodec):
         raise ModelError("init=… is a model of rows or of pictures, not of series")
-    if init is not None and not isinstance(X, Pieces):
+    if init is not None and not isinstance(X, (Pieces, Album)):
         read: Any = init.read(X)
         return read  # type: ignore[no-any-return]
     X = X if parameters.time is None else with_index(X, parameters.time)
@@ -257,11 +265,27 @@ def _in_pieces(
     if recipe.support is None:
         codec = codec.scaled_by(split.train)
         split = stored_split(census, codec, parameters.validation_fraction, seed)
-    elif recipe.likelihood:
-        for rows in split.train.batches(BATCH):
-            refuse_outside(codec, rows, recipe.support, recipe.likelihood.name)
+    _refuse_outside(codec, split.train, recipe)
     doubts = suspicious(census.survey.table)
     return codec, split, census.beside and census.beside[1], parameters, doubts
+
+
+def _in_shards(album: Album, parameters: Parameters, seed: int, context: Any) -> tuple[ImageCodec, Split]:
+    """Pictures that do not fit into memory, encoded on disc and split."""
+    if context is not None:
+        raise DataError("context=… needs pictures that fit into memory: pass fewer shards")
+    codec = fit_codec(album, parameters.kinds)
+    assert isinstance(codec, ImageCodec)
+    split = stored_split(album, codec, parameters.validation_fraction, seed)
+    _refuse_outside(codec, split.train, parameters.chosen_recipe())
+    return codec, split
+
+
+def _refuse_outside(codec: Codec, train: Rows, recipe: Recipe) -> None:
+    """Refuse rows outside of the support of the likelihood."""
+    if recipe.support is not None and recipe.likelihood:
+        for rows in train.batches(max(1, BATCH // max(1, train[:1].x.numel()))):
+            refuse_outside(codec, rows, recipe.support, recipe.likelihood.name)
 
 
 def _census(pieces: Pieces, parameters: Parameters, kinds: Mapping[str, str], names: Sequence[str]) -> Census:
@@ -269,7 +293,7 @@ def _census(pieces: Pieces, parameters: Parameters, kinds: Mapping[str, str], na
     return Census(pieces, kinds, text_columns(kinds), tuple(parameters.missing or ()), names)
 
 
-def stored_split(census: Census, codec: TableCodec, fraction: float, seed: int) -> Split:
+def stored_split(census: Any, codec: Codec, fraction: float, seed: int) -> Split:
     """Encoded rows on disc, and held-out rows in memory: those that are held out of rows in memory."""
     learnt = census.observed(codec)
     held = held_out_places(int(learnt.sum()), fraction, seed).numpy()

@@ -30,7 +30,7 @@ def learnt_and_others(fitted: Fitted, train: Any, held_out: Any, unknown: str = 
     split = split.at_hand() if isinstance(split.train, StoredRows) else split
     others = split.held_out
     if held_out is not None:
-        pieces = fitted.pieces(held_out)
+        pieces = fitted.pieces(held_out) or fitted.album(held_out)
         others = fitted.rows(
             held_out if pieces is None else pieces.take(spaced(len(pieces), MAX_ROWS_AT_HAND).numpy()), unknown
         )
@@ -46,9 +46,11 @@ def rows_of_fit(fitted: Fitted, train: Any = None, unknown: str = "error", whole
     Raises:
         DataError: there are none, or ``train`` is not the data of the fit.
     """
-    split, pieces = fitted.at_hand, None if train is None else fitted.pieces(train)
+    split, pieces = fitted.at_hand, None if train is None else fitted.pieces(train) or fitted.album(train)
     if pieces is not None:
-        return _split_in_pieces(fitted, pieces, unknown, whole)
+        source = _census(fitted, pieces, unknown) if isinstance(pieces, Pieces) else pieces
+        again = stored_split(source, fitted.codec, fitted.settings["validation_fraction"] if whole else 0.0, fitted.seed)
+        return _checked(fitted, again) if whole else again
     if train is not None:
         data, rows = fitted.read_rows(train, unknown)
         overlaps = data.overlaps if isinstance(data, Series) else None
@@ -58,8 +60,8 @@ def rows_of_fit(fitted: Fitted, train: Any = None, unknown: str = "error", whole
     return Split(split.train[observed_rows(split.train)], split.held_out)
 
 
-def _split_in_pieces(fitted: Fitted, pieces: Pieces, unknown: str, whole: bool) -> Split:
-    """The same of rows that do not fit into memory, encoded on disc."""
+def _census(fitted: Fitted, pieces: Pieces, unknown: str) -> Census:
+    """Rows that do not fit into memory, as the fit reads them."""
     codec = fitted.codec
     assert isinstance(codec, TableCodec)
 
@@ -69,9 +71,7 @@ def _split_in_pieces(fitted: Fitted, pieces: Pieces, unknown: str, whole: bool) 
     rows = census([name for name in pieces.schema.names if name in codec.feature_names], codec.text_names)
     if fitted.context is not None:
         rows.beside = census(fitted.context.names, fitted.context.codec.text_names), fitted.context
-    fraction = fitted.settings["validation_fraction"] if whole else 0.0
-    split = stored_split(rows, codec, fraction, fitted.seed)
-    return _checked(fitted, split) if whole else split
+    return rows
 
 
 def _check_held_out(fitted: Fitted, held_out: Rows, learnt: Rows) -> None:

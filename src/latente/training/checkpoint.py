@@ -23,7 +23,7 @@ from latente.training.loop import Training
 
 VERSION = 2
 KIND = "checkpoint"
-BATCH = 65_536
+VALUES = 4_000_000  # that are read at once
 MAX_SHARE = 0.05  # of the time, for checkpoints within an epoch
 
 
@@ -112,7 +112,7 @@ def identify(rows: Rows, settings: Mapping[str, Any]) -> dict[str, str]:
     """
     data = hashlib.sha256()
     for part in range(4):
-        for batch in rows.batches(BATCH):
+        for batch in rows.batches(max(1, VALUES // max(1, rows[:1].x.numel()))):
             if (values := batch.parts[part]) is not None:
                 data.update(values.cpu().contiguous().numpy().data)
     text = json.dumps(settings, sort_keys=True, default=str)
