@@ -76,7 +76,7 @@ def test_heavy_rows_are_learnt_best():
 
 @pytest.mark.parametrize(
     ("weight", "word"),
-    [([1.0, 2.0], "shape"), (np.full(60, -1.0), "row 0"), (np.zeros(60), "0 for all"), (["a"] * 60, "numbers")],
+    [([1.0, 2.0], "shape"), (np.full(60, -1.0), "row 0"), (np.zeros(60), "zero for all"), (["a"] * 60, "numbers")],
 )
 def test_impossible_weights(weight, word):
     with pytest.raises(lt.DataError, match=word):

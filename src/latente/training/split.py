@@ -147,7 +147,7 @@ def _of_mean_one(rows: Rows) -> Rows:
         return rows
     mean = float(rows.weight.double().mean())
     if not mean:
-        raise DataError("sample_weight is 0 for all rows that are held out, or for all others: leave these rows out")
+        raise DataError("sample_weight is zero for all rows that are held out, or for all others: leave these rows out")
     return replace(rows, weight=rows.weight / mean)
 
 
