@@ -24,7 +24,6 @@ from sklearn.utils.estimator_checks import check_estimator
 
 import latente as lt
 
-
 NOT_PASSED = {
     "check_sample_weight_equivalence_on_dense_data": "weights count in the loss; batches and held-out rows are others"
 }

@@ -56,7 +56,7 @@ def test_the_loss_is_the_weighted_mean_of_validation_rows():
     held_out = vae.fitted_.at_hand.held_out
     assert float(held_out.weight.mean()) == pytest.approx(1)
     plain = Rows(held_out.x)
-    each = -vae.model_.decode(vae.model_.encode(plain).code.unsqueeze(0)).row_log_prob(plain.x)[0]
+    each = -vae.model_.decode(vae.model_.encode(plain).code.unsqueeze(0)).row_log_prob(plain.x)[0].detach()
     assert vae.figures_["loss"] == pytest.approx(float((each * held_out.weight).mean()), rel=1e-5)
 
 
