@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from latente.studies.prior_comparison import compare_laws, compare_priors
     from latente.studies.tradeoff import tradeoff
     from latente.tasks.detectors import detectors
+    from latente.training.private import Privacy
 
 _ROOMS = {
     "data": ("read",),
@@ -38,6 +39,7 @@ _ROOMS = {
     "catalogue": ("recipe", "recipes"),
     "composition": ("Recipe",),
     "tasks.detectors": ("detectors",),
+    "training.private": ("Privacy",),
     "studies.comparison": ("compare",),
     "studies.prior_comparison": ("compare_laws", "compare_priors"),
     "studies.tradeoff": ("tradeoff",),
@@ -54,6 +56,7 @@ __all__ = [
     "LatenteWarning",
     "ModelError",
     "Part",
+    "Privacy",
     "Recipe",
     "StorageError",
     "TrainingError",

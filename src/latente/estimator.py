@@ -248,6 +248,7 @@ class VAE(CallbackSupportMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixi
         observer: Observer | None = None,
         workers: int = 1,
         init: VAE | None = None,
+        public: Any = None,
     ) -> Self:
         """Fit the model to rows; ``y`` is ignored. Problems that are found are warnings, named like the verdicts of the
         certificate: "collapsed", "no structure found", "overfits".
@@ -273,6 +274,10 @@ class VAE(CallbackSupportMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixi
                 part; the result is the same as that of one process with the same ``workers``, up to rounding.
             init: a fitted estimator whose weights training starts from. Its recipe, sizes, units, kinds and levels stay; scores
                 are calibrated on the new rows. It is not changed.
+            public: what is public of the rows of a private fit (recipe "dp-vae"): for each column its bounds ``(low, high)`` or
+                a list of its values, with None where values may be missing; one tuple for all columns; or public rows with the
+                same columns. Units, kinds and levels are taken from it, and values outside the bounds are moved to them.
+                Pictures need none. ``init`` counts as public.
 
         Raises:
             DataError, ModelError, TrainingError: what is wrong, where, and what to do.
@@ -290,7 +295,13 @@ class VAE(CallbackSupportMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixi
         checkpointing = Checkpointing(checkpoint, resume, checkpoint_every, keep_checkpoint)
         if not is_whole(workers, 1):
             raise ModelError(f"workers is a whole number from 1, not {workers!r}")
-        how = {"context": context, "workers": workers, "init": init and init._fitted, "sample_weight": sample_weight}
+        how = {
+            "context": context,
+            "workers": workers,
+            "init": init and init._fitted,
+            "sample_weight": sample_weight,
+            "public": public,
+        }
         learnt = self._learn(Callbacks(self, X, y, observer, sample_weight), settings, checkpointing, **how)
         for warning in learnt.warnings:
             warn(warning)
@@ -830,7 +841,8 @@ class VAE(CallbackSupportMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixi
         fitted.refuse_all_contexts("a certificate")
         learnt, others = learnt_and_others(fitted, train, held_out, self.unknown)
         name, row_model = fitted.recipe.name, fitted.row_model
-        return certify(fitted.model, fitted.fitted_prior, fitted.codec.fields, learnt, others, fitted.seed, name, row_model)
+        found = certify(fitted.model, fitted.fitted_prior, fitted.codec.fields, learnt, others, fitted.seed, name, row_model)
+        return replace(found, about={**found.about, **fitted.budget})
 
     def refit_prior(self, prior: str | Choice = "auto", *, train: Any = None) -> Self:
         """Fit another density to the codes of the training rows, for ``sample`` and the completeness of the fitted prior. The
@@ -843,7 +855,7 @@ class VAE(CallbackSupportMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixi
 
         Raises:
             DataError: rows are missing, or ``train`` is not the data of the fit.
-            ModelError: there is no such prior.
+            ModelError: there is no such prior, or the fit was private.
 
         >>> from sklearn.datasets import load_iris
         >>> X = load_iris(as_frame=True).data
@@ -852,6 +864,10 @@ class VAE(CallbackSupportMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixi
         'gaussian'
         """
         fitted = self._fitted
+        if fitted.budget:
+            raise ModelError(
+                "a density fitted to codes of the rows would end the privacy of this model: it keeps its own prior"
+            )
         fitted.fitted_prior = fitted.prior_of(rows_of_fit(fitted, train, self.unknown).train, prior)
         fitted.notes = [note for note in fitted.notes if note != STORES_CODES]
         if fitted.fitted_prior.stores_codes:

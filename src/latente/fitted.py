@@ -107,6 +107,12 @@ class Fitted:
         return int(self.settings["seed"])
 
     @property
+    def budget(self) -> dict[str, float]:
+        """``epsilon`` and ``delta`` of a private fit; empty otherwise."""
+        spent = self.figures.get("differential_privacy", {})
+        return {name: spent[name] for name in ("epsilon", "delta") if name in spent}
+
+    @property
     def latent_dim(self) -> int:
         """Dimensions of the code."""
         return self.model.latent_dim
