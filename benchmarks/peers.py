@@ -148,11 +148,7 @@ def train_pythae(
             watch.lap()
 
     torch.manual_seed(0)
-    loss = "bce" if setting.likelihood == "bernoulli" else "mse"
-    made = getattr(models, model_name)
-    configured = getattr(models, f"{model_name}Config", None) or getattr(models, f"{model_name}_Config")
-    config = configured(input_dim=(x.shape[1],), latent_dim=setting.latent_dim, reconstruction_loss=loss, **arguments)
-    model = made(config, encoder=Encoder(), decoder=Decoder())
+    model = getattr(models, model_name)(_config(model_name, x, setting, arguments), encoder=Encoder(), decoder=Decoder())
     if model_name in ADVERSARIAL:
         model.discriminator = _critic(model_name, setting)
     watch = _watch(
@@ -165,6 +161,15 @@ def train_pythae(
         processor = DataProcessor()
         trainer(model, processor.to_dataset(processor.process_data(x)), training_config=plan, callbacks=[Laps()]).train()
     return watch
+
+
+def _config(model_name: str, x: Array, setting: Setting, arguments: dict[str, Any]) -> Any:
+    """The configuration of a model of Pythae; some classes have an underscore in their name."""
+    from pythae import models
+
+    loss = "bce" if setting.likelihood == "bernoulli" else "mse"
+    made = getattr(models, f"{model_name}Config", None) or getattr(models, f"{model_name}_Config")
+    return made(input_dim=(x.shape[1],), latent_dim=setting.latent_dim, reconstruction_loss=loss, **arguments)
 
 
 def _trainer(model_name: str, setting: Setting) -> tuple[Any, Any, dict[str, float]]:
