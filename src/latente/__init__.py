@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from latente.report.report import write_report
     from latente.report.run import open_run
     from latente.studies.comparison import compare
+    from latente.studies.disentanglement import disentanglement
     from latente.studies.prior_comparison import compare_laws, compare_priors
     from latente.studies.tradeoff import tradeoff
     from latente.tasks.detectors import detectors
@@ -39,6 +40,7 @@ _ROOMS = {
     "composition": ("Recipe",),
     "tasks.detectors": ("detectors",),
     "studies.comparison": ("compare",),
+    "studies.disentanglement": ("disentanglement",),
     "studies.prior_comparison": ("compare_laws", "compare_priors"),
     "studies.tradeoff": ("tradeoff",),
     "report.report": ("write_report",),
@@ -63,6 +65,7 @@ __all__ = [
     "compare_laws",
     "compare_priors",
     "detectors",
+    "disentanglement",
     "explore",
     "load",
     "open_run",
