@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from latente.studies.comparison import compare
     from latente.studies.disentanglement import disentanglement
     from latente.studies.prior_comparison import compare_laws, compare_priors
+    from latente.studies.reproductions import reproduce, reproductions
     from latente.studies.tradeoff import tradeoff
     from latente.tasks.detectors import detectors
 
@@ -42,6 +43,7 @@ _ROOMS = {
     "studies.comparison": ("compare",),
     "studies.disentanglement": ("disentanglement",),
     "studies.prior_comparison": ("compare_laws", "compare_priors"),
+    "studies.reproductions": ("reproduce", "reproductions"),
     "studies.tradeoff": ("tradeoff",),
     "report.report": ("write_report",),
     "report.run": ("open_run",),
@@ -72,6 +74,8 @@ __all__ = [
     "read",
     "recipe",
     "recipes",
+    "reproduce",
+    "reproductions",
     "tradeoff",
     "write_report",
 ]

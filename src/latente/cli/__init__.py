@@ -28,6 +28,7 @@ from latente.cli import (
     recipes,
     reconstruct,
     repair,
+    reproduce,
     sample,
     serve,
     tradeoff,
@@ -57,6 +58,7 @@ for command in (
     serve.serve,
     info.info,
     recipes.recipes,
+    reproduce.reproduce,
 ):
     app.command()(command)
 

@@ -53,7 +53,7 @@ def drawn_shapes(n: int = 2000, seed: int = 0, vary: Collection[str] = FACTORS) 
         DataError: there is no such factor.
 
     >>> pictures, factors = drawn_shapes(20, seed=0)
-    >>> pictures.shape, list(factors), sorted(set(factors["shape"]))
+    >>> pictures.shape, list(factors), sorted(set(factors["shape"].tolist()))
     ((20, 16, 16, 3), ['shape', 'x', 'y', 'size', 'rotation', 'colour'], ['ellipse', 'square', 'triangle'])
     """
     if unknown := set(vary) - set(FACTORS):

