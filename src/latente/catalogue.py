@@ -365,6 +365,11 @@ def recurrent_vae(transforms: int = 2) -> dict[str, Any]:
     return {"encoder": choose("gru-encoder"), "decoder": choose("gru-decoder"), "posterior": flow}
 
 
+@published(VAE, "a VAE of partly labelled rows, which classifies the others", "Kingma et al. 2014")
+def m2(weight: float = 0.1) -> dict[str, Any]:
+    return {"posterior": choose("labelled-normal"), "objective": choose("semi-supervised", weight=weight)}
+
+
 class Recipes(Sequence[Recipe]):
     """The table of published models; prints as one."""
 

@@ -14,6 +14,7 @@ from typer.main import get_command
 from latente.cli import (
     anomalies,
     certify,
+    classify,
     compare,
     demo,
     denoise,
@@ -47,6 +48,7 @@ for command in (
     impute.impute,
     repair.repair,
     anomalies.anomalies,
+    classify.classify,
     sample.sample,
     interpolate.interpolate,
     certify.certify,
