@@ -27,9 +27,9 @@ from latente.studies.setup import silent
 __all__ = ["REPRODUCTIONS", "Claim", "Reproduced", "Reproduction", "Scale", "reproduce", "reproductions"]
 
 NLL = "-log p(x), nats per picture"
-OF_MNIST = "MNIST with pixels binarised anew in each step, 784-200-200-50, batches of 100, the same steps for all; "
+OF_MNIST = "MNIST with pixels binarised anew in each step, 784-200-200-50, batches of 20, the same steps for all; "
 BETA, MIXTURE = 6.0, choose("mixture", components=10)
-QUICK_NLL, FULL_NLL = Scale(60_000, 3, 500, 200), Scale(60_000, 600, 10_000, 5000)
+QUICK_NLL, FULL_NLL = Scale(60_000, 2, 500, 200), Scale(60_000, 600, 10_000, 5000)
 DRAWN = Scale(3000, 40, 1000, seeds=3)
 
 

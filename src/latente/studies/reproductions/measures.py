@@ -23,7 +23,7 @@ from latente.studies.disentanglement import disentanglement
 from latente.studies.reproductions.frame import Measure, Sample, Scale, Setting
 
 OF_MNIST: dict[str, Any] = {
-    "hidden": (200, 200), "latent_dim": 50, "likelihood": "bernoulli", "batch_size": 100, "learning_rate": 2e-3,
+    "hidden": (200, 200), "latent_dim": 50, "likelihood": "bernoulli", "batch_size": 20, "learning_rate": 1e-3,
     "early_stopping": False, "validation_fraction": 0.0, "precision": "float32",
 }  # fmt: skip
 OF_SHAPES: dict[str, Any] = {
