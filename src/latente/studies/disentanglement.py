@@ -19,6 +19,7 @@ from latente.data.plain import column_of
 from latente.errors import DataError
 from latente.estimator import VAE
 from latente.fitted import Fitted
+from latente.model.latent_model import LatentModel
 from latente.rows import Rows, spaced
 from latente.seeding import seeded
 from latente.studies.words import as_html, as_text, number, plain
@@ -123,12 +124,12 @@ def disentanglement(vae: VAE, X: Any, factors: Any, *, random_state: Any = None)
 
 def _measured(fitted: Fitted, rows: Rows, factors: Factors, seed: int) -> Disentanglement:
     model = fitted.model
-    with seeded(seed, "disentanglement"), torch.no_grad():
-        draws = torch.cat([model.encode(batch).rsample() for batch in rows.batches(BATCH)]).double().numpy()
+    draws = drawn_codes(model, rows, seed)
+    with seeded(seed, "rotations"):
         turns = [
             torch.linalg.qr(square)[0].numpy() for square in torch.randn(ROTATIONS, *2 * draws.shape[1:], dtype=torch.float64)
         ]
-        means = torch.cat([model.codes(batch) for batch in rows.batches(BATCH)]).double().numpy()
+    means = model.codes(rows).double().numpy()
     pca = Linear(rows, rows, fitted.codec.fields, model.latent_dim).codes(rows).double().numpy()
     spread = np.maximum(means.std(0), 1e-12)
     rotated = [measures(draws / spread @ turn, means / spread @ turn, factors, seed) for turn in turns]
@@ -142,6 +143,13 @@ def _measured(fitted: Fitted, rows: Rows, factors: Factors, seed: int) -> Disent
         shares,
         {name: values for name, *values in best_dimensions(shares, [*factors])},  # type: ignore[misc]
     )
+
+
+@torch.no_grad()
+def drawn_codes(model: LatentModel, rows: Rows, seed: int) -> Array:
+    """A draw of q(z|x) for each row, [N, d]."""
+    with seeded(seed, "disentanglement"):
+        return torch.cat([model.encode(batch).rsample() for batch in rows.batches(BATCH)]).double().numpy()
 
 
 def _factors(X: Any, factors: Any, n: int) -> tuple[Factors, Any]:

@@ -11,14 +11,17 @@ from latente.studies.reproductions import frame
 from latente.studies.reproductions.frame import Claim, Reproduced, Reproduction, Scale
 from latente.studies.reproductions.measures import (
     at_random,
+    by_labels_alone,
     by_pca,
     by_recipe,
+    classified,
     completeness,
     digits_of_fonts,
     dynamic_mnist,
     from_columns,
     grey_mnist,
     information_gap,
+    labelled_digits,
     nll,
     shapes,
 )
@@ -89,7 +92,7 @@ _ALL = (
         "beta-tcvae",
         "total correlation, and not the whole rate, has to be weighed for a disentangled code",
         "Chen et al. 2018, figures 3 and 4: the order",
-        "drawn pictures of shapes (shape, place, size, rotation, colour), 768-256-256-8, the same steps and beta for all; MIG "
+        "drawn pictures of shapes (shape, place, size, rotation, colour), 768-128-128-8, the same steps and beta for all; MIG "
         "of other pictures",
         ("vae", "beta-vae", "beta-tcvae"),
         shapes,
@@ -140,6 +143,22 @@ _ALL = (
         Scale(60_000, 50, 10_000, seeds=5),
         "completeness C",
         smaller=False,
+    ),
+    Reproduction(
+        "m2",
+        "rows without label help to classify",
+        "Kingma et al. 2014, table 1: the order",
+        "digits drawn from fonts, 14 x 14 pixels, 100 of them with a label, 196-256-d, d = 16; errors of other digits",
+        ("m2",),
+        labelled_digits,
+        {
+            "labels alone": by_labels_alone((256,)),
+            "M2": classified("m2", hidden=(256,), latent_dim=16, likelihood="bernoulli", early_stopping=False),
+        },
+        (Claim("M2", "labels alone"),),
+        Scale(3000, 30, 1000, seeds=2),
+        Scale(50_000, 50, 10_000, seeds=5),
+        "share of errors",
     ),
     Reproduction(
         "concrete-autoencoder",

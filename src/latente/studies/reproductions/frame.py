@@ -40,11 +40,14 @@ class Scale(NamedTuple):
 
 
 class Sample(NamedTuple):
-    """Rows to train on and to test on, and what is known about the test rows."""
+    """Rows to train on and to test on, and what is known about them: labels of training rows (None where one is hidden), and
+    factors of test rows by name.
+    """
 
     train: Any
     test: Any
     factors: Mapping[str, Any] = {}
+    labels: Any = None
 
 
 @dataclass(frozen=True)
@@ -59,7 +62,7 @@ class Setting:
     def fit(self, recipe: str | Recipe, **parameters: Any) -> VAE:
         """A model of the training rows; all parameters but ``parameters`` are the same for all entries."""
         common = {"max_epochs": self.scale.epochs, "device": self.device, "random_state": self.seed, "effort": "quick"}
-        return VAE(recipe, **{**common, **parameters}).fit(self.data.train)
+        return VAE(recipe, **{**common, **parameters}).fit(self.data.train, context=self.data.labels)
 
 
 Measure = Callable[[Setting], Array]

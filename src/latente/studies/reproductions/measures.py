@@ -10,8 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.decomposition import PCA
 from sklearn.linear_model import LinearRegression
+from sklearn.neural_network import MLPClassifier
 
 from latente.catalogue import recipe as find_recipe
+from latente.certificate.disentanglement import mig
 from latente.certificate.estimates import Array
 from latente.composition import Recipe
 from latente.data.digits import drawn_digits
@@ -19,7 +21,7 @@ from latente.data.mnist import binarised, mnist
 from latente.data.shapes import drawn_shapes
 from latente.model.parts import Choice as PartChoice
 from latente.model.parts import choose
-from latente.studies.disentanglement import disentanglement
+from latente.studies.disentanglement import drawn_codes
 from latente.studies.reproductions.frame import Measure, Sample, Scale, Setting
 
 OF_MNIST: dict[str, Any] = {
@@ -27,9 +29,10 @@ OF_MNIST: dict[str, Any] = {
     "early_stopping": False, "validation_fraction": 0.0, "precision": "float32",
 }  # fmt: skip
 OF_SHAPES: dict[str, Any] = {
-    "hidden": (256, 256), "latent_dim": 8, "likelihood": "bernoulli", "batch_size": 64, "early_stopping": False,
+    "hidden": (128, 128), "latent_dim": 8, "likelihood": "bernoulli", "batch_size": 64, "early_stopping": False,
 }  # fmt: skip
 RANDOM_CHOICES = 10
+LABELLED = 100
 
 
 # -- data -------------------------------------------------------------------------------------------------------------
@@ -51,6 +54,15 @@ def digits_of_fonts(scale: Scale, seed: int) -> Sample:
     """Digits drawn from fonts, with values from 0 to 255."""
     pictures = drawn_digits(scale.rows + scale.test_rows, seed)[0]
     return Sample(pictures[: scale.rows], pictures[scale.rows :])
+
+
+def labelled_digits(scale: Scale, seed: int) -> Sample:
+    """Digits drawn from fonts, a hundred of them with their class."""
+    pictures, classes = drawn_digits(scale.rows + scale.test_rows, seed)
+    names, some = classes.astype(str).astype(object), np.random.default_rng(seed).permutation(scale.rows)[LABELLED:]
+    labels = names[: scale.rows].copy()
+    labels[some] = None
+    return Sample(pictures[: scale.rows], pictures[scale.rows :], {"class": names[scale.rows :]}, {"class": labels})
 
 
 def shapes(scale: Scale, seed: int) -> Sample:
@@ -93,7 +105,31 @@ def information_gap(recipe: str | Recipe, **parameters: Any) -> Measure:
 
     def measured(setting: Setting) -> Array:
         vae = setting.fit(recipe, **{**OF_SHAPES, **parameters})
-        return np.array([disentanglement(vae, setting.data.test, dict(setting.data.factors)).figures["mig"]])
+        codes = drawn_codes(vae.model_, vae.fitted_.rows(setting.data.test), setting.seed)
+        return np.array([mig(codes, setting.data.factors)])
+
+    return measured
+
+
+def classified(recipe: str | Recipe, **parameters: Any) -> Measure:
+    """Whether the class of each test row is wrong (1) or right (0)."""
+
+    def measured(setting: Setting) -> Array:
+        vae = setting.fit(recipe, **parameters)
+        return np.asarray(vae.classify(setting.data.test) != setting.data.factors["class"], float)
+
+    return measured
+
+
+def by_labels_alone(hidden: tuple[int, ...]) -> Measure:
+    """The same with a network that is trained on the labelled rows only."""
+
+    def measured(setting: Setting) -> Array:
+        train, test = (np.asarray(rows, float).reshape(len(rows), -1) / 255 for rows in setting.data[:2])
+        labels = setting.data.labels["class"]
+        known = np.array([label is not None for label in labels])
+        network = MLPClassifier(hidden, max_iter=500, random_state=setting.seed).fit(train[known], labels[known].astype(str))
+        return np.asarray(network.predict(test) != setting.data.factors["class"], float)
 
     return measured
 
