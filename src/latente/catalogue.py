@@ -366,7 +366,7 @@ def recurrent_vae(transforms: int = 2) -> dict[str, Any]:
 
 
 @published(VAE, "a VAE of partly labelled rows, which classifies the others", "Kingma et al. 2014")
-def m2(weight: float = 0.1) -> dict[str, Any]:
+def m2(weight: float = 5.0) -> dict[str, Any]:
     return {"posterior": choose("labelled-normal"), "objective": choose("semi-supervised", weight=weight)}
 
 

@@ -19,6 +19,7 @@ from latente.model.codes import unit_rate
 from latente.model.latent_model import Trace
 from latente.model.parts import FULL, Part, register
 
+UNLABELLED = 0.1  # weight of the ELBO of rows whose label is missing
 Strength = Mapping[str, float] | Mapping[str, Tensor]
 
 
@@ -135,15 +136,17 @@ class RobustELBO(ELBO):
 class SemiSupervised(ELBO):
     """The ELBO of partly labelled rows, with labels y (M2, Kingma et al. 2014), with a uniform p(y).
 
-    A row with a label adds -log q(y|x), weighted as in the paper by ``weight`` times the number of rows for each labelled one.
-    A row without one adds sum_y q(y|x) (-ELBO(x, y) + log q(y|x)) - log p(y), and its ELBO with the label missing, so that the
-    model describes such rows, too.
+    A row with a label adds -log q(y|x), times ``weight`` and the number of rows for each labelled one. A row without one adds
+    sum_y q(y|x) (-ELBO(x, y) + log q(y|x)) - log p(y), and a tenth of its ELBO with the label missing, so that the model
+    describes such rows, too. In the paper ``weight`` is 0.1, for a network that only classifies; here q(y|x) reads the features
+    of the encoder. On digits with 100 labels 48% are wrong with a weight of 1, and 35% with 5; 31% with a tenth of the ELBO
+    of the last term, and 35% with all of it.
     """
 
     name = "semi-supervised"
     needs_labels = True
 
-    def __init__(self, beta: float = 1.0, weight: float = 0.1) -> None:
+    def __init__(self, beta: float = 1.0, weight: float = 5.0) -> None:
         super().__init__(beta)
         not_negative(weight=weight)
         self.weight = weight
@@ -161,7 +164,8 @@ class SemiSupervised(ELBO):
         label_loss = -(is_label * log_q).sum(1)
         weight = self.weight * len(known) / known.sum().clamp_min(1.0)
         elbo = super().forward(trace, strength)
-        total = elbo.total + (1 - known) * any_label + known * weight * label_loss
+        missing_label = UNLABELLED * elbo.total + any_label
+        total = known * (elbo.total + weight * label_loss) + (1 - known) * missing_label
         return Terms({**elbo.named, "label_loss": label_loss}, total)
 
     def _loss(self, trace: Trace, context: Tensor, strength: Strength) -> Tensor:

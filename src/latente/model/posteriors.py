@@ -123,18 +123,19 @@ class LabelledNormalPosterior(DiagonalNormalPosterior):
 
     Args:
         labels: the context of each label and, last, that of a row without label, [L + 1, C].
+        units: of the hidden layer of q(y | x).
     """
 
     name = "labelled-normal"
     needs_context = has_labels = True
     contexts: Tensor
 
-    def __init__(self, width: int, latent_dim: int, labels: tuple[tuple[float, ...], ...] = ()) -> None:
+    def __init__(self, width: int, latent_dim: int, labels: tuple[tuple[float, ...], ...] = (), units: int = 128) -> None:
         super().__init__(width, latent_dim)
         if len(labels) < 3:
             raise ModelError("labels are one column of levels: fit(X, context='label') (--context COLUMN), some may be missing")
         self.register_buffer("contexts", torch.tensor(labels), persistent=False)
-        self.label_head = nn.Linear(width, len(labels) - 1)
+        self.label_head = nn.Sequential(nn.Linear(width, units), nn.ReLU(), nn.Linear(units, len(labels) - 1))
 
     def log_labels(self, h: Tensor) -> Tensor:
         """Features [B, H] of rows whose context is that of no label to log q(y | x), [B, L]."""

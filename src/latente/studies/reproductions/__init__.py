@@ -32,7 +32,7 @@ __all__ = ["REPRODUCTIONS", "Claim", "Reproduced", "Reproduction", "Scale", "rep
 NLL = "-log p(x), nats per picture"
 OF_MNIST = "MNIST with pixels binarised anew in each step, 784-200-200-50, batches of 20, the same steps for all; "
 BETA, MIXTURE = 6.0, choose("mixture", components=10)
-QUICK_NLL, FULL_NLL = Scale(60_000, 2, 500, 200), Scale(60_000, 600, 10_000, 5000)
+QUICK_NLL, FULL_NLL = Scale(60_000, 1, 500, 200), Scale(60_000, 600, 10_000, 5000)
 DRAWN = Scale(3000, 40, 1000, seeds=3)
 
 
@@ -148,15 +148,15 @@ _ALL = (
         "m2",
         "rows without label help to classify",
         "Kingma et al. 2014, table 1: the order",
-        "digits drawn from fonts, 14 x 14 pixels, 100 of them with a label, 196-256-d, d = 16; errors of other digits",
+        "digits drawn from fonts, 14 x 14 pixels, 100 of them with a label, 196-256-4; errors of other digits",
         ("m2",),
         labelled_digits,
         {
             "labels alone": by_labels_alone((256,)),
-            "M2": classified("m2", hidden=(256,), latent_dim=16, likelihood="bernoulli", early_stopping=False),
+            "M2": classified("m2", hidden=(256,), latent_dim=4, batch_size=32, early_stopping=False),
         },
         (Claim("M2", "labels alone"),),
-        Scale(3000, 30, 1000, seeds=2),
+        Scale(3000, 20, 1000, seeds=2),
         Scale(50_000, 50, 10_000, seeds=5),
         "share of errors",
     ),
