@@ -371,6 +371,11 @@ def dp_vae(epsilon: float = 3.0, delta: float = 1e-5, clip: float = 1.0) -> dict
     return {"privacy": Privacy(epsilon, delta, clip)}
 
 
+@published(VAE, "a VAE of partly labelled rows, which classifies the others", "Kingma et al. 2014")
+def m2(weight: float = 5.0) -> dict[str, Any]:
+    return {"posterior": choose("labelled-normal"), "objective": choose("semi-supervised", weight=weight)}
+
+
 class Recipes(Sequence[Recipe]):
     """The table of published models; prints as one."""
 

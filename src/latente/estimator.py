@@ -38,6 +38,7 @@ from latente.parameters import Parameters, is_whole
 from latente.rows import Rows
 from latente.seeding import seed_of, seeded
 from latente.tasks import (
+    classification,
     completions,
     continuation,
     denoising,
@@ -643,6 +644,30 @@ class VAE(CallbackSupportMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixi
         with seeded(self._seed(random_state)):
             x = interpolation.interpolate(fitted.model, *ends, steps, fitted.decoder, noise)
         return fitted.decode(x, possible=noise)
+
+    def classify(self, X: Any, *, probabilities: bool = False) -> Any:
+        """The most probable label of each row, [N], by a model that was fitted with some labels (recipe "m2").
+
+        Args:
+            X: rows, without labels.
+            probabilities: return q(y|x) of each label instead, a frame with a column for each.
+
+        Raises:
+            ModelError: the recipe has no labels.
+
+        >>> from sklearn.datasets import load_iris
+        >>> X, y = load_iris(return_X_y=True, as_frame=True)
+        >>> species = y.map({0: "setosa", 1: "versicolor", 2: "virginica"}).where(y.index % 5 == 0)  # 120 of 150 are missing
+        >>> vae = VAE("m2", latent_dim=2, max_epochs=2, random_state=0).fit(X, context={"species": species})
+        >>> vae.classify(X).shape, list(vae.classify(X, probabilities=True).columns)
+        ((150,), ['setosa', 'versicolor', 'virginica'])
+        """
+        fitted = self._fitted
+        data = fitted.read(X, context={})
+        found, labels = classification.probabilities(fitted, fitted.encode(data, self.unknown))
+        if not probabilities:
+            return labels[found.argmax(1)]
+        return like(X, frame({str(label): column for label, column in zip(labels, found.T, strict=True)}, data.container))
 
     # -- scores -----------------------------------------------------------------------------------------------------
 

@@ -109,6 +109,8 @@ class Prepared:
             weight = weights(sample_weight, data, parameters)
             codec, split, of_context, parameters = _in_memory(data, parameters, seed, context, weight)
         blueprint = _blueprint(parameters, codec, split.train, seed)
+        if of_context is not None:
+            blueprint = replace(blueprint, labels=tuple(map(tuple, of_context.labels.tolist())))
         beside = row_blueprint(blueprint, parameters.row_model_asked)
         blueprint = replace(blueprint, keep=parameters.keep_asked(beside is not None))
         learned = kept(split.train, levels_of(codec.fields), parameters.trim or 0.0)
