@@ -149,8 +149,7 @@ def train_pythae(
 
     torch.manual_seed(0)
     model = getattr(models, model_name)(_config(model_name, x, setting, arguments), encoder=Encoder(), decoder=Decoder())
-    if model_name in ADVERSARIAL:
-        model.discriminator = _critic(model_name, setting)
+    _set_critic(model, model_name, setting)
     watch = _watch(
         held_out, setting, lambda rows: tuple(model.encoder(rows).values()), lambda z: model.decoder(z).reconstruction
     )
@@ -182,8 +181,10 @@ def _trainer(model_name: str, setting: Setting) -> tuple[Any, Any, dict[str, flo
     return getattr(trainers, f"{kind}Trainer"), getattr(trainers, f"{kind}TrainerConfig"), rates
 
 
-def _critic(model_name: str, setting: Setting) -> nn.Module:
-    """A critic with the layers of Latente's: FactorVAE asks for two logits, the adversarial autoencoder for a probability."""
+def _set_critic(model: nn.Module, model_name: str, setting: Setting) -> None:
+    """Give a model a critic with the layers of Latente's: FactorVAE asks for two logits, the adversarial autoencoder for a
+    probability.
+    """
     from pythae.models.base.base_utils import ModelOutput
 
     class Probability(nn.Module):
@@ -194,7 +195,8 @@ def _critic(model_name: str, setting: Setting) -> nn.Module:
         def forward(self, z: Tensor) -> ModelOutput:
             return ModelOutput(embedding=self.body(z))
 
-    return mlp([setting.latent_dim, *CRITIC, 2]) if model_name == "FactorVAE" else Probability()
+    if model_name in ADVERSARIAL:
+        model.discriminator = mlp([setting.latent_dim, *CRITIC, 2]) if model_name == "FactorVAE" else Probability()
 
 
 class Bare(nn.Module):
