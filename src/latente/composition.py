@@ -19,6 +19,7 @@ from latente.model import (  # noqa: F401  (most of them register)
     penalties,
     posteriors,
     priors,
+    sequences,
 )
 from latente.model.corruptions import Corruption
 from latente.model.likelihoods import Likelihood

@@ -46,6 +46,7 @@ from latente.tasks import (
     reconstruct,
     repairs,
     scores,
+    sequences,
     steps,
 )
 from latente.tasks.anomalies import IMPORTANCE_SAMPLES
@@ -592,6 +593,9 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         fitted = self._fitted
         request = Request(n, given, missing, identifiers, prior, noise, context)
         self.given_: dict[str, float] = {}
+        if fitted.sequences is not None and prior == "auto" and noise is None:
+            found, self.given_ = sequences.sample(fitted, request, after, steps, self._seed(random_state))
+            return found
         if after is not None or steps is not None:
             return continuation.after(fitted, after, request, steps, self._seed(random_state))
         rows, self.given_ = new_rows(fitted, request, self._seed(random_state))

@@ -32,6 +32,7 @@ from latente.model.latent_model import LatentModel
 from latente.model.parts import Choice
 from latente.model.priors import OwnPrior, Prior
 from latente.model.row_models import RowModel
+from latente.model.sequences import SequenceModel
 from latente.rows import Rows, random_places
 from latente.seeding import seeded
 from latente.training.calibration import Calibration
@@ -65,6 +66,7 @@ class Fitted:
         surroundings: a summary of the training rows; None in files of earlier versions.
         usual: scores of training rows and of held-out ones by each detector.
         patches: of series, codes of training windows, [M, d]; None for other rows.
+        sequences: of series, a model of whole series; None without one.
         residuals: what decoded codes leave of clean rows; None where that was not looked at.
         offset: score below which a row is unusual.
     """
@@ -85,6 +87,7 @@ class Fitted:
     surroundings: Surroundings | None = None
     residuals: Residuals | None = None
     patches: Tensor | None = None
+    sequences: SequenceModel | None = None
     usual: Usual = field(init=False)
 
     def __post_init__(self) -> None:

@@ -10,7 +10,7 @@ from latente.data.pieces import Pieces, pieces_of
 from latente.data.piecewise import Census
 from latente.data.plain import Columns, PlainRows, decoded, plain
 from latente.data.sentinels import suspicious
-from latente.data.series import Series, SeriesCodec, TimeAsked, filled, last_steps, with_index
+from latente.data.series import Sequences, Series, SeriesCodec, TimeAsked, bins_of, filled, last_steps, with_index
 from latente.data.sources import Images, Table, read
 from latente.data.spool import read_or_pieces, too_large
 from latente.data.table import TableCodec
@@ -27,11 +27,13 @@ __all__ = [
     "Images",
     "Pieces",
     "PlainRows",
+    "Sequences",
     "Series",
     "SeriesCodec",
     "Table",
     "TableCodec",
     "TimeAsked",
+    "bins_of",
     "codec_from_state",
     "decoded",
     "encode",

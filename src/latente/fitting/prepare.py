@@ -32,6 +32,7 @@ from latente.data import (
 )
 from latente.errors import DataError, ModelError
 from latente.fitted import Fitted
+from latente.fitting.sequences import SequencesToFit, to_fit
 from latente.model.parts import choose
 from latente.parameters import Parameters, text_columns
 from latente.rows import SCALAR, Rows, layout_of, levels_of
@@ -60,6 +61,7 @@ class Prepared:
         plan: the training parameters of the user.
         context: codec of the context; None without a context.
         learned: which of the training rows are learned, bool [N].
+        sequences: series to learn a model of sequences from, if there is one.
         doubts: about values that look like marks of missing ones.
         init: a trained model, to continue with.
     """
@@ -71,6 +73,7 @@ class Prepared:
     row_blueprint: RowBlueprint | None
     context: ContextCodec | None = None
     learned: Tensor | None = None
+    sequences: SequencesToFit | None = None
     doubts: Sequence[Message] = ()
     init: Fitted | None = None
 
@@ -83,7 +86,7 @@ class Prepared:
         Raises:
             DataError: the rows can't be used for training. ModelError: they do not fit the parameters.
         """
-        of_context = None
+        of_context = sequences = None
         if isinstance(data, Pieces):
             if parameters.time_asked is not None:
                 raise DataError("time=… needs rows that fit into memory: select fewer rows, or fewer columns")
@@ -94,11 +97,15 @@ class Prepared:
         else:
             doubts = suspicious(data) if isinstance(data, Table) else []
             codec, split, of_context, parameters = _in_memory(data, parameters, seed, context)
+            if isinstance(codec, SeriesCodec):
+                series, asked = codec.like_fitted(data), parameters.row_model_asked
+                sequences = to_fit(codec, series, asked, parameters.validation_fraction, seed)
         blueprint = _blueprint(parameters, codec, split.train, seed)
-        beside = row_blueprint(blueprint, parameters.row_model_asked)
+        beside = None if isinstance(codec, SeriesCodec) else row_blueprint(blueprint, parameters.row_model_asked)
         blueprint = replace(blueprint, keep=parameters.keep_asked(beside is not None))
         learned = kept(split.train, levels_of(codec.fields), parameters.trim or 0.0)
-        return cls(codec, split, blueprint, parameters.plan(seed, workers), beside, of_context, learned, doubts)
+        plan = parameters.plan(seed, workers)
+        return cls(codec, split, blueprint, plan, beside, of_context, learned, sequences, doubts)
 
     @classmethod
     def to_continue(

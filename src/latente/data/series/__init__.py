@@ -2,6 +2,7 @@
 
 from latente.data.series.codec import SeriesCodec
 from latente.data.series.read import TimeAsked, with_index
+from latente.data.series.sequences import Sequences, bins_of
 from latente.data.series.windows import Series, filled, last_steps
 
-__all__ = ["Series", "SeriesCodec", "TimeAsked", "filled", "last_steps", "with_index"]
+__all__ = ["Sequences", "Series", "SeriesCodec", "TimeAsked", "bins_of", "filled", "last_steps", "with_index"]

@@ -362,6 +362,15 @@ class SeriesCodec(_Stored):
         found = self._decoded(values, of, container, possible=True)
         return found if container in ARRAYS else _numbered(found, np.repeat(np.arange(n), steps * len(grid.starts)))
 
+    def rows(self, x: Tensor, times: Array, entities: Array, texts: tuple[str, ...], number: Array | None = None) -> Any:
+        """Encoded rows [T, F] of series with their times and entities, as a frame; ``texts`` of the entities if they are text.
+
+        Args:
+            number: of the continuation that each row is of; None for a single one.
+        """
+        found = self.table.decode(x, self.container, source=self._timed(times, entities, texts), possible=True)
+        return found if number is None else _numbered(found, number)
+
     def with_gaps(self, values: Array, series: Series, found: Any) -> Any:
         """A decoded frame with rows for the steps between the first and the last of each series that the input lacks; in order
         of entity and time.
