@@ -21,10 +21,13 @@ from latente.data import (
     SeriesCodec,
     Table,
     TableCodec,
+    calendar_names,
     encode,
+    of_windows,
     read,
     read_context,
     refuse_outside,
+    with_calendar,
     with_index,
 )
 from latente.errors import DataError, ModelError
@@ -163,7 +166,9 @@ class Fitted:
         how = {"missing": self.settings.get("missing") or (), **codec.reading_of_fit, **self.reading}
         names, texts, known = codec.feature_names if codec.named else None, codec.text_names, codec.known_notations
         if of_context is not None:
-            names, texts = (*codec.feature_names, *of_context.names), (*texts, *of_context.text_names)
+            made = calendar_names(of_context.names) if isinstance(codec, SeriesCodec) else []
+            own = [name for name in of_context.names if name not in made]
+            names, texts = (*codec.feature_names, *own), (*texts, *of_context.text_names)
             known = {**known, **of_context.known_notations}
         try:
             return codec.like_fitted(read(X, names, texts, known=known, **how))
@@ -206,6 +211,10 @@ class Fitted:
                 raise ModelError("the model was fitted without context: leave context=… out, or fit with fit(X, context=…)")
             return None
         codec = self.context.codec
+        if isinstance(data, Series) and context is None:
+            assert isinstance(self.codec, SeriesCodec)
+            return self.context.encode(of_windows(data, self.codec.clock, codec.names), unknown)
+        context = with_calendar(context, calendar_names(codec.names))
         if context is not None:
             data = read_context(context, texts=codec.text_names, missing=self.settings.get("missing") or ())
             if data.names == (LABELS,) and len(codec.names) == 1:
