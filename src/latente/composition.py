@@ -16,6 +16,7 @@ from latente.model import (  # noqa: F401  (most of them register)
     heterogeneous,
     likelihoods,
     objectives,
+    paths,
     penalties,
     posteriors,
     priors,
