@@ -19,6 +19,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from latente.data import SeriesCodec
 from latente.errors import LatenteError
 from latente.parameters import is_whole
 from latente.service.batching import Batches, Busy, Job
@@ -189,7 +190,8 @@ class Service:
         if rows is None:
             n = options.get("n", 1)
             return Job(None, None, n if is_whole(n, 1) else 1, lambda _: _plain(task.answer(vae, None, options)))
-        key = (id(vae), name, rows.form, json.dumps(options, sort_keys=True)) if task.by_row else None
+        alone = not task.by_row or isinstance(vae.codec_, SeriesCodec)  # rows of two requests are not one series
+        key = None if alone else (id(vae), name, rows.form, json.dumps(options, sort_keys=True))
         return Job(key, rows.values, len(rows.values), lambda values: _plain(task.answer(vae, values, options)))
 
     async def _body(self, request: Request) -> bytes:
