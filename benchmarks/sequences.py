@@ -52,13 +52,16 @@ def transitions(frame: pd.DataFrame, column: str, levels: list[str]) -> Array:
     return np.asarray(counts / np.maximum(1, counts.sum(1, keepdims=True)))
 
 
-def error_of_transitions(new: pd.DataFrame) -> float:
-    """The largest difference of a frequency from the known probability; of the state in each region."""
-    found = [
-        np.abs(transitions(new[new["region"] == name], "state", STATES) - known)
-        for name, known in zip("NSW", BY_REGION, strict=True)
-    ]
-    return float(max(np.max(found), np.abs(transitions(new, "stage", STAGES) - STAGE).max()))
+def error_of_transitions(real: pd.DataFrame, new: pd.DataFrame) -> float:
+    """The largest difference of a frequency, in all regions together, from that of the real ones (state) or the known one."""
+    states = np.abs(transitions(new, "state", STATES) - transitions(real, "state", STATES))
+    return float(max(states.max(), np.abs(transitions(new, "stage", STAGES) - STAGE).max()))
+
+
+def error_in_regions(new: pd.DataFrame) -> float:
+    """Mean difference of the frequencies of the state's transitions in each region from the known probabilities above 0."""
+    found = [transitions(new[new["region"] == name], "state", STATES) for name in "NSW"]
+    return float(np.abs(np.stack(found) - BY_REGION)[BY_REGION > 0].mean())
 
 
 def error_of_correlations(real: pd.DataFrame, new: pd.DataFrame) -> float:
