@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, NamedTuple, Self
 
 import numpy as np
 import torch
@@ -40,6 +40,16 @@ from latente.words import Message
 
 LEFT_OUT = ("note.timestamp", "note.names_rows", "note.series")
 NUMBER = "series"  # column with the number of a new series
+
+
+class Scale(NamedTuple):
+    """A channel: its name, what an encoded 0 and a difference of 1 are in the user's units, and the ends of its values."""
+
+    name: str
+    center: float
+    scale: float
+    low: float
+    high: float
 
 
 @dataclass(frozen=True)
@@ -173,6 +183,16 @@ class SeriesCodec(_Stored):
     def counts(self) -> tuple[int, ...]:
         """Number of levels of each modelled column, 0 for numbers; () if there are none."""
         return levels_of(self.table.fields)
+
+    @property
+    def scales(self) -> tuple[Scale, ...]:
+        """Of each channel its units and the range of its values."""
+        found: list[Scale] = []
+        for place, levels in zip(self.table.places.tolist(), self._levels, strict=True):
+            column = self.table.columns[place]
+            own = Scale(column.name, column.center, column.scale, column.low, column.high)
+            found += [Scale(f"{column.name}={level}", 0.0, 1.0, 0.0, 1.0) for level in levels] or [own]
+        return tuple(found)
 
     @property
     def value_names(self) -> tuple[str, ...]:
