@@ -148,11 +148,18 @@ class EarlierRows(Part):
     name = "earlier-rows"
 
     def __init__(
-        self, bins: Sequence[Bins], levels: tuple[int, ...], steps: tuple[float, ...], means: int, width: int = 128
+        self,
+        bins: Sequence[Bins],
+        levels: tuple[int, ...] = (),
+        steps: tuple[float, ...] = (),
+        means: int = 1,
+        width: int = 128,
     ) -> None:
         super().__init__()
         self.sizes = [len(bins), len(bins), means]
-        self.embedding = BinEmbedding(BinTable(bins, [bool(count) for count in levels], steps), width, len(bins) ** -0.5)
+        self.embedding = BinEmbedding(
+            BinTable(bins, [bool(count) for count in levels] or [False] * len(bins), steps), width, len(bins) ** -0.5
+        )
         self.linear = nn.Linear(means, width)
 
     def forward(self, context: Tensor) -> Tensor:
