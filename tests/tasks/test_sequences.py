@@ -111,7 +111,7 @@ def test_rows_are_in_order_and_constant_columns_are_found(vae: lt.VAE) -> None:
     assert found.lengths.sum() == len(rows) and found.is_last.sum() == 20
     assert [field.name for field, each in zip(found.fields, found.constant(), strict=True) if each] == ["group"]
     assert (found.gaps[~found.is_first] == 1).all()
-    assert found.by_changes([field.name for field in found.fields].index("visits"))
+    assert found.goes_one_way([field.name for field in found.fields].index("visits"))
 
 
 def test_the_context_of_a_row_is_what_was_before_it() -> None:

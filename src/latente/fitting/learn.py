@@ -160,7 +160,7 @@ def _fit_sequences(prepared: Prepared, fit: Fit, outcome: Outcome) -> None:
         own = replace(fit, train=train, held_out=held_out, resolution=torch.zeros(train.x.shape[1]))
         models.append(_plain(own, outcome, blueprint, settings, SEQUENCES_STAGE + number, "sequences"))
         models[-1].requires_grad_(True)
-    outcome.sequences = made(prepared.sequences.plan, models[0], models[1], parts)
+    outcome.sequences = made(prepared.sequences, models[0], models[1], parts)
 
 
 def _fit_row_model(prepared: Prepared, fit: Fit, own: RowBlueprint, outcome: Outcome) -> None:

@@ -21,6 +21,8 @@ from latente.training.fit import Remedy
 from latente.training.learners import Learner
 from latente.training.split import held_out_places
 
+EXPLAINED = 0.25  # of the variance is left at most where a linear prediction is used
+RIDGE = 1e-6
 MIN_SERIES = 20  # fewer have no model of sequences of their own
 ENDS = Field("(last)", levels=2, bins=Bins((0.0, 1.0), (0.0, 1.0), (1.0, 1.0), (0.0, 0.0)))
 
@@ -63,7 +65,7 @@ class SequencesToFit:
         varying = [f for f, each in enumerate(constant) if not each]
         return SequencePlan(
             constant,
-            tuple(data.by_changes(f) for f in varying),
+            tuple(data.goes_one_way(f) for f in varying),
             tuple(data.fields[f].levels for f in varying),
             bool(data.starts.any()),
             bool((data.gaps[~data.is_first] != 1).any()),
@@ -97,12 +99,50 @@ class SequencesToFit:
     @property
     def _following_fields(self) -> tuple[Field, ...]:
         gap = [_counted("(gap)", self.data.gaps[~self.data.is_first])] * self.plan.gaps
-        varying = zip(self.plan.varying, self.plan.changes, strict=True)
-        return (*(self._change(f) if changes else self.data.fields[f] for f, changes in varying), *gap, ENDS)
+        return (*(self._beyond(place, f) for place, f in enumerate(self.plan.varying)), *gap, ENDS)
 
-    def _change(self, f: int) -> Field:
-        field = self.data.fields[f]
-        return Field(field.name, missing=field.missing, bins=self.data.bins_of_changes(f), grid=field.grid)
+    def _beyond(self, place: int, f: int) -> Field:
+        """What a varying column has beyond its linear prediction, if there is one."""
+        field, predicted = self.data.fields[f], bool(self.weights[place].any())
+        if not predicted:
+            return field
+        step = field.grid.step if self.plan.changes[place] else 0.0
+        left = self._left[:, place]
+        bins = bins_of(left[~left.isnan()].double().numpy(), step)
+        return Field(field.name, missing=field.missing, bins=bins, grid=ValueGrid(step=step))
+
+    @cached_property
+    def weights(self) -> Tensor:
+        """Of the linear predictions of varying columns, [D, P]: the row before for those that only rise or fall, least squares
+        for numbers that it explains, and 0 for others.
+        """
+        earlier, D = build(self._earlier), len(self.plan.varying)
+        features, x = earlier.linear_features(self._contexts), self._further
+        found, S = torch.zeros(D, features.shape[1]), len(self.plan.constant) - D
+        begins = np.cumsum([0, *(max(1, count) for count in earlier.levels)])
+        for place, f in enumerate(self.plan.varying):
+            if self.plan.changes[place]:
+                found[place, begins[S + place]] = 1.0
+            elif self.data.has_many_values(f):
+                found[place] = _regressed(features, x[:, place])
+        return found
+
+    @cached_property
+    def _left(self) -> Tensor:
+        """Varying columns of further rows beyond their linear predictions, [T - E, D]; NaN where missing."""
+        return self._further - build(self._earlier).linear_features(self._contexts) @ self.weights.T
+
+    @property
+    def _further(self) -> Tensor:
+        return self.data.x[torch.from_numpy(~self.data.is_first)][:, self.plan.varying]
+
+    @cached_property
+    def _contexts(self) -> Tensor:
+        """What was before each further row, [T - E, C]."""
+        data, plan = self.data, self.plan
+        constant = data.of_series([f for f, each in enumerate(plan.constant) if each])
+        contexts, _ = replayed(plan, data.x[:, plan.varying], torch.from_numpy(data.begins), constant)
+        return contexts[torch.from_numpy(~data.is_first)]
 
     @property
     def _earlier(self) -> Choice:
@@ -137,14 +177,9 @@ class SequencesToFit:
     @property
     def _following(self) -> Rows:
         """Further rows, with what was before them as their context."""
-        data, plan = self.data, self.plan
-        constant = data.of_series([f for f, each in enumerate(plan.constant) if each])
-        varying, (S, D) = data.x[:, plan.varying], (constant.shape[1], len(plan.varying))
-        contexts, _ = replayed(plan, varying, torch.from_numpy(data.begins), constant)
-        before = contexts[:, S : S + D].masked_fill(~_observed(contexts, S, D), torch.nan)
-        x = torch.where(torch.tensor(plan.changes, dtype=torch.bool), varying - before, varying)
-        gap = torch.from_numpy(data.gaps).float().unsqueeze(1)[:, : int(plan.gaps)]
-        return _rows(torch.cat([x, gap, self._ends], 1)[~data.is_first], contexts[~data.is_first])
+        data, further = self.data, torch.from_numpy(~self.data.is_first)
+        gap = torch.from_numpy(data.gaps).float().unsqueeze(1)[:, : int(self.plan.gaps)]
+        return _rows(torch.cat([self._left, gap[further], self._ends[further]], 1), self._contexts)
 
 
 def to_fit(codec: SeriesCodec, series: Any, asked: str, fraction: float, seed: int) -> SequencesToFit | None:
@@ -165,17 +200,20 @@ def to_fit(codec: SeriesCodec, series: Any, asked: str, fraction: float, seed: i
     return found if found.plan.varying and found.plan.longest > 1 else None
 
 
-def made(plan: SequencePlan, first: AutoregressiveModel, following: FollowingRows, parts: tuple[Part, Part]) -> SequenceModel:
+def made(fit: SequencesToFit, first: AutoregressiveModel, following: FollowingRows, parts: tuple[Part, Part]) -> SequenceModel:
     """The model of sequences of its trained parts."""
-    model = SequenceModel(plan, first, following).eval()
+    model = SequenceModel(fit.plan, first, following, fit.weights).eval()
     model.learn_pairs(parts[0].train, parts[1].train)
     return model
 
 
-def _observed(contexts: Tensor, S: int, D: int) -> Tensor:
-    """Whether the values of the row before are observed, bool [T, D]."""
-    values = S + 2 * D + 1
-    return contexts[:, values + S : values + S + D] > 0
+def _regressed(features: Tensor, y: Tensor) -> Tensor:
+    """Weights of least squares, [P]; 0 if they explain too little."""
+    seen = ~y.isnan()
+    x, y = features[seen].double(), y[seen].double()
+    gram = x.T @ x + RIDGE * len(x) * torch.eye(x.shape[1], dtype=x.dtype)
+    weights = torch.linalg.solve(gram, x.T @ y)
+    return (weights if (y - x @ weights).var() < EXPLAINED * y.var() else 0 * weights).float()
 
 
 def _rows(x: Tensor, context: Tensor | None = None) -> Rows:

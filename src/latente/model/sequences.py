@@ -36,7 +36,7 @@ class SequencePlan:
 
     Attributes:
         constant: which columns of the table are constant in each sequence.
-        changes: which of the others are modelled by their difference from the row before.
+        changes: which of the others only rise or fall: they are modelled by their difference from the row before.
         levels: number of levels of each of the others, 0 for numbers.
         starts: whether sequences begin at different times. gaps: whether steps of time are left out.
         shortest, longest: lengths.
@@ -156,7 +156,7 @@ class EarlierRows(Part):
         width: int = 128,
     ) -> None:
         super().__init__()
-        self.sizes = [len(bins), len(bins), means]
+        self.sizes, self.levels = [len(bins), len(bins), means], tuple(levels) or (0,) * len(bins)
         self.embedding = BinEmbedding(
             BinTable(bins, [bool(count) for count in levels] or [False] * len(bins), steps), width, len(bins) ** -0.5
         )
@@ -168,6 +168,17 @@ class EarlierRows(Part):
         embedded: Tensor = self.embedding(self.embedding.bins.index(values), observed > 0)
         found: Tensor = embedded.sum(1) + self.linear(means)
         return found
+
+    @property
+    def design(self) -> int:
+        """Number of columns of :meth:`linear_features`."""
+        return sum(max(1, count) for count in self.levels) + self.sizes[2] + 1
+
+    def linear_features(self, context: Tensor) -> Tensor:
+        """Of a context [B, C] what linear predictions use: indicators of levels, numbers, means and 1, [B, P]."""
+        values, observed, means = torch.split(context, self.sizes, 1)
+        shown = expanded(values, self.levels) * of_indicators(observed, self.levels)
+        return torch.cat([shown, means, torch.ones_like(means[:, :1])], 1)
 
 
 class FollowingRows(AutoregressiveModel):
@@ -215,7 +226,7 @@ class Drawn(NamedTuple):
 
 
 class SequenceModel(nn.Module):
-    """A model of sequences.
+    """A model of sequences. What a row has beyond its linear prediction from those before it is drawn.
 
     Args:
         plan: which columns rows have.
@@ -224,16 +235,22 @@ class SequenceModel(nn.Module):
             last.
 
     Attributes:
+        regression: weights of the linear predictions of varying columns, [D, P]; 0 for columns without one.
         never_first, never_with, never_after: pairs of values that do not occur: both in a first row, both in a further row, and
             the second in the row after the first, bool.
     """
 
+    regression: Tensor
     never_first: Tensor
     never_with: Tensor
     never_after: Tensor
 
-    def __init__(self, plan: SequencePlan, first: AutoregressiveModel, following: FollowingRows) -> None:
+    def __init__(
+        self, plan: SequencePlan, first: AutoregressiveModel, following: FollowingRows, weights: Tensor | None = None
+    ) -> None:
         super().__init__()
+        none = torch.zeros(len(plan.varying), following.earlier.design)
+        self.register_buffer("regression", none if weights is None else weights)
         self.plan, self.first, self.following = plan, first, following
         self.of_first, self.of_following, self.of_context = (
             _Discrete(bins) for bins in (first.likelihood.bins, following.likelihood.bins, following.earlier.embedding.bins)
@@ -294,17 +311,12 @@ class SequenceModel(nn.Module):
         while len(sequence) and (most is None or number < most):
             context = state.context()
             drawn = self.following.given(context).walk(self._rule_after(state, context))[0]
-            row = self._from_changes(state, drawn[:, :D])
+            row = drawn[:, :D] + self.following.earlier.linear_features(context) @ self.regression.T
             step = step + (drawn[:, D].round() if self.plan.gaps else 1)
             state, number = state.after(row, self.plan), number + 1
             yield Drawn(sequence, step, self._in_table(state))
             going = (drawn[:, -1] < 0.5) & (state.position < self.plan.longest) if most is None else drawn[:, -1] > -1
             state, sequence, step = state.take(going), sequence[going], step[going]
-
-    def _from_changes(self, state: State, drawn: Tensor) -> Tensor:
-        """Varying columns of a row after a state, from values and changes [B, D]."""
-        changes = torch.tensor(self.plan.changes, dtype=torch.bool)
-        return torch.where(changes, state.previous.nan_to_num() + drawn, drawn)
 
     def _rule_after(self, state: State, context: Tensor) -> Rule:
         barred = self.of_context.pairs(self.of_context(self._values(context)), self.never_after)

@@ -15,7 +15,7 @@ from latente.data.series.windows import Series
 from latente.rows import Bins, Field
 
 FEW_VALUES = 64  # columns of numbers with up to this many values are modelled by their values
-SMOOTH = 0.25  # of the variance of values: a column whose changes have less is modelled by them
+ROUNDING = 1e-6  # of encoded values
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,25 +100,21 @@ class Sequences:
         changes = np.diff(self.x[:, f].double().numpy(), prepend=0.0)[~self.is_first]
         return np.asarray(changes[~np.isnan(changes)])
 
-    def by_changes(self, f: int) -> bool:
-        """Whether a column of numbers is better modelled by its changes: it only rises or falls, or is smooth."""
-        changes, field = self.differences(f), self.fields[f]
-        if field.levels or not len(changes):
-            return False
-        one_way = (changes >= -1e-6).all() or (changes <= 1e-6).all()
-        few = field.bins is not None and len(field.bins.low) <= FEW_VALUES
-        values = self.x[:, f].numpy()
-        return bool(one_way or (not few and changes.var() < SMOOTH * np.nanvar(values)))
-
-    def bins_of_changes(self, f: int) -> Bins:
-        """Changes of a column cut into bins, on the grid of its values."""
-        step = self.fields[f].grid.step
+    def goes_one_way(self, f: int) -> bool:
+        """Whether a column of numbers only rises or only falls."""
         changes = self.differences(f)
-        return bins_of(np.rint(changes / step) * step if step else changes, step)
+        one_way = (changes >= -ROUNDING).all() or (changes <= ROUNDING).all()
+        return bool(one_way and not self.fields[f].levels and len(changes))
+
+    def has_many_values(self, f: int) -> bool:
+        """Whether a column of numbers has too many values for a bin for each."""
+        field = self.fields[f]
+        return not field.levels and field.bins is not None and len(field.bins.low) > FEW_VALUES
 
 
 def bins_of(values: Array, step: float) -> Bins:
-    """Encoded values cut into bins; ``step`` is that of their grid, 0 for continuous ones."""
+    """Encoded values cut into bins; ``step`` is that of their grid, on which they are set, 0 for continuous ones."""
+    values = np.rint(values / step) * step if step else values
     low, high, rows = cut(values.astype(float), step)
     size = np.where(high > low, np.rint((high - low) / step) if step else 0.0, 1.0)
     return Bins(*(tuple(each.tolist()) for each in (low, high, size, rows)))
