@@ -79,16 +79,12 @@ class SequencesToFit:
         held = torch.zeros(len(self.data.begins), dtype=torch.bool)
         held[held_out_places(len(held), self.fraction, self.seed)] = True
         of_following = held[torch.from_numpy(self.data.entity[~self.data.is_first])]
-        following = FollowingBlueprint(self._following_fields, len(self.data.x), self._likelihood, self._earlier)
+        columns = _columns(len(self.data.x))
+        following = FollowingBlueprint(self._following_fields, len(self.data.x), columns, self._earlier)
         return (
-            Part(RowBlueprint(self._first_fields, len(self.data.begins), self._likelihood), *_split(self._first, held)),
+            Part(RowBlueprint(self._first_fields, len(held), _columns(len(held))), *_split(self._first, held)),
             Part(following, *_split(self._following, of_following)),
         )
-
-    @property
-    def _likelihood(self) -> Choice:
-        few = len(self.data.x) < SMALL_DATA
-        return choose("autoregressive", width=64 if few else 128, dropout=0.3 if few else 0.0, any_order=0.0)
 
     @property
     def _first_fields(self) -> tuple[Field, ...]:
@@ -151,7 +147,7 @@ class SequencesToFit:
         position = np.arange(len(self.data.x)) - np.repeat(self.data.begins, self.data.lengths)
         shown = [*(fields[f] for f in plan.first_columns), *(fields[f] for f in plan.varying)]
         shown.append(_counted("(position)", position[~self.data.is_first]))
-        width = self._likelihood.arguments["width"]
+        width = _columns(len(self.data.x)).arguments["width"]
         return choose(
             "earlier-rows",
             bins=tuple(field.bins for field in shown),
@@ -214,6 +210,12 @@ def _regressed(features: Tensor, y: Tensor) -> Tensor:
     gram = x.T @ x + RIDGE * len(x) * torch.eye(x.shape[1], dtype=x.dtype)
     weights = torch.linalg.solve(gram, x.T @ y)
     return (weights if (y - x @ weights).var() < EXPLAINED * y.var() else 0 * weights).float()
+
+
+def _columns(n: int) -> Choice:
+    """The networks of rows, each column given those before it, for n rows."""
+    few = n < SMALL_DATA
+    return choose("autoregressive", width=64 if few else 128, dropout=0.3 if few else 0.0, any_order=0.0)
 
 
 def _rows(x: Tensor, context: Tensor | None = None) -> Rows:
