@@ -29,7 +29,7 @@ Identifiers = Annotated[bool, typer.Option("--identifiers", help="Generate ident
 After = Annotated[str | None, typer.Option("--after", metavar="DATA", help="Series to continue, each N times.")]
 Steps = Annotated[
     int | None,
-    typer.Option("--steps", min=1, help="Of a continuation.", show_default="those of a window; of series that end, until then"),
+    typer.Option("--steps", min=1, help="Of a continuation.", show_default="those of a window, or until the series ends"),
 ]
 
 
