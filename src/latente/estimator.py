@@ -261,9 +261,9 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
                 modelled, or separate data with one row for each row of X (labels, an array, a frame). The model is
                 p(x|context). Of series, windows depend on columns that are constant in each series, and on "calendar": when in
                 the day, the week or the year a window begins, if that explains the channels. New windows then take a time, as
-                in ``context={"calendar": "2024-05-01 10:00"}``. Other methods take the context from the rows, if these have its columns, or as ``context=``: one
-                for all rows (``{"label": "a"}``), or one for each. Its values may be missing if values of that column were
-                missing in the fit. A mixed table then has no separate row model.
+                in ``context={"calendar": "2024-05-01 10:00"}``. Other methods take the context from the rows, if these have its
+                columns, or as ``context=``: one for all rows (``{"label": "a"}``), or one for each. Its values may be missing
+                if values of that column were missing in the fit. A mixed table then has no separate row model.
             checkpoint: folder for checkpoints, from which an interrupted fit can continue.
             keep_checkpoint: whether to keep them after the fit.
             checkpoint_every: seconds between two checkpoints.
