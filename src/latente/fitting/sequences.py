@@ -126,7 +126,8 @@ class SequencesToFit:
     @cached_property
     def _left(self) -> Tensor:
         """Varying columns of further rows beyond their linear predictions, [T - E, D]; NaN where missing."""
-        return self._further - build(self._earlier).linear_features(self._contexts) @ self.weights.T
+        predicted: Tensor = build(self._earlier).linear_features(self._contexts) @ self.weights.T
+        return self._further - predicted
 
     @property
     def _further(self) -> Tensor:
@@ -208,7 +209,7 @@ def _regressed(features: Tensor, y: Tensor) -> Tensor:
     seen = ~y.isnan()
     x, y = features[seen].double(), y[seen].double()
     gram = x.T @ x + RIDGE * len(x) * torch.eye(x.shape[1], dtype=x.dtype)
-    weights = torch.linalg.solve(gram, x.T @ y)
+    weights: Tensor = torch.linalg.solve(gram, x.T @ y)
     return (weights if (y - x @ weights).var() < EXPLAINED * y.var() else 0 * weights).float()
 
 

@@ -37,14 +37,17 @@ class NormalPaths(CodeDistribution):
         self.factor = factor
 
     def at(self, noise: Tensor) -> Tensor:
-        paths = noise.unflatten(-1, self.factor.shape[:2]).unsqueeze(-1)
-        return (self.factor @ paths).squeeze(-1).flatten(-2)
+        return (self.factor @ self._paths(noise)).squeeze(-1).flatten(-2)
+
+    def _paths(self, codes: Tensor) -> Tensor:
+        """Codes [..., d] as processes, [..., m, k, 1]."""
+        return codes.reshape(*codes.shape[:-1], *self.factor.shape[:2], 1)
 
     def log_prob(self, value: Tensor) -> Tensor:
         """Log-density in nats, [..., d] to [...]."""
-        paths = value.unflatten(-1, self.factor.shape[:2]).unsqueeze(-1)
-        white = torch.linalg.solve_triangular(self.factor.to(value.dtype), paths, upper=False)
-        return -0.5 * (white.square().sum((-3, -2, -1)) + value.shape[-1] * LOG_2PI) - self.log_volume
+        white = torch.linalg.solve_triangular(self.factor.to(value.dtype), self._paths(value), upper=False)
+        squares: Tensor = white.square().sum((-3, -2, -1))
+        return -0.5 * (squares + value.shape[-1] * LOG_2PI) - self.log_volume
 
     @property
     def log_volume(self) -> Tensor:

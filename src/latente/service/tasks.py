@@ -100,7 +100,7 @@ def _sample(vae: VAE, _: Any, options: Mapping[str, Any]) -> Any:
     given = {name: _wanted(value) for name, value in (options.get("given") or {}).items()}
     seed = int(np.random.SeedSequence().generate_state(1)[0]) if seed is None else seed_of(seed)
     after = None if options.get("after") is None else rows_of_json(vae, options["after"]).values
-    how = {"context": options.get("context"), "after": after, "steps": options.get("steps")}
+    how: dict[str, Any] = {"context": options.get("context"), "after": after, "steps": options.get("steps")}
     return vae.sample(n, given=given or None, random_state=seed, **how)
 
 

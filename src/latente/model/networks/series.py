@@ -194,8 +194,7 @@ class PathDecoder(ToSteps):
 
     def along_time(self, code: Tensor) -> Tensor:
         """Values of the processes at each step, [B, d] to [L, B, processes]."""
-        paths = code.unflatten(1, self.paths)
-        return F.interpolate(paths, self.steps, mode="linear", align_corners=True).permute(2, 0, 1)
+        return F.interpolate(code.view(len(code), *self.paths), self.steps, mode="linear", align_corners=True).permute(2, 0, 1)
 
     def states(self, code: Tensor) -> Tensor:
         return torch.relu(self.hidden(torch.relu(self.first(self.along_time(code))))).permute(1, 2, 0)
