@@ -135,7 +135,8 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         time: the column with the time, if rows are steps of series; "auto" takes the only column of dates, or else the order of
             the rows. A row of the model is then a window of steps, with one code and one score. Times may be in any order, with
             gaps. An array [N, T, C] holds N series. None for a table, whatever columns it has.
-        entity: the column that tells series apart, such as the machine; None for one series.
+        entity: the column that tells series apart, such as the machine; None for one series. If X is a folder with a text file
+            for each series, it is "file".
         window: steps of a window; "auto" is the period with the largest autocorrelation, or all of a short series.
         stride: steps between the beginnings of windows; "auto" is an eighth of a window, or more for long series.
 

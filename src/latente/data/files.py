@@ -11,7 +11,7 @@ import json
 import os
 import re
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 from types import MappingProxyType
@@ -62,7 +62,8 @@ def _first_sentence(error: Exception) -> str:
 def load(
     path: str, asked: Reading = FOUND, texts: Collection[str] = (), known: Mapping[str, Notation] = MappingProxyType({})
 ) -> Any:
-    """The array, PyArrow table or text table in a file, or the pictures of a folder ``[N, H, W]`` or ``[N, H, W, 3]``.
+    """The array, PyArrow table or text table in a file, or the pictures of a folder ``[N, H, W]`` or ``[N, H, W, 3]``,
+    or the rows of all its text files.
 
     Args:
         path: of the file or folder; ``file.npz:name`` is one array of several, ``file.xlsx:name`` one sheet.
@@ -81,7 +82,7 @@ def load(
         raise DataError(_no_such_file(file) + hint)
     with reading(str(file)):
         if file.is_dir():
-            return _parquet_folder(file) if any(file.glob("*.parquet")) else _picture_folder(file)
+            return _folder(file, asked, texts, known)
         if not file.stat().st_size:
             raise DataError("the file is empty")
         kind = kind_of(file)
@@ -118,6 +119,29 @@ def _parquet_folder(folder: Path) -> Any:
     import pyarrow as pa
 
     tables = [_parquet(file) for file in sorted(folder.glob("*.parquet"))]
+    return pa.concat_tables(tables, promote_options="permissive")
+
+
+def _folder(folder: Path, asked: Reading, texts: Collection[str], known: Mapping[str, Notation]) -> Any:
+    """The rows of Parquet files, the pictures, or the rows of text files, whichever there are first."""
+    inside = sorted(folder.iterdir())
+    tables = [file for file in inside if file.name.lower().endswith(TEXT_FILES)]
+    if any(file.suffix == ".parquet" for file in inside):
+        return _parquet_folder(folder)
+    shown = not tables or any(file.suffix.lower() in PICTURES for file in inside)
+    return _picture_folder(folder) if shown else _text_folder(tables, asked, texts, known)
+
+
+def _text_folder(files: Sequence[Path], asked: Reading, texts: Collection[str], known: Mapping[str, Notation]) -> Any:
+    """The rows of text files, in the order of their names; of several, a column ``file`` has their names."""
+    import pyarrow as pa
+
+    tables = []
+    for file in files:
+        table = read_text(file, asked, texts, known).table
+        named = len(files) > 1 and FILE not in table.column_names
+        names = pa.array([file.name.partition(".")[0]] * len(table), pa.string())
+        tables.append(table.add_column(0, FILE, names) if named else table)
     return pa.concat_tables(tables, promote_options="permissive")
 
 
@@ -232,6 +256,7 @@ def _pixels(file: Path, mode: str) -> Array:
         return np.asarray(picture.convert(mode))
 
 
+FILE = "file"  # column with the names of several text files
 TEXT_FILES = (".csv", ".csv.gz", ".tsv", ".tsv.gz", ".txt", ".txt.gz")
 READERS: dict[str, Callable[[Path], Any]] = {
     ".parquet": _parquet,
