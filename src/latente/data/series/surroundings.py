@@ -28,7 +28,7 @@ def calendar_names(names: Collection[str]) -> list[str]:
 
 
 def cycles_of(clock: Clock, series: Series, channels: Array) -> list[str]:
-    """The cycles of the calendar that matter: at least two were seen, and they explain a channel.
+    """The cycles of the calendar that matter: the data has at least two, and they explain a channel.
 
     Args:
         channels: on the steps of the series, [S, C]; NaN where missing.
@@ -91,7 +91,7 @@ def seconds(moments: Any) -> Array:
 
 
 def with_calendar(context: Any, names: Sequence[str]) -> Any:
-    """A context that was passed as a mapping, with the columns of the calendar in place of a time."""
+    """A context that was passed as a mapping, with the columns of the calendar for a time."""
     if not names or not isinstance(context, Mapping) or CALENDAR not in context:
         return context
     rest = {name: value for name, value in context.items() if name != CALENDAR}
