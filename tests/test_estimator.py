@@ -190,10 +190,12 @@ def test_strange_rows_are_found_and_their_fields_named(table: NDArray[np.float64
 
 def test_denoising_brings_rows_nearer_to_the_truth() -> None:
     generator = np.random.default_rng(0)
-    truth = generator.normal(size=(2500, 2)) @ generator.normal(size=(2, 10))
+    truth = generator.normal(size=(1200, 2)) @ generator.normal(size=(2, 10))
     noisy = truth + 0.5 * generator.normal(size=truth.shape)
     error = lambda rows: float(np.square(rows - truth).mean())  # noqa: E731
-    plain, denoising = (lt.VAE(r, latent_dim=2, max_epochs=60, random_state=0).fit(noisy) for r in ("vae", "denoising"))
+    plain, denoising = (
+        lt.VAE(r, latent_dim=2, max_epochs=60, effort="quick", random_state=0).fit(noisy) for r in ("vae", "denoising")
+    )
     for vae, cleaned in ((plain, plain.denoise(noisy, noise=0.5)), (denoising, denoising.denoise(noisy))):
         assert error(cleaned) < 0.45 * error(noisy)
         assert error(cleaned) <= 1.05 * error(vae.reconstruct(noisy))

@@ -204,6 +204,18 @@ def test_maps_of_codes_beside_pca_are_readable(name: str) -> None:
     assert len(dots[0]) == len(dots[1]) and np.array_equal(np.unique(dots[0], axis=0), np.unique(dots[1], axis=0))
 
 
+@pytest.mark.parametrize("count", [1, 4, 30])
+def test_heat_maps_of_the_strangest_pictures_are_in_order(count: int) -> None:
+    pictures = np.random.default_rng(0).random((count, 9, 6))
+    anomaly = np.random.default_rng(1).normal(size=count)
+    panels = figures.heat_maps(pictures, 3 * pictures, anomaly)
+    assert_readable(panels)
+    titles = [float(panel.get_title("left")) for panel in panels[::2]]
+    assert titles == sorted(titles, reverse=True) and len(titles) == min(10, count)
+    worst = pictures[anomaly.argmax()]
+    assert np.allclose(panels[1].images[0].get_array(), 3 * worst)
+
+
 def test_reconstructions_from_the_worst_to_the_best_are_in_this_order() -> None:
     pictures = np.arange(12.0)[:, None, None] * np.ones((12, 4, 4))
     panel = figures.worst_to_best(pictures, pictures, pictures[:, 0, 0], limit=3)

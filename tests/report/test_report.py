@@ -1,8 +1,11 @@
 """The report of every kind of data and model: complete, escaped, in both languages, and never lost to one of its parts."""
 
 import re
+import sys
 import warnings
 from html import escape
+from importlib.machinery import ModuleSpec
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -110,6 +113,7 @@ def test_pictures_with_what_is_known_of_them(fitted_digits, digits, tmp_path):
     assert complete(html, read, "es")
     assert "which <i>" in read.text
     assert "8 × 8 píxeles" in read.text
+    assert texts("es")("anomalies.caption_pictures") in read.text
 
 
 def test_an_autoencoder_says_that_it_has_no_density(digits, tmp_path):
@@ -211,6 +215,10 @@ def test_alternative_texts_say_the_results(fitted_table, table, tmp_path):
         f"Completeness C = {certificate['completeness'].value:.2f}, continuity K = {certificate['continuity'].value:.2f}."
         in told
     )
+    judged = shown.data.take(range(len(quantities.strange(shown).scores)))
+    compared = fitted_table.compare_detectors(judged)
+    assert texts()("rivals.rows") in read.text and texts().said(compared.verdict)[1:] in read.text
+    assert all(f"{r:.2f}" in read.text for r in np.asarray(compared.agreement["rank_correlation"]))
     assert [text for text in told if not re.search(r"\d", text)] == [texts()("density.alt_plain")], "57 rows show no holes"
 
 
@@ -221,6 +229,19 @@ def test_labels_colour_the_maps(fitted_digits, digits, tmp_path):
     assert scenes.latent_maps(shown)[0].get_title("left") == "parity"
     legend = scenes.beside_pca(shown)[-1].get_legend()
     assert [text.get_text() for text in legend.get_texts()] == ["even", "odd"]
+
+
+def test_umap_is_beside_pca_where_it_is_installed(fitted_digits, digits, monkeypatch):
+    class Reducer:
+        def __init__(self, **settings):
+            assert settings["random_state"] == 0
+
+        def fit_transform(self, values):
+            return values[:, :2]
+
+    monkeypatch.setitem(sys.modules, "umap", SimpleNamespace(UMAP=Reducer, __spec__=ModuleSpec("umap", None)))
+    found = quantities.maps(ReportData(fitted_digits, digits[:50]))
+    assert [*found][1:] == ["PCA", "UMAP"] and found["UMAP"].shape == (50, 2)
 
 
 def test_quantities_are_those_of_the_model(fitted_table, table):
@@ -236,8 +257,8 @@ def test_quantities_are_those_of_the_model(fitted_table, table):
     assert found.errors[3] == pytest.approx((np.abs(again - truth) / quantities.deviations(shown))[0], abs=1e-3)
     strange = quantities.strange(shown)
     some = shown.data.take(range(len(strange.scores)))
-    assert strange.scores == pytest.approx(-fitted_table.score_samples(some), rel=1e-6)
-    assert (strange.scores >= strange.threshold).mean() < 0.2 and (strange.surprise >= 0).all()
+    assert strange.scores == pytest.approx(np.asarray(fitted_table.anomalies(some)["anomaly"], float), rel=1e-6)
+    assert (strange.scores >= 0).mean() < 0.2 and (strange.surprise >= 0).all()
     moved = quantities.traversed(shown)
     assert len(moved) == min(8, fitted_table.latent_dim_) and set(moved[0]) == set(shown.names)
     assert all(abs(values.mean()) < 1e-6 for values in moved[0].values())

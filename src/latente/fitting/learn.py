@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -12,6 +13,7 @@ import torch
 
 from latente.blueprint import RowBlueprint
 from latente.fitted import Fitted
+from latente.fitting.beside import ROW_MODEL_STAGE, Beside, worth_it
 from latente.fitting.finish import finished
 from latente.fitting.prepare import Prepared, read_to_fit
 from latente.fitting.sequences import made
@@ -30,7 +32,7 @@ from latente.training.progress import plan, progress_bar
 from latente.training.stages import CALIBRATION, PREPARING, PRIOR, READING, ROW_MODEL, TRAINING, Stages
 from latente.training.workers import join_workers, of_first, rank
 
-ROW_MODEL_STAGE, DECODING_STAGE, SEQUENCES_STAGE = 100, 101, 102  # of a fit, after all stages of its model
+DECODING_STAGE, SEQUENCES_STAGE = 101, 102  # of a fit, after that of its row model
 
 Observer = Callable[[Training], None]
 
@@ -136,13 +138,17 @@ def _trained(prepared: Prepared, fit: Fit, stages: Stages, shrinks: bool) -> Out
     own, limit = prepared.row_blueprint, fit.settings.time_limit
     if own is not None or prepared.sequences is not None:
         fit.settings = replace(fit.settings, time_limit=limit and limit / 2)
-    with stages(TRAINING):
-        outcome = fit.run()
-    if shrinks and bool(outcome.diagnosis.active.any()):
-        outcome.model.drop_units(torch.nonzero(outcome.diagnosis.active).squeeze(1))
-    if own is not None and not fit.interrupted:
-        with stages(ROW_MODEL):
-            _fit_row_model(prepared, fit, own, outcome)
+    with ExitStack() as open_:
+        beside = _begun(prepared, fit, own)
+        if beside is not None:
+            open_.enter_context(beside)
+        with stages(TRAINING):
+            outcome = fit.run()
+        if shrinks and bool(outcome.diagnosis.active.any()):
+            outcome.model.drop_units(torch.nonzero(outcome.diagnosis.active).squeeze(1))
+        if own is not None and not fit.interrupted:
+            with stages(ROW_MODEL):
+                _fit_row_model(prepared, fit, own, outcome, beside)
     if prepared.sequences is not None and not fit.interrupted:
         with stages(ROW_MODEL):
             _fit_sequences(prepared, fit, outcome)
@@ -163,12 +169,38 @@ def _fit_sequences(prepared: Prepared, fit: Fit, outcome: Outcome) -> None:
     outcome.sequences = made(prepared.sequences, models[0], models[1], parts)
 
 
-def _fit_row_model(prepared: Prepared, fit: Fit, own: RowBlueprint, outcome: Outcome) -> None:
-    """Train the row model without codes, and then, for a fifth of the time, to decode the codes of the model."""
-    any_order, limit = own.likelihood.arguments["any_order"], fit.settings.time_limit
-    settings = prepared.plan.of_row_model(fit.settings, prepared.work(own), fit.held_out is not None, any_order)
+def _begun(prepared: Prepared, fit: Fit, own: RowBlueprint | None) -> Beside | None:
+    """The process that trains the row model at the same time, where that takes long; None where this process does it."""
+    if own is None or prepared.init is not None:
+        return None
+    settings = _of_row_model(prepared, fit, own)
+    try:
+        return Beside(fit, own, settings) if worth_it(fit, own, settings) else None
+    except OSError:  # no process, or no temporary file, can be made
+        return None
+
+
+def _of_row_model(prepared: Prepared, fit: Fit, own: RowBlueprint) -> Settings:
+    any_order = own.likelihood.arguments["any_order"]
+    return prepared.plan.of_row_model(fit.settings, prepared.work(own), fit.held_out is not None, any_order)
+
+
+def _fit_row_model(prepared: Prepared, fit: Fit, own: RowBlueprint, outcome: Outcome, beside: Beside | None) -> None:
+    """Train the row model without codes, or continue where the process beside has got to; and then, for a fifth of the time,
+    to decode the codes of the model.
+    """
+    settings, limit = _of_row_model(prepared, fit, own), fit.settings.time_limit
+    if beside is not None and not beside.ended():
+        outcome.training.status.finished = "interrupted"
+        return
+    trained = fit if beside is None else replace(fit, checkpoints=beside.checkpoints)
     row_model = _plain(
-        fit, outcome, prepared.learners(own), replace(settings, time_limit=limit and 0.8 * limit), ROW_MODEL_STAGE, "row model"
+        trained,
+        outcome,
+        prepared.learners(own),
+        replace(settings, time_limit=limit and 0.8 * limit),
+        ROW_MODEL_STAGE,
+        "row model",
     )
     outcome.row_model = row_model
     if outcome.training.status.finished == "interrupted":

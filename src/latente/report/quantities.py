@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from importlib import import_module
+from importlib.util import find_spec
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,8 +17,10 @@ from latente.model.posteriors import DiagonalNormalPosterior
 from latente.model.priors import StandardNormalPrior
 from latente.report.report_data import Array, ReportData
 from latente.rows import IMAGE, SCALAR, levels_of
-from latente.tasks.anomalies import IMPORTANCE_SAMPLES, field_surprise
+from latente.tasks.anomalies import IMPORTANCE_SAMPLES
+from latente.tasks.detectors import OF_LOG_PROB, chosen
 from latente.tasks.reconstruct import decode, reconstruct
+from latente.tasks.scores import by_row, excess
 from latente.words import word
 
 MAX_TRAVERSED, STEPS = 8, np.linspace(-2.0, 2.0, 7)
@@ -89,28 +93,28 @@ def rebuilt(shown: ReportData) -> Rebuilt:
 
 
 class Strange(NamedTuple):
-    """Anomaly scores of some rows, [n] (higher is stranger), nats of each value above the usual, [n, F], and the threshold."""
+    """``anomaly`` of some rows, [n], above 0 where they are anomalous, and nats of each value above the usual, [n, F]."""
 
     scores: Array
     surprise: Array
-    threshold: float
 
 
 def strange(shown: ReportData) -> Strange | None:
     """Of at most 500 rows; None if scores would take too long."""
-    vae = shown.vae
-    each = IMPORTANCE_SAMPLES * information.operations(vae.model_) if vae.row_model_ is vae.model_ else 1
-    count = int(min(MAX_JUDGED, len(shown.data), MAX_OPERATIONS / each))
+    fitted = shown.vae.fitted_
+    draws = IMPORTANCE_SAMPLES if {*OF_LOG_PROB} & {*chosen(fitted, "auto")} and fitted.row_model.noise_size else 1
+    count = int(min(MAX_JUDGED, len(shown.data), MAX_OPERATIONS / (draws * information.operations(fitted.model))))
     if count < min(MIN_JUDGED, len(shown.data)):
         return None
-    surprise = field_surprise(vae.row_model_, shown.encoded[:count]).double().numpy()
-    usual: Array = vae.fitted_.calibration.surprise
-    scores = -np.asarray(vae.score_samples(shown.data.take(range(count))), float)
-    return Strange(scores, np.maximum(surprise - usual, 0.0), float(-vae.offset_))
+    rows = shown.encoded[:count]
+    return Strange(by_row(fitted, rows)["anomaly"], np.maximum(excess(fitted, rows), 0.0))
 
 
 def maps(shown: ReportData) -> dict[str, Array]:
-    """Positions of the rows by their codes, and by PCA, [N, 2]."""
+    """Positions of the rows by their codes, by PCA, and by UMAP where umap-learn is installed, [N, 2]."""
     levels = levels_of(shown.vae.codec_.fields)
     values = spread_out(shown.encoded, levels, column_means(shown.encoded, levels)).double().numpy()
-    return {word("codes_map"): shown.codes[:, shown.pair], "PCA": PCA(2, random_state=0).fit_transform(values)}
+    found = {word("codes_map"): shown.codes[:, shown.pair], "PCA": PCA(2, random_state=0).fit_transform(values)}
+    if find_spec("umap") is not None:
+        found["UMAP"] = import_module("umap").UMAP(random_state=0, n_jobs=1).fit_transform(values)
+    return found

@@ -38,6 +38,7 @@ from latente.report.page import (
 )
 from latente.report.report_data import ReportData
 from latente.rows import IMAGE, SCALAR, SERIES
+from latente.tasks.rivals import named
 from latente.training.stages import ended
 from latente.words import Texts, amount, capital, number, speaking
 
@@ -48,6 +49,7 @@ MAX_COLUMNS = 8
 MAX_PANELS = 12  # columns with a panel of their own
 SHOWN_ROWS = 6
 EXPLAINED = 5
+MIN_COMPARED = 20  # rows, from which simple detectors are compared with the model
 NO_BREAK = "\u00a0"
 Line = tuple[str, Any, int]
 """A row in a table of rows: its label, the columns by name, and its index in them."""
@@ -353,13 +355,32 @@ class _Report(ABC):
         yield from self.rows_of("samples")
 
     def anomalies(self) -> Iterator[Block]:
-        """Anomaly scores; here, of tables."""
-        found = quantities.strange(self.shown) if self.shown.layout == SCALAR else None
+        """Anomaly scores of tables and pictures, and simple detectors beside the model."""
+        found = quantities.strange(self.shown)
         if found is None:
             yield Paragraph(self.say("anomalies.none"), "note")
             return
-        yield Paragraph(self.say("anomalies.text", rows=len(found.scores)))
-        yield picture(scenes.anomalies(self.shown, found), summary.of_anomalies(found, self.say), self.say("anomalies.caption"))
+        yield Paragraph(self.say(f"anomalies.{self.rows_are}", rows=len(found.scores)))
+        yield picture(
+            ANOMALIES[self.shown.layout](self.shown, found),
+            summary.of_anomalies(found, self.say),
+            self.say(f"anomalies.caption_{self.rows_are}"),
+        )
+        yield from self.beside(self.shown.data.take(range(len(found.scores))), "rows")
+
+    def beside(self, data: Any, of: str) -> Iterator[Block]:
+        """Simple detectors beside the model; ``of``, "rows" or "windows", says what they judge."""
+        if len(data) < MIN_COMPARED:
+            return
+        compared = self.shown.vae.compare_detectors(data)
+        columns = nw.from_native(compared.agreement, eager_only=True).to_dict(as_series=False)
+        shown = [
+            (self.say.said(named(name)), number(r, ".2f"), number(share, ".0%"))
+            for name, r, share in zip(*columns.values(), strict=True)
+        ]
+        names = [self.say(f"rivals.{name}") for name in ("detector", "correlation", f"common_{of}")]
+        yield Grid(self.say(f"rivals.{of}"), names, shown, frozenset({1, 2}))
+        yield Paragraph(f"{capital(self.say.said(compared.verdict))}.")
 
     # -- certificate -------------------------------------------------------------------------------------------------
 
@@ -543,14 +564,10 @@ class _SeriesReport(_Report):
         head = [self.say(f"events.{name}") for name in ("event", "begins", "ends", "anomaly", "channels")]
         if rows := list(steps.strongest()):
             yield Grid(self.say("events.strongest"), head, rows, frozenset({3}))
-        compared = self.shown.vae.compare_detectors(self.shown.every)
-        columns = nw.from_native(compared.agreement, eager_only=True).to_dict(as_series=False)
-        beside = [(name, number(r, ".2f"), number(share, ".0%")) for name, r, share in zip(*columns.values(), strict=True)]
-        names = [self.say(f"events.{name}") for name in ("detector", "correlation", "common")]
-        yield Grid(self.say("events.beside"), names, beside, frozenset({1, 2}))
-        yield Paragraph(self.say.said(compared.verdict))
+        yield from self.beside(self.shown.every, "windows")
 
 
 PICTURES = {"walk": scenes.walk, "samples": scenes.real_beside_generated}
+ANOMALIES = {SCALAR: scenes.anomalies, IMAGE: scenes.heat_maps}
 WINDOWS = {"walk": scenes.window_walk, "samples": scenes.windows_beside_generated}
 REPORTS: dict[str, type[_Report]] = {SCALAR: _TableReport, IMAGE: _PictureReport, SERIES: _SeriesReport}

@@ -195,7 +195,14 @@ ERRORS: dict[str, Callable[[ReportData, quantities.Rebuilt], Any]] = {
 def anomalies(shown: ReportData, found: quantities.Strange) -> list[Axes]:
     """Anomaly scores, and what makes the strangest rows strange."""
     rows = [str(number) for number in shown.numbers[: len(found.scores)]]
-    return figures.anomalies(found.scores, found.surprise, shown.names, rows, threshold=found.threshold)
+    return figures.anomalies(found.scores, found.surprise, shown.names, rows, threshold=0.0)
+
+
+def heat_maps(shown: ReportData, found: quantities.Strange) -> list[Axes]:
+    """The strangest pictures, and where they are strange."""
+    pictures = np.asarray(shown.rows)[: len(found.scores)]
+    surprise = found.surprise.reshape(len(found.scores), *shown.vae.codec_.fields[0].shape).sum(1)
+    return figures.heat_maps(pictures, surprise, found.scores)
 
 
 def measures_of(certificate: Certificate) -> list[tuple[str, float, float, float]]:

@@ -33,7 +33,7 @@ from latente.training.usual import Usual
 
 ENSEMBLE = {"near": 3.0, "covariance": 1.0}
 """What ``score="auto"`` combines, and what each counts: chosen once by the means over sets of ``benchmarks.anomalies``."""
-WITH_ROW_MODEL = {"near": 1.0, "covariance": 1.0, "log-prob": 1.0}
+WITH_ROW_MODEL = ENSEMBLE | {"log-prob": 1.0}
 """The same for mixed tables, where a row model sees what the code does not."""
 OF_WINDOWS = {"near-window": 3.0, "near": 1.0}
 """The same for series, by the means of ``benchmarks.series``."""

@@ -16,7 +16,7 @@ from sklearn.neighbors import NearestNeighbors
 from latente.data import frame, like
 from latente.errors import DataError
 from latente.fitted import Fitted
-from latente.rows import Rows
+from latente.rows import Rows, expanded, levels_of
 from latente.tasks.anomalies import blame, field_surprise
 from latente.tasks.detectors import Batch, chosen, combined, rank, strangeness
 from latente.words import Message
@@ -56,6 +56,11 @@ RIVALS: dict[str, Callable[[Values, Values, int], Values]] = {
     "PCA": _pca,
 }
 """By name, what gives rows a strangeness, from standardised training rows and rows, [N, P], and a seed."""
+
+
+def named(rival: str) -> Message:
+    """A simple detector in words."""
+    return Message(f"rivals.{rival.replace(' ', '_')}")
 
 
 @dataclass(frozen=True)
@@ -110,6 +115,8 @@ def compare_detectors(fitted: Fitted, X: Any, unknown: str = "error", context: A
 
 def _plain(fitted: Fitted, rows: Rows) -> Values:
     """Rows as a simple detector gets them: numbers standardised, levels as indicators, missing values filled in."""
+    if rows.mask is None:
+        return expanded(rows.x.flatten(1).double(), levels_of(fitted.codec.fields)).numpy()
     return np.concatenate([Batch(fitted, batch).parts[0].detach().numpy() for batch in rows.batches(2048)])
 
 
@@ -151,4 +158,4 @@ def _differing(fitted: Fitted, rows: Rows, ranks: dict[str, NDArray[np.int64]]) 
 def _verdict(shared: dict[str, tuple[float, float]]) -> Message:
     name, (_, common) = max(shared.items(), key=lambda item: item[1][1])
     key = "detectors.same" if common >= SAME else "detectors.differ"
-    return Message(key, name=name, common=common)
+    return Message(key, name=named(name), common=common)

@@ -114,14 +114,16 @@ def by_row(fitted: Fitted, rows: Rows, asked: Asked = Asked()) -> dict[str, Any]
 
 def surprise(fitted: Fitted, rows: Rows, framed: Callable[[dict[str, Any]], Any]) -> Any:
     """What :meth:`latente.VAE.surprise` returns; ``framed`` makes a frame of columns."""
-    found = field_surprise(fitted.row_model, rows).double().numpy()
-    excess = found - fitted.calibration.surprise
-    if rows.mask is not None:
-        excess[~rows.mask.flatten(1).numpy()] = 0.0
-    fields = fitted.codec.fields
+    found, fields = excess(fitted, rows), fitted.codec.fields
     if layout_of(fields) == IMAGE:
-        return excess.reshape(len(rows), *fields[0].shape).sum(1)
-    return framed({field.name: column for field, column in zip(fields, excess.T, strict=True)})
+        return found.reshape(len(rows), *fields[0].shape).sum(1)
+    return framed({field.name: column for field, column in zip(fields, found.T, strict=True)})
+
+
+def excess(fitted: Fitted, rows: Rows) -> Scores:
+    """Nats by which -log p of each value exceeds what is usual there, [N, F]; 0 where it is missing."""
+    found: Scores = field_surprise(fitted.row_model, rows).double().numpy() - fitted.calibration.surprise
+    return found if rows.mask is None else np.where(rows.mask.flatten(1).numpy(), found, 0.0)
 
 
 def unusual(margin: Scores, offset: float) -> NDArray[np.bool_]:

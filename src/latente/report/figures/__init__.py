@@ -7,7 +7,7 @@ several panels returns a list. Missing values (NaN) are left out; an empty panel
 from latente.report.figures.canvas import save, vector
 from latente.report.figures.code import beside_pca, corner, kl_by_dimension, traversal
 from latente.report.figures.models import Side, ae_beside_vae
-from latente.report.figures.rows import real_beside_generated, reconstructions, samples, walk, worst_to_best
+from latente.report.figures.rows import heat_maps, real_beside_generated, reconstructions, samples, walk, worst_to_best
 from latente.report.figures.series import path, timeline, windows
 from latente.report.figures.space import code_line, latent_map, latent_maps, posterior_against_samples, space_measures
 from latente.report.figures.tables import all_columns, anomalies, correlations, errors_by_column
@@ -23,6 +23,7 @@ __all__ = [
     "corner",
     "correlations",
     "errors_by_column",
+    "heat_maps",
     "kl_by_dimension",
     "latent_map",
     "latent_maps",

@@ -122,6 +122,45 @@ def worst_to_best(originals: Array, reconstructed: Array, errors: Array, limit: 
 
 
 @styled
+def heat_maps(pictures: Array, surprise: Array, anomaly: Array, limit: int = 10) -> list[Axes]:
+    """The strangest pictures, and below each where it is strange.
+
+    Args:
+        pictures: as in :func:`reconstructions`.
+        surprise: nats of each pixel above the usual, ``[N, H, W]``.
+        anomaly: of each picture, ``[N]``; above 0 where it is anomalous.
+        limit: the most shown.
+
+    Returns:
+        The panels of the pictures and those of the heat maps, in turn.
+
+    Example:
+        >>> import numpy as np
+        >>> pictures = np.random.default_rng(0).random((9, 8, 8))
+        >>> [panel.get_title("left") for panel in heat_maps(pictures, pictures, np.arange(9.0), limit=2)]
+        ['8.0', '', '7.0', '']
+    """
+    order = np.argsort(-np.nan_to_num(anomaly, nan=-np.inf), kind="stable")[:limit]
+    height, breadth = surprise.shape[1:]
+    each = 10.0 / max(6, len(order))
+    figure = new_figure(10.0, float(np.clip(2 * each * height / breadth, 1.0, 8.0)) + 0.6)
+    panels = figure.subplots(2, max(1, len(order)), squeeze=False)
+    tiles = sheets.painted(pictures[order], sheets.value_range(pictures))
+    most = max(1.0, float(np.quantile(surprise[order], 0.995))) if len(order) else 1.0
+    for panel in panels.flat:
+        panel.set_axis_off()
+    for k, place in enumerate(order):
+        panels[0, k].imshow(tiles[k])
+        panels[0, k].set_title(f"{anomaly[place]:.1f}", fontsize=8)
+        image = panels[1, k].imshow(surprise[place], cmap=style.STRENGTH, vmin=0.0, vmax=most)
+    if len(order):
+        bar = figure.colorbar(image, ax=list(panels.flat), shrink=0.6, aspect=30, pad=0.01)
+        bar.set_label(word("nats_above_usual"), fontsize=8, color=MUTED)
+        bar.outline.set_visible(False)
+    return [panel for pair in panels.T for panel in pair]
+
+
+@styled
 def real_beside_generated(real: Array, generated: Array, limit: int = 48) -> list[Axes]:
     """Real pictures beside generated ones, with one scale of brightness for both.
 
