@@ -16,9 +16,11 @@ from latente.model import (  # noqa: F401  (most of them register)
     heterogeneous,
     likelihoods,
     objectives,
+    paths,
     penalties,
     posteriors,
     priors,
+    sequences,
 )
 from latente.model.corruptions import Corruption
 from latente.model.likelihoods import Likelihood

@@ -313,10 +313,7 @@ def written(
 
 def _explored(vae: VAE) -> bool:
     """Whether the explorer can show the codes of the run: of one context, on planes."""
-    from latente.rows import SERIES, layout_of
-
-    series = layout_of(vae.codec_.fields) == SERIES
-    return not vae.fitted_.context and not vae.model_.space.not_explored and not series
+    return not vae.fitted_.context and not vae.model_.space.not_explored
 
 
 def surveyed(vae: VAE, folder: Path, console: Console) -> dict[str, Path]:
