@@ -371,6 +371,23 @@ def dp_vae(epsilon: float = 3.0, delta: float = 1e-5, clip: float = 1.0) -> dict
     return {"privacy": Privacy(epsilon, delta, clip)}
 
 
+@published(VAE, "a VAE of partly labelled rows, which classifies the others", "Kingma et al. 2014")
+def m2(weight: float = 5.0) -> dict[str, Any]:
+    return {"posterior": choose("labelled-normal"), "objective": choose("semi-supervised", weight=weight)}
+
+
+@published(VAE, "a VAE of windows whose codes are smooth paths: Gaussian processes along time", "Fortuin et al. 2020")
+def gp_vae(processes: int = 2) -> dict[str, Any]:
+    prior, decoder = choose("gaussian-process", processes=processes), choose("path-decoder", processes=processes)
+    return {"encoder": choose("dilated-encoder"), "prior": prior, "decoder": decoder, "recorded": False}
+
+
+@published(VAE, "a recurrent VAE of windows whose codes are paths: each step depends on those before", "Chung et al. 2015")
+def vrnn(processes: int = 2) -> dict[str, Any]:
+    prior, decoder = choose("recurrent-normal", processes=processes), choose("recurrent-path-decoder", processes=processes)
+    return {"encoder": choose("gru-encoder"), "prior": prior, "decoder": decoder}
+
+
 class Recipes(Sequence[Recipe]):
     """The table of published models; prints as one."""
 

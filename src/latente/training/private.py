@@ -165,7 +165,7 @@ class PrivateTraining(Training):
         sampling = min(1.0, settings.batch_size / len(train))
         self.mechanism = Mechanism.within(privacy, sampling, settings.epochs * self.steps_per_epoch)
         # Not from the seed of the fit, which the file holds: who knows it could take the noise off again.
-        self.generator = np.random.default_rng()
+        self.chance = np.random.default_rng()
 
     @property
     def spent(self) -> Mechanism:
@@ -177,8 +177,9 @@ class PrivateTraining(Training):
         torch.manual_seed(secrets.randbits(63))  # draws of codes stay unknown, too
         self._learns(True)
         for _ in range(self.steps_per_epoch):
-            drawn = np.flatnonzero(self.generator.random(len(self.train)) < self.mechanism.sampling)
+            drawn = np.flatnonzero(self.chance.random(len(self.train)) < self.mechanism.sampling)
             self._noisy_step(self.train[torch.from_numpy(drawn)])
+            self._after_step()
         self._learns(False)
         self.status.epoch += 1
         record = {"epoch": self.status.epoch, "progress": self.progress, "learning_rate": self._rate(), "seconds": self.seconds}
@@ -187,7 +188,7 @@ class PrivateTraining(Training):
 
     def _noisy_step(self, rows: Rows) -> None:
         total, of = self.clipped_sum(rows), self.mechanism
-        noise = torch.from_numpy(self.generator.standard_normal(len(total), dtype=np.float32)).to(total.device)
+        noise = torch.from_numpy(self.chance.standard_normal(len(total), dtype=np.float32)).to(total.device)
         self.flat.gradient.copy_((total + of.noise * of.privacy.clip * noise) / (of.sampling * len(self.train)))
         self.status.step += 1
         self._update()
