@@ -24,13 +24,16 @@ from latente.data import (
     SeriesCodec,
     Table,
     TableCodec,
+    calendar_names,
     encode,
     large_album,
+    of_windows,
     pieces_of,
     read,
     read_context,
     refuse_outside,
     too_large,
+    with_calendar,
     with_index,
 )
 from latente.errors import DataError, ModelError
@@ -38,6 +41,7 @@ from latente.model.latent_model import LatentModel
 from latente.model.parts import Choice
 from latente.model.priors import OwnPrior, Prior
 from latente.model.row_models import RowModel
+from latente.model.sequences import SequenceModel
 from latente.rows import Rows, random_places
 from latente.seeding import seeded
 from latente.training.calibration import Calibration
@@ -71,6 +75,7 @@ class Fitted:
         surroundings: a summary of the training rows; None in files of earlier versions.
         usual: scores of training rows and of held-out ones by each detector.
         patches: of series, codes of training windows, [M, d]; None for other rows.
+        sequences: of series, a model of whole series; None without one.
         residuals: what decoded codes leave of clean rows; None where that was not looked at.
         offset: score below which a row is unusual.
     """
@@ -91,6 +96,7 @@ class Fitted:
     surroundings: Surroundings | None = None
     residuals: Residuals | None = None
     patches: Tensor | None = None
+    sequences: SequenceModel | None = None
     usual: Usual = field(init=False)
 
     def __post_init__(self) -> None:
@@ -105,6 +111,12 @@ class Fitted:
     def seed(self) -> int:
         """The seed of the fit."""
         return int(self.settings["seed"])
+
+    @property
+    def budget(self) -> dict[str, float]:
+        """``epsilon`` and ``delta`` of a private fit; empty otherwise."""
+        spent = self.figures.get("differential_privacy", {})
+        return {name: spent[name] for name in ("epsilon", "delta") if name in spent}
 
     @property
     def latent_dim(self) -> int:
@@ -166,7 +178,9 @@ class Fitted:
         how = {"missing": self.settings.get("missing") or (), **codec.reading_of_fit, **self.reading}
         names, texts, known = codec.feature_names if codec.named else None, codec.text_names, codec.known_notations
         if of_context is not None:
-            names, texts = (*codec.feature_names, *of_context.names), (*texts, *of_context.text_names)
+            made = calendar_names(of_context.names) if isinstance(codec, SeriesCodec) else []
+            own = [name for name in of_context.names if name not in made]
+            names, texts = (*codec.feature_names, *own), (*texts, *of_context.text_names)
             known = {**known, **of_context.known_notations}
         try:
             return codec.like_fitted(read(X, names, texts, known=known, **how))
@@ -228,6 +242,10 @@ class Fitted:
                 raise ModelError("the model was fitted without context: leave context=… out, or fit with fit(X, context=…)")
             return None
         codec = self.context.codec
+        if isinstance(data, Series) and context is None:
+            assert isinstance(self.codec, SeriesCodec)
+            return self.context.encode(of_windows(data, self.codec.clock, codec.names), unknown)
+        context = with_calendar(context, calendar_names(codec.names))
         if context is not None:
             data = read_context(context, texts=codec.text_names, missing=self.settings.get("missing") or ())
             if data.names == (LABELS,) and len(codec.names) == 1:

@@ -11,12 +11,27 @@ from latente.data.pieces import Pieces, pieces_of
 from latente.data.piecewise import Census
 from latente.data.plain import Columns, PlainRows, decoded, plain
 from latente.data.sentinels import suspicious
-from latente.data.series import Series, SeriesCodec, TimeAsked, filled, last_steps, with_index
+from latente.data.series import (
+    CALENDAR,
+    Sequences,
+    Series,
+    SeriesCodec,
+    TimeAsked,
+    bins_of,
+    calendar_names,
+    cycles_of,
+    filled,
+    last_steps,
+    of_windows,
+    with_calendar,
+    with_index,
+)
 from latente.data.sources import Images, Table, read
 from latente.data.spool import read_or_pieces, too_large
 from latente.data.table import TableCodec
 
 __all__ = [
+    "CALENDAR",
     "CODECS",
     "LABELS",
     "Album",
@@ -29,12 +44,16 @@ __all__ = [
     "Images",
     "Pieces",
     "PlainRows",
+    "Sequences",
     "Series",
     "SeriesCodec",
     "Table",
     "TableCodec",
     "TimeAsked",
+    "bins_of",
+    "calendar_names",
     "codec_from_state",
+    "cycles_of",
     "decoded",
     "encode",
     "filled",
@@ -45,6 +64,7 @@ __all__ = [
     "like",
     "names_of_context",
     "observed_rows",
+    "of_windows",
     "pieces_of",
     "plain",
     "read",
@@ -57,5 +77,6 @@ __all__ = [
     "suspicious",
     "table_codec",
     "too_large",
+    "with_calendar",
     "with_index",
 ]

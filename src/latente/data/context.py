@@ -20,7 +20,7 @@ from latente.data.plain import column_of
 from latente.data.sources import Images, Table, read
 from latente.data.table import TableCodec
 from latente.errors import DataError
-from latente.rows import Rows, expanded, levels_of
+from latente.rows import BINARY, Rows, expanded, levels_of
 
 LABELS = "context"  # name of the column for labels without a name
 
@@ -71,6 +71,18 @@ class ContextCodec:
     def size(self) -> int:
         """Number of values of a row's context."""
         return sum(max(1, field.levels) for field in self.codec.fields) + len(self.marked)
+
+    @property
+    def labels(self) -> Tensor:
+        """If the context is one column of levels: that of each level and, last, of a missing one, [L + 1, C]; else [0, C]."""
+        field, *others = self.codec.fields
+        count = field.levels or 2 * (field.kind == BINARY)
+        if others or not count:
+            return torch.zeros(0, self.size)
+        each = self.vectors(Rows(torch.arange(float(count)).unsqueeze(1)))
+        missing = torch.zeros(1, self.size)
+        missing[:, -1] = float(bool(self.marked))
+        return torch.cat([each, missing])
 
     def encode(self, table: Table | Images | None, unknown: str = "error") -> Tensor:
         """Context of each row, float32 [N, size].
@@ -150,9 +162,9 @@ def read_context(context: Any, columns: Collection[str] | None = None, texts: Co
     import pyarrow as pa
 
     if isinstance(context, Mapping):
-        context = pa.table({str(name): _listed(value) for name, value in context.items()})
+        context = pa.table({str(name): _values(value) for name, value in context.items()})
     elif _is_value(context) or isinstance(context, (list, tuple)) or getattr(context, "ndim", 0) == 1:
-        context = pa.table({str(getattr(context, "name", None) or LABELS): _listed(context)})
+        context = pa.table({str(getattr(context, "name", None) or LABELS): _values(context)})
     table = read(context, columns, texts, **how)
     if not isinstance(table, Table):
         raise DataError("context must be columns of numbers, levels or dates, and these are pictures")
@@ -170,10 +182,13 @@ def _is_value(context: Any) -> bool:
     return isinstance(context, (Real, date, np.generic)) or getattr(context, "ndim", None) == 0
 
 
-def _listed(value: Any) -> list[Any]:
+def _values(value: Any) -> Any:
+    """One value or several as an array of Arrow, in which NaN is missing, also among texts."""
+    import pyarrow as pa
+
     if isinstance(value, str) or not hasattr(value, "__len__") or getattr(value, "ndim", 1) == 0:
-        return [value]
-    return value.tolist() if hasattr(value, "tolist") else list(value)
+        return pa.array([value], from_pandas=True)
+    return pa.array(value.tolist() if hasattr(value, "tolist") else list(value), from_pandas=True)
 
 
 def split_labels(data: Any, names: Sequence[str]) -> tuple[Any, dict[str, Array]]:

@@ -62,7 +62,8 @@ def _first_sentence(error: Exception) -> str:
 def load(
     path: str, asked: Reading = FOUND, texts: Collection[str] = (), known: Mapping[str, Notation] = MappingProxyType({})
 ) -> Any:
-    """The array, PyArrow table or text table in a file, or the pictures of a folder ``[N, H, W]`` or ``[N, H, W, 3]``.
+    """The array, PyArrow table or text table in a file, or the pictures of a folder ``[N, H, W]`` or ``[N, H, W, 3]``,
+    or the rows of all its text files.
 
     Args:
         path: of the file or folder; ``file.npz:name`` is one array of several, ``file.xlsx:name`` one sheet.
@@ -81,7 +82,7 @@ def load(
         raise DataError(_no_such_file(file) + hint)
     with reading(str(file)):
         if file.is_dir():
-            return _folder(file)
+            return _folder(file, asked, texts, known)
         if not file.stat().st_size:
             raise DataError("the file is empty")
         kind = kind_of(file)
@@ -118,6 +119,31 @@ def _parquet_folder(folder: Path) -> Any:
     import pyarrow as pa
 
     tables = [_parquet(file) for file in sorted(folder.glob("*.parquet"))]
+    return pa.concat_tables(tables, promote_options="permissive")
+
+
+def _folder(folder: Path, asked: Reading, texts: Collection[str], known: Mapping[str, Notation]) -> Any:
+    """The rows of Parquet files, pictures in shards, pictures, or the rows of text files, whichever there are first."""
+    inside = sorted(folder.iterdir())
+    tables = [file for file in inside if file.name.lower().endswith(TEXT_FILES)]
+    if any(file.suffix == ".parquet" for file in inside):
+        return _parquet_folder(folder)
+    if shards := shard_files(folder):
+        return _shards(shards)
+    shown = not tables or any(file.suffix.lower() in PICTURES for file in inside)
+    return _picture_folder(folder) if shown else _text_folder(tables, asked, texts, known)
+
+
+def _text_folder(files: Sequence[Path], asked: Reading, texts: Collection[str], known: Mapping[str, Notation]) -> Any:
+    """The rows of text files, in the order of their names; of several, a column ``file`` has their names."""
+    import pyarrow as pa
+
+    tables = []
+    for file in files:
+        table = read_text(file, asked, texts, known).table
+        named = len(files) > 1 and FILE not in table.column_names
+        names = pa.array([file.name.partition(".")[0]] * len(table), pa.string())
+        tables.append(table.add_column(0, FILE, names) if named else table)
     return pa.concat_tables(tables, promote_options="permissive")
 
 
@@ -195,14 +221,6 @@ def _no_pickle() -> Iterator[None]:
         raise DataError(f"it is not a NumPy file of plain numbers: {hint}") from error
 
 
-def _folder(folder: Path) -> Any:
-    """Rows of Parquet files, pictures, or pictures in shards."""
-    if any(folder.glob("*.parquet")):
-        return _parquet_folder(folder)
-    shards = shard_files(folder)
-    return _shards(shards) if shards else _picture_folder(folder)
-
-
 def shard_files(path: Path) -> tuple[Path, ...]:
     """The files of a folder of pictures in shards, ``.npz`` or ``.tar`` (WebDataset), or one ``.tar``; () for other paths."""
     if not path.is_dir():
@@ -267,6 +285,7 @@ def _pixels(file: Path, mode: str) -> Array:
         return np.asarray(picture.convert(mode))
 
 
+FILE = "file"  # column with the names of several text files
 TEXT_FILES = (".csv", ".csv.gz", ".tsv", ".tsv.gz", ".txt", ".txt.gz")
 READERS: dict[str, Callable[[Path], Any]] = {
     ".parquet": _parquet,

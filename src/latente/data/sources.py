@@ -126,11 +126,12 @@ def read(
     Args:
         source: an array or whatever becomes one, a torch tensor, a frame of pandas, polars or pyarrow, the path of a file
             (``.csv``, ``.tsv``, ``.txt``, all also ``.gz``, ``.xlsx``, ``.parquet``, ``.feather``, ``.json``, ``.jsonl``,
-            ``.npy``, ``.npz``, ``file.npz:key``, ``file.xlsx:sheet``) or of a folder of pictures, or a query for DuckDB, which
-            reads whatever the user may read and writes nothing (:func:`latente.data.sql.is_sql` says what is a query). Arrays
-            of three or four dimensions are pictures: ``[N, H, W]``, ``[N, H, W, C]`` with 1, 3 or 4 channels, or
-            ``[N, C, H, W]``. Of a ``TensorDataset`` the first tensor is read; a list of tensors of one shape is one tensor, and
-            a list of records (``{"age": 30, "when": "2024-02-01"}``, or one such record) a frame.
+            ``.npy``, ``.npz``, ``file.npz:key``, ``file.xlsx:sheet``) or of a folder of pictures, of Parquet files or of text
+            files (of several, a column ``file`` has the name), or a query for DuckDB, which reads whatever the user may read
+            and writes nothing (:func:`latente.data.sql.is_sql` says what is a query). Arrays of three or four dimensions are
+            pictures: ``[N, H, W]``, ``[N, H, W, C]`` with 1, 3 or 4 channels, or ``[N, C, H, W]``. Of a ``TensorDataset`` the
+            first tensor is read; a list of tensors of one shape is one tensor, and a list of records (``{"age": 30, "when":
+            "2024-02-01"}``, or one such record) a frame.
         columns: look at these columns only, where the data names its columns; others may then hold anything.
         texts: columns that hold text even if most of it looks like numbers, such as codes.
         known: how columns are written, if a file alone is ambiguous (is 1/2/2024 in January?).

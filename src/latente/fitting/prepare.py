@@ -13,6 +13,7 @@ from torch import Tensor
 from latente.blueprint import Blueprint, Continued, RowBlueprint, is_mixed_table, row_blueprint
 from latente.composition import Recipe
 from latente.data import (
+    CALENDAR,
     Album,
     Census,
     Codec,
@@ -25,9 +26,11 @@ from latente.data import (
     SeriesCodec,
     Table,
     TableCodec,
+    cycles_of,
     encode,
     fit_codec,
     names_of_context,
+    of_windows,
     read_or_pieces,
     refuse_outside,
     split_context,
@@ -36,9 +39,10 @@ from latente.data import (
 )
 from latente.errors import DataError, ModelError
 from latente.fitted import Fitted
+from latente.fitting.sequences import SequencesToFit, to_fit
 from latente.model.parts import choose
 from latente.parameters import Parameters, text_columns
-from latente.rows import SCALAR, Rows, layout_of, levels_of
+from latente.rows import SCALAR, SERIES, Rows, layout_of, levels_of
 from latente.training.dimension import latent_dimension
 from latente.training.fit import MakesLearners
 from latente.training.loop import Settings
@@ -64,6 +68,7 @@ class Prepared:
         plan: the training parameters of the user.
         context: codec of the context; None without a context.
         learned: which of the training rows are learned, bool [N].
+        sequences: series to learn a model of sequences from, if there is one.
         doubts: about values that look like marks of missing ones.
         init: a trained model, to continue with.
     """
@@ -75,6 +80,7 @@ class Prepared:
     row_blueprint: RowBlueprint | None
     context: ContextCodec | None = None
     learned: Tensor | None = None
+    sequences: SequencesToFit | None = None
     doubts: Sequence[Message] = ()
     init: Fitted | None = None
 
@@ -93,7 +99,7 @@ class Prepared:
         Raises:
             DataError: the rows can't be used for training. ModelError: they do not fit the parameters.
         """
-        of_context = None
+        of_context = sequences = None
         if isinstance(data, (Pieces, Album)):
             _refuse_weights(sample_weight)
             if parameters.time_asked is not None:
@@ -108,11 +114,17 @@ class Prepared:
             doubts = suspicious(data) if isinstance(data, Table) else []
             weight = weights(sample_weight, data, parameters)
             codec, split, of_context, parameters = _in_memory(data, parameters, seed, context, weight)
+            if isinstance(codec, SeriesCodec) and of_context is None:
+                series, asked = codec.like_fitted(data), parameters.row_model_asked
+                sequences = to_fit(codec, series, asked, parameters.validation_fraction, seed)
         blueprint = _blueprint(parameters, codec, split.train, seed)
-        beside = row_blueprint(blueprint, parameters.row_model_asked)
+        if of_context is not None:
+            blueprint = replace(blueprint, labels=tuple(map(tuple, of_context.labels.tolist())))
+        beside = None if isinstance(codec, SeriesCodec) else row_blueprint(blueprint, parameters.row_model_asked)
         blueprint = replace(blueprint, keep=parameters.keep_asked(beside is not None))
         learned = kept(split.train, levels_of(codec.fields), parameters.trim or 0.0)
-        return cls(codec, split, blueprint, parameters.plan(seed, workers), beside, of_context, learned, doubts)
+        plan = parameters.plan(seed, workers)
+        return cls(codec, split, blueprint, plan, beside, of_context, learned, sequences, doubts)
 
     @classmethod
     def to_continue(
@@ -195,7 +207,7 @@ def _in_memory(
     """Rows in memory, encoded and split; the parameters are without kinds of the context."""
     of_context, time = None, parameters.time_asked
     if time is not None and context is not None:
-        raise ModelError("a model of series can't be conditioned on a context: leave out context, or time")
+        return _series_in_context(data, parameters, seed, context)
     if context is not None:
         data, table, kinds = split_context(data, context, parameters.kinds or {})
         of_context = ContextCodec.fit(table, kinds)
@@ -213,6 +225,29 @@ def _in_memory(
         again = replace(codec.encode(data), context=rows.context, weight=weight)
         split = Split.of(again, parameters.validation_fraction, seed)
     return codec, split.weighted_alike(), of_context, parameters
+
+
+def _series_in_context(
+    data: Table | Images, parameters: Parameters, seed: int, context: Any
+) -> tuple[Codec, Split, ContextCodec | None, Parameters]:
+    """Series in memory whose windows have a context: columns that are constant in each series, and the calendar."""
+    names = [context] if isinstance(context, str) else context
+    if not (isinstance(data, Table) and data.named and isinstance(names, (list, tuple)) and names):
+        raise DataError("context of series: name columns that are constant in each series, or 'calendar'")
+    columns, kinds = [name for name in names if name != CALENDAR or name in data.names], parameters.kinds or {}
+    rest, own = (data, {}) if not columns else split_context(data, columns, kinds)[::2]
+    parameters = replace(parameters, kinds={name: kind for name, kind in kinds.items() if name not in own})
+    codec = _codec(rest, parameters)
+    assert isinstance(codec, SeriesCodec)
+    series, cycles = codec.like_fitted(data), []
+    if len(columns) < len(names):
+        x, mask = codec.on_grid(codec.table.encode(series.table), series.grid)
+        cycles = cycles_of(codec.clock, series, torch.where(mask, x, torch.nan).numpy())
+    shown = [f"{CALENDAR}_{cycle}_{of}" for cycle in cycles for of in ("sin", "cos")]
+    table = of_windows(series, codec.clock, [*columns, *shown])
+    of_context = ContextCodec.fit(table, {**own, **dict.fromkeys(shown, "real")})
+    rows = replace(_encoded(codec, series, parameters), context=of_context.encode(table))
+    return codec, Split.of(rows, parameters.validation_fraction, seed, series.overlaps), of_context, parameters
 
 
 def weights(sample_weight: Any, data: Table | Images, parameters: Parameters) -> Tensor | None:
@@ -331,4 +366,7 @@ def _blueprint(parameters: Parameters, codec: Codec, train: Rows, seed: int) -> 
     table = layout_of(codec.fields) == SCALAR and not is_mixed_table(codec.fields)
     if parameters.recipe == "auto" and few.mask is not None and table:
         recipe = replace(recipe, objective=choose("importance-weighted", samples=SAMPLES))
+    if parameters.recipe == "auto" and context_size and layout_of(codec.fields) == SERIES:
+        # A linear start puts the context into the code: hours and kinds of series then hardly change new windows.
+        recipe = replace(recipe, prior=choose("conditional-normal"))
     return Blueprint(recipe, codec.fields, len(train), d, hidden, few.mask is not None, context_size)

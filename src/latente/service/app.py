@@ -19,6 +19,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from latente.data import SeriesCodec
 from latente.errors import LatenteError
 from latente.parameters import is_whole
 from latente.service.batching import Batches, Busy, Job
@@ -188,7 +189,8 @@ class Service:
         if rows is None:
             n = options.get("n", 1)
             return Job(None, None, n if is_whole(n, 1) else 1, lambda rows, sizes: task.answers(vae, rows, options, sizes))
-        key = (id(vae), name, rows.form, json.dumps(options, sort_keys=True)) if task.joins else None
+        alone = not task.joins or isinstance(vae.codec_, SeriesCodec)  # rows of two requests are not one series
+        key = None if alone else (id(vae), name, rows.form, json.dumps(options, sort_keys=True))
         return Job(key, rows.values, len(rows.values), lambda rows, sizes: task.answers(vae, rows, options, sizes))
 
     async def _body(self, request: Request) -> bytes:

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from latente.data import frame
+from latente.data import SeriesCodec, frame
 from latente.errors import ModelError
 from latente.parameters import is_whole
 from latente.seeding import seed_of
-from latente.service.formats import plain, split
+from latente.service.formats import plain, rows_of_json, split
 from latente.tasks import scores
 
 if TYPE_CHECKING:
@@ -83,6 +83,7 @@ OF_ANOMALIES: dict[str, dict[str, Any]] = {
     "fdr": {**SHARE, "description": "Select rows so that on average at most this share of them are usual."},
     "false_alarm_rate": {**SHARE, "description": "Select rows so that at most this share of usual rows is selected."},
 }
+AFTER = {"type": "array", "description": "Rows of series to continue; without them, new ones are drawn."}
 OF_SAMPLE: dict[str, dict[str, Any]] = {
     "n": {"type": "integer", "minimum": 1, "maximum": MAX_NEW_ROWS, "default": 1},
     "given": {
@@ -90,6 +91,8 @@ OF_SAMPLE: dict[str, dict[str, Any]] = {
         "description": "By column: a value, a list of values, or {low, high}.",
     },
     "context": CONTEXT,
+    "after": AFTER,
+    "steps": {"type": "integer", "minimum": 1, "description": "Of a continuation."},
     "seed": {
         "type": "integer",
         "minimum": 0,
@@ -99,11 +102,11 @@ OF_SAMPLE: dict[str, dict[str, Any]] = {
 
 
 def _encode(vae: VAE, rows: Any, options: Mapping[str, Any]) -> Any:
-    return _columns(vae.transform(rows, **options), "z")
+    return _of_windows(vae, rows, _columns(vae.transform(rows, **options), "z"))
 
 
 def _score(vae: VAE, rows: Any, options: Mapping[str, Any]) -> Any:
-    return _columns(vae.score_samples(rows, **options)[:, None], "score")
+    return _of_windows(vae, rows, _columns(vae.score_samples(rows, **options)[:, None], "score"))
 
 
 def _anomalies_of_each(vae: VAE, rows: Any, options: Mapping[str, Any], sizes: Sequence[int]) -> list[Any]:
@@ -118,12 +121,26 @@ def _sample(vae: VAE, _: Any, options: Mapping[str, Any]) -> Any:
         raise ModelError(f"n is a whole number from 1 to {MAX_NEW_ROWS:,}, not {n!r}")
     given = {name: _wanted(value) for name, value in (options.get("given") or {}).items()}
     seed = int(np.random.SeedSequence().generate_state(1)[0]) if seed is None else seed_of(seed)
-    return vae.sample(n, given=given or None, context=options.get("context"), random_state=seed)
+    after = None if options.get("after") is None else rows_of_json(vae, options["after"]).values
+    how: dict[str, Any] = {"context": options.get("context"), "after": after, "steps": options.get("steps")}
+    return vae.sample(n, given=given or None, random_state=seed, **how)
 
 
 def _wanted(value: Any) -> Any:
     """A condition: JSON has no tuples, so that an interval is an object."""
     return (value.get("low"), value.get("high")) if isinstance(value, Mapping) else value
+
+
+def _of_windows(vae: VAE, rows: Any, found: Any) -> Any:
+    """Of a model of series: an answer for each window, with the first and the last row of each."""
+    if not isinstance(vae.codec_, SeriesCodec):
+        return found
+    import narwhals as nw
+
+    windows = nw.from_native(vae.windows(rows), eager_only=True).to_arrow()
+    for name in found.column_names:
+        windows = windows.append_column(name, found[name])
+    return windows
 
 
 def _columns(values: np.ndarray[Any, Any], name: str) -> Any:
@@ -134,7 +151,7 @@ def _columns(values: np.ndarray[Any, Any], name: str) -> Any:
 
 
 TASKS: dict[str, Task] = {
-    "encode": Task("The code of each row.", _encode, OF_ROWS, gives_rows=False),
+    "encode": Task("The code of each row; of series, of each window.", _encode, OF_ROWS, gives_rows=False),
     "reconstruct": Task("Each row through the bottleneck and back.", lambda vae, rows, o: vae.reconstruct(rows, **o), OF_ROWS),
     "denoise": Task(
         "The expected clean row behind each row; the noise is estimated from all rows of the request.",
@@ -151,6 +168,6 @@ TASKS: dict[str, Task] = {
         gives_rows=False,
         of_each=_anomalies_of_each,
     ),
-    "score": Task("Log-density of each row, nats.", _score, OF_ROWS, gives_rows=False),
-    "sample": Task("New rows.", _sample, OF_SAMPLE, takes_rows=False),
+    "score": Task("Log-density of each row, nats; of series, of each window.", _score, OF_ROWS, gives_rows=False),
+    "sample": Task("New rows, or series that go on.", _sample, OF_SAMPLE, takes_rows=False),
 }

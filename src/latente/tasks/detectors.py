@@ -299,7 +299,7 @@ def summarise(fitted: Fitted, split: Split, scored: Rows, log_prob: Tensor) -> N
         fitted: the model. split: its rows.
         scored, log_prob: the held-out rows of its calibration, and log p of them, [n].
     """
-    if layout_of(fitted.codec.fields) == SERIES:
+    if layout_of(fitted.codec.fields) == SERIES and fitted.context is None:
         fitted.patches = patches_of(fitted, split.train)
     few = split.train.subsample(min(MAX_TO_SUMMARISE, max(1, MAX_VALUES // split.train[:1].x.numel())))
     train, judged = batches_of(fitted, few), batches_of(fitted, scored)

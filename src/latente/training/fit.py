@@ -13,6 +13,7 @@ import torch
 from latente.model.latent_model import LatentModel
 from latente.model.linear_start import starts_linear
 from latente.model.row_models import RowModel
+from latente.model.sequences import SequenceModel
 from latente.rows import Rows
 from latente.seeding import seeded
 from latente.training.checkpoint import Checkpoints
@@ -78,6 +79,7 @@ class Outcome:
         training: the run in which it was trained.
         evaluated: means over the held-out rows (the training rows if none are held out).
         row_model: scores, generates and completes rows, if the model itself does not.
+        sequences: generates whole series, if there is such a model.
         without_code: whether the code has no information about rows, or there is none to have; the warnings say so.
         warnings: problems; ``notes``: other remarks.
     """
@@ -88,6 +90,7 @@ class Outcome:
     diagnosis: Diagnosis
     linear: float
     row_model: RowModel | None = None
+    sequences: SequenceModel | None = None
     without_code: bool = False
     warnings: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)

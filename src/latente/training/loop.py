@@ -349,15 +349,15 @@ class Training:
         names: list[str] = []
 
         def step(*rows: Tensor) -> list[Tensor]:
-            made, named = function(_rows_of(rows, example))
+            made, named = function(rows_of(rows, example))
             names[:] = named
             return [*made, *named.values()]
 
         try:
-            recording = Recording(step, _tensors_of(example), targets)
+            recording = Recording(step, tensors_of(example), targets)
         except (NotRepeatable, RuntimeError, TypeError):  # the original step raises the actual error
             return None
-        return lambda rows: dict(zip(names, recording(*_tensors_of(rows))[len(targets) :], strict=True))
+        return lambda rows: dict(zip(names, recording(*tensors_of(rows))[len(targets) :], strict=True))
 
     def _take_into_average(self) -> None:
         """Update the moving average of the weights, with a smaller decay in the first steps; later only every few steps."""
@@ -528,11 +528,12 @@ def costs_of(model: LatentModel, K: int = 1) -> Callable[[Rows], Named]:
     return judge
 
 
-def _tensors_of(rows: Rows) -> list[Tensor]:
+def tensors_of(rows: Rows) -> list[Tensor]:
+    """Values, mask and context, as far as rows have them."""
     return [part for part in rows.parts if part is not None]
 
 
-def _rows_of(tensors: Sequence[Tensor], example: Rows) -> Rows:
+def rows_of(tensors: Sequence[Tensor], example: Rows) -> Rows:
     """Rows from tensors, like an example."""
     found = iter(tensors)
     return Rows(*(None if part is None else next(found) for part in example.parts))  # type: ignore[arg-type]
