@@ -58,7 +58,7 @@ _ALL = (
         dynamic_mnist,
         {"VAE": nll("vae"), "IWAE-5": nll(recipe("iwae", samples=5)), "IWAE-50": nll(recipe("iwae", samples=50))},
         (Claim("IWAE-5", "VAE"), Claim("IWAE-50", "IWAE-5")),
-        QUICK_NLL,
+        QUICK_NLL._replace(rows=30_000),
         FULL_NLL,
         NLL,
         published={"VAE": 86.76, "IWAE-5": 85.54, "IWAE-50": 84.78},
