@@ -70,6 +70,12 @@ def test_what_has_no_labels_says_so() -> None:
             lt.Recipe(**parts)
 
 
+def test_too_many_labels_are_refused() -> None:
+    rows = pd.DataFrame({"a": np.arange(303.0), "b": np.arange(303.0) % 7, "site": [f"s{k % 101}" for k in range(303)]})
+    with pytest.raises(lt.DataError, match="'site' has 101 labels"):
+        lt.VAE("m2", latent_dim=1, max_epochs=1).fit(rows, context="site")
+
+
 def model() -> LatentModel:
     parts = {"encoder": "mlp-encoder", "posterior": "labelled-normal", "prior": "standard-normal", "decoder": "mlp-decoder"}
     sizes = {"shape": (3,), "hidden": (4,), "latent_dim": 2, "masked": False, "context_size": 3}

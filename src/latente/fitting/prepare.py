@@ -95,7 +95,7 @@ class Prepared:
             doubts = suspicious(data) if isinstance(data, Table) else []
             codec, split, of_context, parameters = _in_memory(data, parameters, seed, context)
         blueprint = _blueprint(parameters, codec, split.train, seed)
-        if of_context is not None:
+        if of_context is not None and blueprint.recipe.has_labels:
             blueprint = replace(blueprint, labels=tuple(map(tuple, of_context.labels.tolist())))
         beside = row_blueprint(blueprint, parameters.row_model_asked)
         blueprint = replace(blueprint, keep=parameters.keep_asked(beside is not None))
