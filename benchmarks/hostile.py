@@ -100,8 +100,10 @@ CONTEXT = {"conditioned": ["town", "age"], "labelled": ["town"]}
 def fitted(data: str, recipe: str = "vae", **parameters: Any) -> lt.VAE:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
+        rows = DATA[data]()
+        public = None if recipe == "auto" or lt.recipe(recipe).privacy is None else rows
         return lt.VAE(recipe, max_epochs=1, latent_dim=2, random_state=0, **parameters).fit(
-            DATA[data](), context=CONTEXT.get(data)
+            rows, context=CONTEXT.get(data), public=public
         )
 
 

@@ -10,6 +10,8 @@ linear interpolation.
 
 New windows: energy, random walks with changing volatility, sines. A recurrent classifier (GRU) is trained to tell them from
 real ones; |accuracy - .5| is the discriminative score of TimeGAN.
+
+Sequences: 5,000 entities of 5 to 20 steps and eight mixed columns with known transitions (``benchmarks/sequences.py``).
 """
 
 from __future__ import annotations
@@ -30,13 +32,14 @@ from sklearn.neighbors import NearestNeighbors
 from torch import nn
 
 import latente as lt
-from benchmarks import data
+from benchmarks import data, sequences
 from benchmarks.common import Figure, options, report, show
 
 Array = NDArray[Any]
 NAB = ("ambient_temperature_system_failure", "machine_temperature_system_failure", "nyc_taxi")
-PARTS = ("ecg", "events", "validity", "gaps", "windows", "time")
+PARTS = ("ecg", "events", "validity", "gaps", "windows", "sequences", "time", "recipes")
 THRESHOLDS = 250
+RECIPES = ("vae", "timevae", "donut", "recurrent-vae", "gp-vae", "vrnn")
 
 
 # -- anomalies ----------------------------------------------------------------------------------------------------------
@@ -339,6 +342,58 @@ def new_windows(seeds: int, rows: int = 5000) -> list[Figure]:
     return figures
 
 
+def new_sequences(seeds: int) -> list[Figure]:
+    found, took = [], []
+    for seed in range(seeds):
+        real = sequences.drawn(seed=seed)
+        begin = time.perf_counter()
+        vae = lt.VAE(time="step", entity="entity", random_state=seed).fit(real)
+        new = vae.sample(real["entity"].nunique())
+        took.append(time.perf_counter() - begin)
+        lengths, memory = sequences.error_of_lengths(real, new), sequences.memory(new) - sequences.memory(real)
+        of = (
+            sequences.error_of_transitions(real, new),
+            sequences.error_in_regions(new),
+            sequences.error_of_correlations(real, new),
+            sequences.impossible(new),
+        )
+        found.append((*of, lengths, abs(memory)))
+    means = np.mean(found, axis=0).tolist()
+    names = (
+        "transition probabilities",
+        "those given the region, mean",
+        "static-dynamic correlations",
+        "impossible steps",
+        "lengths",
+        "lag-1 correlation",
+    )
+    bars, told = (0.02, 0.02, 0.05, 0.0, 0.02, 0.05), f"largest difference; {np.mean(took):.0f} s"
+    return [
+        Figure(f"sequences: {name}", mean, "", bar, at_most=True, reference=told)
+        for name, mean, bar in zip(names, means, bars, strict=True)
+    ]
+
+
+def recipes(seeds: int) -> list[Figure]:
+    """What ``recipe="auto"`` is chosen by: each recipe on each series with events, for a minute each."""
+    rows, better = [], []
+    for name in (*NAB, "energy, planted"):
+        frame, labels, normal = series_with_events(name)
+        found = {}
+        for recipe in RECIPES:
+            each = []
+            for seed in range(seeds):
+                vae = lt.VAE(recipe, time="timestamp", random_state=seed, time_limit=60).fit(frame[:normal])
+                size = float(np.prod(vae.codec_.shape))
+                trial = {key: vae.figures_[key] / size for key in ("loss", "distortion")}
+                each.append((*trial.values(), vus_pr(labels, by_latente(vae, frame), vae.codec_.window)))
+            found[recipe] = np.mean(each, axis=0)
+            rows.append((name, recipe, *found[recipe].tolist()))
+        better.append(float(found["vae"][0] <= min(each[0] for each in found.values()) + 1e-9))
+    show("Recipes: nats per value of held-out windows, VUS-PR", ("series", "recipe", "loss", "distortion", "VUS-PR"), rows)
+    return [Figure("series on which auto (vae) has the lowest loss", float(np.mean(better)), "")]
+
+
 def seconds() -> list[Figure]:
     """100,000 steps of eight channels."""
     rng, t = np.random.default_rng(0), np.arange(100_000)
@@ -360,7 +415,9 @@ def main() -> None:
         "validity": lambda: validity(asked.seeds),
         "gaps": lambda: gaps(asked.seeds),
         "windows": lambda: new_windows(asked.seeds),
+        "sequences": lambda: new_sequences(asked.seeds),
         "time": seconds,
+        "recipes": lambda: recipes(asked.seeds),
     }
     report("Series", [figure for part in asked.parts for figure in measured[part]()], asked)
 

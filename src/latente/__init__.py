@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from latente.studies.reproductions import reproduce, reproductions
     from latente.studies.tradeoff import tradeoff
     from latente.tasks.detectors import detectors
+    from latente.training.private import Privacy
 
 _ROOMS = {
     "data": ("read",),
@@ -40,6 +41,7 @@ _ROOMS = {
     "catalogue": ("recipe", "recipes"),
     "composition": ("Recipe",),
     "tasks.detectors": ("detectors",),
+    "training.private": ("Privacy",),
     "studies.comparison": ("compare",),
     "studies.disentanglement": ("disentanglement",),
     "studies.prior_comparison": ("compare_laws", "compare_priors"),
@@ -58,6 +60,7 @@ __all__ = [
     "LatenteWarning",
     "ModelError",
     "Part",
+    "Privacy",
     "Recipe",
     "StorageError",
     "TrainingError",

@@ -25,8 +25,9 @@ from latente.data import Codec, Data, Series, frame, like
 from latente.errors import DataError, LatenteError, ModelError, StorageError, renamed, warn
 from latente.files import Count, checked
 from latente.fitted import Fitted
+from latente.fitting.callbacks import Callbacks, CallbackSupportMixin, with_callbacks
 from latente.fitting.finish import complete
-from latente.fitting.learn import Checkpointing, Observer, learn
+from latente.fitting.learn import Checkpointing, Learnt, Observer, learn
 from latente.fitting.rows_of_fit import learnt_and_others, rows_of_fit
 from latente.model.latent_model import LatentModel
 from latente.model.parts import Choice, Part, checked_arguments
@@ -47,6 +48,7 @@ from latente.tasks import (
     reconstruct,
     repairs,
     scores,
+    sequences,
     steps,
 )
 from latente.tasks.anomalies import IMPORTANCE_SAMPLES
@@ -78,7 +80,7 @@ class _Left(Generic[T]):
         setattr(estimator.fitted_, self.name, value)
 
 
-class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseEstimator):  # type: ignore[misc]
+class VAE(CallbackSupportMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseEstimator):  # type: ignore[misc]
     """A variational autoencoder for tables or pictures.
 
     Parameters with the value ``"auto"`` are chosen from the data. ``X`` may be an ndarray or tensor ``[N, F]``, pictures
@@ -121,7 +123,10 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         row_model: the model that scores, samples and completes rows, and decodes codes: "latent" is the model itself,
             "autoregressive" a separate model of each column given those before it and, to decode, the code (mixed tables only).
             "auto" is "autoregressive" for a mixed table with ``recipe="auto"`` and ``likelihood="auto"``, and "latent"
-            otherwise. The certificate and the explorer always decode with the model itself.
+            otherwise. The certificate and the explorer always decode with the model itself. Of series of an entity (at least
+            20 of them), "autoregressive" adds a model of sequences, by which :meth:`sample` draws whole series: first the
+            columns that are constant in each series, then row after row given those before it, until the series ends. There
+            "auto" adds it where columns hold levels or counts.
         trim: share of the training rows that are anomalies and are not learned: the rows that are farthest from all
             others. "auto" leaves out those that are too far to be usual, at most a fifth. None learns all rows; scores of
             :meth:`anomalies` leave out a fifth either way. ``notes_`` says how many rows were left out.
@@ -132,7 +137,8 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         time: the column with the time, if rows are steps of series; "auto" takes the only column of dates, or else the order of
             the rows. A row of the model is then a window of steps, with one code and one score. Times may be in any order, with
             gaps. An array [N, T, C] holds N series. None for a table, whatever columns it has.
-        entity: the column that tells series apart, such as the machine; None for one series.
+        entity: the column that tells series apart, such as the machine; None for one series. If X is a folder with a text file
+            for each series, it is "file".
         window: steps of a window; "auto" is the period with the largest autocorrelation, or all of a short series.
         stride: steps between the beginnings of windows; "auto" is an eighth of a window, or more for long series.
 
@@ -239,6 +245,7 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         X: Any,
         y: Any = None,
         *,
+        sample_weight: Any = None,
         context: Any = None,
         checkpoint: str | Path | None = None,
         resume: bool = False,
@@ -247,6 +254,7 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         observer: Observer | None = None,
         workers: int = 1,
         init: VAE | None = None,
+        public: Any = None,
     ) -> Self:
         """Fit the model to rows; ``y`` is ignored. Problems that are found are warnings, named like the verdicts of the
         certificate: "collapsed", "no structure found", "overfits".
@@ -254,20 +262,30 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         Args:
             X: the rows.
             y: not used.
+            sample_weight: what each row counts in the loss, and in the losses of ``figures_``: a number from 0 for each. A row
+                with the weight 2 counts as two rows. Units, levels, p-values and the certificate do not depend on it.
             context: what the model is conditioned on, numbers, levels or dates: names of columns of X, which are then not
                 modelled, or separate data with one row for each row of X (labels, an array, a frame). The model is
-                p(x|context). Other methods take the context from the rows, if these have its columns, or as ``context=``: one
-                for all rows (``{"label": "a"}``), or one for each. Its values may be missing if values of that column were
-                missing in the fit. A mixed table then has no separate row model.
+                p(x|context). Of series, windows depend on columns that are constant in each series, and on "calendar": when in
+                the day, the week or the year a window begins, if that explains the channels. New windows then take a time, as
+                in ``context={"calendar": "2024-05-01 10:00"}``. Other methods take the context from the rows, if these have its
+                columns, or as ``context=``: one for all rows (``{"label": "a"}``), or one for each. Its values may be missing
+                if values of that column were missing in the fit. A mixed table then has no separate row model.
             checkpoint: folder for checkpoints, from which an interrupted fit can continue.
             keep_checkpoint: whether to keep them after the fit.
             checkpoint_every: seconds between two checkpoints.
             resume: continue from the checkpoint; the result is identical to that of an uninterrupted fit.
-            observer: called after each epoch with the :class:`latente.training.loop.Training`.
+            observer: called after each epoch with the :class:`latente.training.loop.Training`. Callbacks of scikit-learn
+                (``vae.set_callbacks(ProgressBar())``, from its version 1.9) get each epoch as a task, with its record in
+                ``history_`` as metadata; one that returns True ends training.
             workers: parts of each batch. Where ``torchrun --nproc-per-node W`` started as many processes, each computes one
                 part; the result is the same as that of one process with the same ``workers``, up to rounding.
             init: a fitted estimator whose weights training starts from. Its recipe, sizes, units, kinds and levels stay; scores
                 are calibrated on the new rows. It is not changed.
+            public: what is public of the rows of a private fit (recipe "dp-vae"): for each column its bounds ``(low, high)`` or
+                a list of its values, with None where values may be missing; one tuple for all columns; or public rows with the
+                same columns. Units, kinds and levels are taken from it, and values outside the bounds are moved to them.
+                Pictures need none. ``init`` counts as public.
 
         Raises:
             DataError, ModelError, TrainingError: what is wrong, where, and what to do.
@@ -285,12 +303,26 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         checkpointing = Checkpointing(checkpoint, resume, checkpoint_every, keep_checkpoint)
         if not is_whole(workers, 1):
             raise ModelError(f"workers is a whole number from 1, not {workers!r}")
-        learnt = learn(X, Parameters.of(self), settings, checkpointing, observer, context, workers, init and init._fitted)
-        self.fitted_ = learnt.fitted
+        how = {
+            "context": context,
+            "workers": workers,
+            "init": init and init._fitted,
+            "sample_weight": sample_weight,
+            "public": public,
+        }
+        learnt = self._learn(Callbacks(self, X, y, observer, sample_weight), settings, checkpointing, **how)
         for warning in learnt.warnings:
             warn(warning)
         learnt.clean_up()
         return self
+
+    @with_callbacks  # type: ignore[untyped-decorator]
+    def _learn(self, callbacks: Callbacks, settings: dict[str, Any], checkpointing: Checkpointing, **how: Any) -> Learnt:
+        callbacks.begin()
+        learnt = learn(callbacks.X, Parameters.of(self), settings, checkpointing, callbacks.after_epoch, **how)
+        self.fitted_ = learnt.fitted
+        callbacks.finished()
+        return learnt
 
     def complete(self) -> Self:
         """Compute what is otherwise computed when it is first used: the calibration of intervals, and the figures of privacy.
@@ -555,15 +587,17 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         steps: int | None = None,
         random_state: Any = None,
     ) -> Any:
-        """New rows; for series, new windows one after the other, all of the same length, or continuations of series.
+        """New rows; for series, new windows one after the other, all of the same length, or continuations of series. With a
+        model of sequences (see ``row_model``), whole series of their own lengths, each of a new entity.
 
         Args:
-            n: how many.
+            n: how many: rows, windows, or whole series.
             given: conditions on the rows of a table: for some columns a value, a list of values, or a tuple
                 ``(lowest, highest)`` of numbers, dates or ordered categories (either may be None), or a list of such tuples,
                 as in ``{"sex": "Female", "age": (30, 40)}``. A year or a month of a date column means all of it. ``given_``
                 then has the probability of the conditions under the model, and the effective sample size of the draws.
                 Conditions that exclude one another under the model are an error; if they almost do, there is a warning.
+                Whole series take conditions on columns that are constant in each series.
             context: for a model that was fitted with one: a mapping (``{"label": "a"}``) or a frame, for all rows or one for
                 each. It is required, because the contexts of the fit are not stored. Codes are then drawn from the model's own
                 prior given the context, unless ``prior`` says otherwise: the fitted prior is that of all contexts together.
@@ -573,10 +607,10 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
                 also within a text ("A-0017"); UUIDs and hexadecimal digits are random. Otherwise such columns are empty, as
                 free text always is.
             prior: "fitted" draws codes from ``fitted_prior_``, "prior" from the model's own prior. "auto" is
-                "fitted", unless there is a separate row model (``row_model_``).
+                "fitted", unless there is a separate row model (``row_model_``). Without "auto", series are windows.
             noise: draw each field from its distribution (rows of a table: the default) or take its mean (pictures).
             after: series to continue, each ``n`` times, by windows that are completed again and again.
-            steps: of a continuation; by default those of a window.
+            steps: of a continuation; by default those of a window, or, with a model of sequences, until the series ends.
             random_state: a seed; by default that of the fit.
 
         How much new rows reveal about training rows: ``figures_["privacy"]``.
@@ -593,6 +627,9 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         fitted = self._fitted
         request = Request(n, given, missing, identifiers, prior, noise, context)
         self.given_: dict[str, float] = {}
+        if fitted.sequences is not None and prior == "auto" and noise is None:
+            found, self.given_ = sequences.sample(fitted, request, after, steps, self._seed(random_state))
+            return found
         if after is not None or steps is not None:
             return continuation.after(fitted, after, request, steps, self._seed(random_state))
         rows, self.given_ = new_rows(fitted, request, self._seed(random_state))
@@ -841,7 +878,8 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         fitted.refuse_all_contexts("a certificate")
         learnt, others = learnt_and_others(fitted, train, held_out, self.unknown)
         name, row_model = fitted.recipe.name, fitted.row_model
-        return certify(fitted.model, fitted.fitted_prior, fitted.codec.fields, learnt, others, fitted.seed, name, row_model)
+        found = certify(fitted.model, fitted.fitted_prior, fitted.codec.fields, learnt, others, fitted.seed, name, row_model)
+        return replace(found, about={**found.about, **fitted.budget})
 
     def refit_prior(self, prior: str | Choice = "auto", *, train: Any = None) -> Self:
         """Fit another density to the codes of the training rows, for ``sample`` and the completeness of the fitted prior. The
@@ -854,7 +892,7 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
 
         Raises:
             DataError: rows are missing, or ``train`` is not the data of the fit.
-            ModelError: there is no such prior.
+            ModelError: there is no such prior, or the fit was private.
 
         >>> from sklearn.datasets import load_iris
         >>> X = load_iris(as_frame=True).data
@@ -863,6 +901,10 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         'gaussian'
         """
         fitted = self._fitted
+        if fitted.budget:
+            raise ModelError(
+                "a density fitted to codes of the rows would end the privacy of this model: it keeps its own prior"
+            )
         fitted.fitted_prior = fitted.prior_of(rows_of_fit(fitted, train, self.unknown).train, prior)
         fitted.notes = [note for note in fitted.notes if note != STORES_CODES]
         if fitted.fitted_prior.stores_codes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -14,17 +15,25 @@ from torch import Tensor
 from latente.composition import Recipe
 from latente.data import (
     LABELS,
+    Album,
     Codec,
     ContextCodec,
     Data,
+    Pieces,
     Series,
     SeriesCodec,
     Table,
     TableCodec,
+    calendar_names,
     encode,
+    large_album,
+    of_windows,
+    pieces_of,
     read,
     read_context,
     refuse_outside,
+    too_large,
+    with_calendar,
     with_index,
 )
 from latente.errors import DataError, ModelError
@@ -32,6 +41,7 @@ from latente.model.latent_model import LatentModel
 from latente.model.parts import Choice
 from latente.model.priors import OwnPrior, Prior
 from latente.model.row_models import RowModel
+from latente.model.sequences import SequenceModel
 from latente.rows import Rows, random_places
 from latente.seeding import seeded
 from latente.training.calibration import Calibration
@@ -65,6 +75,7 @@ class Fitted:
         surroundings: a summary of the training rows; None in files of earlier versions.
         usual: scores of training rows and of held-out ones by each detector.
         patches: of series, codes of training windows, [M, d]; None for other rows.
+        sequences: of series, a model of whole series; None without one.
         residuals: what decoded codes leave of clean rows; None where that was not looked at.
         offset: score below which a row is unusual.
     """
@@ -85,6 +96,7 @@ class Fitted:
     surroundings: Surroundings | None = None
     residuals: Residuals | None = None
     patches: Tensor | None = None
+    sequences: SequenceModel | None = None
     usual: Usual = field(init=False)
 
     def __post_init__(self) -> None:
@@ -99,6 +111,12 @@ class Fitted:
     def seed(self) -> int:
         """The seed of the fit."""
         return int(self.settings["seed"])
+
+    @property
+    def budget(self) -> dict[str, float]:
+        """``epsilon`` and ``delta`` of a private fit; empty otherwise."""
+        spent = self.figures.get("differential_privacy", {})
+        return {name: spent[name] for name in ("epsilon", "delta") if name in spent}
 
     @property
     def latent_dim(self) -> int:
@@ -160,7 +178,9 @@ class Fitted:
         how = {"missing": self.settings.get("missing") or (), **codec.reading_of_fit, **self.reading}
         names, texts, known = codec.feature_names if codec.named else None, codec.text_names, codec.known_notations
         if of_context is not None:
-            names, texts = (*codec.feature_names, *of_context.names), (*texts, *of_context.text_names)
+            made = calendar_names(of_context.names) if isinstance(codec, SeriesCodec) else []
+            own = [name for name in of_context.names if name not in made]
+            names, texts = (*codec.feature_names, *own), (*texts, *of_context.text_names)
             known = {**known, **of_context.known_notations}
         try:
             return codec.like_fitted(read(X, names, texts, known=known, **how))
@@ -169,6 +189,25 @@ class Fitted:
             if not lost:
                 raise
             raise DataError(f"{error}; {lost[0]} is context, which may be given as context={{{lost[0]}: …}}, too") from error
+
+    def album(self, X: Any) -> Album | None:
+        """An input in shards of pictures that do not fit into memory."""
+        if isinstance(X, Album):
+            return X
+        return None if isinstance(self.codec, (TableCodec, SeriesCodec)) else large_album(X)
+
+    def pieces(self, X: Any, also_small: bool = False, **more: Any) -> Pieces | None:
+        """An input in pieces, if it is a table in Parquet files or in text that does not fit into memory.
+
+        Args:
+            X: the input. also_small: whether Parquet files that fit are in pieces, too.
+            more: how to read, if not as in the fit.
+        """
+        codec, how = self.codec, {**self.codec.reading_of_fit, **self.reading, **more}
+        if isinstance(X, Pieces) or not isinstance(codec, TableCodec) or not isinstance(X, (str, os.PathLike)):
+            return X if isinstance(X, Pieces) else None
+        found = pieces_of(X) if also_small else None
+        return found or too_large(X, codec.text_names, known=codec.known_notations, **how)
 
     def encode(self, data: Data, unknown: str = "error") -> Rows:
         """Encode data; ``unknown`` as in :class:`latente.VAE`."""
@@ -203,6 +242,10 @@ class Fitted:
                 raise ModelError("the model was fitted without context: leave context=… out, or fit with fit(X, context=…)")
             return None
         codec = self.context.codec
+        if isinstance(data, Series) and context is None:
+            assert isinstance(self.codec, SeriesCodec)
+            return self.context.encode(of_windows(data, self.codec.clock, codec.names), unknown)
+        context = with_calendar(context, calendar_names(codec.names))
         if context is not None:
             data = read_context(context, texts=codec.text_names, missing=self.settings.get("missing") or ())
             if data.names == (LABELS,) and len(codec.names) == 1:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any, Required, TypedDict
 
@@ -20,7 +21,7 @@ from torch import Tensor, nn
 
 from latente.blueprint import decided_by
 from latente.composition import Recipe
-from latente.data import Codec, ContextCodec, TableCodec, codec_from_state
+from latente.data import Codec, ContextCodec, SeriesCodec, TableCodec, codec_from_state
 from latente.errors import LatenteError, StorageError
 from latente.files import Count, checked, digest, fitting, read_tensors, write_tensors
 from latente.fitted import Fitted
@@ -33,6 +34,7 @@ from latente.model.parts import Choice, Part, build
 from latente.model.posteriors import Posterior
 from latente.model.priors import OwnPrior, Prior
 from latente.model.row_models import AutoregressiveModel, RowModel
+from latente.model.sequences import EarlierRows, FollowingRows, SequenceModel, SequencePlan
 from latente.rows import SERIES, Rows, layout_of, levels_of
 from latente.seeding import seeded
 from latente.training.calibration import SHARES, Calibration
@@ -57,6 +59,7 @@ PREFIXES = (
     "usual",
     "residuals",
     "patches",
+    "sequences",
 )
 FACE_COLUMNS = ("encoder", "likelihood")  # parts with arguments about columns
 BUDGET = 2**24  # values that may be created for the smallest file, in addition to eight per byte
@@ -88,8 +91,18 @@ class Measured(TypedDict, total=False):
     precision: str
     batch_size: Count
     privacy: dict[str, float | None]
+    differential_privacy: dict[str, float]
     time: dict[str, float]
     notes: list[Message]
+
+
+class OfSequences(msgspec.Struct, forbid_unknown_fields=True):
+    """A model of sequences in a file: its columns and its parts."""
+
+    plan: SequencePlan
+    first: Choice
+    following: Choice
+    earlier: Choice
 
 
 class Content(msgspec.Struct, forbid_unknown_fields=True):
@@ -106,6 +119,7 @@ class Content(msgspec.Struct, forbid_unknown_fields=True):
     settings: dict[str, Any]
     context: dict[str, Any] | None = None
     scores: list[str] = []
+    sequences: OfSequences | None = None
 
 
 def save(fitted: Fitted, path: str | Path) -> Path:
@@ -130,6 +144,7 @@ def save(fitted: Fitted, path: str | Path) -> Path:
         "settings": fitted.settings,
         **({"context": context} if context else {}),
         "scores": list(fitted.usual.names) if fitted.surroundings else [],
+        **({"sequences": _of_sequences(fitted.sequences)} if fitted.sequences else {}),
     }
     tensors = {
         **_weights(fitted.model, fitted.fitted_prior, fitted.row_model),
@@ -141,6 +156,7 @@ def save(fitted: Fitted, path: str | Path) -> Path:
         **_scores(fitted),
         **({} if fitted.residuals is None else _plain("residuals", vars(fitted.residuals))),
         **({} if fitted.patches is None else {"patches.codes": fitted.patches.contiguous()}),
+        **({} if fitted.sequences is None else _named("sequences", fitted.sequences)),
     }
     return write_tensors(path, KIND, VERSION, values, tensors)
 
@@ -189,8 +205,34 @@ def _fitted(content: Content, tensors: dict[str, Tensor], own: tuple[type[Part],
     told = Figures(content.figures), content.history, content.settings, notes
     fitted = Fitted(*plain, *told, context=context, residuals=residuals)
     fitted.patches = _patches(_below("patches", tensors), fitted)
+    fitted.sequences = _sequences(content, tensors, codec)
     _fill_scores(fitted, content.scores, tensors)
     return fitted
+
+
+def _of_sequences(model: SequenceModel) -> dict[str, Any]:
+    parts = {"first": model.first.likelihood, "following": model.following.likelihood, "earlier": model.following.earlier}
+    return {"plan": asdict(model.plan), **{name: part.choice().to_json() for name, part in parts.items()}}
+
+
+def _sequences(content: Content, tensors: dict[str, Tensor], codec: Codec) -> SequenceModel | None:
+    """A model of sequences with its weights, checked against the columns of the codec by a trial."""
+    found, held = content.sequences, _below("sequences", tensors)
+    if found is None:
+        if held:
+            raise StorageError("there are weights of a model of sequences, and none is described")
+        return None
+    if not isinstance(codec, SeriesCodec) or len(found.plan.constant) != len(codec.table.fields):
+        raise StorageError("its model of sequences is not of its columns")
+    first, following = (_of_kind(Autoregressive, build(choice)) for choice in (found.first, found.following))
+    earlier = _of_kind(EarlierRows, build(found.earlier))
+    try:
+        model = SequenceModel(found.plan, AutoregressiveModel(first), FollowingRows(following, earlier))
+        filled: SequenceModel = _filled("sequences", model, tensors)
+        filled.draw(filled.draw_first(1))
+    except (RuntimeError, IndexError, ValueError) as error:
+        raise StorageError(f"the parts of its model of sequences do not fit each other: {error}") from error
+    return filled
 
 
 def _patches(tensors: dict[str, Tensor], fitted: Fitted) -> Tensor | None:

@@ -398,8 +398,9 @@ def test_missing_and_unknown_files(tmp_path: Path) -> None:
         read(tmp_path / "nowhere" / "adult.csv")
     with pytest.raises(DataError, match=r"data\.docx: unknown type of file; known are \.csv"):
         read(written(tmp_path, "x", "data.docx"))
+    (tmp_path / "empty").mkdir()
     with pytest.raises(DataError, match="no picture directly in this folder"):
-        read(tmp_path)
+        read(tmp_path / "empty")
 
 
 def test_sql(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -55,7 +55,7 @@ def test_a_table_with_a_date_stays_a_table_and_is_told_of_series() -> None:
     assert any("time='when' (--time when)" in note for note in plain.notes_)
     with pytest.raises(lt.ModelError, match="window is for series"):
         lt.VAE(window=24).fit(rows)
-    with pytest.raises(lt.ModelError, match="context"):
+    with pytest.raises(lt.DataError, match="'a' changes within a series"):
         lt.VAE(time="when").fit(rows, context=["a"])
 
 
@@ -241,3 +241,42 @@ def test_an_event_in_the_rows_of_the_fit_is_not_compared_with_itself() -> None:
     found = lt.VAE(time="when", window=24, stride=4, **QUICK).fit(rows).anomalies(rows, score="near-window")
     assert 590 <= int(found["anomaly"].argmax()) <= 650
     assert found["anomaly"][605:635].min() > np.quantile(found["anomaly"].drop(range(575, 666)), 0.95)
+
+
+def daily(entities: int = 6, seed: int = 0) -> pd.DataFrame:
+    """Series of two kinds that are high at noon, in windows that begin at any hour."""
+    rng = np.random.default_rng(seed)
+    times = pd.date_range("2024-01-01", periods=200, freq="h")
+    wave = -np.cos(2 * np.pi * times.hour / 24)
+    parts = [
+        pd.DataFrame({"id": k, "when": times, "kind": "ab"[k % 2], "x": wave + 4 * (k % 2) + 0.1 * rng.normal(size=200)})
+        for k in range(entities)
+    ]
+    return pd.concat(parts, ignore_index=True)
+
+
+def test_windows_depend_on_the_calendar_and_on_constant_columns() -> None:
+    rows = daily()
+    vae = lt.VAE(time="when", entity="id", window=6, stride=1, latent_dim=2, **QUICK).fit(rows, context=["kind", "calendar"])
+    assert vae.fitted_.context is not None
+    assert vae.fitted_.context.names == ("kind", "calendar_day_sin", "calendar_day_cos")
+    noon, night = (
+        vae.sample(40, context={"kind": kind, "calendar": f"2024-03-05 {hour}:00"})["x"].mean()
+        for kind, hour in (("a", "09"), ("b", "21"))
+    )
+    assert abs(noon - 0.9) < 0.4 and abs(night - 3.1) < 0.4
+    assert len(vae.transform(rows)) == len(vae.windows(rows))
+    ahead = vae.sample(1, after=rows, steps=12)
+    assert (ahead.groupby("id")["x"].mean() > 2).tolist() == [False, True] * 3
+    rows.loc[20:25, "x"] = None
+    assert vae.impute(rows)["x"].notna().all()
+
+
+def test_context_of_series_is_constant_in_each() -> None:
+    rows = daily(4)
+    rows["changing"] = np.arange(len(rows)) % 3
+    how: dict[str, Any] = {"time": "when", "entity": "id", "max_epochs": 1, "random_state": 0}
+    with pytest.raises(lt.DataError, match="'changing' changes within a series"):
+        lt.VAE(**how).fit(rows, context=["changing"])
+    with pytest.raises(lt.DataError, match="no day, week or year matters"):
+        lt.VAE(**how).fit(rows[["id", "when"]][:60].assign(x=np.random.default_rng(0).normal(size=60)), context="calendar")

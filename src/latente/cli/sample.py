@@ -27,7 +27,10 @@ Holes = Annotated[bool, typer.Option("--holes", hidden=True)]  # the former name
 Identifiers = Annotated[bool, typer.Option("--identifiers", help="Generate identifiers such as running numbers or UUIDs.")]
 
 After = Annotated[str | None, typer.Option("--after", metavar="DATA", help="Series to continue, each N times.")]
-Steps = Annotated[int | None, typer.Option("--steps", min=1, help="Of a continuation.", show_default="those of a window")]
+Steps = Annotated[
+    int | None,
+    typer.Option("--steps", min=1, help="Of a continuation.", show_default="those of a window, or until the series ends"),
+]
 
 
 def sample(

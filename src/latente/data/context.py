@@ -39,12 +39,16 @@ class ContextCodec:
 
     @classmethod
     def fit(cls, table: Table, kinds: Mapping[str, str]) -> Self:
-        """The codec of some columns.
+        """The codec of some columns; errors as of :meth:`of`."""
+        return cls.of(TableCodec.fit(table, kinds))
+
+    @classmethod
+    def of(cls, codec: TableCodec) -> Self:
+        """From a codec of the columns.
 
         Raises:
             DataError: a column can't be used: it has a single value, identifies rows, or is free text.
         """
-        codec = TableCodec.fit(table, kinds)
         used = {field.name for field in codec.fields}
         useless = [f"{name!r} ({kind})" for name, kind in zip(codec.names, codec.kinds, strict=True) if name not in used]
         if useless:
@@ -145,6 +149,19 @@ def split_context(data: Table | Images, context: Any, kinds: Mapping[str, str]) 
     return data, table, own if table.names != (LABELS,) or table.dtypes[0].startswith("float") else {LABELS: "categorical"}
 
 
+def names_of_context(context: Any, there: Sequence[str]) -> list[str]:
+    """The columns that are context, where rows are in pieces.
+
+    Raises:
+        DataError: there are no such columns, or no others, or the context is not named by columns.
+    """
+    names = [context] if isinstance(context, str) else context
+    if not (isinstance(names, (list, tuple)) and names and all(isinstance(name, str) for name in names)):
+        raise DataError("context: rows that do not fit into memory have it in columns of their own: pass the names of these")
+    _refuse_unknown(names, there, "context")
+    return list(names)
+
+
 def read_context(context: Any, columns: Collection[str] | None = None, texts: Collection[str] = (), **how: Any) -> Table:
     """Separate context: a value or labels of the one column, a mapping from columns to a value or values, or a table."""
     import pyarrow as pa
@@ -195,14 +212,18 @@ def split_labels(data: Any, names: Sequence[str]) -> tuple[Any, dict[str, Array]
 
 def _apart(table: Table, names: Collection[str], what: str = "context") -> tuple[Table, Table]:
     """A table without some columns, and these columns; ``what`` they are."""
-    unknown = [name for name in names if name not in table.names]
-    if unknown:
-        raise DataError(f"{what}: there is no column {quoted(unknown)}; there are {quoted(table.names)}")
+    _refuse_unknown(names, table.names, what)
     own = [place for place, name in enumerate(table.names) if name in names]
     rest = [place for place in range(len(table.names)) if place not in own]
-    if not rest:
-        raise DataError(f"{what}: all columns are {what}, so no column is left to model: name fewer")
     return _columns(table, rest), _columns(table, own)
+
+
+def _refuse_unknown(names: Collection[str], there: Sequence[str], what: str) -> None:
+    unknown = [name for name in names if name not in there]
+    if unknown:
+        raise DataError(f"{what}: there is no column {quoted(unknown)}; there are {quoted(there)}")
+    if {*there} <= {*names}:
+        raise DataError(f"{what}: all columns are {what}, so no column is left to model: name fewer")
 
 
 def _columns(table: Table, places: list[int]) -> Table:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import torch
 
-from latente.data import Images, Table, read
+from latente.data import Images, SeriesCodec, Table, read
 from latente.data.containers import Array
 from latente.errors import DataError
 from latente.explorer.block import Block
@@ -260,6 +260,8 @@ def rows_of(vae: VAE, data: Any) -> Rows:
         DataError: they do not have the model's columns.
     """
     codec = vae.codec_
+    if isinstance(codec, SeriesCodec):
+        return vae.fitted_.values(data, vae.unknown)
     source: Table | Images = read(data, codec.feature_names if codec.named else None, codec.text_names)
     return codec.encode(source, vae.unknown)
 

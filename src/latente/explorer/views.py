@@ -8,9 +8,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 
-from latente.data import Codec, TableCodec
+from latente.data import Codec, SeriesCodec, TableCodec
 from latente.data.containers import Array
-from latente.errors import ModelError
 from latente.explorer.block import Block
 from latente.explorer.units import bins_of, in_units, kept, population_of, row_units
 from latente.model.parts import Part
@@ -26,7 +25,7 @@ class View(NamedTuple):
         ends: encoded upper ends of each column's bins but the last; [] where there are no columns.
         identity: what must be the same in two models that stand side by side.
         colours: columns to colour codes by.
-        whole: the rows themselves.
+        whole: the rows themselves; None if the page does not show them.
     """
 
     units: Callable[[Any, Part, Block], dict[str, Any]]
@@ -34,7 +33,7 @@ class View(NamedTuple):
     ends: Callable[[Any, Part], Iterable[Array]]
     identity: Callable[[Any], Any]
     colours: Callable[[Any, Rows, Block, int], Iterable[dict[str, Any]]]
-    whole: Callable[[Any, Rows, Block], dict[str, Any]]
+    whole: Callable[[Any, Rows, Block], dict[str, Any] | None]
 
 
 def view_of(codec: Codec) -> View:
@@ -87,12 +86,20 @@ def _picture_units(codec: Codec, likelihood: Part, block: Block) -> dict[str, An
     return {"type": "image", "shape": list(codec.shape)}
 
 
-def _refused(*_: Any) -> Any:
-    raise ModelError("the explorer shows no series yet: see the report of the run, or latente sample and latente interpolate")
+def _series_units(codec: SeriesCodec, likelihood: Part, block: Block) -> dict[str, Any]:
+    """Channels in the user's units, those of levels as shares; the page draws a line for each."""
+    return {"type": "series", "steps": codec.window, "channels": [channel._asdict() for channel in codec.scales]}
 
 
 VIEWS = {
     SCALAR: View(row_units, population_of, _ends, _columns, _colours, _values),
     IMAGE: View(_picture_units, lambda *_: [], lambda *_: (), lambda codec: codec.shape, lambda *_: (), _pixels),
-    SERIES: View(_refused, _refused, _refused, lambda codec: codec.shape, _refused, _refused),
+    SERIES: View(
+        _series_units,
+        lambda *_: [],
+        lambda *_: (),
+        lambda codec: (codec.channels, codec.window),
+        lambda *_: (),
+        lambda *_: None,
+    ),
 }

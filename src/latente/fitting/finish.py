@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from latente.certificate import privacy
 from latente.certificate.certify import overfitting_of
-from latente.data import TableCodec
+from latente.data import SeriesCodec, TableCodec
 from latente.fitted import Fitted, in_units, prior_of_codes
 from latente.fitting.prepare import Prepared
 from latente.model.parts import Choice
@@ -49,6 +49,7 @@ def finished(prepared: Prepared, outcome: Outcome, run: Settings, stages: Stages
     parts = prepared.blueprint.recipe, prepared.codec, model, row_model, prior, calibration
     history = outcome.training.status.history
     fitted = Fitted(*parts, Figures({}), history, settings, at_hand=split.at_hand(), context=prepared.context)
+    fitted.sequences = outcome.sequences
     with stages(CALIBRATION):
         summarise(fitted, split, scored, torch.from_numpy(log_prob))
     with stages(OVERFITTING):
@@ -56,12 +57,14 @@ def finished(prepared: Prepared, outcome: Outcome, run: Settings, stages: Stages
     fitted.figures = Figures(_figures(outcome, run, model.latent_dim, split), _pending(fitted))
     row_model_loss = None if row_model is model else -float(encoded.mean())
     fitted.figures |= {"row_model_loss": row_model_loss, "time": stages.seconds}
-    fitted.notes = [*prepared.codec.notes, *outcome.notes, *outcome.warnings, *_notes(fitted, split, len(prepared.to_learn))]
+    fitted.notes = [*_of_codec(fitted), *outcome.notes, *outcome.warnings, *_notes(fitted, split, len(prepared.to_learn))]
     return fitted
 
 
 def _asked_prior(prepared: Prepared) -> str | Choice:
-    """The recipe's fitted prior; codes of all contexts together say nothing of those in one."""
+    """The recipe's fitted prior; codes of all contexts together say nothing of those in one; a private model has its own."""
+    if prepared.blueprint.recipe.privacy is not None:
+        return "prior"
     return "auto" if prepared.context is not None else prepared.blueprint.recipe.fitted_prior or "auto"
 
 
@@ -124,8 +127,16 @@ def _given_away(fitted: Fitted, train: Rows, held_out: Rows) -> dict[str, float 
     return privacy.privacy(fitted.codec.fields, train, held_out, as_given, (scores[0], scores[1]), seed)
 
 
+def _of_codec(fitted: Fitted) -> list[Message]:
+    """Remarks on the data, without that on new series if a model of sequences draws these."""
+    return [note for note in fitted.codec.notes if fitted.sequences is None or note.key != "series.levels"]
+
+
 def _notes(fitted: Fitted, split: Split, learned: int) -> list[str]:
     notes: list[str] = []
+    if fitted.sequences is not None and isinstance(fitted.codec, SeriesCodec):
+        constant = [fitted.codec.table.fields[f].name for f in np.flatnonzero(fitted.sequences.plan.constant)]
+        notes.append(Message("series.constant", names=constant) if constant else Message("series.sequences"))
     if learned < len(split.train):
         trimmed = len(split.train) - learned
         notes.append(Message("fit.trimmed", n=trimmed, share=trimmed / len(split.train)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -11,9 +12,13 @@ from typing import Any, NamedTuple
 import torch
 
 from latente.blueprint import RowBlueprint
+from latente.errors import ModelError
 from latente.fitted import Fitted
+from latente.fitting.beside import ROW_MODEL_STAGE, Beside, worth_it
 from latente.fitting.finish import finished
 from latente.fitting.prepare import Prepared, read_to_fit
+from latente.fitting.private import private_fit
+from latente.fitting.sequences import made
 from latente.model.latent_model import LatentModel
 from latente.model.row_models import AutoregressiveModel
 from latente.parameters import Parameters
@@ -24,12 +29,12 @@ from latente.training.checkpoint import Checkpoints, identify
 from latente.training.fit import Fit, MakesLearners, Outcome, Remedy
 from latente.training.learners import DecodingLearner, Learner
 from latente.training.loop import Settings, Training
-from latente.training.plan import Search
+from latente.training.plan import Search, Work
 from latente.training.progress import plan, progress_bar
 from latente.training.stages import CALIBRATION, PREPARING, PRIOR, READING, ROW_MODEL, TRAINING, Stages
 from latente.training.workers import join_workers, of_first, rank
 
-ROW_MODEL_STAGE, DECODING_STAGE = 100, 101  # of a fit, after all stages of its model
+DECODING_STAGE, SEQUENCES_STAGE = 101, 102  # of a fit, after that of its row model
 
 Observer = Callable[[Training], None]
 
@@ -73,6 +78,8 @@ def learn(
     context: Any = None,
     workers: int = 1,
     init: Fitted | None = None,
+    sample_weight: Any = None,
+    public: Any = None,
 ) -> Learnt:
     """Read rows, train a model (and a separate row model, if there is one), and measure figures.
 
@@ -82,16 +89,32 @@ def learn(
         context: what the model is conditioned on.
         workers: parts of each batch, and processes where ``torchrun`` started several.
         init: a trained model to continue with.
+        sample_weight: what each row counts in the loss.
+        public: what is public of the rows of a private fit.
     """
+    private = parameters.chosen_recipe().privacy is not None
+    _check_private(
+        private,
+        public,
+        checkpointing,
+        context=context is not None,
+        workers=workers > 1,
+        sample_weight=sample_weight is not None,
+    )
     join_workers(workers)
     seed, stages = settings["seed"], Stages(parameters.time_limit)
     with stages(READING):
         data = read_to_fit(X, parameters, init)
+    if private:
+        with progress_bar(parameters.verbose > 0) as shown:
+            stages.on_start = shown.stage
+            fitted, found = private_fit(data, public, parameters, settings, stages, _both(shown, observer), init)
+        return Learnt(fitted, found, lambda: None)
     with stages(PREPARING):
         if init is None:
-            prepared = Prepared.of(data, parameters, seed, context, workers)
+            prepared = Prepared.of(data, parameters, seed, context, workers, sample_weight)
         else:
-            prepared = Prepared.to_continue(data, parameters, seed, init, workers)
+            prepared = Prepared.to_continue(data, parameters, seed, init, workers, sample_weight)
         limit = stages.for_training()
         run_settings = prepared.settings(limit and of_first(limit))
         checkpoints = checkpointing.of(prepared, parameters, workers)
@@ -105,6 +128,15 @@ def learn(
         fitted = finished(prepared, outcome, fit.settings, stages, settings)
     keeps = checkpoints is None or checkpointing.keep
     return Learnt(fitted, outcome.warnings, (lambda: None) if keeps or checkpoints is None else checkpoints.clear)
+
+
+def _check_private(private: bool, public: Any, checkpointing: Checkpointing, **asked: bool) -> None:
+    """Refuse what a private fit can't take, and what only it takes."""
+    if public is not None and not private:
+        raise ModelError("public=… is for private fits, such as the recipe 'dp-vae'")
+    refused = [name for name, given in {**asked, "checkpoint": checkpointing.folder is not None}.items() if given]
+    if private and refused:
+        raise ModelError(f"a private fit can't take {refused[0]}=…: it is in one run, of rows without context; leave it out")
 
 
 def _announced(prepared: Prepared, settings: Settings) -> str:
@@ -133,24 +165,71 @@ def _trained(prepared: Prepared, fit: Fit, stages: Stages, shrinks: bool) -> Out
     dimensions of the code are dropped.
     """
     own, limit = prepared.row_blueprint, fit.settings.time_limit
-    if own is not None:
+    if own is not None or prepared.sequences is not None:
         fit.settings = replace(fit.settings, time_limit=limit and limit / 2)
-    with stages(TRAINING):
-        outcome = fit.run()
-    if shrinks and bool(outcome.diagnosis.active.any()):
-        outcome.model.drop_units(torch.nonzero(outcome.diagnosis.active).squeeze(1))
-    if own is not None and not fit.interrupted:
+    with ExitStack() as open_:
+        beside = _begun(prepared, fit, own)
+        if beside is not None:
+            open_.enter_context(beside)
+        with stages(TRAINING):
+            outcome = fit.run()
+        if shrinks and bool(outcome.diagnosis.active.any()):
+            outcome.model.drop_units(torch.nonzero(outcome.diagnosis.active).squeeze(1))
+        if own is not None and not fit.interrupted:
+            with stages(ROW_MODEL):
+                _fit_row_model(prepared, fit, own, outcome, beside)
+    if prepared.sequences is not None and not fit.interrupted:
         with stages(ROW_MODEL):
-            _fit_row_model(prepared, fit, own, outcome)
+            _fit_sequences(prepared, fit, outcome)
     return outcome
 
 
-def _fit_row_model(prepared: Prepared, fit: Fit, own: RowBlueprint, outcome: Outcome) -> None:
-    """Train the row model without codes, and then, for a fifth of the time, to decode the codes of the model."""
-    any_order, limit = own.likelihood.arguments["any_order"], fit.settings.time_limit
-    settings = prepared.plan.of_row_model(fit.settings, prepared.work(own), fit.held_out is not None, any_order)
+def _fit_sequences(prepared: Prepared, fit: Fit, outcome: Outcome) -> None:
+    """Train the two models of sequences, each for half of the time."""
+    assert prepared.sequences is not None
+    models, parts, limit = [], prepared.sequences.parts, fit.settings.time_limit
+    for number, (blueprint, train, held_out) in enumerate(parts):
+        work = Work(len(train), True, blueprint.multiply_adds(), train[:1].mask is not None)
+        settings = prepared.plan.of_row_model(fit.settings, work, held_out is not None, 0.0)
+        settings = replace(settings, time_limit=limit and limit / 2)
+        own = replace(fit, train=train, held_out=held_out, resolution=torch.zeros(train.x.shape[1]))
+        models.append(_plain(own, outcome, blueprint, settings, SEQUENCES_STAGE + number, "sequences"))
+        models[-1].requires_grad_(True)
+    outcome.sequences = made(prepared.sequences, models[0], models[1], parts)
+
+
+def _begun(prepared: Prepared, fit: Fit, own: RowBlueprint | None) -> Beside | None:
+    """The process that trains the row model at the same time, where that takes long; None where this process does it."""
+    if own is None or prepared.init is not None:
+        return None
+    settings = _of_row_model(prepared, fit, own)
+    try:
+        return Beside(fit, own, settings) if worth_it(fit, own, settings) else None
+    except OSError:  # no process, or no temporary file, can be made
+        return None
+
+
+def _of_row_model(prepared: Prepared, fit: Fit, own: RowBlueprint) -> Settings:
+    any_order = own.likelihood.arguments["any_order"]
+    return prepared.plan.of_row_model(fit.settings, prepared.work(own), fit.held_out is not None, any_order)
+
+
+def _fit_row_model(prepared: Prepared, fit: Fit, own: RowBlueprint, outcome: Outcome, beside: Beside | None) -> None:
+    """Train the row model without codes, or continue where the process beside has got to; and then, for a fifth of the time,
+    to decode the codes of the model.
+    """
+    settings, limit = _of_row_model(prepared, fit, own), fit.settings.time_limit
+    if beside is not None and not beside.ended():
+        outcome.training.status.finished = "interrupted"
+        return
+    trained = fit if beside is None else replace(fit, checkpoints=beside.checkpoints)
     row_model = _plain(
-        fit, outcome, prepared.learners(own), replace(settings, time_limit=limit and 0.8 * limit), ROW_MODEL_STAGE, "row model"
+        trained,
+        outcome,
+        prepared.learners(own),
+        replace(settings, time_limit=limit and 0.8 * limit),
+        ROW_MODEL_STAGE,
+        "row model",
     )
     outcome.row_model = row_model
     if outcome.training.status.finished == "interrupted":

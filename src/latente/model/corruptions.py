@@ -96,6 +96,7 @@ class SaltAndPepper(_OfShare):
     """
 
     name = "salt-and-pepper"
+    couples_rows = True
 
     def __init__(self, share: float = 0.2, levels: tuple[int, ...] = ()) -> None:
         super().__init__(share, levels)

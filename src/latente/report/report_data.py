@@ -95,7 +95,8 @@ class ReportData:
     @cached_property
     def generated(self) -> PlainRows:
         """Generated rows: as many as rows of a table are shown, or 64 pictures."""
-        return self.of(self.vae.sample(SHOWN[self.layout].generated or len(self.data)))
+        windows = "auto" if self.vae.fitted_.sequences is None else "fitted"  # whole series have no common length
+        return self.of(self.vae.sample(SHOWN[self.layout].generated or len(self.data), prior=windows))
 
     @cached_property
     def walk(self) -> tuple[int, int, Any]:

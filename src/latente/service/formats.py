@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from latente.data import TableCodec
+from latente.data import SeriesCodec, TableCodec, calendar_names
 from latente.errors import DataError
 
 if TYPE_CHECKING:
@@ -32,11 +32,22 @@ class Rows(NamedTuple):
     form: Hashable
 
 
+def table_of(vae: VAE) -> TableCodec | None:
+    """The codec of the columns of rows, also of those of series; None if rows are arrays: pictures, or series."""
+    codec = vae.fitted_.codec
+    if isinstance(codec, SeriesCodec):
+        return None if codec.whole else codec.table
+    return codec if isinstance(codec, TableCodec) else None
+
+
 def names_of(vae: VAE) -> tuple[str, ...]:
     """The columns that a row may have, those of the context last."""
-    fitted = vae.fitted_
-    context = fitted.context.names if fitted.context is not None else ()
-    return (*(str(name) for name in fitted.codec.feature_names), *context) if isinstance(fitted.codec, TableCodec) else ()
+    codec, context = table_of(vae), vae.fitted_.context
+    if codec is None:
+        return ()
+    named = context.names if context is not None else ()
+    made = calendar_names(named) if isinstance(vae.fitted_.codec, SeriesCodec) else []
+    return (*(str(name) for name in codec.feature_names), *(name for name in named if name not in made))
 
 
 def parsed(body: bytes) -> dict[str, Any]:
@@ -62,18 +73,18 @@ def rows_of_json(vae: VAE, rows: Any) -> Rows:
     """
     if not isinstance(rows, list) or not rows:
         raise DataError('"rows" is a list of rows, at least one')
-    codec = vae.fitted_.codec
-    if not isinstance(codec, TableCodec):
-        return _pictures(rows, codec.row_ndim)
+    codec = table_of(vae)
+    if codec is None:
+        return _arrays(rows)
     names = names_of(vae)
     return Rows([_record(row, i, names, codec.n_features) for i, row in enumerate(rows)], "records")
 
 
-def _pictures(rows: list[Any], ndim: int) -> Rows:
+def _arrays(rows: list[Any]) -> Rows:
     try:
         values = np.asarray(rows)
     except ValueError as error:
-        raise DataError(f"rows are pictures of one shape: {error}") from error
+        raise DataError(f"rows are pictures, or series, of one shape: {error}") from error
     if values.dtype.kind not in "biuf":
         values = np.asarray(rows, dtype=float)
     return Rows(values, (values.shape[1:], values.dtype.str))
@@ -101,12 +112,12 @@ def rows_of_arrow(vae: VAE, body: bytes) -> Rows:
     """Rows of a request, from an Arrow IPC stream.
 
     Raises:
-        Malformed: it is none. DataError: it has no rows, or the model is of pictures.
+        Malformed: it is none. DataError: it has no rows, or the model is of arrays.
     """
     import pyarrow as pa
 
-    if not isinstance(vae.fitted_.codec, TableCodec):
-        raise DataError(f"rows of this model are pictures: send them as {JSON}")
+    if table_of(vae) is None:
+        raise DataError(f"rows of this model are arrays: send them as {JSON}")
     try:
         table = pa.ipc.open_stream(io.BytesIO(body)).read_all()
         table.validate(full=True)
@@ -136,6 +147,13 @@ def split(answer: Any, sizes: Sequence[int]) -> list[Any]:
     return [answer.slice(int(start), size) for start, size in zip(starts, sizes, strict=False)]
 
 
+def plain(answer: Any) -> Any:
+    """A table as Arrow; pictures as they are."""
+    import narwhals as nw
+
+    return answer if isinstance(answer, np.ndarray) else nw.from_native(answer, eager_only=True).to_arrow()
+
+
 def as_arrow(table: pa.Table) -> bytes:
     """An Arrow IPC stream."""
     import pyarrow as pa
@@ -149,7 +167,7 @@ def as_arrow(table: pa.Table) -> bytes:
 def as_json(answer: Any, **more: Any) -> bytes:
     """A JSON object with the rows of an answer; NaN is null, dates are ISO 8601, durations are seconds."""
     rows = answer.tolist() if isinstance(answer, np.ndarray) else _without_nan(answer).to_pylist()
-    return json.dumps({**more, "rows": rows}, default=_plain, ensure_ascii=False, separators=(",", ":")).encode()
+    return json.dumps({**more, "rows": rows}, default=_as_text, ensure_ascii=False, separators=(",", ":")).encode()
 
 
 def _without_nan(table: pa.Table) -> pa.Table:
@@ -163,7 +181,7 @@ def _without_nan(table: pa.Table) -> pa.Table:
     return table
 
 
-def _plain(value: Any) -> Any:
+def _as_text(value: Any) -> Any:
     if isinstance(value, timedelta):
         return value.total_seconds()
     return value.isoformat() if hasattr(value, "isoformat") else str(value)

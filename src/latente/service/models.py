@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 from latente.errors import LatenteError, ModelError
 from latente.report.run import model_file
-from latente.rows import SERIES, layout_of
 
 if TYPE_CHECKING:
     from latente.estimator import VAE
@@ -77,10 +76,6 @@ def served(runs: Sequence[str | Path]) -> dict[str, Served]:
         if name in models:
             raise ModelError(f"two models are called {name!r}; name them: latente serve a={models[name].path} b={path}")
         models[name] = Served(name, path)
-        if layout_of(models[name].vae.codec_.fields) == SERIES:
-            raise ModelError(
-                f"{path} is a model of series, which the service doesn't serve yet: use the command line or Python"
-            )
     return models
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from latente.data import TableCodec
-from latente.service.formats import ARROW, JSON, names_of
+from latente.data import ImageCodec
+from latente.service.formats import ARROW, JSON, names_of, table_of
 from latente.service.tasks import TASKS, Task
 from latente.version import __version__
 
@@ -45,13 +45,14 @@ def schema_of(models: Mapping[str, VAE], with_token: bool = False) -> dict[str, 
 
 def row_schema(vae: VAE) -> dict[str, Any]:
     """The JSON schema of one row: a picture, or an object in which each value may be missing."""
-    codec = vae.fitted_.codec
-    if not isinstance(codec, TableCodec):
-        return {"type": "array", "description": "A picture, as nested lists of pixels."}
-    context = vae.fitted_.context
+    codec, context = table_of(vae), vae.fitted_.context
+    if codec is None:
+        picture = "A picture, as nested lists of pixels."
+        series = "A series, as a list of steps, each a list of its channels."
+        return {"type": "array", "description": picture if isinstance(vae.fitted_.codec, ImageCodec) else series}
     codecs = [codec, context.codec] if context is not None else [codec]
-    columns = [column for one in codecs for column in one.columns]
-    properties = dict(zip(names_of(vae), map(_column_schema, columns), strict=True))
+    columns = {str(column.name): column for one in codecs for column in one.columns}
+    properties = {name: _column_schema(columns[name]) for name in names_of(vae)}
     return {"type": "object", "properties": properties, "additionalProperties": False}
 
 

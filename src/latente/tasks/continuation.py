@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from latente.data import Series, SeriesCodec, last_steps
+from latente.data import Series, SeriesCodec, last_steps, of_windows
 from latente.errors import ModelError
 from latente.fitted import Fitted
 from latente.parameters import is_whole
@@ -41,11 +41,23 @@ def continued(fitted: Fitted, series: Series, steps: int, n: int, seed: int) -> 
     ahead, parts = max(1, x.shape[2] // AHEAD), []
     for turn in range(0, steps, ahead):
         x, observed = (torch.cat([part[..., ahead:], torch.zeros_like(part[..., :ahead])], -1) for part in (x, observed))
-        drawn = imputation.drawn(fitted.row_model, Rows(x, observed), 1, seed + turn)[0]
+        context = _context(fitted, series, turn + ahead, n)
+        drawn = imputation.drawn(fitted.row_model, Rows(x, observed, context), 1, seed + turn)[0]
         x = drawn.view_as(x)
         observed = torch.ones_like(observed)
         parts.append(x[..., -ahead:])
     return torch.cat(parts, -1)[..., :steps].mT
+
+
+def _context(fitted: Fitted, series: Series, ahead: int, n: int) -> Tensor | None:
+    """The context of the windows that end some steps after the last row of each series, [n E, C]."""
+    codec = fitted.codec
+    if fitted.context is None:
+        return None
+    assert isinstance(codec, SeriesCodec)
+    begins = last_steps(series.grid) + ahead + 1 - codec.window
+    table = of_windows(series, codec.clock, fitted.context.names, begins)
+    return fitted.context.encode(table).repeat(n, 1)
 
 
 def last_windows(fitted: Fitted, series: Series) -> tuple[Tensor, Tensor]:

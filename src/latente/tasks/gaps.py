@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import pairwise
 from typing import Any
@@ -108,7 +108,8 @@ def _estimates(fitted: Fitted, series: Series, x: Values, observed: Mask) -> tup
     interpolated, [S, C] each.
     """
     known, series = np.where(observed, x, np.nan), series if len(series) <= MANY else series.thinned(QUARTER)
-    model = series.mean(_expected(fitted, _windows(series, x, observed)).mT.numpy())
+    rows = replace(_windows(series, x, observed), context=fitted.context_of(series, None, len(series)))
+    model = series.mean(_expected(fitted, rows).mT.numpy())
     return interpolated(known, series), model + interpolated(known - model, series)
 
 

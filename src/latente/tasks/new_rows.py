@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from latente.data import table_codec
+from latente.data import SeriesCodec, table_codec
 from latente.errors import DataError, ModelError, warn
 from latente.fitted import Fitted
 from latente.model.priors import Prior
@@ -20,7 +20,9 @@ from latente.seeding import seeded
 from latente.tasks import generation
 from latente.tasks.conditions import sample_given
 from latente.tasks.denoising import know_residuals
+from latente.tasks.marginals import matched
 
+REFERENCE = 1000  # windows from which it is known how a model distributes its values
 NOISE = {SCALAR: True, IMAGE: False, SERIES: True}
 """For each layout whether new rows have the noise of p(x|z) if nothing is asked: pictures with it are grainy."""
 
@@ -92,6 +94,16 @@ def _drawn(
     if not noise or layout_of(fitted.codec.fields) != SERIES:
         return generation.sample(model, prior, n, seed, noise, context)
     know_residuals(fitted)
+    x = _windows(fitted, model, prior, n, seed, context)
+    if context is not None:
+        return x
+    assert isinstance(fitted.codec, SeriesCodec)
+    reference, shape = _windows(fitted, model, prior, REFERENCE, fitted.seed, None), fitted.codec.shape
+    return matched(fitted.codec, x.view(n, *shape), reference.view(REFERENCE, *shape)).flatten(1)
+
+
+def _windows(fitted: Fitted, model: RowModel, prior: Prior | None, n: int, seed: int, context: Tensor | None) -> Tensor:
+    """New windows with the noise that residuals have, if they are known, [n, C L]."""
     if fitted.residuals is None:
         return generation.sample(model, prior, n, seed, True, context)
     means = generation.sample(model, prior, n, seed, False, context)

@@ -13,6 +13,7 @@ import torch
 from latente.model.latent_model import LatentModel
 from latente.model.linear_start import starts_linear
 from latente.model.row_models import RowModel
+from latente.model.sequences import SequenceModel
 from latente.rows import Rows
 from latente.seeding import seeded
 from latente.training.checkpoint import Checkpoints
@@ -78,6 +79,7 @@ class Outcome:
         training: the run in which it was trained.
         evaluated: means over the held-out rows (the training rows if none are held out).
         row_model: scores, generates and completes rows, if the model itself does not.
+        sequences: generates whole series, if there is such a model.
         without_code: whether the code has no information about rows, or there is none to have; the warnings say so.
         warnings: problems; ``notes``: other remarks.
     """
@@ -88,6 +90,7 @@ class Outcome:
     diagnosis: Diagnosis
     linear: float
     row_model: RowModel | None = None
+    sequences: SequenceModel | None = None
     without_code: bool = False
     warnings: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
@@ -241,6 +244,7 @@ class Fit:
         training = Training(learner, self.train, self.held_out, settings, stage)
         if self.checkpoints:
             self.checkpoints.restore(training)
+        training.keeper = self.checkpoints
         return training
 
     def _run(self, training: Training, until: float = 1.0, to_beat: float = math.inf) -> Training:

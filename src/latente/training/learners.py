@@ -66,7 +66,7 @@ class Learner(nn.Module):
         """The terms of each row's loss."""
         for part in self.followers:
             part.strength = strength
-        return self.terms(rows, strength)
+        return self.terms(rows, strength).weighted(rows.weight)
 
     def terms(self, rows: Rows, strength: Strength) -> Terms:
         """The same, after the strengths have been set in all parts."""

@@ -101,12 +101,18 @@ def plan(rows: int, settings: Settings, work: int, then: Sequence[str]) -> str:
     """
     parts = []
     if settings.epochs is not None:
-        steps = math.ceil(rows / settings.batch_size)
-        seconds = settings.epochs * steps * (SECONDS_OF_STEP + work * SECONDS_OF_MULTIPLY_ADD)
+        steps, seconds = math.ceil(rows / settings.batch_size), predicted(rows, settings, work)
         parts.append(f"at most {settings.epochs:,} epochs of {steps:,} steps, about {in_words(seconds)}")
     if settings.time_limit is not None:
         parts.append(f"{in_words(settings.time_limit)}")
     return f"plan: train on {rows:,} rows for {', or '.join(parts)}; then {', '.join(then)}"
+
+
+def predicted(rows: int, settings: Settings, work: int) -> float:
+    """Seconds of all epochs on an idle CPU, roughly; infinite without a number of epochs. Arguments as of :func:`plan`."""
+    if settings.epochs is None:
+        return math.inf
+    return settings.epochs * math.ceil(rows / settings.batch_size) * (SECONDS_OF_STEP + work * SECONDS_OF_MULTIPLY_ADD)
 
 
 def in_words(seconds: float) -> str:

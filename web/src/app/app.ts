@@ -90,7 +90,7 @@ function tools(scope: Scope, { explorer, tab }: Session): HTMLElement {
     { name: "walk", title: t("tab.walk"), build: (inner) => walkTool(inner, explorer) },
   ];
   if (main.points) all.push({ name: "near", title: t("tab.near"), build: (inner) => near(inner, explorer) });
-  if (main.inPage) {
+  if (main.inPage && explorer.pack.input.type !== "series") {
     const title = t(explorer.pack.input.type === "image" ? "tab.draw" : "tab.edit");
     all.push({ name: "encode", title, build: (inner) => encodeTool(inner, explorer) });
   }

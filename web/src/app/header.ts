@@ -23,7 +23,7 @@ export function header(scope: Scope, explorer: Explorer, comparing: Signal<boole
     h(
       "div",
       { class: "view-controls" },
-      h("div", { class: "switches" }, toggle(scope, t("lesson.toggle"), explorer.lessonOpen), compare),
+      h("div", { class: "switches" }, pack.input.type === "series" ? null : toggle(scope, t("lesson.toggle"), explorer.lessonOpen), compare),
       dropdown(scope, t("language.title"), languages, language),
       dropdown(scope, t("theme.title"), themes, theme),
     ),

@@ -1,7 +1,7 @@
 import type { Explorer } from "../app/explorer";
 import type { Decoded } from "../engine/types";
 import { nearestRows } from "../space/nearest";
-import { percent, t } from "../texts";
+import { number, percent, t } from "../texts";
 import { modelTitle, where } from "../texts/words";
 import { said } from "./distribution";
 import { brightness } from "./pixels";
@@ -15,11 +15,23 @@ export function summary(explorer: Explorer, decoded: Decoded[]): string {
   return decoded
     .map((one, i) => {
       const model = explorer.models.value[i];
-      const what = one.type === "row" ? rowWords(one) : t("spoken.picture", { light: percent(brightness(one)) });
+      const what = wordsOf(one);
       const title = decoded.length > 1 ? `${modelTitle(model)}: ` : "";
       return `${title}${where(explorer, model)}. ${what}${likeness(explorer, i)}`;
     })
     .join(" ");
+}
+
+function wordsOf(one: Decoded): string {
+  if (one.type === "row") return rowWords(one);
+  return one.type === "image" ? t("spoken.picture", { light: percent(brightness(one)) }) : seriesWords(one);
+}
+
+function seriesWords({ channels }: Decoded & { type: "series" }): string {
+  return channels
+    .slice(0, FIELDS)
+    .map(({ name, values }) => t("spoken.channel", { name, low: number(Math.min(...values)), high: number(Math.max(...values)) }))
+    .join(", ");
 }
 
 function rowWords(row: Decoded & { type: "row" }): string {

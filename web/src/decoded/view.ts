@@ -6,6 +6,7 @@ import type { Decoded, LatentModel } from "../engine/types";
 import { t } from "../texts";
 import { modelTitle } from "../texts/words";
 import { paint } from "./pixels";
+import { LinesView } from "./lines";
 import { RowView } from "./row";
 import { summary } from "./summary";
 
@@ -23,7 +24,8 @@ export function decodedView(scope: Scope, explorer: Explorer): HTMLElement {
 
   scope.build(explorer.models, () => {
     const { input } = explorer.pack;
-    show = input.type === "image" ? pictures(body, explorer.models.value, input) : rows(body, explorer);
+    if (input.type === "series") show = series(body, explorer);
+    else show = input.type === "image" ? pictures(body, explorer.models.value, input) : rows(body, explorer);
   });
   scope.watch([explorer.models, explorer.codes], () => {
     const answer = (decoded: Decoded[]) => {
@@ -72,4 +74,11 @@ function rows(body: HTMLElement, explorer: Explorer): (decoded: Decoded[]) => vo
   fill(body, view.element);
   body.className = "decoded-body rows";
   return (decoded) => view.show(decoded.filter((one) => one.type === "row"));
+}
+
+function series(body: HTMLElement, explorer: Explorer): (decoded: Decoded[]) => void {
+  const view = new LinesView(explorer.pack, explorer.models.value);
+  fill(body, view.element);
+  body.className = "decoded-body series";
+  return (decoded) => view.show(decoded.filter((one) => one.type === "series"));
 }

@@ -10,7 +10,16 @@ import { normalDraw } from "./special";
 import { type Decoded, type EncodeInput, type LatentModel, PackError, type Plane, type Points } from "./types";
 import { Column, type ColumnSpec } from "./units";
 
-export type UnitsSpec = { type: "image"; shape: [number, number, number] } | { type: "row"; columns: ColumnSpec[] };
+export interface SeriesSpec {
+  type: "series";
+  steps: number;
+  /** Each value is x * scale + center; nearly all lie between low and high. */
+  channels: { name: string; center: number; scale: number; low: number; high: number }[];
+}
+
+export type UnitsSpec = { type: "image"; shape: [number, number, number] } | { type: "row"; columns: ColumnSpec[] } | SeriesSpec;
+
+export type Units = Column[] | [number, number, number] | SeriesSpec;
 
 export interface ModelSpec {
   recipe: string;
@@ -53,7 +62,7 @@ export class Model implements LatentModel {
   readonly figures: Record<string, number | null>;
   readonly multiplyAdds: number;
   readonly inPage: boolean;
-  readonly units: Column[] | [number, number, number];
+  readonly units: Units;
   private readonly space: Space;
   private readonly drawn: Draw;
   private readonly decoder: Graph | null;
@@ -78,7 +87,7 @@ export class Model implements LatentModel {
     this.verdicts = spec.verdicts ?? null;
     this.figures = spec.figures;
     this.multiplyAdds = spec.multiply_adds;
-    this.units = spec.units.type === "image" ? spec.units.shape : spec.units.columns.map((column) => new Column(column, block));
+    this.units = unitsOf(spec.units, block);
     this.decoder = computed.decoder && graph(computed.decoder, block);
     this.encoder = computed.encoder && graph(computed.encoder, block);
     this.inPage = this.decoder !== null;
@@ -101,7 +110,7 @@ export class Model implements LatentModel {
 
   means(z: Float32Array): Float64Array {
     const out = this.decoded(z);
-    if (isPicture(this.units)) return out.slice();
+    if (isPicture(this.units) || isSeries(this.units)) return out.slice();
     const bins = this.bins(out);
     return Float64Array.from(this.units.flatMap(({ spec }, f) => (spec.form === "level" && spec.kind !== "binary" ? [...bins[f]] : [out[f]])));
   }
@@ -151,6 +160,7 @@ export class Model implements LatentModel {
 
   private inUnits(out: Float64Array): Decoded {
     if (isPicture(this.units)) return pictured(out, this.units);
+    if (isSeries(this.units)) return lines(out, this.units);
     const bins = this.bins(out);
     const fields = this.units.map((column, f) => {
       const { name, kind, form } = column.spec;
@@ -167,6 +177,7 @@ export class Model implements LatentModel {
         throw new PackError("input", "this model was fitted on pictures of another size");
       return [channelsFirst(input.pixels, this.units)];
     }
+    if (isSeries(this.units)) throw new PackError("input", "the page encodes no series");
     const columns = this.units;
     if (input.type !== "row" || input.values.length !== columns.length)
       throw new PackError("input", `a row of this model has ${columns.length} values`);
@@ -179,8 +190,29 @@ export class Model implements LatentModel {
   }
 }
 
-export function isPicture(units: Column[] | [number, number, number]): units is [number, number, number] {
-  return typeof units[0] === "number";
+function unitsOf(spec: UnitsSpec, block: Block): Units {
+  if (spec.type === "image") return spec.shape;
+  return spec.type === "series" ? spec : spec.columns.map((column) => new Column(column, block));
+}
+
+export function isPicture(units: Units): units is [number, number, number] {
+  return Array.isArray(units) && typeof units[0] === "number";
+}
+
+export function isSeries(units: Units): units is SeriesSpec {
+  return !Array.isArray(units);
+}
+
+function lines(means: Float64Array, { channels, steps }: SeriesSpec): Decoded {
+  return {
+    type: "series",
+    channels: channels.map(({ name, center, scale, low, high }, c) => ({
+      name,
+      low,
+      high,
+      values: means.slice(c * steps, (c + 1) * steps).map((x) => x * scale + center),
+    })),
+  };
 }
 
 /** A code far outside any space, or none at all, is not let near the networks. */

@@ -1,7 +1,7 @@
 /** From bytes to models. */
 
 import { Block, unpacked } from "./block";
-import { Model, type ModelSpec, isPicture } from "./model";
+import { Model, type ModelSpec, isPicture, isSeries } from "./model";
 import { Remote, type Socket } from "./remote";
 import { type ColumnDistribution, type Curve, type LatentModel, type LessonModels, type Pack, PackError, type Snapshots } from "./types";
 
@@ -77,11 +77,12 @@ function frames({ codes, low, high }: { codes: number; low: number; high: number
 }
 
 function input({ units }: Model): Pack["input"] {
+  if (isSeries(units)) return { type: "series", channels: units.channels.map(({ name }) => name), steps: units.steps };
   if (!isPicture(units)) return { type: "row", fields: units.map((column) => column.input) };
   const [channels, height, width] = units;
   return { type: "image", channels, height, width };
 }
 
 function population({ units }: Model, places: number[], block: Block): ColumnDistribution[] {
-  return isPicture(units) ? [] : units.map((column, f) => column.histogram(block.doubles(places[f])));
+  return isPicture(units) || isSeries(units) ? [] : units.map((column, f) => column.histogram(block.doubles(places[f])));
 }

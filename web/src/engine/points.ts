@@ -2,6 +2,7 @@
 
 import type { Block } from "./block";
 import type { EncodeInput, Points } from "./types";
+import type { Units } from "./model";
 import type { Column } from "./units";
 
 export interface PointsSpec {
@@ -15,7 +16,7 @@ export interface PointsSpec {
 
 const UNSEEN = 255;
 
-export function points(spec: PointsSpec, units: Column[] | [number, number, number], block: Block): Points {
+export function points(spec: PointsSpec, units: Units, block: Block): Points {
   const { rows } = spec;
   const pixels = rows && "pixels" in rows ? block.tensor(rows.pixels) : null;
   const values = rows && "values" in rows ? block.doubles(rows.values) : null;

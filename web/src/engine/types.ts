@@ -44,7 +44,18 @@ export interface DecodedImage {
   pixels: Float32Array;
 }
 
-export type Decoded = DecodedRow | DecodedImage;
+export interface DecodedSeries {
+  type: "series";
+  /** In the user's units; `low` and `high` are the ends of the channel's scale. */
+  channels: { name: string; low: number; high: number; values: Float64Array }[];
+}
+
+/** The columns of a table; [] where rows are pictures or series. */
+export function fieldsOf(input: Pack["input"]): InputField[] {
+  return input.type === "row" ? input.fields : [];
+}
+
+export type Decoded = DecodedRow | DecodedImage | DecodedSeries;
 
 /** A plane through the space of codes: z = origin + u * across + v * up. For d = 1, `up` is 0. */
 export interface Plane {
@@ -153,8 +164,8 @@ export interface Pack {
   holdsRows: boolean;
   /** Notes for the reader of this page: a fitted prior that was approximated, a model that is too large, … */
   notes: Said[];
-  /** What an input may be: fields with their range or levels, for the editor; the picture's shape. */
-  input: { type: "image"; channels: number; height: number; width: number } | { type: "row"; fields: InputField[] };
+  /** What an input may be: fields with their range or levels, for the editor; the picture's shape; the channels of a window of series. */
+  input: { type: "image"; channels: number; height: number; width: number } | { type: "row"; fields: InputField[] } | { type: "series"; channels: string[]; steps: number };
   /** The distribution of each column over all rows, to stand behind a decoded row's; [] for pictures. */
   population: ColumnDistribution[];
   /** The main model first; a second one to compare with where there is. */

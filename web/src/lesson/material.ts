@@ -1,7 +1,7 @@
 import type { Explorer } from "../app/explorer";
 import { quantile, usualRange } from "../decoded/distribution";
 import type { Vector } from "../core/linear";
-import type { ColumnDistribution, Decoded, EncodeInput, InputField, LatentModel, Pack, Points } from "../engine/types";
+import { type ColumnDistribution, type Decoded, type EncodeInput, fieldsOf, type InputField, type LatentModel, type Pack, type Points } from "../engine/types";
 import { normal, seeded } from "../core/random";
 import { asInput } from "../space/local";
 import { spreadOver } from "../space/neighbourhood";
@@ -151,7 +151,7 @@ export function attachCodes(explorer: Explorer, model: LatentModel): void {
 
 /** The number of values that a row has. */
 export function inputSize({ input }: Pack): number {
-  return input.type === "image" ? input.channels * input.height * input.width : input.fields.length;
+  return input.type === "image" ? input.channels * input.height * input.width : fieldsOf(input).length;
 }
 
 /** KL(q(z|x) ‖ N(0, I)) of a diagonal normal distribution, in nats. */

@@ -59,7 +59,7 @@ const COLUMNS = 9;
 /** The columns of a table that the lesson shows: of its numbers and of its levels those that differ most, in the table's order. */
 export function shownColumns(explorer: Explorer, most = COLUMNS): number[] {
   const { input } = explorer.pack;
-  if (input.type === "image") return [];
+  if (input.type !== "row") return [];
   const rows = examples(explorer).map((row) => asDecoded(explorer.pack, row));
   const all = tellingColumns(explorer.pack, rows, input.fields.length);
   const numbers = all.filter((i) => !LEVELS.has(input.fields[i].kind));
@@ -91,6 +91,7 @@ export class Portrait {
 
   show(row: Decoded, original: Decoded = row): void {
     if (row.type === "image") return paint(this.canvas, row);
+    if (row.type !== "row") return;
     this.columns.forEach((i, k) => {
       this.cells[k].textContent = said(row.fields[i]);
       this.cells[k].classList.toggle("off", original.type === "row" && differs(this.pack, row.fields[i], original.fields[i], i));

@@ -2,7 +2,7 @@ import type { Explorer } from "../app/explorer";
 import { button } from "../core/controls";
 import { h } from "../core/dom";
 import type { Scope } from "../core/signal";
-import type { EncodeInput } from "../engine/types";
+import { type EncodeInput, fieldsOf } from "../engine/types";
 import { drawing } from "../tools/drawing";
 import { editor } from "../tools/editor";
 import { t, whole } from "../texts";
@@ -40,6 +40,6 @@ export class Rows {
 /** The learner's own picture or row. */
 export function ownRow(scope: Scope, explorer: Explorer, changed: (input: EncodeInput) => void): HTMLElement {
   const { input } = explorer.pack;
-  const tool = input.type === "image" ? drawing(scope, explorer, input, changed) : editor(explorer, input.fields, changed);
+  const tool = input.type === "image" ? drawing(scope, explorer, input, changed) : editor(explorer, fieldsOf(input), changed);
   return h("details", { class: "own", open: matchMedia("(width >= 66rem)").matches }, h("summary", {}, t(input.type === "image" ? "own.draw" : "own.edit")), tool);
 }

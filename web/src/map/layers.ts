@@ -114,10 +114,11 @@ function sensitivity({ chart, view, residual, changed }: Circumstances): Ground 
 }
 
 /** The decoder's output at each position: pictures, or one column's value for a table. */
-function decoded(at: Circumstances): Ground {
+function decoded(at: Circumstances): Ground | null {
   const { chart, view, residual, field, population, changed } = at;
   const first = chart.model.decode(chart.model.centre);
   if (first.type === "image") return new Thumbnails(chart, residual, changed);
+  if (first.type === "series") return null;
   const labels = first.fields[field]?.distribution.labels;
   const fieldAt = (z: Vector) => {
     const row = chart.model.decode(z);

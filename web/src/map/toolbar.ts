@@ -43,7 +43,8 @@ function layerOptions({ pack }: Explorer): Option<Layer>[] {
     ...(known ? [option("posterior")] : []),
     option("prior"),
     option("holes"),
-    ...(main.inPage ? [option("sensitivity"), pictures(pack.input.type === "image")] : []),
+    ...(main.inPage ? [option("sensitivity")] : []),
+    ...(main.inPage && pack.input.type !== "series" ? [pictures(pack.input.type === "image")] : []),
     option("none"),
   ];
 }

@@ -1,6 +1,6 @@
 import { distance, type Vector } from "../core/linear";
 import { normal, seeded } from "../core/random";
-import type { Decoded, EncodeInput, LatentModel } from "../engine/types";
+import { type Decoded, type EncodeInput, type LatentModel, PackError } from "../engine/types";
 import { colour, whiten } from "./moments";
 
 const DRAWS = 24;
@@ -41,5 +41,6 @@ function mean(values: number[]): number {
 /** A decoded row as input of the encoder. */
 export function asInput(decoded: Decoded): EncodeInput {
   if (decoded.type === "image") return { type: "image", pixels: decoded.pixels };
+  if (decoded.type === "series") throw new PackError("input", "the page encodes no series");
   return { type: "row", values: decoded.fields.map((field) => field.value ?? field.text) };
 }

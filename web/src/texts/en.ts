@@ -89,6 +89,9 @@ export const en = {
   "side.title": "Decoder output",
   "decoded.title": "Decoded",
   "decoded.picture": "Decoded image, {model}",
+  "decoded.series": "Decoded window of series: a line for each channel",
+  "decoded.moreChannels": "{n} more channels are not drawn",
+  "decoded.between": "from {low} to {high}",
   "decoded.row": "Decoded row",
   "decoded.column": "Column",
   "decoded.value": "Here",
@@ -96,6 +99,7 @@ export const en = {
   "decoded.far": "This decoder is too large for a page. Open it with “latente explore”.",
   "decoded.lost": "The server does not answer. Is “latente explore” still running?",
   "spoken.picture": "Image, mean brightness {light}.",
+  "spoken.channel": "{name} from {low} to {high}",
   "spoken.like": "Most similar to a row with {column} = {label}.",
 
   "tools.title": "Tools",

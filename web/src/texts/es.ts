@@ -91,6 +91,9 @@ export const es: Record<keyof typeof en, string> = {
   "side.title": "Salida del decodificador",
   "decoded.title": "Decodificado",
   "decoded.picture": "Imagen decodificada, {model}",
+  "decoded.series": "Ventana de series decodificada: una línea por canal",
+  "decoded.moreChannels": "{n} canales más no se dibujan",
+  "decoded.between": "de {low} a {high}",
   "decoded.row": "Fila decodificada",
   "decoded.column": "Columna",
   "decoded.value": "Aquí",
@@ -98,6 +101,7 @@ export const es: Record<keyof typeof en, string> = {
   "decoded.far": "Este decodificador es demasiado grande para una página. Ábralo con «latente explore».",
   "decoded.lost": "El servidor no responde. ¿Sigue en ejecución «latente explore»?",
   "spoken.picture": "Imagen, brillo medio {light}.",
+  "spoken.channel": "{name} de {low} a {high}",
   "spoken.like": "Lo más parecido es una fila con {column} = {label}.",
 
   "tools.title": "Herramientas",

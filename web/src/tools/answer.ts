@@ -1,5 +1,6 @@
 import { h } from "../core/dom";
 import { said } from "../decoded/distribution";
+import { card as linesCard } from "../decoded/lines";
 import { paint } from "../decoded/pixels";
 import type { Decoded, Pack } from "../engine/types";
 import { tellingColumns } from "../space/telling";
@@ -14,7 +15,7 @@ export function cards(pack: Pack, all: Decoded[], label: (i: number) => string, 
 
 /** A picture is named by its label, a row by what it says. */
 function card(decoded: Decoded, columns: number[], label: string, press: () => void): HTMLButtonElement {
-  const name = decoded.type === "image" ? label : null;
+  const name = decoded.type === "row" ? null : label;
   return h("button", { type: "button", class: `card ${decoded.type}`, onclick: press, "aria-label": name, title: label }, small(decoded, columns));
 }
 
@@ -24,5 +25,6 @@ export function small(decoded: Decoded, columns: number[]): HTMLElement {
     paint(canvas, decoded);
     return canvas;
   }
+  if (decoded.type === "series") return h("span", { class: "lines" }, linesCard(decoded));
   return h("span", { class: "cells" }, ...columns.flatMap((i) => [h("span", {}, decoded.fields[i].name), h("b", {}, said(decoded.fields[i]))]));
 }

@@ -2,7 +2,7 @@ import type { Explorer } from "../app/explorer";
 import { h } from "../core/dom";
 import { nextFrame } from "../core/frame";
 import type { Scope } from "../core/signal";
-import type { EncodeInput } from "../engine/types";
+import { type EncodeInput, fieldsOf } from "../engine/types";
 import { coordinates, t } from "../texts";
 import { drawing } from "./drawing";
 import { editor } from "./editor";
@@ -30,6 +30,6 @@ export function encodeTool(scope: Scope, explorer: Explorer): HTMLElement {
   };
   scope.add(() => (explorer.marks.value = null));
   const { input } = explorer.pack;
-  const tool = input.type === "image" ? drawing(scope, explorer, input, changed) : editor(explorer, input.fields, changed);
+  const tool = input.type === "image" ? drawing(scope, explorer, input, changed) : editor(explorer, fieldsOf(input), changed);
   return h("div", {}, h("p", {}, t(input.type === "image" ? "encode.draw" : "encode.edit")), tool, said);
 }

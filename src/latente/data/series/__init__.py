@@ -2,6 +2,22 @@
 
 from latente.data.series.codec import SeriesCodec
 from latente.data.series.read import TimeAsked, with_index
+from latente.data.series.sequences import Sequences, bins_of
+from latente.data.series.surroundings import CALENDAR, calendar_names, cycles_of, of_windows, with_calendar
 from latente.data.series.windows import Series, filled, last_steps
 
-__all__ = ["Series", "SeriesCodec", "TimeAsked", "filled", "last_steps", "with_index"]
+__all__ = [
+    "CALENDAR",
+    "Sequences",
+    "Series",
+    "SeriesCodec",
+    "TimeAsked",
+    "bins_of",
+    "calendar_names",
+    "cycles_of",
+    "filled",
+    "last_steps",
+    "of_windows",
+    "with_calendar",
+    "with_index",
+]

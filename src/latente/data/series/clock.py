@@ -49,11 +49,11 @@ class Clock:
         """Times in the unit of the clock."""
         return np.asarray(_months(times) if self.unit == "months" else times)
 
-    def times(self, first: float, steps: Array) -> Array:
-        """The times of steps after the first, in seconds where the clock counts months."""
+    def times(self, first: Array | float, steps: Array) -> Array:
+        """The times of steps after the first (one for all, or one for each), in seconds where the clock counts months."""
         if self.unit != "months":
             return np.asarray(first + self.step * steps)
-        start = np.datetime64(int(first), "s")
+        start = np.asarray(first).astype(np.int64).astype("datetime64[s]")
         months = (start.astype("datetime64[M]").astype(int) + np.rint(self.step * steps).astype(int)).astype("datetime64[M]")
         days = (start - start.astype("datetime64[M]")).astype("timedelta64[s]").astype(int)
         last = (months + 1).astype("datetime64[s]").astype(int) - 86400

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, NamedTuple, Self
 
 import numpy as np
 import torch
@@ -42,6 +43,16 @@ LEFT_OUT = ("note.timestamp", "note.names_rows", "note.series")
 NUMBER = "series"  # column with the number of a new series
 
 
+class Scale(NamedTuple):
+    """A channel: its name, what an encoded 0 and a difference of 1 are in the user's units, and the ends of its values."""
+
+    name: str
+    center: float
+    scale: float
+    low: float
+    high: float
+
+
 @dataclass(frozen=True)
 class _Stored:
     """What a file has of a codec, without its columns; see :class:`SeriesCodec`."""
@@ -53,6 +64,7 @@ class _Stored:
     window: int
     stride: int
     whole: bool
+    copies: tuple[tuple[int, int], ...] = ()
     remarks: tuple[Message, ...] = ()
 
 
@@ -69,6 +81,7 @@ class SeriesCodec(_Stored):
         first: time of the first step.
         window, stride: steps of a window, and between the beginnings of two.
         whole: whether the data was an array [N, T, C].
+        copies: channels that are equal to an earlier one in all rows: their index, and its index.
         remarks: on the series.
     """
 
@@ -112,7 +125,13 @@ class SeriesCodec(_Stored):
         if grid.lengths.max() <= window and len(grid.lengths) < 2:
             raise DataError(f"the series has {int(grid.lengths.max())} steps, which is one window: set a shorter one, window=…")
         stride = chosen_stride(grid, window) if asked.stride == AUTO else int(asked.stride)
-        return replace(self, window=window, stride=stride, remarks=tuple(_remarks(self, grid, window, stride, periodic)))
+        return replace(
+            self,
+            window=window,
+            stride=stride,
+            copies=_copies(x, mask),
+            remarks=tuple(_remarks(self, grid, window, stride, periodic)),
+        )
 
     # -- the interface of codecs --------------------------------------------------------------------------------------
 
@@ -143,6 +162,8 @@ class SeriesCodec(_Stored):
         """Raise StorageError if the attributes, which come from a file, do not fit each other."""
         expect(all(not name or name in self.table.names for name in (self.time, self.entity)), "the time of the series")
         expect(self.clock.unit in UNITS and 0 < self.clock.step < math.inf and math.isfinite(self.first), "the clock")
+        places = {place for pair in self.copies for place in pair}
+        expect(places <= {*range(len(self.channels))}, "the channels that are copies")
         expect(0 < self.window < 1 << 20 and 0 < self.stride < 1 << 31, "the windows")
 
     @cached_property
@@ -173,6 +194,16 @@ class SeriesCodec(_Stored):
     def counts(self) -> tuple[int, ...]:
         """Number of levels of each modelled column, 0 for numbers; () if there are none."""
         return levels_of(self.table.fields)
+
+    @property
+    def scales(self) -> tuple[Scale, ...]:
+        """Of each channel its units and the range of its values."""
+        found: list[Scale] = []
+        for place, levels in zip(self.table.places.tolist(), self._levels, strict=True):
+            column = self.table.columns[place]
+            own = Scale(column.name, column.center, column.scale, column.low, column.high)
+            found += [Scale(f"{column.name}={level}", 0.0, 1.0, 0.0, 1.0) for level in levels] or [own]
+        return tuple(found)
 
     @property
     def value_names(self) -> tuple[str, ...]:
@@ -362,6 +393,15 @@ class SeriesCodec(_Stored):
         found = self._decoded(values, of, container, possible=True)
         return found if container in ARRAYS else _numbered(found, np.repeat(np.arange(n), steps * len(grid.starts)))
 
+    def rows(self, x: Tensor, times: Array, entities: Array, texts: tuple[str, ...], number: Array | None = None) -> Any:
+        """Encoded rows [T, F] of series with their times and entities, as a frame; ``texts`` of the entities if they are text.
+
+        Args:
+            number: of the continuation that each row is of; None for a single one.
+        """
+        found = self.table.decode(x, self.container, source=self._timed(times, entities, texts), possible=True)
+        return found if number is None else _numbered(found, number)
+
     def with_gaps(self, values: Array, series: Series, found: Any) -> Any:
         """A decoded frame with rows for the steps between the first and the last of each series that the input lacks; in order
         of entity and time.
@@ -433,6 +473,14 @@ def _numbered(found: Any, numbers: Array) -> Any:
 
     frame = nw.from_native(found, eager_only=True)
     return frame.with_columns(nw.new_series(NUMBER, numbers, backend=frame.implementation)).to_native()
+
+
+def _copies(x: Tensor, mask: Tensor) -> tuple[tuple[int, int], ...]:
+    """Channels [S, C] that are equal to an earlier one, and that one."""
+    first: dict[bytes, int] = {}
+    digests = [hashlib.blake2b(x[:, c].numpy().tobytes() + mask[:, c].numpy().tobytes()).digest() for c in range(x.shape[1])]
+    pairs = [(copy, first.setdefault(digest, copy)) for copy, digest in enumerate(digests)]
+    return tuple((copy, source) for copy, source in pairs if copy != source)
 
 
 def _remarks(codec: SeriesCodec, grid: Grid, window: int, stride: int, periodic: bool) -> Any:

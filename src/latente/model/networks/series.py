@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from latente.errors import ModelError
 from latente.model.networks.mlp import linear_in, with_mask
 from latente.model.parts import Part, register
+from latente.model.paths import processes_and_knots
 
 KERNEL = 3
 
@@ -171,6 +172,47 @@ class GRUDecoder(ToSteps):
         h = torch.tanh(self.first(code))
         states: Tensor = self.recurrent(h.expand(self.steps, -1, -1), h.unsqueeze(0).contiguous())[0]
         return states.permute(1, 2, 0)
+
+
+@register
+class PathDecoder(ToSteps):
+    """A code along time (:mod:`latente.model.paths`): its processes, drawn through their knots, and a network of each step.
+
+    Args:
+        processes: how many share the code, at most.
+    """
+
+    name = "path-decoder"
+
+    def __init__(self, latent_dim: int, outputs: int, shape: tuple[int, ...], width: int = 64, processes: int = 2) -> None:
+        super().__init__(latent_dim, outputs, shape, width, linear=False)
+        self.paths = processes_and_knots(latent_dim, processes)
+        self.first = nn.Linear(self.paths[0], width)
+        self.hidden = nn.Linear(width, width)
+
+    select_units = None  # type: ignore[assignment]  # a unit is a moment of a process
+
+    def along_time(self, code: Tensor) -> Tensor:
+        """Values of the processes at each step, [B, d] to [L, B, processes]."""
+        return F.interpolate(code.view(len(code), *self.paths), self.steps, mode="linear", align_corners=True).permute(2, 0, 1)
+
+    def states(self, code: Tensor) -> Tensor:
+        return torch.relu(self.hidden(torch.relu(self.first(self.along_time(code))))).permute(1, 2, 0)
+
+
+@register
+class RecurrentPathDecoder(PathDecoder):
+    """The same, with a recurrent network (GRU) along the steps."""
+
+    name = "recurrent-path-decoder"
+
+    def __init__(self, latent_dim: int, outputs: int, shape: tuple[int, ...], width: int = 64, processes: int = 2) -> None:
+        super().__init__(latent_dim, outputs, shape, width, processes)
+        self.recurrent = nn.GRU(width, width)
+
+    def states(self, code: Tensor) -> Tensor:
+        states: Tensor = self.recurrent(torch.relu(self.first(self.along_time(code))))[0]
+        return torch.relu(self.hidden(states)).permute(1, 2, 0)
 
 
 @register

@@ -1,0 +1,148 @@
+"""A row model that a process of its own trains, beside the model with the code: on two idle processors in the same time.
+
+The process gets plain values and tensors in a file, and writes checkpoints. The fit then goes on from the last of them: what
+the process has not done, the fit does itself, with the same result to the bit.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from dataclasses import fields
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import msgspec
+from torch import Tensor
+
+from latente.blueprint import RowBlueprint
+from latente.files import checked, read_tensors, write_tensors
+from latente.model.parts import Choice
+from latente.rows import Field, Rows
+from latente.threads import ALL
+from latente.training.checkpoint import Checkpoints
+from latente.training.fit import Fit
+from latente.training.loop import Settings
+from latente.training.progress import predicted
+
+ROW_MODEL_STAGE = 100  # of a fit, after all stages of its model
+MIN_SECONDS = 5.0  # that training is expected to take, from which a process is worth its start (about 3 s of processor time)
+IDLE = 0.5  # processors that are idle, from which there is one for a process: this one may be busy already
+MAX_VALUES = 100_000_000  # of the rows, which the process holds, too
+KIND, VERSION = "row-model-to-train", 1
+COMMAND = "from latente.fitting.beside import main; main()"
+
+
+class Task(msgspec.Struct, forbid_unknown_fields=True):
+    """What to train, and where checkpoints are written."""
+
+    fields: tuple[Field, ...]
+    n_rows: int
+    likelihood: Choice
+    settings: Settings
+    folder: str
+    identity: dict[str, str]
+    every: float
+
+
+def worth_it(fit: Fit, own: RowBlueprint, settings: Settings) -> bool:
+    """Whether training takes so long that a process is worth its start, a processor is idle, and the memory suffices."""
+    if ALL < 2 or _load() > ALL - IDLE or settings.workers > 1 or settings.time_limit is not None or settings.device != "cpu":
+        return False
+    in_memory = type(fit.train) is Rows and fit.train.x.numel() <= MAX_VALUES
+    if not in_memory or fit.train.context is not None or own.likelihood.own is not None:
+        return False
+    return predicted(len(fit.train), settings, settings.batch_size * own.multiply_adds()) >= MIN_SECONDS
+
+
+def _load() -> float:
+    """Mean number of running processes of the last minute; 0 where that is not known."""
+    return os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
+
+
+class Beside:
+    """A process that trains the row model of a fit; a context manager, which ends it.
+
+    Attributes:
+        checkpoints: those that the process writes: of the fit, or in a temporary folder.
+    """
+
+    def __init__(self, fit: Fit, own: RowBlueprint, settings: Settings) -> None:
+        self.scratch = tempfile.TemporaryDirectory(prefix="latente-")
+        folder = Path(self.scratch.name)
+        self.checkpoints = fit.checkpoints or Checkpoints(folder / "checkpoints", {})
+        self.checkpoints.begin()
+        self.seconds = 0.0
+        package = str(Path(__file__).parents[2])
+        found = os.pathsep.join([package, *filter(None, [os.environ.get("PYTHONPATH")])])
+        silent = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "start_new_session": True}
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", COMMAND, str(_written(folder / "task", fit, own, settings, self.checkpoints))],
+            stdin=subprocess.PIPE,  # which it reads, to end when this process does
+            env={**os.environ, "PYTHONPATH": found},
+            **silent,  # type: ignore[call-overload]
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.process.kill()
+        self.process.communicate()
+        self.scratch.cleanup()
+
+    def ended(self) -> bool:
+        """Wait until the process has ended; False if Ctrl-C ended the wait."""
+        begin = time.perf_counter()
+        try:
+            self.process.wait()
+        except KeyboardInterrupt:
+            return False
+        self.seconds = time.perf_counter() - begin
+        return True
+
+
+def _written(path: Path, fit: Fit, own: RowBlueprint, settings: Settings, checkpoints: Checkpoints) -> Path:
+    """The file with the task."""
+    where = str(checkpoints.folder.absolute()), checkpoints.identity, checkpoints.every
+    task = Task(own.fields, own.n_rows, own.likelihood, settings, *where)
+    tensors = {"resolution": fit.resolution, **_tensors("train", fit.train)}
+    tensors |= _tensors("held_out", fit.held_out) if fit.held_out is not None else {}
+    return write_tensors(path, KIND, VERSION, msgspec.to_builtins(task), tensors)
+
+
+def _tensors(prefix: str, rows: Rows) -> dict[str, Tensor]:
+    parts = {field.name: getattr(rows, field.name) for field in fields(Rows)}
+    return {f"{prefix}.{name}": part for name, part in parts.items() if part is not None}
+
+
+def _rows(prefix: str, tensors: dict[str, Tensor]) -> Rows:
+    start = f"{prefix}."
+    return Rows(**{name.removeprefix(start): tensor for name, tensor in tensors.items() if name.startswith(start)})
+
+
+def train(path: Path) -> None:
+    """Do the task in a file: train the row model, and write its checkpoints."""
+    values, tensors = read_tensors(path, KIND, VERSION)
+    task: Task = checked(values, Task, "the task")
+    held_out = _rows("held_out", tensors) if "held_out.x" in tensors else None
+    make = RowBlueprint(task.fields, task.n_rows, task.likelihood)
+    checkpoints = Checkpoints(task.folder, task.identity, task.every)
+    fit = Fit(make, _rows("train", tensors), held_out, tensors["resolution"], task.settings, checkpoints)
+    fit.plain(ROW_MODEL_STAGE, "row model")
+
+
+def main() -> None:
+    """Of the process."""
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    train(Path(sys.argv[1]))
+
+
+def _end_with_parent() -> None:
+    os.read(sys.stdin.fileno(), 1)  # returns when the other end is closed
+    os._exit(1)
