@@ -250,7 +250,7 @@ def test_without_opacus_the_error_names_the_extra(monkeypatch: pytest.MonkeyPatc
         fitted(some(200))
 
 
-@pytest.mark.parametrize("name", [*names_of(Objective), *names_of(Penalty)])
+@pytest.mark.parametrize("name", [*filter(lambda name: not PARTS[name].needs_labels, names_of(Objective)), *names_of(Penalty)])
 def test_a_part_couples_rows_if_it_says_so(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """The loss of each row alone is its loss within a batch, but for parts that say otherwise."""
     monkeypatch.setattr(torch, "randn_like", torch.ones_like)
