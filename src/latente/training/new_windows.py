@@ -15,6 +15,8 @@ from latente.rows import Rows
 from latente.training.residuals import NOTHING, Residuals
 
 MAX_VALUES = 20_000  # of a channel, to learn how the model distributes them
+REPEATED = 0.05  # share of a channel's values in bins of a single value, from which new ones are moved to the data's
+ROUGH = 0.25  # variance of differences over twice that of values, of channels without repeated values; 1 for white noise
 LEAST = 1e-4  # of a channel's variance beyond the directions, at each step by itself
 
 
@@ -24,8 +26,8 @@ class NewWindows:
 
     Attributes:
         along: Cholesky factors of the covariance, along time, of what residuals have beyond their directions, [C, L, L].
-        low, high, rows: the histogram of each channel's values, [C, M]: ends of its bins, and rows in them; 0 for levels, and
-            beyond the last bin.
+        low, high, rows: the histogram of a channel's values, [C, M]: ends of its bins, and rows in them; 0 beyond the last bin.
+            Only of channels of numbers that repeat or are rough: smooth ones would get kinks (``benchmarks.series``).
         source: of each channel the first one that it is equal to in all rows, [C]: mostly itself.
     """
 
@@ -98,10 +100,15 @@ def quantiles(low: Values, high: Values, rows: Values, u: Values) -> Values:
 def _histogram(channel: Tensor, numbers: bool) -> Tensor:
     """Ends and rows of the bins of a channel [n, L], [3, bins]; nothing for levels."""
     values = channel[~channel.isnan()].double().numpy()
+    none = torch.zeros(3, 1)
     if not numbers or not len(values):
-        return torch.zeros(3, 1)
+        return none
     low, high, _, rows = bins_of(_some(values), 0.0)
-    return torch.tensor([low, high, rows])
+    found = torch.tensor([low, high, rows])
+    repeated = float(found[2][found[0] == found[1]].sum() / found[2].sum())
+    steps = channel.diff(dim=1)
+    rough = float(steps[~steps.isnan()].square().mean()) / max(2 * float(values.var()), NOTHING)
+    return found if repeated >= REPEATED or rough >= ROUGH else none
 
 
 def _along(left: Tensor, residuals: Residuals, shape: torch.Size) -> Tensor:
