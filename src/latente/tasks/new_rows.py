@@ -106,7 +106,8 @@ def _windows(fitted: Fitted, model: RowModel, prior: Prior | None, n: int, seed:
         return generation.sample(model, prior, n, seed, True, context)
     means = generation.sample(model, prior, n, seed, False, context)
     with seeded(seed, "noise of series"):
-        return means + fitted.residuals.sample(n, fitted.new_windows and fitted.new_windows.noise(n))
+        rest = None if fitted.new_windows is None else fitted.new_windows.noise(n)
+        return means + fitted.residuals.sample(n, rest)
 
 
 def _same_for_all(context: Tensor) -> Tensor:

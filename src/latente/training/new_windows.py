@@ -66,11 +66,12 @@ class NewWindows:
         """
         shape = self.along.shape[:2]
         found, known = x.view(-1, *shape).clone(), reference.view(-1, *shape)
-        for c, rows in enumerate(self.rows):
-            if bool(rows.any()):
+        for c, present in enumerate(self.rows.any(1).tolist()):
+            if present:
                 own = np.sort(_some(known[:, c].double().numpy().ravel()))
                 u = np.interp(found[:, c].double().numpy(), own, (np.arange(len(own)) + 0.5) / len(own))
-                values = quantiles(*(part[c].double().numpy() for part in (self.low, self.high, self.rows)), u)
+                low, high, rows = (part[c].double().numpy() for part in (self.low, self.high, self.rows))
+                values = quantiles(low, high, rows, u)
                 found[:, c] = torch.from_numpy(values).to(x.dtype)
         return found[:, self.source].flatten(1)
 
@@ -118,7 +119,8 @@ def _along(left: Tensor, residuals: Residuals, shape: torch.Size) -> Tensor:
     factor = residuals.variance.sum() / common.square().mean(0).sum().clamp_min(NOTHING)
     covariance = factor * torch.einsum("ncl,ncm->clm", rest, rest).double() / len(rest)
     least = LEAST * covariance.diagonal(dim1=1, dim2=2).mean(1) + NOTHING
-    return torch.linalg.cholesky(covariance + least.view(-1, 1, 1) * torch.eye(shape[1])).float()
+    factors: Tensor = torch.linalg.cholesky(covariance + least.view(-1, 1, 1) * torch.eye(shape[1]))
+    return factors.float()
 
 
 def _sources(x: Tensor) -> Tensor:
