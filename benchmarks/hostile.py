@@ -34,7 +34,7 @@ from benchmarks.common import Figure, options, report
 from benchmarks.data import ROOT
 from latente.explorer.survey import Survey
 from latente.files import read_tensors, write_tensors
-from latente.model.parts import build
+from latente.model.parts import build, part_class
 from latente.report.run_folder import CERTIFICATE, read_certificate, write_certificate
 from latente.rows import Rows
 from latente.training.checkpoint import Checkpoints
@@ -92,22 +92,26 @@ DATA: dict[str, Callable[[], Any]] = {
     "pictures": lambda: pictures(16),
     "small": lambda: pictures(5),
     "conditioned": lambda: pd.DataFrame(numbers(), columns=list("abcde")).assign(town=mixed().town, age=mixed().age),
+    "labelled": lambda: pd.DataFrame(numbers(), columns=list("abcde")).assign(town=mixed().town),
 }
-CONTEXT = {"conditioned": ["town", "age"]}
+CONTEXT = {"conditioned": ["town", "age"], "labelled": ["town"]}
 
 
 def fitted(data: str, recipe: str = "vae", **parameters: Any) -> lt.VAE:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
+        rows = DATA[data]()
+        public = None if recipe == "auto" or lt.recipe(recipe).privacy is None else rows
         return lt.VAE(recipe, max_epochs=1, latent_dim=2, random_state=0, **parameters).fit(
-            DATA[data](), context=CONTEXT.get(data)
+            rows, context=CONTEXT.get(data), public=public
         )
 
 
 def models(recipes: list[str], mixed: Sequence[str]) -> Iterator[tuple[str, lt.VAE]]:
     """Models of every recipe and of every kind of data, and with every law of the codes, by the names of their files."""
     for recipe in recipes:
-        data = "conditioned" if lt.recipe(recipe).needs_context else "numbers"
+        labelled = part_class(lt.recipe(recipe).posterior.name).has_labels
+        data = "labelled" if labelled else "conditioned" if lt.recipe(recipe).needs_context else "numbers"
         yield f"{data}-{recipe}", fitted(data, recipe)
         if recipe in mixed:
             yield f"mixed-{recipe}", fitted("mixed", "auto" if recipe == "vae" else recipe)

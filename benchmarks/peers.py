@@ -23,6 +23,7 @@ import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import torch
@@ -98,13 +99,19 @@ def train_pyod(x: Array, setting: Setting, epochs: int, held_out: Array | None =
     return watch
 
 
-def train_pythae(x: Array, setting: Setting, epochs: int, held_out: Array | None = None) -> Stopwatch:
-    """Train Pythae's VAE for exactly ``epochs``."""
+OF_POINTS = ("AE", "RAE_L2", "RAE_GP", "WAE_MMD", "VQVAE")  # models of Pythae whose encoder has one head
+ADVERSARIAL, COUPLED = ("FactorVAE", "Adversarial_AE"), ("RAE_L2", "PIWAE")  # by the trainer that they need
+CRITIC = (128, 128)
+
+
+def train_pythae(
+    x: Array, setting: Setting, epochs: int, held_out: Array | None = None, model_name: str = "VAE", **arguments: Any
+) -> Stopwatch:
+    """Train a model of Pythae, by default its VAE, for exactly ``epochs``; ``arguments`` are those of its configuration."""
+    from pythae import models
     from pythae.data.preprocessors import DataProcessor
-    from pythae.models import VAE, VAEConfig
     from pythae.models.base.base_utils import ModelOutput
     from pythae.models.nn import BaseDecoder, BaseEncoder
-    from pythae.trainers import BaseTrainer, BaseTrainerConfig
     from pythae.trainers.training_callbacks import TrainingCallback
 
     _quiet()
@@ -113,11 +120,16 @@ def train_pythae(x: Array, setting: Setting, epochs: int, held_out: Array | None
         def __init__(self) -> None:
             super().__init__()
             self.body = nn.Sequential(mlp([x.shape[1], *setting.hidden]), nn.ReLU())
-            self.mean, self.log_var = (nn.Linear(setting.hidden[-1], setting.latent_dim) for _ in range(2))
+            self.mean = nn.Linear(setting.hidden[-1], setting.latent_dim)
+            spread = 1 if model_name == "SVAE" else setting.latent_dim
+            self.spread = None if model_name in OF_POINTS else nn.Linear(setting.hidden[-1], spread)
 
         def forward(self, x: Tensor) -> ModelOutput:
             h = self.body(x)
-            return ModelOutput(embedding=self.mean(h), log_covariance=self.log_var(h))
+            if self.spread is None:
+                return ModelOutput(embedding=self.mean(h))
+            name = "log_concentration" if model_name == "SVAE" else "log_covariance"
+            return ModelOutput(embedding=self.mean(h), **{name: self.spread(h)})
 
     class Decoder(BaseDecoder):  # type: ignore[misc]
         def __init__(self) -> None:
@@ -136,18 +148,55 @@ def train_pythae(x: Array, setting: Setting, epochs: int, held_out: Array | None
             watch.lap()
 
     torch.manual_seed(0)
-    loss = "bce" if setting.likelihood == "bernoulli" else "mse"
-    config = VAEConfig(input_dim=(x.shape[1],), latent_dim=setting.latent_dim, reconstruction_loss=loss)
-    model = VAE(config, encoder=Encoder(), decoder=Decoder())
+    model = getattr(models, model_name)(_config(model_name, x, setting, arguments), encoder=Encoder(), decoder=Decoder())
+    _set_critic(model, model_name, setting)
     watch = _watch(
         held_out, setting, lambda rows: tuple(model.encoder(rows).values()), lambda z: model.decoder(z).reconstruction
     )
     with tempfile.TemporaryDirectory() as folder:
-        plan = BaseTrainerConfig(output_dir=folder, per_device_train_batch_size=setting.batch_size, num_epochs=epochs,
-                                 learning_rate=setting.learning_rate, no_cuda=True, seed=0)  # fmt: skip
+        trainer, planned, rates = _trainer(model_name, setting)
+        plan = planned(output_dir=folder, per_device_train_batch_size=setting.batch_size, num_epochs=epochs, no_cuda=True,
+                       seed=0, **rates)  # fmt: skip
         processor = DataProcessor()
-        BaseTrainer(model, processor.to_dataset(processor.process_data(x)), training_config=plan, callbacks=[Laps()]).train()
+        trainer(model, processor.to_dataset(processor.process_data(x)), training_config=plan, callbacks=[Laps()]).train()
     return watch
+
+
+def _config(model_name: str, x: Array, setting: Setting, arguments: dict[str, Any]) -> Any:
+    """The configuration of a model of Pythae; some classes have an underscore in their name."""
+    from pythae import models
+
+    loss = "bce" if setting.likelihood == "bernoulli" else "mse"
+    made = getattr(models, f"{model_name}Config", None) or getattr(models, f"{model_name}_Config")
+    return made(input_dim=(x.shape[1],), latent_dim=setting.latent_dim, reconstruction_loss=loss, **arguments)
+
+
+def _trainer(model_name: str, setting: Setting) -> tuple[Any, Any, dict[str, float]]:
+    """Pythae's trainer for a model, the class of its configuration, and the learning rates by their names there."""
+    from pythae import trainers
+
+    kind = "Adversarial" if model_name in ADVERSARIAL else "CoupledOptimizer" if model_name in COUPLED else "Base"
+    parts = {"Adversarial": ("autoencoder_", "discriminator_"), "CoupledOptimizer": ("encoder_", "decoder_"), "Base": ("",)}
+    rates = {f"{part}learning_rate": setting.learning_rate for part in parts[kind]}
+    return getattr(trainers, f"{kind}Trainer"), getattr(trainers, f"{kind}TrainerConfig"), rates
+
+
+def _set_critic(model: nn.Module, model_name: str, setting: Setting) -> None:
+    """Give a model a critic with the layers of Latente's: FactorVAE asks for two logits, the adversarial autoencoder for a
+    probability.
+    """
+    from pythae.models.base.base_utils import ModelOutput
+
+    class Probability(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.body = nn.Sequential(mlp([setting.latent_dim, *CRITIC, 1]), nn.Sigmoid())
+
+        def forward(self, z: Tensor) -> ModelOutput:
+            return ModelOutput(embedding=self.body(z))
+
+    if model_name in ADVERSARIAL:
+        model.discriminator = mlp([setting.latent_dim, *CRITIC, 2]) if model_name == "FactorVAE" else Probability()
 
 
 class Bare(nn.Module):

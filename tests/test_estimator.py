@@ -24,15 +24,20 @@ from sklearn.utils.estimator_checks import check_estimator
 
 import latente as lt
 
+NOT_PASSED = {
+    "check_sample_weight_equivalence_on_dense_data": "weights count in the loss; batches and held-out rows are others"
+}
+
 
 @pytest.mark.slow
 @pytest.mark.parametrize("estimator", [lt.VAE(), lt.Autoencoder()], ids=["VAE", "Autoencoder"])
 def test_scikit_learn_checks(estimator: lt.VAE) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        results = check_estimator(estimator, on_skip=None)
+        results = check_estimator(estimator, on_skip=None, expected_failed_checks=NOT_PASSED)
     assert len(results) > 40
-    assert all(result["status"] == "passed" or "array_api" in result["check_name"] for result in results)
+    others = [result["check_name"] for result in results if result["status"] != "passed"]
+    assert all("array_api" in name or name in NOT_PASSED for name in others), others
 
 
 @pytest.mark.slow

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import json
 import re
 import shutil
 import subprocess
@@ -25,6 +26,7 @@ from latente.certificate.certificate import LINES
 from latente.cli import app as command_line
 from latente.composition import Recipe
 from latente.model.parts import Choice, part_class
+from latente.studies.reproductions import Reproduction, reproductions
 
 DOCS = Path(__file__).parents[1]
 ROOT = DOCS.parent
@@ -50,6 +52,7 @@ def _write_pages(app: Sphinx) -> None:
     pages = {f"recipes/{name}": recipe_page(make(), _notes()[name]) for name, make in PUBLISHED.items()}
     pages |= {
         "recipes": recipes_index(),
+        "reproductions": reproductions_page(),
         "commands": commands_page(),
         "certificate_figures": figures_table(),
         "limits": section("README.md", "Limits"),
@@ -82,6 +85,7 @@ def recipe_page(recipe: Recipe, notes: dict[str, str]) -> str:
         f"## Formula\n\n$$\n{notes['formula']}\n$$\n\nThe training minimises this loss. {notes.get('symbols', '')}",
         f"## What it changes\n\n{_changes(recipe, base)}",
         f"## Reference\n\n{recipe.reference}.",
+        *_reproduced(recipe.name),
     ]
     return "\n\n".join(parts) + "\n"
 
@@ -143,6 +147,54 @@ def recipes_index() -> str:
         f"are chosen from the data.\n\n{_table(('recipe', 'what it is', 'reference'), rows)}\n\n"
         f"```{{toctree}}\n:hidden:\n\n{tree}\n```\n"
     )
+
+
+def _reproduced(recipe: str) -> list[str]:
+    """The commands that measure the results of a recipe again."""
+    commands = [f"[`latente reproduce {each.name}`](../reproductions.md)" for each in reproductions() if recipe in each.recipes]
+    return [f"## Reproduction\n\n{', '.join(commands)}."] if commands else []
+
+
+def reproductions_page() -> str:
+    """Every published result that is measured again: claims, protocol, published values, and ours where they were measured."""
+    about = (
+        "# Reproductions\n\n`latente reproduce NAME` measures a published result again and says whether its claims hold; "
+        "`lt.reproduce(NAME)` does the same in Python. A claim holds if the paired difference has the margin asked for "
+        "and exceeds two of its standard errors. `--quick` takes minutes on two cores and judges the order of methods only. "
+        "Values below are those of the quick form, with seed 0. The full form trains as long as the papers do, for which a GPU "
+        "is needed; it also compares values with published ones."
+    )
+    return "\n\n".join([about, *map(_reproduction, reproductions())]) + "\n"
+
+
+def _reproduction(each: Reproduction) -> str:
+    measured = DOCS / "reproductions" / f"{each.name}.json"
+    found = json.loads(measured.read_text(encoding="utf-8")) if measured.exists() else {"entries": {}, "claims": []}
+    ours = {name: f"{entry['value']:.4g} ± {entry['error']:.2g}" for name, entry in found["entries"].items()}
+    published = each.published or {}
+    entries = [(name, f"{published[name]:g}" if name in published else "", ours.get(name, "")) for name in each.entries]
+    said = {(claim["better"], claim["worse"]): claim for claim in found["claims"]}
+    claims = [
+        (f"{c.better} better than {c.worse}", f"{c.margin:g}", *_said(said.get((c.better, c.worse)))) for c in each.claims
+    ]
+    recipes = ", ".join(f"[{name}](recipes/{name}.md)" for name in each.recipes)
+    return "\n\n".join(
+        [
+            f"## {each.name}",
+            f"{each.summary[0].upper()}{each.summary[1:]} ({recipes}). {each.reference}.",
+            f"```\nlatente reproduce {each.name} --quick\n```",
+            f"{each.protocol[0].upper()}{each.protocol[1:]}. The values are {each.unit}.",
+            _table(("", "published, full form", "ours, quick form"), entries),
+            _table(("claim", "by at least", "difference", "holds"), claims),
+        ]
+    )
+
+
+def _said(claim: dict[str, Any] | None) -> tuple[str, str]:
+    if claim is None:
+        return "", "not measured"
+    error = "" if claim["error"] is None else f" ± {claim['error']:.2g}"
+    return f"{claim['difference']:.3g}{error}", "yes" if claim["reached"] else "no"
 
 
 def figures_table() -> str:

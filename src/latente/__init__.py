@@ -25,9 +25,12 @@ if TYPE_CHECKING:
     from latente.report.report import write_report
     from latente.report.run import open_run
     from latente.studies.comparison import compare
+    from latente.studies.disentanglement import disentanglement
     from latente.studies.prior_comparison import compare_laws, compare_priors
+    from latente.studies.reproductions import reproduce, reproductions
     from latente.studies.tradeoff import tradeoff
     from latente.tasks.detectors import detectors
+    from latente.training.private import Privacy
 
 _ROOMS = {
     "data": ("read",),
@@ -38,8 +41,11 @@ _ROOMS = {
     "catalogue": ("recipe", "recipes"),
     "composition": ("Recipe",),
     "tasks.detectors": ("detectors",),
+    "training.private": ("Privacy",),
     "studies.comparison": ("compare",),
+    "studies.disentanglement": ("disentanglement",),
     "studies.prior_comparison": ("compare_laws", "compare_priors"),
+    "studies.reproductions": ("reproduce", "reproductions"),
     "studies.tradeoff": ("tradeoff",),
     "report.report": ("write_report",),
     "report.run": ("open_run",),
@@ -54,6 +60,7 @@ __all__ = [
     "LatenteWarning",
     "ModelError",
     "Part",
+    "Privacy",
     "Recipe",
     "StorageError",
     "TrainingError",
@@ -63,12 +70,15 @@ __all__ = [
     "compare_laws",
     "compare_priors",
     "detectors",
+    "disentanglement",
     "explore",
     "load",
     "open_run",
     "read",
     "recipe",
     "recipes",
+    "reproduce",
+    "reproductions",
     "tradeoff",
     "write_report",
 ]

@@ -38,6 +38,7 @@ class Blueprint:
     Attributes:
         hidden: widths of the encoder's layers; None for widths (or convolutions) by the size of the data.
         context_size: number of values of a row's context.
+        labels: if the context is one column of levels, the context of each level and, last, of a missing one.
         keep: share of the variance that the code has to keep; "pca" for what PCA of as many dimensions keeps, 0 for any.
     """
 
@@ -48,6 +49,7 @@ class Blueprint:
     hidden: tuple[int, ...] | None
     masked: bool
     context_size: int = 0
+    labels: tuple[tuple[float, ...], ...] = ()
     keep: float | str = 0.0
 
     def __call__(self, remedy: Remedy = Remedy()) -> Learner:
@@ -146,6 +148,7 @@ class Blueprint:
             "n_rows": self.n_rows,
             "free_bits": remedy.free_bits,
             "context_size": self.context_size,
+            "labels": self.labels,
         }
 
 

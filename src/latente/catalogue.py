@@ -14,6 +14,7 @@ from typing import Any
 from latente.composition import Recipe
 from latente.errors import ModelError, alternatives
 from latente.model.parts import choose
+from latente.training.private import Privacy
 
 VAE = Recipe("vae", "variational autoencoder: a normal code for each row, regularised by N(0, I)", "Kingma and Welling 2014")
 # Without a KL, an autoencoder with a noise level for each column would store d columns exactly and ignore the others
@@ -363,6 +364,16 @@ def donut(hidden: float = 0.01) -> dict[str, Any]:
 def recurrent_vae(transforms: int = 2) -> dict[str, Any]:
     flow = choose("iaf", transforms=transforms)
     return {"encoder": choose("gru-encoder"), "decoder": choose("gru-decoder"), "posterior": flow}
+
+
+@published(VAE, "a VAE that hardly tells whether a row was among its training rows", "Abadi et al. 2016; Acs et al. 2019")
+def dp_vae(epsilon: float = 3.0, delta: float = 1e-5, clip: float = 1.0) -> dict[str, Any]:
+    return {"privacy": Privacy(epsilon, delta, clip)}
+
+
+@published(VAE, "a VAE of partly labelled rows, which classifies the others", "Kingma et al. 2014")
+def m2(weight: float = 5.0) -> dict[str, Any]:
+    return {"posterior": choose("labelled-normal"), "objective": choose("semi-supervised", weight=weight)}
 
 
 @published(VAE, "a VAE of windows whose codes are smooth paths: Gaussian processes along time", "Fortuin et al. 2020")

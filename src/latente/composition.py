@@ -31,6 +31,7 @@ from latente.model.parts import PARTS, Choice, Part, choose, part_class
 from latente.model.penalties import Penalty
 from latente.model.posteriors import Posterior
 from latente.model.priors import Prior
+from latente.training.private import Privacy
 from latente.training.schedules import LinearSchedule
 
 NETWORKS = ("encoder", "decoder")
@@ -61,6 +62,7 @@ class Recipe:
         least_squares: all numeric fields have the same noise level.
         noisy: whether the rows of a fit are taken to hold noise, which is all that reconstructions leave.
         recorded: whether a step may be recorded once and repeated; not if it varies.
+        privacy: the budget of a differentially private fit; None for a fit that is not private.
 
     Raises:
         ModelError: there is no such part, or some can't go together; the message says why.
@@ -82,6 +84,7 @@ class Recipe:
     least_squares: bool = False
     noisy: bool = False
     recorded: bool = True
+    privacy: Privacy | None = None
 
     def __post_init__(self) -> None:
         for role in (*NETWORKS, *KINDS):
@@ -122,7 +125,7 @@ class Recipe:
 def _plain(value: Any) -> Any:
     if isinstance(value, tuple):
         return [part.to_json() for part in value]
-    return value.to_json() if isinstance(value, Choice) else value
+    return value.to_json() if isinstance(value, (Choice, Privacy)) else value
 
 
 def _chosen(part: Any) -> Any:
@@ -163,6 +166,9 @@ def _check_together(recipe: Recipe) -> None:
     for penalty in map(_class, recipe.penalties):
         _check_penalty(penalty, prior)
     _check_rate(_class(recipe.objective), posterior, prior)
+    if recipe.privacy is not None:
+        _check_private(recipe, prior)
+    _check_labels(_class(recipe.objective), posterior)
 
 
 def _check_encoder(posterior: type[Part], encoder: Choice | None) -> None:
@@ -192,10 +198,27 @@ def _check_penalty(penalty: type[Part] | None, prior: type[Part]) -> None:
         )
 
 
+def _check_labels(objective: type[Part] | None, posterior: type[Part]) -> None:
+    needs, has = getattr(objective, "needs_labels", False), getattr(posterior, "has_labels", False)
+    if objective is not None and needs != has:
+        raise ModelError(
+            f"the posterior {posterior.name!r} and the objective {objective.name!r} don't go together: 'labelled-normal' "
+            "learns its labels by 'semi-supervised', as in the recipe 'm2'"
+        )
+
+
 def _check_rate(objective: type[Part] | None, posterior: type[Part], prior: type[Part]) -> None:
     has_rate = getattr(posterior, "has_density", True) and getattr(prior, "is_prior", True)
     if objective is not None and getattr(objective, "needs_rate", False) and not has_rate:
         raise ModelError(
             f"the objective {objective.name!r} weighs the rate of codes, and with the posterior {posterior.name!r} and the "
             f"prior {prior.name!r} they have none: choose 'reconstruction', or another posterior"
+        )
+
+
+def _check_private(recipe: Recipe, prior: type[Part]) -> None:
+    if recipe.fitted_prior is not None or not getattr(prior, "is_prior", True):
+        raise ModelError(
+            f"a private fit draws codes from the prior that it learns, because a density fitted to codes of rows would tell of "
+            f"them: choose a prior such as 'standard-normal' and no fitted_prior (here {prior.name!r})"
         )

@@ -25,8 +25,9 @@ from latente.data import Codec, Data, Series, frame, like
 from latente.errors import DataError, LatenteError, ModelError, StorageError, renamed, warn
 from latente.files import Count, checked
 from latente.fitted import Fitted
+from latente.fitting.callbacks import Callbacks, CallbackSupportMixin, with_callbacks
 from latente.fitting.finish import complete
-from latente.fitting.learn import Checkpointing, Observer, learn
+from latente.fitting.learn import Checkpointing, Learnt, Observer, learn
 from latente.fitting.rows_of_fit import learnt_and_others, rows_of_fit
 from latente.model.latent_model import LatentModel
 from latente.model.parts import Choice, Part, checked_arguments
@@ -37,6 +38,7 @@ from latente.parameters import Parameters, is_whole
 from latente.rows import Rows
 from latente.seeding import seed_of, seeded
 from latente.tasks import (
+    classification,
     completions,
     continuation,
     denoising,
@@ -78,7 +80,7 @@ class _Left(Generic[T]):
         setattr(estimator.fitted_, self.name, value)
 
 
-class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseEstimator):  # type: ignore[misc]
+class VAE(CallbackSupportMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseEstimator):  # type: ignore[misc]
     """A variational autoencoder for tables or pictures.
 
     Parameters with the value ``"auto"`` are chosen from the data. ``X`` may be an ndarray or tensor ``[N, F]``, pictures
@@ -243,6 +245,7 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         X: Any,
         y: Any = None,
         *,
+        sample_weight: Any = None,
         context: Any = None,
         checkpoint: str | Path | None = None,
         resume: bool = False,
@@ -251,6 +254,7 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         observer: Observer | None = None,
         workers: int = 1,
         init: VAE | None = None,
+        public: Any = None,
     ) -> Self:
         """Fit the model to rows; ``y`` is ignored. Problems that are found are warnings, named like the verdicts of the
         certificate: "collapsed", "no structure found", "overfits".
@@ -258,6 +262,8 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         Args:
             X: the rows.
             y: not used.
+            sample_weight: what each row counts in the loss, and in the losses of ``figures_``: a number from 0 for each. A row
+                with the weight 2 counts as two rows. Units, levels, p-values and the certificate do not depend on it.
             context: what the model is conditioned on, numbers, levels or dates: names of columns of X, which are then not
                 modelled, or separate data with one row for each row of X (labels, an array, a frame). The model is
                 p(x|context). Of series, windows depend on columns that are constant in each series, and on "calendar": when in
@@ -269,11 +275,17 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
             keep_checkpoint: whether to keep them after the fit.
             checkpoint_every: seconds between two checkpoints.
             resume: continue from the checkpoint; the result is identical to that of an uninterrupted fit.
-            observer: called after each epoch with the :class:`latente.training.loop.Training`.
+            observer: called after each epoch with the :class:`latente.training.loop.Training`. Callbacks of scikit-learn
+                (``vae.set_callbacks(ProgressBar())``, from its version 1.9) get each epoch as a task, with its record in
+                ``history_`` as metadata; one that returns True ends training.
             workers: parts of each batch. Where ``torchrun --nproc-per-node W`` started as many processes, each computes one
                 part; the result is the same as that of one process with the same ``workers``, up to rounding.
             init: a fitted estimator whose weights training starts from. Its recipe, sizes, units, kinds and levels stay; scores
                 are calibrated on the new rows. It is not changed.
+            public: what is public of the rows of a private fit (recipe "dp-vae"): for each column its bounds ``(low, high)`` or
+                a list of its values, with None where values may be missing; one tuple for all columns; or public rows with the
+                same columns. Units, kinds and levels are taken from it, and values outside the bounds are moved to them.
+                Pictures need none. ``init`` counts as public.
 
         Raises:
             DataError, ModelError, TrainingError: what is wrong, where, and what to do.
@@ -291,12 +303,26 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         checkpointing = Checkpointing(checkpoint, resume, checkpoint_every, keep_checkpoint)
         if not is_whole(workers, 1):
             raise ModelError(f"workers is a whole number from 1, not {workers!r}")
-        learnt = learn(X, Parameters.of(self), settings, checkpointing, observer, context, workers, init and init._fitted)
-        self.fitted_ = learnt.fitted
+        how = {
+            "context": context,
+            "workers": workers,
+            "init": init and init._fitted,
+            "sample_weight": sample_weight,
+            "public": public,
+        }
+        learnt = self._learn(Callbacks(self, X, y, observer, sample_weight), settings, checkpointing, **how)
         for warning in learnt.warnings:
             warn(warning)
         learnt.clean_up()
         return self
+
+    @with_callbacks  # type: ignore[untyped-decorator]
+    def _learn(self, callbacks: Callbacks, settings: dict[str, Any], checkpointing: Checkpointing, **how: Any) -> Learnt:
+        callbacks.begin()
+        learnt = learn(callbacks.X, Parameters.of(self), settings, checkpointing, callbacks.after_epoch, **how)
+        self.fitted_ = learnt.fitted
+        callbacks.finished()
+        return learnt
 
     def complete(self) -> Self:
         """Compute what is otherwise computed when it is first used: the calibration of intervals, and the figures of privacy.
@@ -631,6 +657,30 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
             x = interpolation.interpolate(fitted.model, *ends, steps, fitted.decoder, noise)
         return fitted.decode(x, possible=noise)
 
+    def classify(self, X: Any, *, probabilities: bool = False) -> Any:
+        """The most probable label of each row, [N], by a model that was fitted with some labels (recipe "m2").
+
+        Args:
+            X: rows, without labels.
+            probabilities: return q(y|x) of each label instead, a frame with a column for each.
+
+        Raises:
+            ModelError: the recipe has no labels.
+
+        >>> from sklearn.datasets import load_iris
+        >>> X, y = load_iris(return_X_y=True, as_frame=True)
+        >>> species = y.map({0: "setosa", 1: "versicolor", 2: "virginica"}).where(y.index % 5 == 0)  # 120 of 150 are missing
+        >>> vae = VAE("m2", latent_dim=2, max_epochs=2, random_state=0).fit(X, context={"species": species})
+        >>> vae.classify(X).shape, list(vae.classify(X, probabilities=True).columns)
+        ((150,), ['setosa', 'versicolor', 'virginica'])
+        """
+        fitted = self._fitted
+        data = fitted.read(X, context={})
+        found, labels = classification.probabilities(fitted, fitted.encode(data, self.unknown))
+        if not probabilities:
+            return labels[found.argmax(1)]
+        return like(X, frame({str(label): column for label, column in zip(labels, found.T, strict=True)}, data.container))
+
     # -- scores -----------------------------------------------------------------------------------------------------
 
     def score_samples(
@@ -828,7 +878,8 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         fitted.refuse_all_contexts("a certificate")
         learnt, others = learnt_and_others(fitted, train, held_out, self.unknown)
         name, row_model = fitted.recipe.name, fitted.row_model
-        return certify(fitted.model, fitted.fitted_prior, fitted.codec.fields, learnt, others, fitted.seed, name, row_model)
+        found = certify(fitted.model, fitted.fitted_prior, fitted.codec.fields, learnt, others, fitted.seed, name, row_model)
+        return replace(found, about={**found.about, **fitted.budget})
 
     def refit_prior(self, prior: str | Choice = "auto", *, train: Any = None) -> Self:
         """Fit another density to the codes of the training rows, for ``sample`` and the completeness of the fitted prior. The
@@ -841,7 +892,7 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
 
         Raises:
             DataError: rows are missing, or ``train`` is not the data of the fit.
-            ModelError: there is no such prior.
+            ModelError: there is no such prior, or the fit was private.
 
         >>> from sklearn.datasets import load_iris
         >>> X = load_iris(as_frame=True).data
@@ -850,6 +901,10 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseE
         'gaussian'
         """
         fitted = self._fitted
+        if fitted.budget:
+            raise ModelError(
+                "a density fitted to codes of the rows would end the privacy of this model: it keeps its own prior"
+            )
         fitted.fitted_prior = fitted.prior_of(rows_of_fit(fitted, train, self.unknown).train, prior)
         fitted.notes = [note for note in fitted.notes if note != STORES_CODES]
         if fitted.fitted_prior.stores_codes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -14,19 +15,24 @@ from torch import Tensor
 from latente.composition import Recipe
 from latente.data import (
     LABELS,
+    Album,
     Codec,
     ContextCodec,
     Data,
+    Pieces,
     Series,
     SeriesCodec,
     Table,
     TableCodec,
     calendar_names,
     encode,
+    large_album,
     of_windows,
+    pieces_of,
     read,
     read_context,
     refuse_outside,
+    too_large,
     with_calendar,
     with_index,
 )
@@ -110,6 +116,12 @@ class Fitted:
         return int(self.settings["seed"])
 
     @property
+    def budget(self) -> dict[str, float]:
+        """``epsilon`` and ``delta`` of a private fit; empty otherwise."""
+        spent = self.figures.get("differential_privacy", {})
+        return {name: spent[name] for name in ("epsilon", "delta") if name in spent}
+
+    @property
     def latent_dim(self) -> int:
         """Dimensions of the code."""
         return self.model.latent_dim
@@ -180,6 +192,25 @@ class Fitted:
             if not lost:
                 raise
             raise DataError(f"{error}; {lost[0]} is context, which may be given as context={{{lost[0]}: …}}, too") from error
+
+    def album(self, X: Any) -> Album | None:
+        """An input in shards of pictures that do not fit into memory."""
+        if isinstance(X, Album):
+            return X
+        return None if isinstance(self.codec, (TableCodec, SeriesCodec)) else large_album(X)
+
+    def pieces(self, X: Any, also_small: bool = False, **more: Any) -> Pieces | None:
+        """An input in pieces, if it is a table in Parquet files or in text that does not fit into memory.
+
+        Args:
+            X: the input. also_small: whether Parquet files that fit are in pieces, too.
+            more: how to read, if not as in the fit.
+        """
+        codec, how = self.codec, {**self.codec.reading_of_fit, **self.reading, **more}
+        if isinstance(X, Pieces) or not isinstance(codec, TableCodec) or not isinstance(X, (str, os.PathLike)):
+            return X if isinstance(X, Pieces) else None
+        found = pieces_of(X) if also_small else None
+        return found or too_large(X, codec.text_names, known=codec.known_notations, **how)
 
     def encode(self, data: Data, unknown: str = "error") -> Rows:
         """Encode data; ``unknown`` as in :class:`latente.VAE`."""

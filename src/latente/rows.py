@@ -195,11 +195,13 @@ class Rows:
         x: float32 ``[N, *shape]``; 0 where a value is missing.
         mask: bool of the same shape, True where a value is observed; ``None`` if all are.
         context: float32 ``[N, C]``, the context; ``None`` for a model without context.
+        weight: float32 ``[N]``, what each row counts in a loss; ``None`` if all count alike.
     """
 
     x: Tensor
     mask: Tensor | None = None
     context: Tensor | None = None
+    weight: Tensor | None = None
 
     def __len__(self) -> int:
         return self.x.shape[0]
@@ -211,14 +213,14 @@ class Rows:
         return Rows(*(None if part is None else chosen(part) for part in self.parts))  # type: ignore[arg-type]
 
     @property
-    def parts(self) -> tuple[Tensor | None, Tensor | None, Tensor | None]:
-        """Values, mask and context."""
-        return self.x, self.mask, self.context
+    def parts(self) -> tuple[Tensor | None, Tensor | None, Tensor | None, Tensor | None]:
+        """Values, mask, context and weights."""
+        return self.x, self.mask, self.context, self.weight
 
     def to(self, device: torch.device | str, dtype: torch.dtype | None = None) -> Rows:
         """The same rows on another device, or in another precision."""
-        mask, context = (part if part is None else part.to(device) for part in (self.mask, self.context))
-        return Rows(self.x.to(device, dtype), mask, context if context is None else context.to(dtype=dtype))
+        mask, context, weight = (part if part is None else part.to(device) for part in (self.mask, self.context, self.weight))
+        return Rows(self.x.to(device, dtype), mask, context if context is None else context.to(dtype=dtype), weight)
 
     def subsample(self, most: int) -> Rows:
         """At most ``most`` rows, evenly spaced: files are often sorted, so the first rows are no random sample."""
@@ -242,7 +244,9 @@ class Rows:
 
 
 def joined(*parts: Rows) -> Rows:
-    """Rows without context of several parts, one after the other."""
+    """Rows without weights of several parts, one after the other."""
     masks = [torch.ones_like(part.x, dtype=torch.bool) if part.mask is None else part.mask for part in parts]
     masked = any(part.mask is not None for part in parts)
-    return Rows(torch.cat([part.x for part in parts]), torch.cat(masks) if masked else None)
+    contexts = [part.context for part in parts if part.context is not None]
+    x = torch.cat([part.x for part in parts])
+    return Rows(x, torch.cat(masks) if masked else None, torch.cat(contexts) if contexts else None)

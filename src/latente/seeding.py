@@ -52,6 +52,32 @@ def reseed(seed: int, *keys: Key, device: torch.device | str = "cpu") -> None:
         torch.mps.manual_seed(derived)
 
 
+def generator_state(device: torch.device | str = "cpu") -> torch.Tensor:
+    """The state of torch's generators, of the CPU and of ``device``, uint8 [n]."""
+    kind = torch.device(device).type
+    of_device = {"cuda": torch.cuda.get_rng_state, "mps": torch.mps.get_rng_state}
+    return torch.cat([torch.get_rng_state(), *([of_device[kind]()] if kind in of_device else [])])
+
+
+def is_generator_state(state: torch.Tensor) -> bool:
+    """Whether torch takes this as the state of its generator."""
+    try:
+        torch.Generator().set_state(state[: len(torch.get_rng_state())])
+    except (RuntimeError, TypeError):
+        return False
+    return True
+
+
+def set_generator_state(state: torch.Tensor, device: torch.device | str = "cpu") -> None:
+    """Continue from a state of :func:`generator_state`; only within :func:`seeded`."""
+    kind, size = torch.device(device).type, len(torch.get_rng_state())
+    torch.set_rng_state(state[:size])
+    if kind == "cuda":
+        torch.cuda.set_rng_state(state[size:])
+    elif kind == "mps":
+        torch.mps.set_rng_state(state[size:])
+
+
 def seed_of(random_state: Any) -> int:
     """A seed from a random state as in scikit-learn: a number, a ``RandomState``, or ``None`` for a random seed."""
     if random_state is None:

@@ -93,6 +93,7 @@ class Measured(TypedDict, total=False):
     precision: str
     batch_size: Count
     privacy: dict[str, float | None]
+    differential_privacy: dict[str, float]
     time: dict[str, float]
     notes: list[Message]
 

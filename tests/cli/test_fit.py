@@ -218,3 +218,17 @@ def test_anomalies_are_trimmed(latente, table_csv, tmp_path):
     assert latente("fit", table_csv, "-o", tmp_path / "run", "--trim", ".1", *options).code == 0
     assert any("not learned" in note for note in lt.load(tmp_path / "run" / "model.safetensors").notes_)
     assert "0.5" in latente("fit", table_csv, "-o", tmp_path / "run", "--trim", ".7", *options).err
+
+
+def test_a_private_fit_tells_its_budget_and_shows_no_row(latente, table_csv, tmp_path):
+    run, public = tmp_path / "run", ("--public", "-1000:1000")
+    ended = latente("fit", table_csv, "-o", run, "--recipe", "dp-vae:epsilon=8", *public, "--max-epochs", "1")
+    assert ended.code == 0 and "nats per generated row" in ended.out
+    assert "differentially private: ε = " in ended.err and "would show or measure the private rows" in ended.err
+    files = {path.name for path in run.rglob("*") if path.is_file()}
+    assert files == {"history.csv", "metrics.json", "model.safetensors", "survey.safetensors"}
+    assert "differential privacy" in latente("info", run).out
+    assert 0 < latente("info", run, "--json").json["differential_privacy"]["epsilon"] <= 8
+    refused = latente("fit", table_csv, "-o", tmp_path / "other", "--recipe", "dp-vae")
+    assert refused.code == 2 and "takes units, kinds and levels from what is public" in refused.err
+    assert not (tmp_path / "other" / "model.safetensors").exists()

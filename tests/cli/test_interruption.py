@@ -46,9 +46,9 @@ def test_a_killed_fit_goes_on_to_the_same_bits(process, data, tmp_path):
     assert not (tmp_path / "killed/checkpoint").exists()
 
 
-def started(latente, data, run):
+def started(latente, data, run, *more):
     """A fit that is under way: it has left a checkpoint."""
-    fit = latente("fit", data, *LONG, "-o", run, "--checkpoint-every", "0.5")
+    fit = latente("fit", data, *LONG, "-o", run, "--checkpoint-every", "0.5", *more)
     wait_for(lambda: list(run.glob("checkpoint/*.safetensors")), fit)
     return fit
 
@@ -66,6 +66,24 @@ def test_ctrl_c_keeps_the_best_model_so_far_and_the_second_ends_at_once(process,
     vae = lt.load(tmp_path / "once/model.safetensors")
     assert vae.figures_["finished"] == "interrupted"
     assert len(vae.transform(data)) == 200
+    twice.communicate(timeout=100)
+    assert twice.returncode == 130
+    assert not (tmp_path / "twice/model.safetensors").exists()
+
+
+@pytest.mark.slow
+def test_ctrl_c_ends_all_workers_after_the_same_step(process, data, tmp_path):
+    once = started(process, data, tmp_path / "once", "--workers", "2")
+    once.send_signal(signal.SIGINT)
+    _, err = once.communicate(timeout=100)
+    assert once.returncode == 0, err
+    assert err.startswith("interrupted: the best model so far is kept")
+    assert lt.load(tmp_path / "once/model.safetensors").figures_["finished"] == "interrupted"
+    assert {"metrics.json", "history.csv"} <= {path.name for path in (tmp_path / "once").iterdir()}
+    twice = started(process, data, tmp_path / "twice", "--workers", "2")
+    for _ in range(2):
+        twice.send_signal(signal.SIGINT)
+        time.sleep(0.1)
     twice.communicate(timeout=100)
     assert twice.returncode == 130
     assert not (tmp_path / "twice/model.safetensors").exists()

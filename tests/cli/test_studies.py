@@ -112,6 +112,14 @@ def test_what_every_law_would_reach(latente, table_csv, table_run, tmp_path, mon
     assert (run / "model.safetensors").read_bytes() == before
 
 
-def test_a_table_of_many_fits_writes_no_page(latente, tmp_path):
-    ended = latente("compare", tmp_path / "x.csv", "--recipes", "all", "-o", tmp_path / "out")
-    assert ended.code == 2 and "leave --out" in ended.err
+def test_many_fits_are_ranked_on_a_page(latente, table_csv, tmp_path):
+    out, fit = tmp_path / "out", ("--seeds", "2", "--max-epochs", "1", "--latent-dim", "2", "--lang", "es")
+    ended = latente("compare", table_csv, "--recipes", "vae,autoencoder", *fit, "-o", out)
+    assert ended.code == 0 and f"page: {out / 'compare.html'}" in ended.out
+    assert "the highest bound of log p has vae" in ended.out and "no density or there is no prior: autoencoder" in ended.out
+    page = (out / "compare.html").read_text(encoding="utf-8")
+    assert '<html lang="es">' in page and "La cota más alta de log p es la de vae" in page and "unidades activas" in page
+    values = json.loads((out / "compare.json").read_text())
+    assert set(values["recipes"]["vae"]) >= {"bound", "bound_error", "completeness", "continuity", "seconds", "differs"}
+    again = latente("compare", table_csv, "--recipes", "vae", "--budget", "1s", "-o", tmp_path)
+    assert again.code == 1 and "nothing in it is touched" in again.err

@@ -167,3 +167,50 @@ def test_too_many_levels_are_refused(tmp_path, monkeypatch):
     pq.write_table(pa.table({"x": np.arange(300.0) ** 2, "t": [f"level {i % 40}" for i in range(300)]}), tmp_path / "t.parquet")
     with pytest.raises(DataError, match=r"column 't' has more than 30 levels"):
         Census(pieces_of(tmp_path / "t.parquet"), {}).codec(False)
+
+
+def weights(vae):
+    return torch.cat([value.reshape(-1) for value in vae.model_.state_dict().values()])
+
+
+def in_context(data):
+    how = {"latent_dim": 1, "hidden": (8,), "max_epochs": 2, "effort": "quick", "random_state": 0, "kinds": {"count": "count"}}
+    return lt.VAE("cvae", **how).fit(data, context=["level", "bit"])
+
+
+def test_context_in_pieces(table, tmp_path):
+    """Levels and numbers, with missing values."""
+    table = table.select(["level", "measure", "bit", "count"]).slice(0, 300)
+    pq.write_table(table, tmp_path / "some.parquet", row_group_size=64)
+    pieces = pieces_of(tmp_path / "some.parquet")
+    found, wanted = in_context(pieces), in_context(table)
+    assert found.fitted_.context.names == ("level", "bit")
+    torch.testing.assert_close(weights(found), weights(wanted), rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(found.score_samples(table), wanted.score_samples(table), rtol=1e-4, atol=1e-3)
+    one = {"level": "a", "bit": 1}
+    assert len(found.in_context(one, pieces).fitted_.at_hand.train) == len(wanted.in_context(one, table).fitted_.at_hand.train)
+
+
+@pytest.mark.parametrize(
+    ("context", "word"), [(["levle"], "levle"), (np.zeros(N), "names"), (sorted(columns()), "all columns")]
+)
+def test_context_that_is_no_column_of_the_pieces(context, word, pieces):
+    with pytest.raises(DataError, match=word):
+        lt.VAE("cvae", max_epochs=1).fit(pieces, context=context)
+
+
+def test_a_certificate_of_rows_in_pieces(table, pieces, tmp_path, monkeypatch):
+    data = table.select(["measure", "count", "level"])
+    vae = lt.VAE("vae", latent_dim=2, max_epochs=3, effort="quick", random_state=0).fit(data)
+    loaded, wanted = lt.load(vae.save(tmp_path / "m.safetensors")), vae.certificate().to_dict()
+    assert loaded.certificate(train=pieces).to_dict() == wanted
+    monkeypatch.setattr(sql, "max_bytes", lambda: 1000)
+    read_whole = []
+    monkeypatch.setattr(Pieces, "read", lambda self, *_: read_whole.append(self))
+    assert loaded.certificate(train=str(pieces.files[0])).to_dict() == wanted
+    assert not read_whole
+    with pytest.raises(DataError, match="held-out rows contain training rows"):
+        loaded.certificate(str(pieces.files[0]), train=pieces)
+    pq.write_table(table.slice(3), tmp_path / "others.parquet")
+    with pytest.raises(DataError, match="not the"):
+        loaded.certificate(train=pieces_of(tmp_path / "others.parquet"))

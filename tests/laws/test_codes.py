@@ -10,7 +10,7 @@ import torch
 
 import latente.blueprint  # noqa: F401  (registers every part)
 from latente.errors import ModelError
-from latente.model.codes import CodeDistribution, rate
+from latente.model.codes import CodeDistribution, DiagonalNormal, rate
 from latente.model.latent_model import LatentModel, compose
 from latente.model.parts import PARTS, Choice, build, choose
 from latente.model.posteriors import Posterior
@@ -21,7 +21,7 @@ from latente.training.ex_post import fit_prior, names_for
 
 D, B = 3, 12
 SIZES = {"shape": (5,), "latent_dim": D, "hidden": (16,), "masked": False}
-POSTERIORS = sorted(name for name, cls in PARTS.items() if issubclass(cls, Posterior) and name != "no-code")
+POSTERIORS = sorted(name for name, cls in PARTS.items() if issubclass(cls, Posterior) and not cls.needs_context)
 PRIORS = sorted(
     name
     for name, cls in PARTS.items()
@@ -206,3 +206,14 @@ def test_an_autoencoder_has_no_prior_and_no_rate() -> None:
     assert not model.has_prior and not model.has_rate and model.p() is None
     with pytest.raises(ModelError, match="no prior"):
         OwnPrior().bind(model)
+
+
+@pytest.mark.parametrize("log_variance", [0.0, -8.0])
+def test_mixtures_over_the_rows_of_a_batch_are_those_of_normals(log_variance: float) -> None:
+    with seeded(0):
+        q = DiagonalNormal(3.0 + torch.randn(6, 4), log_variance + torch.randn(6, 4))
+        z, weights = q.rsample(), torch.randn(6, 6)
+    each = torch.distributions.Normal(q.loc.double(), q.log_variance.double().mul(0.5).exp()).log_prob(z.double().unsqueeze(1))
+    joint, product = q.log_mixtures(z, weights)
+    torch.testing.assert_close(joint.double(), torch.logsumexp(each.sum(-1) + weights, 1), rtol=1e-3, atol=1e-2)
+    torch.testing.assert_close(product.double(), torch.logsumexp(each + weights.unsqueeze(-1), 1).sum(-1), rtol=1e-3, atol=1e-2)

@@ -27,6 +27,11 @@ from latente.model.priors import Prior
 NAMES = [recipe.name for recipe in lt.recipes()]
 
 
+def public_of(recipe: Recipe) -> dict[str, Any]:
+    """What a fit needs to know of the columns of a test, if the recipe is private."""
+    return {} if recipe.privacy is None else {"public": (-50.0, 50.0, None)}
+
+
 def is_random(name: str) -> bool:
     posterior = part_class(lt.recipe(name).posterior.name)
     return posterior.has_density and not issubclass(posterior, OneCode) and not lt.recipe(name).needs_context
@@ -58,7 +63,8 @@ def test_every_recipe_serves_every_use(name: str, table: NDArray[np.float64], tm
     rows = table[:160, :12].copy()
     rows[::7, 3] = np.nan
     given, one = ({"context": np.arange(160) % 2}, {"context": {"context": 1}}) if lt.recipe(name).needs_context else ({}, {})
-    vae = lt.VAE(recipe=name, max_epochs=3, latent_dim=4, hidden=(16,), random_state=0).fit(rows, **given)
+    vae = lt.VAE(recipe=name, max_epochs=3, latent_dim=4, hidden=(16,), random_state=0)
+    vae.fit(rows, **given, **public_of(lt.recipe(name)))
     z = vae.transform(rows, **given)
     assert z.shape == (160, 4)
     assert np.isfinite(z).all()
@@ -163,7 +169,9 @@ def test_a_recipe_of_columns_can_be_fitted_on_pictures(digits: NDArray[np.uint8]
 def fitted(name: str | Recipe, rows: NDArray[np.float64], **changes: object) -> lt.VAE:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", lt.LatenteWarning)
-        return lt.VAE(name, **{"max_epochs": 4, "latent_dim": 4, "random_state": 0, **changes}).fit(rows)
+        return lt.VAE(name, **{"max_epochs": 4, "latent_dim": 4, "random_state": 0, **changes}).fit(
+            rows, **public_of(name if isinstance(name, Recipe) else lt.recipe(name))
+        )
 
 
 def test_the_code_of_a_quantiser_costs_the_logarithm_of_their_number(table: NDArray[np.float64]) -> None:

@@ -212,13 +212,13 @@ class TestBatches:
     def test_what_waits_together_is_computed_together_and_split(self):
         begun, go, calls = threading.Event(), threading.Event(), []
 
-        def compute(rows):
+        def compute(rows, sizes):
             begun.set()
             go.wait(10)
             calls.append(len(rows))
-            return np.array(rows)
+            return split(np.array(rows), sizes)
 
-        batches = Batches(joined, split, 10, 1000)
+        batches = Batches(joined, 10, 1000)
         first = batches.put(Job("a", [0], 1, compute))
         begun.wait(10)
         others = [batches.put(Job("a", [i] * i, i, compute)) for i in (1, 2, 3)]
@@ -233,12 +233,12 @@ class TestBatches:
     def test_limits_and_the_end(self):
         begun, go = threading.Event(), threading.Event()
 
-        def compute(rows):
+        def compute(rows, sizes):
             begun.set()
             go.wait(10)
-            return rows
+            return [rows]
 
-        batches = Batches(joined, split, max_jobs=2, max_rows=5)
+        batches = Batches(joined, max_jobs=2, max_rows=5)
         batches.put(Job(None, [0], 1, compute))
         begun.wait(10)
         batches.put(Job(None, [0] * 4, 4, compute))
@@ -256,12 +256,12 @@ class TestBatches:
     def test_one_bad_request_does_not_spoil_others(self):
         begun, go = threading.Event(), threading.Event()
 
-        def compute(rows):
+        def compute(rows, sizes):
             begun.set()
             go.wait(10)
-            return np.array([1 / row for row in rows])
+            return split(np.array([1 / row for row in rows]), sizes)
 
-        batches = Batches(joined, split, 10, 100)
+        batches = Batches(joined, 10, 100)
         batches.put(Job("a", [1], 1, compute))
         begun.wait(10)
         good, bad = batches.put(Job("a", [2], 1, compute)), batches.put(Job("a", [0], 1, compute))
@@ -286,7 +286,7 @@ def test_answers_do_not_depend_on_other_requests(client, service, people, name):
     """Ranks and an estimated noise are of the rows of one request."""
     rows = json.loads(people(24).to_json(orient="records", date_format="iso"))
     alone = [rows_of(client.post(f"/{name}", {"rows": rows[i : i + 4]})) for i in range(0, 24, 4)]
-    service.batches.put(Job(None, None, 1, lambda _: time.sleep(0.3)))  # so that all wait at the same time
+    service.batches.put(Job(None, None, 1, lambda *_: [time.sleep(0.3)]))  # so that all wait at the same time
     with ThreadPoolExecutor(6) as pool:
         together = list(pool.map(lambda i: rows_of(client.post(f"/{name}", {"rows": rows[i : i + 4]})), range(0, 24, 4)))
     for left, right in zip(chain(*alone), chain(*together), strict=True):

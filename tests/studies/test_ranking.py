@@ -30,6 +30,28 @@ def test_a_difference_is_real_if_chance_is_excluded_for_all_of_them() -> None:
     assert found["worse"].value == pytest.approx(-2.0, abs=0.4)
 
 
+@pytest.mark.parametrize("spread", [0.0, 0.3, 3.0])
+def test_differences_by_chance_are_seldom_called_real(spread: float) -> None:
+    """In 5% of cases at most, also with three seeds that differ more than rows do; a normal distribution would say 19%."""
+    generator = np.random.default_rng(0)
+    bounds = generator.normal(size=(2000, 3, 50)) + spread * generator.normal(size=(2000, 3, 1))
+    found = [differences({"a": Entry(each), "b": Entry(0.0 * each)}) for each in bounds]
+    assert np.mean([each["b"].real for each in found]) < 0.065
+
+
+def test_models_of_a_context_are_ranked_by_their_bounds() -> None:
+    generator = np.random.default_rng(0)
+    label = np.arange(300) % 2
+    rows = generator.normal(size=(300, 3)) + 8.0 * label[:, None]
+    found = lt.compare(rows, ["cvae", "vae"], seeds=2, context=label, latent_dim=1, hidden=(8,), max_epochs=5, random_state=0)
+    for entry in found.entries.values():
+        assert entry.bounds is not None and np.isnan(entry.figures["completeness"])
+        assert np.isfinite(entry.figures["active_units"])
+    alone = lt.compare(rows, ["vae"], seeds=2, latent_dim=1, hidden=(8,), max_epochs=5, random_state=0)
+    assert mean_and_error(found.entries["vae"].bounds)[0] > mean_and_error(alone.entries["vae"].bounds)[0]
+    assert not lt.compare(rows, ["cvae"], seeds=1).entries["cvae"].figures, "it needs a context"
+
+
 def test_recipes_are_ranked_and_what_can_not_be_fitted_says_why() -> None:
     rows = [{"a": float(i % 7), "b": "xyz"[i % 3]} for i in range(90)]
     import pandas as pd

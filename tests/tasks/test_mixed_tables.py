@@ -152,7 +152,8 @@ def test_every_recipe_takes_text(recipe: str) -> None:
     given = {"context": {"class": np.arange(30) % 2}} if lt.recipe(recipe).needs_context else {}
     rows = pa.table(people(holes=0.1))
     of_rows = {name: {"class": np.arange(len(rows)) % 2} for name in given}
-    vae = lt.VAE(recipe, max_epochs=2, random_state=0).fit(rows, **of_rows)
+    public = {} if parts.privacy is None else {"public": rows}
+    vae = lt.VAE(recipe, max_epochs=2, random_state=0).fit(rows, **of_rows, **public)
     assert set(column(vae.sample(30, **given), "kind")) <= {"ant", "bee", "cat"}
     assert np.isfinite(vae.score_samples(rows, **of_rows)).all()
 

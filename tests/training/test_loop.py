@@ -15,6 +15,9 @@ from typing import ClassVar
 from unittest import mock
 
 import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import torch
 from numpy.typing import NDArray
@@ -22,12 +25,15 @@ from sklearn.datasets import make_s_curve
 
 import latente as lt
 from latente import threads
+from latente.data import pieces_of
+from latente.files import read_tensors, write_tensors
 from latente.model.latent_model import Trace
 from latente.model.objectives import Strength, Terms
 from latente.model.parts import FULL
 from latente.model.penalties import Penalty
 from latente.rows import Rows
 from latente.training import defaults
+from latente.training.checkpoint import KIND, VERSION, Checkpoints
 from latente.training.dimension import intrinsic_dimension
 from latente.training.loop import Training
 
@@ -120,6 +126,77 @@ def test_a_run_in_sittings_ends_in_the_same_weights(table: NDArray[np.float64], 
     assert not list(tmp_path.glob("*"))
 
 
+class _Stop(Exception):
+    pass
+
+
+def stopped_within_epochs(monkeypatch: pytest.MonkeyPatch, steps: int) -> None:
+    """From now on, every fit writes a checkpoint after so many steps, wherever that is in an epoch, and stops."""
+    write = Checkpoints.write
+
+    def due(self: Checkpoints) -> bool:
+        self.steps = getattr(self, "steps", 0) + 1  # type: ignore[attr-defined]
+        return self.steps == steps  # type: ignore[no-any-return, attr-defined]
+
+    def stop(self: Checkpoints, training: Training) -> None:
+        write(self, training)
+        if getattr(self, "steps", 0) == steps:
+            raise _Stop
+
+    monkeypatch.setattr(Checkpoints, "due", due)
+    monkeypatch.setattr(Checkpoints, "write", stop)
+
+
+@pytest.mark.parametrize(("stored", "workers"), [(False, 1), (True, 2)])
+def test_a_fit_that_stops_within_epochs_ends_in_the_same_weights(
+    stored: bool, workers: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In memory, and on disc with windows of 64 rows; stopped every 37 steps of epochs with eight."""
+    monkeypatch.setattr("latente.data.stored.WINDOW", 64 * 4 * 5)
+    rng = np.random.default_rng(0)
+    values = rng.normal(size=(569, 2)) @ rng.normal(size=(2, 5)) + 0.1 * rng.normal(size=(569, 5))
+    rows = pa.table({f"x{i}": column for i, column in enumerate(values.T)})
+    pq.write_table(rows, tmp_path / "rows.parquet")
+    source = pieces_of(tmp_path / "rows.parquet") if stored else rows
+    how = {"batch_size": 64, "max_epochs": 3}
+    whole = small(**how).fit(source, workers=workers)
+    stopped_within_epochs(monkeypatch, 37)
+    stops = 0
+    while stops < 9:
+        try:
+            vae = small(**how).fit(source, checkpoint=tmp_path / "c", resume=stops > 0, workers=workers)
+            break
+        except _Stop:
+            stops += 1
+    assert stops >= 2
+    assert torch.equal(weights(vae), weights(whole))
+    for one, other in zip(vae.history_, whole.history_, strict=True):
+        assert {**one, "seconds": 0} == {**other, "seconds": 0}
+
+
+def test_an_altered_generator_is_refused(table: NDArray[np.float64], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    stopped_within_epochs(monkeypatch, 3)
+    with pytest.raises(_Stop):
+        small().fit(table, checkpoint=tmp_path)
+    [path] = tmp_path.glob("*.safetensors")
+    values, tensors = read_tensors(path, KIND, VERSION)
+    write_tensors(path, KIND, VERSION, values, {**tensors, "generator": tensors["generator"].fill_(255)})
+    with pytest.raises(lt.StorageError, match="altered"):
+        small().fit(table, checkpoint=tmp_path, resume=True)
+
+
+def test_checkpoints_take_a_small_share_of_the_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    checkpoints, now = Checkpoints(tmp_path, {}, every=1.0), [0.0]
+    monkeypatch.setattr("latente.training.checkpoint.time.monotonic", lambda: now[0])
+    checkpoints.written, checkpoints.took, now[0] = 0.0, 0.2, 3.9
+    assert not checkpoints.due()
+    now[0] = 4.1
+    assert checkpoints.due()
+    checkpoints.took = 0.0
+    now[0] = 0.9
+    assert not checkpoints.due()
+
+
 def test_a_checkpoint_of_something_else_is_refused(table: NDArray[np.float64], tmp_path: Path) -> None:
     def interrupt(training: Training) -> None:
         raise RuntimeError("stop")
@@ -159,6 +236,52 @@ def test_killed_at_any_moment_and_resumed_to_the_bit(table: NDArray[np.float64],
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
     whole = lt.VAE(max_epochs=40, random_state=3).fit(table)
     assert torch.equal(weights(lt.load(tmp_path / "model.safetensors")), weights(whole))
+
+
+KILLED_WITHIN = """
+    import sys, latente as lt
+    from latente.data import sql, stored
+    from latente.training.checkpoint import Checkpoints
+    if sys.argv[3].endswith(".parquet"):
+        sql.max_bytes, stored.WINDOW = lambda: 10_000, 100_000
+    write = Checkpoints.write
+    def told(self, training):
+        write(self, training)
+        print(training.status.within, flush=True)
+    Checkpoints.write = told
+    vae = lt.VAE("vae", hidden=(16,), latent_dim=2, batch_size=2, max_epochs=1, random_state=3, effort="quick").fit(
+        sys.argv[3], checkpoint=sys.argv[1], resume=True, checkpoint_every=0.0)
+    vae.save(sys.argv[2])
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["csv", "parquet"])
+def test_killed_within_its_only_epoch_and_resumed_to_the_bit(
+    kind: str, table: NDArray[np.float64], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In memory, and in pieces with several windows."""
+    if kind == "parquet":
+        monkeypatch.setattr("latente.data.sql.max_bytes", lambda: 10_000)
+        monkeypatch.setattr("latente.data.stored.WINDOW", 100_000)
+    data, script, saved = tmp_path / f"rows.{kind}", tmp_path / "run.py", tmp_path / "model.safetensors"
+    rows = pd.DataFrame(np.tile(table, (8, 1)), columns=[f"x{i}" for i in range(30)])
+    rows.to_csv(data, index=False) if kind == "csv" else rows.to_parquet(data, index=False)
+    script.write_text(textwrap.dedent(KILLED_WITHIN))
+    command = [sys.executable, str(script), str(tmp_path / "checkpoint"), str(saved), str(data)]
+    reached = []
+    for _ in range(2):
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+            assert process.stdout is not None
+            reached.append([int(process.stdout.readline()) for _ in range(3)][-1])
+            process.send_signal(signal.SIGKILL)
+    assert 0 < reached[0] < reached[1]
+    assert not saved.exists()
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    found = lt.load(saved)
+    whole = lt.VAE("vae", hidden=(16,), latent_dim=2, batch_size=2, max_epochs=1, random_state=3, effort="quick").fit(data)
+    assert torch.equal(weights(found), weights(whole))
+    assert found.figures_["loss"] == whole.figures_["loss"]
 
 
 def test_ctrl_c_keeps_the_best_so_far(table: NDArray[np.float64]) -> None:

@@ -118,7 +118,7 @@ class Loops:
 
 
 @pytest.mark.parametrize(
-    ("recipe", "holes"), [(name, place % 2 == 1) for place, name in enumerate(PUBLISHED)]
+    ("recipe", "holes"), [(name, place % 2 == 1) for place, name in enumerate(PUBLISHED) if lt.recipe(name).privacy is None]
 )  # either, in turn
 @pytest.mark.filterwarnings("ignore::latente.LatenteWarning")
 def test_every_recipe_is_recorded_and_learns_the_same(recipe: str, holes: bool, monkeypatch: pytest.MonkeyPatch) -> None:

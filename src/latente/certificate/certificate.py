@@ -39,6 +39,8 @@ class About(TypedDict, total=False):
     row_model: bool
     related_columns: bool
     repeated_rows_left_out: Count
+    epsilon: float
+    delta: float
     model: str
 
 
@@ -123,7 +125,10 @@ class Certificate:
     @property
     def notes(self) -> tuple[str, ...]:
         """Notes that concern all figures."""
-        return (ROW_MODEL,) if self.about.get("row_model") else ()
+        notes = (ROW_MODEL,) if self.about.get("row_model") else ()
+        if "epsilon" not in self.about:
+            return notes
+        return (*notes, Message("certificate_part.private", epsilon=self.about["epsilon"], delta=self.about["delta"]))
 
     def __str__(self) -> str:
         rows = [*self.lines()]

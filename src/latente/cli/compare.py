@@ -10,7 +10,7 @@ import typer
 from latente.cli import options
 from latente.cli.console import Console
 from latente.cli.fit import stem
-from latente.cli.fit_options import Device, Hidden, KindsOfColumns, LatentDim, MaxEpochs, TimeLimit
+from latente.cli.fit_options import ContextColumns, Device, Hidden, KindsOfColumns, LatentDim, MaxEpochs, TimeLimit
 from latente.cli.options import AUTO, Data, Json, Lang, Quiet, Seed, named
 from latente.cli.output import refuse_own_input
 from latente.cli.reading import Reading, reads
@@ -25,12 +25,16 @@ Recipes = Annotated[
         "--recipes",
         "-r",
         metavar="NAME[:ARGUMENT=VALUE]…,…",
-        help="Models of 'latente recipes', with commas between them; 'all' for each that needs no context, as a table.",
+        help="Models of 'latente recipes', with commas between them; 'all' for each that can be fitted to DATA alone.",
     ),
 ]
 Seeds = Annotated[
     int | None,
-    typer.Option("--seeds", min=1, help="Fit each so often, and print which differences of the bound are real."),
+    typer.Option(
+        "--seeds",
+        min=1,
+        help="Fit each so often, and tell which differences of the bound are real; from five on also small ones.",
+    ),
 ]
 Budget = Annotated[
     Any, typer.Option("--budget", parser=options.duration, metavar="TIME", help="For all fits together, such as 90s or 10m.")
@@ -51,6 +55,7 @@ def compare(
     time_limit: TimeLimit = None,
     seeds: Seeds = None,
     budget: Budget = None,
+    context: ContextColumns = None,
     device: Device = AUTO,
     kinds: KindsOfColumns = None,
     seed: Seed = 0,
@@ -62,7 +67,8 @@ def compare(
     """Show several models of the same rows side by side.
 
     Their certificates, the maps of their codes with holes marked, and rows decoded from the same random codes and
-    interpolations. OUT gets a page, compare.html, and the run folder of each model.
+    interpolations. OUT gets a page, compare.html, and the run folder of each model. With --seeds, --budget, --context or all
+    recipes, the page says which differences of the bound of log p are real, and no model is kept.
 
     \b
     Example:
@@ -70,12 +76,10 @@ def compare(
       latente compare wine.csv --recipes autoencoder,vae,beta-vae:beta=4 --latent-dim 2 -o wine-models
       latente compare wine.csv --recipes all --budget 10m
     """
-    if recipes == ALL or seeds is not None or budget is not None:
-        if out or lang:
-            raise options.wrong("--recipes all, --seeds and --budget write no page: leave --out and --lang out, or use --json")
-        fit = {"latent_dim": latent_dim, "hidden": hidden, "max_epochs": max_epochs, "device": device, "random_state": seed,
-               "kinds": options.kinds(kinds), "seeds": seeds or 3, "budget": budget or time_limit}  # fmt: skip
-        _rank(data, recipes, Console(json, quiet), fit, reading or {})
+    if recipes == ALL or seeds is not None or budget is not None or context:
+        fit = {"latent_dim": latent_dim, "hidden": hidden, "max_epochs": max_epochs, "device": device, "random_state": seed}
+        fit |= {"kinds": options.kinds(kinds), "seeds": seeds or 3, "budget": budget or time_limit, "context": context}
+        _rank(data, recipes, Path(out or f"{stem(data)}-compare"), str(lang or ""), Console(json, quiet), fit, reading or {})
         return
     chosen = asked(recipes)
     from latente.data import read
@@ -89,7 +93,7 @@ def compare(
     refuse_own_input(list(folder.rglob("*")), [data])
     with console.hearing_warnings():
         rows = read(data, texts=text_columns(options.kinds(kinds)), **(reading or {}))
-        found = made(
+        found: Any = made(
             rows, chosen, latent_dim=latent_dim, time_limit=time_limit, random_state=seed, hidden=hidden,
             max_epochs=max_epochs, device=device, kinds=options.kinds(kinds), **console.progress_of_fits(),
         )  # fmt: skip
@@ -102,18 +106,26 @@ def compare(
     console.report({**found.to_dict(), "folder": folder, "paths": paths})
 
 
-def _rank(data: str, recipes: str, console: Console, fit: dict[str, Any], reading: Reading) -> None:
-    """Print the table of many fits."""
+def _rank(data: str, recipes: str, folder: Path, lang: str, console: Console, fit: dict[str, Any], reading: Reading) -> None:
+    """Write the page of many fits, and print its table."""
     chosen = recipes if recipes == ALL else asked(recipes)
     from latente.data import read
     from latente.parameters import text_columns
+    from latente.report.ranking import write_ranking
+    from latente.report.study_pages import COMPARE, claim_study
     from latente.studies.ranking import HEADER, rank
+    from latente.words import language
 
+    claim_study(folder, COMPARE)
     with console.hearing_warnings():
         rows = read(data, texts=text_columns(fit["kinds"]), **reading)
         found = rank(rows, chosen, progress=console.progress_of_fits()["progress"], **fit)
+        paths = write_ranking(found, folder, lang or language(), stem(data))
     console.table(HEADER, found.lines(), title=found.title)
-    console.report(found.to_dict())
+    for sentence in ("", *found.reading()):
+        console.say(sentence)
+    console.say(f"page: {paths['page']}")
+    console.report({**found.to_dict(), "folder": folder, "paths": paths})
 
 
 def asked(recipes: str) -> dict[str, Recipe]:

@@ -80,7 +80,9 @@ def fitted(digits: Digits, seed: int, console: Console) -> dict[str, Compared]:
         console.say(f"fitting: {NAMES[recipe].lower()}")
 
     shows, noise = int(console.shows_progress), choose("normal", sigma=SIGMA)
-    found = compare(digits.fitted, [*NAMES], random_state=seed, verbose=shows, progress=progress, likelihood=noise, **FITTED)
+    found: Any = compare(
+        digits.fitted, [*NAMES], random_state=seed, verbose=shows, progress=progress, likelihood=noise, **FITTED
+    )
     return {name: Compared.of(found[name], found.certificates[name], digits, seed) for name in NAMES}
 
 

@@ -37,6 +37,7 @@ from latente.cli.fit_options import (
     MaxEpochs,
     Precision,
     PrecisionName,
+    Public,
     RecipeText,
     Resume,
     RowModelKind,
@@ -77,6 +78,7 @@ def fit(
     precision: PrecisionName = Precision.auto,
     kinds: KindsOfColumns = None,
     context: ContextColumns = None,
+    public: Public = None,
     labels: LabelColumns = None,
     effort: EffortName = Effort.balanced,
     row_model: RowModelName = RowModelKind.auto,
@@ -112,6 +114,7 @@ def fit(
       latente fit sensors.csv --time timestamp --entity machine
       latente fit people.csv --recipe cvae --context sex --context age
       latente fit cells.csv --labels type
+      latente fit people.csv --recipe dp-vae:epsilon=3 --public age=0:120 --public sex=f,m
       latente fit "select * exclude (id) from 'sales/*.parquet'" -o sales --time-limit 600
     """
     code = in_processes(workers)
@@ -147,9 +150,13 @@ def fit(
         stride=stride,
     )
     folder = Path(out or f"{stem(data)}-{'vae' if name == AUTO else name}")
-    drawn, certified, taught = (asked and not context for asked in (figures, certificate, lesson))
+    private = is_private(vae)
+    drawn, certified, taught = (asked and not context and not private for asked in (figures, certificate, lesson))
     console, writes = Console(json, quiet), Writes(drawn, certified, taught, lang, labels or ())
     how = {"resume": resume, "checkpoint_every": checkpoint_every, "context": context, "workers": workers}
+    how |= {"public": options.public(public)}
+    if private and resume:
+        raise options.wrong("a private fit has no checkpoint to resume from: leave --resume out")
     if is_first():
         run(vae, data, folder, console, writes, **how, reading=reading or {})
     else:
@@ -181,6 +188,7 @@ def run(
     reading: Reading,
     context: list[str] | None = None,
     workers: int = 1,
+    public: Any = None,
 ) -> None:
     """Fit, write the run folder, and print a summary."""
     from latente.data import read_or_pieces, split_labels
@@ -193,19 +201,20 @@ def run(
     finish(claim(folder))
     if resume:
         _check_resumable(folder, console)
-    vae.verbose = int(console.shows_progress)
+    vae.verbose, checkpoint = int(console.shows_progress), None if is_private(vae) else folder / CHECKPOINT
     with console.hearing_warnings() as heard, keeping_what_there_is(console) as observer:
         rows, colours = split_labels(read_or_pieces(data, texts=text_columns(vae.kinds), **reading), writes.labels)
         with hold(folder) as held:
             vae.fit(
                 rows,
                 context=context,
-                checkpoint=folder / CHECKPOINT,
+                checkpoint=checkpoint,
                 checkpoint_every=checkpoint_every,
                 resume=resume,
                 observer=observer,
                 keep_checkpoint=True,
                 workers=workers,
+                public=public,
             )
             for note in vae.notes_:
                 console.remark(note)
@@ -216,11 +225,7 @@ def run(
             shutil.rmtree(folder / CHECKPOINT, ignore_errors=True)  # only now: until here an interrupted command can be resumed
     if vae.figures_["finished"] == "interrupted":
         console.remark("the best model so far is kept", "interrupted")
-    if context:
-        console.remark(
-            f"no figures, report or certificate, because they describe one context: use {vae.fitted_.chosen_context}, for "
-            "example with 'latente certify' and 'latente explore'"
-        )
+    _tell_what_is_left_out(vae, console)
     console.say(summary(vae, folder, rows_seen=len(rows)))
     if certificate is not None:
         console.say(in_short(certificate, folder))
@@ -230,6 +235,25 @@ def run(
     console.report({**metrics(vae), "folder": folder, "paths": paths, "missing": missing})
     if missing:
         raise typer.Exit(FAILED)
+
+
+def is_private(vae: VAE) -> bool:
+    """Whether a fit will be differentially private."""
+    return vae.recipe != AUTO and vae.recipe.privacy is not None  # type: ignore[union-attr]
+
+
+def _tell_what_is_left_out(vae: VAE, console: Console) -> None:
+    """Why there are no figures, report and certificate, if that is so whatever was asked for."""
+    if vae.fitted_.context:
+        console.remark(
+            f"no figures, report or certificate, because they describe one context: use {vae.fitted_.chosen_context}, for "
+            "example with 'latente certify' and 'latente explore'"
+        )
+    if is_private(vae):
+        console.remark(
+            "no figures, report or certificate, because they would show or measure the private rows; 'latente certify' "
+            "measures rows that you choose"
+        )
 
 
 @contextmanager
@@ -380,7 +404,7 @@ def _check_resumable(folder: Path, console: Console) -> None:
 @contextmanager
 def keeping_what_there_is(console: Console) -> Iterator[Any]:
     """Context in which the first Ctrl-C ends training early, in all its stages, and the second ends the process at once with
-    130; without a bar, lines show the progress.
+    130; without a bar, lines show the progress. Of several processes, all end training after the same step.
 
     Yields:
         The observer that a fit needs for this.
@@ -392,15 +416,19 @@ def keeping_what_there_is(console: Console) -> Iterator[Any]:
         if asked:
             raise SystemExit(130)
         asked = True
+        if world() > 1 and TRAINING.is_set():
+            STOP.set()
+            return
         raise KeyboardInterrupt
 
     def observer(training: Training) -> None:
-        if asked:  # each run of a fit ends at a KeyboardInterrupt, and the fit continues with the next one
+        if asked and world() == 1:  # each run of a fit ends at a KeyboardInterrupt, and the fit continues with the next one
             raise KeyboardInterrupt
         if not console.shows_progress:
             console.progress(f"{100 * training.progress:3.0f}%  {describe(training)}")
 
     from latente.training.progress import describe
+    from latente.training.workers import STOP, TRAINING, world
 
     before = signal.signal(signal.SIGINT, interrupt)
     try:
@@ -428,6 +456,7 @@ def summary(vae: VAE, folder: Path, rows_seen: int) -> str:
     from latente.training.stages import Stages, ended
 
     f, where = vae.figures_, "validation" if vae.figures_["held_out_rows"] else "training"
+    where = "generated" if vae.fitted_.budget else where
     trained = f"{counted(rows_seen, 'row')}, {counted(f['epochs'], 'epoch')}, {f['seconds']:.1f} s ({ended(f['finished'])})"
     measured = f"distortion {f['distortion']:.2f} + rate {f['rate']:.2f}" if vae.model_.has_rate else "−log p(x|z)"
     return "\n".join(

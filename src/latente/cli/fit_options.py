@@ -121,6 +121,15 @@ KindsOfColumns = Annotated[
         "ones), or identifier, text and timestamp, which are not modelled. May be repeated.",
     ),
 ]
+Public = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--public",
+        metavar="COLUMN=LOW:HIGH",
+        help="What is public of a column, for --recipe dp-vae: its bounds, or its values (sex=f,m). A ? among them says that "
+        "values may be missing (age=0:120,?). LOW:HIGH alone is for all columns; a file holds public rows. May be repeated.",
+    ),
+]
 ContextColumns = Annotated[
     list[str] | None,
     typer.Option(

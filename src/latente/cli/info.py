@@ -54,6 +54,7 @@ def info(run: Run, json: Json = False, quiet: Quiet = False) -> None:
     console.report({**about, "parts": parts, "fitted_prior": prior, **vae.figures_, "columns": columns, **told})
     figures = {**vae.figures_, "finished": ended(vae.figures_["finished"])}
     measured = [[words, figures.get(key)] for key, words in _MEASURED.items()]
+    budget = vae.fitted_.budget
     made_of = [[role, _part(part)] for role, part in vae.model_.config().items()]
     console.table(
         ("", ""),
@@ -65,6 +66,7 @@ def info(run: Run, json: Json = False, quiet: Quiet = False) -> None:
             ["scores, samples, completions", "autoregressive row model" if separate else "the model itself"],
             ["decoded codes", "autoregressive row model" if vae.fitted_.decoder is not vae.model_ else "the model itself"],
             *measured,
+            *([["differential privacy", "ε = {epsilon:.2f}, δ = {delta:.1g}".format(**budget)]] if budget else []),
             ["written by", f"Latente {about['latente']}"],
         ],
     )

@@ -6,6 +6,8 @@ import json
 import math
 import re
 from collections.abc import Callable, Collection, Mapping
+from contextlib import suppress
+from datetime import date
 from enum import StrEnum
 from typing import Annotated, Any
 
@@ -230,6 +232,39 @@ def in_context(texts: list[str] | None) -> dict[str, str] | None:
 def kinds(texts: list[str] | None) -> dict[str, str] | None:
     """The kinds of ``COLUMN=KIND``; None without any."""
     return pairs(texts or [], "COLUMN=KIND, such as zip=categorical") or None
+
+
+def public(texts: list[str] | None) -> Any:
+    """What is public of the columns, as :meth:`latente.VAE.fit` takes it; None without any text.
+
+    >>> public(["age=0:120,?", "sex=f,m"]), public(["0:1.5"]), public(["public.csv"])
+    ({'age': (0, 120, None), 'sex': ['f', 'm']}, (0, 1.5), 'public.csv')
+    >>> public(["day=2020-01-01:2020-12-31"])
+    {'day': (datetime.date(2020, 1, 1), datetime.date(2020, 12, 31))}
+    """
+    if texts and len(texts) == 1 and "=" not in texts[0]:
+        found = _values(texts[0])
+        return found if isinstance(found, tuple) else texts[0]
+    of_columns = pairs(texts or [], "COLUMN=LOW:HIGH or COLUMN=VALUE,VALUE, such as age=0:120")
+    return {name: _values(value) for name, value in of_columns.items()} or None
+
+
+def _values(text: str) -> tuple[Any, ...] | list[Any]:
+    """Bounds as a tuple, or values as a list, with None for a question mark."""
+    given = [part.strip() for part in text.split(",") if part.strip()]
+    rest, missing = [part for part in given if part != "?"], [None] if "?" in given else []
+    ends = [_as_value(end) for end in rest[0].split(":")] if len(rest) == 1 else []
+    if len(ends) == 2 and not any(isinstance(end, str) for end in ends):
+        return (*ends, *missing)
+    return [*map(_as_value, rest), *missing]
+
+
+def _as_value(text: str) -> Any:
+    """A number or a date, where the text is one."""
+    for kind in (int, float, date.fromisoformat):
+        with suppress(ValueError):
+            return kind(text)
+    return text
 
 
 def pairs(texts: list[str], form: str) -> dict[str, str]:

@@ -53,7 +53,7 @@ def reads(command: Callable[..., None]) -> Callable[..., None]:
 
 def shown_rows(vae: VAE, rows: Any) -> Any:
     """The rows of figures: those of the fit, or some of them where not all fit into memory."""
-    from latente.data import Pieces
+    from latente.data import Album, Pieces
     from latente.rows import spaced
 
-    return vae.fitted_.read(rows.take(spaced(len(rows), SHOWN).numpy())) if isinstance(rows, Pieces) else rows
+    return vae.fitted_.read(rows.take(spaced(len(rows), SHOWN).numpy())) if isinstance(rows, (Album, Pieces)) else rows

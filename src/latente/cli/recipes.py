@@ -21,6 +21,10 @@ def recipes(json: Json = False, quiet: Quiet = False) -> None:
 
     console = Console(json, quiet)
     known = [{"name": r.name, "summary": r.summary, "reference": r.reference, "arguments": arguments(r.name)} for r in every()]
+    if json:
+        from latente.studies.reproductions import reproductions
+
+        known = [{**r, "reproductions": [each.name for each in reproductions() if r["name"] in each.recipes]} for r in known]
     console.report({"recipes": known})
     rows = [[r.name, _words(arguments(r.name)), r.summary, r.reference] for r in every()]
     console.table(("recipe", "arguments", "what it is", "reference"), rows)

@@ -161,13 +161,7 @@ class Task:
 
     def _pieces(self) -> Pieces | None:
         """The data in pieces, if they can be read so."""
-        from latente.data import pieces_of, too_large
-
-        data, codec = self._inputs[1], self.vae.codec_
-        if codec.kind != "table":
-            return None
-        how = {"known": codec.known_notations, **codec.reading_of_fit, **self._how["reading"]}
-        return pieces_of(data) or too_large(data, codec.text_names, **how)
+        return self.vae.fitted_.pieces(self._inputs[1], also_small=True, **self._how["reading"])
 
     def _joined(self, tables: Iterable[Any]) -> dict[str, Any]:
         """Write tables one after the other, and tell of it; returns how many rows are anomalous, where that is a column."""

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import subprocess
 import sys
 import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -33,8 +36,9 @@ def in_processes(workers: int) -> int | None:
     place = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "WORLD_SIZE": str(workers), "OMP_NUM_THREADS": "1"}
     running = [_started({**os.environ, **place, "RANK": str(rank)}, rank) for rank in range(workers)]
     try:
-        while all(process.poll() is None for process in running):
-            time.sleep(LOOK_EVERY)
+        with _interrupting(running):
+            while all(process.poll() is None for process in running):
+                time.sleep(LOOK_EVERY)
         failed = next((code for process in running if (code := process.poll())), 0)
         return running[0].wait(TO_TELL if failed else None) or failed
     except subprocess.TimeoutExpired:
@@ -44,10 +48,37 @@ def in_processes(workers: int) -> int | None:
             process.kill()
 
 
+@contextmanager
+def _interrupting(running: Sequence[subprocess.Popen[bytes]]) -> Iterator[None]:
+    """Context in which the first Ctrl-C goes to the first process, which ends training in all of them, and the second one ends
+    them at once, as the end of this process does.
+    """
+    asked = False
+
+    def interrupt(*_: object) -> None:
+        nonlocal asked
+        if asked:
+            raise SystemExit(128 + signal.SIGINT)
+        asked = True
+        running[0].send_signal(signal.SIGINT)
+
+    def end(number: int, _: object) -> None:
+        raise SystemExit(128 + number)
+
+    handlers: dict[int, Any] = {signal.SIGINT: interrupt, signal.SIGTERM: end, signal.SIGHUP: end}
+    before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
 def _started(environment: dict[str, str], rank: int) -> subprocess.Popen[bytes]:
-    """The same command in another process; all but the first are silent."""
+    """The same command in another process, which the terminal's Ctrl-C does not reach; all but the first are silent."""
     silent = subprocess.DEVNULL if rank else None
-    return subprocess.Popen([sys.executable, "-m", "latente", *sys.argv[1:]], env=environment, stdout=silent, stderr=silent)
+    words = [sys.executable, "-m", "latente", *sys.argv[1:]]
+    return subprocess.Popen(words, env=environment, stdout=silent, stderr=silent, start_new_session=True)
 
 
 def help_to_fit(vae: VAE, data: str, folder: Path, resume: bool, reading: Reading, **how: Any) -> None:

@@ -1,8 +1,9 @@
 """Data: conversion of data sources to encoded rows, and of decoded rows to the user's columns, types and units."""
 
+from latente.data.album import Album, large_album
 from latente.data.codecs import CODECS, Codec, Data, codec_from_state, encode, fit_codec, refuse_outside, table_codec
 from latente.data.containers import frame, like
-from latente.data.context import LABELS, ContextCodec, read_context, split_context, split_labels
+from latente.data.context import LABELS, ContextCodec, names_of_context, read_context, split_context, split_labels
 from latente.data.fields import observed_rows
 from latente.data.given import intervals as restricted_to
 from latente.data.image import ImageCodec
@@ -33,6 +34,7 @@ __all__ = [
     "CALENDAR",
     "CODECS",
     "LABELS",
+    "Album",
     "Census",
     "Codec",
     "Columns",
@@ -57,8 +59,10 @@ __all__ = [
     "filled",
     "fit_codec",
     "frame",
+    "large_album",
     "last_steps",
     "like",
+    "names_of_context",
     "observed_rows",
     "of_windows",
     "pieces_of",

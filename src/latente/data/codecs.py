@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 
+from latente.data.album import Album
 from latente.data.containers import Array
 from latente.data.image import ImageCodec
 from latente.data.series import Series, SeriesCodec, TimeAsked
@@ -25,7 +26,10 @@ CODECS: dict[str, type[TableCodec] | type[ImageCodec] | type[SeriesCodec]] = {
 
 
 def fit_codec(
-    data: Table | Images, kinds: Mapping[str, str] | None = None, as_recorded: bool = False, time: TimeAsked | None = None
+    data: Table | Images | Album,
+    kinds: Mapping[str, str] | None = None,
+    as_recorded: bool = False,
+    time: TimeAsked | None = None,
 ) -> Codec:
     """The codec of a data set; ``kinds`` sets the kinds of some columns of a table, by name. Numbers of a table are
     standardised, or stay ``as_recorded`` for a likelihood with its own support. With ``time``, rows are those of series.
@@ -43,6 +47,7 @@ def fit_codec(
             f"a model can't be fitted on n_samples={len(data)} row; it needs at least 2, and many more for useful results"
         )
     if time is not None:
+        assert not isinstance(data, Album)
         return SeriesCodec.fit(data, time, kinds, as_recorded)
     if isinstance(data, Table):
         return TableCodec.fit(data, kinds, as_recorded)

@@ -20,7 +20,7 @@ from latente.data.plain import column_of
 from latente.data.sources import Images, Table, read
 from latente.data.table import TableCodec
 from latente.errors import DataError
-from latente.rows import Rows, expanded, levels_of
+from latente.rows import BINARY, Rows, expanded, levels_of
 
 LABELS = "context"  # name of the column for labels without a name
 
@@ -38,12 +38,16 @@ class ContextCodec:
 
     @classmethod
     def fit(cls, table: Table, kinds: Mapping[str, str]) -> Self:
-        """The codec of some columns.
+        """The codec of some columns; errors as of :meth:`of`."""
+        return cls.of(TableCodec.fit(table, kinds))
+
+    @classmethod
+    def of(cls, codec: TableCodec) -> Self:
+        """From a codec of the columns.
 
         Raises:
             DataError: a column can't be used: it has a single value, identifies rows, or is free text.
         """
-        codec = TableCodec.fit(table, kinds)
         used = {field.name for field in codec.fields}
         useless = [f"{name!r} ({kind})" for name, kind in zip(codec.names, codec.kinds, strict=True) if name not in used]
         if useless:
@@ -67,6 +71,18 @@ class ContextCodec:
     def size(self) -> int:
         """Number of values of a row's context."""
         return sum(max(1, field.levels) for field in self.codec.fields) + len(self.marked)
+
+    @property
+    def labels(self) -> Tensor:
+        """If the context is one column of levels: that of each level and, last, of a missing one, [L + 1, C]; else [0, C]."""
+        field, *others = self.codec.fields
+        count = field.levels or 2 * (field.kind == BINARY)
+        if others or not count:
+            return torch.zeros(0, self.size)
+        each = self.vectors(Rows(torch.arange(float(count)).unsqueeze(1)))
+        missing = torch.zeros(1, self.size)
+        missing[:, -1] = float(bool(self.marked))
+        return torch.cat([each, missing])
 
     def encode(self, table: Table | Images | None, unknown: str = "error") -> Tensor:
         """Context of each row, float32 [N, size].
@@ -128,14 +144,27 @@ def split_context(data: Table | Images, context: Any, kinds: Mapping[str, str]) 
     return data, table, own if table.names != (LABELS,) or table.dtypes[0].startswith("float") else {LABELS: "categorical"}
 
 
+def names_of_context(context: Any, there: Sequence[str]) -> list[str]:
+    """The columns that are context, where rows are in pieces.
+
+    Raises:
+        DataError: there are no such columns, or no others, or the context is not named by columns.
+    """
+    names = [context] if isinstance(context, str) else context
+    if not (isinstance(names, (list, tuple)) and names and all(isinstance(name, str) for name in names)):
+        raise DataError("context: rows that do not fit into memory have it in columns of their own: pass the names of these")
+    _refuse_unknown(names, there, "context")
+    return list(names)
+
+
 def read_context(context: Any, columns: Collection[str] | None = None, texts: Collection[str] = (), **how: Any) -> Table:
     """Separate context: a value or labels of the one column, a mapping from columns to a value or values, or a table."""
     import pyarrow as pa
 
     if isinstance(context, Mapping):
-        context = pa.table({str(name): _listed(value) for name, value in context.items()})
+        context = pa.table({str(name): _values(value) for name, value in context.items()})
     elif _is_value(context) or isinstance(context, (list, tuple)) or getattr(context, "ndim", 0) == 1:
-        context = pa.table({str(getattr(context, "name", None) or LABELS): _listed(context)})
+        context = pa.table({str(getattr(context, "name", None) or LABELS): _values(context)})
     table = read(context, columns, texts, **how)
     if not isinstance(table, Table):
         raise DataError("context must be columns of numbers, levels or dates, and these are pictures")
@@ -153,10 +182,13 @@ def _is_value(context: Any) -> bool:
     return isinstance(context, (Real, date, np.generic)) or getattr(context, "ndim", None) == 0
 
 
-def _listed(value: Any) -> list[Any]:
+def _values(value: Any) -> Any:
+    """One value or several as an array of Arrow, in which NaN is missing, also among texts."""
+    import pyarrow as pa
+
     if isinstance(value, str) or not hasattr(value, "__len__") or getattr(value, "ndim", 1) == 0:
-        return [value]
-    return value.tolist() if hasattr(value, "tolist") else list(value)
+        return pa.array([value], from_pandas=True)
+    return pa.array(value.tolist() if hasattr(value, "tolist") else list(value), from_pandas=True)
 
 
 def split_labels(data: Any, names: Sequence[str]) -> tuple[Any, dict[str, Array]]:
@@ -175,14 +207,18 @@ def split_labels(data: Any, names: Sequence[str]) -> tuple[Any, dict[str, Array]
 
 def _apart(table: Table, names: Collection[str], what: str = "context") -> tuple[Table, Table]:
     """A table without some columns, and these columns; ``what`` they are."""
-    unknown = [name for name in names if name not in table.names]
-    if unknown:
-        raise DataError(f"{what}: there is no column {quoted(unknown)}; there are {quoted(table.names)}")
+    _refuse_unknown(names, table.names, what)
     own = [place for place, name in enumerate(table.names) if name in names]
     rest = [place for place in range(len(table.names)) if place not in own]
-    if not rest:
-        raise DataError(f"{what}: all columns are {what}, so no column is left to model: name fewer")
     return _columns(table, rest), _columns(table, own)
+
+
+def _refuse_unknown(names: Collection[str], there: Sequence[str], what: str) -> None:
+    unknown = [name for name in names if name not in there]
+    if unknown:
+        raise DataError(f"{what}: there is no column {quoted(unknown)}; there are {quoted(there)}")
+    if {*there} <= {*names}:
+        raise DataError(f"{what}: all columns are {what}, so no column is left to model: name fewer")
 
 
 def _columns(table: Table, places: list[int]) -> Table:

@@ -90,7 +90,7 @@ def load(
             return read_text(file, asked, texts, known)
         if kind == ".xlsx":
             return _excel(file, key, asked, texts, known)
-        return _npz(file, key) if key else READERS[kind](file)
+        return npz_array(file, key) if key else READERS[kind](file)
 
 
 def _no_such_file(file: Path) -> str:
@@ -123,11 +123,13 @@ def _parquet_folder(folder: Path) -> Any:
 
 
 def _folder(folder: Path, asked: Reading, texts: Collection[str], known: Mapping[str, Notation]) -> Any:
-    """The rows of Parquet files, the pictures, or the rows of text files, whichever there are first."""
+    """The rows of Parquet files, pictures in shards, pictures, or the rows of text files, whichever there are first."""
     inside = sorted(folder.iterdir())
     tables = [file for file in inside if file.name.lower().endswith(TEXT_FILES)]
     if any(file.suffix == ".parquet" for file in inside):
         return _parquet_folder(folder)
+    if shards := shard_files(folder):
+        return _shards(shards)
     shown = not tables or any(file.suffix.lower() in PICTURES for file in inside)
     return _picture_folder(folder) if shown else _text_folder(tables, asked, texts, known)
 
@@ -198,7 +200,8 @@ def _npy(file: Path) -> Array:
         return np.asarray(np.load(file, allow_pickle=False))
 
 
-def _npz(file: Path, key: str | None = None) -> Array:
+def npz_array(file: Path, key: str | None = None) -> Array:
+    """One array of an ``.npz`` file: the named one, the only one, or the one with a usual name."""
     with _no_pickle(), np.load(file, allow_pickle=False) as archive:
         keys = archive.files
         chosen = key or next((name for name in (*NPZ_KEYS, *keys[: len(keys) == 1]) if name in keys), None)
@@ -218,24 +221,50 @@ def _no_pickle() -> Iterator[None]:
         raise DataError(f"it is not a NumPy file of plain numbers: {hint}") from error
 
 
+def shard_files(path: Path) -> tuple[Path, ...]:
+    """The files of a folder of pictures in shards, ``.npz`` or ``.tar`` (WebDataset), or one ``.tar``; () for other paths."""
+    if not path.is_dir():
+        return (path,) if path.suffix.lower() == ".tar" and path.is_file() else ()
+    found = [tuple(sorted(path.glob(f"*{suffix}"))) for suffix in (".npz", ".tar")]
+    return next(filter(None, found), ())
+
+
+def _shards(files: tuple[Path, ...]) -> Array:
+    """All pictures of some shards."""
+    from latente.data.album import Album
+    from latente.data.sources import from_channels_first
+
+    parts = list(Album(files).parts())
+    if not parts:
+        raise DataError(f"there is no picture in {quoted(file.name for file in files)}")
+    return np.concatenate([from_channels_first(part.pixels, part.layout) for part in parts])
+
+
 def _picture_folder(folder: Path) -> Array:
     """uint8 ``[N, H, W]`` or ``[N, H, W, 3]``, in the order of the files' names; grey pictures of more bits keep these."""
     files = sorted(file for file in folder.iterdir() if file.suffix.lower() in PICTURES)
     if not files:
         raise DataError(f"there is no picture directly in this folder ({', '.join(PICTURES)})")
-    heads = [_head(file) for file in files]
-    size, mode = heads[0]
-    deep = mode in DEEP_MODES
-    for file, head in zip(files, heads, strict=True):
-        if head[0] != size or (head[1] in DEEP_MODES) != deep:
-            raise DataError(f"pictures must be alike: {file.name!r} is {_words(head)}, {files[0].name!r} is {_words(heads[0])}")
-    if not deep:
-        mode = "L" if {mode for _, mode in heads} <= {"1", "L", "LA"} else "RGB"
+    mode = common_mode([(file.name, _head(file)) for file in files])
     first = _pixels(files[0], mode)
     pixels = np.empty((len(files), *first.shape), first.dtype)
     for row, file in enumerate(files):
         pixels[row] = _pixels(file, mode)
     return pixels
+
+
+def common_mode(heads: Sequence[tuple[str, tuple[tuple[int, int], str]]]) -> str:
+    """The mode in which pictures are read, by the name, size and mode of each: grey if all are, else RGB.
+
+    Raises:
+        DataError: their sizes differ, or some have more than 8 bits.
+    """
+    first, (size, mode) = heads[0]
+    deep = mode in DEEP_MODES
+    for name, head in heads:
+        if head[0] != size or (head[1] in DEEP_MODES) != deep:
+            raise DataError(f"pictures must be alike: {name!r} is {_words(head)}, {first!r} is {_words((size, mode))}")
+    return mode if deep else "L" if {mode for _, (_, mode) in heads} <= {"1", "L", "LA"} else "RGB"
 
 
 def _words(head: tuple[tuple[int, int], str]) -> str:
@@ -265,6 +294,7 @@ READERS: dict[str, Callable[[Path], Any]] = {
     ".jsonl": _json,
     ".ndjson": _json,
     ".npy": _npy,
-    ".npz": _npz,
+    ".npz": npz_array,
+    ".tar": lambda file: _shards((file,)),
 }
 KINDS = (*TEXT_FILES, ".xlsx", *READERS)

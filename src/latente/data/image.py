@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Protocol, Self
 
 import numpy as np
 import torch
@@ -22,6 +22,13 @@ from latente.words import Message
 
 _BINARY_SHARE = 0.95  # share of pixels at an end of the range, from which a Bernoulli likelihood is suitable
 _SAMPLE = 10_007  # a prime, so that a regular sample does not fall on the same pixels of every picture
+
+
+class Pictures(Protocol):
+    """Pictures in memory, or in parts that are read one after the other."""
+
+    def parts(self) -> Iterator[Images]:
+        """All of them."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,19 +65,19 @@ class ImageCodec(Stored):
     reading_of_fit: ClassVar[Mapping[str, Any]] = {}
 
     @classmethod
-    def fit(cls, images: Images) -> Self:
+    def fit(cls, images: Pictures) -> Self:
         """The codec of a stack of pictures.
 
         Raises:
             DataError: if all pixels are the same.
         """
-        low, high = _ends(images.pixels)
-        share, empty = _share_at_ends(images.pixels, low, high)
+        first = next(images.parts())
+        low, high = _ends(images)
+        share, empty = _share_at_ends(images, low, high)
         kind = BINARY if share >= _BINARY_SHARE else IMAGE
         notes = (Message("note.no_pixels", n=empty),) if empty else ()
-        shape = images.pixels.shape[1:]
-        step = _resolution(images.pixels, low, high)
-        return cls(shape, images.layout, images.dtype, images.container, low, high, kind, step, notes)
+        step = _resolution(images, low, high)
+        return cls(first.pixels.shape[1:], first.layout, first.dtype, first.container, low, high, kind, step, notes)
 
     @cached_property
     def fields(self) -> tuple[Field, ...]:
@@ -189,22 +196,25 @@ def _words(shape: tuple[int, ...]) -> str:
     return f"pictures of {shape[1]} x {shape[2]} pixels with {shape[0]} channel{'s' if shape[0] > 1 else ''}"
 
 
-def _ends(pixels: Array) -> tuple[float, float]:
+def _ends(images: Pictures) -> tuple[float, float]:
     """The pixel values that become 0 and 1: those of the type for 8 bits, 0 and 1 if all lie between, else the extremes."""
-    lows, highs = value_range(pixels)
-    low, high = float(np.fmin.reduce(lows, axis=None)), float(np.fmax.reduce(highs, axis=None))
+    low = high = np.nan
+    for part in images.parts():
+        lows, highs = value_range(part.pixels)
+        low, high = np.fmin(low, np.fmin.reduce(lows, axis=None)), np.fmax(high, np.fmax.reduce(highs, axis=None))
+    low, high = float(low), float(high)
     if not low < high:
         raise DataError("there is nothing to learn: all pixels have the same value, or none has any")
     if low >= 0.0 and high <= 1.0:
         return 0.0, 1.0
-    return (0.0, 255.0) if pixels.dtype == np.uint8 else (low, high)
+    return (0.0, 255.0) if part.pixels.dtype == np.uint8 else (low, high)
 
 
-def _share_at_ends(pixels: Array, low: float, high: float) -> tuple[float, int]:
+def _share_at_ends(images: Pictures, low: float, high: float) -> tuple[float, int]:
     """The share of the observed pixels that are ``low`` or ``high``, and the number of pictures without any pixel."""
     ends = observed = empty = 0
-    for rows in blocks(pixels):
-        block = pixels[rows].reshape(len(pixels[rows]), -1)
+    every = (part.pixels[rows] for part in images.parts() for rows in blocks(part.pixels))
+    for block in (pixels.reshape(len(pixels), -1) for pixels in every):
         missing = np.isnan(block)
         ends += int(((block == low) | (block == high)).sum())
         observed += block.size - int(missing.sum())
@@ -212,9 +222,10 @@ def _share_at_ends(pixels: Array, low: float, high: float) -> tuple[float, int]:
     return ends / observed, empty
 
 
-def _resolution(pixels: Array, low: float, high: float) -> float:
-    if pixels.dtype.kind != "f":
+def _resolution(images: Pictures, low: float, high: float) -> float:
+    if next(images.parts()).pixels.dtype.kind != "f":
         return 1.0 / (high - low)
-    sample = pixels.flat[np.linspace(0, pixels.size - 1, min(pixels.size, _SAMPLE)).astype(np.intp)]
+    some = (part.pixels for part in images.parts())
+    sample = np.concatenate([p.flat[np.linspace(0, p.size - 1, min(p.size, _SAMPLE)).astype(np.intp)] for p in some])
     ordered = np.sort(sample.astype(np.float64))[:, None]
     return float(recorded_resolution(ordered, np.array([high - low]))[0])

@@ -8,19 +8,19 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-import torch
 
 from latente.data.columns import as_asked
 from latente.data.containers import Array, categories_of, numpy_dtype
+from latente.data.context import ContextCodec
 from latente.data.fields import Summary, observed_rows, summarise
 from latente.data.observed import texts_of
 from latente.data.pieces import Pieces
 from latente.data.sources import Images, Table, read
-from latente.data.stored import RowWriter, StoredRows
+from latente.data.stored import RowWriter, StoredRows, store
 from latente.data.survey import Survey, sample_rows
 from latente.data.table import TableCodec
 from latente.errors import DataError
-from latente.rows import Rows, joined, spaced
+from latente.rows import Rows, spaced
 
 MAX_LEVELS = 100_000  # of a column; names of rows may be more
 
@@ -33,19 +33,27 @@ class Census:
         pieces: the rows.
         kinds: the kinds of some columns, as asked for.
         texts, missing: as for :func:`latente.data.read`.
+        names: the columns that are read. unknown: how to treat levels that a codec does not know.
+        beside: the context of the rows: its census and codec; None without a context.
     """
 
     pieces: Pieces
     kinds: Mapping[str, str]
     texts: Collection[str] = ()
     missing: Sequence[Any] = ()
+    names: Sequence[str] = ()
+    unknown: str = "error"
+    beside: tuple[Census, ContextCodec] | None = None
     known: dict[str, set[str]] = field(default_factory=dict, init=False)
     labels: dict[str, str] = field(default_factory=dict, init=False)
     with_numbers: set[str] = field(default_factory=set, init=False)
 
+    def __post_init__(self) -> None:
+        self.names = self.names or self.pieces.schema.names
+
     def tables(self) -> Iterator[Table]:
         """All rows, a few at a time."""
-        return map(self._read, self.pieces.tables())
+        return map(self._read, self.pieces.tables(self.names))
 
     def _read(self, rows: Any) -> Table:
         found = read(rows, texts=self.texts, missing=self.missing)
@@ -62,7 +70,7 @@ class Census:
         n, total = len(self.pieces), None
         if not n:
             raise DataError("it holds no row")
-        places = spaced(n, sample_rows(len(self.pieces.schema.names))).numpy()
+        places = spaced(n, sample_rows(len(self.names))).numpy()
         for table in (as_asked(table, self.kinds) for table in self.tables()):
             self._note(table)
             own = _Moments.of(table)
@@ -88,7 +96,7 @@ class Census:
         if both:
             told = "holds numbers in some rows, and texts or very large numbers in others"
             raise DataError(f"column {both[0]!r} {told}: cast it to text")
-        table = as_asked(self._read(self.pieces.take(places)), self.kinds)
+        table = as_asked(self._read(self.pieces.take(places, self.names)), self.kinds)
         dtypes = tuple(self.labels.get(name, label) for name, label in zip(table.names, table.dtypes, strict=True))
         levels, values, counts, too_many = {}, table.values.astype(np.float64), total.count.copy(), set()
         for place, name in enumerate(table.names):
@@ -123,7 +131,16 @@ class Census:
         """All rows, encoded, a few at a time."""
         for table in self.tables():
             data: Table | Images = codec.like_fitted(table)
-            yield codec.encode(data)
+            yield codec.encode(data, self.unknown)
+
+    def with_context(self, codec: TableCodec) -> Iterator[Rows]:
+        """The same with their context."""
+        if self.beside is None:
+            yield from self.encoded(codec)
+            return
+        census, of_context = self.beside
+        for rows, context in zip(self.encoded(codec), census.encoded(of_context.codec), strict=True):
+            yield replace(rows, context=of_context.vectors(context))
 
     def observed(self, codec: TableCodec) -> Array:
         """Which rows have an observed value, bool [N]."""
@@ -138,16 +155,10 @@ class Census:
             learnt: the rows that go to disc, bool [N].
             held: numbers of those that stay in memory, in any order.
         """
-        writer = RowWriter(int(learnt.sum()), len(codec.fields), any(kept.missing for kept in codec.fields))
-        ordered, parts, start = np.sort(held), [], 0
-        for rows in map(writer.masked_alike, self.encoded(codec)):
-            low, high = np.searchsorted(ordered, (start, start + len(rows)))
-            writer.add(rows[torch.from_numpy(learnt[start : start + len(rows)])])
-            parts += [rows[torch.from_numpy(ordered[low:high] - start)]] if high > low else []
-            start += len(rows)
-        back = np.empty(len(held), np.int64)
-        back[np.argsort(held, kind="stable")] = np.arange(len(held))
-        return writer.finish(), joined(*parts)[torch.from_numpy(back)] if parts else None
+        masked, shape = any(kept.missing for kept in codec.fields), (len(codec.fields),)
+        context = {} if self.beside is None else {"context": (self.beside[1].size,)}
+        writer = RowWriter(int(learnt.sum()), {"x": shape, **({"mask": shape} if masked else {}), **context})
+        return store(self.with_context(codec), writer, learnt, held)
 
 
 @dataclass(eq=False)

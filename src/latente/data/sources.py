@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 import warnings
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from decimal import Decimal
 from types import MappingProxyType
@@ -37,6 +37,7 @@ from latente.words import Message
 
 LAYOUTS = ("NHW", "NHWC", "NCHW")
 MAX_CHANNELS = 16
+FEW = 32  # rows, of which texts are sorted without Arrow
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,6 +98,10 @@ class Images:
 
     def __len__(self) -> int:
         return len(self.pixels)
+
+    def parts(self) -> Iterator[Images]:
+        """All pictures, in parts: one, because all are in memory."""
+        yield self
 
     def take(self, rows: Sequence[int] | Array) -> Images:
         """Some pictures, by their indices."""
@@ -458,6 +463,8 @@ def _levels(series: Any) -> tuple[Array, tuple[str, ...]]:
     """Which of its texts each row of a column holds, NaN where none, and the texts in order."""
     import narwhals as nw
 
+    if len(series) <= FEW and str(series.dtype) == "String":
+        return _few_levels(series.to_list())
     encoded = series.cast(nw.String).to_arrow().dictionary_encode()
     encoded = encoded.combine_chunks() if hasattr(encoded, "combine_chunks") else encoded
     texts = np.array(encoded.dictionary.to_pylist(), dtype=object)
@@ -466,6 +473,13 @@ def _levels(series: Any) -> tuple[Array, tuple[str, ...]]:
     codes = encoded.indices.to_numpy(zero_copy_only=False).astype(float)
     observed = ~np.isnan(codes)
     return np.where(observed, rank[np.where(observed, codes, len(order)).astype(np.intp)], np.nan), tuple(texts[order])
+
+
+def _few_levels(values: Sequence[str | None]) -> tuple[Array, tuple[str, ...]]:
+    """The same of a few rows, in a tenth of the time."""
+    texts = tuple(sorted({value for value in values if isinstance(value, str)}))
+    places = {text: float(place) for place, text in enumerate(texts)}
+    return np.array([places.get(value, np.nan) for value in values]), texts  # type: ignore[arg-type]
 
 
 def _is_number(series: Any) -> bool:

@@ -12,6 +12,7 @@ from types import MappingProxyType
 from typing import Any, BinaryIO
 
 from latente.data import sql
+from latente.data.album import Album, large_album
 from latente.data.files import TEXT_FILES, kind_of, reading
 from latente.data.pieces import Pieces, pieces_of
 from latente.data.sources import Images, Table, as_reading, read
@@ -23,20 +24,20 @@ BYTES_OF_TEXT = 8  # in memory, for each of a text file
 ROWS_OF_A_GROUP = 65_536
 
 
-def read_or_pieces(source: Any, texts: Collection[str] = (), **asked: Any) -> Table | Images | Pieces:
+def read_or_pieces(source: Any, texts: Collection[str] = (), **asked: Any) -> Table | Images | Pieces | Album:
     """Rows in memory, or in pieces if they are more than :func:`latente.data.sql.max_bytes`; arguments as of
     :func:`latente.data.read`.
 
     >>> len(read_or_pieces([[1.0], [2.0]]))
     2
     """
-    if isinstance(source, Pieces):
+    if isinstance(source, (Pieces, Album)):
         return source
     if isinstance(source, (str, os.PathLike)):
-        found = _of_query(str(source)) if sql.is_sql(source) else too_large(source, texts, **asked)
+        found = _of_query(str(source)) if sql.is_sql(source) else large_album(source) or too_large(source, texts, **asked)
     else:
         found = _of_stream(source) if _is_stream(source) else None
-    if isinstance(found, Pieces):
+    if isinstance(found, (Pieces, Album)):
         return found
     if found is None:
         return read(source, texts=texts, **asked)

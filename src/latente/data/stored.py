@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import os
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -20,38 +22,43 @@ from latente.rows import Rows, joined
 
 WINDOW = 1 << 27  # bytes of the rows that are shuffled together; fewer rows are shuffled as a whole
 CHUNKS = 32  # runs of neighbouring rows in a window
-VALUES, MASK = "x.f32", "mask.u8"
+TYPES = {"x": np.dtype(np.float32), "mask": np.dtype(bool), "context": np.dtype(np.float32)}
+"""The files, one for each part of rows, and the type of their values."""
 
 
 class StoredRows(Rows):
     """Encoded rows in files, with the methods of :class:`Rows`.
 
     An epoch reads runs of neighbouring rows in a random order, several of them at a time (a window), and shuffles the rows of
-    each window. Rows that fit into one window are shuffled as rows in memory are. ``x`` and ``mask`` read all rows.
+    each window. Rows that fit into one window are shuffled as rows in memory are. ``x``, ``mask`` and ``context`` read all.
 
     Args:
         folder: of the files.
-        n: number of rows. fields: of each. masked: whether values are missing.
+        n: number of rows. shapes: of a row in each file, by the name of the part.
         keep: what must live as long as the files.
     """
 
-    def __init__(self, folder: Path, n: int, fields: int, masked: bool, keep: Any = None) -> None:
-        self.__dict__.update(folder=folder, n=n, fields=fields, masked=masked, keep=keep)
+    def __init__(self, folder: Path, n: int, shapes: Mapping[str, tuple[int, ...]], keep: Any = None) -> None:
+        self.__dict__.update(folder=folder, n=n, shapes=dict(shapes), keep=keep)
 
     folder: Path
     n: int
-    fields: int
-    masked: bool
+    shapes: dict[str, tuple[int, ...]]
 
     @property
     def x(self) -> Tensor:
-        """All values, [N, F]."""
-        return self._between((0, self.n)).x
+        """All values, [N, F] or [N, C, H, W]."""
+        return self._of_runs("x", [(0, self.n)])
 
     @property
     def mask(self) -> Tensor | None:
         """Where values are observed, bool [N, F]; None if all are."""
-        return self._between((0, self.n)).mask
+        return self._of_runs("mask", [(0, self.n)]) if "mask" in self.shapes else None
+
+    @property
+    def context(self) -> Tensor | None:
+        """The context of all rows, [N, C]; None without a context."""
+        return self._of_runs("context", [(0, self.n)]) if "context" in self.shapes else None
 
     def __len__(self) -> int:
         return self.n
@@ -63,9 +70,7 @@ class StoredRows(Rows):
         places = (torch.nonzero(index).squeeze(1) if index.dtype == torch.bool else index).numpy()
         order = np.argsort(places, kind="stable")
         back = torch.from_numpy(np.argsort(order, kind="stable"))
-        x = torch.from_numpy(self._rows_at(VALUES, np.dtype(np.float32), places[order]))
-        mask = torch.from_numpy(self._rows_at(MASK, np.dtype(bool), places[order]))[back] if self.masked else None
-        return Rows(x[back], mask)
+        return Rows(**{name: self._rows_at(name, places[order])[back] for name in self.shapes})
 
     def some(self) -> Rows:
         return self[:] if self._one_window else self.subsample(self._window_rows // 4)
@@ -87,7 +92,10 @@ class StoredRows(Rows):
 
     @property
     def _row_bytes(self) -> int:
-        return self.fields * (5 if self.masked else 4)
+        return sum(self._bytes_of(name) for name in self.shapes)
+
+    def _bytes_of(self, name: str) -> int:
+        return math.prod(self.shapes[name]) * TYPES[name].itemsize
 
     @property
     def _window_rows(self) -> int:
@@ -113,28 +121,29 @@ class StoredRows(Rows):
         """Runs of neighbouring rows, one after the other."""
         return self._between(*((start, min(self.n, start + size)) for start in (numbers * size).tolist()))
 
-    def _of_runs(self, name: str, dtype: np.dtype[Any], runs: Sequence[tuple[int, int]]) -> Tensor:
-        found, place = np.empty((sum(stop - start for start, stop in runs), self.fields), dtype), 0
+    def _between(self, *runs: tuple[int, int]) -> Rows:
+        return Rows(**{name: self._of_runs(name, runs) for name in self.shapes})
+
+    def _of_runs(self, name: str, runs: Sequence[tuple[int, int]]) -> Tensor:
+        found, place = self._empty(name, sum(stop - start for start, stop in runs)), 0
         with open(self.folder / name, "rb", buffering=0) as file:
             for start, stop in runs:
-                file.seek(start * self.fields * dtype.itemsize)
+                file.seek(start * self._bytes_of(name))
                 _fill(file, found[place : place + stop - start])
                 place += stop - start
         return torch.from_numpy(found)
 
-    def _between(self, *runs: tuple[int, int]) -> Rows:
-        x = self._of_runs(VALUES, np.dtype(np.float32), runs)
-        return Rows(x, self._of_runs(MASK, np.dtype(bool), runs) if self.masked else None)
-
-    def _rows_at(self, name: str, dtype: np.dtype[Any], places: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    def _rows_at(self, name: str, places: np.ndarray[Any, Any]) -> Tensor:
         """Rows by their numbers, in rising order."""
-        found = np.empty((len(places), self.fields), dtype)
-        size = self.fields * dtype.itemsize
+        found = self._empty(name, len(places))
         with open(self.folder / name, "rb", buffering=0) as file:
-            for row, place in zip(found, places.tolist(), strict=True):
-                file.seek(place * size)
-                _fill(file, row)
-        return found
+            for row, place in enumerate(places.tolist()):
+                file.seek(place * self._bytes_of(name))
+                _fill(file, found[row : row + 1])
+        return torch.from_numpy(found)
+
+    def _empty(self, name: str, rows: int) -> np.ndarray[Any, Any]:
+        return np.empty((rows, *self.shapes[name]), TYPES[name])
 
 
 def _fill(file: Any, values: np.ndarray[Any, Any]) -> None:
@@ -147,43 +156,64 @@ def _fill(file: Any, values: np.ndarray[Any, Any]) -> None:
         left = left[read:]
 
 
+def store(
+    batches: Iterable[Rows], writer: RowWriter, learnt: np.ndarray[Any, Any], held: np.ndarray[Any, Any]
+) -> tuple[StoredRows, Rows | None]:
+    """Rows on disc and in memory.
+
+    Args:
+        batches: all rows, in order. writer: for those that go to disc, of which ``learnt`` [N] tells.
+        held: numbers of those that stay in memory, in any order.
+    """
+    ordered, parts, start = np.sort(held), [], 0
+    for rows in map(writer.masked_alike, batches):
+        low, high = np.searchsorted(ordered, (start, start + len(rows)))
+        writer.add(rows[torch.from_numpy(learnt[start : start + len(rows)])])
+        parts += [rows[torch.from_numpy(ordered[low:high] - start)]] if high > low else []
+        start += len(rows)
+    back = np.empty(len(held), np.int64)
+    back[np.argsort(held, kind="stable")] = np.arange(len(held))
+    return writer.finish(), joined(*parts)[torch.from_numpy(back)] if parts else None
+
+
 class RowWriter:
     """Writes encoded rows to a temporary folder.
 
     Args:
-        n: about how many rows will come. fields: of each. masked: whether values may be missing.
+        n: about how many rows will come.
+        shapes: of a row, by the name of each part (``x``, ``mask``, ``context``).
 
     Raises:
         DataError: there is no room for them.
     """
 
-    def __init__(self, n: int, fields: int, masked: bool) -> None:
+    def __init__(self, n: int, shapes: Mapping[str, tuple[int, ...]]) -> None:
         self.keep = TemporaryFolder()
-        self.folder, self.fields, self.masked, self.n = self.keep.path, fields, masked, 0
-        needed, free = n * fields * (5 if masked else 4), shutil.disk_usage(self.folder).free
+        self.folder, self.shapes, self.n = self.keep.path, shapes, 0
+        row = sum(math.prod(shape) * TYPES[name].itemsize for name, shape in shapes.items())
+        needed, free = n * row, shutil.disk_usage(self.folder).free
         if needed > free:
             told = f"{needed / 2**30:.1f} GiB are needed for encoded rows, and {self.folder.parent} has {free / 2**30:.1f} GiB"
             raise DataError(f"{told}: set TMPDIR to a folder with more room")
 
     @cached_property
-    def _files(self) -> list[Any]:
-        return [open(self.folder / name, "wb") for name in (VALUES, *([MASK] if self.masked else []))]
+    def _files(self) -> dict[str, Any]:
+        return {name: open(self.folder / name, "wb") for name in self.shapes}
 
     def masked_alike(self, rows: Rows) -> Rows:
         """Rows with a mask, if rows here have one."""
-        none_missing = rows.mask is None and self.masked
-        return Rows(rows.x, torch.ones_like(rows.x, dtype=torch.bool)) if none_missing else rows
+        none_missing = rows.mask is None and "mask" in self.shapes
+        return replace(rows, mask=torch.ones_like(rows.x, dtype=torch.bool)) if none_missing else rows
 
     def add(self, rows: Rows) -> None:
         """Append rows."""
         self.n += len(rows)
-        for file, values in zip(self._files, (rows.x, rows.mask), strict=False):
-            assert values is not None
-            file.write(values.contiguous().numpy().data)
+        for name, file in self._files.items():
+            file.write(getattr(rows, name).contiguous().numpy().data)
 
     def finish(self) -> StoredRows:
         """All rows that were added."""
-        for file in self._files:
+        for file in self._files.values():
             file.close()
-        assert os.path.getsize(self.folder / VALUES) == 4 * self.n * self.fields
-        return StoredRows(self.folder, self.n, self.fields, self.masked, self.keep)
+        assert os.path.getsize(self.folder / "x") == 4 * self.n * math.prod(self.shapes["x"])
+        return StoredRows(self.folder, self.n, self.shapes, self.keep)

@@ -62,7 +62,9 @@ def finished(prepared: Prepared, outcome: Outcome, run: Settings, stages: Stages
 
 
 def _asked_prior(prepared: Prepared) -> str | Choice:
-    """The recipe's fitted prior; codes of all contexts together say nothing of those in one."""
+    """The recipe's fitted prior; codes of all contexts together say nothing of those in one; a private model has its own."""
+    if prepared.blueprint.recipe.privacy is not None:
+        return "prior"
     return "auto" if prepared.context is not None else prepared.blueprint.recipe.fitted_prior or "auto"
 
 

@@ -12,10 +12,12 @@ from typing import Any, NamedTuple
 import torch
 
 from latente.blueprint import RowBlueprint
+from latente.errors import ModelError
 from latente.fitted import Fitted
 from latente.fitting.beside import ROW_MODEL_STAGE, Beside, worth_it
 from latente.fitting.finish import finished
 from latente.fitting.prepare import Prepared, read_to_fit
+from latente.fitting.private import private_fit
 from latente.fitting.sequences import made
 from latente.model.latent_model import LatentModel
 from latente.model.row_models import AutoregressiveModel
@@ -76,6 +78,8 @@ def learn(
     context: Any = None,
     workers: int = 1,
     init: Fitted | None = None,
+    sample_weight: Any = None,
+    public: Any = None,
 ) -> Learnt:
     """Read rows, train a model (and a separate row model, if there is one), and measure figures.
 
@@ -85,16 +89,32 @@ def learn(
         context: what the model is conditioned on.
         workers: parts of each batch, and processes where ``torchrun`` started several.
         init: a trained model to continue with.
+        sample_weight: what each row counts in the loss.
+        public: what is public of the rows of a private fit.
     """
+    private = parameters.chosen_recipe().privacy is not None
+    _check_private(
+        private,
+        public,
+        checkpointing,
+        context=context is not None,
+        workers=workers > 1,
+        sample_weight=sample_weight is not None,
+    )
     join_workers(workers)
     seed, stages = settings["seed"], Stages(parameters.time_limit)
     with stages(READING):
         data = read_to_fit(X, parameters, init)
+    if private:
+        with progress_bar(parameters.verbose > 0) as shown:
+            stages.on_start = shown.stage
+            fitted, found = private_fit(data, public, parameters, settings, stages, _both(shown, observer), init)
+        return Learnt(fitted, found, lambda: None)
     with stages(PREPARING):
         if init is None:
-            prepared = Prepared.of(data, parameters, seed, context, workers)
+            prepared = Prepared.of(data, parameters, seed, context, workers, sample_weight)
         else:
-            prepared = Prepared.to_continue(data, parameters, seed, init, workers)
+            prepared = Prepared.to_continue(data, parameters, seed, init, workers, sample_weight)
         limit = stages.for_training()
         run_settings = prepared.settings(limit and of_first(limit))
         checkpoints = checkpointing.of(prepared, parameters, workers)
@@ -108,6 +128,15 @@ def learn(
         fitted = finished(prepared, outcome, fit.settings, stages, settings)
     keeps = checkpoints is None or checkpointing.keep
     return Learnt(fitted, outcome.warnings, (lambda: None) if keeps or checkpoints is None else checkpoints.clear)
+
+
+def _check_private(private: bool, public: Any, checkpointing: Checkpointing, **asked: bool) -> None:
+    """Refuse what a private fit can't take, and what only it takes."""
+    if public is not None and not private:
+        raise ModelError("public=… is for private fits, such as the recipe 'dp-vae'")
+    refused = [name for name, given in {**asked, "checkpoint": checkpointing.folder is not None}.items() if given]
+    if private and refused:
+        raise ModelError(f"a private fit can't take {refused[0]}=…: it is in one run, of rows without context; leave it out")
 
 
 def _announced(prepared: Prepared, settings: Settings) -> str:

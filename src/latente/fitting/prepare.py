@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -11,12 +11,15 @@ import torch
 from torch import Tensor
 
 from latente.blueprint import Blueprint, Continued, RowBlueprint, is_mixed_table, row_blueprint
+from latente.composition import Recipe
 from latente.data import (
     CALENDAR,
+    Album,
     Census,
     Codec,
     ContextCodec,
     Data,
+    ImageCodec,
     Images,
     Pieces,
     Series,
@@ -26,6 +29,7 @@ from latente.data import (
     cycles_of,
     encode,
     fit_codec,
+    names_of_context,
     of_windows,
     read_or_pieces,
     refuse_outside,
@@ -50,7 +54,7 @@ from latente.words import Message
 # Draws of the bound of measures with missing values: breast cancer with half of the values missing is imputed with a mean
 # squared error of .284, with one draw of .306, and with 20 of .288 (``benchmarks.imputation``).
 SAMPLES = 5
-BATCH = 65_536
+BATCH = 4_000_000  # values
 
 
 @dataclass(frozen=True)
@@ -82,7 +86,13 @@ class Prepared:
 
     @classmethod
     def of(
-        cls, data: Table | Images | Pieces, parameters: Parameters, seed: int, context: Any = None, workers: int = 1
+        cls,
+        data: Table | Images | Pieces | Album,
+        parameters: Parameters,
+        seed: int,
+        context: Any = None,
+        workers: int = 1,
+        sample_weight: Any = None,
     ) -> Prepared:
         """Encode and split the rows, and choose the sizes of the model.
 
@@ -90,20 +100,26 @@ class Prepared:
             DataError: the rows can't be used for training. ModelError: they do not fit the parameters.
         """
         of_context = sequences = None
-        if isinstance(data, Pieces):
+        if isinstance(data, (Pieces, Album)):
+            _refuse_weights(sample_weight)
             if parameters.time_asked is not None:
                 raise DataError("time=… needs rows that fit into memory: select fewer rows, or fewer columns")
-            if context is not None:
-                raise DataError("context=… needs rows that fit into memory: select fewer rows, or fewer columns")
-            of_rows, split, doubts = _in_pieces(data, parameters, seed)
-            codec: Codec = of_rows
+            codec: Codec
+            doubts: list[Message] = []
+            if isinstance(data, Album):
+                codec, split = _in_shards(data, parameters, seed, context)
+            else:
+                codec, split, of_context, parameters, doubts = _in_pieces(data, parameters, seed, context)
         else:
             doubts = suspicious(data) if isinstance(data, Table) else []
-            codec, split, of_context, parameters = _in_memory(data, parameters, seed, context)
+            weight = weights(sample_weight, data, parameters)
+            codec, split, of_context, parameters = _in_memory(data, parameters, seed, context, weight)
             if isinstance(codec, SeriesCodec) and of_context is None:
                 series, asked = codec.like_fitted(data), parameters.row_model_asked
                 sequences = to_fit(codec, series, asked, parameters.validation_fraction, seed)
         blueprint = _blueprint(parameters, codec, split.train, seed)
+        if of_context is not None:
+            blueprint = replace(blueprint, labels=tuple(map(tuple, of_context.labels.tolist())))
         beside = None if isinstance(codec, SeriesCodec) else row_blueprint(blueprint, parameters.row_model_asked)
         blueprint = replace(blueprint, keep=parameters.keep_asked(beside is not None))
         learned = kept(split.train, levels_of(codec.fields), parameters.trim or 0.0)
@@ -112,7 +128,13 @@ class Prepared:
 
     @classmethod
     def to_continue(
-        cls, data: Table | Images | Pieces, parameters: Parameters, seed: int, init: Fitted, workers: int = 1
+        cls,
+        data: Table | Images | Pieces | Album,
+        parameters: Parameters,
+        seed: int,
+        init: Fitted,
+        workers: int = 1,
+        sample_weight: Any = None,
     ) -> Prepared:
         """Encode and split new rows for a trained model, whose units, levels and sizes stay.
 
@@ -122,12 +144,15 @@ class Prepared:
         if init.context is not None:
             raise ModelError("init=… is a model without context")
         fraction, codec = parameters.validation_fraction, init.codec
-        if isinstance(data, Pieces):
-            if not isinstance(codec, TableCodec):
-                raise DataError("init=… is a model of pictures, and these are rows of a table")
-            split = _stored(Census(data, {}, codec.text_names, parameters.missing or ()), codec, fraction, seed)
+        if isinstance(data, (Pieces, Album)):
+            if isinstance(codec, TableCodec) != isinstance(data, Pieces):
+                raise DataError("init=… is a model of a table, and these are pictures, or the other way round")
+            _refuse_weights(sample_weight)
+            of = Census(data, {}, codec.text_names, parameters.missing or ()) if isinstance(data, Pieces) else data
+            split = stored_split(of, codec, fraction, seed)
         else:
-            split = Split.of(init.encode(codec.like_fitted(data), parameters.unknown), fraction, seed)
+            rows = init.encode(codec.like_fitted(data), parameters.unknown)
+            split = Split.of(replace(rows, weight=weights(sample_weight, data, parameters)), fraction, seed).weighted_alike()
         few, model = split.train[:1], init.model
         masked = bool(model.encoder.arguments.get("masked", few.mask is not None))
         blueprint = Blueprint(init.recipe, codec.fields, len(split.train), init.latent_dim, None, masked)
@@ -161,7 +186,7 @@ class Prepared:
         return torch.cat([torch.full((max(1, field.size),), field.resolution) for field in self.codec.fields])
 
 
-def read_to_fit(X: Any, parameters: Parameters, init: Fitted | None = None) -> Table | Images | Pieces:
+def read_to_fit(X: Any, parameters: Parameters, init: Fitted | None = None) -> Table | Images | Pieces | Album:
     """Read rows to fit; for a trained model as it reads rows.
 
     Raises:
@@ -169,7 +194,7 @@ def read_to_fit(X: Any, parameters: Parameters, init: Fitted | None = None) -> T
     """
     if init is not None and isinstance(init.codec, SeriesCodec):
         raise ModelError("init=… is a model of rows or of pictures, not of series")
-    if init is not None and not isinstance(X, Pieces):
+    if init is not None and not isinstance(X, (Pieces, Album)):
         read: Any = init.read(X)
         return read  # type: ignore[no-any-return]
     X = X if parameters.time is None else with_index(X, parameters.time)
@@ -177,7 +202,7 @@ def read_to_fit(X: Any, parameters: Parameters, init: Fitted | None = None) -> T
 
 
 def _in_memory(
-    data: Table | Images, parameters: Parameters, seed: int, context: Any
+    data: Table | Images, parameters: Parameters, seed: int, context: Any, weight: Tensor | None
 ) -> tuple[Codec, Split, ContextCodec | None, Parameters]:
     """Rows in memory, encoded and split; the parameters are without kinds of the context."""
     of_context, time = None, parameters.time_asked
@@ -190,15 +215,16 @@ def _in_memory(
         parameters = replace(parameters, kinds=others)
     codec = _codec(data, parameters)
     fitting = codec.like_fitted(data) if isinstance(codec, SeriesCodec) else data
-    rows = _encoded(codec, fitting, parameters)
+    rows = replace(_encoded(codec, fitting, parameters), weight=weight)
     if of_context is not None:
         rows = replace(rows, context=of_context.encode(table))
     overlaps = fitting.overlaps if isinstance(fitting, Series) else None
     split = Split.of(rows, parameters.validation_fraction, seed, overlaps)
     if isinstance(codec, TableCodec) and parameters.chosen_recipe().support is None:
         codec = codec.scaled_by(split.train)
-        split = Split.of(replace(codec.encode(data), context=rows.context), parameters.validation_fraction, seed)
-    return codec, split, of_context, parameters
+        again = replace(codec.encode(data), context=rows.context, weight=weight)
+        split = Split.of(again, parameters.validation_fraction, seed)
+    return codec, split.weighted_alike(), of_context, parameters
 
 
 def _series_in_context(
@@ -224,22 +250,85 @@ def _series_in_context(
     return codec, Split.of(rows, parameters.validation_fraction, seed, series.overlaps), of_context, parameters
 
 
-def _in_pieces(pieces: Pieces, parameters: Parameters, seed: int) -> tuple[TableCodec, Split, list[Message]]:
-    """Rows that do not fit into memory, encoded on disc and split; and doubts about some of them."""
-    kinds, recipe = parameters.kinds or {}, parameters.chosen_recipe()
-    census = Census(pieces, kinds, text_columns(kinds), tuple(parameters.missing or ()))
+def weights(sample_weight: Any, data: Table | Images, parameters: Parameters) -> Tensor | None:
+    """Weights of rows, float32 [N]; None if they are all the same.
+
+    Raises:
+        DataError: they are not one number from 0 for each row.
+    """
+    if sample_weight is None:
+        return None
+    if parameters.time is not None:
+        raise DataError("sample_weight is of rows, and those of a series are steps: leave it out, or leave out time=…")
+    try:
+        found = np.asarray(sample_weight, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise DataError(f"sample_weight holds something else than numbers: {error}") from error
+    if found.shape != (len(data),):
+        raise DataError(
+            f"sample_weight has shape {list(found.shape)}, and there are {len(data):,} rows: it is one number for each"
+        )
+    wrong = np.flatnonzero(~(np.isfinite(found) & (found >= 0)))
+    if len(wrong):
+        raise DataError(f"sample_weight is {found[wrong[0]]:g} in row {wrong[0]} (counted from 0): it must be a number from 0")
+    return None if (found == found[:1]).all() and found.any() else torch.from_numpy(found).float()
+
+
+def _refuse_weights(sample_weight: Any) -> None:
+    if sample_weight is not None:
+        raise DataError("sample_weight needs rows that fit into memory: select fewer rows, or fewer columns")
+
+
+def _in_pieces(
+    pieces: Pieces, parameters: Parameters, seed: int, context: Any
+) -> tuple[TableCodec, Split, ContextCodec | None, Parameters, list[Message]]:
+    """Rows that do not fit into memory, encoded on disc and split; and doubts about some of them. The parameters are without
+    kinds of the context.
+    """
+    there, recipe = pieces.schema.names, parameters.chosen_recipe()
+    of_context = [] if context is None else names_of_context(context, there)
+    kinds = parameters.kinds or {}
+    others = {name: kind for name, kind in kinds.items() if name not in of_context}
+    census = _census(pieces, parameters, others, [name for name in there if name not in of_context])
     codec = census.codec(recipe.support is not None)
-    split = _stored(census, codec, parameters.validation_fraction, seed)
+    if of_context:
+        own = {name: kind for name, kind in kinds.items() if name in of_context}
+        beside = _census(pieces, parameters, own, of_context)
+        census.beside = beside, ContextCodec.of(beside.codec(False))
+        parameters = replace(parameters, kinds=others)
+    split = stored_split(census, codec, parameters.validation_fraction, seed)
     if recipe.support is None:
         codec = codec.scaled_by(split.train)
-        split = _stored(census, codec, parameters.validation_fraction, seed)
-    elif recipe.likelihood:
-        for rows in split.train.batches(BATCH):
+        split = stored_split(census, codec, parameters.validation_fraction, seed)
+    _refuse_outside(codec, split.train, recipe)
+    doubts = suspicious(census.survey.table)
+    return codec, split, census.beside and census.beside[1], parameters, doubts
+
+
+def _in_shards(album: Album, parameters: Parameters, seed: int, context: Any) -> tuple[ImageCodec, Split]:
+    """Pictures that do not fit into memory, encoded on disc and split."""
+    if context is not None:
+        raise DataError("context=… needs pictures that fit into memory: pass fewer shards")
+    codec = fit_codec(album, parameters.kinds)
+    assert isinstance(codec, ImageCodec)
+    split = stored_split(album, codec, parameters.validation_fraction, seed)
+    _refuse_outside(codec, split.train, parameters.chosen_recipe())
+    return codec, split
+
+
+def _refuse_outside(codec: Codec, train: Rows, recipe: Recipe) -> None:
+    """Refuse rows outside of the support of the likelihood."""
+    if recipe.support is not None and recipe.likelihood:
+        for rows in train.batches(max(1, BATCH // max(1, train[:1].x.numel()))):
             refuse_outside(codec, rows, recipe.support, recipe.likelihood.name)
-    return codec, split, suspicious(census.survey.table)
 
 
-def _stored(census: Census, codec: TableCodec, fraction: float, seed: int) -> Split:
+def _census(pieces: Pieces, parameters: Parameters, kinds: Mapping[str, str], names: Sequence[str]) -> Census:
+    """Some columns of rows in pieces."""
+    return Census(pieces, kinds, text_columns(kinds), tuple(parameters.missing or ()), names)
+
+
+def stored_split(census: Any, codec: Codec, fraction: float, seed: int) -> Split:
     """Encoded rows on disc, and held-out rows in memory: those that are held out of rows in memory."""
     learnt = census.observed(codec)
     held = held_out_places(int(learnt.sum()), fraction, seed).numpy()

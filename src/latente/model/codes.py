@@ -22,7 +22,7 @@ from torch import Tensor
 from torch.distributions import Beta, Distribution, kl_divergence, register_kl
 
 from latente.errors import ModelError
-from latente.model.distributions import LOG_2PI
+from latente.model.distributions import LOG_2PI, row_by_row
 from latente.model.spaces import Ball, Grid, from_tangent, log_volume, moved, to_tangent
 from latente.model.special import one_hot
 
@@ -161,6 +161,24 @@ class DiagonalNormal(CodeDistribution):
         standardised = (value - self.loc).square() * torch.exp(-self.log_variance)
         return standardised + self.log_variance + LOG_2PI
 
+    def log_mixtures(self, z: Tensor, log_weights: Tensor) -> tuple[Tensor, Tensor]:
+        """Mixtures over the rows of a batch, by matrix products.
+
+        Args:
+            z: codes [B, d]. log_weights: of each row in the mixture for each code, [B, B].
+
+        Returns:
+            log sum_j w_ij q(z_i|x_j), and sum_d log sum_j w_ij q(z_id|x_j), [B] each.
+        """
+        center = self.loc.detach().mean(0)
+        loc, z, precision = self.loc - center, z - center, torch.exp(-self.log_variance)
+        constant = -0.5 * (loc.square() * precision + self.log_variance + LOG_2PI)
+        of_rows = torch.stack([constant, loc * precision, -0.5 * precision])
+        of_codes = torch.stack([torch.ones_like(z), z, z.square()])
+        joint = torch.addmm(log_weights, of_codes.transpose(0, 1).flatten(1), of_rows.transpose(0, 1).flatten(1).T)
+        each = torch.baddbmm(log_weights.expand(z.shape[1], -1, -1), of_codes.permute(2, 1, 0), of_rows.permute(2, 0, 1))
+        return torch.logsumexp(joint, 1), _log_sum_exp(each).sum(0)
+
     def pairs_log_prob(self, points: Tensor) -> Tensor:
         """As in the base class, by two matrix products."""
         center, log_variance = self.loc.double().mean(0), self.log_variance.double()
@@ -171,6 +189,12 @@ class DiagonalNormal(CodeDistribution):
     def widened(self, observed: Tensor) -> DiagonalNormal:
         """Moved towards the prior's variance by the share of the row that is missing."""
         return DiagonalNormal(self.loc, self.log_variance * observed)
+
+
+def _log_sum_exp(values: Tensor) -> Tensor:
+    """Over the last dimension. Values far below the largest count as e^-80 of it: exp takes 50 times as long to give 0."""
+    most = values.detach().amax(-1, keepdim=True)
+    return (values - most).clamp_min(-80.0).exp().sum(-1).log() + most.squeeze(-1)
 
 
 class StudentTCodes(CodeDistribution):
@@ -675,6 +699,8 @@ def _kl_diagonal_diagonal(q: DiagonalNormal, p: DiagonalNormal) -> Tensor:
 @register_kl(DiagonalNormal, StandardNormal)  # type: ignore[no-untyped-call, untyped-decorator]
 def _kl_diagonal_standard(q: DiagonalNormal, p: StandardNormal) -> Tensor:
     """KL(q || N(0, I)) in closed form (Kingma and Welling 2014, appendix B), [B]."""
+    if row_by_row():
+        return 0.5 * (q.loc.square() + torch.expm1(q.log_variance) - q.log_variance).sum(-1)
     return _RateOfNormal.apply(q.loc, q.log_variance)  # type: ignore[no-any-return, no-untyped-call]
 
 

@@ -13,7 +13,13 @@ from latente.rows import Rows
 
 
 class Corruption(Part):
-    """Corrupts rows without changing their shape and mask; uses torch's generator."""
+    """Corrupts rows without changing their shape and mask; uses torch's generator.
+
+    Attributes:
+        of_target: whether the model also reconstructs the corrupted rows, and not the clean ones.
+    """
+
+    of_target = False
 
     def forward(self, rows: Rows) -> Rows:
         """A corrupted copy."""
@@ -90,6 +96,7 @@ class SaltAndPepper(_OfShare):
     """
 
     name = "salt-and-pepper"
+    couples_rows = True
 
     def __init__(self, share: float = 0.2, levels: tuple[int, ...] = ()) -> None:
         super().__init__(share, levels)
@@ -100,3 +107,16 @@ class SaltAndPepper(_OfShare):
         salt, pepper = draw < self.share / 2, draw > 1 - self.share / 2
         noisy = torch.where(salt, low, torch.where(pepper, high, rows.x))
         return self.hidden(replace(rows, x=noisy if rows.mask is None else noisy * rows.mask), salt | pepper)
+
+
+@register
+class Binarisation(Corruption):
+    """Draws each value as 0 or 1, with itself as the probability of 1, anew in each step and for the target, too (dynamic
+    binarisation, Salakhutdinov and Murray 2008). For values from 0 to 1 as they are recorded, and the likelihood "bernoulli".
+    """
+
+    name = "binarisation"
+    of_target = True
+
+    def forward(self, rows: Rows) -> Rows:
+        return replace(rows, x=(torch.rand_like(rows.x) < rows.x).to(rows.x.dtype))

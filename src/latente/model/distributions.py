@@ -138,7 +138,7 @@ class NormalFields(FieldsDistribution):
 
     def row_log_prob(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
         """As in the base class; if every field is observed, with fewer passes over the fields."""
-        if mask is not None:
+        if mask is not None or row_by_row():
             return super().row_log_prob(x, mask)
         return _NormalLogProb.apply(x.flatten(1), self.mean, self.log_sigma)  # type: ignore[no-any-return, no-untyped-call]
 
@@ -305,6 +305,11 @@ class ContinuousBernoulliFields(BernoulliFields):
 # products is spent here: in passes over the pixels of pictures, in the number of operations for small tables.
 
 
+def row_by_row() -> bool:
+    """Whether torch.func differentiates row by row: then functions with derivatives of their own can't be used."""
+    return bool(torch._C._are_functorch_transforms_active())
+
+
 class _NormalLogProb(torch.autograd.Function):
     """sum_f log N(x_f; mu_f, sigma_f^2), with r = (x - mu) / sigma: derivatives r / sigma in mu and r^2 - 1 in log sigma."""
 
@@ -349,4 +354,6 @@ class _BernoulliLogProb(torch.autograd.Function):
 
 def bernoulli_log_prob(x: Tensor, logits: Tensor) -> Tensor:
     """Log-probability of each row, ``x`` [B, F] and ``logits`` [K, B, F] to [K, B]."""
+    if row_by_row():
+        return (x * logits - F.softplus(logits)).sum(-1)
     return _BernoulliLogProb.apply(x, logits)  # type: ignore[no-any-return, no-untyped-call]

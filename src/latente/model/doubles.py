@@ -19,17 +19,22 @@ def in_double(model: Model) -> Model:
     """A copy in double precision, on the CPU. It is created once and its values are updated later, because copying a model
     takes longer than scoring a row with it.
     """
-    tensors = _tensors(model)
-    parts = [*map(id, model.modules()), *(tensor.shape for tensor in tensors), model.training]
+    modules, tensors = _parts(model)
+    if tensors and tensors[0].dtype == torch.float64:
+        return model
+    parts = [*map(id, modules), *(tensor.shape for tensor in tensors), model.training]
     made_of, double, doubles = _MADE.get(model, (None, model, tensors))
     if parts != made_of:
         double = copy.deepcopy(model).to("cpu", torch.float64)
-        doubles = _tensors(double)
+        doubles = _parts(double)[1]
         _MADE[model] = parts, double, doubles
-    for own, other in zip(doubles, tensors, strict=True):
-        own.copy_(other)
+    if tensors:
+        torch._foreach_copy_(doubles, tensors)
     return double  # type: ignore[return-value]
 
 
-def _tensors(model: nn.Module) -> list[Tensor]:
-    return [*model.parameters(), *model.buffers()]
+def _parts(model: nn.Module) -> tuple[list[nn.Module], list[Tensor]]:
+    """Modules, and their parameters and buffers. Torch's own methods take longer than copying them."""
+    modules = list(model.modules())
+    own = (tensor for module in modules for tensor in (*module._parameters.values(), *module._buffers.values()))
+    return modules, [tensor for tensor in own if tensor is not None]

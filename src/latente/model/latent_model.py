@@ -39,7 +39,6 @@ class Trace:
         q: posterior q(z|x), batch [B].
         p: prior p(z); None if the model has none.
         draw: K codes of each row.
-        px: distribution p(x|z) over fields [K, B, F].
         model: what made it.
     """
 
@@ -47,13 +46,17 @@ class Trace:
     q: CodeDistribution
     p: Distribution | None
     draw: Draw
-    px: FieldsDistribution
     model: LatentModel
 
     def with_codes(self, z: Tensor) -> Trace:
         """The same rows and posterior, whose parameters are held fixed, with other codes [K, B, d]."""
         q = self.q.detached()
-        return replace(self, q=q, draw=Draw(z, lambda: q.log_prob(z)), px=self.model.decode(z, self.rows.context))
+        return replace(self, q=q, draw=Draw(z, lambda: q.log_prob(z)))
+
+    @cached_property
+    def px(self) -> FieldsDistribution:
+        """Distribution p(x|z) over fields [K, B, F]."""
+        return self.model.decode(self.z, self.rows.context)
 
     @cached_property
     def px_at_code(self) -> FieldsDistribution:
@@ -224,7 +227,7 @@ class LatentModel(RowModel):
         """
         q = self.encode(encoder_rows or rows)
         p, draw = self.prior.of_rows(self, rows), q.draw(K, noise)  # type: ignore[operator]
-        return Trace(rows, q, p, draw, self.decode(draw.z, rows.context), self)
+        return Trace(rows, q, p, draw, self)
 
     def explain(self, rows: Rows, noise: Tensor) -> Explanations:
         trace = self.trace(rows, len(noise), noise=noise)

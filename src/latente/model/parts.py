@@ -62,6 +62,7 @@ class Part(nn.Module, metaclass=_RecordsArguments):
         strength: their current values, set before each forward pass.
         no_context: why it can't be combined with a context; empty if it can.
         needs_context: whether it requires a context.
+        couples_rows: whether the loss of a row depends on the other rows of its batch.
         own_rate: factor on the learning rate of its parameters, if these have their own loss (a critic).
 
     >>> class Doubled(Part):
@@ -78,6 +79,7 @@ class Part(nn.Module, metaclass=_RecordsArguments):
     own_rate: ClassVar[float | None] = None
     no_context: ClassVar[str] = ""
     needs_context: ClassVar[bool] = False
+    couples_rows: bool = False
     strength: Mapping[str, Any] = FULL
     arguments: dict[str, Any]
 

@@ -66,6 +66,7 @@ class ActivationSparsity(Penalty):
     """
 
     name = "activation-sparsity"
+    couples_rows = True
 
     def __init__(self, weight: float = 1.0, rho: float = 0.05) -> None:
         super().__init__()
@@ -149,6 +150,7 @@ class Decorrelation(Penalty):
     """
 
     name = "decorrelation"
+    couples_rows = True
 
     def __init__(self, off: float = 10.0, diagonal: float = 10.0, draws: bool = False) -> None:
         super().__init__()
@@ -178,6 +180,7 @@ class MeanDiscrepancy(Penalty):
     """
 
     name = "mmd"
+    couples_rows = True
     needs_prior = True
 
     def __init__(self, weight: float = 100.0) -> None:
@@ -206,6 +209,7 @@ class SlicedWasserstein(Penalty):
     """
 
     name = "sliced-wasserstein"
+    couples_rows = True
     needs_prior = True
 
     def __init__(self, weight: float = 10.0, directions: int = 50) -> None:
@@ -256,6 +260,7 @@ class CriticTotalCorrelation(Critic):
     """
 
     name = "critic-total-correlation"
+    couples_rows = True
 
     def forward(self, trace: Trace, strength: Strength = FULL) -> Terms:
         z = trace.z[0]
@@ -293,6 +298,7 @@ class KeptVariance(Penalty):
     """
 
     name = "kept-variance"
+    couples_rows = True
     is_constraint = True
     tolerated: Tensor
 

@@ -40,6 +40,7 @@ class Posterior(Part):
         noise_size: number of standard normal numbers per draw; 0 for a deterministic code.
         has_density: whether its distributions have a density; without one there is no KL and no bound.
         spatial: whether it can read the features of each position of a map.
+        has_labels: whether it has q(y|x) of labels y, which only an objective of labels trains.
         starts_linear: whether ``head`` starts with a linear map to the code, so that training can start at PCA.
     """
 
@@ -49,6 +50,7 @@ class Posterior(Part):
     spatial = False
     starts_linear = False
     of_values = False
+    has_labels = False
     space_type: ClassVar[type[LatentSpace]] = Euclidean
 
     @property
@@ -113,6 +115,31 @@ class DiagonalNormalPosterior(Posterior):
         """Drop all units of the code but these."""
         self.head = _rows_of(self.head, torch.cat([units, units + self.latent_dim]))
         self.latent_dim = self.arguments["latent_dim"] = len(units)
+
+
+@register
+class LabelledNormalPosterior(DiagonalNormalPosterior):
+    """q(z | x, y) of rows whose label y is their context, and q(y | x) of rows without label (M2, Kingma et al. 2014).
+
+    Args:
+        labels: the context of each label and, last, that of a row without label, [L + 1, C].
+        units: of the hidden layer of q(y | x).
+    """
+
+    name = "labelled-normal"
+    needs_context = has_labels = True
+    contexts: Tensor
+
+    def __init__(self, width: int, latent_dim: int, labels: tuple[tuple[float, ...], ...] = (), units: int = 128) -> None:
+        super().__init__(width, latent_dim)
+        if len(labels) < 3:
+            raise ModelError("labels are one column of levels: fit(X, context='label') (--context COLUMN), some may be missing")
+        self.register_buffer("contexts", torch.tensor(labels), persistent=False)
+        self.label_head = nn.Sequential(nn.Linear(width, units), nn.ReLU(), nn.Linear(units, len(labels) - 1))
+
+    def log_labels(self, h: Tensor) -> Tensor:
+        """Features [B, H] of rows whose context is that of no label to log q(y | x), [B, L]."""
+        return torch.log_softmax(full_precision(self.label_head(h)), -1)
 
 
 class OneCode(Posterior):

@@ -27,7 +27,8 @@ from latente.report.drawing import tables
 from latente.report.page import Block, Code, Grid, Listing, Page, Paragraph, Section, cell, guarded, picture, write_page
 from latente.report.run_folder import claim, is_run, write_run
 from latente.rows import IMAGE, SCALAR, SERIES
-from latente.studies.comparison import LABELS, Comparison, free
+from latente.studies.comparison import LABELS, Comparison
+from latente.studies.setup import free
 from latente.studies.tradeoff import HEADER, Tradeoff
 from latente.words import Texts, amount, capital, speaking
 
@@ -96,7 +97,7 @@ def write_comparison(found: Comparison, folder: str | Path, lang: str = "en", na
     for model, vae in found.models.items():
         write_run(vae, None, paths[model], found.certificates[model])
     values = {**found.to_dict(), "folders": folders}
-    paths["json"] = _write_json(values, folder / COMPARE[1])
+    paths["json"] = write_json(values, folder / COMPARE[1])
     paths["page"] = write_page(comparison_page(found, lang, name, folder), folder / COMPARE[0])
     return paths
 
@@ -105,10 +106,11 @@ def write_tradeoff(found: Tradeoff, folder: str | Path, lang: str = "en", name: 
     """Write a trade-off: the page, and its figures for programs; arguments as in :func:`write_comparison`."""
     folder = claim_study(folder, TRADEOFF)
     page = write_page(tradeoff_page(found, lang, name), folder / TRADEOFF[0])
-    return {"page": page, "json": _write_json(found.to_dict(), folder / TRADEOFF[1])}
+    return {"page": page, "json": write_json(found.to_dict(), folder / TRADEOFF[1])}
 
 
-def _write_json(values: Any, path: Path) -> Path:
+def write_json(values: Any, path: Path) -> Path:
+    """Write plain values as JSON."""
     return write_text(path, json.dumps(values, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
 
 

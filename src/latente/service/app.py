@@ -34,7 +34,6 @@ from latente.service.formats import (
     parsed,
     rows_of_arrow,
     rows_of_json,
-    split,
 )
 from latente.service.models import Served
 from latente.service.schema import schema_of
@@ -78,7 +77,7 @@ class Service:
 
     def __init__(self, models: Mapping[str, Served], limits: Limits = Limits(), token: str = "") -> None:
         self.models, self.limits, self._token = models, limits, token
-        self.batches = Batches(joined, split, limits.jobs, limits.rows)
+        self.batches = Batches(joined, limits.jobs, limits.rows)
         self.metrics = Metrics(self)
 
     def application(self) -> Starlette:
@@ -189,10 +188,10 @@ class Service:
     def _job(self, vae: Any, name: str, task: Task, rows: Rows | None, options: Mapping[str, Any]) -> Job:
         if rows is None:
             n = options.get("n", 1)
-            return Job(None, None, n if is_whole(n, 1) else 1, lambda _: _plain(task.answer(vae, None, options)))
-        alone = not task.by_row or isinstance(vae.codec_, SeriesCodec)  # rows of two requests are not one series
+            return Job(None, None, n if is_whole(n, 1) else 1, lambda rows, sizes: task.answers(vae, rows, options, sizes))
+        alone = not task.joins or isinstance(vae.codec_, SeriesCodec)  # rows of two requests are not one series
         key = None if alone else (id(vae), name, rows.form, json.dumps(options, sort_keys=True))
-        return Job(key, rows.values, len(rows.values), lambda values: _plain(task.answer(vae, values, options)))
+        return Job(key, rows.values, len(rows.values), lambda rows, sizes: task.answers(vae, rows, options, sizes))
 
     async def _body(self, request: Request) -> bytes:
         """The body.
@@ -235,13 +234,6 @@ def _content_type(request: Request) -> str:
 def _wanted_type(request: Request, sent: str) -> str:
     accepted = request.headers.get("accept", "*/*").lower()
     return ARROW if ARROW in accepted else JSON if JSON in accepted else sent
-
-
-def _plain(answer: Any) -> Any:
-    """A table as Arrow; pictures as they are."""
-    import narwhals as nw
-
-    return answer if isinstance(answer, np.ndarray) else nw.from_native(answer, eager_only=True).to_arrow()
 
 
 def _response(answer: Any, kind: str, model: str) -> Response:

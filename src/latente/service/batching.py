@@ -26,14 +26,14 @@ class Job:
         key: jobs with the same key may be computed together; None for one that is computed alone.
         rows: what is computed, of a type that ``join`` takes.
         size: number of rows.
-        compute: the function of the rows, or of joined rows.
+        compute: the function of rows, which may be those of several jobs, and of how many each job has; an answer for each.
         answer: the result, or the error.
     """
 
     key: Hashable | None
     rows: Any
     size: int
-    compute: Callable[[Any], Any]
+    compute: Callable[[Any, Sequence[int]], Sequence[Any]]
     answer: Future[Any] = field(default_factory=Future)
 
 
@@ -44,18 +44,17 @@ class Batches:
     several jobs fail together, each job is computed alone, so that a bad row spoils its own request only.
 
     Args:
-        join: rows of several jobs as one; split: an answer into those of so many rows each.
+        join: rows of several jobs as one.
         max_jobs, max_rows: limits of what waits.
     """
 
     def __init__(
         self,
         join: Callable[[Sequence[Any]], Any],
-        split: Callable[[Any, Sequence[int]], Sequence[Any]],
         max_jobs: int,
         max_rows: int,
     ) -> None:
-        self._join, self._split = join, split
+        self._join = join
         self._max_jobs, self._max_rows = max_jobs, max_rows
         self._waiting: deque[Job] = deque()
         self._rows = 0
@@ -127,7 +126,5 @@ class Batches:
             job.answer.set_result(answer)
 
     def _together(self, jobs: list[Job]) -> Sequence[Any]:
-        if len(jobs) == 1:
-            return [jobs[0].compute(jobs[0].rows)]
-        found = jobs[0].compute(self._join([job.rows for job in jobs]))
-        return self._split(found, [job.size for job in jobs])
+        rows = jobs[0].rows if len(jobs) == 1 else self._join([job.rows for job in jobs])
+        return jobs[0].compute(rows, [job.size for job in jobs])

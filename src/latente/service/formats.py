@@ -147,6 +147,13 @@ def split(answer: Any, sizes: Sequence[int]) -> list[Any]:
     return [answer.slice(int(start), size) for start, size in zip(starts, sizes, strict=False)]
 
 
+def plain(answer: Any) -> Any:
+    """A table as Arrow; pictures as they are."""
+    import narwhals as nw
+
+    return answer if isinstance(answer, np.ndarray) else nw.from_native(answer, eager_only=True).to_arrow()
+
+
 def as_arrow(table: pa.Table) -> bytes:
     """An Arrow IPC stream."""
     import pyarrow as pa
@@ -160,7 +167,7 @@ def as_arrow(table: pa.Table) -> bytes:
 def as_json(answer: Any, **more: Any) -> bytes:
     """A JSON object with the rows of an answer; NaN is null, dates are ISO 8601, durations are seconds."""
     rows = answer.tolist() if isinstance(answer, np.ndarray) else _without_nan(answer).to_pylist()
-    return json.dumps({**more, "rows": rows}, default=_plain, ensure_ascii=False, separators=(",", ":")).encode()
+    return json.dumps({**more, "rows": rows}, default=_as_text, ensure_ascii=False, separators=(",", ":")).encode()
 
 
 def _without_nan(table: pa.Table) -> pa.Table:
@@ -174,7 +181,7 @@ def _without_nan(table: pa.Table) -> pa.Table:
     return table
 
 
-def _plain(value: Any) -> Any:
+def _as_text(value: Any) -> Any:
     if isinstance(value, timedelta):
         return value.total_seconds()
     return value.isoformat() if hasattr(value, "isoformat") else str(value)

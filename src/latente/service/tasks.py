@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from latente.data import SeriesCodec
+from latente.data import SeriesCodec, frame
 from latente.errors import ModelError
 from latente.parameters import is_whole
 from latente.seeding import seed_of
-from latente.service.formats import rows_of_json
+from latente.service.formats import plain, rows_of_json, split
+from latente.tasks import scores
 
 if TYPE_CHECKING:
     from latente.estimator import VAE
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 MAX_NEW_ROWS = 100_000
 
 Answer = Callable[["VAE", Any, Mapping[str, Any]], Any]
+AnswerEach = Callable[["VAE", Any, Mapping[str, Any], Sequence[int]], Sequence[Any]]
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,7 @@ class Task:
         takes_rows: whether a request holds rows.
         by_row: whether the answer for a row is the same whatever rows are beside it; rows of several requests are then computed
             together.
+        of_each: answers for rows of several requests, of so many rows each, where they are not parts of one answer.
         gives_rows: whether the answer has the columns of the data.
     """
 
@@ -42,6 +45,19 @@ class Task:
     takes_rows: bool = True
     by_row: bool = True
     gives_rows: bool = True
+    of_each: AnswerEach | None = None
+
+    @property
+    def joins(self) -> bool:
+        """Whether rows of several requests are computed together."""
+        return self.by_row or self.of_each is not None
+
+    def answers(self, vae: VAE, rows: Any, options: Mapping[str, Any], sizes: Sequence[int]) -> Sequence[Any]:
+        """An answer for each of several requests, of so many rows each."""
+        if self.of_each is not None and len(sizes) > 1:
+            return [plain(answer) for answer in self.of_each(vae, rows, options, sizes)]
+        answer = plain(self.answer(vae, rows, options))
+        return split(answer, sizes) if len(sizes) > 1 else [answer]
 
     def check(self, options: Mapping[str, Any]) -> None:
         """Refuse options that the task does not have.
@@ -91,6 +107,12 @@ def _encode(vae: VAE, rows: Any, options: Mapping[str, Any]) -> Any:
 
 def _score(vae: VAE, rows: Any, options: Mapping[str, Any]) -> Any:
     return _of_windows(vae, rows, _columns(vae.score_samples(rows, **options)[:, None], "score"))
+
+
+def _anomalies_of_each(vae: VAE, rows: Any, options: Mapping[str, Any], sizes: Sequence[int]) -> list[Any]:
+    asked = scores.Asked(**{name: value for name, value in options.items() if name != "context"})
+    data, encoded = vae.fitted_.read_rows(rows, vae.unknown, options.get("context"))
+    return [frame(found, data.container) for found in scores.anomalies_of_each(vae.fitted_, encoded, asked, sizes)]
 
 
 def _sample(vae: VAE, _: Any, options: Mapping[str, Any]) -> Any:
@@ -144,6 +166,7 @@ TASKS: dict[str, Task] = {
         OF_ANOMALIES,
         by_row=False,
         gives_rows=False,
+        of_each=_anomalies_of_each,
     ),
     "score": Task("Log-density of each row, nats; of series, of each window.", _score, OF_ROWS, gives_rows=False),
     "sample": Task("New rows, or series that go on.", _sample, OF_SAMPLE, takes_rows=False),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 import math
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from numbers import Real
 from typing import Any
@@ -12,13 +12,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from latente.catalogue import recipe as find_recipe
 from latente.certificate import Certificate, Estimate
 from latente.certificate.certificate import LINES, shown
 from latente.certificate.information import AT_LEAST
 from latente.certificate.subjects import Modelled, indicators
 from latente.certificate.verdicts import RANDOM_PLACES, Kind, Verdict, verdicts
-from latente.composition import Recipe
 from latente.data import Codec, PlainRows, decoded, frame, read
 from latente.errors import DataError, ModelError, entry, renamed
 from latente.estimator import VAE
@@ -27,14 +25,14 @@ from latente.parameters import Parameters, text_columns
 from latente.rows import IMAGE, SCALAR, SERIES, Rows, layout_of, levels_of
 from latente.seeding import seed_of, seeded
 from latente.studies.places import Places, aligned, emptiness
-from latente.studies.setup import held_out_share, silent
+from latente.studies.ranking import ALL, Ranking, rank
+from latente.studies.setup import JUDGED, Chosen, held_out_share, named, silent
 from latente.studies.words import as_html, as_text
 from latente.tasks.reconstruct import decode
 from latente.words import Message, key_of
 
 RECIPES = ("autoencoder", "vae")
 PLACES, SHOWN, ROWS = 2000, 40, 2000
-JUDGED = 200  # held-out rows, if there are enough: with fewer, the certificate's intervals are wide
 WALKS, STEPS, PAIRS = 3, 9, 10
 HOLES = "holes"
 SHOWN_FIGURES = (
@@ -49,7 +47,6 @@ LABELS = {
     HOLES: (Message("compare.holes"), Message("compare.holes_mean")),
 }
 
-Chosen = str | Recipe
 EMITTED = {SCALAR: PLACES, IMAGE: SHOWN, SERIES: SHOWN}
 """For each layout how many rows are sampled from p(x|z)."""
 
@@ -215,26 +212,35 @@ def _ranked(words: str, figures: Mapping[str, Estimate]) -> str:
 @renamed(told="progress")
 def compare(
     data: Any,
-    recipes: Sequence[Chosen] | Mapping[str, Chosen] = RECIPES,
+    recipes: str | Sequence[Chosen] | Mapping[str, Chosen] = RECIPES,
     *,
     latent_dim: int | str = "auto",
     time_limit: float | None = None,
     random_state: Any = None,
     verbose: int = 0,
     progress: Callable[[str], None] = silent,
+    seeds: int | None = None,
+    budget: float | None = None,
+    context: Any = None,
     **parameters: Any,
-) -> Comparison:
+) -> Comparison | Ranking:
     """Fit several models to the same rows, and compare them.
 
-    All have the same number of dimensions and the same training rows, and are measured on the same held-out rows with the same
-    features. :mod:`latente.studies.places` explains what the same place in two latent spaces means.
+    All have the same training rows, and are measured on the same held-out rows. One fit of each gives a :class:`Comparison`:
+    certificates with the same features, maps, random codes and interpolations of models with the same number of dimensions
+    (:mod:`latente.studies.places` explains what the same place in two latent spaces means). Several fits of each, or a context,
+    give a :class:`~latente.studies.ranking.Ranking`: which differences of the bound of log p are real.
 
     Args:
         data: rows, whatever :meth:`latente.VAE.fit` takes.
-        recipes: names of models, or recipes; a mapping gives them other names.
+        recipes: names of models, or recipes; a mapping gives them other names. "all" for all that can be fitted to rows alone,
+            or with ``context`` for all that are not private, as a ranking.
         latent_dim: dimensions of all codes; "auto" estimates them from the data.
         time_limit: seconds of training for all models together, divided equally.
         random_state: a seed. verbose: 1 shows a progress bar. progress: called with the name of each model before it is fitted.
+        seeds: how many fits of each; for a ranking 3 by default.
+        budget: seconds for all fits of a ranking together, divided equally.
+        context: as in :meth:`latente.VAE.fit`. Certificates and maps describe one context, and are not in this ranking.
         parameters: further parameters of :class:`latente.VAE`, the same for all; by default ``validation_fraction`` holds out
             200 rows, but at least a tenth and at most a third.
 
@@ -247,19 +253,37 @@ def compare(
     >>> found = compare(rows, latent_dim=2, max_epochs=3, random_state=0)
     >>> list(found.models), found.about["held_out_rows"]
     (['autoencoder', 'vae'], 67)
+    >>> found = compare(rows, ["vae", "iwae"], seeds=2, latent_dim=2, max_epochs=3, random_state=0)
+    >>> sorted(found.entries), len(found.differences)
+    (['iwae', 'vae'], 1)
     """
-    chosen = named(recipes)
+    common = {"latent_dim": latent_dim, "random_state": random_state, **parameters}
+    if recipes == ALL or not (seeds is None and budget is None and context is None):
+        every = {"seeds": 3 if seeds is None else seeds, "budget": budget or time_limit, "context": context}
+        return rank(data, recipes, progress=progress, **every, **common)
+    return _side_by_side(data, recipes, time_limit, progress, {**common, "verbose": verbose})
+
+
+def _side_by_side(
+    data: Any,
+    recipes: str | Sequence[Chosen] | Mapping[str, Chosen],
+    time_limit: float | None,
+    progress: Callable[[str], None],
+    parameters: Mapping[str, Any],
+) -> Comparison:
+    """One fit of each recipe."""
+    chosen, seed = named(recipes), seed_of(parameters["random_state"])
     if time_limit is not None and not (isinstance(time_limit, Real) and 0 < time_limit < math.inf):
         raise ModelError(f"time_limit is {time_limit!r}; it must be None or a positive number of seconds")
-    rows, seed = read(data, texts=text_columns(parameters.get("kinds"))), seed_of(random_state)
+    rows = read(data, texts=text_columns(parameters.get("kinds")))
     share = None if time_limit is None else float(time_limit) / len(chosen)
     common = {"validation_fraction": held_out_share(len(rows), JUDGED), **parameters}
-    common |= {"time_limit": share, "random_state": seed, "verbose": verbose}
-    d = _dimensions(rows, latent_dim, common)
+    common |= {"time_limit": share, "random_state": seed}
+    d = _dimensions(rows, common)
     models = {}
     for name, recipe in chosen.items():
         progress(name)
-        models[name] = VAE(recipe, latent_dim=d, **common).fit(rows)
+        models[name] = VAE(recipe, **{**common, "latent_dim": d}).fit(rows)
         if models[name].figures_["finished"] == "interrupted":
             raise KeyboardInterrupt
     certificates = {name: model.certificate() for name, model in models.items()}
@@ -278,35 +302,9 @@ def judged(certificate: Certificate, holes: Estimate, vae: VAE) -> Certificate:
     return replace(certificate, verdicts=verdicts({**certificate.figures, RANDOM_PLACES: holes}, kind))
 
 
-def named(recipes: Sequence[Chosen] | Mapping[str, Chosen]) -> dict[str, Recipe]:
-    """The recipes by name; a repeated name gets a number.
-
-    >>> list(named(["vae", "vae"]))
-    ['vae', 'vae-2']
-    """
-    if isinstance(recipes, (str, Recipe)):
-        recipes = [recipes]
-    found: dict[str, Recipe] = {}
-    pairs = recipes.items() if isinstance(recipes, Mapping) else ((None, recipe) for recipe in recipes)
-    for name, chosen in pairs:
-        recipe = find_recipe(chosen) if isinstance(chosen, str) else chosen
-        if not isinstance(recipe, Recipe):
-            raise ModelError(f"a recipe is a name or a Recipe, not {recipe!r}")
-        found[free(str(name or recipe.name), found)] = recipe
-    if not found:
-        raise ModelError("there is nothing to compare: name at least one recipe, such as 'vae'")
-    return found
-
-
-def free(name: str, taken: Collection[str]) -> str:
-    """The name, with a number if it is taken."""
-    tries = (name, *(f"{name}-{number}" for number in range(2, len(taken) + 2)))
-    return next(free for free in tries if free not in taken)
-
-
-def _dimensions(rows: Any, latent_dim: int | str, common: Mapping[str, Any]) -> int:
+def _dimensions(rows: Any, common: Mapping[str, Any]) -> int:
     """The number of dimensions; it is checked with the other parameters before training."""
-    prepared = Prepared.of(rows, Parameters.of(VAE(latent_dim=latent_dim, **common)), common["random_state"])
+    prepared = Prepared.of(rows, Parameters.of(VAE(**common)), common["random_state"])
     if prepared.split.held_out is None:
         raise DataError(f"models are compared on rows that are held out, and of {len(rows)} rows none can be: bring more")
     return prepared.blueprint.latent_dim

@@ -10,19 +10,21 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy.stats import norm
+from scipy.stats import t as student
 
 from latente.catalogue import PUBLISHED
+from latente.certificate import Certificate
 from latente.certificate.estimates import Array
+from latente.composition import Recipe
 from latente.data import frame, read
 from latente.errors import LatenteError, ModelError
 from latente.estimator import VAE
 from latente.parameters import is_whole, text_columns
 from latente.seeding import seed_of
-from latente.studies.comparison import JUDGED, Chosen, named
-from latente.studies.setup import held_out_share, silent
+from latente.studies.setup import JUDGED, Chosen, held_out_share, named, silent
 from latente.studies.words import as_html, as_text, number
 from latente.tasks.anomalies import log_likelihood
+from latente.words import Message
 
 ALL = "all"
 LEVEL = 0.05  # of all differences together (Bonferroni)
@@ -51,11 +53,20 @@ class Entry:
 
 @dataclass(frozen=True)
 class Difference:
-    """A paired difference of bounds, nats per row. ``real``: whether chance is excluded, of all comparisons together."""
+    """A paired difference of bounds, nats per row.
+
+    Attributes:
+        value: its mean. error: its standard error. margin: half of its interval, at a level of 5% for all differences together.
+    """
 
     value: float
     error: float
-    real: bool
+    margin: float
+
+    @property
+    def real(self) -> bool:
+        """Whether chance is excluded."""
+        return abs(self.value) > self.margin
 
 
 @dataclass(frozen=True, repr=False)
@@ -83,10 +94,36 @@ class Ranking:
         apart = ("", "", "") if d is None else (number(d.value), number(d.error), "*" * d.real)
         return (name, *bound, *apart, *(number(entry.figures[key]) for key in MEASURES), number(entry.seconds))
 
+    def reading(self) -> list[str]:
+        """The table in words."""
+        if not self.bounded:
+            return [self._without()]
+        best, *others = self.bounded
+        bound, error = mean_and_error(self.bounded[best])
+        alike = [name for name in others if not self.differences[name].real]
+        found = [Message("ranking.best", name=best, bound=bound, error=error)]
+        found += [Message("ranking.worse", n=len(others) - len(alike), others=len(others))] if others else []
+        found += [Message("ranking.alike", names=alike)] if alike else []
+        return [*found, *([self._without()] if self.unbounded else [])]
+
+    @property
+    def bounded(self) -> dict[str, Array]:
+        """The bounds of recipes that have one."""
+        return {name: entry.bounds for name, entry in self.entries.items() if entry.bounds is not None}
+
+    @property
+    def unbounded(self) -> list[str]:
+        """Recipes that were fitted and have no bound."""
+        return [name for name, entry in self.entries.items() if entry.bounds is None and entry.figures is not None]
+
+    def _without(self) -> str:
+        return Message("ranking.without", names=self.unbounded)
+
     def to_dict(self) -> dict[str, Any]:
         """Values for JSON."""
         return {
-            "about": dict(self.about),
+            "about": {key: value for key, value in self.about.items() if key != "container"},
+            "reading": self.reading(),
             "recipes": {name: _values(entry, self.differences.get(name)) for name, entry in self.entries.items()},
         }
 
@@ -108,7 +145,7 @@ class Ranking:
         )
 
     def __str__(self) -> str:
-        return "\n".join([self.title, "", as_text(HEADER, self.lines())])
+        return "\n".join([self.title, "", as_text(HEADER, self.lines()), "", *self.reading()])
 
     def __repr__(self) -> str:
         return str(self)
@@ -139,14 +176,19 @@ def mean_and_error(values: Array) -> tuple[float, float]:
 
 
 def differences(entries: Mapping[str, Entry]) -> dict[str, Difference]:
-    """Of each recipe with a bound to the first, row by row and seed by seed."""
+    """Of each recipe with a bound to the first, row by row and seed by seed.
+
+    Few seeds tell little of how much fits differ, so that intervals come from Student's t with as many degrees of freedom less
+    one: with three seeds, about four times as wide for 56 recipes as with five. One seed tells of these fits alone.
+    """
     bounds = {name: entry.bounds for name, entry in entries.items() if entry.bounds is not None}
     best, *others = bounds or [""]
-    limit = norm.isf(LEVEL / 2 / max(1, len(others)))
     found = {}
     for name in others:
-        value, error = mean_and_error(bounds[name] - bounds[best])
-        found[name] = Difference(value, error, bool(abs(value) > limit * error))
+        paired = bounds[name] - bounds[best]
+        value, error = mean_and_error(paired)
+        limit = student.isf(LEVEL / 2 / len(others), len(paired) - 1 or paired.size - 1)
+        found[name] = Difference(value, error, float(limit * error))
     return found
 
 
@@ -158,6 +200,7 @@ def rank(
     budget: float | None = None,
     random_state: Any = None,
     progress: Callable[[str], None] = silent,
+    context: Any = None,
     **parameters: Any,
 ) -> Ranking:
     """Fit recipes to the same rows with several seeds, and say which differences are real.
@@ -166,10 +209,13 @@ def rank(
 
     Args:
         data: rows, whatever :meth:`latente.VAE.fit` takes.
-        recipes: names or recipes; "all" for those of :func:`latente.recipes` that need no context.
+        recipes: names or recipes; "all" for those of :func:`latente.recipes` that need nothing else, and with ``context`` also
+            for those that need one.
         seeds: how many fits of each.
         budget: seconds for all fits together, divided equally.
         random_state: the first seed. progress: called with the name of each recipe before it is fitted.
+        context: as in :meth:`latente.VAE.fit`; then the bound is that of log p of a row given its context, and figures of
+            certificates, which describe one context, are unknown.
         parameters: further parameters of :class:`latente.VAE`, the same for all.
 
     Raises:
@@ -184,7 +230,7 @@ def rank(
     if not is_whole(seeds, 1) or not (budget is None or budget > 0):
         raise ModelError(f"seeds must be a whole number from 1 and budget a positive number, not {seeds!r} and {budget!r}")
     every = list(PUBLISHED) if isinstance(recipes, str) and recipes == ALL else recipes
-    chosen = {name: recipe for name, recipe in named(every).items() if recipes != ALL or not recipe.needs_context}
+    chosen = {name: recipe for name, recipe in named(every).items() if recipes != ALL or _is_possible(recipe, context)}
     rows, first = read(data, texts=text_columns(parameters.get("kinds"))), seed_of(random_state)
     share = {} if budget is None else {"time_limit": budget / len(chosen) / seeds}
     common = {"validation_fraction": held_out_share(len(rows), JUDGED), **parameters, **share}
@@ -192,7 +238,7 @@ def rank(
     for name, recipe in chosen.items():
         progress(name)
         models = [VAE(recipe, random_state=first + number, **common) for number in range(seeds)]
-        found[name] = _measured(models, rows)
+        found[name] = _measured(models, rows, context)
     entries = dict(sorted(found.items(), key=lambda pair: _order(pair[1])))
     about = {"rows": len(rows), "seeds": seeds, "container": rows.container}
     return Ranking(about, entries, differences(entries))
@@ -203,19 +249,32 @@ def _order(entry: Entry) -> tuple[bool, float]:
     return entry.bounds is None, math.inf if entry.bounds is None else -float(entry.bounds.mean())
 
 
-def _measured(models: Sequence[VAE], rows: Any) -> Entry:
+def _is_possible(recipe: Recipe, context: Any) -> bool:
+    return recipe.privacy is None and (context is not None or not recipe.needs_context)
+
+
+def _measured(models: Sequence[VAE], rows: Any, context: Any) -> Entry:
     """Of a recipe's fits; the reason where it can't be fitted to these rows."""
     began = time.perf_counter()
     try:
         for model in models:
-            model.fit(rows)
+            model.fit(rows, context=context)
     except LatenteError as error:
         return Entry(reason=str(error))
     seconds = (time.perf_counter() - began) / len(models)
     bounds = [_bounds(model) for model in models] if models[0].model_.has_rate else None
-    certificate = models[0].certificate()
-    figures = {key: certificate[key].value for key in MEASURES}
+    figures = _without_certificate(models[0]) if context is not None else _of_certificate(models[0].certificate())
     return Entry(None if bounds is None else np.stack(bounds), figures, seconds)
+
+
+def _of_certificate(certificate: Certificate) -> dict[str, float]:
+    return {key: certificate[key].value for key in MEASURES}
+
+
+def _without_certificate(model: VAE) -> dict[str, float]:
+    """What the fit measured over all contexts."""
+    measured = {key: model.figures_.get(key) for key in MEASURES}
+    return {key: math.nan if value is None else float(value) for key, value in measured.items()}
 
 
 def _bounds(model: VAE) -> Array:

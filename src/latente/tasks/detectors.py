@@ -25,7 +25,7 @@ from latente.model.distributions import FieldsDistribution
 from latente.model.doubles import in_double
 from latente.model.latent_model import LatentModel
 from latente.rows import SERIES, Rows, expanded, layout_of, levels_of
-from latente.tasks.anomalies import log_likelihood
+from latente.tasks.anomalies import field_surprise, log_likelihood
 from latente.threads import USUAL, on_threads
 from latente.training.split import Split
 from latente.training.surroundings import Surroundings, surprise, tail
@@ -87,6 +87,11 @@ class Batch:
         self.rows = rows.to("cpu", torch.float64)
         self.model = in_double(fitted.model) if model is None else model
         self.row_model = self.model if fitted.row_model is fitted.model else in_double(fitted.row_model)
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether log p of a row is the sum of those of its fields, because a separate row model has no codes."""
+        return self.row_model is not self.model
 
     among_training = False  # whether most of the rows that are scored are training rows
 
@@ -155,7 +160,7 @@ class Batch:
     @cached_property
     def log_prob(self) -> Tensor:
         """log p of each row in the user's units, nats, [B]."""
-        found = log_likelihood(self.fitted.row_model, self.given, self.fitted.seed)
+        found = -self.surprise.sum(1).numpy() if self.is_exact else log_likelihood(self.model, self.given, self.fitted.seed)
         return torch.from_numpy(in_units(self.fitted.codec, self.fitted.row_model, found, self.given))
 
 
@@ -252,10 +257,18 @@ def _decoded_patches(fitted: Fitted) -> Tensor | None:
 @on_threads(USUAL)
 def strangeness(fitted: Fitted, rows: Rows, names: Sequence[str]) -> dict[str, Tensor]:
     """Scores of rows by several detectors, [N] each."""
-    return _scores(_batches(fitted, rows), names)
+    return scores_of(batches_of(fitted, rows), names)
 
 
-def _batches(fitted: Fitted, rows: Rows) -> list[Batch]:
+def field_surprise_of(batches: Sequence[Batch]) -> Tensor:
+    """-log p of each field of rows in batches (see :func:`latente.tasks.anomalies.field_surprise`), nats, [N, F]."""
+    return torch.cat(
+        [batch.surprise if batch.is_exact else field_surprise(batch.fitted.model, batch.given) for batch in batches]
+    )
+
+
+def batches_of(fitted: Fitted, rows: Rows) -> list[Batch]:
+    """Rows in batches, for detectors."""
     patches = _decoded_patches(fitted)
     batches = [Batch(fitted, batch, patches) for batch in rows.batches(BATCH)]
     if patches is not None:
@@ -265,7 +278,8 @@ def _batches(fitted: Fitted, rows: Rows) -> list[Batch]:
     return batches
 
 
-def _scores(batches: list[Batch], names: Sequence[str]) -> dict[str, Tensor]:
+def scores_of(batches: Sequence[Batch], names: Sequence[str]) -> dict[str, Tensor]:
+    """Scores of rows in batches by several detectors, [N] each."""
     every = {**DETECTORS, **SERIES_DETECTORS}
     return {name: torch.cat([every[name](batch) for batch in batches]) for name in names}
 
@@ -288,19 +302,19 @@ def summarise(fitted: Fitted, split: Split, scored: Rows, log_prob: Tensor) -> N
     if layout_of(fitted.codec.fields) == SERIES and fitted.context is None:
         fitted.patches = patches_of(fitted, split.train)
     few = split.train.subsample(min(MAX_TO_SUMMARISE, max(1, MAX_VALUES // split.train[:1].x.numel())))
-    train, judged = _batches(fitted, few), _batches(fitted, scored)
+    train, judged = batches_of(fitted, few), batches_of(fitted, scored)
     for batch, known in zip(judged, torch.split(log_prob, BATCH), strict=True):
         batch.log_prob = known
     fitted.surroundings = _surroundings(train)
     every = tuple(possible(fitted))
-    of_judged = _scores(judged, every)
+    of_judged = scores_of(judged, every)
     if split.held_out is not None:
         share = len(few) / len(split.train)
         others = split.held_out.subsample(max(1, round(share * len(split.held_out))))
-        fitted.surroundings = _surroundings([*train, *_batches(fitted, others)])
+        fitted.surroundings = _surroundings([*train, *batches_of(fitted, others)])
     # A training window lies beside itself, and its neighbours in time.
     dear = (*(OF_LOG_PROB if fitted.row_model.noise_size else ()), *(SERIES_DETECTORS if fitted.patches is not None else ()))
-    of_train = _scores(train, [name for name in every if name not in dear])
+    of_train = scores_of(train, [name for name in every if name not in dear])
     of_train |= {name: of_judged[name] for name in dear}
     names = tuple(name for name in every if all(bool(found[name].isfinite().all()) for found in (of_train, of_judged)))
     if not names:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice, pairwise
 from typing import Any
 
 import numpy as np
@@ -17,8 +18,9 @@ from latente.fitted import Fitted
 from latente.parameters import is_share
 from latente.rows import IMAGE, SCALAR, Rows, layout_of
 from latente.tasks.anomalies import IMPORTANCE_SAMPLES, field_surprise, log_likelihood, log_likelihood_parts
-from latente.tasks.detectors import chosen, combined, rank, strangeness
+from latente.tasks.detectors import batches_of, chosen, combined, field_surprise_of, rank, scores_of
 from latente.tasks.reasons import explanations, fields, spread_out, to_explain
+from latente.threads import USUAL, on_threads
 from latente.training.calibration import LEVEL
 from latente.training.usual import discoveries, p_values, threshold
 
@@ -82,23 +84,43 @@ class Asked:
 
 def anomalies(fitted: Fitted, rows: Rows, asked: Asked = Asked()) -> dict[str, Any]:
     """The columns of :meth:`latente.VAE.anomalies`."""
+    return anomalies_of_each(fitted, rows, asked, (len(rows),))[0]
+
+
+def anomalies_of_each(fitted: Fitted, rows: Rows, asked: Asked, sizes: Sequence[int]) -> list[dict[str, Any]]:
+    """The same of several requests for so many rows each, which are computed together: ranks, and the rows that are selected,
+    are of one request.
+    """
     columns = by_row(fitted, rows, asked)
-    strange = -columns["score"]
-    tell_unscored(~np.isnan(strange))
-    columns["rank"] = rank(strange)
-    columns["anomalous"] = selected = asked.selected(columns["p_value"], len(fitted.usual.held_out[0]))
+    tell_unscored(~np.isnan(columns["score"]))
+    starts = np.cumsum([0, *sizes])
+    found = [_of_request(fitted, columns, slice(*ends), asked) for ends in pairwise(starts.tolist())]
     if "fields" in columns:
-        explained = to_explain(strange, selected)
-        columns["expected"] = spread_out(explanations(fitted, rows[torch.from_numpy(explained)]), explained, len(rows))
-    return columns
+        explained = [to_explain(-each["score"], each["anomalous"]) for each in found]
+        chosen_rows = np.concatenate([start + places for start, places in zip(starts, explained, strict=False)])
+        texts = iter(explanations(fitted, rows[torch.from_numpy(chosen_rows)]))
+        for each, places in zip(found, explained, strict=True):
+            each["expected"] = spread_out(list(islice(texts, len(places))), places, len(each["score"]))
+    return found
 
 
+def _of_request(fitted: Fitted, columns: Mapping[str, Any], own: slice, asked: Asked) -> dict[str, Any]:
+    """The columns of some rows, with their ranks and selection."""
+    found: dict[str, Any] = {name: None if values is None else values[own] for name, values in columns.items()}
+    found["rank"] = rank(-found["score"])
+    found["anomalous"] = asked.selected(found["p_value"], len(fitted.usual.held_out[0]))
+    return found
+
+
+@torch.no_grad()
+@on_threads(USUAL)
 def by_row(fitted: Fitted, rows: Rows, asked: Asked = Asked()) -> dict[str, Any]:
     """The same columns, as far as they do not depend on other rows: without ``expected``, and with None as ``rank`` and
     ``anomalous``.
     """
     weights, scored = chosen(fitted, asked.score), observed_rows(rows).numpy()
-    each = strangeness(fitted, rows, tuple(weights))
+    batches = batches_of(fitted, rows)
+    each = scores_of(batches, tuple(weights))
     of_usual = {name: torch.from_numpy(fitted.usual.of(name)) for name in weights}
     usual, found = (combined(fitted.usual, weights, values) for values in (of_usual, each))
     strange = np.where(scored, found, np.nan)
@@ -108,7 +130,7 @@ def by_row(fitted: Fitted, rows: Rows, asked: Asked = Asked()) -> dict[str, Any]
     if not isinstance(asked.score, str):
         columns |= {name: np.where(scored, values.numpy(), np.nan) for name, values in each.items()}
     if layout_of(fitted.codec.fields) == SCALAR:
-        columns["fields"] = fields(fitted, rows, scored)
+        columns["fields"] = fields(fitted, field_surprise_of(batches), scored)
     return columns
 
 

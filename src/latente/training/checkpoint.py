@@ -21,9 +21,10 @@ from latente.files import checked, read_tensors, write_tensors
 from latente.rows import Rows
 from latente.training.loop import Training
 
-VERSION = 1
+VERSION = 2
 KIND = "checkpoint"
-BATCH = 65_536
+VALUES = 4_000_000  # that are read at once
+MAX_SHARE = 0.05  # of the time, for checkpoints within an epoch
 
 
 class Content(msgspec.Struct, forbid_unknown_fields=True):
@@ -45,7 +46,7 @@ class Checkpoints:
 
     def __init__(self, folder: str | Path, identity: Mapping[str, str], every: float = 5.0, writes: bool = True) -> None:
         self.folder, self.identity, self.every, self.writes = Path(folder), dict(identity), every, writes
-        self.written = time.monotonic()
+        self.written, self.took = time.monotonic(), 0.0
 
     def begin(self) -> None:
         """Create the folder, so that the fit can be resumed.
@@ -86,11 +87,19 @@ class Checkpoints:
         if self.writes and (training.status.finished or time.monotonic() - self.written >= self.every):
             self.write(training)
 
+    def due(self) -> bool:
+        """Whether a checkpoint should be written within an epoch: writing takes a small share of the time at most."""
+        return self.writes and time.monotonic() - self.written >= max(self.every, self.took / MAX_SHARE)
+
     def write(self, training: Training) -> None:
         """Write now."""
+        if not self.writes:
+            return
+        begin = time.monotonic()
         values, tensors = training.state()
         write_tensors(self._path(training), KIND, VERSION, {"identity": self.identity, "run": values}, tensors)
         self.written = time.monotonic()
+        self.took = self.written - begin
 
     def _path(self, training: Training) -> Path:
         return self.folder / f"stage-{training.stage}.safetensors"
@@ -102,8 +111,8 @@ def identify(rows: Rows, settings: Mapping[str, Any]) -> dict[str, str]:
     Settings come first, because another seed changes the split, which is not other data.
     """
     data = hashlib.sha256()
-    for part in range(3):
-        for batch in rows.batches(BATCH):
+    for part in range(4):
+        for batch in rows.batches(max(1, VALUES // max(1, rows[:1].x.numel()))):
             if (values := batch.parts[part]) is not None:
                 data.update(values.cpu().contiguous().numpy().data)
     text = json.dumps(settings, sort_keys=True, default=str)

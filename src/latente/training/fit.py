@@ -244,6 +244,7 @@ class Fit:
         training = Training(learner, self.train, self.held_out, settings, stage)
         if self.checkpoints:
             self.checkpoints.restore(training)
+        training.keeper = self.checkpoints
         return training
 
     def _run(self, training: Training, until: float = 1.0, to_beat: float = math.inf) -> Training:

@@ -66,7 +66,7 @@ class Learner(nn.Module):
         """The terms of each row's loss."""
         for part in self.followers:
             part.strength = strength
-        return self.terms(rows, strength)
+        return self.terms(rows, strength).weighted(rows.weight)
 
     def terms(self, rows: Rows, strength: Strength) -> Terms:
         """The same, after the strengths have been set in all parts."""
@@ -151,10 +151,12 @@ class LatentLearner(Learner):
             penalty.start(rows)  # type: ignore[operator]
 
     def trace(self, rows: Rows) -> Trace:
-        """A pass over rows; in training the encoder reads corrupted ones."""
+        """A pass over rows; in training the encoder reads corrupted ones, which may be the target, too."""
         if self.differentiates_input:
             rows = replace(rows, x=rows.x.detach().requires_grad_())
         observed = self.corruption(rows) if self.corruption is not None and self.training else None
+        if observed is not None and self.corruption is not None and self.corruption.of_target:
+            rows, observed = observed, None
         trace: Trace = self.model.trace(rows, self.K, encoder_rows=observed)
         return trace
 

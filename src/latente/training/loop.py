@@ -6,12 +6,15 @@ import math
 import statistics
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
-from functools import partial
-from typing import Any, Literal
+from functools import partial, reduce
+from operator import add
+from types import MappingProxyType
+from typing import Any, Literal, Protocol
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -19,14 +22,14 @@ from latente.errors import ModelError, StorageError, TrainingError
 from latente.files import Count, checked, fitting
 from latente.flat import FlatParameters, Group, adamw
 from latente.model.latent_model import LatentModel
-from latente.model.objectives import Strength
+from latente.model.objectives import Strength, Terms
 from latente.rows import Rows
-from latente.seeding import reseed, seeded
+from latente.seeding import generator_state, is_generator_state, reseed, seeded, set_generator_state
 from latente.threads import ASKED_FOR, Pace, denormals_as_zero, on_one_thread, on_threads
 from latente.training.learners import Learner, Named
 from latente.training.recorded import NotRepeatable, Recording
 from latente.training.schedules import cosine
-from latente.training.workers import add_up, of_first, own_parts, world
+from latente.training.workers import STOP, TRAINING, add_up, of_first, own_parts, rank, world
 
 BLOCK = 250_000  # values gathered at once: few calls for small batches, and all values fit into the CPU's cache
 AVERAGE_EVERY = 4  # steps between updates of the moving average: the same average to 1e-5, at a quarter of the cost
@@ -64,7 +67,10 @@ class Settings:
 
 @dataclass
 class Progress:
-    """The progress of a run; plain values only, for checkpoints."""
+    """The progress of a run; plain values only, for checkpoints.
+
+    ``within``: steps of an epoch that is not finished; ``sums``, ``rows``, ``batches``: of the terms of these steps.
+    """
 
     epoch: Count = 0
     step: Count = 0
@@ -76,7 +82,21 @@ class Progress:
     finished: Literal["", "interrupted", "time limit", "all epochs", "no better on held-out rows"] = ""
     limit: float = math.inf
     norms: list[float] = field(default_factory=list)
+    within: Count = 0
+    sums: dict[str, float] = field(default_factory=dict)
+    rows: Count = 0
+    batches: Count = 0
     history: list[dict[str, float | int]] = field(default_factory=list)
+
+
+class Keeper(Protocol):
+    """Keeps the state of a run from time to time."""
+
+    def due(self) -> bool:
+        """Whether it should be kept after this step."""
+
+    def write(self, training: Training) -> None:
+        """Keep it."""
 
 
 class Training:
@@ -110,6 +130,10 @@ class Training:
         self.heeded = self.strength
         self.strengths = {name: torch.tensor(value) for name, value in self.heeded.items()}
         self.label = "training"
+        self.means = _Means()
+        self.generator = generator_state(settings.device)
+        self.keeper: Keeper | None = None
+        self.asked = [0.0, 0.0]
 
     # -- progress ---------------------------------------------------------------------------------------------------
 
@@ -158,11 +182,14 @@ class Training:
         self._clock(True)
         with seeded(self.settings.seed, device=self.settings.device), on_one_thread(), denormals_as_zero():
             try:
-                while not self.status.finished and self.progress < until:
+                TRAINING.set()
+                while not self.status.finished and (self.status.within or self.progress < until):
                     self.epoch()
                     after_epoch(self)
             except KeyboardInterrupt:
                 self.status.finished = "interrupted"
+            finally:
+                TRAINING.clear()
         self._clock(False)
         self.status.elapsed = of_first(self.status.elapsed)
         return self
@@ -174,22 +201,44 @@ class Training:
 
     def epoch(self) -> None:
         """One pass over the training rows (see :meth:`_batches`), then an evaluation of the held-out rows."""
-        reseed(self.settings.seed, self.stage, self.status.epoch, device=self.settings.device)
-        means = _Means()
-        for batch in self._batches():
-            means.add(self._step(batch))
+        for batch in self._batches_left():
+            self.means.add(self._step(batch))
+            self.status.within += 1
+            self._after_step()
         self._learns(False)
+        self.means.share()
+        skipped, self.status.within = self.steps_per_epoch - self.means.batches, 0
         self.status.epoch += 1
-        record = {"epoch": self.status.epoch, **self._of_all(means.found("train")), **self._evaluated()}
+        record = {"epoch": self.status.epoch, **self.means.found("train"), **self._evaluated()}
         record |= {"progress": self.progress, "learning_rate": self._rate(), "seconds": self.seconds}
         record |= {f"{name}_weight": float(value) for name, value in self.strength.items()}
+        self.means = _Means()
         self.status.history.append(record)
-        self._judge(record, skipped=self.steps_per_epoch - means.batches)
+        self._judge(record, skipped)
 
-    def _of_all(self, means: dict[str, float]) -> dict[str, float]:
-        """Means over the rows of all processes, which are equally many."""
-        total = add_up(torch.tensor([*means.values()], dtype=torch.float64)) / world() if means else torch.zeros(0)
-        return dict(zip(means, total.tolist(), strict=True))
+    def _batches_left(self) -> Iterator[Rows]:
+        """The batches of this epoch; after an interruption, those that are left."""
+        reseed(self.settings.seed, self.stage, self.status.epoch, device=self.settings.device)
+        batches = self._batches()
+        for _ in range(self.status.within):
+            next(batches)
+        if self.status.within:
+            set_generator_state(self.generator, self.settings.device)
+        return batches
+
+    def _after_step(self) -> None:
+        """Keep the state if that is due, and stop if that was asked for: in all processes after the same step."""
+        keeps, stops = self._asked_for() if self.settings.workers == 1 else self.asked
+        if keeps:
+            self.means.share(of_first_only=True)
+            if self.keeper is not None:
+                self.keeper.write(self)
+        if stops:
+            raise KeyboardInterrupt
+
+    def _asked_for(self) -> list[float]:
+        """Whether this process asks to keep the state, and to stop: above 0 if so."""
+        return [float(self.keeper is not None and self.keeper.due()), float(STOP.is_set())]
 
     def _batches(self) -> Iterator[Rows]:
         """The training rows in a random order, in batches of one size, gathered in blocks. The last batch is filled up with
@@ -215,13 +264,15 @@ class Training:
         """The same for a batch in parts. This process computes its own parts; the gradient is the mean of all parts."""
         workers, found = self.settings.workers, []
         before = None if self.status.step else [buffer.clone() for buffer in self.learner.buffers()]
-        total = torch.zeros_like(self.flat.gradient)
+        total, size = self.flat.gradient.new_zeros(len(self.flat.gradient) + 2), len(self.flat.gradient)
         parts = list(batch.batches(len(batch) // workers))
         for part in own_parts(workers):
             reseed(self.settings.seed, self.stage, self.status.epoch, self.status.step, part, device=self.settings.device)
             found.append(self._differentiated(parts[part]))
-            total += self.flat.gradient
-        self.flat.gradient.copy_(add_up(total) / workers)
+            total[:size] += self.flat.gradient
+        total[size:] = torch.tensor(self._asked_for())
+        self.flat.gradient.copy_(add_up(total)[:size] / workers)
+        self.asked = total[size:].tolist()
         if self.settings.time_limit is not None:
             self.shared_seconds = of_first(self._seconds_now)
         if before and not all(map(torch.equal, before, self.learner.buffers())):
@@ -298,15 +349,15 @@ class Training:
         names: list[str] = []
 
         def step(*rows: Tensor) -> list[Tensor]:
-            made, named = function(_rows_of(rows, example))
+            made, named = function(rows_of(rows, example))
             names[:] = named
             return [*made, *named.values()]
 
         try:
-            recording = Recording(step, _tensors_of(example), targets)
+            recording = Recording(step, tensors_of(example), targets)
         except (NotRepeatable, RuntimeError, TypeError):  # the original step raises the actual error
             return None
-        return lambda rows: dict(zip(names, recording(*_tensors_of(rows))[len(targets) :], strict=True))
+        return lambda rows: dict(zip(names, recording(*tensors_of(rows))[len(targets) :], strict=True))
 
     def _take_into_average(self) -> None:
         """Update the moving average of the weights, with a smaller decay in the first steps; later only every few steps."""
@@ -421,13 +472,15 @@ class Training:
         self._clock(self.sitting is not None)
         self.status.norms = list(self.norms)
         self.status.limit = self.limit
+        self.status.sums, self.status.rows, self.status.batches = self.means.state()
+        self.generator = generator_state(self.settings.device)
         return {**vars(self.status)}, self._tensors()
 
     def _tensors(self) -> dict[str, Tensor]:
         first, second = self.moments
         return {
             "weights": self.flat.vector, "average": self.average, "best": self.best,
-            "first": first, "second": second, "updates": self.updates,
+            "first": first, "second": second, "updates": self.updates, "generator": self.generator,
         }  # fmt: skip
 
     def restore(self, values: dict[str, Any], tensors: dict[str, Tensor]) -> Training:
@@ -437,20 +490,25 @@ class Training:
             StorageError: it is not the state of such a run.
         """
         at: Progress = checked(values, Progress, "the checkpoint")
-        whole = at.epoch == len(at.history) and at.step == at.epoch * self.steps_per_epoch and at.best_epoch <= at.epoch
+        steps = at.epoch * self.steps_per_epoch + at.within
+        whole = at.epoch == len(at.history) and at.step == steps and at.best_epoch <= at.epoch
         known = (
             all("epoch" in record for record in at.history)
             and at.slowdowns <= MAX_RESTARTS
             and at.elapsed >= 0
             and at.limit > 0
+            and at.within <= self.steps_per_epoch
+            and at.batches <= at.within
         )
         held = fitting(tensors, self._tensors(), "the checkpoint")
+        known = known and is_generator_state(held["generator"])
         if not (whole and known and bool((held["second"] >= 0).all() & (held["updates"] >= 0).all())):
             raise StorageError("the checkpoint is damaged or was altered: its progress does not fit its history")
         self.status, self.limit = at, at.limit
         self.norms.extend(at.norms)
         for name, tensor in self._tensors().items():
             tensor.copy_(held[name])
+        self.means = _Means(at.sums, at.rows, at.batches)
         return self
 
 
@@ -465,16 +523,17 @@ def costs_of(model: LatentModel, K: int = 1) -> Callable[[Rows], Named]:
 
     def judge(rows: Rows) -> Named:
         trace = model.trace(rows, K)
-        return {"distortion": trace.distortion, "rate": trace.rate}
+        return Terms({"distortion": trace.distortion, "rate": trace.rate}, trace.distortion).weighted(rows.weight).named
 
     return judge
 
 
-def _tensors_of(rows: Rows) -> list[Tensor]:
+def tensors_of(rows: Rows) -> list[Tensor]:
+    """Values, mask and context, as far as rows have them."""
     return [part for part in rows.parts if part is not None]
 
 
-def _rows_of(tensors: Sequence[Tensor], example: Rows) -> Rows:
+def rows_of(tensors: Sequence[Tensor], example: Rows) -> Rows:
     """Rows from tensors, like an example."""
     found = iter(tensors)
     return Rows(*(None if part is None else next(found) for part in example.parts))  # type: ignore[arg-type]
@@ -489,16 +548,18 @@ def _means(prefix: str, batches: list[Named]) -> dict[str, float]:
 
 
 class _Means:
-    """Means of terms over rows; only a few batches are in memory.
+    """Means of terms over rows; only a few batches are in memory. Sums do not depend on when they are asked for.
 
     Attributes:
+        sums: of each term over the rows of this process. rows: how many these are.
         batches: number of batches with terms.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, sums: Mapping[str, float] = MappingProxyType({}), rows: int = 0, batches: int = 0) -> None:
         self.kept: list[Named] = []
-        self.sums: dict[str, float] = {}
-        self.batches = self.rows = 0
+        first = rank() == 0
+        self.sums = {name: value if first else 0.0 for name, value in sums.items()}
+        self.rows, self.batches = rows if first else 0, batches
 
     def add(self, terms: Named | None) -> None:
         """Add the terms of a batch, [B] each, if there are any."""
@@ -511,10 +572,27 @@ class _Means:
     def _add_up(self) -> None:
         if not self.kept:
             return
-        joined = {name: torch.cat([batch[name] for batch in self.kept]).cpu().double() for name in self.kept[0]}
-        self.rows += len(next(iter(joined.values())))
-        self.sums = {name: self.sums.get(name, 0.0) + float(values.sum()) for name, values in joined.items()}
+        sizes = [len(next(iter(batch.values()))) for batch in self.kept]
+        starts = np.cumsum([0, *sizes[:-1]])
+        for name in self.kept[0]:
+            values = torch.cat([batch[name] for batch in self.kept]).cpu().double().numpy()
+            self.sums[name] = reduce(add, np.add.reduceat(values, starts).tolist(), self.sums.get(name, 0.0))
+        self.rows += sum(sizes)
         self.kept = []
+
+    def share(self, of_first_only: bool = False) -> None:
+        """Add up over all processes; then each has the sums, or the first one alone."""
+        self._add_up()
+        if world() > 1 and self.sums:
+            *sums, rows = add_up(torch.tensor([*self.sums.values(), self.rows], dtype=torch.float64)).tolist()
+            has = rank() == 0 or not of_first_only
+            self.sums = {name: value if has else 0.0 for name, value in zip(self.sums, sums, strict=True)}
+            self.rows = int(rows) if has else 0
+
+    def state(self) -> tuple[dict[str, float], int, int]:
+        """Sums, and numbers of rows and of batches."""
+        self._add_up()
+        return dict(self.sums), self.rows, self.batches
 
     def found(self, prefix: str) -> dict[str, float]:
         """The mean of each term, and of the loss: distortion plus rate."""

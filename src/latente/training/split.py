@@ -61,6 +61,14 @@ class Split:
         train, held_out = (rows and _in_context(rows, context) for rows in (self.train, self.held_out))
         return Split(train, held_out or None) if train else None
 
+    def weighted_alike(self) -> Split:
+        """The same with weights whose mean is 1 in each part.
+
+        Raises:
+            DataError: all rows of a part have the weight 0.
+        """
+        return Split(_of_mean_one(self.train), self.held_out and _of_mean_one(self.held_out), self.blocks)
+
     def at_hand(self) -> Split:
         """At most ``MAX_ROWS_AT_HAND`` rows of each part."""
         return Split(_few(self.train), None if self.held_out is None else _few(self.held_out))
@@ -132,6 +140,15 @@ def held_out_places(n: int, fraction: float, seed: int, most: int = MAX_HELD_OUT
 def _in_context(rows: Rows, context: torch.Tensor) -> Rows:
     assert rows.context is not None
     return replace(rows[(rows.context == context).all(1)], context=None)
+
+
+def _of_mean_one(rows: Rows) -> Rows:
+    if rows.weight is None:
+        return rows
+    mean = float(rows.weight.double().mean())
+    if not mean:
+        raise DataError("sample_weight is zero for all rows that are held out, or for all others: leave these rows out")
+    return replace(rows, weight=rows.weight / mean)
 
 
 def _few(rows: Rows) -> Rows:
