@@ -630,8 +630,8 @@ class TopDown(CodeDistribution):
         return torch.stack(each).sum(0)
 
     def rate_of_levels(self, z: Tensor) -> Tensor:
-        """KL to N(0, I) in closed form level by level, given draws [K, B, d] of the levels above, [B]: of less variance than the
-        mean of log q - log p.
+        """KL to N(0, I) in closed form level by level, given draws [K, B, d] of the levels above, [B]: of less variance than
+        the mean of log q - log p.
         """
         rates, above = [], 0
         for number, size in enumerate(self.sizes):
