@@ -102,7 +102,7 @@ class Ranking:
         unfitted = [Message("ranking.unfitted", name=name, reason=reason) for name, reason in reasons]
         return [*self._compared(), *without, *unfitted]
 
-    def _compared(self) -> list[str]:
+    def _compared(self) -> list[Message]:
         if not self.bounded:
             return []
         best, *others = self.bounded
