@@ -72,7 +72,7 @@ def private_fit(
     spent = training.spent.to_json()
     counts = {"rows": len(prepared.split.train), "held_out_rows": 0, "differential_privacy": spent}
     fitted.figures = Figures({**fitted.figures, **counts})
-    fitted.notes = [Message("fit.private", epsilon=spent["epsilon"], delta=spent["delta"])]
+    fitted.notes = [Message("fit.private", epsilon=spent["epsilon"], delta=spent["delta"]), *outcome.warnings]
     return fitted, outcome.warnings
 
 
