@@ -176,7 +176,8 @@ class GRUDecoder(ToSteps):
 
 @register
 class PathDecoder(ToSteps):
-    """A code along time (:mod:`latente.model.paths`): its processes, drawn through their knots, and a network of each step.
+    """A code along time (:mod:`latente.model.paths`): its processes, drawn through their knots, and at each step the sum of a
+    linear map and a network of them.
 
     Args:
         processes: how many share the code, at most.
@@ -189,6 +190,12 @@ class PathDecoder(ToSteps):
         self.paths = processes_and_knots(latent_dim, processes)
         self.first = nn.Linear(self.paths[0], width)
         self.hidden = nn.Linear(width, width)
+        self.direct = nn.Linear(self.paths[0], self.per_step)
+
+    def forward(self, z: Tensor) -> Tensor:
+        """[K, B, d] to theta [K, B, P]."""
+        linear: Tensor = self.direct(self.along_time(z.flatten(0, 1))).permute(1, 2, 0)
+        return super().forward(z) + linear.flatten(1).view(*z.shape[:2], -1)
 
     select_units = None  # type: ignore[assignment]  # a unit is a moment of a process
 
