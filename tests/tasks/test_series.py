@@ -265,6 +265,10 @@ def test_windows_depend_on_the_calendar_and_on_constant_columns() -> None:
         for kind, hour in (("a", "09"), ("b", "21"))
     )
     assert abs(noon - 0.9) < 0.4 and abs(night - 3.1) < 0.4
+    with pytest.raises(lt.DataError, match="calendar=…"):
+        vae.sample(1, context={"kind": "a"})
+    begins = vae.sample(2, context={"kind": "a", "calendar": "2024-03-05 09:00"})["when"][0]
+    assert str(begins) == "2024-03-05 09:00:00"
     assert len(vae.transform(rows)) == len(vae.windows(rows))
     ahead = vae.sample(1, after=rows, steps=12)
     assert (ahead.groupby("id")["x"].mean() > 2).tolist() == [False, True] * 3
