@@ -34,7 +34,7 @@ from benchmarks.common import Figure, options, report
 from benchmarks.data import ROOT
 from latente.explorer.survey import Survey
 from latente.files import read_tensors, write_tensors
-from latente.model.parts import build, part_class
+from latente.model.parts import build
 from latente.report.run_folder import CERTIFICATE, read_certificate, write_certificate
 from latente.rows import Rows
 from latente.training.checkpoint import Checkpoints
@@ -110,8 +110,7 @@ def fitted(data: str, recipe: str = "vae", **parameters: Any) -> lt.VAE:
 def models(recipes: list[str], mixed: Sequence[str]) -> Iterator[tuple[str, lt.VAE]]:
     """Models of every recipe and of every kind of data, and with every law of the codes, by the names of their files."""
     for recipe in recipes:
-        labelled = part_class(lt.recipe(recipe).posterior.name).has_labels
-        data = "labelled" if labelled else "conditioned" if lt.recipe(recipe).needs_context else "numbers"
+        data = "labelled" if lt.recipe(recipe).has_labels else "conditioned" if lt.recipe(recipe).needs_context else "numbers"
         yield f"{data}-{recipe}", fitted(data, recipe)
         if recipe in mixed:
             yield f"mixed-{recipe}", fitted("mixed", "auto" if recipe == "vae" else recipe)

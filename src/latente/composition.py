@@ -111,6 +111,11 @@ class Recipe:
         """Whether it is one of rows given a context only."""
         return any((part.own or part_class(part.name)).needs_context for part in (self.posterior, self.prior))
 
+    @property
+    def has_labels(self) -> bool:
+        """Whether it classifies rows, whose labels are their context."""
+        return bool(getattr(self.posterior.own or part_class(self.posterior.name), "has_labels", False))
+
     def to_json(self) -> dict[str, Any]:
         """Plain values only."""
         return {key: _plain(value) for key, value in vars(self).items()}

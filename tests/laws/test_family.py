@@ -14,7 +14,7 @@ from scipy.stats import multivariate_t, norm, vonmises_fisher
 
 import latente as lt
 from latente.composition import Recipe
-from latente.model.codes import ChosenNormal, NormalMixture, StudentTCodes, VonMisesFisher, WrappedNormal, rate
+from latente.model.codes import ChosenNormal, NormalMixture, StandardNormal, StudentTCodes, VonMisesFisher, WrappedNormal, rate
 from latente.model.distributions import NormalFields, SelfMaskedNormalFields
 from latente.model.latent_model import LatentModel
 from latente.model.parts import build, choose
@@ -165,3 +165,16 @@ def test_a_fitted_prior_of_the_recipe_is_the_one_that_is_fitted() -> None:
     vae = lt.VAE(recipe, latent_dim=2, hidden=(4,), max_epochs=1, random_state=0).fit(rows)
     assert vae.fitted_prior_.arguments["components"] == 2
     assert Recipe.from_json(recipe.to_json()).fitted_prior == recipe.fitted_prior
+
+
+def test_the_rate_of_levels_is_the_mean_of_log_q_minus_log_p() -> None:
+    with seeded(0):
+        posterior = build(choose("top-down", levels=3), width=4, latent_dim=5).double()
+        for parameter in posterior.parameters():
+            torch.nn.init.normal_(parameter, std=0.3)
+        q, p = posterior(torch.randn(3, 4, dtype=torch.float64)), StandardNormal(torch.zeros((), dtype=torch.float64), 5)
+        draw = q.draw(20_000)
+        by_draws = draw.log_q - p.log_prob(draw.z)
+        torch.testing.assert_close(rate(q, p, draw), by_draws.mean(0), rtol=0.02, atol=0.02)
+        few = torch.stack([rate(q, p, q.draw(1)) for _ in range(200)])
+    assert bool((few.var(0) < by_draws[:200].var(0)).all()), "it varies less"

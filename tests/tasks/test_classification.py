@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -65,9 +67,18 @@ def test_what_has_no_labels_says_so() -> None:
             lt.VAE("m2", latent_dim=1, max_epochs=1).fit(rows, context=context)
     with pytest.raises(lt.ModelError, match="labels are one column of levels"):
         lt.VAE("m2", latent_dim=1, max_epochs=1).fit(rows[[*"abc"]])
+    private = replace(lt.recipe("m2"), privacy=lt.recipe("dp-vae").privacy)
+    with pytest.raises(lt.ModelError, match="private"):
+        lt.VAE(private, latent_dim=1, max_epochs=1).fit(rows, context="kind")
     for parts in ({"objective": "semi-supervised"}, {"posterior": "labelled-normal"}):
         with pytest.raises(lt.ModelError, match="don't go together"):
             lt.Recipe(**parts)
+
+
+def test_too_many_labels_are_refused() -> None:
+    rows = pd.DataFrame({"a": np.arange(303.0), "b": np.arange(303.0) % 7, "site": [f"s{k % 101}" for k in range(303)]})
+    with pytest.raises(lt.DataError, match="'site' has 101 labels"):
+        lt.VAE("m2", latent_dim=1, max_epochs=1).fit(rows, context="site")
 
 
 def model() -> LatentModel:

@@ -23,6 +23,7 @@ from latente.errors import DataError
 from latente.rows import BINARY, Rows, expanded, levels_of
 
 LABELS = "context"  # name of the column for labels without a name
+MAX_LABELS = 100  # of a model that classifies
 
 
 @dataclass(frozen=True)
@@ -79,6 +80,10 @@ class ContextCodec:
         count = field.levels or 2 * (field.kind == BINARY)
         if others or not count:
             return torch.zeros(0, self.size)
+        if count > MAX_LABELS:
+            raise DataError(
+                f"{field.name!r} has {count:,} labels, and a step computes each: merge some, to at most {MAX_LABELS}"
+            )
         each = self.vectors(Rows(torch.arange(float(count)).unsqueeze(1)))
         missing = torch.zeros(1, self.size)
         missing[:, -1] = float(bool(self.marked))

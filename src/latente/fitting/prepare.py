@@ -118,7 +118,7 @@ class Prepared:
                 series, asked = codec.like_fitted(data), parameters.row_model_asked
                 sequences = to_fit(codec, series, asked, parameters.validation_fraction, seed)
         blueprint = _blueprint(parameters, codec, split.train, seed)
-        if of_context is not None:
+        if of_context is not None and blueprint.recipe.has_labels:
             blueprint = replace(blueprint, labels=tuple(map(tuple, of_context.labels.tolist())))
         beside = None if isinstance(codec, SeriesCodec) else row_blueprint(blueprint, parameters.row_model_asked)
         blueprint = replace(blueprint, keep=parameters.keep_asked(beside is not None))

@@ -154,11 +154,12 @@ class SemiSupervised(ELBO):
 
     name = "semi-supervised"
     needs_labels = True
+    couples_rows = True  # the weight of a label depends on how many a batch has
 
     def __init__(self, beta: float = 1.0, weight: float = 5.0) -> None:
         super().__init__(beta)
         not_negative(weight=weight)
-        self.weight = weight
+        self.weight, self.couples_rows = weight, type(self).couples_rows
 
     def forward(self, trace: Trace, strength: Strength = FULL) -> Terms:
         posterior, rows = trace.model.posterior, trace.rows

@@ -205,6 +205,19 @@ class IAFPosterior(Posterior):
         return {}
 
 
+class Level(nn.Module):
+    """A normal whose parameters are linear in its inputs and in a hidden layer of these: one level of a hierarchy."""
+
+    def __init__(self, inputs: int, latent_dim: int, units: int) -> None:
+        super().__init__()
+        self.hidden, self.normal = nn.Linear(inputs, units), DiagonalNormalPosterior(inputs + units, latent_dim)
+
+    def forward(self, h: Tensor) -> DiagonalNormal:
+        """[..., B, H] to a normal."""
+        normal: DiagonalNormal = self.normal(torch.cat([h, torch.relu(self.hidden(h))], -1))
+        return normal
+
+
 @register
 class TopDownPosterior(Posterior):
     """Levels of a hierarchy: each part of the code is a normal given the row and all parts above it (ladder VAE, Sønderby et
@@ -226,8 +239,7 @@ class TopDownPosterior(Posterior):
         self.latent_dim = latent_dim
         self.groups = [len(part) for part in torch.arange(latent_dim).tensor_split(min(levels, latent_dim))]
         self.levels = nn.ModuleList(
-            nn.Sequential(nn.Linear(width + sum(self.groups[:number]), units), nn.ReLU(), DiagonalNormalPosterior(units, size))
-            for number, size in enumerate(self.groups)
+            Level(width + sum(self.groups[:number]), size, units) for number, size in enumerate(self.groups)
         )
 
     def forward(self, h: Tensor) -> TopDown:
