@@ -206,6 +206,33 @@ class PathDecoder(ToSteps):
     def states(self, code: Tensor) -> Tensor:
         return torch.relu(self.hidden(torch.relu(self.first(self.along_time(code))))).permute(1, 2, 0)
 
+    @torch.no_grad()
+    def start_linear(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Begin where processes are the principal components of the channels, at the knots.
+
+        Args:
+            x: windows, [N, C, L].
+
+        Returns:
+            The linear map from windows to codes, [d, C L], and what it leaves, [N, C, L].
+        """
+        m, k = self.paths
+        centre = x.mean((0, 2))
+        away = (x - centre.unsqueeze(1)).double()
+        _, vectors = torch.linalg.eigh(torch.einsum("ncl,nel->ce", away, away))
+        across = F.pad(vectors.flip(1)[:, :m], (0, max(0, m - len(centre))))
+        between = F.interpolate(torch.eye(k).unsqueeze(0), self.steps, mode="linear", align_corners=True)[0]  # knots, steps
+        knots = torch.linalg.pinv(between.double())
+        scale = torch.einsum("cm,ncl,lk->nmk", across, away, knots).std((0, 2)).clamp_min(1e-6)
+        down = torch.einsum("cm,lk->mkcl", across / scale, knots).flatten(2).flatten(0, 1).float()
+        self.direct.weight.copy_(across * scale)
+        self.direct.bias.copy_(centre)
+        last = self.layers[-1]
+        assert isinstance(last, nn.Conv1d)
+        last.weight.mul_(0.1)
+        codes = away.float().flatten(1) @ down.T
+        return down, x - self(codes.unsqueeze(0))[0].view_as(x)
+
 
 @register
 class RecurrentPathDecoder(PathDecoder):
