@@ -29,7 +29,7 @@ test: $(VENV)/.dev
 test-scale: $(VENV)/.scale
 	command -v java >/dev/null || { as_root=$$([ "$$(id -u)" = 0 ] || echo sudo); \
 	  $$as_root apt-get update -q && $$as_root apt-get install -y -q default-jre-headless; }
-	$(BIN)/pytest tests/integrations tests/shards tests/training/test_workers.py
+	LATENTE_KILLS=10 $(BIN)/pytest tests/integrations tests/shards tests/training/test_workers.py
 
 bench: $(VENV)/.bench
 	$(BIN)/python -m benchmarks.startup

@@ -388,7 +388,7 @@ class VAE(CallbackSupportMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixi
         >>> vae.transform(X).shape
         (150, 2)
         """
-        return self._fitted.model.codes(self._rows(X, context)).numpy()
+        return self._in_parts(X, lambda part: self._fitted.model.codes(self._rows(part, context)).numpy())
 
     def windows(self, X: Any) -> Any:
         """The windows that :meth:`transform` and :meth:`score_samples` have a row for: the numbers (counted from 0) of
@@ -703,7 +703,7 @@ class VAE(CallbackSupportMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixi
         """
         if not is_whole(importance_samples, 1):
             raise ModelError(f"importance_samples is a whole number from 1, not {importance_samples!r}")
-        return scores.scores(self._fitted, self._rows(X, context), importance_samples)
+        return self._in_parts(X, lambda part: scores.scores(self._fitted, self._rows(part, context), importance_samples))
 
     def score_parts(self, X: Any, *, importance_samples: int = IMPORTANCE_SAMPLES, context: Any = None) -> Any:
         """Contribution of each column to a row's score: a frame of nats whose columns add up to :meth:`score_samples`.
@@ -807,6 +807,10 @@ class VAE(CallbackSupportMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixi
         (['score', 'anomaly', 'p_value', 'rank', 'anomalous', 'fields', 'expected'], True)
         """
         fitted, asked = self._fitted, scores.Asked(score, fdr, false_alarm_rate)
+        album = fitted.album(X)
+        if album is not None:
+            every = (fitted.read_rows(part, self.unknown, context)[1] for part in album.parts())
+            return frame(scores.anomalies_of_parts(fitted, every, asked), "pyarrow")
         data, rows = fitted.read_rows(X, self.unknown, context)
         found = (
             steps.anomalies(fitted, data, rows, asked) if isinstance(data, Series) else scores.anomalies(fitted, rows, asked)
@@ -989,6 +993,11 @@ class VAE(CallbackSupportMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixi
 
     def _rows(self, X: Any, context: Any = None) -> Rows:
         return self._fitted.rows(X, self.unknown, context)
+
+    def _in_parts(self, X: Any, task: Callable[[Any], NDArray[Any]]) -> NDArray[Any]:
+        """A result for each row; of pictures in shards that do not fit into memory, a few at a time."""
+        album = self._fitted.album(X)
+        return task(X) if album is None else np.concatenate([task(part) for part in album.parts()])
 
     def _one(self, X: Any, context: Any, end: int) -> Rows:
         """One row; ``context`` is that of both ends, or one for each."""

@@ -46,6 +46,7 @@ from latente.rows import Rows, random_places
 from latente.seeding import seeded
 from latente.training.calibration import Calibration
 from latente.training.ex_post import fit_prior
+from latente.training.new_windows import NewWindows
 from latente.training.residuals import Residuals
 from latente.training.split import Split
 from latente.training.stages import Figures, Stages
@@ -76,6 +77,7 @@ class Fitted:
         usual: scores of training rows and of held-out ones by each detector.
         patches: of series, codes of training windows, [M, d]; None for other rows.
         sequences: of series, a model of whole series; None without one.
+        new_windows: of series, noise and values of new windows; None where that was not looked at.
         residuals: what decoded codes leave of clean rows; None where that was not looked at.
         offset: score below which a row is unusual.
     """
@@ -97,6 +99,7 @@ class Fitted:
     residuals: Residuals | None = None
     patches: Tensor | None = None
     sequences: SequenceModel | None = None
+    new_windows: NewWindows | None = None
     usual: Usual = field(init=False)
 
     def __post_init__(self) -> None:

@@ -38,6 +38,7 @@ from latente.model.sequences import EarlierRows, FollowingRows, SequenceModel, S
 from latente.rows import SERIES, Rows, layout_of, levels_of
 from latente.seeding import seeded
 from latente.training.calibration import SHARES, Calibration
+from latente.training.new_windows import NewWindows
 from latente.training.residuals import MAX_DIRECTIONS, Residuals
 from latente.training.stages import Figures
 from latente.training.surroundings import Surroundings
@@ -60,6 +61,7 @@ PREFIXES = (
     "residuals",
     "patches",
     "sequences",
+    "new_windows",
 )
 FACE_COLUMNS = ("encoder", "likelihood")  # parts with arguments about columns
 BUDGET = 2**24  # values that may be created for the smallest file, in addition to eight per byte
@@ -157,6 +159,7 @@ def save(fitted: Fitted, path: str | Path) -> Path:
         **({} if fitted.residuals is None else _plain("residuals", vars(fitted.residuals))),
         **({} if fitted.patches is None else {"patches.codes": fitted.patches.contiguous()}),
         **({} if fitted.sequences is None else _named("sequences", fitted.sequences)),
+        **({} if fitted.new_windows is None else _plain("new_windows", fitted.new_windows.tensors())),
     }
     return write_tensors(path, KIND, VERSION, values, tensors)
 
@@ -206,8 +209,25 @@ def _fitted(content: Content, tensors: dict[str, Tensor], own: tuple[type[Part],
     fitted = Fitted(*plain, *told, context=context, residuals=residuals)
     fitted.patches = _patches(_below("patches", tensors), fitted)
     fitted.sequences = _sequences(content, tensors, codec)
+    fitted.new_windows = _new_windows(_below("new_windows", tensors), codec)
     _fill_scores(fitted, content.scores, tensors)
     return fitted
+
+
+def _new_windows(tensors: dict[str, Tensor], codec: Codec) -> NewWindows | None:
+    """Noise and values of new windows, where the file has them."""
+    if not tensors:
+        return None
+    if not isinstance(codec, SeriesCodec):
+        raise StorageError("only models of series have noise along time")
+    (C, L), M = codec.shape, tensors["rows"].numel() // codec.shape[0]
+    sizes = {"along": (C, L, L), **dict.fromkeys(("low", "high", "rows"), (C, M))}
+    wanted = {name: torch.empty(shape, device="meta") for name, shape in sizes.items()}
+    wanted["source"] = torch.empty(C, dtype=torch.int64, device="meta")
+    held = fitting(tensors, wanted, "what is known of new windows")
+    if not (int(held["source"].min()) >= 0 and int(held["source"].max()) < C and bool((held["rows"] >= 0).all())):
+        raise StorageError("what is known of new windows is damaged or was altered")
+    return NewWindows(**held)
 
 
 def _of_sequences(model: SequenceModel) -> dict[str, Any]:

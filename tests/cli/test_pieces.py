@@ -90,3 +90,15 @@ def test_fit_of_more_than_fits(rows: Path, latente: Latente, tmp_path: Path, mon
     assert one["loss"] == pytest.approx(other["loss"], abs=1e-9)
     assert (tmp_path / "pieces" / "report.html").exists()
     assert one.get("missing", []) == []
+
+
+def test_certify_of_more_than_fits(rows: Path, latente: Latente, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The certificate of a file that is read in pieces is that of its rows in memory; of one context, too."""
+    run, how = tmp_path / "run", ("--max-epochs", 1, "--latent-dim", 1, "--effort", "quick", "--no-figures", "--no-certificate")
+    assert latente("fit", rows, "-r", "cvae", "--context", "kind", "-o", run, *how).code == 0
+    whole = latente("certify", run, rows, "--context", "kind=a", "--json").json
+    monkeypatch.setattr(sql, "max_bytes", lambda: 1000)
+    assert latente("certify", run, rows, "--context", "kind=a", "--json").json == whole
+    pieced = tmp_path / "pieces"
+    assert latente("fit", rows, "-r", "cvae", "--context", "kind", "-o", pieced, *how).code == 0
+    assert latente("certify", pieced, rows, "--context", "kind=a", "--json").json == whole

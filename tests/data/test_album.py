@@ -83,6 +83,13 @@ def test_a_fit_and_a_certificate_of_shards(case, tmp_path, monkeypatch):
     torch.testing.assert_close(one, other, rtol=1e-5, atol=1e-6)
     loaded = lt.load(found.save(tmp_path / "m.safetensors"))
     assert loaded.certificate(train=str(folder)).to_dict() == found.certificate().to_dict()
+    monkeypatch.setattr("latente.data.album.VALUES_AT_ONCE", 20 * array[0].size)
+    np.testing.assert_allclose(loaded.transform(str(folder)), loaded.transform(array), atol=1e-5)
+    np.testing.assert_allclose(loaded.score_samples(str(folder)), loaded.score_samples(array), rtol=1e-6)
+    one, other = loaded.anomalies(str(folder)), loaded.anomalies(array)
+    assert one.column_names == other.column_names
+    for name in one.column_names:
+        np.testing.assert_allclose(one[name].to_numpy(), other[name].to_numpy(), rtol=1e-6, atol=1e-9)
 
 
 def test_shards_that_differ_are_named(tmp_path):

@@ -11,18 +11,23 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy.stats import multivariate_normal
 
 import latente as lt
+from latente.blueprint import Blueprint
 from latente.composition import Recipe
+from latente.explorer.survey import Survey
+from latente.model.corruptions import Corruption
 from latente.model.objectives import Objective
 from latente.model.parts import PARTS, names_of, part_class
 from latente.model.penalties import Penalty
 from latente.model.posteriors import OneCode, Posterior
 from latente.model.priors import Prior
+from latente.rows import SERIES, Field, Rows, row_shape
 
 NAMES = [recipe.name for recipe in lt.recipes()]
 
@@ -87,6 +92,45 @@ def test_every_recipe_serves_every_use(name: str, table: NDArray[np.float64], tm
         assert bounds == sorted(bounds)
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_every_parameter_gets_a_gradient(name: str) -> None:
+    recipe = lt.recipe(name)
+    series = recipe.decoder is not None and part_class(recipe.decoder.name).__module__.endswith(".series")
+    fields = (Field("window", SERIES, (2, 16)),) if series else tuple(Field(f"x{f}") for f in range(6))
+    torch.manual_seed(0)
+    labels = torch.eye(3)
+    of_context = {"context_size": 3, "labels": tuple(map(tuple, labels.tolist()))} if recipe.needs_context else {}
+    learner = Blueprint(recipe, fields, 100, 4, (16,), False, **of_context)()
+    rows = Rows(torch.randn(32, *row_shape(fields)), context=labels[torch.arange(32) % 3] if of_context else None)
+    learner.train().start(rows, torch.zeros(rows.x[0].numel()))
+    half = dict.fromkeys(learner.followed, 0.5)
+    parameters = [(name, parameter) for name, parameter in learner.named_parameters() if parameter.requires_grad]
+    total = learner(rows, half).total.mean()
+    found = torch.autograd.grad(total, [parameter for _, parameter in parameters], allow_unused=True)
+    assert [name for (name, _), gradient in zip(parameters, found, strict=True) if gradient is None] == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.filterwarnings("ignore::latente.LatenteWarning")
+def test_every_recipe_has_a_certificate_and_a_page_or_the_reason(name: str, table: NDArray[np.float64], tmp_path) -> None:
+    recipe, rows = lt.recipe(name), table[:, :8]
+    context = np.arange(len(rows)) % 2 if recipe.needs_context else None
+    vae = lt.VAE(name, max_epochs=1, latent_dim=4, hidden=(16,), random_state=0).fit(rows, context=context, **public_of(recipe))
+    try:
+        given = {"held_out": rows[:100] + 0.01, "train": rows} if recipe.privacy else {}
+        certificate = vae.certificate(**given)
+    except lt.DataError as error:
+        assert recipe.needs_context and "describes one context" in str(error)  # noqa: PT017
+        return
+    for figure in certificate.figures.values():
+        assert np.isfinite(figure.value) or figure.reason
+    try:
+        assert Survey.of(vae).active
+    except lt.DataError as error:
+        assert name in str(error)  # noqa: PT017
+
+
 def is_linear_gaussian(name: str) -> bool:
     """Whether p(x) is normal, once the decoder is linear and the noise one normal: its prior is N(0, I)."""
     recipe = lt.recipe(name)
@@ -126,7 +170,9 @@ def test_parts_go_together_or_are_refused_with_the_reason(data: st.DataObject) -
     try:
         recipe = lt.Recipe(
             posterior=posterior, prior=data.draw(st.sampled_from(priors)), objective=draw(Objective),
-            penalties=tuple(penalties), likelihood=data.draw(st.sampled_from([None, *LIKELIHOODS])),
+            penalties=tuple(penalties), corruption=data.draw(st.sampled_from([None, *names_of(Corruption)])),
+            schedule=lt.choose("linear", warm_up=data.draw(st.sampled_from([0.0, 0.5]))),
+            likelihood=data.draw(st.sampled_from([None, *LIKELIHOODS])),
         )  # fmt: skip
         vae = fitted(recipe, rows, latent_dim=2, max_epochs=1, hidden=(8,))
     except lt.ModelError as refusal:

@@ -23,7 +23,7 @@ from latente.rows import Field, Rows
 from latente.storage import KIND, VERSION
 from latente.training import private
 from latente.training.loop import Settings
-from latente.training.private import Mechanism, Privacy, PrivateTraining, clipped
+from latente.training.private import Mechanism, Privacy, PrivateTraining, sum_of_clipped
 from tests.laws.test_parts import model_of, rows_of
 
 pytest.importorskip("opacus")
@@ -78,7 +78,7 @@ def some(n: int = 40) -> NDArray[np.float64]:
 
 def test_gradients_of_rows_are_those_of_each_alone() -> None:
     run = training(some())
-    found = run.row_gradients(run.train)
+    found = torch.cat(run.row_gradients(run.train), 1)
     for place in range(4):
         loss = run.learner(run.train[place : place + 1], run.strength).total
         alone = torch.autograd.grad(loss[0], run.flat.parameters)
@@ -87,8 +87,8 @@ def test_gradients_of_rows_are_those_of_each_alone() -> None:
 
 def test_a_gradient_is_cut_to_its_largest_norm_and_no_further() -> None:
     gradients = torch.tensor([[3.0, 4.0], [0.3, 0.4], [torch.inf, 0.0], [torch.nan, 1.0], [0.0, 0.0]])
-    expected = torch.tensor([[1.2, 1.6], [0.3, 0.4], [0.0, 0.0], [0.0, 0.0], [0.0, 0.0]])
-    torch.testing.assert_close(clipped(gradients, 2.0), expected)
+    for rows, expected in (([0], [1.2, 1.6]), ([1], [0.3, 0.4]), ([2], [0.0, 0.0]), ([0, 1, 2, 3, 4], [1.5, 2.0])):
+        torch.testing.assert_close(sum_of_clipped([gradients[rows, :1], gradients[rows, 1:]], 2.0), torch.tensor(expected))
 
 
 @pytest.mark.parametrize("size", [1.0, 1e6, np.nan])
@@ -97,7 +97,7 @@ def test_a_row_more_moves_a_step_by_its_clip_at_most(size: float) -> None:
     together, without = run.clipped_sum(run.train), run.clipped_sum(run.train[:-1])
     assert float((together - without).double().norm()) <= 0.7 * (1 + 1e-4)
     assert bool(together.isfinite().all())
-    assert float(run.row_gradients(run.train[:-1]).norm(dim=1).max()) > 0.7, "so that something is cut"
+    assert float(torch.cat(run.row_gradients(run.train[:-1]), 1).norm(dim=1).max()) > 0.7, "so that something is cut"
 
 
 def test_the_noise_has_its_scale(monkeypatch: pytest.MonkeyPatch) -> None:

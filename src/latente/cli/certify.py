@@ -14,7 +14,7 @@ from latente.cli.console import Console
 from latente.cli.failures import Misused
 from latente.cli.fit import reported
 from latente.cli.options import InContext, Json, Quiet, Run, UnknownLevels, in_context
-from latente.cli.reading import Reading, reads
+from latente.cli.reading import Reading, reads, shown_rows
 
 if TYPE_CHECKING:
     from latente.certificate import Certificate
@@ -120,11 +120,11 @@ def measured(
 def swap(console: Console, run: str, data: str, held_out: str, prior: str, open_it: Callable[[], VAE]) -> None:
     """Fit another prior to the codes, print the changes, and write the model and its figures again."""
     vae = open_it()
-    rows = vae.fitted_.read(data)
+    rows = vae.fitted_.pieces(data) or vae.fitted_.album(data) or vae.fitted_.read(data)
     before, was = vae.certificate(held_out or None, train=rows), vae.fitted_prior_.in_words
     vae.refit_prior(prior, train=rows)
     certificate = vae.certificate(held_out or None, train=rows)
-    _write_again(console, vae, rows, certificate, run, data)
+    _write_again(console, vae, shown_rows(vae, rows), certificate, run, data)
     tell(console, certificate)
     console.table(("", "before", "after"), changed(before, certificate), title="\nChanges with the other prior")
     console.say(f"\n{run} now has the fitted prior: {vae.fitted_prior_.in_words} (before: {was})")

@@ -37,7 +37,7 @@ from latente.words import Message
 
 LAYOUTS = ("NHW", "NHWC", "NCHW")
 MAX_CHANNELS = 16
-FEW = 32  # rows, of which texts are sorted without Arrow
+FEW = 32  # rows; the texts of so few are sorted without Arrow
 
 
 @dataclass(frozen=True, eq=False)

@@ -162,7 +162,7 @@ def store(
     """Rows on disc and in memory.
 
     Args:
-        batches: all rows, in order. writer: for those that go to disc, of which ``learnt`` [N] tells.
+        batches: all rows, in order. writer: for those that go to disc. learnt: which rows these are, bool [N].
         held: numbers of those that stay in memory, in any order.
     """
     ordered, parts, start = np.sort(held), [], 0

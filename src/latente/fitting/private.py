@@ -37,7 +37,7 @@ from latente.words import Message
 
 MADE, EACH_LEVEL, FEW = 1000, 20, 50  # public rows that are made of bounds; of each level; whole numbers that are listed
 DRAWN = 2000  # rows of the model, on which figures are measured
-MAX_CODE = 16
+MAX_CODE, HIDDEN = 16, (64,)  # the noise grows with the number of parameters
 LARGER_BUDGET = Message("fit.larger_budget")
 
 
@@ -89,7 +89,7 @@ def _prepared(
     plan, d = parameters.plan(seed), parameters.latent_dim
     if init is None:
         size = rows.x[0].numel()
-        hidden = None if isinstance(parameters.hidden, str) else tuple(parameters.hidden)
+        hidden = HIDDEN if isinstance(parameters.hidden, str) else tuple(parameters.hidden)
         d = min(MAX_CODE, (size + 1) // 2) if d == "auto" else int(d)
         masked = shown is not None and shown.mask is not None
     else:

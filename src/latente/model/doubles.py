@@ -14,11 +14,21 @@ Model = TypeVar("Model", bound=nn.Module)
 _MADE: WeakKeyDictionary[nn.Module, tuple[list[object], nn.Module, list[Tensor]]] = WeakKeyDictionary()
 
 
+FROZEN = "values_are_final"
+
+
+def freeze(model: nn.Module) -> None:
+    """Say that the values of a model no longer change, so that they are copied once."""
+    object.__setattr__(model, FROZEN, True)
+
+
 @torch.no_grad()
 def in_double(model: Model) -> Model:
     """A copy in double precision, on the CPU. It is created once and its values are updated later, because copying a model
     takes longer than scoring a row with it.
     """
+    if getattr(model, FROZEN, False) and model in _MADE:
+        return _MADE[model][1]  # type: ignore[return-value]
     modules, tensors = _parts(model)
     if tensors and tensors[0].dtype == torch.float64:
         return model

@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -48,7 +49,6 @@ def ranking_page(found: Ranking, lang: str = "en", name: str = "") -> Page:
         sections = [
             guarded(say("ranking.figures"), lambda: _figures(found, say), say),
             Section(say("ranking.meaning"), [_meant(say)]),
-            *_unfitted(found, say),
         ]
         return Page(say("ranking.title", name=name or say("compare.data")), sections, lead, [reading], lang)
 
@@ -58,7 +58,7 @@ def _figures(found: Ranking, say: Texts) -> Iterable[Block]:
         yield picture(differences_to_best(found), say("ranking.alt"), say("ranking.caption"))
     head = (say("ranking.recipe"), say("ranking.bound"), "±", say("ranking.difference"), "±", "", "C", "K", "I(x;z)",
             say("ranking.active"), say("ranking.seconds"))  # fmt: skip
-    rows = [tuple(map(amount, line)) for line in found.lines() if not found.entries[line[0]].reason]
+    rows = [tuple(map(amount, line)) for line in found.lines()]
     yield Grid(say("ranking.table"), head, rows, frozenset(range(1, len(head))))
 
 
@@ -66,11 +66,6 @@ def _meant(say: Texts) -> Grid:
     words = [say("ranking.bound"), "C", "K", "I(x;z)", say("ranking.active"), say("ranking.seconds")]
     rows = [(word, say(f"ranking.means_{key}")) for word, key in zip(words, MEANT, strict=True)]
     return Grid("", (say("compare.figure"), say("compare.means")), rows)
-
-
-def _unfitted(found: Ranking, say: Texts) -> list[Section]:
-    reasons = [(name, entry.reason) for name, entry in found.entries.items() if entry.reason]
-    return [Section(say("ranking.unfitted"), [Listing([(f"{name}:", reason) for name, reason in reasons])])] if reasons else []
 
 
 @styled
@@ -91,7 +86,10 @@ def differences_to_best(found: Ranking, *, ax: Axes | None = None) -> Axes:
         ax.errorbar(difference.value, place, xerr=difference.margin, color=MADE, marker="o", ms=5, mfc=fill, lw=1.2)
     lowest = min(d.value for d in found.differences.values())
     if lowest < -10 * SCALE:
+        ends = [-(10.0**power) for power in range(math.ceil(math.log10(-lowest)))]
         ax.set_xscale("symlog", linthresh=SCALE)
+        ax.set_xticks([*reversed(ends), 0.0], [amount(f"{end:g}") for end in (*reversed(ends), 0.0)])
+        ax.minorticks_off()
     ax.set(yticks=range(len(names)), yticklabels=[short(name, 30) for name in names], xlabel=word("ranking_axis"))
     ax.invert_yaxis()
     return ax

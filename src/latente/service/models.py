@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from latente.errors import LatenteError, ModelError
+from latente.model.doubles import freeze
 from latente.report.run import model_file
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ class Served:
 
         self.name, self.path = name, path
         self._stamp = self._now()
-        self.vae: VAE = load(path)
+        self.vae: VAE = _frozen(load(path))
         self.read, self.failed = 1, 0
 
     def refresh(self) -> bool:
@@ -46,7 +47,7 @@ class Served:
             return False
         self._stamp = stamp
         try:
-            self.vae = load(self.path)
+            self.vae = _frozen(load(self.path))
         except LatenteError as error:
             self.failed += 1
             log.warning("%s: the new file was not taken, and the model before it stays: %s", self.name, error)
@@ -62,6 +63,13 @@ class Served:
         except OSError:
             return None
         return found.st_ino, found.st_mtime_ns, found.st_size
+
+
+def _frozen(vae: VAE) -> VAE:
+    """A model that no longer changes."""
+    for model in (vae.model_, vae.row_model_):
+        freeze(model)
+    return vae
 
 
 def served(runs: Sequence[str | Path]) -> dict[str, Served]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import sys
 from collections.abc import Callable
 from contextlib import suppress
 
@@ -14,6 +15,7 @@ from latente.errors import LatenteError
 BACKLOG = 2048
 GRACE_SECONDS = 30  # in which requests that wait are answered after SIGTERM
 KEEP_ALIVE_SECONDS = 30
+SWITCH_SECONDS = 5e-4  # after which the thread that computes lets the one that answers go on; usually it is 5 ms
 
 
 def run(application: ASGIApp, host: str, port: int, ready: Callable[[str], None]) -> None:
@@ -27,6 +29,7 @@ def run(application: ASGIApp, host: str, port: int, ready: Callable[[str], None]
     Raises:
         LatenteError: the address can't be used.
     """
+    sys.setswitchinterval(SWITCH_SECONDS)
     with _listening(host, port) as listener:
         name = f"[{host}]" if ":" in host else host
         config = uvicorn.Config(

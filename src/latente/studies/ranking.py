@@ -88,23 +88,30 @@ class Ranking:
 
     def _line(self, name: str, entry: Entry) -> tuple[str, ...]:
         if entry.figures is None:
-            return (name, entry.reason, *[""] * (len(HEADER) - 2))
+            return (name, "–", *[""] * (len(HEADER) - 2))
         bound = ("–", "") if entry.bounds is None else map(number, mean_and_error(entry.bounds))
         d = self.differences.get(name)
         apart = ("", "", "") if d is None else (number(d.value), number(d.error), "*" * d.real)
-        return (name, *bound, *apart, *(number(entry.figures[key]) for key in MEASURES), number(entry.seconds))
+        figures = (_number(key, entry.figures[key]) for key in MEASURES)
+        return (name, *bound, *apart, *figures, number(entry.seconds))
 
     def reading(self) -> list[str]:
         """The table in words."""
+        without = [Message("ranking.without", names=self.unbounded)] if self.unbounded else []
+        reasons = ((name, entry.reason) for name, entry in self.entries.items() if entry.reason)
+        unfitted = [Message("ranking.unfitted", name=name, reason=reason) for name, reason in reasons]
+        return [*self._compared(), *without, *unfitted]
+
+    def _compared(self) -> list[Message]:
         if not self.bounded:
-            return [self._without()]
+            return []
         best, *others = self.bounded
         bound, error = mean_and_error(self.bounded[best])
         alike = [name for name in others if not self.differences[name].real]
         found = [Message("ranking.best", name=best, bound=bound, error=error)]
         found += [Message("ranking.worse", n=len(others) - len(alike), others=len(others))] if others else []
         found += [Message("ranking.alike", names=alike)] if alike else []
-        return [*found, *([self._without()] if self.unbounded else [])]
+        return found
 
     @property
     def bounded(self) -> dict[str, Array]:
@@ -115,9 +122,6 @@ class Ranking:
     def unbounded(self) -> list[str]:
         """Recipes that were fitted and have no bound."""
         return [name for name, entry in self.entries.items() if entry.bounds is None and entry.figures is not None]
-
-    def _without(self) -> str:
-        return Message("ranking.without", names=self.unbounded)
 
     def to_dict(self) -> dict[str, Any]:
         """Values for JSON."""
@@ -152,6 +156,10 @@ class Ranking:
 
     def _repr_html_(self) -> str:
         return f"<h4>{html.escape(self.title)}</h4>{as_html(HEADER, self.lines())}"
+
+
+def _number(key: str, value: float) -> str:
+    return f"{value:.0f}" if key == "active_units" and math.isfinite(value) else number(value)
 
 
 def _values(entry: Entry, difference: Difference | None) -> dict[str, Any]:

@@ -16,13 +16,15 @@ from typing import Any, Self
 import torch
 from torch import Tensor
 
+from latente.data import SeriesCodec
 from latente.errors import ModelError, alternatives
 from latente.fitted import Fitted
 from latente.model.latent_model import LatentModel
-from latente.rows import CATEGORICAL, Rows
+from latente.rows import CATEGORICAL, SERIES, Rows, layout_of
 from latente.seeding import seeded
 from latente.tasks.draws import own_noise, shared_noise
 from latente.tasks.reconstruct import reconstruct
+from latente.training.new_windows import NewWindows
 from latente.training.residuals import MAX_ROWS, Observed, Residuals
 
 BATCH = 256
@@ -128,6 +130,15 @@ def know_residuals(fitted: Fitted) -> None:
         left = [_left(fitted, rows) * numbers for rows in (fitted.at_hand.train, fitted.at_hand.held_out) if rows is not None]
         with seeded(fitted.seed, "residuals"):  # of a random projection
             fitted.residuals = Residuals.of(*left)
+        if layout_of(fitted.codec.fields) == SERIES:
+            rows, of_levels = fitted.at_hand.train.subsample(MAX_ROWS), torch.tensor(_of_levels(fitted))
+            fitted.new_windows = NewWindows.of(rows, left[0], fitted.residuals, ~of_levels)
+
+
+def _of_levels(fitted: Fitted) -> list[bool]:
+    """Which channels of series are of levels."""
+    assert isinstance(fitted.codec, SeriesCodec)
+    return [bool(field.levels) for field in fitted.codec.table.fields for _ in range(max(1, field.levels))]
 
 
 def _left(fitted: Fitted, rows: Rows) -> Tensor:

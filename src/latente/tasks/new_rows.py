@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from latente.data import SeriesCodec, table_codec
+from latente.data import table_codec
 from latente.errors import DataError, ModelError, warn
 from latente.fitted import Fitted
 from latente.model.priors import Prior
@@ -20,7 +20,6 @@ from latente.seeding import seeded
 from latente.tasks import generation
 from latente.tasks.conditions import sample_given
 from latente.tasks.denoising import know_residuals
-from latente.tasks.marginals import matched
 
 REFERENCE = 1000  # windows from which it is known how a model distributes its values
 NOISE = {SCALAR: True, IMAGE: False, SERIES: True}
@@ -95,11 +94,10 @@ def _drawn(
         return generation.sample(model, prior, n, seed, noise, context)
     know_residuals(fitted)
     x = _windows(fitted, model, prior, n, seed, context)
-    if context is not None:
+    if context is not None or fitted.new_windows is None:
         return x
-    assert isinstance(fitted.codec, SeriesCodec)
-    reference, shape = _windows(fitted, model, prior, REFERENCE, fitted.seed, None), fitted.codec.shape
-    return matched(fitted.codec, x.view(n, *shape), reference.view(REFERENCE, *shape)).flatten(1)
+    reference = _windows(fitted, model, prior, REFERENCE, fitted.seed, None)
+    return fitted.new_windows.matched(x, reference)
 
 
 def _windows(fitted: Fitted, model: RowModel, prior: Prior | None, n: int, seed: int, context: Tensor | None) -> Tensor:
@@ -108,7 +106,8 @@ def _windows(fitted: Fitted, model: RowModel, prior: Prior | None, n: int, seed:
         return generation.sample(model, prior, n, seed, True, context)
     means = generation.sample(model, prior, n, seed, False, context)
     with seeded(seed, "noise of series"):
-        return means + fitted.residuals.sample(n)
+        rest = None if fitted.new_windows is None else fitted.new_windows.noise(n)
+        return means + fitted.residuals.sample(n, rest)
 
 
 def _same_for_all(context: Tensor) -> Tensor:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice, pairwise
 from typing import Any
@@ -102,6 +102,16 @@ def anomalies_of_each(fitted: Fitted, rows: Rows, asked: Asked, sizes: Sequence[
         for each, places in zip(found, explained, strict=True):
             each["expected"] = spread_out(list(islice(texts, len(places))), places, len(each["score"]))
     return found
+
+
+def anomalies_of_parts(fitted: Fitted, parts: Iterable[Rows], asked: Asked) -> dict[str, Any]:
+    """The columns of :meth:`latente.VAE.anomalies` of pictures that are read a few at a time."""
+    each = [by_row(fitted, rows, asked) for rows in parts]
+    columns: dict[str, Any] = {
+        name: None if one is None else np.concatenate([part[name] for part in each]) for name, one in each[0].items()
+    }
+    tell_unscored(~np.isnan(columns["score"]))
+    return _of_request(fitted, columns, slice(None), asked)
 
 
 def _of_request(fitted: Fitted, columns: Mapping[str, Any], own: slice, asked: Asked) -> dict[str, Any]:

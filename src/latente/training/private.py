@@ -13,7 +13,7 @@ from __future__ import annotations
 import math
 import secrets
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -29,8 +29,8 @@ from latente.rows import Rows
 from latente.training.learners import LatentLearner
 from latente.training.loop import Settings, Training, rows_of, tensors_of
 
-AT_ONCE = 2**24  # gradient values in memory
-STEPS, MIN_BATCH = 1500, 64
+AT_ONCE = 2**22  # gradient values in memory: as many as a cache holds
+STEPS, MIN_BATCH, SHARE = 500, 64, 0.02  # of a run: its steps, and the rows of each
 
 
 @dataclass(frozen=True)
@@ -140,7 +140,7 @@ def _opacus() -> Any:
 
 def private_settings(settings: Settings, n: int, epochs_asked: bool, batch_asked: bool) -> Settings:
     """Settings of a private run of n rows: noise costs less with large batches and few steps."""
-    batch = settings.batch_size if batch_asked else max(MIN_BATCH, n // 32)
+    batch = settings.batch_size if batch_asked else max(MIN_BATCH, round(SHARE * n))
     batch = min(batch, n)
     steps_per_epoch = max(1, math.ceil(n / batch))
     epochs = settings.epochs if epochs_asked else max(1, STEPS // steps_per_epoch)
@@ -198,11 +198,11 @@ class PrivateTraining(Training):
         """The sum of the clipped gradients of rows, [n]."""
         total = torch.zeros_like(self.flat.gradient)
         for part in rows.batches(max(1, AT_ONCE // len(total))) if len(rows) else ():
-            total += clipped(self.row_gradients(part.to(self.settings.device)), self.mechanism.privacy.clip).sum(0)
+            total += sum_of_clipped(self.row_gradients(part.to(self.settings.device)), self.mechanism.privacy.clip)
         return total
 
-    def row_gradients(self, rows: Rows) -> Tensor:
-        """The gradient of the loss of each row, [B, n].
+    def row_gradients(self, rows: Rows) -> list[Tensor]:
+        """The gradient of the loss of each row by each parameter, [B, n_k] each.
 
         Raises:
             ModelError: the model can't be differentiated row by row.
@@ -223,17 +223,17 @@ class PrivateTraining(Training):
             raise ModelError(
                 f"the loss of this recipe can't be differentiated row by row, as a private fit needs: {error}"
             ) from error
-        gradients: Tensor = torch.cat([each[name].reshape(len(rows), -1) for name in names], 1)
-        return gradients
+        return [each[name].reshape(len(rows), -1) for name in names]
 
 
-def clipped(gradients: Tensor, clip: float) -> Tensor:
-    """Gradients [B, n] with norms of at most ``clip``; one that is not finite counts as zero."""
-    finite = gradients.isfinite().all(1, keepdim=True)
-    gradients = torch.where(finite, gradients, 0.0)
-    norms = gradients.double().norm(dim=1, keepdim=True)
-    scale: Tensor = (clip / norms.clamp_min(clip)).to(gradients.dtype)
-    return scale * gradients
+def sum_of_clipped(gradients: Sequence[Tensor], clip: float) -> Tensor:
+    """The sum over rows of gradients, in parts [B, n_k], each cut to the norm ``clip``; one that is not finite is zero."""
+    norms = torch.stack([torch.linalg.vector_norm(part, dim=1) for part in gradients]).norm(dim=0)
+    finite = norms.isfinite()
+    if not bool(finite.all()):
+        gradients = [part[finite] for part in gradients]
+    scale = clip / norms[finite].clamp_min(clip)
+    return torch.cat([scale @ part for part in gradients])
 
 
 def refuse_coupled(learner: LatentLearner) -> None:

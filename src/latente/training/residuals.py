@@ -55,10 +55,11 @@ class Residuals:
         variance = (self.variance - self.axes.square().T @ noise).clamp_min(NOTHING)
         return replace(self, variance=variance, rest=(self.rest - noise).clamp_min(NOTHING))
 
-    def sample(self, n: int) -> Tensor:
-        """Residuals of n new rows, [n, F]."""
+    def sample(self, n: int, rest: Tensor | None = None) -> Tensor:
+        """Residuals of n new rows, [n, F]; ``rest`` is what they have beyond the directions, by default independent noise."""
         common = torch.randn(n, len(self.variance)) * self.variance.sqrt()
-        return self.mean + common @ self.axes.T + torch.randn(n, len(self.rest)) * self.rest.sqrt()
+        rest = torch.randn(n, len(self.rest)) * self.rest.sqrt() if rest is None else rest
+        return self.mean + common @ self.axes.T + rest
 
     @property
     def total(self) -> Tensor:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
@@ -64,7 +63,6 @@ class _Stored:
     window: int
     stride: int
     whole: bool
-    copies: tuple[tuple[int, int], ...] = ()
     remarks: tuple[Message, ...] = ()
 
 
@@ -81,7 +79,6 @@ class SeriesCodec(_Stored):
         first: time of the first step.
         window, stride: steps of a window, and between the beginnings of two.
         whole: whether the data was an array [N, T, C].
-        copies: channels that are equal to an earlier one in all rows: their index, and its index.
         remarks: on the series.
     """
 
@@ -129,7 +126,6 @@ class SeriesCodec(_Stored):
             self,
             window=window,
             stride=stride,
-            copies=_copies(x, mask),
             remarks=tuple(_remarks(self, grid, window, stride, periodic)),
         )
 
@@ -162,8 +158,6 @@ class SeriesCodec(_Stored):
         """Raise StorageError if the attributes, which come from a file, do not fit each other."""
         expect(all(not name or name in self.table.names for name in (self.time, self.entity)), "the time of the series")
         expect(self.clock.unit in UNITS and 0 < self.clock.step < math.inf and math.isfinite(self.first), "the clock")
-        places = {place for pair in self.copies for place in pair}
-        expect(places <= {*range(len(self.channels))}, "the channels that are copies")
         expect(0 < self.window < 1 << 20 and 0 < self.stride < 1 << 31, "the windows")
 
     @cached_property
@@ -473,14 +467,6 @@ def _numbered(found: Any, numbers: Array) -> Any:
 
     frame = nw.from_native(found, eager_only=True)
     return frame.with_columns(nw.new_series(NUMBER, numbers, backend=frame.implementation)).to_native()
-
-
-def _copies(x: Tensor, mask: Tensor) -> tuple[tuple[int, int], ...]:
-    """Channels [S, C] that are equal to an earlier one, and that one."""
-    first: dict[bytes, int] = {}
-    digests = [hashlib.blake2b(x[:, c].numpy().tobytes() + mask[:, c].numpy().tobytes()).digest() for c in range(x.shape[1])]
-    pairs = [(copy, first.setdefault(digest, copy)) for copy, digest in enumerate(digests)]
-    return tuple((copy, source) for copy, source in pairs if copy != source)
 
 
 def _remarks(codec: SeriesCodec, grid: Grid, window: int, stride: int, periodic: bool) -> Any:
