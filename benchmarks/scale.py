@@ -71,9 +71,10 @@ def command(*arguments: Any, limit: int = 0, **environment: str) -> tuple[dict[s
 
 
 def epoch_rows(run: Path) -> float:
-    """Training rows per second within an epoch, the median of all but the first."""
+    """Training rows per second within an epoch, the median of all but the first, if there are more."""
     with open(run / "history.csv", newline="") as file:
-        seconds = np.diff([float(record["seconds"]) for record in csv.DictReader(file)])
+        ends = [float(record["seconds"]) for record in csv.DictReader(file)]
+    seconds = np.diff(ends) if len(ends) > 1 else ends
     return float(json.loads((run / "metrics.json").read_text())["rows"] / median(seconds))
 
 
