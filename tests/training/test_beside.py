@@ -120,15 +120,15 @@ def job() -> tuple[Fit, Any, Settings]:
 def test_a_process_is_worth_its_start_only_for_long_runs_on_idle_processors(monkeypatch: pytest.MonkeyPatch) -> None:
     fit, own, settings = job()
     monkeypatch.setattr(beside, "ALL", 2)
-    monkeypatch.setattr(beside, "_load", lambda: 1.0)
+    monkeypatch.setattr(beside, "idle", lambda: 2.0)
     assert beside.worth_it(fit, own, settings)
     assert not beside.worth_it(fit, own, replace(settings, epochs=2))
     assert not beside.worth_it(fit, own, replace(settings, time_limit=60.0))
     with_context = replace(fit, train=Rows(fit.train.x, None, torch.zeros(len(fit.train), 1)))
     assert not beside.worth_it(with_context, own, settings)
-    monkeypatch.setattr(beside, "_load", lambda: 2.0)
+    monkeypatch.setattr(beside, "idle", lambda: 1.0)
     assert not beside.worth_it(fit, own, settings)
-    monkeypatch.setattr(beside, "_load", lambda: 1.0)
+    monkeypatch.setattr(beside, "idle", lambda: 2.0)
     monkeypatch.setattr(beside, "ALL", 1)
     assert not beside.worth_it(fit, own, settings)
 
@@ -164,3 +164,14 @@ def _state(process: int) -> str:
         return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0]
     except OSError:
         return "Z"
+
+
+def test_busy_processors_are_counted() -> None:
+    free = beside.idle()
+    assert 0 <= free <= (os.cpu_count() or 1)
+    loop = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(os.cpu_count() or 1)]
+    time.sleep(0.5)
+    assert beside.idle() < 0.3 * (os.cpu_count() or 1)
+    for process in loop:
+        process.kill()
+        process.wait()

@@ -32,7 +32,8 @@ from latente.training.progress import predicted
 
 ROW_MODEL_STAGE = 100  # of a fit, after all stages of its model
 MIN_SECONDS = 5.0  # that training is expected to take, from which a process is worth its start (about 3 s of processor time)
-IDLE = 0.5  # processors that are idle, from which there is one for a process: this one may be busy already
+LOOKED_FOR = 0.1  # seconds in which idle processors are counted
+IDLE = 1.7  # processors that are idle meanwhile, from which there is one for this process and one for another
 MAX_VALUES = 100_000_000  # of the rows, which the process holds, too
 KIND, VERSION = "row-model-to-train", 1
 COMMAND = "from latente.fitting.beside import main; main()"
@@ -52,17 +53,30 @@ class Task(msgspec.Struct, forbid_unknown_fields=True):
 
 def worth_it(fit: Fit, own: RowBlueprint, settings: Settings) -> bool:
     """Whether training takes so long that a process is worth its start, a processor is idle, and the memory suffices."""
-    if ALL < 2 or _load() > ALL - IDLE or settings.workers > 1 or settings.time_limit is not None or settings.device != "cpu":
+    if ALL < 2 or settings.workers > 1 or settings.time_limit is not None or settings.device != "cpu":
         return False
     in_memory = type(fit.train) is Rows and fit.train.x.numel() <= MAX_VALUES
     if not in_memory or fit.train.context is not None or own.likelihood.own is not None:
         return False
-    return predicted(len(fit.train), settings, settings.batch_size * own.multiply_adds()) >= MIN_SECONDS
+    seconds = predicted(len(fit.train), settings, settings.batch_size * own.multiply_adds())
+    return seconds >= MIN_SECONDS and idle() >= IDLE
 
 
-def _load() -> float:
-    """Mean number of running processes of the last minute; 0 where that is not known."""
-    return os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
+def idle() -> float:
+    """Number of processors that do nothing while this process waits; all where that is not known."""
+    try:
+        before = _ticks()
+        time.sleep(LOOKED_FOR)
+        after = _ticks()
+    except (OSError, ValueError):
+        return float(os.cpu_count() or 1)
+    passed = [end - begin for begin, end in zip(before, after, strict=True)]
+    return (os.cpu_count() or 1) * sum(passed[3:5]) / max(1, sum(passed))
+
+
+def _ticks() -> list[int]:
+    """Time of all processors so far, by what it was used for (proc(5)); the fourth and fifth are idle."""
+    return [int(ticks) for ticks in Path("/proc/stat").read_text().partition("\n")[0].split()[1:9]]
 
 
 class Beside:
