@@ -1,6 +1,7 @@
 """The documentation: public names have an entry with an example; pages have what the code has. `make docs` builds it."""
 
 import inspect
+import json
 import re
 import tomllib
 from pathlib import Path
@@ -11,6 +12,7 @@ import latente as lt
 from latente.catalogue import PUBLISHED
 from latente.data.columns.kinds import KINDS
 from latente.report import figures
+from latente.studies.reproductions import REPRODUCTIONS
 from latente.version import __version__
 from latente.words import texts
 
@@ -50,6 +52,14 @@ def test_every_recipe_has_its_notes():
     notes = tomllib.loads(page("recipes.toml"))
     assert PUBLISHED.keys() - notes.keys() == set()
     assert all(each["when"] and each["formula"] for each in notes.values())
+
+
+def test_measured_reproductions_are_those_of_the_registry():
+    for path in (ROOT / "docs" / "reproductions").glob("*.json"):
+        found, each = json.loads(path.read_text(encoding="utf-8")), REPRODUCTIONS[path.stem]
+        assert list(found["entries"]) == list(each.entries) and found["scale"] == each.quick._asdict()
+        assert [(claim["better"], claim["worse"]) for claim in found["claims"]] == [claim[:2] for claim in each.claims]
+        assert found["passed"] == all(claim["reached"] for claim in found["claims"])
 
 
 def test_the_guides_name_every_verdict_and_every_kind_of_column():

@@ -14,7 +14,16 @@ from scipy.stats import multivariate_t, norm, vonmises_fisher
 
 import latente as lt
 from latente.composition import Recipe
-from latente.model.codes import ChosenNormal, NormalMixture, StandardNormal, StudentTCodes, VonMisesFisher, WrappedNormal, rate
+from latente.model.codes import (
+    ChosenNormal,
+    DiagonalNormal,
+    NormalMixture,
+    StandardNormal,
+    StudentTCodes,
+    VonMisesFisher,
+    WrappedNormal,
+    rate,
+)
 from latente.model.distributions import NormalFields, SelfMaskedNormalFields
 from latente.model.latent_model import LatentModel
 from latente.model.parts import build, choose
@@ -178,3 +187,14 @@ def test_the_rate_of_levels_is_the_mean_of_log_q_minus_log_p() -> None:
         torch.testing.assert_close(rate(q, p, draw), by_draws.mean(0), rtol=0.02, atol=0.02)
         few = torch.stack([rate(q, p, q.draw(1)) for _ in range(200)])
     assert bool((few.var(0) < by_draws[:200].var(0)).all()), "it varies less"
+
+
+def test_the_rate_with_a_flow_varies_less_than_the_mean_of_log_q_minus_log_p() -> None:
+    with seeded(0):
+        prior = build(choose("flow"), latent_dim=4)
+        q = DiagonalNormal(torch.randn(3, 4), torch.full((3, 4), -3.0))
+        p, draw = prior(None), q.draw(20_000)
+        by_draws = draw.log_q - p.log_prob(draw.z)
+        torch.testing.assert_close(rate(q, p, draw), by_draws.mean(0), rtol=0.02, atol=0.02)
+        few = torch.stack([rate(q, p, q.draw(1)) for _ in range(200)])
+    assert bool((few.var(0) < 0.5 * by_draws[:200].var(0)).all())

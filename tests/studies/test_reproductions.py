@@ -76,13 +76,16 @@ def test_a_reproduction_names_recipes_and_entries_that_there_are(name: str) -> N
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", REPRODUCTIONS)
-def test_every_reproduction_runs_on_a_few_pictures(name: str, pictures: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("name", ["flow-prior", "beta-tcvae", "rae", "m2", "concrete-autoencoder"])
+def test_what_is_measured_is_measured_on_a_few_pictures(name: str, pictures: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One reproduction of each kind, with its last two entries."""
     each = REPRODUCTIONS[name]
-    monkeypatch.setitem(REPRODUCTIONS, name, replace(each, quick=Scale(100, 1, 60, 5, min(2, each.quick.seeds))))
+    entries = dict([*each.entries.items()][-2:])
+    claims = (Claim(*entries),)
+    monkeypatch.setitem(REPRODUCTIONS, name, replace(each, entries=entries, claims=claims, quick=Scale(100, 1, 60, 5)))
     found = lt.reproduce(name, quick=True, device="cpu")
-    assert list(found.entries) == list(each.entries) and len(found.verdicts) == len(each.claims)
-    assert all(np.isfinite(entry.values).mean() > 0.5 for entry in found.entries.values())
+    assert list(found.entries) == list(entries) and len(found.verdicts) == 1
+    assert all(np.isfinite(entry.values).all() for entry in found.entries.values())
 
 
 def test_mnist_says_where_it_has_to_be(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -265,6 +265,10 @@ def test_windows_depend_on_the_calendar_and_on_constant_columns() -> None:
         for kind, hour in (("a", "09"), ("b", "21"))
     )
     assert abs(noon - 0.9) < 0.4 and abs(night - 3.1) < 0.4
+    with pytest.raises(lt.DataError, match="calendar=…"):
+        vae.sample(1, context={"kind": "a"})
+    begins = vae.sample(2, context={"kind": "a", "calendar": "2024-03-05 09:00"})["when"][0]
+    assert str(begins) == "2024-03-05 09:00:00"
     assert len(vae.transform(rows)) == len(vae.windows(rows))
     ahead = vae.sample(1, after=rows, steps=12)
     assert (ahead.groupby("id")["x"].mean() > 2).tolist() == [False, True] * 3
@@ -280,3 +284,12 @@ def test_context_of_series_is_constant_in_each() -> None:
         lt.VAE(**how).fit(rows, context=["changing"])
     with pytest.raises(lt.DataError, match="no day, week or year matters"):
         lt.VAE(**how).fit(rows[["id", "when"]][:60].assign(x=np.random.default_rng(0).normal(size=60)), context="calendar")
+
+
+@pytest.mark.parametrize("recipe", ["gp-vae", "vrnn"])
+def test_codes_along_time_begin_at_components_of_the_channels(recipe: str) -> None:
+    rows = series(600)
+    vae = lt.VAE(recipe, time="when", window=24, stride=12, latent_dim=8, max_epochs=2, random_state=0).fit(rows)
+    error = (vae.reconstruct(rows)[["a", "b"]] - rows[["a", "b"]]).abs().mean() / rows[["a", "b"]].std()
+    assert (error < 0.75).all()  # of the mean of a channel it is .9
+    assert vae.latent_dim_ == 8 and vae.sample(2).shape == (48, 4)

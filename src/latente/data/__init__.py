@@ -23,6 +23,7 @@ from latente.data.series import (
     filled,
     last_steps,
     of_windows,
+    seconds,
     with_calendar,
     with_index,
 )
@@ -72,6 +73,7 @@ __all__ = [
     "read_or_pieces",
     "refuse_outside",
     "restricted_to",
+    "seconds",
     "split_context",
     "split_labels",
     "suspicious",

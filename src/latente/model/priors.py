@@ -45,6 +45,7 @@ class Prior(Part):
         stores_codes: whether codes of training rows are stored with it.
         by_gradient: whether ``fit`` takes a recorder of its steps.
         learned: whether it can be the model's own prior, and not only be fitted to codes after training.
+        near_standard: whether it is near N(0, I) when training starts (see :func:`latente.model.codes.rate`).
     """
 
     spaces: ClassVar[tuple[str, ...]] = ("euclidean",)
@@ -52,6 +53,7 @@ class Prior(Part):
     stores_codes = False
     by_gradient = False
     learned = True
+    near_standard = False
 
     def forward(self, model: LatentModel, context: Tensor | None = None) -> Distribution | None:
         """p(z | context). A prior may encode rows with its ``model``."""
@@ -99,7 +101,7 @@ class _Density(Distribution):
     arg_constraints: ClassVar[dict[str, Any]] = {}
 
     def __init__(self, part: Prior) -> None:
-        self.part = part
+        self.part, self.near_standard = part, part.near_standard
         super().__init__(validate_args=False)
 
     def sample(self, sample_shape: torch.Size | tuple[int, ...] = ()) -> Tensor:  # type: ignore[override]

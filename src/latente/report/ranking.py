@@ -91,5 +91,5 @@ def differences_to_best(found: Ranking, *, ax: Axes | None = None) -> Axes:
         ax.set_xticks([*reversed(ends), 0.0], [amount(f"{end:g}") for end in (*reversed(ends), 0.0)])
         ax.minorticks_off()
     ax.set(yticks=range(len(names)), yticklabels=[short(name, 30) for name in names], xlabel=word("ranking_axis"))
-    ax.invert_yaxis()
+    ax.set_ylim(len(names) - 0.4, -0.6)
     return ax

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from latente.data import table_codec
+from latente.data import CALENDAR, SeriesCodec, seconds, table_codec
 from latente.errors import DataError, ModelError, warn
 from latente.fitted import Fitted
 from latente.model.priors import Prior
@@ -74,6 +74,8 @@ def new_rows(fitted: Fitted, request: Request, seed: int) -> tuple[Any, dict[str
     noise = NOISE[layout_of(fitted.codec.fields)] if request.noise is None else request.noise
     how: dict[str, Any] = {"possible": True, **({"names_from": _names_from(fitted, seed)} if request.identifiers else {})}
     context = fitted.context_of(None, request.context, n)
+    if isinstance(request.context, Mapping) and CALENDAR in request.context and isinstance(fitted.codec, SeriesCodec):
+        how["begins"] = seconds(request.context[CALENDAR])
     if request.given:
         model = model if context is None else fitted.model.at(_same_for_all(context))
         x, probable = sample_given(fitted, model, prior, n, seed, request.given)
@@ -94,7 +96,7 @@ def _drawn(
         return generation.sample(model, prior, n, seed, noise, context)
     know_residuals(fitted)
     x = _windows(fitted, model, prior, n, seed, context)
-    if context is not None or fitted.new_windows is None:
+    if fitted.model.context is not None or fitted.new_windows is None:  # values of all contexts are not those of one
         return x
     reference = _windows(fitted, model, prior, REFERENCE, fitted.seed, None)
     return fitted.new_windows.matched(x, reference)

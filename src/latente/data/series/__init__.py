@@ -3,7 +3,7 @@
 from latente.data.series.codec import SeriesCodec
 from latente.data.series.read import TimeAsked, with_index
 from latente.data.series.sequences import Sequences, bins_of
-from latente.data.series.surroundings import CALENDAR, calendar_names, cycles_of, of_windows, with_calendar
+from latente.data.series.surroundings import CALENDAR, calendar_names, cycles_of, of_windows, seconds, with_calendar
 from latente.data.series.windows import Series, filled, last_steps
 
 __all__ = [
@@ -18,6 +18,7 @@ __all__ = [
     "filled",
     "last_steps",
     "of_windows",
+    "seconds",
     "with_calendar",
     "with_index",
 ]

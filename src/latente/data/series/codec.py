@@ -301,6 +301,7 @@ class SeriesCodec(_Stored):
         source: Any = None,
         steps: Series | None = None,
         possible: bool = False,
+        begins: Array | None = None,
         **_: Any,
     ) -> Any:
         """Windows in the user's columns, types and units.
@@ -311,6 +312,7 @@ class SeriesCodec(_Stored):
             source: the windows of an input: the result has its rows, with means over windows; observed values stay.
             steps: the same, but no value of a channel stays.
             possible: limit values to the range of the data and its grid.
+            begins: the times at which new windows begin, in seconds: one, or one for each; None for that of the data.
 
         Returns:
             Without input a frame of N L rows with new times, and the number of the window where there is no entity; or an
@@ -319,7 +321,7 @@ class SeriesCodec(_Stored):
         values = encoded(x, self.shape)
         series = source if isinstance(source, Series) else steps
         if series is None:
-            return self._new(values, container or self.container, possible)
+            return self._new(values, container or self.container, possible, begins)
         return self.decode_steps(series.mean(values.swapaxes(1, 2)), series, container, possible, keep=source is not None)
 
     def decode_steps(
@@ -365,10 +367,11 @@ class SeriesCodec(_Stored):
         values[:, hidden] = np.nan
         return replace(table, values=values, exact={c: v for c, v in table.exact.items() if c not in hidden})
 
-    def _new(self, values: Array, container: str, possible: bool) -> Any:
+    def _new(self, values: Array, container: str, possible: bool, begins: Array | None = None) -> Any:
         n, window = len(values), values.shape[2]
         numbers = np.repeat(np.arange(n), window)
-        times = np.tile(self.clock.times(self.first, np.arange(window)), n)
+        first = np.broadcast_to(self.first if begins is None else begins, n)
+        times = self.clock.times(np.repeat(first, window), np.tile(np.arange(window), n))
         levels = tuple(map(str, range(n))) if self.entity in self.table.text_names else ()
         found = self._decoded(values.swapaxes(1, 2), (times, numbers, levels), container, possible)
         return found if self.entity or container in ARRAYS else _numbered(found, numbers)

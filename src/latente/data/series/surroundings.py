@@ -91,9 +91,16 @@ def seconds(moments: Any) -> Array:
 
 
 def with_calendar(context: Any, names: Sequence[str]) -> Any:
-    """A context that was passed as a mapping, with the columns of the calendar for a time."""
-    if not names or not isinstance(context, Mapping) or CALENDAR not in context:
+    """A context that was passed as a mapping, with the columns of the calendar for a time.
+
+    Raises:
+        DataError: the model reads the calendar, and there is no time.
+    """
+    if not names or not isinstance(context, Mapping):
         return context
+    if CALENDAR not in context:
+        time = "{'calendar': '2024-05-01 10:00'}"
+        raise DataError(f"context: windows depend on when they begin: pass a time, as in context={time} (--context calendar=…)")
     rest = {name: value for name, value in context.items() if name != CALENDAR}
     return {**rest, **calendar(seconds(context[CALENDAR]), names)}
 

@@ -176,7 +176,8 @@ class GRUDecoder(ToSteps):
 
 @register
 class PathDecoder(ToSteps):
-    """A code along time (:mod:`latente.model.paths`): its processes, drawn through their knots, and a network of each step.
+    """A code along time (:mod:`latente.model.paths`): its processes, drawn through their knots, and at each step the sum of a
+    linear map and a network of them.
 
     Args:
         processes: how many share the code, at most.
@@ -189,6 +190,12 @@ class PathDecoder(ToSteps):
         self.paths = processes_and_knots(latent_dim, processes)
         self.first = nn.Linear(self.paths[0], width)
         self.hidden = nn.Linear(width, width)
+        self.direct = nn.Linear(self.paths[0], self.per_step)
+
+    def forward(self, z: Tensor) -> Tensor:
+        """[K, B, d] to theta [K, B, P]."""
+        linear: Tensor = self.direct(self.along_time(z.flatten(0, 1))).permute(1, 2, 0)
+        return super().forward(z) + linear.flatten(1).view(*z.shape[:2], -1)
 
     select_units = None  # type: ignore[assignment]  # a unit is a moment of a process
 
@@ -198,6 +205,33 @@ class PathDecoder(ToSteps):
 
     def states(self, code: Tensor) -> Tensor:
         return torch.relu(self.hidden(torch.relu(self.first(self.along_time(code))))).permute(1, 2, 0)
+
+    @torch.no_grad()
+    def start_linear(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Begin where processes are the principal components of the channels, at the knots.
+
+        Args:
+            x: windows, [N, C, L].
+
+        Returns:
+            The linear map from windows to codes, [d, C L], and what it leaves, [N, C, L].
+        """
+        m, k = self.paths
+        centre = x.mean((0, 2))
+        away = (x - centre.unsqueeze(1)).double()
+        _, vectors = torch.linalg.eigh(torch.einsum("ncl,nel->ce", away, away))
+        across = F.pad(vectors.flip(1)[:, :m], (0, max(0, m - len(centre))))
+        between = F.interpolate(torch.eye(k).unsqueeze(0), self.steps, mode="linear", align_corners=True)[0]  # knots, steps
+        knots = torch.linalg.pinv(between.double())
+        scale = torch.einsum("cm,ncl,lk->nmk", across, away, knots).std((0, 2)).clamp_min(1e-6)
+        down = torch.einsum("cm,lk->mkcl", across / scale, knots).flatten(2).flatten(0, 1).float()
+        self.direct.weight.copy_(across * scale)
+        self.direct.bias.copy_(centre)
+        last = self.layers[-1]
+        assert isinstance(last, nn.Conv1d)
+        last.weight.mul_(0.1)
+        codes = away.float().flatten(1) @ down.T
+        return down, x - self(codes.unsqueeze(0))[0].view_as(x)
 
 
 @register
