@@ -45,3 +45,16 @@ def test_limits_of_control_groups_count(tmp_path, monkeypatch, line, files, foun
     (tmp_path / "cgroup").write_text(f"1:name=systemd:/z\n{line}\n")
     monkeypatch.setattr(memory, "CGROUPS", {key: (str(tmp_path), name) for key, (_, name) in memory.CGROUPS.items()})
     assert set(memory._control_groups(tmp_path / "cgroup")) == found
+
+
+def test_a_limit_of_the_process_leaves_less_for_rows():
+    """Address space also holds what is mapped and not used."""
+    code = """if True:
+        import resource
+        from latente.data import sql
+        from latente.memory import is_limited, memory_limit
+        free = is_limited(), memory_limit() // sql.max_bytes()
+        resource.setrlimit(resource.RLIMIT_AS, (3_000_000_000, resource.getrlimit(resource.RLIMIT_AS)[1]))
+        print(*free, is_limited(), memory_limit() // sql.max_bytes())"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split()[2:] == ["True", "8"]

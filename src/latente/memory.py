@@ -18,6 +18,11 @@ def memory_limit() -> int:
     return min(_machine(), *_control_groups(), *_resources())
 
 
+def is_limited() -> bool:
+    """Whether a resource limit of the process is its memory limit: it also counts what is mapped and not used."""
+    return min(_resources(), default=sys.maxsize) <= memory_limit()
+
+
 def _machine() -> int:
     try:
         return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")

@@ -14,7 +14,7 @@ from typing import Any
 
 from latente.data.files import LIKE_SQL, reading, refuse_repeated
 from latente.errors import DataError
-from latente.memory import memory_limit
+from latente.memory import is_limited, memory_limit
 
 PATIENCE, LONGEST = 10, 3600  # seconds: a query is let run for PATIENCE, and on if it seems to need less than LONGEST
 
@@ -75,8 +75,10 @@ def answered(query: str) -> Iterator[Any]:
 
 
 def max_bytes() -> int:
-    """The most bytes that the answer to a query may have: a quarter of the memory, and at most 8 GiB."""
-    return min(memory_limit() // 4, 8 << 30)
+    """The most bytes that rows in memory may have: a quarter of the memory, an eighth where ``ulimit`` limits it, and at most
+    8 GiB.
+    """
+    return min(memory_limit() // (8 if is_limited() else 4), 8 << 30)
 
 
 def _within(limit: int, reader: Any) -> Any:
