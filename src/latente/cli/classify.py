@@ -20,8 +20,8 @@ def classify(
 ) -> None:
     """The most probable label of each row.
 
-    The model was fitted with some labels: latente fit cells.csv --recipe m2 --context type -o cells-m2. The result has a column for the label, and one, p_LABEL, for the
-    probability of each.
+    The model was fitted with some labels: latente fit cells.csv --recipe m2 --context type -o cells-m2. The result has a
+    column for the label, and one, p_LABEL, for the probability of each.
 
     \b
     Example:
