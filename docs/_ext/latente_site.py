@@ -11,7 +11,7 @@ import sys
 import tempfile
 import tomllib
 from collections.abc import Iterator, Sequence
-from dataclasses import fields
+from dataclasses import asdict, fields
 from pathlib import Path
 from types import NoneType
 from typing import Any
@@ -27,6 +27,7 @@ from latente.cli import app as command_line
 from latente.composition import Recipe
 from latente.model.parts import Choice, part_class
 from latente.studies.reproductions import Reproduction, reproductions
+from latente.training.private import Privacy
 
 DOCS = Path(__file__).parents[1]
 ROOT = DOCS.parent
@@ -115,6 +116,8 @@ def _changes(recipe: Recipe, base: Recipe) -> str:
 
 def _choices(recipe: Recipe, key: str) -> tuple[Choice, ...]:
     chosen = getattr(recipe, key)
+    if isinstance(chosen, Privacy):  # no part, but shown as one
+        return (Choice("privacy", asdict(chosen)),)
     return chosen if isinstance(chosen, tuple) else () if chosen is None else (chosen,)
 
 
@@ -133,7 +136,8 @@ def _meanings(recipe: Recipe, key: str) -> str:
 
 def _meaning(choice: Choice) -> str:
     """The first paragraph of a part's docstring."""
-    first = inspect.cleandoc(part_class(choice.name).__doc__ or "").split("\n\n")[0]
+    part = Privacy if choice.name == "privacy" else part_class(choice.name)
+    first = inspect.cleandoc(part.__doc__ or "").split("\n\n")[0]
     return _plain(" ".join(first.split()))
 
 
