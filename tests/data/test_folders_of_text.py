@@ -25,6 +25,18 @@ def test_each_file_of_a_folder_may_be_a_series(tmp_path: Path) -> None:
     assert set(found["file"].to_pylist()) == {"north", "south"}
 
 
+def test_series_are_told_apart_by_all_of_a_name_but_its_ending(tmp_path: Path) -> None:
+    for name in ("plant.north.csv", "plant.south.csv", "plant.west.TSV"):
+        (tmp_path / name).write_text("x\n1\n2\n")
+    assert lt.read(tmp_path).levels[0] == ("plant.north", "plant.south", "plant.west")
+
+
+@pytest.mark.parametrize(("path", "words"), [("", "the path of the data is empty"), ("x" * 300, "there is no file 'xxx")])
+def test_a_path_that_can_be_none_is_refused(path: str, words: str) -> None:
+    with pytest.raises(lt.DataError, match=words):
+        lt.VAE().fit(path)
+
+
 def test_a_single_file_has_no_further_column_and_pictures_come_first(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text("x,y\n1,2\n3,5\n")
     assert lt.read(tmp_path).names == ("x", "y")

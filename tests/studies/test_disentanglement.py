@@ -50,6 +50,9 @@ def test_rows_without_a_factor_are_left_out(vae: lt.VAE, table: pd.DataFrame) ->
         ({"size": [1.0, 2.0]}, "factors have 2 rows, but there are 400"),
         ({"size": [1.0] * 400}, "'size' has a single value"),
         ({"size": [1.0, 2.0] + [float("nan")] * 398}, "at least 50 rows"),
+        ({"name": [f"n{row}" for row in range(400)]}, "'name' has another level in each row"),
+        ({"size": [1.0] * 10, "age": [1.0] * 400}, "differ in their number of values: 'size' has 10, 'age' has 400"),
+        ("x" * 300, "columns that are needed"),
     ],
 )
 def test_impossible_factors_are_refused(vae: lt.VAE, table: pd.DataFrame, factors: object, words: str) -> None:

@@ -133,6 +133,24 @@ def test_a_process_is_worth_its_start_only_for_long_runs_on_idle_processors(monk
     assert not beside.worth_it(fit, own, settings)
 
 
+def test_without_a_temporary_folder_or_an_interpreter_the_fit_does_it_alone(
+    rows: pd.DataFrame, alone: lt.VAE, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fit, own, settings = job()
+    with monkeypatch.context() as changed:
+        changed.setattr(beside, "ALL", 2)
+        changed.setattr(beside, "idle", lambda: 2.0)
+        changed.setattr(sys, "executable", "")
+        assert not beside.worth_it(fit, own, settings)
+
+    def full(*_: Any) -> Path:
+        raise lt.StorageError("can't write: no space left on device")
+
+    monkeypatch.setattr(learn, "worth_it", lambda *_: True)
+    monkeypatch.setattr(beside, "_written", full)
+    assert_same(fitted(rows), alone)
+
+
 PARENT = """
 from tests.training.test_beside import job
 from latente.fitting.beside import Beside

@@ -77,7 +77,9 @@ def load(
     """
     member = None if os.path.exists(path) else _MEMBER.fullmatch(path)
     file, key = (Path(member[1]), member[2]) if member else (Path(path), None)
-    if not file.exists():
+    if not path:
+        raise DataError("the path of the data is empty: name a file, or '.' for the files of this folder")
+    if not os.path.exists(file):
         hint = "; if this is SQL: name its files in quotes, such as from 'wine.csv'" if LIKE_SQL.match(path) else ""
         raise DataError(_no_such_file(file) + hint)
     with reading(str(file)):
@@ -142,9 +144,14 @@ def _text_folder(files: Sequence[Path], asked: Reading, texts: Collection[str], 
     for file in files:
         table = read_text(file, asked, texts, known).table
         named = len(files) > 1 and FILE not in table.column_names
-        names = pa.array([file.name.partition(".")[0]] * len(table), pa.string())
+        names = pa.array([_without_ending(file.name)] * len(table), pa.string())
         tables.append(table.add_column(0, FILE, names) if named else table)
     return pa.concat_tables(tables, promote_options="permissive")
+
+
+def _without_ending(name: str) -> str:
+    """The name of a text file: 'a.b' of 'a.b.csv.gz'."""
+    return next(name[: -len(ending)] for ending in sorted(TEXT_FILES, key=len, reverse=True) if name.lower().endswith(ending))
 
 
 def _feather(file: Path) -> Any:
@@ -223,8 +230,8 @@ def _no_pickle() -> Iterator[None]:
 
 def shard_files(path: Path) -> tuple[Path, ...]:
     """The files of a folder of pictures in shards, ``.npz`` or ``.tar`` (WebDataset), or one ``.tar``; () for other paths."""
-    if not path.is_dir():
-        return (path,) if path.suffix.lower() == ".tar" and path.is_file() else ()
+    if not os.path.isdir(path):
+        return (path,) if path.suffix.lower() == ".tar" and os.path.isfile(path) else ()
     found = [tuple(sorted(path.glob(f"*{suffix}"))) for suffix in (".npz", ".tar")]
     return next(filter(None, found), ())
 

@@ -53,6 +53,8 @@ class Task(msgspec.Struct, forbid_unknown_fields=True):
 
 def worth_it(fit: Fit, own: RowBlueprint, settings: Settings) -> bool:
     """Whether training takes so long that a process is worth its start, a processor is idle, and the memory suffices."""
+    if not sys.executable or getattr(sys, "frozen", False):  # within another program, which takes no -c
+        return False
     if ALL < 2 or settings.workers > 1 or settings.time_limit is not None or settings.device != "cpu":
         return False
     in_memory = type(fit.train) is Rows and fit.train.x.numel() <= MAX_VALUES

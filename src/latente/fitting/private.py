@@ -174,7 +174,11 @@ def _made(data: Table, bounds: Mapping[str, Any]) -> tuple[Table, dict[str, str]
     unknown = [name for name in bounds if name not in data.names]
     left = [name for name in data.names if name not in bounds]
     if unknown or (left and not data.named):
-        raise DataError(f"public=… must tell of the columns {', '.join(data.names)}; see {(unknown or left)[0]!r}")
+        raise DataError(
+            f"public=…: there is no column {unknown[0]!r}; there are {', '.join(map(repr, data.names))}"
+            if unknown
+            else f"public=… lacks {left[0]!r}: pass bounds or levels of each column of an array without names"
+        )
     places = [place for place, name in enumerate(data.names) if name in bounds]
     told = [
         _Told.of(data.names[place], bounds[data.names[place]], place in data.levels, _is_whole(data, place)) for place in places
@@ -215,6 +219,10 @@ class _Told:
             raise DataError(f"public={{{name!r}: {told!r}}}: it must be bounds (low, high), or a list of all values")
         given = [value for value in told if value is not None]
         missing = len(given) < len(told)
+        if len(set(map(str, given))) < 2 - (missing and len(given) > 0):
+            raise DataError(
+                f"public={{{name!r}: {told!r}}}: it must hold two different values; to leave the column out, leave it out here"
+            )
         if text:
             levels = tuple(sorted(map(str, given)))
             return cls(name, np.arange(len(levels)), levels, missing=missing)
@@ -222,6 +230,8 @@ class _Told:
         if not (isinstance(told, tuple) and len(given) == 2):
             return cls(name, numbers, missing=missing)
         low, high = numbers
+        if not low < high:
+            raise DataError(f"public={{{name!r}: {told!r}}}: bounds are (low, high), the lower one first")
         if whole and high - low < FEW:
             return cls(name, np.arange(low, high + 1), missing=missing)
         values = np.linspace(low, high, MADE)
@@ -241,9 +251,12 @@ def _is_whole(data: Table, place: int) -> bool:
 
 def _number(name: str, value: Any) -> float:
     try:
-        return float(np.datetime64(value, "us").astype(float) / 1e6) if hasattr(value, "year") else float(value)
+        number = float(np.datetime64(value, "us").astype(float) / 1e6) if hasattr(value, "year") else float(value)
     except (TypeError, ValueError) as error:
         raise DataError(f"public={{{name!r}: …}} holds {value!r}, and the column holds numbers") from error
+    if not math.isfinite(number):
+        raise DataError(f"public={{{name!r}: …}} holds {value!r}: it must be a finite number, or None if values may be missing")
+    return number
 
 
 def _within(codec: Codec, data: Table | Images, public: Rows | None) -> Rows:

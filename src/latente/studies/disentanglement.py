@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import html
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -158,7 +158,7 @@ def _factors(X: Any, factors: Any, n: int) -> tuple[Factors, Any]:
     Raises:
         DataError: there are no such columns, or another number of rows.
     """
-    names = [factors] if isinstance(factors, str) and not Path(factors).exists() else factors
+    names = [factors] if isinstance(factors, str) and not os.path.exists(factors) else factors
     named = isinstance(names, (list, tuple)) and names and all(isinstance(name, str) for name in names) and len(names) != n
     table = _columns(X, names) if named else read_context(factors)
     if len(table) != n:
@@ -188,5 +188,8 @@ def _check(factors: Factors, n: int) -> None:
     if n < MIN_ROWS:
         raise DataError(f"disentanglement needs at least {MIN_ROWS} rows without missing factors, and there are {n}")
     for name, values in factors.items():
-        if len(np.unique(values)) < 2:
+        counts = np.unique(values, return_counts=True)[1]
+        if len(counts) < 2:
             raise DataError(f"the factor {name!r} has a single value: leave it out")
+        if are_levels(values) and counts.max() < 2:
+            raise DataError(f"the factor {name!r} has another level in each row: leave it out, or pass numbers")

@@ -17,7 +17,7 @@ from latente.errors import ModelError, alternatives
 from latente.estimator import VAE
 from latente.seeding import seed_of
 from latente.studies.ranking import mean_and_error
-from latente.studies.setup import silent
+from latente.studies.setup import silent, uninterrupted
 from latente.studies.words import as_html, as_text, number, plain
 
 HEADER = ("", "published", "ours", "± se", "seconds")
@@ -62,7 +62,7 @@ class Setting:
     def fit(self, recipe: str | Recipe, **parameters: Any) -> VAE:
         """A model of the training rows; all parameters but ``parameters`` are the same for all entries."""
         common = {"max_epochs": self.scale.epochs, "device": self.device, "random_state": self.seed, "effort": "quick"}
-        return VAE(recipe, **{**common, **parameters}).fit(self.data.train, context=self.data.labels)
+        return uninterrupted(VAE(recipe, **{**common, **parameters}).fit(self.data.train, context=self.data.labels))
 
 
 Measure = Callable[[Setting], Array]
