@@ -245,7 +245,7 @@ def rank(
     rows, first = read(data, texts=text_columns(parameters.get("kinds"))), seed_of(random_state)
     if context is not None and parameters.get("time") is None:
         split_context(rows, context, {})  # an error that all recipes would have
-    share = {} if budget is None else {"time_limit": budget / len(chosen) / seeds}
+    share: dict[str, Any] = {} if budget is None else {"time_limit": budget / len(chosen) / seeds}
     common = {"validation_fraction": held_out_share(len(rows), JUDGED), **parameters, **share}
     found = {}
     for name, recipe in chosen.items():
