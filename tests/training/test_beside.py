@@ -156,7 +156,7 @@ from tests.training.test_beside import job
 from latente.fitting.beside import Beside
 import time
 with Beside(*job()) as begun:
-    print(begun.process.pid, flush=True)
+    print(begun.process.pid, begun.scratch.name, flush=True)
     time.sleep(60)
 """
 
@@ -165,7 +165,8 @@ with Beside(*job()) as begun:
 def test_it_ends_with_the_process_that_began_it() -> None:
     parent = subprocess.Popen([sys.executable, "-c", PARENT], stdout=subprocess.PIPE, text=True)
     assert parent.stdout is not None
-    child = int(parent.stdout.readline())
+    process, folder = parent.stdout.readline().split()
+    child = int(process)
     time.sleep(4)  # until it trains
     os.kill(child, 0)
     parent.send_signal(signal.SIGKILL)
@@ -175,6 +176,7 @@ def test_it_ends_with_the_process_that_began_it() -> None:
     while time.monotonic() < until and Path(f"/proc/{child}").exists() and "Z" not in _state(child):
         time.sleep(0.1)
     assert not Path(f"/proc/{child}").exists() or "Z" in _state(child)
+    assert not Path(folder).exists()
 
 
 def _state(process: int) -> str:
