@@ -67,3 +67,12 @@ def test_drawn_factors_of_pictures() -> None:
     assert found.information.shape == (2, vae.latent_dim_) and 0 <= found.figures["mig"] <= 1
     with pytest.raises(lt.DataError, match="a row for each picture"):
         lt.disentanglement(vae, pictures, ["x"])
+
+
+def test_factors_of_series_are_of_windows() -> None:
+    rows = pd.DataFrame({"x": np.sin(np.arange(300) / 3), "y": np.cos(np.arange(300) / 3)})
+    vae = lt.VAE(time="auto", window=10, stride=2, latent_dim=2, hidden=(8,), max_epochs=1, random_state=0).fit(rows)
+    with pytest.raises(lt.DataError, match="a value for each window"):
+        lt.disentanglement(vae, rows, ["x"])
+    first = vae.windows(rows)["first"].to_numpy() % 20
+    assert lt.disentanglement(vae, rows, {"phase": first}).about["rows"] == len(first)
