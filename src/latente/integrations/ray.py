@@ -53,9 +53,11 @@ def fit(
     Raises:
         LatenteError: as of :meth:`latente.VAE.fit`.
     """
-    from ray.train import FailureConfig, RunConfig, ScalingConfig
-    from ray.train.torch import TorchConfig, TorchTrainer
-
+    try:
+        from ray.train import FailureConfig, RunConfig, ScalingConfig
+        from ray.train.torch import TorchConfig, TorchTrainer
+    except ImportError as error:
+        raise ModelError("this needs Ray: pip install 'latente[ray]'") from error
     processes, folder = _checked(processes, workers), Path(folder).absolute()
     if not resume:
         shutil.rmtree(folder / CHECKPOINT, ignore_errors=True)
