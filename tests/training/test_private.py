@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import math
 import sys
+from datetime import date
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from numpy.typing import NDArray
@@ -250,6 +252,19 @@ def test_what_is_public_is_refused_where_nothing_is_private() -> None:
         Privacy(delta=0.0)
     with pytest.raises(lt.ModelError, match=r"delta=0.01 must be below 1 / rows, here 0.005"):
         lt.VAE(lt.recipe("dp-vae", delta=0.01), max_epochs=1).fit(some(200), public=BOX)
+
+
+@pytest.mark.filterwarnings("ignore::latente.LatenteWarning")
+def test_bounds_of_dates_are_dates() -> None:
+    days = pd.date_range("2024-01-01", periods=200)
+    rows = pd.DataFrame({"x": np.linspace(0, 1, 200), "day": days, "wait": pd.to_timedelta(np.arange(200) % 90, unit="s")})
+    public = {"x": (0, 1), "day": ("2024-01-01", date(2024, 12, 31)), "wait": (pd.Timedelta(0), pd.Timedelta("90s"))}
+    vae = lt.VAE("dp-vae", max_epochs=1, random_state=0).fit(rows, public=public)
+    assert [field["kind"] for field in vae.fields_] == ["real", "calendar", "duration"]
+    new = vae.sample(50)
+    assert new["day"].between("2024-01-01", "2024-12-31").all() and (new["day"].dt.normalize() == new["day"]).all()
+    with pytest.raises(lt.DataError, match="holds dates, such as 2024-05-01"):
+        lt.VAE("dp-vae", max_epochs=1).fit(rows, public={**public, "day": ("soon", "later")})
 
 
 def test_a_tiny_budget_is_computed_in_seconds() -> None:
