@@ -16,16 +16,19 @@ COMMANDS = [
     "impute",
     "repair",
     "anomalies",
+    "classify",
     "sample",
     "interpolate",
     "certify",
     "compare",
     "tradeoff",
+    "disentanglement",
     "explore",
     "export",
     "serve",
     "info",
     "recipes",
+    "reproduce",
 ]
 HEAVY = ("torch", "sklearn", "scipy", "numpy", "pandas", "matplotlib", "duckdb", "pyarrow", "narwhals", "rich")
 

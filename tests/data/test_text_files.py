@@ -435,7 +435,7 @@ WRITTEN: dict[str, Any] = {
 def test_each_kind_of_file_is_tried() -> None:
     from latente.data.files import KINDS
 
-    assert set(WRITTEN) == set(KINDS) - {".ndjson", ".tar"}  # as .jsonl; pictures, in test_album.py
+    assert set(WRITTEN) == set(KINDS) - {".ndjson", ".tar"}  # as .jsonl; shards of pictures are in test_album.py
 
 
 @pytest.mark.parametrize("kind", [*WRITTEN, "pictures"])

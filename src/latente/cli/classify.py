@@ -18,13 +18,13 @@ def classify(
     quiet: Quiet = False,
     reading: Reading | None = None,
 ) -> None:
-    """The most probable label of each row, by a model that was fitted with some labels (recipe m2).
+    """The most probable label of each row.
 
-    A column for the label, and one, p_LABEL, for the probability of each.
+    The model was fitted with some labels: latente fit cells.csv --recipe m2 --context type -o cells-m2. The result has a
+    column for the label, and one, p_LABEL, for the probability of each.
 
     \b
     Example:
-      latente fit cells.csv --recipe m2 --context type -o cells-m2
       latente classify cells-m2 new.csv -o types.csv
     """
     import numpy as np

@@ -26,7 +26,7 @@ Factors = Annotated[
 def disentanglement(
     run: Run, data: Data, factors: Factors, json: Json = False, quiet: Quiet = False, reading: Reading | None = None
 ) -> None:
-    """Whether each factor of variation has its own dimension of the code.
+    """Whether each factor has its own dimension of the code.
 
     MIG, SAP, DCI and InfoMEC of the model, of PCA with as many dimensions, and of the same code after a rotation. Columns of
     text are levels, all others are numbers.

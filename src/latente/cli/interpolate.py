@@ -30,7 +30,7 @@ def interpolate(
     quiet: Quiet = False,
     reading: Reading | None = None,
 ) -> None:
-    """Interpolate between rows A and B of DATA in the latent space.
+    """Interpolate between rows A and B in the latent space.
 
     \b
     Example:

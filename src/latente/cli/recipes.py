@@ -10,7 +10,7 @@ from latente.cli.options import Json, Quiet
 
 
 def recipes(json: Json = False, quiet: Quiet = False) -> None:
-    """The published models that can be fitted, and their papers.
+    """The published models that can be fitted.
 
     \b
     Example:

@@ -18,7 +18,7 @@ def repair(
     quiet: Quiet = False,
     reading: Reading | None = None,
 ) -> None:
-    """Find wrong values in the rows of a table and replace them.
+    """Find wrong values in a table and replace them.
 
     A value is replaced by its expected value (of a text column, the most likely level) if it is improbable given the other
     values of its row. Missing values are filled in.

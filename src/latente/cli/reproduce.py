@@ -20,7 +20,9 @@ Quick = Annotated[bool, typer.Option("--quick", help="A few minutes on two cores
 def reproduce(
     name: Name = "", quick: Quick = False, device: Device = AUTO, seed: Seed = 0, json: Json = False, quiet: Quiet = False
 ) -> None:
-    """Measure a published result again: published values, those of Latente, and whether the claims hold.
+    """Measure a published result again.
+
+    It prints the published values, those of Latente, and whether the claims hold.
 
     Without --quick it takes as long as in the paper, for which a GPU is needed. MNIST does not come with Latente: the variable
     LATENTE_DATA names the folder with mnist.npz. The exit code is 1 if a claim is not reached.

@@ -23,8 +23,9 @@ VALUES_AT_ONCE = 1_000_000
 PARTS = 10  # parts of the held-out values; intervals are calibrated on one hidden part at a time
 ROUNDING = 1e-6  # error of sums and differences in single precision
 
-# Maps distributions of the fields of B rows and weights [K, B] of their codes to R values for each field, [R, B, F].
-Finish = Callable[[Conditioned, Tensor], Tensor]
+# Maps distributions of the fields of B rows, weights [K, B] of their codes, and which values are missing, bool [B, F], to R
+# values for each field, [R, B, F]; those of other fields are not used.
+Finish = Callable[[Conditioned, Tensor, Tensor], Tensor]
 
 
 @torch.no_grad()
@@ -35,7 +36,7 @@ def expected(model: RowModel, rows: Rows, seed: int) -> Tensor:
     12): 256 codes, or 2,048 if their effective sample size (Kong 1992) is below 50. A row's result depends neither on other
     rows nor on its position. With deterministic codes it is the decoded mean.
     """
-    return _filled(model, rows, seed, model.draws, 1, lambda law, weights: law.average(weights).unsqueeze(0))[0]
+    return _filled(model, rows, seed, model.draws, 1, lambda law, weights, _: law.average(weights).unsqueeze(0))[0]
 
 
 @torch.no_grad()
@@ -44,7 +45,7 @@ def drawn(model: RowModel, rows: Rows, draws: int, seed: int) -> list[Tensor]:
     weights, and fields from the decoder (Mattei and Frellsen 2019, section 4).
     """
 
-    def resampled(law: Conditioned, weights: Tensor) -> Tensor:
+    def resampled(law: Conditioned, weights: Tensor, _: Tensor) -> Tensor:
         values = law.sample()
         chosen = torch.multinomial(weights.T, draws, replacement=True).T
         return values.gather(0, chosen.unsqueeze(-1).expand(-1, -1, values.shape[-1]))
@@ -58,9 +59,12 @@ def bounds(model: RowModel, rows: Rows, shares: Sequence[float], seed: int) -> T
     p(missing | observed), as in :func:`narrowest`, [shares, 2, N, F].
     """
 
-    def ends(law: Conditioned, weights: Tensor) -> Tensor:
+    def ends(law: Conditioned, weights: Tensor, missing: Tensor) -> Tensor:
         values = law.sample()
-        return torch.cat([narrowest(values, weights, share) for share in shares])
+        found = narrowest(values[:, missing].unsqueeze(-1), weights[:, missing.nonzero()[:, 0]], *shares)
+        whole = values.new_zeros(2 * len(shares), *missing.shape)
+        whole[:, missing] = found.squeeze(-1)
+        return whole
 
     found = _filled(model, rows, seed, max(DRAWS_OF_BOUNDS, model.draws), 2 * len(shares), ends)
     return found.view(len(shares), 2, *found.shape[1:])
@@ -81,9 +85,9 @@ def some_hidden(rows: Rows, which: Tensor, seed: int, enough: int) -> tuple[Rows
     return Rows(rows.x.repeat(times, 1).masked_fill(hidden, 0.0), observed.repeat(times, 1) & ~hidden, context), hidden
 
 
-def narrowest(values: Tensor, weights: Tensor, share: float) -> Tensor:
-    """The lower and upper ends of the narrowest intervals with at least a given share of the weighted draws (Chen and Shao
-    1999), [2, B, F]; among equally narrow ones, the one with the largest share.
+def narrowest(values: Tensor, weights: Tensor, *shares: float) -> Tensor:
+    """The lower and upper ends of the narrowest intervals with at least given shares of the weighted draws (Chen and Shao
+    1999), [2 S, B, F]; among equally narrow ones, the one with the largest share.
 
     The tails need not have the same probability. On few values, equal tails would be rounded to whole values: for a column of 0
     and 1 with 93% of 0, [0, 0] has 93%, but the interval between the 5% tails is [0, 1].
@@ -91,10 +95,15 @@ def narrowest(values: Tensor, weights: Tensor, share: float) -> Tensor:
     Args:
         values: [K, B, F].
         weights: of the draws, [K, B]; they sum to 1 for each row.
-        share: probability of the intervals.
+        shares: probabilities of the intervals, S of them.
     """
     x, order = values.permute(1, 2, 0).contiguous().sort(-1)
     reached = weights.T.unsqueeze(1).expand_as(x).gather(-1, order).cumsum(-1)
+    return torch.cat([_narrowest(x, reached, weights, share) for share in shares])
+
+
+def _narrowest(x: Tensor, reached: Tensor, weights: Tensor, share: float) -> Tensor:
+    """The ends for one share, [2, B, F], from draws in rising order and the probability up to each, [B, F, K]."""
     # On average, 1 / (n + 1) of the probability lies between neighbours of n draws: the draw at the lower end adds nothing, the
     # others a little less than 1 / n each. Without this correction, intervals from few draws would be too narrow.
     needed = share * (1 + weights.square().sum(0)).view(-1, 1, 1)  # n is the effective sample size
@@ -140,7 +149,8 @@ def _finished(model: RowModel, rows: Rows, seed: int, draws: int, finish: Finish
 def _pass(model: RowModel, batch: Rows, noise: Tensor, finish: Finish) -> tuple[Tensor, Tensor]:
     """Results of ``finish`` for K completions of each row, and their effective sample size, [B]."""
     fields, weights = model.complete(batch, noise)
-    return finish(fields, weights), 1 / weights.square().sum(0)
+    assert batch.mask is not None  # these are rows with missing values
+    return finish(fields, weights, ~batch.mask.flatten(1)), 1 / weights.square().sum(0)
 
 
 def _lacking(rows: Rows) -> Tensor:
