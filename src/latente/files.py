@@ -104,7 +104,9 @@ def keep_access(earlier: os.stat_result, path: Path) -> None:
 
 
 def sync_folder(folder: Path) -> None:
-    """Flush the entries of a folder to disc."""
+    """Flush the entries of a folder to disc; on Windows folders can't be opened, and nothing is done."""
+    if sys.platform == "win32":
+        return
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -24,6 +24,7 @@ from latente.data import (
     SeriesCodec,
     Table,
     TableCodec,
+    as_asked,
     calendar_names,
     encode,
     large_album,
@@ -264,8 +265,9 @@ class Fitted:
     def chosen_context(self) -> str:
         """The expression for a model in one context."""
         assert self.context is not None
-        python = ", ".join(f"{name!r}: …" for name in self.context.names)
-        return f"vae.in_context({{{python}}}) ({' '.join(f'--context {name}=…' for name in self.context.names)})"
+        names = as_asked(self.context.names) if isinstance(self.codec, SeriesCodec) else self.context.names
+        python = ", ".join(f"{name!r}: …" for name in names)
+        return f"vae.in_context({{{python}}}) ({' '.join(f'--context {name}=…' for name in names)})"
 
     def refuse_all_contexts(self, what: str) -> None:
         """Raise DataError if the model has several contexts; ``what`` describes one."""

@@ -287,7 +287,10 @@ def _end_with_parent() -> None:
 
 def on_ray(function: Callable[[int], str], numbers: Sequence[int]) -> Iterator[str]:
     """A map over the workers of a Ray cluster, which all reach the files of the job."""
-    import ray
+    try:
+        import ray
+    except ImportError as error:
+        raise ModelError("this needs Ray: pip install 'latente[ray]'") from error
 
     remote = ray.remote(lambda number: function(number))  # it takes no partial function
     waiting = [remote.remote(number) for number in numbers]

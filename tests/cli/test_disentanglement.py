@@ -26,4 +26,5 @@ def test_the_command_prints_what_the_function_returns(latente, tmp_path) -> None
         "group"
     ]
     assert latente("disentanglement", model, rows, "--factors", ",").code == 2
+    assert latente("disentanglement", model, rows, "--factors", ",".join(["group"] * 60)).code == 0, "longer than a file's name"
     assert "no column 'size'" in latente("disentanglement", model, rows, "--factors", "a,size").sentence

@@ -38,6 +38,7 @@ def test_tasks_of_series(latente, series_run, series_csv, tmp_path):
         ("impute", series_run, series_csv): 400,
         ("sample", series_run, "-n", 3): 3 * 24,
         ("sample", series_run, "-n", 2, "--after", series_csv, "--steps", 7): 14,
+        ("sample", series_run, "--after", series_csv, "--steps", 7): 7,
     }
     for command, rows in sizes.items():
         out = tmp_path / f"{command[0]}{len(command)}.csv"

@@ -121,5 +121,7 @@ def test_many_fits_are_ranked_on_a_page(latente, table_csv, tmp_path):
     assert '<html lang="es">' in page and "Cota más alta de log p: vae" in page and "unidades activas" in page
     values = json.loads((out / "compare.json").read_text())
     assert set(values["recipes"]["vae"]) >= {"bound", "bound_error", "completeness", "continuity", "seconds", "differs"}
+    unfitted = latente("compare", table_csv, "--recipes", "cvae", "--seeds", "1", "-o", tmp_path / "none")
+    assert unfitted.code == 1 and "not fitted: cvae" in unfitted.out
     again = latente("compare", table_csv, "--recipes", "vae", "--budget", "1s", "-o", tmp_path)
     assert again.code == 1 and "nothing in it is touched" in again.err

@@ -155,3 +155,16 @@ def test_errors_for_people(change: dict[str, Any], asked: dict[str, Any], messag
             data["when"] = data["when"].sample(frac=1, random_state=0).to_numpy()
     with pytest.raises(lt.DataError, match=message):
         fitted(data, **asked)
+
+
+def test_times_of_new_steps_are_exact_whatever_the_type_of_their_numbers() -> None:
+    first = np.datetime64("2024-02-09", "s").astype(float)
+    found = Clock("seconds", 86400.0).times(float(first), np.arange(5, dtype=np.float32))
+    assert found.dtype == np.float64 and list(found - first) == [86400.0 * day for day in range(5)]
+
+
+def test_a_step_of_days_is_said_in_both_languages() -> None:
+    said = [Clock("seconds", 86400.0 * days).said for days in (1, 7)]
+    assert [str(each) for each in said] == ["1 day", "7 days"]
+    assert [each.said("es") for each in said] == ["1 día", "7 días"]
+    assert str(Clock("seconds", 3600.0).said) == "1:00:00"

@@ -104,7 +104,13 @@ def test_a_table_of_numbers_with_its_certificate(fitted_table, table, tmp_path):
     assert "completeness C" in read.text and "prior holes" in read.text
     assert "latente sample cells -n 1000" in read.text
     assert "latente impute" not in read.text
+    assert "latente certify cells  " in read.text and "latente certify cells cells.csv" not in read.text
     assert len(html) < 2_500_000
+
+
+def test_without_a_certificate_the_command_names_the_data(fitted_digits, digits, tmp_path):
+    read = written(fitted_digits, digits, tmp_path, certificate=None, source="digits.npy", run="digits")[1]
+    assert "latente certify digits digits.npy" in read.text
 
 
 def test_pictures_with_what_is_known_of_them(fitted_digits, digits, tmp_path):

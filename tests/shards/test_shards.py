@@ -185,3 +185,26 @@ def test_killed_at_random_moments(folder, table, model, tmp_path):
     assert kills
     assert out.read_bytes() == (tmp_path / "whole.parquet").read_bytes()
     assert not Path(f"{out}.parts").exists()
+
+
+def test_without_ray_the_error_names_the_extra(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    from latente.integrations import ray
+    from latente.shards import on_ray
+
+    for name in ("ray", "ray.train"):
+        monkeypatch.setitem(sys.modules, name, None)
+    with pytest.raises(lt.ModelError, match=r"pip install 'latente\[ray\]'"):
+        next(on_ray(str, [0]))
+    with pytest.raises(lt.ModelError, match=r"pip install 'latente\[ray\]'"):
+        ray.fit(lt.VAE(), "rows.parquet", tmp_path)
+
+
+def test_an_error_that_would_come_again_is_not_tried_again(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    from latente.integrations import ray
+
+    def wrong(*_: object, **__: object) -> None:
+        raise TypeError("no such thing")
+
+    monkeypatch.setattr(lt.VAE, "fit", wrong)
+    ray._train({"folder": str(tmp_path), "estimator": lt.VAE(), "data": None, "how": {}})
+    assert json.loads((tmp_path / ray.FAILED).read_text())["message"] == "TypeError: no such thing"

@@ -50,6 +50,9 @@ def test_rows_without_a_factor_are_left_out(vae: lt.VAE, table: pd.DataFrame) ->
         ({"size": [1.0, 2.0]}, "factors have 2 rows, but there are 400"),
         ({"size": [1.0] * 400}, "'size' has a single value"),
         ({"size": [1.0, 2.0] + [float("nan")] * 398}, "at least 50 rows"),
+        ({"name": [f"n{row}" for row in range(400)]}, "'name' has another level in each row"),
+        ({"size": [1.0] * 10, "age": [1.0] * 400}, "differ in their number of values: 'size' has 10, 'age' has 400"),
+        ("x" * 300, "columns that are needed"),
     ],
 )
 def test_impossible_factors_are_refused(vae: lt.VAE, table: pd.DataFrame, factors: object, words: str) -> None:
@@ -64,3 +67,12 @@ def test_drawn_factors_of_pictures() -> None:
     assert found.information.shape == (2, vae.latent_dim_) and 0 <= found.figures["mig"] <= 1
     with pytest.raises(lt.DataError, match="a row for each picture"):
         lt.disentanglement(vae, pictures, ["x"])
+
+
+def test_factors_of_series_are_of_windows() -> None:
+    rows = pd.DataFrame({"x": np.sin(np.arange(300) / 3), "y": np.cos(np.arange(300) / 3)})
+    vae = lt.VAE(time="auto", window=10, stride=2, latent_dim=2, hidden=(8,), max_epochs=1, random_state=0).fit(rows)
+    with pytest.raises(lt.DataError, match="a value for each window"):
+        lt.disentanglement(vae, rows, ["x"])
+    first = vae.windows(rows)["first"].to_numpy() % 20
+    assert lt.disentanglement(vae, rows, {"phase": first}).about["rows"] == len(first)

@@ -64,3 +64,26 @@ def test_recipes_are_ranked_and_what_can_not_be_fitted_says_why() -> None:
     assert list(table["recipe"]) == ["vae", "sigma-vae"] and np.isfinite(table["bound"][0])
     with pytest.raises(lt.ModelError, match="seeds must be a whole number from 1"):
         rank(np.eye(3), seeds=0)
+
+
+def test_ctrl_c_ends_a_ranking_and_not_only_a_fit(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = np.random.default_rng(0).normal(size=(60, 2))
+    fit = lt.VAE.fit
+
+    def interrupted(self: lt.VAE, *given: object, **how: object) -> lt.VAE:
+        fit(self, *given, **how).figures_["finished"] = "interrupted"
+        return self
+
+    monkeypatch.setattr(lt.VAE, "fit", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        rank(rows, ["vae"], seeds=2, latent_dim=1, hidden=(4,), max_epochs=1)
+
+
+def test_what_no_recipe_can_take_is_an_error_at_once() -> None:
+    import pandas as pd
+
+    rows = pd.DataFrame(np.random.default_rng(0).normal(size=(60, 2)), columns=["a", "b"])
+    with pytest.raises(lt.DataError, match="context: there is no column 'nowhere'"):
+        rank(rows, ["vae"], seeds=1, context=["nowhere"])
+    with pytest.raises(lt.ModelError, match="budget a positive number of seconds"):
+        rank(rows, ["vae"], budget="10m")  # type: ignore[arg-type]

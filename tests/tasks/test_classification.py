@@ -63,7 +63,7 @@ def test_what_has_no_labels_says_so() -> None:
     with pytest.raises(lt.ModelError, match="'vae' does not classify rows; the recipe 'm2' does"):
         lt.VAE("vae", latent_dim=1, hidden=(4,), max_epochs=1).fit(rows[[*"abc"]]).classify(rows)
     for context in (["a"], ["a", "kind"]):
-        with pytest.raises(lt.ModelError, match="labels are one column of levels"):
+        with pytest.raises(lt.ModelError, match="labels are one column of levels.*--kinds COLUMN=categorical"):
             lt.VAE("m2", latent_dim=1, max_epochs=1).fit(rows, context=context)
     with pytest.raises(lt.ModelError, match="labels are one column of levels"):
         lt.VAE("m2", latent_dim=1, max_epochs=1).fit(rows[[*"abc"]])

@@ -267,6 +267,12 @@ def test_windows_depend_on_the_calendar_and_on_constant_columns() -> None:
     assert abs(noon - 0.9) < 0.4 and abs(night - 3.1) < 0.4
     with pytest.raises(lt.DataError, match="calendar=…"):
         vae.sample(1, context={"kind": "a"})
+    with pytest.raises(lt.DataError, match="calendar=…"):
+        vae.sample(1)
+    with pytest.raises(lt.DataError, match="--context kind=… --context calendar=…"):
+        vae.certificate()
+    hand = vae.in_context({"kind": "a", "calendar": "2025-07-09 09:00"}).fitted_.at_hand
+    assert hand is not None and len(hand.train) > 1, "the windows that begin at nine on any day"
     begins = vae.sample(2, context={"kind": "a", "calendar": "2024-03-05 09:00"})["when"][0]
     assert str(begins) == "2024-03-05 09:00:00"
     assert len(vae.transform(rows)) == len(vae.windows(rows))

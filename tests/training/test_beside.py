@@ -133,12 +133,30 @@ def test_a_process_is_worth_its_start_only_for_long_runs_on_idle_processors(monk
     assert not beside.worth_it(fit, own, settings)
 
 
+def test_without_a_temporary_folder_or_an_interpreter_the_fit_does_it_alone(
+    rows: pd.DataFrame, alone: lt.VAE, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fit, own, settings = job()
+    with monkeypatch.context() as changed:
+        changed.setattr(beside, "ALL", 2)
+        changed.setattr(beside, "idle", lambda: 2.0)
+        changed.setattr(sys, "executable", "")
+        assert not beside.worth_it(fit, own, settings)
+
+    def full(*_: Any) -> Path:
+        raise lt.StorageError("can't write: no space left on device")
+
+    monkeypatch.setattr(learn, "worth_it", lambda *_: True)
+    monkeypatch.setattr(beside, "_written", full)
+    assert_same(fitted(rows), alone)
+
+
 PARENT = """
 from tests.training.test_beside import job
 from latente.fitting.beside import Beside
 import time
 with Beside(*job()) as begun:
-    print(begun.process.pid, flush=True)
+    print(begun.process.pid, begun.scratch.name, flush=True)
     time.sleep(60)
 """
 
@@ -147,7 +165,8 @@ with Beside(*job()) as begun:
 def test_it_ends_with_the_process_that_began_it() -> None:
     parent = subprocess.Popen([sys.executable, "-c", PARENT], stdout=subprocess.PIPE, text=True)
     assert parent.stdout is not None
-    child = int(parent.stdout.readline())
+    process, folder = parent.stdout.readline().split()
+    child = int(process)
     time.sleep(4)  # until it trains
     os.kill(child, 0)
     parent.send_signal(signal.SIGKILL)
@@ -157,6 +176,7 @@ def test_it_ends_with_the_process_that_began_it() -> None:
     while time.monotonic() < until and Path(f"/proc/{child}").exists() and "Z" not in _state(child):
         time.sleep(0.1)
     assert not Path(f"/proc/{child}").exists() or "Z" in _state(child)
+    assert not Path(folder).exists()
 
 
 def _state(process: int) -> str:

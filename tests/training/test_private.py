@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import sys
+from datetime import date
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from numpy.typing import NDArray
@@ -226,8 +229,13 @@ def test_parts_that_couple_rows_are_refused(parts: dict[str, Any], reason: str) 
         ({"time": "auto"}, {"public": BOX}, "can't take time=…"),
         ({}, {"public": BOX, "context": np.arange(200) % 2}, "can't take context=…"),
         ({}, {"public": BOX, "checkpoint": "x"}, "can't take checkpoint=…"),
-        ({}, {"public": {"x0": (0, 1)}}, "must tell of the columns x0, x1, x2, x3; see 'x1'"),
+        ({}, {"public": {"x0": (0, 1)}}, "lacks 'x1'"),
         ({}, {"public": {f"x{f}": 3 for f in range(4)}}, "must be bounds"),
+        ({}, {"public": {**dict.fromkeys(["x0", "x1", "x2", "x3"], (0, 1)), "y": (0, 1)}}, "there is no column 'y'"),
+        ({}, {"public": (3, -3)}, "the lower one first"),
+        ({}, {"public": (3, 3)}, "two different values"),
+        ({}, {"public": (0, math.nan)}, "it must be a finite number"),
+        ({}, {"public": {"x0": [], "x1": (0, 1), "x2": (0, 1), "x3": (0, 1)}}, "two different values"),
     ],
 )
 def test_what_can_not_be_private_is_refused(options: dict[str, Any], given: dict[str, Any], reason: str) -> None:
@@ -244,6 +252,24 @@ def test_what_is_public_is_refused_where_nothing_is_private() -> None:
         Privacy(delta=0.0)
     with pytest.raises(lt.ModelError, match=r"delta=0.01 must be below 1 / rows, here 0.005"):
         lt.VAE(lt.recipe("dp-vae", delta=0.01), max_epochs=1).fit(some(200), public=BOX)
+
+
+@pytest.mark.filterwarnings("ignore::latente.LatenteWarning")
+def test_bounds_of_dates_are_dates() -> None:
+    days = pd.date_range("2024-01-01", periods=200)
+    rows = pd.DataFrame({"x": np.linspace(0, 1, 200), "day": days, "wait": pd.to_timedelta(np.arange(200) % 90, unit="s")})
+    public = {"x": (0, 1), "day": ("2024-01-01", date(2024, 12, 31)), "wait": (pd.Timedelta(0), pd.Timedelta("90s"))}
+    vae = lt.VAE("dp-vae", max_epochs=1, random_state=0).fit(rows, public=public)
+    assert [field["kind"] for field in vae.fields_] == ["real", "calendar", "duration"]
+    new = vae.sample(50)
+    assert new["day"].between("2024-01-01", "2024-12-31").all() and (new["day"].dt.normalize() == new["day"]).all()
+    with pytest.raises(lt.DataError, match="holds dates, such as 2024-05-01"):
+        lt.VAE("dp-vae", max_epochs=1).fit(rows, public={**public, "day": ("soon", "later")})
+
+
+def test_a_tiny_budget_is_computed_in_seconds() -> None:
+    found = Mechanism.within(Privacy(epsilon=0.001), 0.2, 100)
+    assert 0 < found.epsilon() <= 0.001
 
 
 def test_without_opacus_the_error_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -192,4 +192,4 @@ def tell(console: Console, certificate: Certificate) -> None:
     for verdict in certificate.verdicts:
         console.say(f"\n{verdict.name}: {verdict.evidence}\n  what to do: {verdict.remedy}")
     if not certificate.verdicts:
-        console.say("\nnothing to object to was found")
+        console.say("\nno problem was found")

@@ -9,6 +9,7 @@ import typer
 
 from latente.cli import options
 from latente.cli.console import Console
+from latente.cli.failures import FAILED
 from latente.cli.fit import stem
 from latente.cli.fit_options import ContextColumns, Device, Hidden, KindsOfColumns, LatentDim, MaxEpochs, TimeLimit
 from latente.cli.options import AUTO, Data, Json, Lang, Quiet, Seed, named
@@ -126,6 +127,8 @@ def _rank(data: str, recipes: str, folder: Path, lang: str, console: Console, fi
         console.say(sentence)
     console.say(f"page: {paths['page']}")
     console.report({**found.to_dict(), "folder": folder, "paths": paths})
+    if all(entry.reason for entry in found.entries.values()):
+        raise typer.Exit(FAILED)  # nothing could be fitted
 
 
 def asked(recipes: str) -> dict[str, Recipe]:

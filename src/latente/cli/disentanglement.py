@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+import os
 from typing import Annotated
 
 import typer
@@ -44,7 +44,7 @@ def disentanglement(
 
     console = Console(json, quiet)
     with console.hearing_warnings():
-        found = measured(open_model(run, reading=reading), data, factors if Path(factors).exists() else names)
+        found = measured(open_model(run, reading=reading), data, factors if os.path.exists(factors) else names)
     console.table(HEADER, found.lines(), title=found.title)
     console.table(HEADER_OF_FACTORS, found.lines_of_factors(), title="\nThe best dimension of each factor")
     console.report(found.to_dict())

@@ -17,9 +17,10 @@ Data = Annotated[
     str,
     typer.Argument(
         metavar="DATA",
-        help="A .csv, .tsv, .txt (also .gz), .xlsx, .parquet, .feather, .json, .npy or .npz file (also FILE.npz:KEY), a folder "
-        "of pictures or of Parquet files, or SQL for DuckDB: a query such as \"from 'x.csv'\", with its files in quotes. It "
-        "runs with your rights, and may read whatever you may read.",
+        help="A .csv, .tsv, .txt (also .gz), .xlsx, .parquet, .feather, .json, .npy or .npz file (also FILE.npz:KEY), a .tar "
+        "of pictures, a folder of pictures, of text files, of Parquet files or of .npz or .tar files of pictures, or SQL for "
+        "DuckDB: a query such as \"from 'x.csv'\", with its files in quotes. It runs with your rights, and may read whatever "
+        "you may read.",
     ),
 ]
 Run = Annotated[str, typer.Argument(metavar="RUN", help="A run folder of 'latente fit', or a model file (.safetensors).")]

@@ -9,7 +9,10 @@ import typer
 from latente.cli.console import Console
 from latente.cli.options import Force, InContext, Json, OutRows, Quiet, Run, Seed, conditions, in_context
 
-Count = Annotated[int, typer.Option("--number", "-n", min=1, help="How many rows.")]
+ROWS = 1000
+Count = Annotated[
+    int | None, typer.Option("--number", "-n", min=1, help="How many rows, or series of entities.", show_default=str(ROWS))
+]
 
 
 Given = Annotated[
@@ -26,7 +29,9 @@ Holes = Annotated[bool, typer.Option("--holes", hidden=True)]  # the former name
 
 Identifiers = Annotated[bool, typer.Option("--identifiers", help="Generate identifiers such as running numbers or UUIDs.")]
 
-After = Annotated[str | None, typer.Option("--after", metavar="DATA", help="Series to continue, each N times.")]
+After = Annotated[
+    str | None, typer.Option("--after", metavar="DATA", help="Series to continue, each N times (once without -n).")
+]
 Steps = Annotated[
     int | None,
     typer.Option("--steps", min=1, help="Of a continuation.", show_default="those of a window, or until the series ends"),
@@ -35,7 +40,7 @@ Steps = Annotated[
 
 def sample(
     run: Run,
-    number: Count = 1000,
+    number: Count = None,
     given: Given = None,
     context: InContext = None,
     missing: Missing = False,
@@ -65,7 +70,7 @@ def sample(
     task = Task(run, out, Console(json, quiet), data=after or "", force=force)
     asked = conditions(given or [], task.vae.codec_.known_levels)
     drawn = task.vae.sample(
-        number,
+        number or (ROWS if after is None else 1),
         given=asked,
         context=in_context(context),
         missing=missing or holes,

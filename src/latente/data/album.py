@@ -112,7 +112,7 @@ class Album:
 
 def album_of(source: Any) -> Album | None:
     """The pictures of a folder of shards, or of one ``.tar`` file; None for other sources."""
-    if not isinstance(source, (str, os.PathLike)) or sql.is_sql(source):
+    if not isinstance(source, (str, os.PathLike)) or source == "" or sql.is_sql(source):
         return None
     files = shard_files(Path(source))
     return Album(files) if files else None

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from functools import cached_property
 from numbers import Real
-from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
@@ -167,7 +167,11 @@ def read_context(context: Any, columns: Collection[str] | None = None, texts: Co
     import pyarrow as pa
 
     if isinstance(context, Mapping):
-        context = pa.table({str(name): _values(value) for name, value in context.items()})
+        columns_of = {str(name): _values(value) for name, value in context.items()}
+        if len({len(column) for column in columns_of.values()}) > 1:
+            lengths = ", ".join(f"{name!r} has {len(column):,}" for name, column in columns_of.items())
+            raise DataError(f"columns differ in their number of values: {lengths}")
+        context = pa.table(columns_of)
     elif _is_value(context) or isinstance(context, (list, tuple)) or getattr(context, "ndim", 0) == 1:
         context = pa.table({str(getattr(context, "name", None) or LABELS): _values(context)})
     table = read(context, columns, texts, **how)
@@ -177,7 +181,7 @@ def read_context(context: Any, columns: Collection[str] | None = None, texts: Co
 
 
 def _is_path(text: str) -> bool:
-    return text.lower().endswith(KINDS) or Path(text).exists()
+    return text.lower().endswith(KINDS) or os.path.exists(text)
 
 
 def _is_value(context: Any) -> bool:

@@ -77,7 +77,9 @@ def load(
     """
     member = None if os.path.exists(path) else _MEMBER.fullmatch(path)
     file, key = (Path(member[1]), member[2]) if member else (Path(path), None)
-    if not file.exists():
+    if not path:
+        raise DataError("the path of the data is empty: name a file, or '.' for the files of this folder")
+    if not os.path.exists(file):
         hint = "; if this is SQL: name its files in quotes, such as from 'wine.csv'" if LIKE_SQL.match(path) else ""
         raise DataError(_no_such_file(file) + hint)
     with reading(str(file)):
@@ -122,6 +124,23 @@ def _parquet_folder(folder: Path) -> Any:
     return pa.concat_tables(tables, promote_options="permissive")
 
 
+def _refuse_mixed(tables: Sequence[Any], files: Sequence[Path]) -> None:
+    """Raise DataError if a column is numbers or dates in one file and text in another."""
+    import pyarrow as pa
+
+    first: dict[str, tuple[Any, str]] = {}
+    for table, file in zip(tables, files, strict=True):
+        for field in table.schema:
+            kind, where = first.setdefault(field.name, (field.type, file.name))
+            try:
+                pa.unify_schemas([pa.schema([(field.name, kind)]), pa.schema([field])], promote_options="permissive")
+            except pa.ArrowTypeError as error:
+                raise DataError(
+                    f"column {field.name!r} has other values in {file.name!r} ({field.type}) than in {where!r} ({kind}): "
+                    "write the column in the same way in all files, or move one of them apart"
+                ) from error
+
+
 def _folder(folder: Path, asked: Reading, texts: Collection[str], known: Mapping[str, Notation]) -> Any:
     """The rows of Parquet files, pictures in shards, pictures, or the rows of text files, whichever there are first."""
     inside = sorted(folder.iterdir())
@@ -142,9 +161,15 @@ def _text_folder(files: Sequence[Path], asked: Reading, texts: Collection[str], 
     for file in files:
         table = read_text(file, asked, texts, known).table
         named = len(files) > 1 and FILE not in table.column_names
-        names = pa.array([file.name.partition(".")[0]] * len(table), pa.string())
+        names = pa.array([_without_ending(file.name)] * len(table), pa.string())
         tables.append(table.add_column(0, FILE, names) if named else table)
+    _refuse_mixed(tables, files)
     return pa.concat_tables(tables, promote_options="permissive")
+
+
+def _without_ending(name: str) -> str:
+    """The name of a text file: 'a.b' of 'a.b.csv.gz'."""
+    return next(name[: -len(ending)] for ending in sorted(TEXT_FILES, key=len, reverse=True) if name.lower().endswith(ending))
 
 
 def _feather(file: Path) -> Any:
@@ -223,8 +248,8 @@ def _no_pickle() -> Iterator[None]:
 
 def shard_files(path: Path) -> tuple[Path, ...]:
     """The files of a folder of pictures in shards, ``.npz`` or ``.tar`` (WebDataset), or one ``.tar``; () for other paths."""
-    if not path.is_dir():
-        return (path,) if path.suffix.lower() == ".tar" and path.is_file() else ()
+    if not os.path.isdir(path):
+        return (path,) if path.suffix.lower() == ".tar" and os.path.isfile(path) else ()
     found = [tuple(sorted(path.glob(f"*{suffix}"))) for suffix in (".npz", ".tar")]
     return next(filter(None, found), ())
 
@@ -244,7 +269,8 @@ def _picture_folder(folder: Path) -> Array:
     """uint8 ``[N, H, W]`` or ``[N, H, W, 3]``, in the order of the files' names; grey pictures of more bits keep these."""
     files = sorted(file for file in folder.iterdir() if file.suffix.lower() in PICTURES)
     if not files:
-        raise DataError(f"there is no picture directly in this folder ({', '.join(PICTURES)})")
+        tables = ", ".join((".parquet", *TEXT_FILES))
+        raise DataError(f"there is no picture directly in this folder ({', '.join(PICTURES)}), and no table ({tables})")
     mode = common_mode([(file.name, _head(file)) for file in files])
     first = _pixels(files[0], mode)
     pixels = np.empty((len(files), *first.shape), first.dtype)

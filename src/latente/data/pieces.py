@@ -137,12 +137,12 @@ def _chosen(batches: Iterator[Any], rows: np.ndarray[Any, Any]) -> Iterator[Any]
 
 def parquet_files(source: Any) -> tuple[Path, ...]:
     """The Parquet files of a path: itself, or those of a folder by their names; () for other sources."""
-    if not isinstance(source, (str, os.PathLike)) or is_sql(source):
+    if not isinstance(source, (str, os.PathLike)) or source == "" or is_sql(source):
         return ()
     path = Path(source)
-    if path.is_dir():
+    if os.path.isdir(path):
         return tuple(sorted(path.glob(f"*{SUFFIX}")))
-    return (path,) if path.name.lower().endswith(SUFFIX) and path.is_file() else ()
+    return (path,) if path.name.lower().endswith(SUFFIX) and os.path.isfile(path) else ()
 
 
 def pieces_of(source: Any) -> Pieces | None:

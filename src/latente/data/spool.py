@@ -69,7 +69,7 @@ def too_large(
     limit, pieces, path = sql.max_bytes(), pieces_of(source), Path(source)
     if pieces is not None:
         return pieces if pieces.nbytes > limit else None
-    large = not sql.is_sql(source) and path.is_file() and BYTES_OF_TEXT * path.stat().st_size > limit
+    large = not sql.is_sql(source) and os.path.isfile(path) and BYTES_OF_TEXT * path.stat().st_size > limit
     return _of_text(path, texts, as_reading(asked), known) if large and kind_of(path) in TEXT_FILES else None
 
 

@@ -7,6 +7,7 @@ the process has not done, the fit does itself, with the same result to the bit.
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -53,6 +54,8 @@ class Task(msgspec.Struct, forbid_unknown_fields=True):
 
 def worth_it(fit: Fit, own: RowBlueprint, settings: Settings) -> bool:
     """Whether training takes so long that a process is worth its start, a processor is idle, and the memory suffices."""
+    if not sys.executable or getattr(sys, "frozen", False):  # within another program, which takes no -c
+        return False
     if ALL < 2 or settings.workers > 1 or settings.time_limit is not None or settings.device != "cpu":
         return False
     in_memory = type(fit.train) is Rows and fit.train.x.numel() <= MAX_VALUES
@@ -87,11 +90,17 @@ class Beside:
     """
 
     def __init__(self, fit: Fit, own: RowBlueprint, settings: Settings) -> None:
-        self.scratch = tempfile.TemporaryDirectory(prefix="latente-")
+        self.scratch, self.seconds = tempfile.TemporaryDirectory(prefix="latente-"), 0.0
+        try:
+            self._begin(fit, own, settings)
+        except BaseException:
+            self.scratch.cleanup()
+            raise
+
+    def _begin(self, fit: Fit, own: RowBlueprint, settings: Settings) -> None:
         folder = Path(self.scratch.name)
         self.checkpoints = fit.checkpoints or Checkpoints(folder / "checkpoints", {})
         self.checkpoints.begin()
-        self.seconds = 0.0
         package = str(Path(__file__).parents[2])
         found = os.pathsep.join([package, *filter(None, [os.environ.get("PYTHONPATH")])])
         silent = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "start_new_session": True}
@@ -159,4 +168,5 @@ def main() -> None:
 
 def _end_with_parent() -> None:
     os.read(sys.stdin.fileno(), 1)  # returns when the other end is closed
+    shutil.rmtree(Path(sys.argv[1]).parent, ignore_errors=True)  # rows of the user, which nobody else would remove now
     os._exit(1)

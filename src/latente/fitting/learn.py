@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import torch
 
 from latente.blueprint import RowBlueprint
-from latente.errors import ModelError
+from latente.errors import ModelError, StorageError
 from latente.fitted import Fitted
 from latente.fitting.beside import ROW_MODEL_STAGE, Beside, worth_it
 from latente.fitting.finish import finished
@@ -205,7 +205,7 @@ def _begun(prepared: Prepared, fit: Fit, own: RowBlueprint | None) -> Beside | N
     settings = _of_row_model(prepared, fit, own)
     try:
         return Beside(fit, own, settings) if worth_it(fit, own, settings) else None
-    except OSError:  # no process, or no temporary file, can be made
+    except (OSError, StorageError):  # no process, or no temporary file, can be made
         return None
 
 

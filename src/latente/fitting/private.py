@@ -19,6 +19,7 @@ from torch import Tensor
 from latente.blueprint import Blueprint
 from latente.data import Album, Codec, Images, Pieces, Table, encode, fit_codec, read
 from latente.data.containers import numpy_dtype
+from latente.data.moments import kind_of
 from latente.errors import DataError, ModelError
 from latente.fitted import Fitted
 from latente.fitting.finish import finished
@@ -36,6 +37,7 @@ from latente.training.stages import TRAINING, Figures, Stages
 from latente.words import Message
 
 MADE, EACH_LEVEL, FEW = 1000, 20, 50  # public rows that are made of bounds; of each level; whole numbers that are listed
+DAY = 86400.0  # seconds
 MIN_DRAWN, DRAWN = 200, 2000  # rows of the model, on which figures are measured
 MAX_CODE, HIDDEN = 16, (64,)  # the noise grows with the number of parameters
 LARGER_BUDGET = Message("fit.larger_budget")
@@ -174,10 +176,21 @@ def _made(data: Table, bounds: Mapping[str, Any]) -> tuple[Table, dict[str, str]
     unknown = [name for name in bounds if name not in data.names]
     left = [name for name in data.names if name not in bounds]
     if unknown or (left and not data.named):
-        raise DataError(f"public=… must tell of the columns {', '.join(data.names)}; see {(unknown or left)[0]!r}")
+        raise DataError(
+            f"public=…: there is no column {unknown[0]!r}; there are {', '.join(map(repr, data.names))}"
+            if unknown
+            else f"public=… lacks {left[0]!r}: pass bounds or levels of each column of an array without names"
+        )
     places = [place for place, name in enumerate(data.names) if name in bounds]
     told = [
-        _Told.of(data.names[place], bounds[data.names[place]], place in data.levels, _is_whole(data, place)) for place in places
+        _Told.of(
+            data.names[place],
+            bounds[data.names[place]],
+            place in data.levels,
+            _is_whole(data, place),
+            kind_of(data.dtypes[place]),
+        )
+        for place in places
     ]
     n = max(MADE, *(EACH_LEVEL * len(each.values) for each in told))
     shuffled = np.random.default_rng(0)
@@ -209,22 +222,32 @@ class _Told:
     MISSING: ClassVar[float] = 0.1  # share of the made rows
 
     @classmethod
-    def of(cls, name: str, told: Any, text: bool, whole: bool) -> _Told:
-        """From bounds (a tuple of two), or all values; None among them stands for a missing value."""
+    def of(cls, name: str, told: Any, text: bool, whole: bool, moments: str = "") -> _Told:
+        """From bounds (a tuple of two), or all values; None among them stands for a missing value. ``moments``: the kind of
+        a column of dates, times or durations.
+        """
         if isinstance(told, str) or not isinstance(told, (tuple, list, set, np.ndarray)):
             raise DataError(f"public={{{name!r}: {told!r}}}: it must be bounds (low, high), or a list of all values")
         given = [value for value in told if value is not None]
         missing = len(given) < len(told)
+        if len(set(map(str, given))) < 2 - (missing and len(given) > 0):
+            raise DataError(
+                f"public={{{name!r}: {told!r}}}: it must hold two different values; to leave the column out, leave it out here"
+            )
         if text:
             levels = tuple(sorted(map(str, given)))
             return cls(name, np.arange(len(levels)), levels, missing=missing)
-        numbers = np.array([_number(name, value) for value in given])
+        numbers = np.array([_number(name, value, moments) for value in given])
         if not (isinstance(told, tuple) and len(given) == 2):
             return cls(name, numbers, missing=missing)
         low, high = numbers
+        if not low < high:
+            raise DataError(f"public={{{name!r}: {told!r}}}: bounds are (low, high), the lower one first")
         if whole and high - low < FEW:
             return cls(name, np.arange(low, high + 1), missing=missing)
         values = np.linspace(low, high, MADE)
+        if moments:
+            return cls(name, (values // DAY * DAY) if low % DAY == high % DAY == 0 else values, (), moments, missing)
         return cls(name, values.round() if whole else values, (), "integer" if whole else "real", missing)
 
     def column(self, n: int) -> np.ndarray[Any, Any]:
@@ -239,11 +262,18 @@ def _is_whole(data: Table, place: int) -> bool:
     return numpy_dtype(data.dtypes[place]).kind in "iu"
 
 
-def _number(name: str, value: Any) -> float:
+def _number(name: str, value: Any, moments: str) -> float:
     try:
-        return float(np.datetime64(value, "us").astype(float) / 1e6) if hasattr(value, "year") else float(value)
+        if hasattr(value, "year") or (moments == "calendar" and isinstance(value, (str, np.datetime64))):
+            number = float(np.datetime64(value, "us").astype(float) / 1e6)
+        else:
+            number = float(value.total_seconds() if hasattr(value, "total_seconds") else value)
     except (TypeError, ValueError) as error:
-        raise DataError(f"public={{{name!r}: …}} holds {value!r}, and the column holds numbers") from error
+        held = "dates, such as 2024-05-01" if moments == "calendar" else "numbers"
+        raise DataError(f"public={{{name!r}: …}} holds {value!r}, and the column holds {held}") from error
+    if not math.isfinite(number):
+        raise DataError(f"public={{{name!r}: …}} holds {value!r}: it must be a finite number, or None if values may be missing")
+    return number
 
 
 def _within(codec: Codec, data: Table | Images, public: Rows | None) -> Rows:

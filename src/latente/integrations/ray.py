@@ -18,6 +18,7 @@ from latente.files import write_text
 from latente.parameters import is_whole
 from latente.training.workers import rank
 
+SURE = (ArithmeticError, AttributeError, ImportError, LookupError, TypeError, ValueError)  # to come again; not of a lost peer
 CHECKPOINT, MODEL, FAILED, OWN = "checkpoint", "model.safetensors", "failed.json", "ray"
 
 
@@ -53,9 +54,11 @@ def fit(
     Raises:
         LatenteError: as of :meth:`latente.VAE.fit`.
     """
-    from ray.train import FailureConfig, RunConfig, ScalingConfig
-    from ray.train.torch import TorchConfig, TorchTrainer
-
+    try:
+        from ray.train import FailureConfig, RunConfig, ScalingConfig
+        from ray.train.torch import TorchConfig, TorchTrainer
+    except ImportError as error:
+        raise ModelError("this needs Ray: pip install 'latente[ray]'") from error
     processes, folder = _checked(processes, workers), Path(folder).absolute()
     if not resume:
         shutil.rmtree(folder / CHECKPOINT, ignore_errors=True)
@@ -97,3 +100,5 @@ def _train(asked: dict[str, Any]) -> None:
             vae.save(folder / MODEL)
     except LatenteError as error:
         write_text(folder / FAILED, json.dumps({"kind": type(error).__name__, "message": str(error)}))
+    except SURE as error:
+        write_text(folder / FAILED, json.dumps({"kind": "LatenteError", "message": f"{type(error).__name__}: {error}"}))

@@ -133,7 +133,10 @@ class LabelledNormalPosterior(DiagonalNormalPosterior):
     def __init__(self, width: int, latent_dim: int, labels: tuple[tuple[float, ...], ...] = (), units: int = 128) -> None:
         super().__init__(width, latent_dim)
         if len(labels) < 3:
-            raise ModelError("labels are one column of levels: fit(X, context='label') (--context COLUMN), some may be missing")
+            raise ModelError(
+                "labels are one column of levels: fit(X, context='label') (--context COLUMN), some may be missing; numbers are "
+                "levels with kinds={'label': 'categorical'} (--kinds COLUMN=categorical)"
+            )
         self.register_buffer("contexts", torch.tensor(labels), persistent=False)
         self.label_head = nn.Sequential(nn.Linear(width, units), nn.ReLU(), nn.Linear(units, len(labels) - 1))
 

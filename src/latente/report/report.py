@@ -428,10 +428,12 @@ class _Report(ABC):
             "anomalies": f"latente anomalies {run} {data} -o strange.csv",
             "impute": f"latente impute {run} {data} -o whole.{self.suffix}",
             "certify": f"latente certify {run}",
+            "certify_first": f"latente certify {run} {data}",
             "info": f"latente info {run}",
         }
         if self.shown.encoded.mask is None:
             del lines["impute"]
+        del lines["certify" if self.certificate is None else "certify_first"]
         width = max(map(len, lines.values()))
         for name, line in lines.items():
             yield f"{line:<{width}}  # {self.say(f'next.{name}')}"

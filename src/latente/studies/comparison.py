@@ -26,7 +26,7 @@ from latente.rows import IMAGE, SCALAR, SERIES, Rows, layout_of, levels_of
 from latente.seeding import seed_of, seeded
 from latente.studies.places import Places, aligned, emptiness
 from latente.studies.ranking import ALL, Ranking, rank
-from latente.studies.setup import JUDGED, Chosen, held_out_share, named, silent
+from latente.studies.setup import JUDGED, Chosen, held_out_share, named, silent, uninterrupted
 from latente.studies.words import as_html, as_text
 from latente.tasks.reconstruct import decode
 from latente.words import Message, key_of
@@ -283,9 +283,7 @@ def _side_by_side(
     models = {}
     for name, recipe in chosen.items():
         progress(name)
-        models[name] = VAE(recipe, **{**common, "latent_dim": d}).fit(rows)
-        if models[name].figures_["finished"] == "interrupted":
-            raise KeyboardInterrupt
+        models[name] = uninterrupted(VAE(recipe, **{**common, "latent_dim": d}).fit(rows))
     certificates = {name: model.certificate() for name, model in models.items()}
     figures = next(iter(models.values())).figures_
     about = {"rows": figures["rows"], "held_out_rows": figures["held_out_rows"], "latent_dim": d, "seed": seed,

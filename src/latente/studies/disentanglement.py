@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import html
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,7 @@ import torch
 from latente.certificate.disentanglement import MEASURES, Factors, are_levels, best_dimensions, information, measures
 from latente.certificate.estimates import Array
 from latente.certificate.subjects import Linear
-from latente.data import Images, Table, read, read_context
+from latente.data import Images, SeriesCodec, Table, read, read_context
 from latente.data.plain import column_of
 from latente.errors import DataError
 from latente.estimator import VAE
@@ -114,7 +114,7 @@ def disentanglement(vae: VAE, X: Any, factors: Any, *, random_state: Any = None)
     """
     fitted, seed = vae._fitted, vae._seed(random_state)
     rows = vae._rows(X)
-    known, complete = _factors(X, factors, len(rows))
+    known, complete = _factors(X, factors, len(rows), isinstance(fitted.codec, SeriesCodec))
     kept = np.flatnonzero(complete)
     kept = kept[spaced(len(kept), MAX_ROWS).numpy()]
     chosen = {name: values[kept] for name, values in known.items()}
@@ -152,14 +152,18 @@ def drawn_codes(model: LatentModel, rows: Rows, seed: int) -> Array:
         return torch.cat([model.encode(batch).rsample() for batch in rows.batches(BATCH)]).double().numpy()
 
 
-def _factors(X: Any, factors: Any, n: int) -> tuple[Factors, Any]:
-    """Factors by name, and in which rows none is missing.
+def _factors(X: Any, factors: Any, n: int, windows: bool = False) -> tuple[Factors, Any]:
+    """Factors by name, and in which rows none is missing; ``windows``: whether rows are windows of series.
 
     Raises:
         DataError: there are no such columns, or another number of rows.
     """
-    names = [factors] if isinstance(factors, str) and not Path(factors).exists() else factors
+    names = [factors] if isinstance(factors, str) and not os.path.exists(factors) else factors
     named = isinstance(names, (list, tuple)) and names and all(isinstance(name, str) for name in names) and len(names) != n
+    if named and windows:
+        raise DataError(
+            "a code is that of a window here: pass factors with a value for each window, as vae.windows(X) lists them"
+        )
     table = _columns(X, names) if named else read_context(factors)
     if len(table) != n:
         raise DataError(f"factors have {len(table):,} rows, but there are {n:,} rows: pass one for each row")
@@ -188,5 +192,8 @@ def _check(factors: Factors, n: int) -> None:
     if n < MIN_ROWS:
         raise DataError(f"disentanglement needs at least {MIN_ROWS} rows without missing factors, and there are {n}")
     for name, values in factors.items():
-        if len(np.unique(values)) < 2:
+        counts = np.unique(values, return_counts=True)[1]
+        if len(counts) < 2:
             raise DataError(f"the factor {name!r} has a single value: leave it out")
+        if are_levels(values) and counts.max() < 2:
+            raise DataError(f"the factor {name!r} has another level in each row: leave it out, or pass numbers")

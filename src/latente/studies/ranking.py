@@ -7,6 +7,7 @@ import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -16,12 +17,12 @@ from latente.catalogue import PUBLISHED
 from latente.certificate import Certificate
 from latente.certificate.estimates import Array
 from latente.composition import Recipe
-from latente.data import frame, read
+from latente.data import frame, read, split_context
 from latente.errors import LatenteError, ModelError
 from latente.estimator import VAE
 from latente.parameters import is_whole, text_columns
 from latente.seeding import seed_of
-from latente.studies.setup import JUDGED, Chosen, held_out_share, named, silent
+from latente.studies.setup import JUDGED, Chosen, held_out_share, named, silent, uninterrupted
 from latente.studies.words import as_html, as_text, number
 from latente.tasks.anomalies import log_likelihood
 from latente.words import Message
@@ -235,12 +236,16 @@ def rank(
     >>> list(found.entries), found.entries["vae"].bounds.shape[0], found.entries["autoencoder"].bounds
     (['vae', 'autoencoder'], 2, None)
     """
-    if not is_whole(seeds, 1) or not (budget is None or budget > 0):
-        raise ModelError(f"seeds must be a whole number from 1 and budget a positive number, not {seeds!r} and {budget!r}")
+    if not is_whole(seeds, 1) or not (budget is None or (isinstance(budget, Real) and 0 < budget < math.inf)):
+        raise ModelError(
+            f"seeds must be a whole number from 1 and budget a positive number of seconds, not {seeds!r} and {budget!r}"
+        )
     every = list(PUBLISHED) if isinstance(recipes, str) and recipes == ALL else recipes
     chosen = {name: recipe for name, recipe in named(every).items() if recipes != ALL or _is_possible(recipe, context)}
     rows, first = read(data, texts=text_columns(parameters.get("kinds"))), seed_of(random_state)
-    share = {} if budget is None else {"time_limit": budget / len(chosen) / seeds}
+    if context is not None and parameters.get("time") is None:
+        split_context(rows, context, {})  # an error that all recipes would have
+    share: dict[str, Any] = {} if budget is None else {"time_limit": budget / len(chosen) / seeds}
     common = {"validation_fraction": held_out_share(len(rows), JUDGED), **parameters, **share}
     found = {}
     for name, recipe in chosen.items():
@@ -266,7 +271,7 @@ def _measured(models: Sequence[VAE], rows: Any, context: Any) -> Entry:
     began = time.perf_counter()
     try:
         for model in models:
-            model.fit(rows, context=context)
+            uninterrupted(model.fit(rows, context=context))
     except LatenteError as error:
         return Entry(reason=str(error))
     seconds = (time.perf_counter() - began) / len(models)

@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from latente.catalogue import recipe as find_recipe
 from latente.composition import Recipe
 from latente.errors import ModelError
+from latente.estimator import VAE
 
 Chosen = str | Recipe
 JUDGED = 200  # held-out rows, if there are enough: with fewer, the certificate's intervals are wide
@@ -24,6 +25,17 @@ def held_out_share(rows: int, wanted: int) -> float:
 
 def silent(text: str) -> None:
     """A callback that ignores progress."""
+
+
+def uninterrupted(vae: VAE) -> VAE:
+    """A model whose fit has ended.
+
+    Raises:
+        KeyboardInterrupt: Ctrl-C ended the fit, which then keeps its best model; it ends the study, too.
+    """
+    if vae.figures_["finished"] == "interrupted":
+        raise KeyboardInterrupt
+    return vae
 
 
 def named(recipes: Sequence[Chosen] | Mapping[str, Chosen]) -> dict[str, Recipe]:

@@ -30,6 +30,7 @@ from latente.training.learners import LatentLearner
 from latente.training.loop import Settings, Training, rows_of, tensors_of
 
 AT_ONCE = 2**22  # gradient values in memory: as many as a cache holds
+LEAST = 0.1  # epsilon, below which it is not computed more exactly: that would take minutes and gigabytes
 STEPS, MIN_BATCH, SHARE = 500, 64, 0.02  # of a run: its steps, and the rows of each
 
 
@@ -117,7 +118,7 @@ def _least_noise(privacy: Privacy, sampling: float, steps: int) -> float:
 
 def _error(privacy: Privacy) -> float:
     """How exactly epsilon is computed: an upper bound of that precision."""
-    return 0.01 * min(1.0, privacy.epsilon)
+    return 0.01 * min(1.0, max(LEAST, privacy.epsilon))
 
 
 @contextmanager

@@ -3,7 +3,7 @@
 from latente.data.series.codec import SeriesCodec
 from latente.data.series.read import TimeAsked, with_index
 from latente.data.series.sequences import Sequences, bins_of
-from latente.data.series.surroundings import CALENDAR, calendar_names, cycles_of, of_windows, seconds, with_calendar
+from latente.data.series.surroundings import CALENDAR, as_asked, calendar_names, cycles_of, of_windows, seconds, with_calendar
 from latente.data.series.windows import Series, filled, last_steps
 
 __all__ = [
@@ -12,6 +12,7 @@ __all__ = [
     "Series",
     "SeriesCodec",
     "TimeAsked",
+    "as_asked",
     "bins_of",
     "calendar_names",
     "cycles_of",

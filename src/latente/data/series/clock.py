@@ -13,7 +13,8 @@ from latente.errors import DataError
 from latente.words import Message
 
 UNITS = ("seconds", "months", "numbers", "rows")
-MONTH = 27 * 86400.0  # steps longer than this may be months
+DAY = 86400.0  # seconds
+MONTH = 27 * DAY  # steps longer than this may be months
 MAX_EMPTY = 50  # steps for each row, above which a series is a list of events
 ON_TIME = 0.05  # of a step: how far from its step a row of a regular series is at most
 
@@ -51,6 +52,7 @@ class Clock:
 
     def times(self, first: Array | float, steps: Array) -> Array:
         """The times of steps after the first (one for all, or one for each), in seconds where the clock counts months."""
+        steps = np.asarray(steps, np.float64)  # float32 would keep seconds of today to two minutes only
         if self.unit != "months":
             return np.asarray(first + self.step * steps)
         start = np.asarray(first).astype(np.int64).astype("datetime64[s]")
@@ -63,6 +65,8 @@ class Clock:
     def said(self) -> Message:
         """The step in words."""
         if self.unit == "seconds":
+            if self.step % DAY == 0:
+                return Message("series.days", step=self.step / DAY)
             return Message.plain(told(self.step, "Duration(us)"))
         return Message(f"series.{self.unit}", step=self.step)
 

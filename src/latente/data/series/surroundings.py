@@ -62,9 +62,20 @@ def _explained(times: Array, channels: Array, cycle: str) -> bool:
     return False
 
 
+def as_asked(names: Sequence[str]) -> list[str]:
+    """Columns of a context as they are asked for: one name for the calendar.
+
+    >>> as_asked(["kind", "calendar_day_sin", "calendar_day_cos"])
+    ['kind', 'calendar']
+    """
+    made = calendar_names(names)
+    return [*(name for name in names if name not in made), *([CALENDAR] if made else [])]
+
+
 def waves(times: Array, cycle: str) -> tuple[Array, Array]:
     """Sine and cosine of times, in seconds since 1970, in a cycle that begins at midnight, on Monday, or on 1 January."""
-    angle = 2 * np.pi * ((times - MONDAY) if cycle == "week" else times) / CYCLES[cycle]
+    length = CYCLES[cycle]
+    angle = 2 * np.pi * (((times - MONDAY) if cycle == "week" else times) % length) / length  # the same on each day, to the bit
     return np.sin(angle), np.cos(angle)
 
 
@@ -96,9 +107,9 @@ def with_calendar(context: Any, names: Sequence[str]) -> Any:
     Raises:
         DataError: the model reads the calendar, and there is no time.
     """
-    if not names or not isinstance(context, Mapping):
+    if not names or not (context is None or isinstance(context, Mapping)):
         return context
-    if CALENDAR not in context:
+    if context is None or CALENDAR not in context:
         time = "{'calendar': '2024-05-01 10:00'}"
         raise DataError(f"context: windows depend on when they begin: pass a time, as in context={time} (--context calendar=…)")
     rest = {name: value for name, value in context.items() if name != CALENDAR}

@@ -17,7 +17,7 @@ from latente.errors import ModelError, alternatives
 from latente.estimator import VAE
 from latente.seeding import seed_of
 from latente.studies.ranking import mean_and_error
-from latente.studies.setup import silent
+from latente.studies.setup import silent, uninterrupted
 from latente.studies.words import as_html, as_text, number, plain
 
 HEADER = ("", "published", "ours", "± se", "seconds")
@@ -62,7 +62,7 @@ class Setting:
     def fit(self, recipe: str | Recipe, **parameters: Any) -> VAE:
         """A model of the training rows; all parameters but ``parameters`` are the same for all entries."""
         common = {"max_epochs": self.scale.epochs, "device": self.device, "random_state": self.seed, "effort": "quick"}
-        return VAE(recipe, **{**common, **parameters}).fit(self.data.train, context=self.data.labels)
+        return uninterrupted(VAE(recipe, **{**common, **parameters}).fit(self.data.train, context=self.data.labels))
 
 
 Measure = Callable[[Setting], Array]
@@ -151,7 +151,7 @@ class Reproduced:
         """A line for each entry, with the columns of :data:`HEADER`."""
         published = self.of.published or {}
         return [
-            (name, number(published.get(name, math.nan)), *map(number, (*mean_and_error(entry.values), entry.seconds)))
+            (name, number(published.get(name, math.nan)), *map(_figure, mean_and_error(entry.values)), number(entry.seconds))
             for name, entry in self.entries.items()
         ]
 
@@ -159,7 +159,7 @@ class Reproduced:
         """A line for each claim, with the columns of :data:`HEADER_OF_CLAIMS`."""
         return [
             (
-                f"{claim.better} better than {claim.worse}", number(difference), number(error),
+                f"{claim.better} better than {claim.worse}", _figure(difference), _figure(error),
                 f"≥ {claim.margin:g}" if claim.margin else "> 0", "yes" if reached else "no",
             )
             for claim, difference, error, reached in self.verdicts
@@ -204,6 +204,15 @@ class Reproduced:
     def _repr_html_(self) -> str:
         tables = as_html(HEADER, self.lines()) + as_html(HEADER_OF_CLAIMS, self.lines_of_claims())
         return f"<h4>{html.escape(self.title)}</h4><p>{html.escape(self.of.protocol)}</p>{tables}"
+
+
+def _figure(value: float) -> str:
+    """A figure in a table, small ones with two significant digits.
+
+    >>> _figure(86.76), _figure(0.0037), _figure(0.0)
+    ('86.8', '0.0037', '0.00')
+    """
+    return f"{value:.2g}" if 0 < abs(value) < 0.1 else number(value)
 
 
 def run(
