@@ -62,8 +62,7 @@ def fit(
     processes, folder = _checked(processes, workers), Path(folder).absolute()
     if not resume:
         shutil.rmtree(folder / CHECKPOINT, ignore_errors=True)
-    for left in (folder / MODEL, folder / FAILED):
-        left.unlink(missing_ok=True)
+    (folder / FAILED).unlink(missing_ok=True)
     how = {"context": context, "workers": workers, "checkpoint_every": checkpoint_every}
     trainer = TorchTrainer(
         _train,
