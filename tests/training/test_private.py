@@ -190,6 +190,10 @@ def test_units_and_levels_are_those_that_are_public() -> None:
     assert of_public.codec_.columns[1].levels == ("f", "x") and of_public.codec_.columns[0].high == shown["age"].max()
     with pytest.raises(lt.DataError, match="values are missing, and no public value is"):
         fitted(pandas.DataFrame(frame), {**told, "income": (0.0, 1e4)})
+    fewer = fitted(pandas.DataFrame(frame), {name: told[name] for name in ("age", "income")})
+    assert list(fewer.sample(2).columns) == ["age", "income"]
+    assert "columns without public bounds or values are not part of the model: 'sex'" in fewer.notes_
+    assert not any("public bounds" in note for note in vae.notes_)
 
 
 def test_pictures_need_nothing_public(digits: NDArray[np.uint8]) -> None:

@@ -90,7 +90,7 @@ class Beside:
     """
 
     def __init__(self, fit: Fit, own: RowBlueprint, settings: Settings) -> None:
-        self.scratch, self.seconds = tempfile.TemporaryDirectory(prefix="latente-"), 0.0
+        self.scratch = tempfile.TemporaryDirectory(prefix="latente-")
         try:
             self._begin(fit, own, settings)
         except BaseException:
@@ -121,12 +121,10 @@ class Beside:
 
     def ended(self) -> bool:
         """Wait until the process has ended; False if Ctrl-C ended the wait."""
-        begin = time.perf_counter()
         try:
             self.process.wait()
         except KeyboardInterrupt:
             return False
-        self.seconds = time.perf_counter() - begin
         return True
 
 

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from latente.blueprint import Blueprint
-from latente.data import Album, Codec, Images, Pieces, Table, encode, fit_codec, read
+from latente.data import Album, Codec, Images, Pieces, Table, TableCodec, encode, fit_codec, read
 from latente.data.containers import numpy_dtype
 from latente.data.moments import kind_of
 from latente.errors import DataError, ModelError
@@ -34,7 +34,7 @@ from latente.training.fit import NOT_LINEAR, Observer, Outcome
 from latente.training.private import PrivateTraining, private_settings
 from latente.training.split import Split
 from latente.training.stages import TRAINING, Figures, Stages
-from latente.words import Message
+from latente.words import Message, some
 
 MADE, EACH_LEVEL, FEW = 1000, 20, 50  # public rows that are made of bounds; of each level; whole numbers that are listed
 DAY = 86400.0  # seconds
@@ -74,8 +74,16 @@ def private_fit(
     spent = training.spent.to_json()
     counts = {"rows": len(prepared.split.train), "held_out_rows": 0, "differential_privacy": spent}
     fitted.figures = Figures({**fitted.figures, **counts})
-    fitted.notes = [Message("fit.private", epsilon=spent["epsilon"], delta=spent["delta"]), *outcome.warnings]
+    told = Message("fit.private", epsilon=spent["epsilon"], delta=spent["delta"])
+    fitted.notes = [told, *_left_out(prepared.codec, data), *outcome.warnings]
     return fitted, outcome.warnings
+
+
+def _left_out(codec: Codec, data: Table | Images | Pieces | Album) -> list[Message]:
+    """A note on columns that nothing public is known of."""
+    known = set(codec.names) if isinstance(codec, TableCodec) else set()
+    left = [name for name in data.names if name not in known] if isinstance(data, Table) else []
+    return [Message("fit.not_public", columns=some(map(repr, left)))] if left else []
 
 
 def _prepared(
