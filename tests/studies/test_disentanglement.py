@@ -32,6 +32,8 @@ def test_columns_are_factors_whether_the_model_has_them_or_not(vae: lt.VAE, tabl
     apart = lt.disentanglement(vae, table[[*"abcd"]], factors=table[["size", "group", "a"]])
     assert apart.to_dict() == found.to_dict(), "a table with the same columns says the same"
     assert found.figures["explicitness"] > 0.7 and found.figures["informativeness"] > 0.7
+    place = found.factors["size"][0]
+    assert ("size", f"z{place + 1}") in [line[:2] for line in found.lines_of_factors()], "as figures count dimensions"
     assert "DCI D" in str(found) and "<table>" in found._repr_html_()
 
 
@@ -46,7 +48,7 @@ def test_rows_without_a_factor_are_left_out(vae: lt.VAE, table: pd.DataFrame) ->
     ("factors", "words"),
     [
         (["nowhere"], "columns that are needed|no column 'nowhere'"),
-        (["size", "nowhere"], "no column 'nowhere'"),
+        (["size", "nowhere"], "no column 'nowhere'; there are 'a', 'b', 'c', 'd', 'size', 'group'"),
         ({"size": [1.0, 2.0]}, "factors have 2 rows, but there are 400"),
         ({"size": [1.0] * 400}, "'size' has a single value"),
         ({"size": [1.0, 2.0] + [float("nan")] * 398}, "at least 50 rows"),

@@ -23,6 +23,7 @@ from latente.model.latent_model import LatentModel
 from latente.rows import Rows, spaced
 from latente.seeding import seeded
 from latente.studies.words import as_html, as_text, number, plain
+from latente.words import listed
 
 MAX_ROWS, MIN_ROWS = 2000, 50
 ROTATIONS = 5
@@ -60,8 +61,8 @@ class Disentanglement:
         ]
 
     def lines_of_factors(self) -> list[tuple[str, ...]]:
-        """A line for each factor, with the columns of :data:`HEADER_OF_FACTORS`."""
-        return [(name, f"z{place}", number(share), number(gap)) for name, (place, share, gap) in self.factors.items()]
+        """A line for each factor, with the columns of :data:`HEADER_OF_FACTORS`; dimensions are counted from 1, as in figures."""
+        return [(name, f"z{place + 1}", number(share), number(gap)) for name, (place, share, gap) in self.factors.items()]
 
     @property
     def title(self) -> str:
@@ -177,7 +178,7 @@ def _columns(X: Any, names: list[str]) -> Table:
     if isinstance(table, Images):
         raise DataError("factors of pictures are no columns of theirs: pass data with a row for each picture")
     if lost := [name for name in names if name not in table.names]:
-        raise DataError(f"factors: there is no column {lost[0]!r} in the rows")
+        raise DataError(f"factors: there is no column {lost[0]!r}; there are {listed(map(repr, table.names))}")
     return table
 
 
