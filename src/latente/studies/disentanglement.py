@@ -61,7 +61,7 @@ class Disentanglement:
         ]
 
     def lines_of_factors(self) -> list[tuple[str, ...]]:
-        """A line for each factor, with the columns of :data:`HEADER_OF_FACTORS`; dimensions are counted from 1, as in figures."""
+        """A line for each factor, with the columns of :data:`HEADER_OF_FACTORS`. Dimensions count from 1, as in figures."""
         return [(name, f"z{place + 1}", number(share), number(gap)) for name, (place, share, gap) in self.factors.items()]
 
     @property
@@ -178,7 +178,8 @@ def _columns(X: Any, names: list[str]) -> Table:
     if isinstance(table, Images):
         raise DataError("factors of pictures are no columns of theirs: pass data with a row for each picture")
     if lost := [name for name in names if name not in table.names]:
-        raise DataError(f"factors: there is no column {lost[0]!r}; there are {listed(map(repr, table.names))}")
+        every: Any = read(X)
+        raise DataError(f"factors: there is no column {lost[0]!r}; there are {listed(map(repr, every.names))}")
     return table
 
 
